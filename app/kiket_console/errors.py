@@ -1,0 +1,43 @@
+"""What the program tells a person when it cannot do what was asked."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means; documented in the README."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    CONFIG = 3
+    """The project, its manifest or a setting is wrong."""
+    AUTH = 4
+    """Not trusted, or a secret or keyring is missing."""
+    NETWORK = 5
+    """A port, socket or engine cannot be had."""
+    VERIFICATION = 6
+    """A signature, checksum or stored body does not hold."""
+    CONTRACT = 7
+    """What was triggered or replayed did not end well."""
+    INTERRUPTED = 130
+
+
+class ConsoleError(Exception):
+    """One sentence about what happened, and one about what to do next.
+
+    `message` names the thing (value quoted); `hint` is the next step, or empty.
+    Neither holds a secret.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.FAILURE
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()

@@ -1,0 +1,288 @@
+"""The nouns that every part of the program speaks of: frozen, no I/O, importing nothing of ours.
+
+Moments are Unix microseconds (`…_us`), durations microseconds too; headers are pairs in the
+order they came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Source(StrEnum):
+    """Where an exchange was seen."""
+
+    WEBHOOK = "webhook"
+    API = "api"
+    IPC = "ipc"
+    PRODUCER = "producer"
+
+
+class State(StrEnum):
+    """What became of an exchange; each recorded one is in exactly one state."""
+
+    RECEIVED = "received"
+    """Recorded; nothing tried yet, or a try is under way."""
+    HELD = "held"
+    """Waiting for a worker that is being started."""
+    FORWARDED = "forwarded"
+    """An answer came, whatever its status."""
+    FAILED = "failed"
+    """Tried, and no answer came: refused, timed out, cut short."""
+    INTERRUPTED = "interrupted"
+    """The engine ended while a try was under way."""
+    REJECTED = "rejected"
+    """Never forwarded: over a limit, or no worker to take it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One row of a list: what was exchanged, and how its last attempt ended."""
+
+    id: int
+    change: int
+    source: Source
+    worker: str
+    """The extension or module that it went to or came from; empty when unknown."""
+    name: str
+    """The event, the API call as `POST extensions/logs`, or the message type."""
+    version: str
+    method: str
+    path: str
+    """Path and query as they came."""
+    started_us: int
+    state: State
+    status: int | None
+    duration_us: int | None
+    request_bytes: int
+    signature: str
+    """A word for the list: `ok k0`, `re-signed`, `unsigned`, `mismatch`; empty where none is due."""
+    trace_id: str
+    """32 lower-case hex digits (W3C Trace Context)."""
+    parent_id: int | None
+    parent_guessed: bool
+    replay_of: int | None
+    attempts: int
+    pinned: bool
+
+    @property
+    def failing(self) -> bool:
+        """Whether a person should look: no answer, or one of 400 and above."""
+        return self.state in _BAD_STATES or (self.status is not None and self.status >= 400)
+
+
+_BAD_STATES = frozenset({State.FAILED, State.INTERRUPTED, State.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """A known secret that stood at `offset` of the original body; its bytes are not stored."""
+
+    offset: int
+    length: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A stored body.
+
+    `raw` are the bytes as they came, with each known secret replaced by `[secret:NAME]`;
+    `references` say what to put back, `sha256` is of the original, `size` its length in bytes.
+    A truncated body is a prefix.
+    """
+
+    raw: bytes = b""
+    size: int = 0
+    sha256: bytes = b""
+    truncated: bool = False
+    references: tuple[SecretReference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Headers, redacted by name where they carry credentials, and a body."""
+
+    headers: Headers = ()
+    body: Body = field(default_factory=Body)
+
+    def header(self, name: str) -> str:
+        """Return the first value of header *name*, or an empty text."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the gateway found about a signature; `sentence` is for a person."""
+
+    ok: bool
+    reason: str
+    dialect: str | None
+    sentence: str
+    skew_s: float | None = None
+    nearest: str | None = None
+    """A dialect that would have matched, or the nearest handler's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to carry out an exchange."""
+
+    exchange_id: int
+    number: int
+    """1 for the first."""
+    target: str
+    """Whom it was tried on: a worker and its start count as `marketing#3`, or `platform`."""
+    started_us: int
+    state: State
+    status: int | None
+    duration_us: int | None
+    error: str
+    """One sentence when no answer came, else empty."""
+    answer: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """All that is known of one exchange."""
+
+    exchange: Exchange
+    request: Message
+    judgement: Judgement | None
+    attempts: tuple[Attempt, ...]
+    children: tuple[Exchange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a worker or of the engine."""
+
+    id: int
+    at_us: int
+    worker: str
+    """A worker's name, or `engine`."""
+    stream: str
+    """`stdout`, `stderr`, or `log` for a record of Python's logging."""
+    level: str
+    """`DEBUG` … `CRITICAL` for log records, else empty."""
+    logger: str
+    text: str
+    """One line, or several for a traceback."""
+    trace_id: str
+    exchange_id: int | None
+
+
+class WorkerState(StrEnum):
+    """Where a worker is in its life."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    RELOADING = "reloading"
+    """The old code serves while the new code starts."""
+    BROKEN = "broken"
+    """The newest code failed to start; older code may still serve (see `Worker.serving`)."""
+    BACKOFF = "backoff"
+    STOPPED = "stopped"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A handler that a worker registered."""
+
+    event: str
+    version: str
+    file: str = ""
+    """Relative to the project folder."""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why code did not start: one sentence, where, and the traceback's lines."""
+
+    sentence: str
+    file: str = ""
+    line: int = 0
+    traceback: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One running (or failing) piece of the developer's code."""
+
+    name: str
+    kind: str
+    """`extension` or `module`."""
+    state: WorkerState
+    serving: bool
+    """Whether requests are answered now, be it by older code."""
+    evidence: str
+    """How we know: `answered its health check`."""
+    evidence_us: int
+    started_us: int
+    pid: int | None
+    starts: int
+    reloads: int
+    restarts: int
+    """Starts after a crash."""
+    extension_id: str = ""
+    extension_version: str = ""
+    entry: str = ""
+    guessed: str = ""
+    """What was guessed about it, in words; empty when `kiket.toml` says it."""
+    interpreter: str = ""
+    handlers: tuple[Handler, ...] = ()
+    unhandled: tuple[str, ...] = ()
+    """Events that the manifest names and no handler takes."""
+    secrets: tuple[tuple[str, bool], ...] = ()
+    """Declared secret names and whether each has a value."""
+    dialects: tuple[str, ...] = ()
+    problem: Problem | None = None
+    last_reload: str = ""
+    """The file whose save caused the last reload."""
+    last_reload_us: int = 0
+    last_reload_ms: float = 0.0
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What changed, coalesced: newest ids and change numbers, never the rows themselves."""
+
+    newest_exchange: int
+    newest_change: int
+    newest_log: int
+    workers_change: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What runs, how sure we are and since when."""
+
+    version: str
+    pid: int
+    folder: str
+    project: str
+    started_us: int
+    gateway_url: str
+    platform_url: str
+    store: str
+    recording: str
+    """`ok`, or a sentence about what is wrong with the store."""
+    durability: str
+    vault: str
+    """`Secret Service`, … or `this session only`, with the reason when that is not by choice."""
+    exchanges: int
+    dropped_logs: int
+    rate_per_s: float
+    p95_us: int | None
+    error_share: float
+    workers: tuple[Worker, ...]
+    notes: tuple[str, ...] = ()
+    """What a person should know: guesses, a port that was taken, a missing keyring."""

@@ -1,0 +1,104 @@
+"""Every place on disk, in one file.
+
+    <state>/kiket-console/trusted.json            which projects may run
+    <state>/kiket-console/projects/<key>/         0700, one per project folder
+        store.sqlite3  engine.log  engine.json  engine.lock
+        run/control.sock  run/<worker>-<n>.sock   (or $XDG_RUNTIME_DIR/kiket-console/<key>/)
+
+A project's key is its folder's name and a hash of its real path, so that two folders never share
+a place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+
+from kiket_console.errors import ConsoleError
+
+APP = "kiket-console"
+SOCKET_PATH_LIMIT = 100
+"""Unix socket paths end at 104 (macOS) or 108 (Linux) bytes; the rest is room for the name."""
+
+
+def state_dir() -> Path:
+    """Return the user's state folder for this program."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_path(APP, appauthor=False))
+
+
+def config_file() -> Path:
+    """Return the user's configuration file, which need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_path(APP, appauthor=False)) / "config.toml"
+
+
+def assets_dir() -> Path:
+    """Return the bundled assets: inside the package when installed, beside `app/` in a checkout."""
+    packaged = Path(__file__).parent / "assets"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "assets"
+
+
+def project_key(folder: Path) -> str:
+    """Return the name that stands for *folder* in our own places."""
+    real = folder.resolve()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", real.name).strip("-")[:24] or "project"
+    return f"{name}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}"
+
+
+class ProjectPaths:
+    """The places of one project folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.key = project_key(self.folder)
+        self.state = state_dir() / "projects" / self.key
+        self.store = self.state / "store.sqlite3"
+        self.engine_log = self.state / "engine.log"
+        self.engine_info = self.state / "engine.json"
+        self.engine_lock = self.state / "engine.lock"
+        runtime = os.environ.get("XDG_RUNTIME_DIR")
+        self.run = Path(runtime) / APP / self.key if runtime else self.state / "run"
+        self.control_socket = self.run / "control.sock"
+
+    def make(self) -> None:
+        """Create the project's places, readable by this user alone.
+
+        Raises `ConsoleError` when a place cannot be made, belongs to somebody else, is a link,
+        or is too deep for a Unix socket.
+        """
+        for place in (self.state, self.run):
+            private_dir(place)
+        if len(os.fsencode(self.run)) > SOCKET_PATH_LIMIT - 24:
+            raise ConsoleError(
+                f"The folder for sockets has too long a path: {self.run}.",
+                hint="Point XDG_RUNTIME_DIR at a short folder of yours.",
+            )
+
+
+def private_dir(place: Path) -> None:
+    """Make *place* a folder of this user with mode 0700, or raise `ConsoleError`."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = place.lstat()
+        if not stat.S_ISDIR(seen.st_mode):
+            raise ConsoleError(f"{place} is not a folder.", hint="Move it away and try again.")
+        if seen.st_uid != os.getuid():
+            raise ConsoleError(
+                f"{place} belongs to user {seen.st_uid}, not to you.",
+                hint="Remove it, or set XDG_STATE_HOME to a folder of yours.",
+            )
+        if stat.S_IMODE(seen.st_mode) != 0o700:
+            place.chmod(0o700)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise ConsoleError(
+            f"Cannot write to the state folder {place}: {error.strerror}.",
+            hint="Make it writable, or set XDG_STATE_HOME to a folder that is.",
+        ) from error
