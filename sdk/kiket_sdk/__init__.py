@@ -1,0 +1,1 @@
+"""Build and run Kiket extensions: signed webhooks in, platform calls out."""

@@ -1,0 +1,1 @@
+"""Help extension authors test their handlers."""

@@ -1,0 +1,1 @@
+"""Register the `kiket_…` fixtures with pytest."""

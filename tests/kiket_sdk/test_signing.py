@@ -1,0 +1,181 @@
+"""Signing: every dialect, every refusal, and nothing but verdicts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, sign, verify
+
+SECRET = "whk_0123456789abcdefghijklmnop"
+NOW = 1_767_225_600.0
+VECTORS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent.parent / "vectors" / "signatures.json").read_text("utf-8")
+)["cases"]
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
+def test_vector(case: dict[str, Any]) -> None:
+    verdict = verify(
+        case["secrets"],
+        base64.b64decode(case["body_base64"]),
+        [(name, value) for name, value in case["headers"]],
+        accept=case.get("accept", tuple(DIALECTS)),
+        now=case["now"],
+    )
+    assert (verdict.reason, verdict.dialect, verdict.nearest) == (
+        case["reason"],
+        case["dialect"],
+        case.get("nearest"),
+    )
+    assert verdict.ok is (case["reason"] == "ok")
+    assert verdict.sentence.endswith(".")
+    assert not any(secret in verdict.sentence for secret in case["secrets"] if secret.strip())
+
+
+def test_dialects_come_in_order_and_say_what_they_sign() -> None:
+    assert {name: each.timestamp_signed for name, each in DIALECTS.items()} == {
+        "k0": False,
+        "kr": True,
+        "k1": True,
+        "sw1": True,
+    }
+    assert list(DIALECTS) == ["k0", "kr", "k1", "sw1"]
+
+
+@given(
+    dialect=st.sampled_from(list(DIALECTS)),
+    raw_body=st.binary(max_size=200),
+    secret=st.text(min_size=1, max_size=40).filter(lambda text: text.strip()),
+    age_s=st.integers(-SKEW_S, SKEW_S),
+)
+def test_what_is_signed_verifies(dialect: str, raw_body: bytes, secret: str, age_s: int) -> None:
+    headers = sign(dialect, secret, raw_body, message_id="msg_1", timestamp=NOW - age_s)
+    verdict = verify([secret], raw_body, headers, now=NOW)
+    assert verdict == Verdict(True, Reason.OK, dialect, verdict.sentence, float(age_s))
+    alone = DIALECTS[dialect].verify(secret, raw_body, headers, now=NOW, skew_s=SKEW_S)
+    assert alone == verdict
+
+
+@given(
+    dialect=st.sampled_from(list(DIALECTS)),
+    raw_body=st.binary(min_size=1, max_size=60),
+    flip=st.data(),
+)
+def test_a_flipped_bit_in_the_body_is_refused(
+    dialect: str, raw_body: bytes, flip: st.DataObject
+) -> None:
+    headers = sign(dialect, SECRET, raw_body, message_id="msg_1", timestamp=NOW)
+    bit = flip.draw(st.integers(0, len(raw_body) * 8 - 1))
+    changed = bytearray(raw_body)
+    changed[bit // 8] ^= 1 << bit % 8
+    assert verify([SECRET], bytes(changed), headers, now=NOW).reason is Reason.MISMATCH
+
+
+HEADER_NAMES = (
+    "X-Kiket-Signature",
+    "x-kiket-timestamp",
+    "WEBHOOK-ID",
+    "webhook-timestamp",
+    "webhook-signature",
+    "accept",
+)
+
+
+@given(
+    secrets=st.lists(st.text(max_size=12), max_size=3),
+    raw_body=st.binary(max_size=40),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(HEADER_NAMES),
+            st.one_of(
+                st.text(max_size=80),
+                st.from_regex(r"(sha256=|v1,)?[0-9a-fA-F+/=]{60,66}"),
+                st.from_regex(r"\d{1,12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)?"),
+            ),
+        ),
+        max_size=6,
+    ),
+    accept=st.sets(st.sampled_from([*DIALECTS, "es256"])),
+)
+def test_nothing_but_a_verdict_leaves_verify(
+    secrets: list[str], raw_body: bytes, headers: list[tuple[str, str]], accept: set[str]
+) -> None:
+    verdict = verify(secrets, raw_body, headers, accept=accept, now=NOW)
+    assert isinstance(verdict, Verdict)
+    assert not verdict.ok
+    assert verify(secrets, raw_body, dict(headers), accept=accept, now=NOW).ok is False
+
+
+def test_a_fresh_signature_needs_no_clock_from_the_caller() -> None:
+    headers = sign("k1", SECRET, b"{}", message_id="msg_1")
+    verdict = verify([SECRET], b"{}", headers)
+    assert verdict.ok
+    assert abs(time.time() - int(headers["X-Kiket-Timestamp"])) < 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        (
+            sign("k1", SECRET, b"{}", message_id="m", timestamp=NOW - 412),
+            "Signature is fine, but the timestamp is 412 s old; the limit is 300 s.",
+        ),
+        (
+            sign("sw1", SECRET, b"{}", message_id="m", timestamp=NOW + 412),
+            "Signature is fine, but the timestamp is 412 s ahead of this clock; "
+            + "the limit is 300 s.",
+        ),
+        (
+            sign("k0", "another secret", b"{}", message_id="m", timestamp=NOW),
+            "The body does not match X-Kiket-Signature under the configured secret.",
+        ),
+        ({}, "The request carries no X-Kiket-Signature header."),
+    ],
+)
+def test_a_refusal_speaks_like_a_colleague(headers: dict[str, str], sentence: str) -> None:
+    assert verify([SECRET], b"{}", headers, now=NOW).sentence == sentence
+
+
+def test_the_nearest_dialect_is_named_in_the_sentence() -> None:
+    headers = sign("kr", SECRET, b"{}", message_id="m", timestamp=NOW)
+    verdict = verify([SECRET], b"{}", headers, accept=["k0"], now=NOW)
+    assert verdict.nearest == "kr"
+    assert verdict.sentence == (
+        "The body does not match X-Kiket-Signature under the configured secret. "
+        "It would match as kr."
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "secret", "message_id", "sentence"),
+    [
+        ("k9", SECRET, "m", "Unknown signing dialect 'k9'; use one of k0, kr, k1, sw1."),
+        ("k0", " ", "m", "A blank webhook secret signs nothing; set a secret of 24 bytes or more."),
+        (
+            "sw1",
+            SECRET,
+            "a.b",
+            "Message id 'a.b' cannot be signed; use 1 to 128 letters, digits, _ or -.",
+        ),
+        (
+            "sw1",
+            "whsec_***",
+            "m",
+            "The webhook secret starts with whsec_, but the rest is not base64; copy it again.",
+        ),
+    ],
+)
+def test_sign_refuses_what_it_cannot_sign(
+    dialect: str, secret: str, message_id: str, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        sign(dialect, secret, b"{}", message_id=message_id, timestamp=NOW)
