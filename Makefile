@@ -1,0 +1,64 @@
+# Everything there is to do, for a machine with Python 3.11 or newer, pip and make; uv is used where it is.
+# A target sets up what it needs first (.venv, from pinned lists) and starts at once the next time.
+
+PYTHON ?= python3
+VENV   ?= .venv
+DIR    ?= .
+ARGS   ?=
+bin    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-all check units bench screenshots wheel pins clean app-env dev-env
+
+help:  ## say what can be done here
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(firstword $(MAKEFILE_LIST)) | while IFS=: read -r target text; \
+	    do printf '  make %-12s%s\n' "$$target" "$$text"; done
+
+demo: app-env  ## the bundled sample in the console; without a terminal, ten seconds of it as JSON lines
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(bin)/kiket-console demo $(ARGS); \
+	    else exec $(bin)/kiket-console demo --headless --seconds 10 $(ARGS); fi
+
+run: app-env  ## your own project: make run DIR=path/to/project
+	@exec $(bin)/kiket-console "$(DIR)" $(ARGS)
+
+test: check units  ## all checks and tests, as CI runs them
+
+check: dev-env  ## format, lint, types and layers
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	cd assets/samples/marketing && $(abspath $(bin))/mypy --strict --no-error-summary .
+	$(bin)/lint-imports
+
+units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"
+	$(bin)/python -m pytest -n 2 $(ARGS)
+
+test-all: check  ## the tests on each Python 3.11 … 3.13 that is there, or on PYTHONS="…"
+	@pythons=$$(PYTHONS="$(PYTHONS)" packaging/pythons.sh) && for python in $$pythons; do \
+	    minor=$$($$python -c 'import sys; print("3.%d" % sys.version_info[1])'); \
+	    echo "== Python $$minor ($$python)"; \
+	    $(MAKE) --no-print-directory units PYTHON="$$python" VENV=".venv-$$minor" || exit; \
+	done
+
+bench: dev-env  ## measure; one JSON document on stdout: make bench ARGS=--quick
+	@$(bin)/python -m tests.benchmarks $(ARGS)
+
+screenshots: dev-env  ## write screenshots/ from the running program
+	$(bin)/python packaging/screenshots.py $(ARGS)
+
+wheel: dev-env  ## build dist/*.whl and dist/*.tar.gz
+	$(bin)/python -m hatchling build -d dist
+
+pins:  ## pin the requirements again; ARGS=--upgrade moves them (needs uv)
+	@command -v uv >/dev/null || { echo "Pinning needs uv: $(PYTHON) -m pip install uv" >&2; exit 2; }
+	packaging/requirements/compile.sh $(ARGS)
+
+clean:  ## remove the environments, builds and caches
+	rm -rf .venv .venv-3.* dist build .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+app-env:
+	@$(PYTHON) packaging/environment.py --venv $(VENV) --set app
+
+dev-env:
+	@$(PYTHON) packaging/environment.py --venv $(VENV) --set dev

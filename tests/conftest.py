@@ -1,0 +1,44 @@
+"""What every test gets: places of its own on disk, and a way to say what it needs installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Honour `@pytest.mark.needs("program", …)`: skip where it is missing, fail in CI."""
+    wanted = [str(name) for mark in item.iter_markers("needs") for name in mark.args]
+    missing = [name for name in wanted if shutil.which(name) is None]
+    if not missing:
+        return
+    reason = f"needs {', '.join(missing)}, which is not installed"
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def own_places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Point the program's places at a folder of this test, and hide the developer's settings.
+
+    The folder's path is short: Unix sockets lie below it.
+    """
+    with tempfile.TemporaryDirectory(prefix="kc", dir="/tmp") as folder:
+        place = Path(folder)
+        for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+            monkeypatch.setenv(variable, str(place / variable.split("_")[1].lower()))
+        runtime = place / "r"
+        runtime.mkdir(mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        for variable in [name for name in os.environ if name.startswith("KIKET_")]:
+            monkeypatch.delenv(variable)
+        yield place
