@@ -1,0 +1,86 @@
+"""Find many patterns in one text, at a cost that hardly depends on how many there are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from kiket_core._spellings import SHORTEST_SUBSTRING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A pattern has at least 8 characters, so any place where it stands contains a whole group of 5
+# that starts at a multiple of 4. Looking up one group in four finds every pattern.
+_GROUP: Final = 5
+_STRIDE: Final = SHORTEST_SUBSTRING - _GROUP + 1
+
+_TOKEN_START: Final = re.compile(r"(?<!\w)(?=\S)")
+_TOKEN_END: Final = re.compile(r"(?!\w)")
+
+
+class Span(NamedTuple):
+    """One place where a pattern stands: `text[start:end]`, and whose pattern it is."""
+
+    start: int
+    end: int
+    name: str
+
+
+class Matcher:
+    """Match patterns of 8 characters and more anywhere, shorter ones as whole tokens.
+
+    Immutable once built, so that any thread may use it without a lock.
+    """
+
+    __slots__ = ("_names", "_probes", "_token_lengths")
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        """Take pattern → name."""
+        probes: dict[str, set[tuple[int, int]]] = {}
+        token_lengths: set[int] = set()
+        for pattern in names:
+            if len(pattern) < SHORTEST_SUBSTRING:
+                token_lengths.add(len(pattern))
+                continue
+            for offset in range(_STRIDE):
+                group = pattern[offset : offset + _GROUP]
+                probes.setdefault(group, set()).add((offset, len(pattern)))
+        self._names = dict(names)
+        self._probes = probes
+        self._token_lengths = sorted(token_lengths, reverse=True)
+
+    def spans(self, text: str) -> list[Span]:
+        """List every place of every pattern, overlapping ones too, by start, longest first."""
+        found = self._substrings(text)
+        if self._token_lengths:
+            found += self._tokens(text)
+        if len(found) > 1:
+            found.sort(key=lambda span: (span.start, -span.end))
+        return found
+
+    def _substrings(self, text: str) -> list[Span]:
+        probes, names = self._probes, self._names
+        if not probes:
+            return []
+        groups = range(0, len(text) - _GROUP + 1, _STRIDE)
+        found = []
+        for at in [at for at in groups if text[at : at + _GROUP] in probes]:
+            for offset, length in probes[text[at : at + _GROUP]]:
+                start = at - offset
+                if start < 0:
+                    continue
+                name = names.get(text[start : start + length])
+                if name is not None:
+                    found.append(Span(start, start + length, name))
+        return found
+
+    def _tokens(self, text: str) -> list[Span]:
+        found = []
+        for token in _TOKEN_START.finditer(text):
+            start = token.start()
+            for length in self._token_lengths:
+                name = self._names.get(text[start : start + length])
+                if name is not None and _TOKEN_END.match(text, start + length):
+                    found.append(Span(start, start + length, name))
+        return found
