@@ -1,0 +1,364 @@
+"""Typed client of an engine's control API, and how an engine is found and started.
+
+Nothing heavy is imported with this module: `find_engine` and `start_engine` run before the first
+frame is painted, the HTTP client only when the first request is made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.wire import API
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from types import TracebackType
+
+    import httpx
+
+    from kiket_console.model import EngineStatus, Headers, Notice, Worker
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.wire import Result, SecretName, Template
+
+T = TypeVar("T")
+
+READY_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 45.0
+"""Longer than a held request (10 s) and a forward (30 s) together."""
+LOG_TAIL_BYTES = 8192
+
+
+class EngineGone(ConsoleError):  # noqa: N818 - it is a state of the world that callers wait out
+    """No engine answers for this project."""
+
+    def __init__(self, folder: object, reason: str = "") -> None:
+        super().__init__(
+            f"No engine runs for {folder}{f' ({reason})' if reason else ''}.",
+            hint="Start one with `kiket-console` or `kiket-console run --headless`.",
+            exit_code=ExitCode.NETWORK,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Where a running engine can be reached."""
+
+    pid: int
+    version: str
+    folder: str
+    started_us: int
+    gateway_url: str
+    platform_url: str
+
+
+def lock_holder(paths: ProjectPaths) -> int | None:
+    """Return the pid of the engine that holds the project's lock, or None when nobody does.
+
+    0 stands for an engine that has the lock and has not written its pid yet.
+    """
+    try:
+        with paths.engine_lock.open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                digits = lock.read(20).strip()
+                return int(digits) if digits.isdigit() else 0
+    except FileNotFoundError:
+        return None
+    return None
+
+
+def find_engine(paths: ProjectPaths) -> EngineInfo | None:
+    """Return the engine that serves this project now, or None.
+
+    An `engine.json` that a dead engine left behind does not count: the lock decides.
+    """
+    if lock_holder(paths) is None:
+        return None
+    try:
+        return EngineInfo(**json.loads(paths.engine_info.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None  # it has the lock and does not serve yet
+
+
+def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start an engine for this project that outlives us, its words going to `engine.log`.
+
+    *arguments* are options of `run --headless`. The engine serves when `wait_ready` returns.
+    """
+    paths.make()
+    log = os.open(
+        paths.engine_log,
+        os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+    )
+    command = [sys.executable, "-E", "-P", "-m", "kiket_console", "-C", str(paths.folder)]
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program
+            [*command, "run", "--headless", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(log)
+
+
+def wait_ready(
+    paths: ProjectPaths, engine: subprocess.Popen[bytes], *, timeout_s: float = READY_TIMEOUT_S
+) -> EngineInfo:
+    """Return where the engine just started serves.
+
+    Raises `ConsoleError` with the engine's own sentence when it ended, or when it takes too long.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = find_engine(paths)
+        if found is not None and found.pid == engine.pid:
+            return found
+        code = engine.poll()
+        if code is not None:
+            raise start_failure(paths, code)
+        if time.monotonic() > deadline:
+            raise ConsoleError(
+                f"The engine (pid {engine.pid}) is not ready after {timeout_s:g} s.",
+                hint=f"Its log is {paths.engine_log}.",
+            )
+        time.sleep(0.01)
+
+
+def start_failure(paths: ProjectPaths, code: int) -> ConsoleError:
+    """Return what an engine said before it ended with *code*."""
+    try:
+        with paths.engine_log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            lines = log.read().decode("utf-8", "backslashreplace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    for number, line in enumerate(lines):
+        if line.startswith("Error: "):
+            hint = lines[number + 1].strip() if number + 1 < len(lines) else ""
+            known = {int(each) for each in ExitCode}
+            exit_code = ExitCode(code) if code in known else ExitCode.FAILURE
+            return ConsoleError(line.removeprefix("Error: "), hint=hint, exit_code=exit_code)
+    return ConsoleError(
+        f"The engine ended as it started (exit status {code}).",
+        hint=f"Its log is {paths.engine_log}.",
+    )
+
+
+class Client(AbstractAsyncContextManager["Client"]):
+    """Ask things of a project's engine. Use as `async with Client(paths) as client`.
+
+    Every call raises `EngineGone` when no engine answers, and `ConsoleError` with the engine's
+    sentence when it refuses.
+    """
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        self._paths = paths
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give the connections back; the client can be used again afterwards."""
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    async def status(self) -> EngineStatus:
+        """Return what runs, how sure the engine is, and since when."""
+        from kiket_console.model import EngineStatus
+
+        return await self._ask("GET", "/status", EngineStatus)
+
+    async def workers(self) -> tuple[Worker, ...]:
+        """Return the workers, in the order of the project."""
+        from kiket_console.model import Worker
+
+        return await self._ask("GET", "/workers", tuple[Worker, ...])
+
+    async def trigger(
+        self,
+        event: str,
+        *,
+        version: str = "",
+        extension: str = "",
+        raw_payload: bytes | None = None,
+        headers: Headers = (),
+        dialect: str = "",
+    ) -> Result:
+        """Send a signed event to an extension as the platform would, and return how it ended.
+
+        *raw_payload* is the event's JSON, sent on as it is; without it the engine's template is
+        sent. *headers* replace those of the delivery; *dialect* signs in one way only.
+        """
+        import msgspec
+
+        from kiket_console.wire import Result
+
+        document: dict[str, Any] = {"event": event, "version": version, "extension": extension}
+        document |= {"headers": headers, "dialect": dialect}
+        if raw_payload is not None:
+            document["payload"] = msgspec.Raw(raw_payload)
+        return await self._ask("POST", "/trigger", Result, document)
+
+    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
+        """Send a recorded delivery again (*way*: see `wire.WAYS`) and return how it ended."""
+        from kiket_console.wire import Result
+
+        return await self._ask("POST", f"/exchanges/{exchange_id}/replay", Result, {"way": way})
+
+    async def templates(self) -> tuple[Template, ...]:
+        """Return the events that can be triggered, handled ones first."""
+        from kiket_console.wire import Template
+
+        return await self._ask("GET", "/templates", tuple[Template, ...])
+
+    async def worker(self, name: str, verb: str) -> Worker:
+        """Restart, stop or start a worker (*verb*: see `wire.VERBS`) and return how it is now."""
+        from kiket_console.model import Worker
+
+        return await self._ask("POST", f"/workers/{_quoted(name)}/{verb}", Worker)
+
+    async def secrets(self) -> tuple[SecretName, ...]:
+        """Return the names of the secrets that are kept or asked for."""
+        from kiket_console.wire import SecretName
+
+        return await self._ask("GET", "/secrets", tuple[SecretName, ...])
+
+    async def set_secret(self, name: str, value: str) -> None:
+        """Keep a secret in the engine's vault."""
+        await self._ask("PUT", f"/secrets/{_quoted(name)}", None, {"value": value})
+
+    async def delete_secret(self, name: str) -> None:
+        """Forget a secret."""
+        await self._ask("DELETE", f"/secrets/{_quoted(name)}", None)
+
+    async def stop(self) -> None:
+        """Ask the engine to stop its workers and end; it ends shortly after this returns."""
+        await self._ask("POST", "/stop", None)
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield what changed, the newest at once; ends with `EngineGone` when the engine does.
+
+        Reconnecting is up to the caller.
+        """
+        import httpx
+        import httpx_sse
+        import msgspec
+
+        from kiket_console.model import Notice
+
+        quiet = httpx.Timeout(5.0, read=None)
+        try:
+            async with httpx_sse.aconnect_sse(
+                self._connected(), "GET", f"{API}/notices", timeout=quiet
+            ) as source:
+                if source.response.status_code != 200:
+                    raise _refusal(await source.response.aread())
+                async for event in source.aiter_sse():
+                    if event.event == "notice":
+                        yield msgspec.json.decode(event.data, type=Notice)
+        except httpx.TransportError as error:
+            raise EngineGone(self._paths.folder) from error
+        raise EngineGone(self._paths.folder, "it ended")
+
+    async def _ask(
+        self, method: str, path: str, kind: type[T] | None, document: object = None
+    ) -> T:
+        import httpx
+        import msgspec
+
+        raw_body = b"" if document is None else msgspec.json.encode(document)
+        headers = {"content-type": "application/json"} if raw_body else {}
+        try:
+            response = await self._connected().request(
+                method, API + path, content=raw_body, headers=headers
+            )
+        except httpx.TimeoutException as error:
+            raise ConsoleError(
+                f"The engine has not answered within {ANSWER_TIMEOUT_S:g} s.",
+                hint=f"Its log is {self._paths.engine_log}.",
+                exit_code=ExitCode.NETWORK,
+            ) from error
+        except httpx.TransportError as error:
+            raise EngineGone(self._paths.folder) from error
+        if response.status_code >= 400:
+            raise _refusal(response.content)
+        return msgspec.json.decode(response.content, type=kind) if kind else None  # type: ignore[return-value]  # T is None there
+
+    def _connected(self) -> httpx.AsyncClient:
+        _check_socket(self._paths)
+        if self._http is None:
+            import httpx
+
+            self._http = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(uds=str(self._paths.control_socket)),
+                base_url="http://engine",
+                timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0),
+                trust_env=False,
+            )
+        return self._http
+
+
+def call(request: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine to its end, for code that has no event loop."""
+    import asyncio
+
+    return asyncio.run(request)
+
+
+def _check_socket(paths: ProjectPaths) -> None:
+    """Refuse a control socket that somebody else put there."""
+    try:
+        seen = paths.control_socket.lstat()
+        folder = paths.run.lstat()
+    except FileNotFoundError:
+        raise EngineGone(paths.folder) from None
+    ours = seen.st_uid == folder.st_uid == os.getuid()
+    if not (ours and stat.S_ISSOCK(seen.st_mode) and not folder.st_mode & 0o077):
+        raise ConsoleError(
+            f"{paths.control_socket} is not a private socket of yours (owner {seen.st_uid}).",
+            hint="Remove it and start the engine again.",
+            exit_code=ExitCode.NETWORK,
+        )
+
+
+def _refusal(raw_answer: bytes) -> ConsoleError:
+    import msgspec
+
+    from kiket_console.wire import Refusal
+
+    try:
+        refusal = msgspec.json.decode(raw_answer, type=Refusal)
+        return ConsoleError(refusal.error, hint=refusal.hint, exit_code=ExitCode(refusal.exit_code))
+    except (msgspec.MsgspecError, ValueError):
+        return ConsoleError("The engine's answer makes no sense to this version of the program.")
+
+
+def _quoted(name: str) -> str:
+    from urllib.parse import quote
+
+    return quote(name, safe="")
