@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from kiket_console.model import Notice
 
@@ -65,7 +65,7 @@ class Hub:
         for woken in self._peers:
             woken.set()
 
-    async def notices(self) -> AsyncIterator[Notice]:
+    async def notices(self) -> AsyncGenerator[Notice, None]:
         """Yield the newest notice at once, then each newer one, until the hub closes.
 
         Raises `ConsoleError` when `PEER_LIMIT` clients listen already.

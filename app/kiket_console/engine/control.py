@@ -1,0 +1,260 @@
+"""The control API: HTTP and one stream of notices on a private Unix socket.
+
+    GET  /v1/status      GET  /v1/workers    POST /v1/workers/{name}/{verb}
+    GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/replay
+    GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
+    GET  /openapi.json
+
+Whoever runs as our user may ask (see `private_socket`). What is refused is answered with
+`wire.Refusal`.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import msgspec
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kiket_console.engine.openapi import describe
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.wire import API, VERBS, WAYS, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from kiket_console.engine.hub import Hub
+    from kiket_console.model import EngineStatus, Headers, Notice, Worker
+    from kiket_console.wire import Result, SecretName, Template
+
+T = TypeVar("T")
+
+BODY_LIMIT = 8 * 1024 * 1024
+STATUS_OF = {
+    ExitCode.USAGE: 400,
+    ExitCode.CONFIG: 409,
+    ExitCode.AUTH: 403,
+    ExitCode.NETWORK: 503,
+    ExitCode.VERIFICATION: 409,
+    ExitCode.CONTRACT: 422,
+}
+
+
+class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/trigger`; `payload` stays the bytes that came."""
+
+    event: str
+    version: str = ""
+    extension: str = ""
+    payload: msgspec.Raw = msgspec.Raw()
+    headers: tuple[tuple[str, str], ...] = ()
+    dialect: str = ""
+
+
+class ReplayAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/exchanges/{id}/replay`."""
+
+    way: str = WAYS[0]
+
+
+class SecretValue(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `PUT /v1/secrets/{name}`."""
+
+    value: str
+
+
+class Controls(Protocol):
+    """What the engine lets a person do."""
+
+    def status(self) -> EngineStatus:
+        """Return what runs."""
+        ...
+
+    def templates(self) -> tuple[Template, ...]:
+        """Return the events that can be triggered, handled ones first."""
+        ...
+
+    async def trigger(
+        self,
+        event: str,
+        *,
+        version: str,
+        extension: str,
+        raw_payload: bytes | None,
+        headers: Headers,
+        dialect: str,
+    ) -> Result:
+        """Send a signed event."""
+        ...
+
+    async def replay(self, exchange_id: int, way: str) -> Result:
+        """Send a recorded delivery again, in one of `WAYS`."""
+        ...
+
+    async def worker(self, name: str, verb: str) -> Worker:
+        """Do one of `VERBS` to a worker."""
+        ...
+
+    async def secrets(self) -> tuple[SecretName, ...]:
+        """Return the names of the secrets that are kept or asked for."""
+        ...
+
+    async def set_secret(self, name: str, value: str) -> None:
+        """Keep a secret."""
+        ...
+
+    async def delete_secret(self, name: str) -> None:
+        """Forget a secret."""
+        ...
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        ...
+
+
+def control_app(controls: Controls, hub: Hub) -> Starlette:
+    """Return the control API over *controls*."""
+
+    async def status(_: Request) -> Response:
+        return _json(controls.status())
+
+    async def workers(_: Request) -> Response:
+        return _json(controls.status().workers)
+
+    async def worker(request: Request) -> Response:
+        name, verb = request.path_params["name"], request.path_params["verb"]
+        if verb not in VERBS:
+            raise ConsoleError(
+                f'A worker cannot be asked to "{verb}".',
+                hint=f"Use {', '.join(VERBS)}.",
+                exit_code=ExitCode.USAGE,
+            )
+        return _json(await controls.worker(name, verb))
+
+    async def notices(_: Request) -> Response:
+        stream = hub.notices()
+        first = await anext(stream)  # here a refusal is still an ordinary answer
+
+        async def events() -> AsyncIterator[ServerSentEvent]:
+            async with aclosing(stream):
+                yield _event(first)
+                async for notice in stream:
+                    yield _event(notice)
+
+        return EventSourceResponse(events(), ping=15)
+
+    async def templates(_: Request) -> Response:
+        return _json(controls.templates())
+
+    async def trigger(request: Request) -> Response:
+        asked = await _body(request, TriggerAsked)
+        raw_payload = bytes(asked.payload) or None
+        result = await controls.trigger(
+            asked.event,
+            version=asked.version,
+            extension=asked.extension,
+            raw_payload=raw_payload,
+            headers=asked.headers,
+            dialect=asked.dialect,
+        )
+        return _json(result)
+
+    async def replay(request: Request) -> Response:
+        asked = await _body(request, ReplayAsked)
+        if asked.way not in WAYS:
+            raise ConsoleError(
+                f'There is no way "{asked.way}" to send again.',
+                hint=f"Use {' or '.join(WAYS)}.",
+                exit_code=ExitCode.USAGE,
+            )
+        return _json(await controls.replay(request.path_params["id"], asked.way))
+
+    async def secrets(_: Request) -> Response:
+        return _json(await controls.secrets())
+
+    async def secret(request: Request) -> Response:
+        name = request.path_params["name"]
+        if request.method == "PUT":
+            await controls.set_secret(name, (await _body(request, SecretValue)).value)
+        else:
+            await controls.delete_secret(name)
+        return Response(status_code=204)
+
+    async def stop(_: Request) -> Response:
+        controls.stop()
+        return Response(status_code=202)
+
+    async def openapi(_: Request) -> Response:
+        return _json(describe())
+
+    def route(path: str, handler: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
+        return Route(API + path, handler, methods=list(methods))
+
+    return Starlette(
+        routes=[
+            route("/status", status, "GET"),
+            route("/workers", workers, "GET"),
+            route("/workers/{name}/{verb}", worker, "POST"),
+            route("/notices", notices, "GET"),
+            route("/templates", templates, "GET"),
+            route("/trigger", trigger, "POST"),
+            route("/exchanges/{id:int}/replay", replay, "POST"),
+            route("/secrets", secrets, "GET"),
+            route("/secrets/{name}", secret, "PUT", "DELETE"),
+            route("/stop", stop, "POST"),
+            Route("/openapi.json", openapi, methods=["GET"]),
+        ],
+        exception_handlers={
+            ConsoleError: _refused,
+            HTTPException: _no_such_thing,
+            Exception: _failed,
+        },
+    )
+
+
+def _json(document: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(document), status, media_type="application/json")
+
+
+def _event(notice: Notice) -> ServerSentEvent:
+    return ServerSentEvent(msgspec.json.encode(notice).decode(), event="notice")
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    raw_body = bytearray()
+    async for chunk in request.stream():
+        raw_body += chunk
+        if len(raw_body) > BODY_LIMIT:
+            raise ConsoleError(
+                f"The request is larger than {BODY_LIMIT} bytes.", exit_code=ExitCode.USAGE
+            )
+    try:
+        return msgspec.json.decode(raw_body or b"{}", type=kind)
+    except msgspec.MsgspecError as error:
+        raise ConsoleError(
+            f"The request's JSON is not what is expected: {error}.", exit_code=ExitCode.USAGE
+        ) from error
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ConsoleError)  # noqa: S101 - what it is registered for
+    refusal = Refusal(error.message, error.hint, int(error.exit_code))
+    return _json(refusal, STATUS_OF.get(error.exit_code, 500))
+
+
+async def _no_such_thing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    sentence = f"The control API has no {request.method} {request.url.path}."
+    return _json(Refusal(sentence, "GET /openapi.json says what it has.", 2), error.status_code)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    sentence = f"The engine failed inside ({type(error).__name__}); its log has the traceback."
+    return _json(Refusal(sentence), 500)

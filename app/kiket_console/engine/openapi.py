@@ -1,0 +1,113 @@
+"""The control API's own description, made from the types that it speaks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kiket_console import __version__
+from kiket_console.model import EngineStatus, Notice, Worker
+from kiket_console.wire import API, VERBS, WAYS, Refusal, Result, SecretName, Template
+
+_TRIGGER = {
+    "type": "object",
+    "required": ["event"],
+    "additionalProperties": False,
+    "properties": {
+        "event": {"type": "string"},
+        "version": {"type": "string"},
+        "extension": {"type": "string", "description": "Needed when there are several."},
+        "payload": {"description": "The event's JSON, sent as it is; a template when absent."},
+        "headers": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "string"}},
+            "description": "Pairs that replace the delivery's own headers.",
+        },
+        "dialect": {"type": "string", "description": "Sign in this way only."},
+    },
+}
+_REPLAY = {"type": "object", "properties": {"way": {"enum": list(WAYS)}}}
+_SECRET = {
+    "type": "object",
+    "required": ["value"],
+    "properties": {"value": {"type": "string", "format": "password"}},
+}
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the control API."""
+    kinds = (EngineStatus, Worker, Notice, Result, Template, SecretName, Refusal)
+    _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
+    exchange = _parameter("id", {"type": "integer"})
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "kiket-console control API", "version": __version__},
+        "paths": {
+            f"{API}/status": {"get": _asks("What runs, how sure and since when.", EngineStatus)},
+            f"{API}/workers": {"get": _asks("The workers.", Worker, many=True)},
+            f"{API}/workers/{{name}}/{{verb}}": {
+                "parameters": [name, verb],
+                "post": _asks("Restart, stop or start a worker.", Worker),
+            },
+            f"{API}/notices": {
+                "get": {
+                    "summary": "What changed: server-sent events `notice`, the newest at once.",
+                    "responses": {
+                        "200": {
+                            "description": "A stream.",
+                            "content": {"text/event-stream": {"schema": _schema(Notice)}},
+                        },
+                        "default": _refusal(),
+                    },
+                }
+            },
+            f"{API}/templates": {"get": _asks("Events to trigger.", Template, many=True)},
+            f"{API}/trigger": {"post": _asks("Send a signed event.", Result, body=_TRIGGER)},
+            f"{API}/exchanges/{{id}}/replay": {
+                "parameters": [exchange],
+                "post": _asks("Send a recorded delivery again.", Result, body=_REPLAY),
+            },
+            f"{API}/secrets": {"get": _asks("Names of secrets.", SecretName, many=True)},
+            f"{API}/secrets/{{name}}": {
+                "parameters": [name],
+                "put": _does("Keep a secret.", "204", body=_SECRET),
+                "delete": _does("Forget a secret.", "204"),
+            },
+            f"{API}/stop": {"post": _does("Stop the workers and end.", "202")},
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _refusal() -> dict[str, Any]:
+    content = {"application/json": {"schema": _schema(Refusal)}}
+    return {"description": "Refused, and why.", "content": content}
+
+
+def _does(summary: str, status: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "summary": summary,
+        "responses": {status: {"description": "Done."}, "default": _refusal()},
+    }
+    if body is not None:
+        said["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return said
+
+
+def _asks(
+    summary: str, answer: type, *, many: bool = False, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    said = _does(summary, "200", body)
+    schema = {"type": "array", "items": _schema(answer)} if many else _schema(answer)
+    said["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
+    return said

@@ -1,0 +1,82 @@
+"""A Unix socket that only processes of our own user can speak to.
+
+The folder and the socket's mode keep others out; the peer's user id is checked all the same, in
+case a mode is changed or a path leaks into another place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import stat
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kiket_console.errors import ConsoleError, ExitCode
+
+if TYPE_CHECKING:
+    import asyncio
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+def bind_private(place: Path) -> socket.socket:
+    """Bind a Unix socket at *place*, for this user alone.
+
+    The caller holds the engine's lock, so that a socket found there is a dead engine's.
+    Raises `ConsoleError` when the place holds something else, or something of another user.
+    """
+    try:
+        seen = place.lstat()
+    except FileNotFoundError:
+        pass
+    else:
+        if not stat.S_ISSOCK(seen.st_mode) or seen.st_uid != os.getuid():
+            raise ConsoleError(
+                f"{place} is in the way: it is no socket of yours (owner {seen.st_uid}).",
+                hint="Remove it and try again.",
+                exit_code=ExitCode.NETWORK,
+            )
+        place.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    earlier = os.umask(0o177)
+    try:
+        listener.bind(str(place))
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.umask(earlier)
+    place.chmod(0o600)
+    return listener
+
+
+class OwnPeers(HttpToolsProtocol):
+    """Serve HTTP to processes of our own user only."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        """Close the connection of any other user before a byte of it is read."""
+        uid = peer_uid(transport.get_extra_info("socket"))
+        if uid != os.getuid():
+            log.warning("A connection of user %s to the control socket was refused.", uid)
+            transport.abort()
+            return
+        super().connection_made(transport)
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return the user id of the process at the other end of a Unix socket."""
+    uid: int
+    if sys.platform == "darwin":
+        local_peercred = 0x001  # of <sys/un.h>, level SOL_LOCAL (0): version, uid, groups
+        raw = connection.getsockopt(0, local_peercred, 76)
+        uid = struct.unpack_from("=II", raw)[1]
+    else:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        uid = struct.unpack("3i", raw)[1]
+    return uid
