@@ -1,0 +1,187 @@
+"""Which request heads the guard lets in: pure rules, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+"""The hosts that only this machine reaches."""
+
+# A reader that took the first and a checker that took the last of two such headers would disagree
+# about who sent what, so there may be one at most.
+_AT_MOST_ONCE: Final = (
+    b"host",
+    b"content-length",
+    b"transfer-encoding",
+    b"content-type",
+    b"authorization",
+    b"origin",
+    b"sec-fetch-site",
+    b"x-kiket-api-key",
+    b"x-kiket-runtime-token",
+    b"x-kiket-signature",
+    b"x-kiket-timestamp",
+    b"webhook-id",
+    b"webhook-signature",
+    b"webhook-timestamp",
+)
+_HOST: Final = re.compile(
+    r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\\\[\]?#,]+)(?::\d{1,5})?", re.IGNORECASE
+)
+_DEFAULT_PORT: Final = re.compile(r"^(http://.*):80$|^(https://.*):443$")
+_MAX_QUOTED: Final = 80
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one connection may cost."""
+
+    body_bytes: int = 5 * 1024 * 1024
+    header_bytes: int = 32 * 1024
+    header_count: int = 100
+    url_bytes: int = 8 * 1024
+    header_deadline_s: float = 5.0
+    """From the connection, or the first byte of a later request, to the end of the headers."""
+    body_deadline_s: float = 15.0
+    """From the end of the headers to the end of the body, unless the app is what is slow."""
+    idle_s: float = 5.0
+    """How long a connection may wait for its next request; raise it for pooled clients."""
+    connections: int = 512
+
+
+class Refusal(NamedTuple):
+    """What a refused request is answered."""
+
+    status: int
+    sentence: str
+
+
+class Head(NamedTuple):
+    """A request as far as its blank line; header names in lower case."""
+
+    target: bytes
+    version: str
+    headers: Sequence[tuple[bytes, bytes]]
+
+    def values(self, name: bytes) -> list[bytes]:
+        """List the values of the header called `name`."""
+        return [value for key, value in self.headers if key == name]
+
+
+class Admission:
+    """Judge request heads by one policy.
+
+    `hosts` are the host names served, without port; None serves any. Unless `allow_cross_site`, a
+    request that a browser sent for a page of another origin is refused.
+    """
+
+    def __init__(
+        self, limits: Limits, hosts: Collection[str] | None, *, allow_cross_site: bool
+    ) -> None:
+        self._limits = limits
+        self._hosts = None if hosts is None else frozenset(map(_bracketed, hosts))
+        self._allow_cross_site = allow_cross_site
+
+    def refusal(self, head: Head) -> Refusal | None:
+        """Say why the request may not come in, or None if it may."""
+        return (
+            _version_refusal(head)
+            or _ambiguity_refusal(head)
+            or self._host_refusal(head)
+            or (None if self._allow_cross_site else _cross_site_refusal(head))
+            or _framing_refusal(head)
+            or self._size_refusal(head)
+        )
+
+    def _host_refusal(self, head: Head) -> Refusal | None:
+        hosts = head.values(b"host")
+        if not hosts:
+            return Refusal(400, "The request has no Host header; send exactly one.")
+        host = _HOST.fullmatch(hosts[0].decode("latin-1"))
+        if host is None:
+            return Refusal(400, f"The Host header {_quoted(hosts[0])} is not a host name.")
+        if self._hosts is not None and host["name"].lower() not in self._hosts:
+            return Refusal(
+                421,
+                f"The host {_quoted(hosts[0])} is not served here; "
+                "use a local address, or add the name to the allowed hosts.",
+            )
+        return None
+
+    def _size_refusal(self, head: Head) -> Refusal | None:
+        for raw_length in head.values(b"content-length"):
+            if len(raw_length) > 18 or int(raw_length) > self._limits.body_bytes:
+                return body_too_large(self._limits)
+        return None
+
+
+def body_too_large(limits: Limits) -> Refusal:
+    """Refuse a body over the limit."""
+    return Refusal(413, f"The request body is larger than {limits.body_bytes} bytes.")
+
+
+def _version_refusal(head: Head) -> Refusal | None:
+    if head.version in ("1.0", "1.1"):
+        return None
+    return Refusal(505, f"HTTP {head.version} is not spoken here; use HTTP/1.1.")
+
+
+def _ambiguity_refusal(head: Head) -> Refusal | None:
+    if not head.target.startswith(b"/") or b"#" in head.target:
+        return Refusal(400, "The request target must be a path that starts with '/'.")
+    counts = Counter(name for name, _ in head.headers)
+    for name in counts:
+        if b"_" in name:  # some servers read it as the same header with '-'
+            return Refusal(400, f"The header name {_quoted(name)} has an underscore; use '-'.")
+    for name in _AT_MOST_ONCE:
+        if counts[name] > 1:
+            return Refusal(
+                400, f"The header {_quoted(name)} stands {counts[name]} times; send one."
+            )
+    if counts[b"upgrade"]:
+        return Refusal(400, "Upgrades to another protocol are not offered here.")
+    return None
+
+
+def _cross_site_refusal(head: Head) -> Refusal | None:
+    for site in head.values(b"sec-fetch-site"):
+        if site.lower() not in (b"same-origin", b"none"):
+            return Refusal(403, f"Requests from other web sites ({_quoted(site)}) are refused.")
+    host = head.values(b"host")[0].decode("latin-1").lower()
+    own_origins = {_without_default_port(f"{scheme}://{host}") for scheme in ("http", "https")}
+    for raw_origin in head.values(b"origin"):
+        if _without_default_port(raw_origin.decode("latin-1").lower()) not in own_origins:
+            return Refusal(403, f"Requests from pages of {_quoted(raw_origin)} are refused.")
+    return None
+
+
+def _framing_refusal(head: Head) -> Refusal | None:
+    lengths, codings = head.values(b"content-length"), head.values(b"transfer-encoding")
+    if lengths and codings:
+        return Refusal(400, "Content-Length and Transfer-Encoding may not stand together.")
+    if lengths and not (lengths[0].isdigit() and lengths[0].isascii()):
+        return Refusal(400, f"The Content-Length {_quoted(lengths[0])} is not a number of bytes.")
+    if codings and (codings[0].lower() != b"chunked" or head.version != "1.1"):
+        return Refusal(400, f"The Transfer-Encoding {_quoted(codings[0])} is not 'chunked'.")
+    return None
+
+
+def _bracketed(host: str) -> str:
+    is_bare_ipv6 = ":" in host and not host.startswith("[")
+    return (f"[{host}]" if is_bare_ipv6 else host).lower()
+
+
+def _without_default_port(origin: str) -> str:
+    return _DEFAULT_PORT.sub(r"\1\2", origin)
+
+
+def _quoted(raw: bytes) -> str:
+    """Quote outside text for an error: printable ASCII, of bounded length."""
+    text = ascii(raw.decode("latin-1"))
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…'"

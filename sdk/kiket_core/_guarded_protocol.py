@@ -1,0 +1,285 @@
+"""uvicorn's httptools protocol, with limits, deadlines and refusals.
+
+It overrides callbacks of `HttpToolsProtocol` and reads the state of its request cycle; the tests
+run against a real uvicorn to notice when those change.
+"""
+
+from __future__ import annotations
+
+import enum
+import http
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kiket_core._admission import Admission, Head, Limits, Refusal, body_too_large
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+_LINGER_S: Final = 1.0
+"""How long a refused sender may go on sending; an earlier close could destroy the answer."""
+
+_CHUNK_OVERHEAD_BYTES: Final = 32
+"""What framing may add to one chunk of a body; longer chunk extensions count as body."""
+
+_REQUEST_LINE_BYTES: Final = 64
+"""Method, version and line ends: what stands in a head besides target and headers."""
+
+
+class Policy(NamedTuple):
+    """What a guarded server allows, and who hears of refusals."""
+
+    limits: Limits
+    admission: Admission
+    on_refusal: Callable[[int, str], None] | None
+
+
+class _Phase(enum.Enum):
+    IDLE = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class _Refused(Exception):  # noqa: N818  # it stops the parser; nobody sees it
+    """Leave the parser in the middle of a read."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. A subclass gives the policy."""
+
+    policy: ClassVar[Policy]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits = self.policy.limits
+        self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
+        self._phase = _Phase.IDLE
+        self._refusal: Refusal | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._head_wire_bytes = 0
+        self._header_bytes = 0
+        self._body_wire_bytes = 0
+        self._body_bytes = 0
+        self._body_chunks = 0
+
+    # What the transport tells
+
+    def connection_made(  # type: ignore[override]  # as uvicorn has it
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Start the clock, or refuse the connection if there are too many."""
+        super().connection_made(transport)
+        most = self._limits.connections
+        if len(self.connections) > most + most // 8 + 1:  # those being refused have a bound too
+            transport.abort()
+        elif len(self.connections) > most:
+            self._refuse(Refusal(503, f"All {most} connections are in use; try again shortly."))
+        else:
+            self._arm(self._limits.header_deadline_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop every clock."""
+        self._disarm()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless this connection is being closed."""
+        if self._refusal is not None:
+            return
+        self._unset_keepalive_if_required()
+        if self._phase is _Phase.BODY:
+            self._body_wire_bytes += len(data)
+        else:
+            self._expect_head()
+            self._head_wire_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # What a callback raises comes out as a parser error too; that is refused already.
+            self._refuse(Refusal(400, "The request is not well-formed HTTP/1.1."))
+        else:
+            self._check_wire_bytes()
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """Start a head."""
+        super().on_message_begin()
+        self._expect_head()
+        self._header_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the request target, bounded."""
+        super().on_url(url)
+        if len(self.url) > self._limits.url_bytes:
+            self._stop(414, f"The request target is longer than {self._limits.url_bytes} bytes.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header, bounded; drop a trailer, which nobody has judged."""
+        if self._phase is _Phase.BODY:
+            return
+        super().on_header(name, value)
+        self._header_bytes += len(name) + len(value) + len(b": \r\n")
+        if self._header_bytes > self._limits.header_bytes:
+            self._stop(*self._head_too_large())
+        if len(self.headers) > self._limits.header_count:
+            self._stop(431, f"The request has more than {self._limits.header_count} headers.")
+
+    def on_headers_complete(self) -> None:
+        """Judge the head; start the app if the request may come in."""
+        head = Head(self.url, self.parser.get_http_version(), self.headers)
+        refusal = self.policy.admission.refusal(head)
+        if refusal is not None:
+            self._stop(*refusal)
+        super().on_headers_complete()
+        self._phase = _Phase.BODY
+        self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
+        self._arm(self._limits.body_deadline_s)
+
+    def on_chunk_header(self) -> None:
+        """Count chunks, because each may cost some framing."""
+        self._body_chunks += 1
+
+    def on_body(self, body: bytes) -> None:
+        """Hand body bytes to the app, bounded."""
+        self._body_bytes += len(body)
+        if self._body_bytes > self._limits.body_bytes:
+            self._stop(*body_too_large(self._limits))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._phase = _Phase.IDLE
+        self._disarm()
+        super().on_message_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            # The answer went out before the body was in; reading on has stopped the idle timer.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    # What the app tells
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or with the refusal that had to wait for this answer."""
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if self._refusal is not None and was_last:
+            self._unset_keepalive_if_required()
+            self._close_with(_answer(self._refusal, self._common_headers(), self._is_head()))
+
+    # Limits
+
+    def _expect_head(self) -> None:
+        if self._phase is not _Phase.IDLE:
+            return
+        self._phase = _Phase.HEAD
+        self._head_wire_bytes = 0
+        if self._deadline is None:  # it runs already on a new connection
+            self._arm(self._limits.header_deadline_s)
+
+    def _check_wire_bytes(self) -> None:
+        """Refuse what the parser swallows without a callback: unfinished headers, extensions."""
+        if self._phase is _Phase.HEAD:
+            most = self._limits.header_bytes + self._limits.url_bytes + _REQUEST_LINE_BYTES
+            if self._head_wire_bytes > most:
+                self._refuse(self._head_too_large())
+        elif self._phase is _Phase.BODY:
+            framing = (self._body_chunks + 1) * _CHUNK_OVERHEAD_BYTES
+            if self._body_wire_bytes > self._limits.body_bytes + framing:
+                self._refuse(body_too_large(self._limits))
+
+    def _head_too_large(self) -> Refusal:
+        sentence = f"The request headers are larger than {self._limits.header_bytes} bytes."
+        return Refusal(431, sentence)
+
+    # Deadlines
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._deadline = self.loop.call_later(seconds, self._on_deadline, seconds)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_deadline(self, seconds: float) -> None:
+        if self.flow.read_paused:  # the app is slow, not the sender
+            self._arm(seconds)
+            return
+        part = "body" if self._phase is _Phase.BODY else "headers"
+        self._refuse(Refusal(408, f"The request {part} did not arrive within {seconds:g} seconds."))
+
+    # Refusing
+
+    def _stop(self, status: int, sentence: str) -> None:
+        self._refuse(Refusal(status, sentence))
+        raise _Refused
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Refuse the request that is being read, once the answers owed before it are out."""
+        if self._refusal is not None:
+            return
+        self._refusal = refusal
+        self._disarm()
+        if self.policy.on_refusal is not None:
+            self.policy.on_refusal(*refusal)
+        answer = _answer(refusal, self._common_headers(), self._is_head())
+        cycle = self.cycle
+        if self._phase is not _Phase.BODY:
+            # uvicorn's type does not say so, but before the first request the cycle is None.
+            if cycle is None or cycle.response_complete:  # type: ignore[redundant-expr]
+                self._close_with(answer)
+        elif self.pipeline:
+            self.pipeline.popleft()  # this request: it has waited for earlier ones, and is last
+        else:
+            cycle.disconnected = True
+            cycle.waiting_for_100_continue = False
+            cycle.message_event.set()
+            if not cycle.response_started:
+                self._close_with(answer)
+            elif cycle.response_complete:
+                self._close_with(b"")
+            else:
+                self.transport.abort()  # half an answer must not look like a whole one
+
+    def _close_with(self, raw: bytes) -> None:
+        """Send the last bytes, then discard what still comes until the sender closes."""
+        if self.transport.is_closing():
+            return
+        if raw:
+            self.transport.write(raw)
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _common_headers(self) -> list[tuple[bytes, bytes]]:
+        return self.server_state.default_headers
+
+    def _is_head(self) -> bool:
+        return self.parser.get_method() == b"HEAD"
+
+
+def _answer(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_head: bool) -> bytes:
+    body = json.dumps({"error": refusal.sentence}).encode()
+    headers = [
+        *common_headers,
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if refusal.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
+    phrase = http.HTTPStatus(refusal.status).phrase
+    lines = [f"HTTP/1.1 {refusal.status} {phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)

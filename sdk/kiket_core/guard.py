@@ -1,0 +1,139 @@
+"""Serve ASGI apps with limits and deadlines: uvicorn, guarded.
+
+uvicorn as it comes has no deadline for headers or bodies and, with httptools, no limit on headers.
+`guarded()` makes a protocol class for its `http=` setting that has them, and that refuses whatever
+two programs on one connection might read differently. After a refusal the connection is closed and
+nothing that came after it is served.
+
+    config = server_config(app, hosts={"127.0.0.1", "localhost"})
+    server = Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=[bound]))
+        await server.wait_started()
+        ...
+        server.should_exit = True
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from kiket_core._admission import LOOPBACK, Admission, Limits
+from kiket_core._guarded_protocol import GuardedProtocol, Policy
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection, Iterator
+
+__all__ = ["LOOPBACK", "Limits", "Server", "StartupError", "guarded", "server_config"]
+
+_DEFAULT_LIMITS = Limits()
+
+
+class StartupError(RuntimeError):
+    """A server ended before it served."""
+
+
+def guarded(
+    limits: Limits = _DEFAULT_LIMITS,
+    hosts: Collection[str] | None = LOOPBACK,
+    *,
+    allow_cross_site: bool = False,
+    on_refusal: Callable[[int, str], None] | None = None,
+) -> type[asyncio.Protocol]:
+    """Make the class for uvicorn's `http=` setting that enforces `limits`.
+
+    Only requests for `hosts` (names without port) are served; None serves any host, for an app
+    whose public name is not known here. Requests that a browser sends for pages of another origin
+    are refused unless `allow_cross_site`; an app with CORS rules of its own, or behind a proxy
+    that changes Host, needs that.
+
+    `on_refusal` is called with status and sentence, on the event loop: it must be quick and must
+    not raise.
+    """
+    admission = Admission(limits, hosts, allow_cross_site=allow_cross_site)
+    return type("Guarded", (GuardedProtocol,), {"policy": Policy(limits, admission, on_refusal)})
+
+
+def server_config(
+    app: Any,
+    *,
+    limits: Limits = _DEFAULT_LIMITS,
+    hosts: Collection[str] | None = LOOPBACK,
+    allow_cross_site: bool = False,
+    on_refusal: Callable[[int, str], None] | None = None,
+    **overrides: Any,
+) -> uvicorn.Config:
+    """Configure uvicorn to serve `app` guarded, and to leave logging to the host program.
+
+    It names no server software, trusts no forwarding header, speaks no WebSocket and gives
+    requests 5 seconds at shutdown. `overrides` are settings of `uvicorn.Config` and win.
+    """
+    settings = {
+        "loop": "uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
+        "http": guarded(limits, hosts, allow_cross_site=allow_cross_site, on_refusal=on_refusal),
+        "ws": "none",
+        "lifespan": "on",
+        "interface": "asgi3",  # a guess would take a bound method for ASGI 2
+        "workers": 1,  # not what WEB_CONCURRENCY says
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 5,
+    }
+    return uvicorn.Config(app, **settings | overrides)
+
+
+class Server(uvicorn.Server):
+    """Serve inside a program that keeps its own signal handlers; stop it with `should_exit`."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._settled = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the program."""
+        yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `should_exit`.
+
+        Raises:
+            StartupError: if the app's start-up fails or the address cannot be bound.
+        """
+        try:
+            await super().serve(sockets)
+        finally:
+            self._settled.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the app and listen."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # uvicorn's way to fail; it would end the program around us
+            raise StartupError(self._failure()) from None
+        self._settled.set()
+
+    async def wait_started(self) -> None:
+        """Wait until the server listens.
+
+        Raises:
+            StartupError: if it ended before.
+        """
+        await self._settled.wait()
+        if not self.started:
+            raise StartupError(self._failure())
+
+    def _failure(self) -> str:
+        lifespan = getattr(self, "lifespan", None)  # there is none until uvicorn starts the app
+        if lifespan is not None and lifespan.should_exit:
+            return "The app failed while starting up; the log of uvicorn.error has its traceback."
+        where = f"{self.config.host}:{self.config.port}"
+        return f"The server cannot listen on {where}; the log of uvicorn.error says why."
