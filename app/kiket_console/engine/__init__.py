@@ -1,0 +1,1 @@
+"""The process that does the work: one per project folder, without a user interface."""

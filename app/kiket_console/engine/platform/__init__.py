@@ -1,0 +1,1 @@
+"""The engine's stand-in for the Kiket platform: its HTTP API, and the sender of webhooks."""

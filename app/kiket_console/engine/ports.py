@@ -1,0 +1,132 @@
+"""What the engine's parts ask of each other; the composition root hands each part its others.
+
+gateway ──► Workers (the supervisor)     platform ──► Secrets (the vault)
+trigger, replay ──► Delivery ──► gateway ──► Outcome
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kiket_console.model import Headers, State, Worker
+
+SECRET_NAME = r"[A-Za-z0-9_.-]{1,128}"  # noqa: S105 (a pattern for names, not a password)
+"""What a secret may be called, on the platform's routes and everywhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A worker that takes requests now."""
+
+    worker_name: str
+    label: str
+    """The worker and its start count, `marketing#3`."""
+    socket_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """By what the signature of a worker's deliveries is judged."""
+
+    secrets: tuple[str, ...]
+    """Webhook secrets, any of which may have signed; never shown."""
+    accept: tuple[str, ...]
+    """The HMAC dialects that the worker's code accepts, the preferred one first."""
+
+    def __repr__(self) -> str:
+        return f"Judging(secrets=<{len(self.secrets)}>, accept={self.accept!r})"
+
+
+class Workers(Protocol):
+    """The developer's code, as the gateway sees it."""
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return every worker, the project's first extension first."""
+        ...
+
+    def serving(self, name: str) -> Target | None:
+        """Return where requests for worker *name* go now, or None when nothing serves."""
+        ...
+
+    async def wait_serving(self, name: str, timeout_s: float = 10.0) -> Target | None:
+        """Wait until worker *name* serves.
+
+        None when the time is over, or at once when no start is under way (broken, stopped, fatal).
+        """
+        ...
+
+    def judging(self, name: str) -> Judging:
+        """Return by what the deliveries to worker *name* are judged."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SecretName:
+    """A secret that has a value; the value is not here."""
+
+    name: str
+    created_us: int
+    updated_us: int
+
+
+class Secrets(Protocol):
+    """Where secrets are kept, as the platform sees it.
+
+    Each method raises `ConsoleError` when the keyring does not answer. `set` registers the value
+    with the redactor before it returns.
+    """
+
+    async def get(self, name: str) -> str | None:
+        """Return the value of *name*, or None when it has none."""
+        ...
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep *value* under *name*, in place of an older one."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Forget *name*; False when it had no value."""
+        ...
+
+    async def names(self) -> Sequence[SecretName]:
+        """List what has a value, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook on its way to a worker, whoever sent it."""
+
+    extension: str | None
+    """None: the project's only extension."""
+    event: str
+    version: str
+    """As the path says it; empty when it does not."""
+    path: str
+    """Path and query, as the worker is to see them."""
+    headers: Headers
+    raw_body: bytes
+    replay_of: int | None = None
+    signature_word: str | None = None
+    """What the list says of the signature instead of the verdict: `re-signed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a delivery, and what its sender is answered."""
+
+    exchange_id: int | None
+    """None when it could not be recorded, and so was not accepted."""
+    state: State
+    status: int
+    headers: Headers
+    raw_body: bytes
+    duration_us: int
+    error: str
+    """One sentence when the worker did not answer, else empty."""
+
+
+Deliver = Callable[[Delivery], Awaitable[Outcome]]

@@ -1,0 +1,208 @@
+"""Read the store from another process, or another thread: pages by id, never by offset."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from array import array
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import Detail, Exchange, LogLine
+from kiket_console.store import rows, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+CHILDREN_LIMIT = 500
+"""Of one exchange's children, the oldest that are read with it."""
+
+
+class Reader:
+    """Read-only pages of the store at *path*; usable from several threads.
+
+    While there is no store yet it behaves as an empty one, and opens it when it appears; it never
+    makes a file of its own accord. Raises `ConsoleError` for a store that cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Close the file; reading again opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def newest(self) -> tuple[int, int, int]:
+        """Return the newest exchange id, change number and log id; zeros when there is none."""
+        found = self._rows(
+            "SELECT (SELECT max(id) FROM exchange), (SELECT max(change) FROM exchange),"
+            " (SELECT max(id) FROM log)"
+        )
+        if not found:
+            return 0, 0, 0
+        exchange_id, change, log_id = found[0]
+        return exchange_id or 0, change or 0, log_id or 0
+
+    def ids(self, after: int = 0) -> array[int]:
+        """Return the ids above *after* of all exchanges that are not deleted, ascending."""
+        return self._ids(
+            "SELECT id FROM exchange WHERE id > ? AND deleted_us IS NULL ORDER BY id", (after,)
+        )
+
+    def page(self, ids: Sequence[int]) -> list[Exchange]:
+        """Return these exchanges, in this order; those that are gone are left out."""
+        found = {
+            row[0]: row
+            for row in self._rows(
+                f"SELECT {rows.EXCHANGE_COLUMNS} FROM exchange"  # noqa: S608 (our constant)
+                " WHERE id IN (SELECT value FROM json_each(?)) AND deleted_us IS NULL",
+                (json.dumps(list(ids)),),
+            )
+        }
+        return [rows.exchange(found[each]) for each in ids if each in found]
+
+    def changed(self, after_change: int, among: Sequence[int]) -> list[int]:
+        """Return which of the exchanges *among* have changed since *after_change*."""
+        return [
+            row[0]
+            for row in self._rows(
+                "SELECT id FROM exchange WHERE id IN (SELECT value FROM json_each(?))"
+                " AND change > ? ORDER BY id",
+                (json.dumps(list(among)), after_change),
+            )
+        ]
+
+    def recent(self, limit: int) -> list[Exchange]:
+        """Return the newest *limit* exchanges, newest first."""
+        return self._exchanges("WHERE deleted_us IS NULL ORDER BY id DESC LIMIT ?", (limit,))
+
+    def exchange(self, exchange_id: int) -> Exchange | None:
+        """Return one exchange, or None when there is none of that id."""
+        found = self.page([exchange_id])
+        return found[0] if found else None
+
+    def detail(self, exchange_id: int) -> Detail | None:
+        """Return all that is known of one exchange, or None when there is none of that id."""
+        found = self.exchange(exchange_id)
+        if found is None:
+            return None
+        verdict = self._rows("SELECT verdict FROM exchange WHERE id = ?", (exchange_id,))
+        messages = {
+            row[0]: rows.message(row[1:])
+            for row in self._rows(
+                "SELECT part, headers, body, size, sha256, truncated, refs FROM message"
+                " WHERE exchange_id = ?",
+                (exchange_id,),
+            )
+        }
+        attempts = self._rows(
+            "SELECT exchange_id, number, target, started_us, state, status, duration_us, error"
+            " FROM attempt WHERE exchange_id = ? ORDER BY number",
+            (exchange_id,),
+        )
+        children = self._exchanges(
+            "WHERE parent_id = ? AND deleted_us IS NULL ORDER BY id LIMIT ?",
+            (exchange_id, CHILDREN_LIMIT),
+        )
+        if 0 not in messages:
+            return None  # deleted between two of these reads
+        return Detail(
+            found,
+            messages[0],
+            rows.judgement(verdict[0][0]) if verdict else None,
+            tuple(rows.attempt(row, messages.get(row[1])) for row in attempts),
+            tuple(children),
+        )
+
+    def log_ids(
+        self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
+    ) -> array[int]:
+        """Return the ids above *after* of log lines, ascending; of one worker or exchange."""
+        where, values = "id > ?", [after]
+        arguments: list[Any] = list(values)
+        if worker is not None:
+            where += " AND worker = ?"
+            arguments.append(worker)
+        if exchange_id is not None:
+            where += " AND exchange_id = ?"
+            arguments.append(exchange_id)
+        return self._ids(
+            f"SELECT id FROM log WHERE {where} ORDER BY id",  # noqa: S608 (clauses of ours)
+            arguments,
+        )
+
+    def log_page(self, ids: Sequence[int]) -> list[LogLine]:
+        """Return these log lines, in this order; those that are gone are left out."""
+        found = {
+            row[0]: row
+            for row in self._rows(
+                f"SELECT {rows.LOG_COLUMNS} FROM log"  # noqa: S608 (our constant)
+                " WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(ids)),),
+            )
+        }
+        return [rows.log_line(found[each]) for each in ids if each in found]
+
+    def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
+        """Return the oldest *limit* log lines that were written during an exchange."""
+        return [
+            rows.log_line(row)
+            for row in self._rows(
+                f"SELECT {rows.LOG_COLUMNS} FROM log"  # noqa: S608 (our constant)
+                " WHERE exchange_id = ? ORDER BY id LIMIT ?",
+                (exchange_id, limit),
+            )
+        ]
+
+    def _exchanges(self, where: str, values: Sequence[Any]) -> list[Exchange]:
+        sql = f"SELECT {rows.EXCHANGE_COLUMNS} FROM exchange {where}"  # noqa: S608 (ours)
+        return [rows.exchange(row) for row in self._rows(sql, values)]
+
+    def _ids(self, sql: str, values: Sequence[Any]) -> array[int]:
+        return array("q", [row[0] for row in self._rows(sql, values)])
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement to its end, so that no read transaction stays open."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = _open(self._path)
+                if self._connection is None:
+                    return []
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                raise ConsoleError(
+                    f"The store {self._path} cannot be read: {error}.",
+                    hint="Is it damaged? Move it away to start a new one.",
+                    exit_code=ExitCode.VERIFICATION,
+                ) from error
+
+
+def _open(path: Path) -> sqlite3.Connection | None:
+    """Open the store, or return None while there is none, or none with a schema yet."""
+    if not path.exists():
+        return None
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=2.0,
+    )
+    try:
+        found = schema.user_version(connection)
+        schema.refuse_newer(found)
+    except BaseException:
+        connection.close()
+        raise
+    if found < schema.VERSION:
+        connection.close()
+        return None
+    return connection

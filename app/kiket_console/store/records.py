@@ -1,0 +1,107 @@
+"""What the writer is given: one frozen record for each thing that can be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiket_console.model import Judgement, Message, Source, State
+
+_ROW_BYTES = 256  # of a row's metadata, roughly; bodies are counted exactly
+
+
+@dataclass(frozen=True, slots=True)
+class NewExchange:
+    """An exchange that has arrived; nothing tried yet."""
+
+    id: int
+    source: Source
+    worker: str
+    name: str
+    version: str
+    method: str
+    path: str
+    started_us: int
+    state: State
+    request: Message
+    signature: str = ""
+    judgement: Judgement | None = None
+    trace_id: str = ""
+    span_id: str = ""
+    parent_id: int | None = None
+    parent_guessed: bool = False
+    replay_of: int | None = None
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + len(self.request.body.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAttempt:
+    """A try that has begun."""
+
+    exchange_id: int
+    number: int
+    target: str
+    started_us: int
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How a try ended, and with it, for now, its exchange.
+
+    `status` is what the sender was answered; `answer` is what the target said, or None when it
+    said nothing.
+    """
+
+    exchange_id: int
+    number: int
+    state: State
+    status: int | None
+    duration_us: int
+    error: str = ""
+    answer: Message | None = None
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + (len(self.answer.body.raw) if self.answer else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class NewLog:
+    """A line that a worker or the engine wrote."""
+
+    at_us: int
+    worker: str
+    stream: str
+    level: str
+    logger: str
+    text: str
+    trace_id: str = ""
+    exchange_id: int | None = None
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + len(self.text)
+
+
+Row = NewExchange | NewAttempt | AttemptEnd | NewLog
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit brought, for those who look at the store: numbers, never rows."""
+
+    newest_exchange: int
+    newest_change: int
+    newest_log: int
