@@ -1,0 +1,1 @@
+"""What the extension knows of leads, the funnel, campaigns and service levels; no I/O."""
