@@ -1,0 +1,169 @@
+"""Frames on a byte stream, without I/O: feed what was read, get what is whole.
+
+Two framings:
+
+* `LineFrames`: one document per line (NDJSON).
+* `LengthFrames`: 4 bytes of length (unsigned, big endian, of the payload only), 1 byte of format,
+  the payload.
+
+Neither holds more than one frame of the permitted size, whatever the peer sends, and both give the
+same frames however the stream is cut into reads.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from typing import Final, NamedTuple
+
+_LENGTH_HEADER: Final = struct.Struct(">IB")
+_MAX_LENGTH: Final = 2**32 - 1
+
+
+class Oversize(NamedTuple):
+    """A line that was longer than the limit and was discarded, and its length in bytes."""
+
+    size_seen: int
+
+
+class LineFrames:
+    """Cut a stream into lines of at most `limit_bytes`, line ends (LF or CRLF) excluded.
+
+    A longer line is discarded up to its end and reported once. Blank lines are given as b"".
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._rest = bytearray()
+        self._discarded_bytes = 0
+
+    @property
+    def discarded_bytes(self) -> int:
+        """Say how much of an oversize line without an end has been discarded so far."""
+        return self._discarded_bytes
+
+    def feed(self, raw: bytes) -> list[bytes | Oversize]:
+        """Take what was read; return the lines that it completes, in order."""
+        *ends, rest = raw.split(b"\n")
+        frames = []
+        for end in ends:
+            self._hold(end)
+            frames.append(self._release())
+        self._hold(rest)
+        return frames
+
+    def close(self) -> bytes | Oversize | None:
+        """Return the line that the stream ended in, which may be cut short, or None."""
+        if not self._rest and not self._discarded_bytes:
+            return None
+        return self._release()
+
+    def _hold(self, raw: bytes) -> None:
+        size = len(self._rest) + self._discarded_bytes + len(raw)
+        if self._discarded_bytes or size > self._limit_bytes + 1:  # the 1 may be the CR of a CRLF
+            self._discarded_bytes = size
+            self._rest.clear()
+        else:
+            self._rest += raw
+
+    def _release(self) -> bytes | Oversize:
+        size = len(self._rest) + self._discarded_bytes
+        line = bytes(self._rest).removesuffix(b"\r")
+        is_oversize = self._discarded_bytes > 0 or len(line) > self._limit_bytes
+        self._rest.clear()
+        self._discarded_bytes = 0
+        return Oversize(size) if is_oversize else line
+
+
+def encode_line(raw: bytes) -> bytes:
+    """Frame one document as a line.
+
+    Raises:
+        FrameError: if it contains a line feed, which would make it two.
+    """
+    if b"\n" in raw:
+        raise FrameError("A document with a line feed cannot be framed as one line.")
+    return raw + b"\n"
+
+
+class Format(enum.IntEnum):
+    """How a length-prefixed payload is encoded."""
+
+    JSON = 1
+    BINARY = 2
+    BASE64 = 3
+
+
+class LengthFrame(NamedTuple):
+    """One length-prefixed frame."""
+
+    format: Format
+    raw: bytes
+
+
+class FrameError(ValueError):
+    """A stream cannot be framed any further; `frames` are those that were whole before."""
+
+    def __init__(self, message: str, frames: tuple[LengthFrame, ...] = ()) -> None:
+        super().__init__(message)
+        self.frames = frames
+
+
+class LengthFrames:
+    """Cut a stream into length-prefixed frames with payloads of at most `limit_bytes`."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._rest = bytearray()
+        self._fault: str | None = None
+
+    def feed(self, raw: bytes) -> list[LengthFrame]:
+        """Take what was read; return the frames that it completes, in order.
+
+        Raises:
+            FrameError: if a header announces a payload over the limit or an unknown format. The
+                payload is not waited for; the decoder stays broken, so close the stream.
+        """
+        if self._fault is not None:
+            raise FrameError(self._fault)
+        self._rest += raw
+        frames: list[LengthFrame] = []
+        start = 0
+        while len(self._rest) - start >= _LENGTH_HEADER.size:
+            length, code = _LENGTH_HEADER.unpack_from(self._rest, start)
+            self._fault = self._header_fault(length, code)
+            if self._fault is not None:
+                self._rest.clear()
+                raise FrameError(self._fault, tuple(frames))
+            end = start + _LENGTH_HEADER.size + length
+            if len(self._rest) < end:
+                break
+            payload = bytes(self._rest[start + _LENGTH_HEADER.size : end])
+            frames.append(LengthFrame(Format(code), payload))
+            start = end
+        del self._rest[:start]
+        return frames
+
+    def close(self) -> bytes | None:
+        """Return the bytes of the frame that the stream ended in, header included, or None."""
+        rest = bytes(self._rest)
+        self._rest.clear()
+        return rest or None
+
+    def _header_fault(self, length: int, code: int) -> str | None:
+        if code not in list(Format):
+            return f"A frame has the unknown format {code}; 1 is JSON, 2 binary, 3 base64."
+        if length > self._limit_bytes:
+            return f"A frame of {length} bytes is over the limit of {self._limit_bytes} bytes."
+        return None
+
+
+def encode_length(raw: bytes, format: Format = Format.JSON) -> bytes:  # noqa: A002  # its name
+    """Frame one payload with its length and format.
+
+    Raises:
+        FrameError: if it is too long for the 4 bytes of length.
+    """
+    if len(raw) > _MAX_LENGTH:
+        raise FrameError(f"A payload of {len(raw)} bytes is too long for one frame.")
+    return _LENGTH_HEADER.pack(len(raw), format) + raw
