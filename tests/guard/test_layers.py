@@ -1,0 +1,105 @@
+"""Which module may load which, asked of a fresh interpreter each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+OURS = ("kiket_core", "kiket_sdk", "kiket_console")
+HEAVY = (
+    "botocore",
+    "fastapi",
+    "httpx",
+    "keyring",
+    "psutil",
+    "pydantic",
+    "pygments",
+    "starlette",
+    "textual",
+    "uvicorn",
+    "watchfiles",
+)
+
+
+def loaded_by(module: str) -> set[str]:
+    """Return the names of all modules that importing *module* loads."""
+    code = f"import sys, {module}; print('\\n'.join(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return set(finished.stdout.split())
+
+
+def under(modules: set[str], *packages: str) -> list[str]:
+    """Return those of *modules* that are one of *packages* or lie inside one."""
+    return sorted(
+        name
+        for name in modules
+        if any(name == package or name.startswith(f"{package}.") for package in packages)
+    )
+
+
+@pytest.mark.parametrize("leaf", ["model", "text", "errors"])
+def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
+    module = f"kiket_console.{leaf}"
+
+    assert under(loaded_by(module), *OURS) == ["kiket_console", module]
+
+
+def test_places_on_disk_know_errors_only() -> None:
+    assert under(loaded_by("kiket_console.paths"), *OURS) == [
+        "kiket_console",
+        "kiket_console.errors",
+        "kiket_console.paths",
+    ]
+
+
+@pytest.mark.parametrize(
+    "module", ["kiket_core.secret", "kiket_sdk._signing", "kiket_sdk.manifest"]
+)
+def test_the_sdk_never_imports_the_console(module: str) -> None:
+    assert under(loaded_by(module), "kiket_console") == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "kiket_console.cli",
+        "kiket_console.store.reader",
+        "kiket_console.engine.ports",
+        "kiket_core",
+        "kiket_sdk",
+        "kiket_sdk.testing.plugin",
+    ],
+)
+def test_what_must_start_fast_loads_nothing_heavy(module: str) -> None:
+    """`--version` answers at once; pytest loads the plugin in every run of the environment."""
+    assert under(loaded_by(module), *HEAVY) == []
+
+
+def test_the_engine_has_no_screen() -> None:
+    loaded = loaded_by("kiket_console.engine.engine")
+
+    assert under(loaded, "textual", "rich", "pygments", "kiket_console.ui") == []
+
+
+def test_the_screen_has_no_engine_and_no_http_before_its_first_frame() -> None:
+    loaded = loaded_by("kiket_console.ui.app")
+
+    assert (
+        under(
+            loaded,
+            "kiket_console.engine",
+            "kiket_console.store.writer",
+            "kiket_console.client",
+            "kiket_sdk",
+            "httpx",
+            "starlette",
+            "uvicorn",
+            "fastapi",
+            "keyring",
+            "watchfiles",
+        )
+        == []
+    )
