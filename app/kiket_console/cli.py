@@ -1,0 +1,135 @@
+"""The argument tree, and the one place where an error becomes words and an exit status.
+
+Only click is imported here; a command's module is imported when the command is asked for, and what
+it works with inside its function, so that `--version` and `--help` stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+
+from kiket_console import __version__
+from kiket_console.errors import ConsoleError, ExitCode
+
+PROGRAM = "kiket-console"
+
+
+class CommandTree(click.Group):
+    """Commands by name, each imported when it is needed; no name at all means the console."""
+
+    places: ClassVar[dict[str, str]] = {
+        "console": "kiket_console.commands.console:console",
+        "demo": "kiket_console.commands.demo:demo",
+        "run": "kiket_console.commands.run:run",
+        "attach": "kiket_console.commands.console:attach",
+        "stop": "kiket_console.commands.engine:stop",
+        "status": "kiket_console.commands.engine:status",
+        "trigger": "kiket_console.commands.deliver:trigger",
+        "replay": "kiket_console.commands.deliver:replay",
+        "traffic": "kiket_console.commands.traffic:traffic",
+        "doctor": "kiket_console.commands.doctor:doctor",
+    }
+    default = "console"
+    _before_command: ClassVar[frozenset[str]] = frozenset({"-C", "--directory"})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the commands in the order of `--help`."""
+        return [name for name in self.places if name != self.default]
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import and return one command."""
+        place = self.places.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let `kiket-console`, `kiket-console DIR` and `kiket-console --trust` mean the console."""
+        position = 0
+        while position < len(args) and args[position] in self._before_command:
+            position += 2
+        rest = args[position:]
+        if not rest or (rest[0] not in self.places and not self._is_own_option(rest[0])):
+            args = [*args[:position], self.default, *rest]
+        return super().parse_args(ctx, args)
+
+    def _is_own_option(self, word: str) -> bool:
+        return word in {"--help", "-h", "--version", "-V"} or word.startswith("--directory=")
+
+
+@click.command(
+    cls=CommandTree,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Without a command: open the console for the project in this folder.",
+)
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Work on the project in DIR instead of here.",
+)
+@click.version_option(
+    __version__, "-V", "--version", prog_name=PROGRAM, message="%(prog)s %(version)s"
+)
+@click.pass_context
+def cli(context: click.Context, directory: Path) -> None:
+    """Run, watch and replay your extensions' webhooks, locally and offline."""
+    context.obj = directory
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit with its status."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the program and return its exit status; no exception gets past this."""
+    try:
+        answer: Any = cli.main(arguments, PROGRAM, standalone_mode=False)
+        return answer if isinstance(answer, int) else ExitCode.OK
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ConsoleError as error:
+        return say(error)
+    except (click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _close_stdout()
+        return ExitCode.OK
+    except Exception as error:  # the last fence: a person gets a sentence, never a traceback
+        from kiket_console.crash import record
+
+        return say(record(error))
+
+
+def say(error: ConsoleError) -> int:
+    """Print what happened and what to do next on stderr; return the exit status."""
+    from kiket_console.text import visible
+
+    click.echo(f"Error: {visible(error.message)}", err=True)
+    if error.hint:
+        click.echo(f"  {visible(error.hint)}", err=True)
+    return error.exit_code
+
+
+def _close_stdout() -> None:
+    """Keep the interpreter from flushing into a pipe that nobody reads any more."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,119 @@
+"""What commands print: JSON documents that carry their schema's number, and lines for a person."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.model import Body, Source, State
+from kiket_console.text import clock, duration, fit, fit_right, size, visible
+
+if TYPE_CHECKING:
+    from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
+
+SCHEMA = 1
+UNDECIDED = frozenset({State.RECEIVED, State.HELD})
+
+
+def document(**members: Any) -> str:
+    """Return one JSON document in one line."""
+    return json.dumps({"schema": SCHEMA, **members}, ensure_ascii=False)
+
+
+def exchange_members(exchange: Exchange) -> dict[str, Any]:
+    """Return an exchange as members of a JSON document."""
+    names = type(exchange).__slots__
+    return {name: getattr(exchange, name) for name in names if name != "change"}
+
+
+def log_members(line: LogLine) -> dict[str, Any]:
+    """Return a log line as members of a JSON document."""
+    return {name: getattr(line, name) for name in type(line).__slots__}
+
+
+def detail_members(detail: Detail) -> dict[str, Any]:
+    """Return all that is known of an exchange as members of a JSON document."""
+    judgement = detail.judgement
+    return {
+        **exchange_members(detail.exchange),
+        "request": _message_members(detail.request),
+        "judgement": judgement
+        and {name: getattr(judgement, name) for name in type(judgement).__slots__},
+        "tries": [_attempt_members(attempt) for attempt in detail.attempts],
+        "children": [exchange_members(child) for child in detail.children],
+    }
+
+
+def _attempt_members(attempt: Attempt) -> dict[str, Any]:
+    names = (name for name in type(attempt).__slots__ if name not in {"answer", "exchange_id"})
+    answer = attempt.answer and _message_members(attempt.answer)
+    return {**{name: getattr(attempt, name) for name in names}, "answer": answer}
+
+
+def _message_members(message: Message) -> dict[str, Any]:
+    body = message.body
+    return {
+        "headers": message.headers,
+        "body": _body_members(body),
+        "size": body.size,
+        "sha256": body.sha256.hex(),
+        "truncated": body.truncated,
+        "secrets": [reference.name for reference in body.references],
+    }
+
+
+def _body_members(body: Body) -> dict[str, str]:
+    try:
+        return {"text": body.raw.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body.raw).decode()}
+
+
+LIST_HEAD = (
+    f"{'#':>6}  {'time':<12}  {'source':<8}  {'event':<32} {'v':<8} {'status':<11}  "
+    f"{'dur':>8}  {'size':>6}  signature"
+)
+
+
+def exchange_line(exchange: Exchange) -> str:
+    """Return an exchange as one aligned line."""
+    took = "" if exchange.duration_us is None else duration(exchange.duration_us)
+    word = visible(exchange.signature)
+    if exchange.replay_of is not None:
+        word = f"{word}   of {exchange.replay_of}".strip()
+    columns = (
+        fit_right(str(exchange.id), 6),
+        " " + clock(exchange.started_us),
+        " " + fit(exchange.source, 8),
+        " " + fit(visible(exchange.name), 32),
+        fit(visible(exchange.version), 8),
+        fit(_ending(exchange), 11),
+        " " + fit_right(took, 8),
+        " " + fit_right(size(exchange.request_bytes), 6),
+        " " + word,
+    )
+    return " ".join(columns).rstrip()
+
+
+def _ending(exchange: Exchange) -> str:
+    word = exchange.state if exchange.status is None else str(exchange.status)
+    return f"{word} ✗" if exchange.failing else word
+
+
+def log_lines(line: LogLine) -> list[str]:
+    """Return a log line as lines for a person, each saying whose it is."""
+    word = f"{line.level} " if line.level else ""
+    who = f"{clock(line.at_us)}  {fit(visible(line.worker), 12)} "
+    return [f"{who}{word}{visible(each)}" for each in line.text.split("\n")]
+
+
+def is_final(exchange: Exchange) -> bool:
+    """Whether an exchange has ended."""
+    return exchange.state not in UNDECIDED
+
+
+def title(exchange: Exchange) -> str:
+    """Name an exchange for a person: `1203 issue.transitioned v1`."""
+    source = "" if exchange.source is Source.WEBHOOK else f"{exchange.source} "
+    return f"{exchange.id} {source}{visible(f'{exchange.name} {exchange.version}'.strip())}"

@@ -1,0 +1,124 @@
+"""Ask a running engine how it is, and tell it to stop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.options import directory_option, json_option, paths_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.paths import ProjectPaths
+
+STOP_TIMEOUT_S = 12.0
+
+
+@click.command()
+@directory_option
+@click.pass_context
+def stop(context: click.Context, directory: Path | None) -> None:
+    """Stop this project's engine and its workers."""
+    from kiket_console.client import Client, EngineGone, call, lock_holder
+    from kiket_console.errors import ConsoleError
+
+    paths = paths_of(context, directory)
+
+    async def ask() -> None:
+        async with Client(paths) as client:
+            await client.stop()
+
+    pid = lock_holder(paths)
+    if pid is None:
+        click.echo("No engine runs here.", err=True)
+        return
+    try:
+        call(ask())
+    except EngineGone:  # it holds the lock: it is on its way up, or down
+        if not _ended(paths, 2.0):
+            raise
+    if not _ended(paths, STOP_TIMEOUT_S):
+        raise ConsoleError(
+            f"The engine (pid {pid}) was asked to end {STOP_TIMEOUT_S:g} s ago and is still there.",
+            hint=f"Its log is {paths.engine_log}.",
+        )
+    click.echo("Stopped.", err=True)
+
+
+def _ended(paths: ProjectPaths, timeout_s: float) -> bool:
+    """Wait until no engine holds the project's lock; tell whether that came true in time."""
+    from kiket_console.client import lock_holder
+
+    deadline = time.monotonic() + timeout_s
+    while lock_holder(paths) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@click.command()
+@directory_option
+@json_option
+@click.pass_context
+def status(context: click.Context, directory: Path | None, as_json: bool) -> None:
+    """Say what runs, how sure that is, and since when."""
+    from kiket_console.client import Client, call
+
+    paths = paths_of(context, directory)
+
+    async def ask() -> EngineStatus:
+        async with Client(paths) as client:
+            return await client.status()
+
+    found = call(ask())
+    if as_json:
+        import msgspec
+
+        from kiket_console.commands.documents import document
+
+        click.echo(document(**msgspec.to_builtins(found)))
+    else:
+        click.echo("\n".join(_status_lines(found)))
+
+
+def _status_lines(found: EngineStatus) -> list[str]:
+    from kiket_console.text import age, duration, visible
+
+    p95 = "no answers yet" if found.p95_us is None else f"p95 {duration(found.p95_us)}"
+    up = age(time.time() - found.started_us / 1_000_000)
+    traffic = (
+        f"{found.exchanges:,} recorded, {found.rate_per_s:.1f}/s, {p95}, "
+        f"{found.error_share:.1%} errors"
+    )
+    lines = [
+        f"{visible(found.project)}   engine pid {found.pid}, up {up}",
+        f"  gateway    {found.gateway_url}",
+        f"  platform   {found.platform_url}",
+        f"  traffic    {traffic}",
+        f"  recording  {visible(found.recording)} ({found.durability})",
+        f"  secrets    {visible(found.vault)}",
+    ]
+    if found.dropped_logs:
+        lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
+    for worker in found.workers:
+        lines += _worker_lines(worker)
+    return [*lines, *(f"  note       {visible(note)}" for note in found.notes)]
+
+
+def _worker_lines(worker: Worker) -> list[str]:
+    from kiket_console.text import fit, visible
+
+    state = worker.state if worker.serving else f"{worker.state}, serving nothing"
+    pid = f"pid {worker.pid}" if worker.pid else ""
+    handlers = " ".join(visible(f"{each.event}@{each.version}") for each in worker.handlers)
+    head = f"  {fit(visible(worker.name), 10)} {state}  {visible(worker.evidence)}  {pid}".rstrip()
+    lines = [head, *([f"             {handlers}"] if handlers else [])]
+    if worker.problem is not None:
+        where = f"  {worker.problem.file}:{worker.problem.line}" if worker.problem.file else ""
+        lines.append(f"           ✗ {visible(worker.problem.sentence + where)}")
+    return lines

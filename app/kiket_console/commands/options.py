@@ -1,0 +1,80 @@
+"""Options that several commands share, and the project that they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from kiket_console.errors import ConsoleError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.paths import ProjectPaths
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+directory_option = click.option(
+    "-C",
+    "--directory",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Work on the project in DIR instead of here.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, for other programs."
+)
+
+
+def engine_options(command: F) -> F:
+    """Add what can be said to an engine that is being started."""
+    for option in (
+        click.option(
+            "--session-secrets",
+            is_flag=True,
+            help="Keep secrets in memory only, for as long as the engine runs.",
+        ),
+        click.option(
+            "--allow-host",
+            multiple=True,
+            metavar="NAME",
+            help="Accept webhooks under this host name too, as a tunnel sends them.",
+        ),
+        click.option(
+            "--port", type=click.IntRange(1, 65535), help="The gateway's port; exactly this one."
+        ),
+        click.option("--trust", is_flag=True, help="Run this project's code without asking."),
+    ):
+        command = option(command)
+    return command
+
+
+def paths_of(context: click.Context, directory: Path | None) -> ProjectPaths:
+    """Return the places of the project that the command line names.
+
+    Raises `ConsoleError` when there is no such folder.
+    """
+    from kiket_console.paths import ProjectPaths
+
+    outer = context.obj if isinstance(context.obj, Path) else Path()
+    folder = outer / (directory or Path())
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise ConsoleError(
+            f'The folder "{folder}" {what}.',
+            hint=f"Name a project's folder, or a command: {nearest_commands(context, folder)}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return ProjectPaths(folder)
+
+
+def nearest_commands(context: click.Context, word: Path) -> str:
+    """Return the command that *word* may have meant, or all of them."""
+    from difflib import get_close_matches
+
+    root = context.find_root()
+    tree = root.command
+    names = tree.list_commands(root) if isinstance(tree, click.Group) else []
+    return ", ".join(get_close_matches(str(word), names, n=1) or names)

@@ -1,0 +1,170 @@
+"""Read what was recorded; works whether or not an engine runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.options import directory_option, json_option, paths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
+
+SHOWN_BODY_CHARACTERS = 20_000
+PAGE = 128
+FOLLOW_PERIOD_S = 0.1
+
+
+@click.group()
+def traffic() -> None:
+    """List, show and follow recorded exchanges."""
+
+
+@traffic.command("list")
+@directory_option
+@json_option
+@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
+@click.pass_context
+def list_exchanges(
+    context: click.Context, directory: Path | None, as_json: bool, limit: int
+) -> None:
+    """List the newest exchanges, oldest first."""
+    from kiket_console.commands.documents import LIST_HEAD
+    from kiket_console.store.reader import Reader
+
+    reader = Reader(paths_of(context, directory).store)
+    ids = reader.ids()[-limit:]
+    if not ids:
+        click.echo("Nothing is recorded for this project yet.", err=True)
+        return
+    if not as_json:
+        click.echo(LIST_HEAD)
+    for start in range(0, len(ids), PAGE):
+        _print(reader.page(ids[start : start + PAGE]), as_json=as_json)
+
+
+@traffic.command()
+@click.argument("exchange_id", metavar="ID", type=click.IntRange(1))
+@directory_option
+@json_option
+@click.pass_context
+def show(context: click.Context, exchange_id: int, directory: Path | None, as_json: bool) -> None:
+    """Show all that is known of exchange ID."""
+    from kiket_console.commands.documents import detail_members, document, log_members
+    from kiket_console.errors import ConsoleError, ExitCode
+    from kiket_console.store.reader import Reader
+
+    reader = Reader(paths_of(context, directory).store)
+    detail = reader.detail(exchange_id)
+    if detail is None:
+        raise ConsoleError(
+            f"No exchange {exchange_id} is recorded for this project.",
+            hint="`kiket-console traffic list` lists those that are.",
+            exit_code=ExitCode.USAGE,
+        )
+    logs = reader.exchange_logs(exchange_id)
+    if as_json:
+        click.echo(document(**detail_members(detail), logs=[log_members(line) for line in logs]))
+    else:
+        click.echo("\n".join(_detail_lines(detail, logs)))
+
+
+@traffic.command()
+@directory_option
+@json_option
+@click.option("--limit", default=10, type=click.IntRange(0, 10_000), help="Begin so many back.")
+@click.pass_context
+def tail(context: click.Context, directory: Path | None, as_json: bool, limit: int) -> None:
+    """Print the newest exchanges, then each one as it ends, until interrupted."""
+    from kiket_console.commands.documents import LIST_HEAD, is_final
+    from kiket_console.store.reader import Reader
+
+    reader = Reader(paths_of(context, directory).store)
+    known = reader.ids()
+    begun = known[-limit:] if limit else known[:0]
+    last = known[-1] if known else 0
+    open_ids = list(begun)
+    if not as_json:
+        click.echo(LIST_HEAD)
+    while True:
+        page = reader.page(open_ids[:PAGE])
+        ended = [each for each in page if is_final(each)]
+        _print(ended, as_json=as_json)
+        open_ids = [each.id for each in page if not is_final(each)] + open_ids[PAGE:]
+        fresh = reader.ids(last)
+        if fresh:
+            last = fresh[-1]
+            open_ids.extend(fresh)
+        elif not ended:
+            time.sleep(FOLLOW_PERIOD_S)
+
+
+def _print(exchanges: Sequence[Exchange], *, as_json: bool) -> None:
+    from kiket_console.commands.documents import document, exchange_line, exchange_members
+
+    for exchange in exchanges:
+        line = document(**exchange_members(exchange)) if as_json else exchange_line(exchange)
+        click.echo(line)
+
+
+def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
+    from kiket_console.commands.documents import LIST_HEAD, exchange_line, log_lines, title
+    from kiket_console.text import visible
+
+    exchange = detail.exchange
+    lines = [LIST_HEAD, exchange_line(exchange)]
+    if exchange.parent_id is not None:
+        guess = " (guessed)" if exchange.parent_guessed else ""
+        lines.append(f"  caused by {exchange.parent_id}{guess}")
+    if detail.judgement is not None:
+        lines += ["", "Signature", f"  {visible(detail.judgement.sentence)}"]
+    lines += ["", f"Request   {visible(f'{exchange.method} {exchange.path}')}"]
+    lines += _message_lines(detail.request)
+    for attempt in detail.attempts:
+        lines += ["", *_attempt_lines(attempt)]
+    if detail.children:
+        lines += ["", "Caused"]
+        lines += [f"  {title(child)}  {child.status or child.state}" for child in detail.children]
+    if logs:
+        lines += ["", "Logs", *(f"  {each}" for line in logs for each in log_lines(line))]
+    return lines
+
+
+def _attempt_lines(attempt: Attempt) -> list[str]:
+    from kiket_console.text import duration, visible
+
+    ending = attempt.state if attempt.status is None else str(attempt.status)
+    took = "" if attempt.duration_us is None else f"  {duration(attempt.duration_us)}"
+    lines = [f"Answer {attempt.number}  {ending}{took}  from {visible(attempt.target)}"]
+    if attempt.error:
+        lines.append(f"  {visible(attempt.error)}")
+    return lines if attempt.answer is None else lines + _message_lines(attempt.answer)
+
+
+def _message_lines(message: Message) -> list[str]:
+    from kiket_console.text import decode, size, visible
+
+    lines = [f"  {visible(name)}: {visible(value)}" for name, value in message.headers]
+    if not message.body.raw:
+        return lines
+    shown = _indented(decode(message.body.raw))
+    cut = shown[:SHOWN_BODY_CHARACTERS]
+    lines += ["", *(f"  {visible(line)}" for line in cut.split("\n"))]
+    if len(cut) < len(shown) or message.body.truncated:
+        lines.append(f"  … {size(message.body.size)} in all; --json prints what is kept.")
+    return lines
+
+
+def _indented(text: str) -> str:
+    """Return JSON *text* on several lines, or other text as it is."""
+    import json
+
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
