@@ -1,1 +1,63 @@
-"""Build and run Kiket extensions: signed webhooks in, platform calls out."""
+"""Build and run Kiket extensions: signed webhooks in, platform calls out.
+
+Names load on first use, so that importing one corner does not pay for the whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kiket_sdk.client import KiketClient
+    from kiket_sdk.config import ExtensionConfig
+    from kiket_sdk.endpoints import ExtensionEndpoints
+    from kiket_sdk.routing import webhook
+    from kiket_sdk.sdk import HandlerContext, KiketSDK, create_app
+    from kiket_sdk.secrets import ExtensionSecretManager, SecretMetadata, SecretValue
+    from kiket_sdk.telemetry import TelemetryRecord
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ExtensionConfig",
+    "ExtensionEndpoints",
+    "ExtensionSecretManager",
+    "HandlerContext",
+    "KiketClient",
+    "KiketSDK",
+    "SecretMetadata",
+    "SecretValue",
+    "TelemetryRecord",
+    "__version__",
+    "create_app",
+    "webhook",
+]
+
+_HOMES = {
+    "ExtensionConfig": "config",
+    "ExtensionEndpoints": "endpoints",
+    "ExtensionSecretManager": "secrets",
+    "HandlerContext": "sdk",
+    "KiketClient": "client",
+    "KiketSDK": "sdk",
+    "SecretMetadata": "secrets",
+    "SecretValue": "secrets",
+    "TelemetryRecord": "telemetry",
+    "create_app": "sdk",
+    "webhook": "routing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

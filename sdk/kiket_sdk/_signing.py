@@ -148,6 +148,11 @@ def _standard_key(secret: str) -> bytes | None:
     return _decoded_base64(encoded + "=" * (-len(encoded) % 4)) or None
 
 
+def key_length(secret: str) -> int:
+    """Return how many bytes of key a secret holds; a `whsec_` secret counts decoded."""
+    return len(_standard_key(secret) or _text_key(secret))
+
+
 def _decoded_base64(text: str) -> bytes | None:
     try:
         return base64.b64decode(text, validate=True)

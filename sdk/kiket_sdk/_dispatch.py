@@ -1,0 +1,282 @@
+"""Take one webhook from the socket to its handler and back.
+
+Plain ASGI: a framework between the server and this would cost more than everything done here.
+Checks come in a fixed order: signature, timestamp, version, handler, JSON, then the handler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+import msgspec
+from starlette.responses import Response
+
+from kiket_core.secret import redactor
+from kiket_sdk import _trace
+from kiket_sdk._context import HandlerContext
+from kiket_sdk._signing import Reason, verify
+from kiket_sdk.auth import refusal
+from kiket_sdk.client import KiketClient
+from kiket_sdk.endpoints import ExtensionEndpoints
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from kiket_sdk.config import ExtensionConfig
+    from kiket_sdk.routing import HandlerMetadata, HandlerRegistry
+    from kiket_sdk.telemetry import TelemetryRecord, TelemetryReporter
+
+_VERSION_REQUIRED = (
+    "Event version required. Provide X-Kiket-Event-Version header, version query param, "
+    "or /v/{version} path."
+)
+_NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
+
+_logger = logging.getLogger("kiket_sdk.webhook")
+
+_decode_fast = msgspec.json.decode
+
+
+class _Refused(Exception):  # noqa: N818 (an answer on its way out, not a failure)
+    """A request that goes no further: the status and the detail of its answer."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class WebhookDispatcher:
+    """Judge, route and answer webhooks; an ASGI application for one extension.
+
+    `shared_client` is set while the server runs, with the event loop it belongs to; without it
+    (an application mounted in another one, or tested without its lifespan) every request that
+    calls the platform opens its own connections.
+    """
+
+    def __init__(
+        self,
+        config: ExtensionConfig,
+        registry: HandlerRegistry,
+        telemetry: TelemetryReporter,
+        *,
+        accept: tuple[str, ...],
+        allow_unsigned: bool,
+        body_limit_bytes: int,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._telemetry = telemetry
+        self._accept = accept
+        self._allow_unsigned = allow_unsigned
+        self._body_limit_bytes = body_limit_bytes
+        self._shared_client: KiketClient | None = None
+        self._shared_loop: asyncio.AbstractEventLoop | None = None
+
+    def share_client(self, client: KiketClient | None) -> None:
+        """Use one client for every request on the running event loop; None ends it."""
+        self._shared_client = client
+        self._shared_loop = asyncio.get_running_loop() if client else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a webhook whose path parameters are `event` and maybe `version`."""
+        parameters = scope["path_params"]
+        await self.dispatch(parameters["event"], parameters.get("version"), scope, receive, send)
+
+    async def dispatch(
+        self, event: str, path_version: str | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer one webhook; telemetry is posted behind the answer."""
+        pairs = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
+        headers = dict(pairs)
+        if len(headers) != len(pairs):
+            headers = dict(reversed(pairs))  # the first of repeated headers counts
+        token = _trace.enter(headers.get("traceparent"))
+        try:
+            try:
+                raw_body = await self._body(headers.get("content-length"), receive)
+                self._authenticate(raw_body, pairs)
+                version = _version(path_version, headers, scope)
+                handler = self._registry.get(event, version)
+                if handler is None:
+                    raise _Refused(
+                        404, f"No handler registered for event '{event}' with version '{version}'"
+                    )
+                payload = _parsed(raw_body)
+            except _Refused as refused:
+                await _answer(send, refused.status, _encode({"detail": refused.detail}))
+                return
+            result, record = await self._handle(event, handler, payload, headers)
+            if isinstance(result, Response):
+                await result(scope, receive, send)
+            else:
+                await _answer(send, *result)
+            if record is not None:
+                await self._telemetry.post(record)
+        finally:
+            _trace.leave(token)
+
+    async def _body(self, declared_length: str | None, receive: Receive) -> bytes:
+        limit = self._body_limit_bytes
+        if declared_length and declared_length.isdecimal() and int(declared_length) > limit:
+            raise _Refused(413, f"Request body exceeds {limit} bytes")
+        message = await receive()
+        raw_body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            chunks = [raw_body]
+            size = len(raw_body)
+            while message.get("more_body") and size <= limit:
+                message = await receive()
+                chunk = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+            raw_body = b"".join(chunks)
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "Request body was cut off")
+        if len(raw_body) > limit:
+            raise _Refused(413, f"Request body exceeds {limit} bytes")
+        return raw_body
+
+    def _authenticate(self, raw_body: bytes, pairs: list[tuple[str, str]]) -> None:
+        config = self._config
+        secrets = (config.webhook_secret or "", *config.previous_webhook_secrets)
+        verdict = verify(secrets, raw_body, pairs, accept=self._accept)
+        if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
+            return
+        _logger.warning("Webhook refused: %s", verdict.sentence)
+        raise _Refused(401, refusal(verdict))
+
+    async def _handle(
+        self, event: str, handler: HandlerMetadata, payload: Any, headers: dict[str, str]
+    ) -> tuple[Response | tuple[int, bytes], TelemetryRecord | None]:
+        """Run the handler; return the answer and what telemetry is to post about it."""
+        config = self._config
+        client = self._client()
+        endpoints = ExtensionEndpoints(client, config.extension_id, event_version=handler.version)
+        context = HandlerContext(
+            event,
+            handler.version,
+            headers,
+            client,
+            endpoints,
+            config.settings.raw,
+            config.extension_id,
+            config.extension_version,
+            endpoints.secrets,
+        )
+        failure: dict[str, Any] = {}
+        answer: Response | tuple[int, bytes]
+        started_s = time.perf_counter()
+        try:
+            if handler.is_async:
+                result = await handler.handler(payload, context)
+            else:
+                result = await anyio.to_thread.run_sync(handler.handler, payload, context)
+                if inspect.isawaitable(result):
+                    result = await result
+        except Exception as exc:
+            _logger.exception("The handler of %s@%s failed.", event, handler.version)
+            text = redactor.redact(str(exc))
+            answer = 400, _encode({"error": text})
+            failure = {
+                "message": text,
+                "error_message": text,
+                "error_class": type(exc).__name__,
+            }
+        else:
+            answer = _answer_of(result, event, handler.version)
+        duration_ms = (time.perf_counter() - started_s) * 1000
+        if client is not self._shared_client:
+            await client.aclose()
+        if not self._telemetry.is_watched:
+            return answer, None
+        record = self._telemetry.build(
+            event, handler.version, "error" if failure else "ok", duration_ms, failure
+        )
+        await self._telemetry.notify(record)
+        return answer, record
+
+    def _client(self) -> KiketClient:
+        shared = self._shared_client
+        if shared is not None and self._shared_loop is asyncio.get_running_loop():
+            return shared
+        return KiketClient(self._config.base_url, self._config.workspace_token)
+
+
+def _version(path_version: str | None, headers: dict[str, str], scope: Scope) -> str:
+    """Take the version from path, header or query, whichever is first not blank."""
+    if path_version and (version := path_version.strip()):
+        return version
+    if version := headers.get("x-kiket-event-version", "").strip():
+        return version
+    query: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if version := query.get("version", "").strip():
+        return version
+    raise _Refused(400, _VERSION_REQUIRED)
+
+
+def _parsed(raw_body: bytes) -> Any:
+    try:
+        return _decode_fast(raw_body)
+    except (msgspec.MsgspecError, RecursionError):
+        pass
+    # the standard reader also takes lone surrogates, NaN and UTF-16
+    try:
+        return json.loads(raw_body)
+    except (ValueError, RecursionError):
+        raise _Refused(400, "Request body is not valid JSON") from None
+
+
+def _plain(value: Any) -> Any:
+    """Turn an object that knows its own JSON form into it."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+def _answer_of(result: Any, event: str, version: str) -> Response | tuple[int, bytes]:
+    """Return what a handler's result is on the wire."""
+    if not result:
+        return 200, b'{"ok":true}'
+    if isinstance(result, Response):
+        return result
+    try:
+        if hasattr(result, "to_dict"):
+            result = result.to_dict()
+        return 200, _encode(result)
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
+        pass
+    # the standard writer also takes lone surrogates and keys such as True
+    try:
+        return 200, json.dumps(result, default=_plain).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        _logger.error(
+            "The handler of %s@%s returned what JSON cannot carry: %s.", event, version, exc
+        )
+        return 500, _encode({"error": "The handler returned what JSON cannot carry"})
+
+
+async def _answer(send: Send, status: int, raw_json: bytes) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", b"%d" % len(raw_json)),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": raw_json})

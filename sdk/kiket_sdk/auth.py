@@ -1,0 +1,90 @@
+"""Decide whether a webhook is let in, and say why not."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, key_length, verify
+from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ALLOWED_SKEW_SECONDS = SKEW_S
+SHORT_SECRET_BYTES = 24
+
+_EVERY_DIALECT = tuple(DIALECTS)
+_STRICT_DIALECTS = tuple(name for name, each in DIALECTS.items() if each.timestamp_signed)
+
+# The words that senders of the first platform release match on.
+_DETAILS = {
+    Reason.STALE: "Request timestamp outside allowed window",
+    Reason.FUTURE: "Request timestamp outside allowed window",
+    Reason.NO_SECRET: (
+        "No webhook secret is configured: set KIKET_WEBHOOK_SECRET, pass webhook_secret=, "
+        "or pass allow_unsigned=True while developing"
+    ),
+    Reason.BAD_SECRET: "Webhook secret is misconfigured",
+}
+_HEADER_DETAILS = {
+    Reason.UNSIGNED: ("Missing {} header", "X-Kiket-Signature", "webhook-signature"),
+    Reason.MISSING_TIMESTAMP: ("Missing {} header", "X-Kiket-Timestamp", "webhook-timestamp"),
+    Reason.BAD_TIMESTAMP: ("Invalid {} header", "X-Kiket-Timestamp", "webhook-timestamp"),
+}
+
+_logger = logging.getLogger("kiket_sdk")
+
+
+def accepted_dialects(*, strict: bool) -> tuple[str, ...]:
+    """Return the dialects that may sign; strict ones keep their timestamp inside the MAC."""
+    return _STRICT_DIALECTS if strict else _EVERY_DIALECT
+
+
+def refusal(verdict: Verdict) -> str:
+    """Return what the sender of a refused webhook is told: nothing about secrets or MACs."""
+    if verdict.reason in _HEADER_DETAILS:
+        template, kiket_header, standard_header = _HEADER_DETAILS[verdict.reason]
+        return template.format(standard_header if verdict.dialect == "sw1" else kiket_header)
+    return _DETAILS.get(verdict.reason, "Invalid signature")
+
+
+def verify_signature(secret: str | None, body: bytes, headers: Mapping[str, str]) -> None:
+    """Check a webhook's signature over its raw body, in any HMAC dialect.
+
+    Raises AuthenticationError when it is missing, wrong or out of time, or when there is no
+    secret; TypeError when `body` is text, whose bytes cannot be known.
+    """
+    if not isinstance(body, bytes):
+        raise TypeError(
+            f"verify_signature needs the raw body as bytes, not {type(body).__name__}; "
+            "pass what was received, before any decoding."
+        )
+    verdict = verify([secret or ""], body, headers)
+    if not verdict.ok:
+        raise AuthenticationError(refusal(verdict))
+
+
+def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool) -> None:
+    """Warn about secrets that are short or missing; refuse short ones when strict.
+
+    Raises ConfigurationError.
+    """
+    for secret in secrets:
+        length = key_length(secret)
+        if length >= SHORT_SECRET_BYTES:
+            continue
+        advice = f"The webhook secret has {length} bytes; use {SHORT_SECRET_BYTES} or more."
+        if strict:
+            raise ConfigurationError(advice)
+        _logger.warning(advice)
+    if allow_unsigned:
+        _logger.warning(
+            "Unsigned webhooks are accepted because of allow_unsigned=True; "
+            "leave it out wherever strangers can reach this extension."
+        )
+    elif not secrets:
+        _logger.warning(
+            "No webhook secret is configured, so every webhook will be refused; "
+            "set KIKET_WEBHOOK_SECRET or pass webhook_secret=."
+        )

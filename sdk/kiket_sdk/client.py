@@ -1,0 +1,216 @@
+"""Call the platform's HTTP API; the only module that imports httpx."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from kiket_sdk import _trace
+from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+HTTPError = httpx.HTTPError
+
+
+@functools.cache
+def _tls_context() -> ssl.SSLContext:
+    """Load the trusted certificates once per process: it takes 80 ms."""
+    return httpx.create_ssl_context()
+
+
+def new_http_client(base_url: str = "", *, timeout_s: float) -> httpx.AsyncClient:
+    """Return a client that keeps no cookies and follows no redirects.
+
+    One whose base URL is plain http trusts no certificate at all, which spares loading them.
+    Waiting for a free connection is unbounded in itself: each of the 100 connections is bounded
+    by the timeout, and a burst of calls must queue rather than fail.
+    """
+    plain = base_url.startswith("http://")
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=httpx.Timeout(timeout_s, pool=None),
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else _tls_context(),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+    )
+
+
+def secret_path(extension_id: str, key: str | None = None) -> str:
+    """Return the path of an extension's secrets, or of one of them.
+
+    Raises SecretStoreError for a name that a path cannot hold.
+    """
+    names = [extension_id] if key is None else [extension_id, key]
+    for name in names:
+        if name in {"", ".", ".."}:
+            raise SecretStoreError(f"{name!r} cannot be part of a platform path; use another name.")
+    segments = [quote(name, safe="") for name in names]
+    return "/".join(["/api/v1/extensions", segments[0], "secrets", *segments[1:]])
+
+
+class KiketClient:
+    """Talk to the platform as one workspace.
+
+    Paths are relative to `base_url`; credentials are sent to that origin only. Timeouts are in
+    seconds. Connections open on first use and close with `aclose` or the `async with` block.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        workspace_token: str | None,
+        extension_api_key: str | None = None,
+        runtime_token: str | None = None,
+        *,
+        timeout: float = 15.0,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.workspace_token = workspace_token
+        self.extension_api_key = extension_api_key
+        self.runtime_token = runtime_token
+        self._timeout_s = timeout
+        self._origin = _origin(httpx.URL(self.base_url))
+        self._own: httpx.AsyncClient | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"KiketClient({self.base_url!r})"
+
+    @property
+    def _client(self) -> httpx.AsyncClient:
+        """Return the connections to use; assignable, and read anew by every request."""
+        if self._own is None:
+            self._own_loop = asyncio.get_running_loop()
+            self._own = new_http_client(self.base_url, timeout_s=self._timeout_s)
+        return self._own
+
+    @_client.setter
+    def _client(self, client: httpx.AsyncClient) -> None:
+        self._own, self._own_loop = client, None
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; another request would open new ones."""
+        own, self._own, self._own_loop = self._own, None, None
+        if own is not None:
+            await own.aclose()
+
+    async def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """Send one request and return its 2xx answer; keywords are httpx's.
+
+        Raises OutboundRequestError for any other answer, redirects included, and when the
+        platform cannot be reached.
+        """
+        headers: Mapping[str, str] = kwargs.pop("headers", None) or {}
+        kwargs["follow_redirects"] = False
+        url = httpx.URL(path)
+        abroad = url.is_absolute_url and _origin(url) != self._origin
+        kwargs["headers"] = headers if abroad else self._build_headers(headers)
+        try:
+            if self._is_usable(abroad=abroad):
+                response = await self._client.request(method, path, **kwargs)
+            else:
+                base_url = "" if abroad else self.base_url
+                async with new_http_client(base_url, timeout_s=self._timeout_s) as client:
+                    response = await client.request(method, path, **kwargs)
+            if not response.is_success:
+                response.raise_for_status()
+        except httpx.HTTPStatusError as exc:
+            status = exc.response.status_code
+            raise OutboundRequestError(f"Kiket API returned {status}", status) from exc
+        except httpx.HTTPError as exc:
+            raise OutboundRequestError("Failed to communicate with Kiket API") from exc
+        return response
+
+    def _is_usable(self, *, abroad: bool) -> bool:
+        """Tell whether the kept connections fit: not another origin's, nor another event loop's.
+
+        A synchronous handler may run an event loop of its own.
+        """
+        if self._own is not None and self._own_loop is None:
+            return True  # assigned from outside, which knows best
+        return not abroad and self._own_loop in {None, asyncio.get_running_loop()}
+
+    async def get(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a GET; see `request`."""
+        return await self.request("GET", path, **kwargs)
+
+    async def post(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a POST; see `request`."""
+        return await self.request("POST", path, **kwargs)
+
+    async def put(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a PUT; see `request`."""
+        return await self.request("PUT", path, **kwargs)
+
+    async def patch(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a PATCH; see `request`."""
+        return await self.request("PATCH", path, **kwargs)
+
+    async def delete(self, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a DELETE; see `request`."""
+        return await self.request("DELETE", path, **kwargs)
+
+    async def store_secret(self, extension_id: str, key: str, value: str) -> None:
+        """Create an extension's secret, or update it when it exists; raises SecretStoreError."""
+        try:
+            try:
+                await self.post(
+                    secret_path(extension_id), json={"secret": {"key": key, "value": value}}
+                )
+            except OutboundRequestError as exc:
+                if exc.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
+                    raise
+                # 422 says that the key is taken
+                await self.patch(secret_path(extension_id, key), json={"secret": {"value": value}})
+        except OutboundRequestError as exc:
+            raise SecretStoreError("Failed to store extension secret") from exc
+
+    async def delete_secret(self, extension_id: str, key: str) -> None:
+        """Delete an extension's secret; raises SecretStoreError."""
+        try:
+            await self.delete(secret_path(extension_id, key))
+        except OutboundRequestError as exc:
+            raise SecretStoreError("Failed to delete extension secret") from exc
+
+    def _build_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return `headers` with credentials and trace added; what the caller set stays."""
+        ours = {"Accept": "application/json"}
+        if self.workspace_token:
+            ours["Authorization"] = f"Bearer {self.workspace_token}"
+        if self.runtime_token:
+            ours["X-Runtime-Token"] = ours["X-Kiket-Runtime-Token"] = self.runtime_token
+        elif self.extension_api_key:
+            ours["X-Kiket-API-Key"] = self.extension_api_key
+        traceparent = _trace.child_traceparent()
+        if traceparent:
+            ours["traceparent"] = traceparent
+        if headers:
+            theirs = {name.lower() for name in headers}
+            ours = {name: value for name, value in ours.items() if name.lower() not in theirs}
+        return {**ours, **headers}
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    default_port = {"http": 80, "https": 443}.get(url.scheme)
+    return url.scheme, url.host, url.port or default_port

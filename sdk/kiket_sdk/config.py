@@ -1,0 +1,92 @@
+"""What one extension runs with: credentials, identity and settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from kiket_sdk.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiket_sdk.manifest import ExtensionManifest
+
+_logger = logging.getLogger("kiket_sdk")
+
+DEFAULT_BASE_URL = "https://kiket.dev"
+
+
+@dataclass(slots=True)
+class ExtensionSettings:
+    """The extension's own settings, by key."""
+
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a setting, or `default`."""
+        return self.raw.get(key, default)
+
+    def require(self, key: str) -> Any:
+        """Return a setting; raises KeyError when it is missing."""
+        if key not in self.raw:
+            raise KeyError(f"Missing required extension setting '{key}'")
+        return self.raw[key]
+
+
+@dataclass(slots=True)
+class ExtensionConfig:
+    """Credentials, identity and settings of one extension; its repr shows no secret.
+
+    `previous_webhook_secrets` still verify while senders move to `webhook_secret`.
+    """
+
+    webhook_secret: str | None = field(default=None, repr=False)
+    workspace_token: str | None = field(default=None, repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    settings: ExtensionSettings = field(default_factory=ExtensionSettings)
+    extension_id: str | None = None
+    extension_version: str | None = None
+    previous_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Build a configuration from plain data; its `settings` is a plain mapping."""
+        known = {name: mapping[name] for name in cls.__slots__ if mapping.get(name) is not None}
+        if "settings" in known:
+            known["settings"] = ExtensionSettings(dict(known["settings"]))
+        return cls(**known)
+
+
+def webhook_secrets(
+    given: str | Sequence[str] | None, manifest: ExtensionManifest | None
+) -> tuple[str, ...]:
+    """Return the secrets that verify webhooks, current one first.
+
+    The argument wins over the manifest, the manifest over KIKET_WEBHOOK_SECRET. Raises
+    ConfigurationError for a secret of blanks, which would verify next to nothing.
+    """
+    arguments = (given,) if isinstance(given, str) else tuple(given or ())
+    declared = manifest.delivery_secret if manifest else None
+    reference = manifest.delivery_secret_reference if manifest else None
+    if manifest and reference is not None and declared is None:
+        _logger.warning(
+            "The webhook secret in %s refers to the environment variable %r, which is not set.",
+            manifest.path,
+            reference,
+        )
+    for source, candidates in (
+        ("The argument webhook_secret", arguments),
+        (f"The webhook secret in {manifest.path if manifest else ''}", (declared,)),
+        ("KIKET_WEBHOOK_SECRET", (os.environ.get("KIKET_WEBHOOK_SECRET"),)),
+    ):
+        secrets = tuple(secret for secret in candidates if secret)
+        if any(secret.isspace() for secret in secrets):
+            raise ConfigurationError(
+                f"{source} is blank; give the secret that signs the webhooks, or leave it out."
+            )
+        if secrets:
+            return secrets
+    return ()

@@ -1,0 +1,43 @@
+"""Everything the SDK raises.
+
+KiketSDKError
+├── AuthenticationError      a webhook's signature was refused
+├── ConfigurationError       the SDK was set up in a way that cannot work (also a ValueError)
+├── HandlerNotFoundError     no handler for an event and version
+├── OutboundRequestError     the platform answered with an error, or not at all
+├── SecretStoreError         a secret could not be listed, read, written or deleted
+└── manifest.ManifestError   a manifest that cannot be read (also a ValueError)
+"""
+
+from __future__ import annotations
+
+
+class KiketSDKError(Exception):
+    """Any failure of the SDK."""
+
+
+class AuthenticationError(KiketSDKError):
+    """A webhook's signature was refused."""
+
+
+class ConfigurationError(KiketSDKError, ValueError):
+    """The SDK was set up in a way that cannot work."""
+
+
+class HandlerNotFoundError(KiketSDKError):
+    """No handler is registered for an event and version."""
+
+
+class SecretStoreError(KiketSDKError):
+    """A secret could not be listed, read, written or deleted."""
+
+
+class OutboundRequestError(KiketSDKError):
+    """The platform answered with an error, or could not be reached.
+
+    `status_code` is the answer's status, None when there was no answer.
+    """
+
+    def __init__(self, message: str, status_code: int | None = None) -> None:
+        super().__init__(message)
+        self.status_code = status_code

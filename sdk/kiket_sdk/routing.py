@@ -1,0 +1,101 @@
+"""Keep handlers by event and version."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from kiket_sdk._context import HandlerContext
+
+Handler = Callable[[Any, "HandlerContext"], Any]
+"""Take payload and context, return the reply's JSON; synchronous or asynchronous."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerMetadata:
+    """One registered handler; unpacks to `handler, version`."""
+
+    handler: Handler
+    version: str
+    is_async: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_async", _is_async(self.handler))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.handler, self.version))
+
+
+def _is_async(handler: Callable[..., Any]) -> bool:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 (asked whether it is async, not callable)
+    )
+
+
+def stripped_version(version: str) -> str:
+    """Return a version without surrounding blanks; raises ValueError when nothing is left."""
+    version = version.strip()
+    if not version:
+        raise ValueError("Event version cannot be blank.")
+    return version
+
+
+class HandlerRegistry:
+    """Find the handler of an event and version; both are compared exactly."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, dict[str, HandlerMetadata]] = {}
+
+    def register(self, event: str, handler: Handler, *, version: str) -> None:
+        """Add a handler, replacing one of the same event and version.
+
+        Raises ValueError when the version is blank.
+        """
+        version = stripped_version(version)
+        self._handlers.setdefault(event, {})[version] = HandlerMetadata(handler, version)
+
+    def get(self, event: str, version: str | None) -> HandlerMetadata | None:
+        """Return the handler, or None; raises ValueError when the version is blank."""
+        if version is None:
+            return None
+        versions = self._handlers.get(event)
+        version = stripped_version(version)
+        return versions.get(version) if versions else None
+
+    def all(self) -> dict[str, dict[str, HandlerMetadata]]:
+        """Return a copy: event → version → handler."""
+        return {event: dict(versions) for event, versions in self._handlers.items()}
+
+    def events(self) -> dict[str, dict[str, HandlerMetadata]]:
+        """Return the same as `all`."""
+        return self.all()
+
+    def event_names(self) -> list[str]:
+        """Return `event@version` of every handler, sorted."""
+        return sorted(
+            f"{event}@{version}"
+            for event, versions in self._handlers.items()
+            for version in versions
+        )
+
+
+def webhook(event: str, *, version: str) -> Callable[[F], F]:
+    """Mark a function as the handler of an event; `KiketSDK.load` registers it.
+
+    One event per function: of two stacked decorators the outer one counts.
+    """
+
+    def mark(function: F) -> F:
+        function.__kiket_event__ = event  # type: ignore[attr-defined]  # the documented marks
+        function.__kiket_version__ = version  # type: ignore[attr-defined]
+        return function
+
+    return mark

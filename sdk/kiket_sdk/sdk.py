@@ -1,0 +1,220 @@
+"""Build an extension: configuration, handlers and the application that serves them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+
+from kiket_core import env
+from kiket_core.secret import redactor
+from kiket_sdk._app import ExtensionApp
+from kiket_sdk._context import HandlerContext
+from kiket_sdk._dispatch import WebhookDispatcher
+from kiket_sdk.auth import accepted_dialects, check_secrets
+from kiket_sdk.client import KiketClient
+from kiket_sdk.config import (
+    DEFAULT_BASE_URL,
+    ExtensionConfig,
+    ExtensionSettings,
+    webhook_secrets,
+)
+from kiket_sdk.manifest import ExtensionManifest, apply_secret_env_overrides, load_manifest
+from kiket_sdk.routing import F, Handler, HandlerRegistry
+from kiket_sdk.telemetry import FeedbackHook, TelemetryReporter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from types import ModuleType
+
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+    from starlette.requests import Request
+
+__all__ = ["HandlerContext", "KiketSDK", "create_app"]
+
+BODY_LIMIT_BYTES = 5 * 1024 * 1024
+
+_REDACTED_FROM = 8  # shorter values are ordinary words as often as secrets
+
+
+class KiketSDK:
+    """One extension.
+
+    Values that are left out come from the manifest and the environment: KIKET_WEBHOOK_SECRET,
+    KIKET_WORKSPACE_TOKEN, KIKET_BASE_URL, KIKET_SDK_TELEMETRY_URL and, for settings that the
+    manifest calls secret, KIKET_SECRET_<KEY>. The manifest is `manifest_path`, or the first of
+    the default names in the current folder.
+
+    `webhook_secret` may be a sequence while secrets are rotated: the first is current, the
+    others still verify. Without a secret every webhook is refused, unless `allow_unsigned` lets
+    unsigned ones in. `strict` refuses short secrets and signatures that leave the timestamp
+    out. `debug`, or KIKET_SDK_DEBUG, serves /docs. A longer body than `body_limit_bytes` is
+    answered with 413.
+
+    Raises ConfigurationError for a secret that is blank (or short, when strict), and
+    ManifestNotFoundError or ManifestError for a manifest that cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        webhook_secret: str | Sequence[str] | None = None,
+        workspace_token: str | None = None,
+        base_url: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        extension_id: str | None = None,
+        extension_version: str | None = None,
+        manifest_path: str | os.PathLike[str] | None = None,
+        auto_env_secrets: bool = True,
+        telemetry_enabled: bool = True,
+        feedback_hook: FeedbackHook | None = None,
+        telemetry_url: str | None = None,
+        allow_unsigned: bool = False,
+        strict: bool = False,
+        debug: bool | None = None,
+        body_limit_bytes: int = BODY_LIMIT_BYTES,
+    ) -> None:
+        self.manifest: ExtensionManifest | None = load_manifest(manifest_path)
+        manifest = self.manifest
+        secrets = webhook_secrets(webhook_secret, manifest)
+        check_secrets(secrets, strict=strict, allow_unsigned=allow_unsigned)
+        self.config = ExtensionConfig(
+            webhook_secret=secrets[0] if secrets else None,
+            previous_webhook_secrets=secrets[1:],
+            workspace_token=workspace_token or os.environ.get("KIKET_WORKSPACE_TOKEN") or None,
+            base_url=base_url or os.environ.get("KIKET_BASE_URL") or DEFAULT_BASE_URL,
+            settings=ExtensionSettings(_settings(manifest, settings, overlay=auto_env_secrets)),
+            extension_id=extension_id or (manifest.extension_id if manifest else None),
+            extension_version=extension_version or (manifest.version if manifest else None),
+        )
+        _redact_credentials(self.config, manifest)
+        self.registry = HandlerRegistry()
+        self.telemetry = TelemetryReporter(
+            enabled=telemetry_enabled,
+            telemetry_url=telemetry_url or os.environ.get("KIKET_SDK_TELEMETRY_URL"),
+            feedback_hook=feedback_hook,
+            extension_id=self.config.extension_id,
+            extension_version=self.config.extension_version,
+        )
+        self._dispatcher = WebhookDispatcher(
+            self.config,
+            self.registry,
+            self.telemetry,
+            accept=accepted_dialects(strict=strict),
+            allow_unsigned=allow_unsigned,
+            body_limit_bytes=body_limit_bytes,
+        )
+        if debug is None:
+            debug = env.flag("KIKET_SDK_DEBUG")
+        self.app: FastAPI = ExtensionApp(self._dispatcher, lifespan=self._running, debug=debug)
+        self.app.router.add_route("/health", self._health, methods=["GET"])
+
+    def __repr__(self) -> str:
+        return f"KiketSDK({self.config.extension_id!r}, events={self.registry.event_names()})"
+
+    def register(self, event: str, handler: Handler, *, version: str) -> None:
+        """Add the handler of an event and version; raises ValueError when the version is blank."""
+        self.registry.register(event, handler, version=version)
+
+    def webhook(self, event: str, *, version: str) -> Callable[[F], F]:
+        """Register the decorated function as the handler of an event and version."""
+
+        def register(function: F) -> F:
+            self.register(event, function, version=version)
+            return function
+
+        return register
+
+    def load(self, module: ModuleType) -> None:
+        """Register every function of `module` that the `webhook` decorator marked.
+
+        Raises ValueError for one that was marked without a version.
+        """
+        for name in dir(module):
+            function = getattr(module, name)
+            event = getattr(function, "__kiket_event__", None)
+            if not isinstance(event, str):
+                continue
+            version = getattr(function, "__kiket_version__", None)
+            if version is None:
+                raise ValueError(
+                    f"Handler {module.__name__}.{name} is missing version metadata; "
+                    "decorate it with @webhook(event, version=...)."
+                )
+            self.register(event, function, version=version)
+
+    def run(self, host: str = "127.0.0.1", port: int = 8000) -> None:
+        """Serve until interrupted, with limits on what a client may send and how slowly."""
+        import uvicorn
+
+        from kiket_core.guard import server_config
+
+        config = server_config(
+            self.app,
+            hosts=None,  # an extension is reached under whatever name it was deployed to
+            host=host,
+            port=port,
+            log_config=uvicorn.config.LOGGING_CONFIG,
+            access_log=True,
+        )
+        uvicorn.Server(config).run()  # which stops gracefully on SIGINT and SIGTERM
+
+    def create_test_client(self) -> TestClient:
+        """Return FastAPI's test client for this extension."""
+        from kiket_sdk.testing._client import test_client
+
+        return test_client(self.app)
+
+    @asynccontextmanager
+    async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Keep one set of connections to the platform, and the telemetry queue, while serving."""
+        async with self.telemetry.running():
+            client = KiketClient(self.config.base_url, self.config.workspace_token)
+            self._dispatcher.share_client(client)
+            try:
+                yield
+            finally:
+                self._dispatcher.share_client(None)
+                await client.aclose()
+
+    async def _health(self, _request: Request) -> JSONResponse:
+        return JSONResponse(
+            {
+                "status": "ok",
+                "extension_id": self.config.extension_id,
+                "extension_version": self.config.extension_version,
+                "registered_events": self.registry.event_names(),
+            }
+        )
+
+
+def create_app(**options: Any) -> FastAPI:
+    """Return the application of `KiketSDK(**options)`."""
+    return KiketSDK(**options).app
+
+
+def _settings(
+    manifest: ExtensionManifest | None, given: Mapping[str, Any] | None, *, overlay: bool
+) -> dict[str, Any]:
+    """Put together the manifest's defaults, secrets of the environment, and the argument."""
+    settings = manifest.settings_defaults() if manifest else {}
+    if manifest and overlay:
+        settings = apply_secret_env_overrides(settings, manifest.secret_keys())
+    return {**settings, **(given or {})}
+
+
+def _redact_credentials(config: ExtensionConfig, manifest: ExtensionManifest | None) -> None:
+    """Keep this extension's credentials out of replies, telemetry and redacted logs."""
+    credentials = {
+        "KIKET_WEBHOOK_SECRET": config.webhook_secret,
+        "KIKET_WORKSPACE_TOKEN": config.workspace_token,
+    }
+    credentials |= (
+        {key: config.settings.get(key) for key in manifest.secret_keys()} if manifest else {}
+    )
+    for name, value in credentials.items():
+        if isinstance(value, str) and len(value) >= _REDACTED_FROM:
+            redactor.add(name, value)
