@@ -67,12 +67,12 @@ class Matcher:
         found = []
         for at in [at for at in groups if text[at : at + _GROUP] in probes]:
             for offset, length in probes[text[at : at + _GROUP]]:
-                start = at - offset
-                if start < 0:
+                start, end = at - offset, at - offset + length
+                if start < 0 or end > len(text):  # a cut slice could equal a shorter pattern
                     continue
-                name = names.get(text[start : start + length])
+                name = names.get(text[start:end])
                 if name is not None:
-                    found.append(Span(start, start + length, name))
+                    found.append(Span(start, end, name))
         return found
 
     def _tokens(self, text: str) -> list[Span]:
@@ -80,7 +80,8 @@ class Matcher:
         for token in _TOKEN_START.finditer(text):
             start = token.start()
             for length in self._token_lengths:
-                name = self._names.get(text[start : start + length])
-                if name is not None and _TOKEN_END.match(text, start + length):
-                    found.append(Span(start, start + length, name))
+                end = start + length
+                name = self._names.get(text[start:end]) if end <= len(text) else None
+                if name is not None and _TOKEN_END.match(text, end):
+                    found.append(Span(start, end, name))
         return found

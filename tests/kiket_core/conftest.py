@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from kiket_core.guard import Server, server_config
+
+_PATIENCE_S = 10.0
+
+
+@dataclass
+class Served:
+    """A guarded server on loopback, and what its app and its guard saw."""
+
+    port: int
+    paths: list[str] = field(default_factory=list)
+    headers: list[list[tuple[bytes, bytes]]] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE_S)
+
+    def exchange(self, *chunks: bytes) -> bytes:
+        """Send the chunks on one connection; return all that comes until the server closes."""
+        with self.connect() as connection:
+            for chunk in chunks:
+                connection.sendall(chunk)
+            return read_to_end(connection)
+
+    async def app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        self.paths.append(scope["path"])
+        self.headers.append(scope["headers"])
+        if scope["path"] != "/early":
+            await _read_body(receive)
+        if scope["path"] == "/slow":
+            await asyncio.to_thread(self.release.wait, _PATIENCE_S)
+        head = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-length", b"2")],
+        }
+        await send(head)
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+Serve = Callable[..., contextlib.AbstractContextManager[Served]]
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    raw = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            raw += piece
+    return bytes(raw)
+
+
+def statuses(raw: bytes) -> list[int]:
+    """List the status codes of the responses in `raw`."""
+    return [int(line[9:12]) for line in raw.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+
+
+async def _read_body(receive: Any) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message["more_body"]:
+            return
+
+
+@contextlib.contextmanager
+def _serve(**settings: Any) -> Iterator[Served]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        served = Served(listener.getsockname()[1])
+        config = server_config(
+            served.app,
+            on_refusal=lambda status, sentence: served.refusals.append((status, sentence)),
+            **settings,
+        )
+        server = Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.release.set()
+            server.should_exit = True
+            thread.join(_PATIENCE_S)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """Start guarded servers, each in a thread of its own, with `server_config`'s settings."""
+    return _serve
