@@ -33,7 +33,31 @@ class Served:
         with self.connect() as connection:
             for chunk in chunks:
                 connection.sendall(chunk)
-            return read_to_end(connection)
+            return self.rest(connection)
+
+    def answer(self, connection: socket.socket) -> bytes:
+        """Return the app's next answer, whole."""
+        raw = bytearray()
+        while not raw.endswith(b"\r\n\r\nok"):
+            piece = connection.recv(65536)
+            assert piece, f"the server closed after {bytes(raw)!r}"
+            raw += piece
+        return bytes(raw)
+
+    def forget(self) -> None:
+        """Start afresh, as if nothing had been seen."""
+        self.paths.clear()
+        self.headers.clear()
+        self.refusals.clear()
+        self.release.clear()
+
+    def rest(self, connection: socket.socket) -> bytes:
+        """Return all that comes until the server closes."""
+        raw = bytearray()
+        with contextlib.suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                raw += piece
+        return bytes(raw)
 
     async def app(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -60,19 +84,6 @@ class Served:
 Serve = Callable[..., contextlib.AbstractContextManager[Served]]
 
 
-def read_to_end(connection: socket.socket) -> bytes:
-    raw = bytearray()
-    with contextlib.suppress(ConnectionResetError):
-        while piece := connection.recv(65536):
-            raw += piece
-    return bytes(raw)
-
-
-def statuses(raw: bytes) -> list[int]:
-    """List the status codes of the responses in `raw`."""
-    return [int(line[9:12]) for line in raw.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
-
-
 async def _read_body(receive: Any) -> None:
     while True:
         message = await receive()
@@ -81,11 +92,11 @@ async def _read_body(receive: Any) -> None:
 
 
 @contextlib.contextmanager
-def _serve(**settings: Any) -> Iterator[Served]:
+def _serve(*, app: Any = None, **settings: Any) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         served = Served(listener.getsockname()[1])
         config = server_config(
-            served.app,
+            app or served.app,
             on_refusal=lambda status, sentence: served.refusals.append((status, sentence)),
             **settings,
         )

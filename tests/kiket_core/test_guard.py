@@ -1,0 +1,556 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_core.guard import LOOPBACK, Limits, Server, StartupError, guarded, server_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.kiket_core.conftest import Serve, Served
+
+BODY_BYTES = 20_000
+LIMITS = Limits(body_bytes=BODY_BYTES, idle_s=0.2)
+SHORT = Limits(header_deadline_s=0.3, body_deadline_s=0.3, idle_s=0.3)
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def get(path: str = "/", *lines: str, host: str | None = "localhost") -> bytes:
+    head = [f"GET {path} HTTP/1.1", *([f"Host: {host}"] if host is not None else []), *lines]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n"
+
+
+def post(*lines: str, body: bytes = b"", path: str = "/") -> bytes:
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", *lines]
+    return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def chunked(body: bytes, path: str = "/") -> bytes:
+    return post("Transfer-Encoding: chunked", body=body, path=path)
+
+
+def statuses(raw: bytes) -> list[int]:
+    """List the status codes of the responses in `raw`."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", raw)]
+
+
+def error_of(raw: bytes) -> str:
+    """Read the sentence of the last response in `raw`, checking that its length is right."""
+    head, _, body = raw[raw.rindex(b"HTTP/1.1 ") :].partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head.split(b"\r\n")
+    assert b"connection: close" in head.split(b"\r\n")
+    sentence = json.loads(body)["error"]
+    assert isinstance(sentence, str)
+    return sentence
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def running(serve: Serve, loop: str) -> Iterator[Served]:
+    with serve(limits=LIMITS, loop=loop) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def running_hasty(serve: Serve, loop: str) -> Iterator[Served]:
+    with serve(limits=SHORT, loop=loop) as served:
+        yield served
+
+
+@pytest.fixture
+def server(running: Served) -> Served:
+    running.forget()
+    return running
+
+
+@pytest.fixture
+def hasty(running_hasty: Served) -> Served:
+    """Serve with short deadlines."""
+    running_hasty.forget()
+    return running_hasty
+
+
+REFUSED: dict[str, tuple[bytes, int]] = {
+    "length and chunked": (
+        post("Content-Length: 5", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+        400,
+    ),
+    "chunked and length": (
+        post("Transfer-Encoding: chunked", "Content-Length: 5", body=b"0\r\n\r\n"),
+        400,
+    ),
+    "two equal lengths": (post("Content-Length: 2", "Content-Length: 2", body=b"ab"), 400),
+    "two different lengths": (post("Content-Length: 2", "Content-Length: 3", body=b"abc"), 400),
+    "list of lengths": (post("Content-Length: 5, 5", body=b"abcde"), 400),
+    "signed length": (post("Content-Length: +5", body=b"abcde"), 400),
+    "negative length": (post("Content-Length: -5", body=b"abcde"), 400),
+    "hexadecimal length": (post("Content-Length: 0x5", body=b"abcde"), 400),
+    "empty length": (post("Content-Length:", body=b""), 400),
+    "unknown coding": (post("Transfer-Encoding: xchunked", body=b"0\r\n\r\n"), 400),
+    "chunked, identity": (post("Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"), 400),
+    "gzip, chunked": (post("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 400),
+    "two codings": (
+        post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+        400,
+    ),
+    "chunked in HTTP/1.0": (
+        b"POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "space before colon": (post("Transfer-Encoding : chunked", body=b"0\r\n\r\n"), 400),
+    "folded header": (get("/", "X-A: b", " folded"), 400),
+    "bare line feeds": (b"GET / HTTP/1.1\nHost: localhost\n\n", 400),
+    "bare carriage return": (get("/", "X-A: b\rX-B: c"), 400),
+    "NUL in a value": (get("/", "X-A: b\0c"), 400),
+    "NUL in a name": (get("/", "X-\0A: b"), 400),
+    "bad chunk end": (chunked(b"3\r\nabcXX0\r\n\r\n"), 400),
+    "bad chunk size": (chunked(b"zz\r\nabc\r\n0\r\n\r\n"), 400),
+    "overflowing chunk size": (chunked(b"fffffffffffffffff\r\nabc\r\n0\r\n\r\n"), 400),
+    "no host": (get(host=None), 400),
+    "two hosts": (get("/", "Host: localhost"), 400),
+    "empty host": (get(host=""), 400),
+    "host that is no name": (get(host="user@localhost"), 400),
+    "foreign host": (get(host="evil.example"), 421),
+    "host that ends like ours": (get(host="127.0.0.1.evil.example"), 421),
+    "foreign absolute target": (get("http://evil.example/"), 400),
+    "own absolute target": (get("http://localhost/"), 400),
+    "asterisk target": (b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "tunnel": (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "fragment in the target": (get("/a#b"), 400),
+    "raw bytes in the target": (get("/\xff"), 400),
+    "two signatures": (get("/", "X-Kiket-Signature: a", "X-Kiket-Signature: b"), 400),
+    "two webhook ids": (get("/", "webhook-id: a", "Webhook-Id: a"), 400),
+    "two authorizations": (get("/", "Authorization: a", "Authorization: b"), 400),
+    "underscore in a name": (get("/", "X_Kiket_Signature: a"), 400),
+    "10,000 headers": (get("/", *["X-A: b"] * 10_000), 431),
+    "101 headers": (get("/", *["X-A: b"] * 100), 431),
+    "1 MB header": (get("/", f"X-A: {'b' * 1_000_000}"), 431),
+    "1 MB header name": (get("/", f"X-{'a' * 1_000_000}: b"), 431),
+    "many large headers": (get("/", *[f"X-A: {'b' * 1000}"] * 40), 431),
+    "100 KB target": (get(f"/{'a' * 100_000}"), 414),
+    "HTTP/0.9": (b"GET / HTTP/0.9\r\nHost: localhost\r\n\r\n", 505),
+    "HTTP/0.9 without a version": (b"GET /\r\n\r\n", 505),
+    "HTTP/2.0": (b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
+    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "HTTP/1.2": (b"GET / HTTP/1.2\r\nHost: localhost\r\n\r\n", 400),
+    "declared body over the limit": (post("Content-Length: 6000000"), 413),
+    "absurd length": (post(f"Content-Length: {'9' * 18}"), 413),
+    "overflowing length": (post(f"Content-Length: {'9' * 40}"), 400),
+    "chunks over the limit": (
+        chunked(b"".join([b"1000\r\n", b"x" * 4096, b"\r\n"] * 6) + b"0\r\n\r\n"),
+        413,
+    ),
+    "web socket": (
+        get("/", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: eA=="),
+        400,
+    ),
+    "HTTP/2 upgrade": (get("/", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"), 400),
+    "page of another site": (get("/", "Origin: https://evil.example"), 403),
+    "page of another local port": (get("/", "Origin: http://localhost:3000"), 403),
+    "page of nowhere": (get("/", "Origin: null"), 403),
+    "browser says cross-site": (get("/", "Sec-Fetch-Site: cross-site"), 403),
+    "browser says same-site": (get("/", "Sec-Fetch-Site: same-site"), 403),
+    "two origins": (get("/", "Origin: http://localhost", "Origin: http://evil.example"), 400),
+    "garbage": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+}
+SERVED: dict[str, bytes] = {
+    "plain": get(),
+    "HTTP/1.0": b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    "with port": get(host="localhost:4400"),
+    "upper case": get(host="LOCALHOST"),
+    "IPv4": get(host="127.0.0.1"),
+    "IPv6": get(host="[::1]:80"),
+    "query": get("/?a=b&c=%00"),
+    "body of just the limit": post(f"Content-Length: {BODY_BYTES}", body=b"x" * BODY_BYTES),
+    "chunks": chunked(b"3\r\nabc\r\n3;ext=1\r\nabc\r\n0\r\n\r\n"),
+    "chunks of one byte": chunked(b"1\r\nx\r\n" * BODY_BYTES + b"0\r\n\r\n"),
+    "100 headers": get("/", *["X-A: b"] * 99),
+    "own origin": get("/", "Origin: http://localhost:4400", host="localhost:4400"),
+    "own origin, default port": get("/", "Origin: http://localhost", host="localhost:80"),
+    "own origin through a tunnel": get("/", "Origin: https://localhost"),
+    "browser says same-origin": get("/", "Sec-Fetch-Site: same-origin"),
+    "browser says typed": get("/", "Sec-Fetch-Site: none"),
+    "asks for upgraded links": get("/", "Upgrade-Insecure-Requests: 1"),
+    "repeated harmless header": get("/", "Accept: a", "Accept: b"),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_refuses_and_serves_nothing_that_follows(server: Served, form: str) -> None:
+    raw, status = REFUSED[form]
+    answer = server.exchange(raw + SMUGGLED)
+    assert statuses(answer) == [status]
+    assert error_of(answer).endswith(".")
+    assert [status for status, _ in server.refusals] == [status]
+    assert "/smuggled" not in server.paths
+    assert len(server.paths) <= 1
+
+
+@pytest.mark.parametrize("form", ["declared body over the limit", "10,000 headers", "no host"])
+def test_refuses_alike_when_bytes_drip_in(server: Served, form: str) -> None:
+    raw, status = REFUSED[form]
+    with server.connect() as connection:
+        for place in range(0, len(raw), max(1, len(raw) // 50)):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(raw[place : place + max(1, len(raw) // 50)])
+        assert statuses(server.rest(connection)) == [status]
+
+
+@pytest.mark.parametrize("form", SERVED)
+def test_serves(server: Served, form: str) -> None:
+    answer = server.exchange(SERVED[form])
+    assert statuses(answer) == [200]
+    assert server.refusals == []
+
+
+def test_says_what_is_wrong_and_what_to_do(server: Served) -> None:
+    assert error_of(server.exchange(get(host="evil.example"))) == (
+        "The host 'evil.example' is not served here; "
+        "use a local address, or add the name to the allowed hosts."
+    )
+    assert error_of(server.exchange(post("Content-Length: 20001"))) == (
+        "The request body is larger than 20000 bytes."
+    )
+    assert error_of(server.exchange(get("/", "Origin: https://evil.example"))) == (
+        "Requests from pages of 'https://evil.example' are refused."
+    )
+
+
+def test_quotes_hostile_text_inert_and_bounded(server: Served) -> None:
+    sentence = error_of(server.exchange(get(host="\xe2\x80\xae" + "x" * 5000)))
+    assert sentence.isascii() or sentence.replace("…", "").isascii()
+    assert len(sentence) < 250
+
+
+def test_names_no_server_software(server: Served) -> None:
+    assert b"server:" not in server.exchange(get()).lower()
+    assert b"server:" not in server.exchange(get(host=None)).lower()
+
+
+def test_sends_no_body_to_head(server: Served) -> None:
+    answer = server.exchange(b"HEAD / HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+    assert statuses(answer) == [421]
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_answers_earlier_requests_before_it_refuses(server: Served) -> None:
+    """Pipelined: each answer stands in the place of its request, and the bad one ends it."""
+    answer = server.exchange(get("/1") + get("/2") + get("/3", host="evil.example") + get("/4"))
+    assert statuses(answer) == [200, 200, 421]
+    assert server.paths == ["/1", "/2"]
+
+
+def test_answers_earlier_requests_before_it_refuses_a_body(server: Served) -> None:
+    answer = server.exchange(get("/1") + chunked(b"zz\r\n", path="/2") + get("/3"))
+    assert statuses(answer) == [200, 400]
+    assert server.paths == ["/1"]
+
+
+def test_hides_trailers_from_the_app(server: Served) -> None:
+    """A trailer comes after the head was judged, so it must not join the headers."""
+    trailers = b"X-Kiket-Signature: forged\r\nX-B: c\r\n"
+    answer = server.exchange(chunked(b"0\r\n" + trailers + b"\r\n"))
+    assert statuses(answer) == [200]
+    assert [name for name, _ in server.headers[0]] == [b"host", b"transfer-encoding"]
+
+
+def test_counts_chunk_extensions_as_body(server: Served) -> None:
+    with server.connect() as connection:
+        connection.sendall(chunked(b""))
+        wait_until(lambda: bool(server.paths))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(100):
+                connection.sendall(b"1;" + b"e" * 1000 + b"\r\nx\r\n")
+        assert statuses(server.rest(connection)) == [413]
+
+
+def test_counts_trailers_as_body(server: Served) -> None:
+    with server.connect() as connection:
+        connection.sendall(chunked(b"0\r\nX-A: "))
+        wait_until(lambda: bool(server.paths))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(100):
+                connection.sendall(b"b" * 1000)
+        assert statuses(server.rest(connection)) == [413]
+
+
+def test_lets_the_sender_of_a_large_body_read_the_refusal(server: Served) -> None:
+    """The sender is still writing when the answer goes out: closing at once would reset it."""
+    with server.connect() as connection:
+        connection.sendall(post("Content-Length: 6000000"))
+        for _ in range(60):
+            connection.sendall(b"x" * 100_000)
+        assert statuses(server.rest(connection)) == [413]
+
+
+def test_closes_without_a_second_answer_when_the_first_is_out(server: Served) -> None:
+    with server.connect() as connection:
+        connection.sendall(chunked(b"", path="/early"))
+        assert statuses(server.answer(connection)) == [200]
+        connection.sendall(b"zz\r\n")
+        assert server.rest(connection) == b""
+
+
+def test_closes_an_idle_connection_whose_answer_came_before_its_body(server: Served) -> None:
+    with server.connect() as connection:
+        connection.sendall(chunked(b"", path="/early"))
+        assert statuses(server.answer(connection)) == [200]
+        connection.sendall(b"0\r\n\r\n")
+        assert server.rest(connection) == b""
+    assert server.refusals == []
+
+
+def test_answers_many_requests_on_one_connection(server: Served) -> None:
+    with server.connect() as connection:
+        for _ in range(5):
+            connection.sendall(get())
+            assert statuses(server.answer(connection)) == [200]
+        assert server.rest(connection) == b""  # closed when idle, without a word
+
+
+class TestDeadlines:
+    @pytest.mark.parametrize(
+        "start", [b"", b"\r\n", b"GET", get()[:-2], get("/", "X-A: b")[:-4]], ids=repr
+    )
+    def test_refuses_headers_that_do_not_arrive(self, hasty: Served, start: bytes) -> None:
+        answer = hasty.exchange(start)
+        assert statuses(answer) == [408]
+        assert error_of(answer) == "The request headers did not arrive within 0.3 seconds."
+
+    def test_is_not_fooled_by_dripping_headers(self, hasty: Served) -> None:
+        with hasty.connect() as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+            answer = drip(hasty, connection, b"X-A: b\r\n")
+        assert statuses(answer) == [408]
+
+    def test_is_not_fooled_by_dripping_line_ends(self, hasty: Served) -> None:
+        with hasty.connect() as connection:
+            connection.sendall(get())
+            assert statuses(hasty.answer(connection)) == [200]
+            assert statuses(drip(hasty, connection, b"\r\n")) == [408]
+
+    @pytest.mark.parametrize(
+        "start", [post("Content-Length: 9", body=b"abc"), chunked(b"5\r\nabc")], ids=repr
+    )
+    def test_refuses_a_body_that_does_not_arrive(self, hasty: Served, start: bytes) -> None:
+        answer = hasty.exchange(start)
+        assert statuses(answer) == [408]
+        assert error_of(answer) == "The request body did not arrive within 0.3 seconds."
+
+    def test_is_not_fooled_by_a_dripping_body(self, hasty: Served) -> None:
+        with hasty.connect() as connection:
+            connection.sendall(post("Content-Length: 10000"))
+            assert statuses(drip(hasty, connection, b"x")) == [408]
+
+    def test_answers_a_slow_request_before_it_refuses_a_late_one(self, hasty: Served) -> None:
+        with hasty.connect() as connection:
+            connection.sendall(get("/slow") + b"GET /late")
+            wait_until(lambda: bool(hasty.refusals))
+            hasty.release.set()
+            assert statuses(hasty.rest(connection)) == [200, 408]
+
+    def test_does_not_hurry_the_app(self, hasty: Served) -> None:
+        with hasty.connect() as slow:
+            slow.sendall(get("/slow"))
+            assert statuses(hasty.exchange(b"")) == [408]  # a deadline has passed meanwhile
+            hasty.release.set()
+            assert statuses(hasty.rest(slow)) == [200]
+
+    def test_does_not_blame_the_sender_for_an_app_that_does_not_read(self, serve: Serve) -> None:
+        release = asyncio.Event()
+        loop: list[asyncio.AbstractEventLoop] = []
+
+        async def unreading(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            loop.append(asyncio.get_running_loop())
+            await release.wait()
+            size = 0
+            more = True
+            while more:
+                message = await receive()
+                size += len(message["body"])
+                more = message["more_body"]
+            body = str(size).encode()
+            headers = [(b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        with (
+            serve(limits=SHORT, app=unreading, lifespan="off") as served,
+            served.connect() as connection,
+        ):
+            # More than fits in the buffers of uvicorn: it stops reading until the app does.
+            connection.sendall(post("Content-Length: 300000", body=b"x" * 200_000))
+            assert statuses(served.exchange(b"")) == [408]  # a deadline has passed meanwhile
+            loop[0].call_soon_threadsafe(release.set)
+            connection.sendall(b"x" * 100_000)
+            assert served.rest(connection).endswith(b"300000")
+            assert [sentence for _, sentence in served.refusals] == [
+                "The request headers did not arrive within 0.3 seconds."
+            ]
+
+
+class TestConnections:
+    MOST = 8
+
+    def test_refuses_one_too_many_and_serves_those_it_has(self, serve: Serve) -> None:
+        limits = Limits(connections=self.MOST)
+        with serve(limits=limits) as served, contextlib.ExitStack() as stack:
+            held = [stack.enter_context(served.connect()) for _ in range(self.MOST)]
+            for connection in held:
+                connection.sendall(get())
+                assert statuses(served.answer(connection)) == [200]
+            answer = served.exchange()
+            assert statuses(answer) == [503]
+            assert b"retry-after: 1" in answer
+            assert error_of(answer) == "All 8 connections are in use; try again shortly."
+            held[0].sendall(get())
+            assert statuses(served.answer(held[0])) == [200]
+
+    def test_bounds_even_those_it_refuses(self, serve: Serve) -> None:
+        with serve(limits=Limits(connections=self.MOST)) as served, contextlib.ExitStack() as stack:
+            sockets = [stack.enter_context(served.connect()) for _ in range(3 * self.MOST)]
+            for connection in sockets[:2]:
+                connection.sendall(get())
+                assert statuses(served.answer(connection)) == [200]
+            endings = [served.rest(connection) for connection in sockets[self.MOST :]]
+            assert endings[0] != b""
+            assert endings[-1] == b""
+
+    def test_serves_again_when_one_leaves(self, serve: Serve) -> None:
+        with serve(limits=Limits(connections=1)) as served:
+            with served.connect() as first:
+                first.sendall(get())
+                assert statuses(served.answer(first)) == [200]
+            wait_until(lambda: statuses(served.exchange(get("/", "Connection: close"))) == [200])
+
+    def test_serves_while_under_attack(self, serve: Serve) -> None:
+        """Silent, dripping and oversize senders at once do not keep a valid one waiting."""
+        with serve(limits=Limits(connections=200)) as served, contextlib.ExitStack() as stack:
+            for number in range(100):
+                connection = stack.enter_context(served.connect())
+                start = [b"", b"GET / HT", post("Content-Length: 99"), REFUSED["1 MB header"][0]]
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.sendall(start[number % len(start)])
+            answers = [served.exchange(get("/", "Connection: close")) for _ in range(20)]
+        assert [statuses(answer) for answer in answers] == [[200]] * 20
+
+
+class TestHosts:
+    def test_serves_only_the_hosts_it_is_given(self, serve: Serve) -> None:
+        with serve(hosts=["Tunnel.example", "::1"], limits=LIMITS) as served:
+            assert statuses(served.exchange(get(host="tunnel.example:443"))) == [200]
+            assert statuses(served.exchange(get(host="[::1]"))) == [200]
+            assert statuses(served.exchange(get(host="localhost"))) == [421]
+
+    def test_serves_any_host_when_asked_to(self, serve: Serve) -> None:
+        with serve(hosts=None, limits=LIMITS) as served:
+            assert statuses(served.exchange(get(host="any.example"))) == [200]
+            assert statuses(served.exchange(get(host=None))) == [400]
+            foreign = get("/", "Origin: https://other.example", host="any.example")
+            assert statuses(served.exchange(foreign)) == [403]
+
+    def test_serves_pages_of_other_sites_when_asked_to(self, serve: Serve) -> None:
+        with serve(allow_cross_site=True, limits=LIMITS) as served:
+            lines = ("Origin: https://other.example", "Sec-Fetch-Site: cross-site")
+            assert statuses(served.exchange(get("/", *lines))) == [200]
+
+    def test_knows_the_local_names(self) -> None:
+        assert sorted(LOOPBACK) == ["127.0.0.1", "[::1]", "localhost"]
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class TestServer:
+    async def test_tells_when_it_listens_and_leaves_signals_alone(self) -> None:
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = Server(server_config(app, lifespan="off"))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(server.serve(sockets=[listener]))
+                await server.wait_started()
+                assert server.started
+                now = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+                assert now == handlers
+                server.should_exit = True
+
+    async def test_says_that_the_app_failed_to_start(self) -> None:
+        async def failing(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+        server = Server(server_config(failing))
+        with pytest.raises(StartupError) as failed:
+            await server.serve()
+        sentence = "The app failed while starting up; the log of uvicorn.error has its traceback."
+        assert str(failed.value) == sentence
+        with pytest.raises(StartupError, match=r"^The app failed while starting up"):
+            await server.wait_started()
+
+    async def test_says_that_the_address_is_taken(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            server = Server(server_config(app, host="127.0.0.1", port=port, lifespan="off"))
+            with pytest.raises(
+                StartupError, match=rf"^The server cannot listen on 127.0.0.1:{port};"
+            ):
+                await server.serve()
+
+    def test_configures_uvicorn_for_a_host_program(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WEB_CONCURRENCY", "4")
+        config = server_config(app, port=0, timeout_graceful_shutdown=1)
+        assert config.workers == 1
+        assert config.log_config is None
+        assert (config.server_header, config.proxy_headers, config.access_log) == (False,) * 3
+        assert config.timeout_graceful_shutdown == 1
+
+    def test_makes_a_class_per_policy(self) -> None:
+        assert guarded() is not guarded()
+
+
+def test_the_pure_modules_do_not_import_uvicorn() -> None:
+    program = (
+        "import sys, kiket_core, kiket_core.secret, kiket_core.env, kiket_core.frames;"
+        "print([name for name in sys.modules if name.split('.')[0] in ('uvicorn', 'httptools')])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert output.stdout.strip() == b"[]"
+
+
+def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
+    """Send a piece every 50 ms until an answer comes; return it all."""
+    connection.settimeout(0.05)
+    while True:
+        try:
+            first = connection.recv(65536)
+        except TimeoutError:
+            connection.sendall(piece)
+            continue
+        connection.settimeout(10)
+        return first + served.rest(connection)
+
+
+def wait_until(condition: Callable[[], bool], patience_s: float = 5.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        time.sleep(0.005)
