@@ -60,19 +60,20 @@ class _Submission:
 class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
-    Opening marks what a dead engine left under way as interrupted. `on_commit` is called in the
-    writer's thread after each commit. Raises `ConsoleError` when the store cannot be used.
+    Opening marks what a dead engine left under way as interrupted. Raises `ConsoleError` when the
+    store cannot be used.
     """
 
-    def __init__(self, path: Path, on_commit: Callable[[Committed], None] | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._on_commit = on_commit
         self._connection: sqlite3.Connection | None = opening.open_store(path)
         self._waiting: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_rows = 0
         self._waiting_bytes = 0
         self._closed = False
+        self.on_commit: Callable[[Committed], None] | None = None
+        """Called in the writer's thread after each commit; must not raise."""
         self.trouble = ""
         """What is wrong with the store, in one sentence; empty while all is well."""
         self.commits = 0
@@ -182,8 +183,8 @@ class Writer:
         self.newest = committed
         for each in batch:
             each.future.set_result(committed)
-        if self._on_commit is not None:
-            self._on_commit(committed)
+        if self.on_commit is not None:
+            self.on_commit(committed)
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Submission]) -> Committed:
         exchange_id, change, log_id = (

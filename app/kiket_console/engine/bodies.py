@@ -1,0 +1,139 @@
+"""Bodies on their way into the store and back: secrets out, secrets in, nothing else changes.
+
+raw bytes ──stored()──► Body: `[secret:NAME]` in their place, references, SHA-256 of the original
+Body ──original()──► the same raw bytes, or a refusal when the hash no longer fits
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING
+
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import Body, SecretReference
+from kiket_core.secret import Match, marker, restorations
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from kiket_core.secret import Redactor
+
+_NO_KNOWN: Mapping[str, str] = {}
+_JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_LONGEST_SECRET = 8192  # bytes beyond a cut that are searched too
+_GUESSES = 256
+"""Spellings of secrets to try against the hash; nearly always there is one."""
+
+
+def stored(raw: bytes, redactor: Redactor, known: Mapping[str, str] = _NO_KNOWN) -> Body:
+    """Return *raw* as it may be stored: without any secret that *redactor* knows.
+
+    *known* maps names to values that are left out too wherever they are a whole JSON string, be
+    they too short for the redactor.
+    """
+    matches = redactor.find(raw)
+    if known:
+        matches = _merged([*matches, *_json_strings(raw, known)])
+    digest = hashlib.sha256(raw).digest()
+    if not matches:
+        return Body(raw, len(raw), digest)
+    pieces: list[bytes] = []
+    at = 0
+    for match in matches:
+        pieces += raw[at : match.offset], marker(match.name).encode()
+        at = match.offset + match.length
+    pieces.append(raw[at:])
+    references = tuple(SecretReference(*match) for match in matches)
+    return Body(b"".join(pieces), len(raw), digest, references=references)
+
+
+def cut(raw: bytes, limit: int, redactor: Redactor) -> Body:
+    """Return the first *limit* bytes of a body that was too large, as they may be stored.
+
+    A secret that the limit would cut in two is left out as a whole.
+    """
+    for match in redactor.find(raw[: limit + _LONGEST_SECRET]):
+        if match.offset < limit < match.offset + match.length:
+            limit = match.offset
+    kept = stored(raw[:limit], redactor)
+    return Body(kept.raw, len(raw), b"", truncated=True, references=kept.references)
+
+
+async def original(body: Body, value_of: Callable[[str], Awaitable[str | None]]) -> bytes:
+    """Return the bytes that *body* was made from, with the secrets' values put back.
+
+    *value_of* gives a secret's value by name. Raises `ConsoleError` when the body was stored in
+    part, a value is gone, or the result is not what came.
+    """
+    if body.truncated:
+        raise _unrestorable(
+            f"Only {len(body.raw):,} of the body's {body.size:,} bytes were stored, "
+            "so it cannot be sent as it came."
+        )
+    choices: list[list[bytes]] = []
+    for reference in body.references:
+        value = await value_of(reference.name)
+        if value is None:
+            raise _unrestorable(
+                f"The body contained the secret {reference.name!r}, which has no value now.",
+                hint="Set it again, with the value that it had, to send the same bytes.",
+            )
+        choices.append(restorations(value, reference.length))
+    kept = _between_markers(body)
+    for guess in itertools.islice(itertools.product(*choices), _GUESSES):
+        raw = b"".join(piece for pair in zip(kept, (*guess, b""), strict=True) for piece in pair)
+        if hashlib.sha256(raw).digest() == body.sha256:
+            return raw
+    names = ", ".join(sorted({repr(reference.name) for reference in body.references}))
+    raise _unrestorable(
+        f"The body cannot be put together as it came: the value of {names} has changed since."
+        if names
+        else "The stored body does not match its checksum."
+    )
+
+
+def _between_markers(body: Body) -> list[bytes]:
+    """Return what stands before, between and after the references' markers."""
+    pieces: list[bytes] = []
+    at_stored = at_original = 0
+    for reference in body.references:
+        end = at_stored + reference.offset - at_original
+        mark = marker(reference.name).encode()
+        if body.raw[end : end + len(mark)] != mark:
+            raise _unrestorable("The stored body does not match its list of secrets.")
+        pieces.append(body.raw[at_stored:end])
+        at_stored = end + len(mark)
+        at_original = reference.offset + reference.length
+    return [*pieces, body.raw[at_stored:]]
+
+
+def _json_strings(raw: bytes, known: Mapping[str, str]) -> list[Match]:
+    """Find the JSON strings that spell a known value, however it is escaped."""
+    names = {value: name for name, value in known.items()}
+    found = []
+    for token in _JSON_STRING.finditer(raw):
+        try:
+            value = json.loads(token[0])
+        except ValueError:
+            continue
+        if value in names and token[1]:
+            found.append(Match(token.start(1), len(token[1]), names[value]))
+    return found
+
+
+def _merged(matches: list[Match]) -> list[Match]:
+    """Sort, and keep of overlapping matches the one that begins first, the longest of those."""
+    kept: list[Match] = []
+    for match in sorted(matches, key=lambda match: (match.offset, -match.length)):
+        if not kept or match.offset >= kept[-1].offset + kept[-1].length:
+            kept.append(match)
+    return kept
+
+
+def _unrestorable(
+    message: str, hint: str = "Re-sign and send it as it is shown instead."
+) -> ConsoleError:
+    return ConsoleError(message, hint=hint, exit_code=ExitCode.VERIFICATION)

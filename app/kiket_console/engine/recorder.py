@@ -1,0 +1,304 @@
+"""Put what happens into the store: ids at once, secrets taken out, durable when it must be.
+
+    receive ──► attempt ──► answered ──► durable     (the gateway; the sender is answered last)
+    log ──► buffer (bounded, oldest dropped and counted) ──► the store, when it has time
+
+Belongs to one event loop; call it from that loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from kiket_console.engine import bodies, trace
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Headers, Judgement, LogLine, Message, Source, State
+from kiket_console.store.records import (
+    AttemptEnd,
+    Committed,
+    NewAttempt,
+    NewExchange,
+    NewLog,
+    Row,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Future
+
+    from kiket_console.model import Body, Detail
+    from kiket_console.store.writer import Writer
+    from kiket_core.secret import Redactor
+
+TRACES = 8192
+"""How many of the newest traces can find their exchange."""
+LOG_LINES = 2048
+LOG_BATCH = 256
+LOG_PAUSE_S = 0.01
+LOG_TEXT = 64 * 1024
+INLINE_BYTES = 64 * 1024
+"""Larger bodies are searched for secrets in another thread, so that nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What there is to record of a request as it arrives."""
+
+    source: Source
+    worker: str
+    name: str
+    version: str
+    method: str
+    path: str
+    headers: Headers
+    raw_body: bytes
+    state: State = State.RECEIVED
+    signature: str = ""
+    judgement: Judgement | None = None
+    replay_of: int | None = None
+    truncate_to: int | None = None
+    """Store only so many bytes of the body; 0 for one that cannot be cleared of its secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An exchange that is on its way into the store."""
+
+    id: int
+    trace: trace.Trace
+    span_id: str
+    is_delivery: bool
+    submitted: list[Future[Committed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended; `answer` is headers and body of the target, None without one."""
+
+    state: State
+    status: int | None
+    duration_us: int
+    error: str = ""
+    answer: tuple[Headers, bytes] | None = None
+
+
+class Parent(NamedTuple):
+    """The delivery during which a call was made."""
+
+    exchange_id: int
+    trace: trace.Trace
+    guessed: bool
+
+
+class Recorder:
+    """Record exchanges, attempts and logs through *writer*, redacted by *redactor*.
+
+    `on_commit` is called on the event loop after commits. `value_of` gives a secret's value, to
+    put back what was taken out.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        redactor: Redactor,
+        on_commit: Callable[[Committed], None],
+        value_of: Callable[[str], Awaitable[str | None]],
+    ) -> None:
+        self._writer = writer
+        self._redactor = redactor
+        self._on_commit = on_commit
+        self._value_of = value_of
+        self._loop = asyncio.get_running_loop()
+        self._newest_id = writer.newest.newest_exchange
+        self._by_trace: dict[str, int] = {}
+        self._in_flight: dict[int, trace.Trace] = {}
+        self._logs: deque[NewLog] = deque()
+        self._logs_written: Future[Committed] | None = None
+        self._logs_due: asyncio.TimerHandle | None = None
+        self.dropped_logs = 0
+        """Log lines that came faster than they could be stored."""
+        writer.on_commit = self._committed
+
+    async def receive(
+        self,
+        arrival: Arrival,
+        *,
+        target: str | None = None,
+        parent: Parent | None = None,
+        known: Mapping[str, str] | None = None,
+    ) -> Recorded:
+        """Queue an exchange; with *target* given, its first attempt begins with it.
+
+        *known* are secrets in the body that the redactor may not know, by name. Raises
+        `StoreBusyError` and `StoreFailedError`: then nothing was accepted.
+        """
+        body = await self._stored(arrival.raw_body, arrival.truncate_to, known)
+        seen = trace.sent(arrival.headers) or (parent.trace if parent else trace.new_trace())
+        exchange_id = self._newest_id + 1
+        span_id = trace.new_span_id()
+        started_us = time.time_ns() // 1000
+        rows: list[Row] = [
+            NewExchange(
+                id=exchange_id,
+                source=arrival.source,
+                worker=arrival.worker,
+                name=self._redactor.redact(arrival.name),
+                version=arrival.version,
+                method=arrival.method,
+                path=self._redactor.redact(arrival.path),
+                started_us=started_us,
+                state=arrival.state,
+                request=Message(self._headers(arrival.headers), body),
+                signature=arrival.signature,
+                judgement=arrival.judgement,
+                trace_id=seen.trace_id,
+                span_id=span_id,
+                parent_id=parent.exchange_id if parent else None,
+                parent_guessed=parent is not None and parent.guessed,
+                replay_of=arrival.replay_of,
+            )
+        ]
+        if target is not None:
+            rows.append(NewAttempt(exchange_id, 1, target, started_us))
+        submitted = [self._writer.submit(rows)]
+        self._newest_id = exchange_id
+        is_delivery = arrival.source is Source.WEBHOOK
+        if is_delivery:
+            self._remember(seen.trace_id, exchange_id)
+            self._in_flight[exchange_id] = seen
+        return Recorded(exchange_id, seen, span_id, is_delivery, submitted)
+
+    def attempt(self, recorded: Recorded, target: str) -> None:
+        """Record that the first try of an exchange that was held begins now."""
+        row = NewAttempt(recorded.id, 1, target, time.time_ns() // 1000)
+        recorded.submitted.append(self._writer.submit([row]))
+
+    async def answered(
+        self, recorded: Recorded, ending: Ending, *, known: Mapping[str, str] | None = None
+    ) -> None:
+        """Record how the attempt of an exchange ended."""
+        answer = None
+        if ending.answer is not None:
+            headers, raw_body = ending.answer
+            answer = Message(self._headers(headers), await self._stored(raw_body, None, known))
+        self.ended(recorded)
+        error = self._redactor.redact(ending.error)
+        row = AttemptEnd(
+            recorded.id, 1, ending.state, ending.status, ending.duration_us, error, answer
+        )
+        recorded.submitted.append(self._writer.submit([row]))
+
+    def ended(self, recorded: Recorded) -> None:
+        """Stop taking calls without a trace for calls of this delivery."""
+        self._in_flight.pop(recorded.id, None)
+
+    async def durable(self, recorded: Recorded) -> None:
+        """Wait until all that was recorded of an exchange is in the store, flushed.
+
+        Raises `StoreFailedError` when it is not, and will not be.
+        """
+        for future in recorded.submitted:
+            if future.done():
+                future.result()
+            else:
+                await asyncio.wrap_future(future)
+
+    def parent(self, headers: Headers) -> Parent | None:
+        """Return the delivery that a call belongs to: by its trace, else the only one in flight."""
+        said = trace.sent(headers)
+        if said is not None:
+            exchange_id = self._by_trace.get(said.trace_id)
+            return None if exchange_id is None else Parent(exchange_id, said, guessed=False)
+        if len(self._in_flight) != 1:
+            return None
+        [(exchange_id, only)] = self._in_flight.items()
+        return Parent(exchange_id, only, guessed=True)
+
+    def by_trace(self, trace_id: str) -> int | None:
+        """Return the newest delivery of a trace, among the newest `TRACES`."""
+        return self._by_trace.get(trace_id)
+
+    def protect(self, name: str, value: str) -> None:
+        """Take *value* out of all that is recorded from now on."""
+        self._redactor.add(name, value)
+
+    async def original_body(self, detail: Detail) -> bytes:
+        """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
+        return await bodies.original(detail.request.body, self._value_of)
+
+    def log(self, line: LogLine) -> None:
+        """Take a log line (its id is given later); the oldest are dropped when too many wait."""
+        text = line.text if len(line.text) <= LOG_TEXT else line.text[:LOG_TEXT] + "…"
+        if len(self._logs) == LOG_LINES:
+            self._logs.popleft()
+            self.dropped_logs += 1
+        self._logs.append(
+            NewLog(
+                line.at_us,
+                line.worker,
+                line.stream,
+                line.level,
+                _storable(line.logger),
+                self._redactor.redact(_storable(text)),
+                line.trace_id,
+                line.exchange_id or self._by_trace.get(line.trace_id),
+            )
+        )
+        if self._logs_due is None:
+            self._logs_due = self._loop.call_later(LOG_PAUSE_S, self._write_logs)
+
+    def flush(self) -> None:
+        """Hand the writer every log line that waits; for an orderly end."""
+        if self._logs_due is not None:
+            self._logs_due.cancel()
+            self._logs_due = None
+        if self._logs:
+            self._submit_logs(len(self._logs))
+
+    def _write_logs(self) -> None:
+        """Hand over a batch, one at a time, so that logs never crowd out deliveries."""
+        self._logs_due = None
+        if self._logs_written is None or self._logs_written.done():
+            self._submit_logs(LOG_BATCH)
+        if self._logs:
+            self._logs_due = self._loop.call_later(LOG_PAUSE_S, self._write_logs)
+
+    def _submit_logs(self, limit: int) -> None:
+        batch = [self._logs.popleft() for _ in range(min(limit, len(self._logs)))]
+        try:
+            self._logs_written = self._writer.submit(batch)
+        except ConsoleError:  # busy, or closed
+            self.dropped_logs += len(batch)
+
+    async def _stored(
+        self, raw: bytes, truncate_to: int | None, known: Mapping[str, str] | None
+    ) -> Body:
+        if truncate_to is not None:
+            return bodies.cut(raw, truncate_to, self._redactor)
+        if len(raw) > INLINE_BYTES:
+            return await asyncio.to_thread(bodies.stored, raw, self._redactor, known or {})
+        return bodies.stored(raw, self._redactor, known or {})
+
+    def _headers(self, headers: Headers) -> Headers:
+        return tuple(self._redactor.redact_headers(headers))
+
+    def _remember(self, trace_id: str, exchange_id: int) -> None:
+        self._by_trace.pop(trace_id, None)  # so that its place is the newest
+        self._by_trace[trace_id] = exchange_id
+        if len(self._by_trace) > TRACES:
+            del self._by_trace[next(iter(self._by_trace))]
+
+    def _committed(self, committed: Committed) -> None:
+        """Pass on a commit; called in the writer's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
+            self._loop.call_soon_threadsafe(self._on_commit, committed)
+
+
+def _storable(text: str) -> str:
+    """Return *text* with what UTF-8 cannot carry (lone surrogates) written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
