@@ -1,0 +1,374 @@
+"""Keep one extension running: through saves, crashes and what a person asks.
+
+STARTING ─ready→ SERVING ─save→ RELOADING ─ready→ SERVING
+    └fails→ BROKEN ←──────────────┘ (what served goes on serving)
+SERVING ─crash→ BACKOFF ─after a while→ STARTING    five crashes in a minute → FATAL
+a save or a restart starts at once, from any state but STOPPED
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.worker import StartFailed, WorkerProcess
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Problem, Worker, WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.engine.surroundings import Surrounder, Surroundings
+    from kiket_console.project import Project
+    from kiket_console.store.records import NewLog
+
+FIRST_BACKOFF_S = 0.5
+MOST_BACKOFF_S = 30.0
+CRASH_WINDOW_S = 60.0
+CRASHES_ALLOWED = 5
+HANDOVER_S = 0.25
+"""How long the old worker goes on listening for requests that were already on their way to it."""
+STUCK_S = 10.0
+"""Past this a start is given up when a newer save comes."""
+_STARTING = (WorkerState.STARTING, WorkerState.RELOADING, WorkerState.BACKOFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A save that has been seen."""
+
+    file: str
+    seen_s: float
+    """On the monotonic clock."""
+
+
+class Keeper:
+    """One extension and its processes: one that serves, at times one that starts or drains."""
+
+    def __init__(
+        self,
+        project: Project,
+        look_again: Callable[[], Project],
+        surrounder: Surrounder,
+        *,
+        on_change: Callable[[], None],
+        on_log: Callable[[NewLog], None],
+    ) -> None:
+        self.name = project.extension.name
+        self._project = project
+        self._look_again = look_again
+        self._surrounder = surrounder
+        self._on_change = on_change
+        self._on_log = on_log
+        self._serving: WorkerProcess | None = None
+        self._attempt: WorkerProcess | None = None
+        self._attempt_s = 0.0
+        self._given: Surroundings | None = None
+        self._wanted = True
+        self._closing = False
+        self._due = True
+        self._saved: Save | None = None
+        self._crashes_s: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        spec = project.extension
+        self._worker = Worker(
+            name=self.name,
+            kind="extension",
+            state=WorkerState.STARTING,
+            serving=False,
+            evidence="not started yet",
+            evidence_us=_now_us(),
+            started_us=0,
+            pid=None,
+            starts=0,
+            reloads=0,
+            restarts=0,
+            entry=spec.entry,
+            guessed=spec.guessed,
+            interpreter=str(spec.interpreter),
+            dialects=spec.dialects,
+        )
+
+    # What others see
+
+    @property
+    def worker(self) -> Worker:
+        """Return how it is now."""
+        return self._worker
+
+    @property
+    def serving(self) -> WorkerProcess | None:
+        """Return the process that requests go to, if one does."""
+        process = self._serving
+        return process if process is not None and not process.is_gone else None
+
+    @property
+    def given(self) -> Surroundings | None:
+        """Return what the newest start was given."""
+        return self._given
+
+    async def wait_serving(self, timeout_s: float) -> WorkerProcess | None:
+        """Wait until a process serves; None when time is over or no start is under way."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.serving is None and (self._due or self._worker.state in _STARTING):
+                    await self._moved.wait()
+        except TimeoutError:
+            return None
+        return self.serving
+
+    def measured(self, cpu_percent: float | None, memory_bytes: int | None) -> None:
+        """Note what its processes use."""
+        self._worker = replace(self._worker, cpu_percent=cpu_percent, memory_bytes=memory_bytes)
+
+    # What others ask
+
+    def reload(self, file: str) -> None:
+        """Start the code as saved; saves while that goes on become one more start after it."""
+        if not self._wanted:
+            return
+        self._crashes_s.clear()
+        self._saved = Save(file, time.monotonic())
+        if self._attempt is not None and time.monotonic() - self._attempt_s > STUCK_S:
+            self._attempt.cut()
+        self._ask()
+
+    def start(self) -> None:
+        """Start it if it is stopped, or has been given up."""
+        if self.serving is None:
+            self.restart()
+
+    def restart(self) -> None:
+        """Start it anew; what serves goes on until the new one does."""
+        self._wanted = True
+        self._crashes_s.clear()
+        self._ask()
+
+    def stop(self) -> None:
+        """End it, and leave it ended until a person asks otherwise."""
+        self._wanted = False
+        self._due = False
+        self._saved = None
+        if self._attempt is not None:
+            self._attempt.cut()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End it for good; `run` returns when nothing is left."""
+        self._closing = True
+        self.stop()
+
+    def _ask(self) -> None:
+        self._due = True
+        self._wake.set()
+
+    # Its life
+
+    async def run(self) -> None:
+        """Keep it until `close`, or until cancelled; both leave no process behind."""
+        processes: set[WorkerProcess] = set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while not self._closing:
+                    await self._step(tasks, processes)
+                await self._stop_serving(tasks)
+        finally:
+            for process in processes:
+                process.cut()
+
+    async def _step(self, tasks: asyncio.TaskGroup, processes: set[WorkerProcess]) -> None:
+        self._wake.clear()
+        gone = self._serving
+        if gone is not None and gone.is_gone and self._wanted:
+            self._serving = None
+            await self._crashed(gone, tasks)
+        if not self._wanted:
+            await self._stop_serving(tasks)
+            self._go(WorkerState.STOPPED, "stopped when asked to", pid=None, problem=None)
+            await self._wake.wait()
+        elif self._due:
+            await self._start(tasks, processes)
+        elif self._worker.state is WorkerState.BACKOFF:
+            await self._wait_backoff()
+        else:
+            await self._wake.wait()
+
+    async def _start(self, tasks: asyncio.TaskGroup, processes: set[WorkerProcess]) -> None:
+        self._due = False
+        save, self._saved = self._saved, None
+        old = self.serving
+        self._go(
+            WorkerState.RELOADING if old else WorkerState.STARTING,
+            f"{save.file} was saved" if save else "started",
+        )
+        try:
+            process = await self._new_process()
+            processes.add(process)
+            tasks.create_task(self._follow(process, processes))
+            self._attempt, self._attempt_s = process, time.monotonic()
+            try:
+                await process.become_ready()
+            except StartFailed:
+                tasks.create_task(process.end())
+                raise
+            finally:
+                self._attempt = None
+        except (StartFailed, ConsoleError) as error:
+            self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
+            return
+        self._serving = process
+        self._succeeded(process, save)
+        if old is not None:
+            tasks.create_task(_retire(old))
+
+    async def _new_process(self) -> WorkerProcess:
+        """Look at the folder again, and make a process for what is there now."""
+        self._project = await asyncio.to_thread(self._look_again)
+        if self._project.problem is not None:
+            raise StartFailed(self._project.problem)
+        spec = replace(self._project.extension, name=self.name)
+        number = self._worker.starts + 1
+        self._worker = replace(
+            self._worker,
+            starts=number,
+            entry=spec.entry,
+            guessed=spec.guessed,
+            interpreter=str(spec.interpreter),
+        )
+        self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
+        return WorkerProcess(spec, number, self._given, on_log=self._on_log, on_gone=self._wake.set)
+
+    async def _follow(self, process: WorkerProcess, processes: set[WorkerProcess]) -> None:
+        try:
+            await process.run()
+        finally:
+            processes.discard(process)
+
+    def _succeeded(self, process: WorkerProcess, save: Save | None) -> None:
+        found, given = process.found, self._given
+        declared = self._project.extension.declared
+        handled = {handler.event for handler in process.handlers}
+        handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
+        seen = self._worker
+        if save is not None:
+            seen = replace(
+                seen,
+                reloads=seen.reloads + 1,
+                last_reload=save.file,
+                last_reload_us=_now_us(),
+                last_reload_ms=(time.monotonic() - save.seen_s) * 1000,
+            )
+        self._worker = replace(
+            seen,
+            extension_id=(found.extension_id if found else "") or declared.extension_id,
+            extension_version=(found.extension_version if found else "") or declared.version,
+            handlers=process.handlers,
+            unhandled=tuple(event for event in declared.events if event not in handled)
+            if found and found.is_sdk
+            else (),
+            secrets=given.declared if given else (),
+            dialects=self.accepted,
+        )
+        self._go(
+            WorkerState.SERVING,
+            "answered its health check",
+            started_us=process.started_us,
+            pid=process.pid,
+            problem=None,
+        )
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Return the dialects that its code accepts, the preferred one first."""
+        chosen = self._project.extension.dialects
+        found = self._serving.found if self._serving else None
+        return chosen or (found.accepts if found else ())
+
+    def _failed(self, problem: Problem) -> None:
+        if not self._wanted:
+            return  # it was ended on purpose
+        if self.serving is None:
+            self._serving = None
+        self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
+
+    async def _crashed(self, process: WorkerProcess, tasks: asyncio.TaskGroup) -> None:
+        alive_s = (_now_us() - process.started_us) / 1e6
+        returncode = await process.returncode_soon()
+        tasks.create_task(process.end())
+        now_s = time.monotonic()
+        self._crashes_s.append(now_s)
+        recent = [moment for moment in self._crashes_s if now_s - moment <= CRASH_WINDOW_S]
+        how = f"{process.label} {_how(returncode)} after {alive_s:.1f} s"
+        if self._due:
+            return
+        if len(recent) >= CRASHES_ALLOWED:
+            sentence = (
+                f"{how}; that is {len(recent)} crashes within {CRASH_WINDOW_S:.0f} s, so it is not "
+                "started again. Save a file or restart it to try once more."
+            )
+            self._go(WorkerState.FATAL, "crashes", pid=None, problem=Problem(sentence))
+            return
+        self._go(
+            WorkerState.BACKOFF,
+            f"starts again in {_backoff_s(len(recent)):g} s",
+            pid=None,
+            problem=Problem(f"{how}."),
+        )
+
+    async def _wait_backoff(self) -> None:
+        now_s = time.monotonic()
+        recent = sum(now_s - moment <= CRASH_WINDOW_S for moment in self._crashes_s)
+        try:
+            async with asyncio.timeout(_backoff_s(recent)):
+                await self._wake.wait()
+        except TimeoutError:
+            self._worker = replace(self._worker, restarts=self._worker.restarts + 1)
+            self._due = True
+
+    async def _stop_serving(self, tasks: asyncio.TaskGroup) -> None:
+        process, self._serving = self._serving, None
+        if process is not None:
+            await process.end()
+
+    def _go(self, state: WorkerState, evidence: str, **changes: object) -> None:
+        self._worker = replace(
+            self._worker,
+            state=state,
+            serving=self.serving is not None,
+            evidence=evidence,
+            evidence_us=_now_us(),
+            **changes,  # type: ignore[arg-type]  # fields of Worker
+        )
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+        self._on_change()
+
+
+async def _retire(process: WorkerProcess) -> None:
+    await asyncio.sleep(HANDOVER_S)
+    await process.drain()
+
+
+def _backoff_s(crashes: int) -> float:
+    return min(MOST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** max(0, crashes - 1))
+
+
+def _how(returncode: int | None) -> str:
+    """Say how a process ended."""
+    if returncode is None:
+        return "ended"
+    if returncode < 0:
+        try:
+            return f"was killed by {signal.Signals(-returncode).name}"
+        except ValueError:
+            return f"was killed by signal {-returncode}"
+    return f"ended with exit status {returncode}"
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

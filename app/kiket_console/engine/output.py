@@ -1,0 +1,84 @@
+"""Turn what a worker writes into lines, within bounds however much it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINE_LIMIT_BYTES = 64 * 1024
+LINES_PER_S = 2_000
+
+
+class LineSplitter:
+    """Split chunks of bytes into lines of text; of a longer line the start is kept.
+
+    Bytes that are no UTF-8 become `\\\\x..`.
+    """
+
+    def __init__(self) -> None:
+        self._raw_partial = bytearray()
+        self._cut_bytes = 0
+
+    def lines(self, raw_chunk: bytes) -> Iterator[str]:
+        """Yield the lines that *raw_chunk* completes."""
+        *ended, rest = raw_chunk.split(b"\n")
+        for raw_piece in ended:
+            self._keep(raw_piece)
+            yield self._line()
+        self._keep(rest)
+
+    def rest(self) -> Iterator[str]:
+        """Yield what has no line end: nothing more comes."""
+        if self._raw_partial:
+            yield self._line()
+
+    def _keep(self, raw_piece: bytes) -> None:
+        room = LINE_LIMIT_BYTES - len(self._raw_partial)
+        self._raw_partial += raw_piece[:room]
+        self._cut_bytes += max(0, len(raw_piece) - room)
+
+    def _line(self) -> str:
+        text = shortened(self._raw_partial.decode("utf-8", "backslashreplace"), self._cut_bytes)
+        self._raw_partial.clear()
+        self._cut_bytes = 0
+        return text
+
+
+def shortened(text: str, cut: int) -> str:
+    """Say at the end of *text* how much of it is missing."""
+    return f"{text} … ({cut:,} more not kept)" if cut else text
+
+
+class Allowance:
+    """How many lines a worker may write: a number for each second, the rest counted."""
+
+    def __init__(self, lines_per_s: int = LINES_PER_S) -> None:
+        self._limit = lines_per_s
+        self._second = 0
+        self._taken = 0
+        self._dropped = 0
+
+    def take(self, now_s: float) -> bool:
+        """Return whether one more line may pass now."""
+        if int(now_s) != self._second:
+            self._second, self._taken = int(now_s), 0
+        if self._taken >= self._limit:
+            self._dropped += 1
+            return False
+        self._taken += 1
+        return True
+
+    def drop(self, count: int) -> None:
+        """Count lines that were lost on the way here."""
+        self._dropped += count
+
+    def dropped(self, now_s: float) -> int:
+        """Return how many were dropped, once the second in which they were is over; then forget."""
+        return 0 if int(now_s) == self._second else self.all_dropped()
+
+    def all_dropped(self) -> int:
+        """Return how many were dropped and not told yet; then forget."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped

@@ -1,0 +1,173 @@
+"""The workers of a project: what the rest of the engine knows of the developer's running code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from kiket_console import project as projects
+from kiket_console.engine.keeper import Keeper
+from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.ports import Judging, Target
+from kiket_console.engine.surroundings import WEBHOOK_SECRET, WORKSPACE_TOKEN, Surrounder
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_core.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from kiket_console.engine.vault import Vault
+    from kiket_console.engine.worker import WorkerProcess
+    from kiket_console.model import Worker
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.project import Project
+    from kiket_console.store.records import NewLog
+
+MEASURE_EVERY_S = 2.0
+_DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
+
+
+class Supervisor:
+    """Runs the project's workers; it is the gateway's `ports.Workers`.
+
+    `on_change` is called on the event loop whenever a worker's state has changed, `on_log` for
+    each line; both must be quick. `variables` point the code at this engine.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        paths: ProjectPaths,
+        vault: Vault,
+        *,
+        variables: Mapping[str, str],
+        on_change: Callable[[], None],
+        on_log: Callable[[NewLog], None],
+        shell: Mapping[str, str] | None = None,
+    ) -> None:
+        self._key = paths.key
+        self._on_change = on_change
+        surrounder = Surrounder(
+            key=paths.key,
+            run_folder=paths.run,
+            bytecode_folder=paths.state / "bytecode",
+            vault=vault,
+            shell=os.environ if shell is None else shell,
+            variables=variables,
+        )
+        keeper = Keeper(
+            project,
+            lambda: projects.find(project.folder),
+            surrounder,
+            on_change=on_change,
+            on_log=on_log,
+        )
+        self._keepers = {keeper.name: keeper}
+
+    async def run(self) -> None:
+        """Run the workers until `close`, or until cancelled; both leave no process behind."""
+        await asyncio.to_thread(end_marked, f"{self._key}/")
+        async with asyncio.TaskGroup() as tasks:
+            measuring = tasks.create_task(self._measure())
+            async with asyncio.TaskGroup() as keeping:
+                for keeper in self._keepers.values():
+                    keeping.create_task(keeper.run())
+            measuring.cancel()
+
+    def close(self) -> None:
+        """End every worker; `run` returns when nothing is left."""
+        for keeper in self._keepers.values():
+            keeper.close()
+
+    # What the gateway asks (ports.Workers)
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return every worker, the project's first extension first."""
+        return tuple(keeper.worker for keeper in self._keepers.values())
+
+    def serving(self, name: str) -> Target | None:
+        """Return where requests for worker *name* go now, or None when nothing serves."""
+        keeper = self._keepers.get(name)
+        return _target(keeper.serving) if keeper else None
+
+    async def wait_serving(self, name: str, timeout_s: float = 10.0) -> Target | None:
+        """Wait until worker *name* serves; None when time is over or no start is under way."""
+        keeper = self._keepers.get(name)
+        return _target(await keeper.wait_serving(timeout_s)) if keeper else None
+
+    def judging(self, name: str) -> Judging:
+        """Return by what the deliveries to worker *name* are judged."""
+        keeper = self._keepers.get(name)
+        if keeper is None:
+            return Judging((), ())
+        found = keeper.serving.found if keeper.serving else None
+        given = keeper.given.secrets.get(WEBHOOK_SECRET) if keeper.given else None
+        secrets = found.webhook_secrets if found else ()
+        return Judging(secrets or ((given,) if given else ()), keeper.accepted or _DEFAULT_DIALECTS)
+
+    def tokens(self) -> tuple[Secret, ...]:
+        """Return the workspace tokens that workers may show to the platform."""
+        return tuple(
+            Secret(value, name)
+            for name, keeper in self._keepers.items()
+            for value in dict.fromkeys(_tokens(keeper))
+        )
+
+    # What a person asks
+
+    def reload(self, name: str, file: str) -> None:
+        """Start worker *name* anew because *file* was saved."""
+        self._keeper(name).reload(file)
+
+    def restart(self, name: str) -> None:
+        """Start worker *name* anew; what serves goes on until the new one does."""
+        self._keeper(name).restart()
+
+    def start(self, name: str) -> None:
+        """Start worker *name* unless it serves."""
+        self._keeper(name).start()
+
+    def stop(self, name: str) -> None:
+        """End worker *name* until it is started again."""
+        self._keeper(name).stop()
+
+    def secret_changed(self, secret: str) -> None:
+        """Start the workers anew that ask for *secret*, so that they have its new value."""
+        for keeper in self._keepers.values():
+            if any(secret == name for name, _ in keeper.worker.secrets):
+                keeper.restart()
+
+    def _keeper(self, name: str) -> Keeper:
+        try:
+            return self._keepers[name]
+        except KeyError:
+            raise ConsoleError(
+                f"There is no worker {name!r}.",
+                hint=f"There is {', '.join(self._keepers)}.",
+                exit_code=ExitCode.USAGE,
+            ) from None
+
+    async def _measure(self) -> None:
+        """Note every two seconds what each worker's processes use."""
+        from kiket_console.engine.usage import Usage
+
+        usages = {name: Usage() for name in self._keepers}
+        while True:
+            await asyncio.sleep(MEASURE_EVERY_S)
+            for name, keeper in self._keepers.items():
+                pid = keeper.serving.pid if keeper.serving else None
+                keeper.measured(*await asyncio.to_thread(usages[name].measure, pid))
+            self._on_change()
+
+
+def _target(process: WorkerProcess | None) -> Target | None:
+    if process is None:
+        return None
+    return Target(process.spec.name, process.label, str(process.socket_path))
+
+
+def _tokens(keeper: Keeper) -> list[str]:
+    given = keeper.given.secrets.get(WORKSPACE_TOKEN) if keeper.given else None
+    found = keeper.serving.found.workspace_token if keeper.serving and keeper.serving.found else ""
+    return [token for token in (given, found) if token]

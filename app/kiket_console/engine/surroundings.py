@@ -1,0 +1,103 @@
+"""What a worker is given besides its code: an allow-listed environment, and secrets apart from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.leftovers import MARK
+from kiket_core.secret import redactor
+from kiket_sdk.utils import environment_secret_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from kiket_console.engine.vault import Vault
+    from kiket_console.project import ExtensionSpec
+
+WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
+WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
+_ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
+_SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASSWORD)\w*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker's process is given besides its code."""
+
+    run_folder: Path
+    """For its socket."""
+    bytecode_folder: Path
+    """Where bytecode of installed packages is kept; the developer's own is kept nowhere."""
+    marker: str
+    """The value of `leftovers.MARK` in its environment."""
+    environment: Mapping[str, str]
+    """Plain variables, the whole of them."""
+    secrets: Mapping[str, str] = field(repr=False)
+    """Variables that go over the control socket and are in no process listing."""
+    declared: tuple[tuple[str, bool], ...]
+    """The secrets that the extension asks for, and whether each has a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surrounder:
+    """Composes the surroundings of each start."""
+
+    key: str
+    """The project's, for marks."""
+    run_folder: Path
+    bytecode_folder: Path
+    vault: Vault
+    shell: Mapping[str, str]
+    """The variables that the person started us with."""
+    variables: Mapping[str, str]
+    """Those that point the code at this engine; they win over the shell's."""
+
+    async def surround(self, spec: ExtensionSpec, label: str) -> Surroundings:
+        """Return what the start called *label* gets; raises `ConsoleError` when the vault fails."""
+        marker = f"{self.key}/{label}"
+        secrets, declared = await self._secrets(spec)
+        return Surroundings(
+            run_folder=self.run_folder,
+            bytecode_folder=self.bytecode_folder,
+            marker=marker,
+            environment={**self._plain(spec), **self.variables, MARK: marker},
+            secrets=secrets,
+            declared=declared,
+        )
+
+    def _plain(self, spec: ExtensionSpec) -> dict[str, str]:
+        plain = {
+            name: value
+            for name, value in self.shell.items()
+            if _ALLOWED.fullmatch(name) and not _SECRET.fullmatch(name)
+        }
+        plain.pop("VIRTUAL_ENV", None)
+        scripts = spec.interpreter.parent
+        if (scripts.parent / "pyvenv.cfg").is_file():
+            plain["VIRTUAL_ENV"] = str(scripts.parent)
+            plain["PATH"] = f"{scripts}:{plain.get('PATH', '')}".rstrip(":")
+        return plain
+
+    async def _secrets(
+        self, spec: ExtensionSpec
+    ) -> tuple[dict[str, str], tuple[tuple[str, bool], ...]]:
+        """Return (variables, declared names and whether they have a value)."""
+        secrets = {
+            WEBHOOK_SECRET: await self.vault.generated(WEBHOOK_SECRET, "whsec_local_"),
+            WORKSPACE_TOKEN: await self.vault.generated(WORKSPACE_TOKEN, "wk_local_"),
+        }
+        for name in spec.declared.secrets:
+            value = await self.vault.get(name)
+            if value is not None:
+                secrets[environment_secret_name(name)] = value
+        for name, value in self.shell.items():
+            # What the person set is explicit, and wins.
+            if value and (_SECRET.fullmatch(name) or name in spec.declared.variables):
+                secrets[name] = value
+                redactor.add(name, value)
+        return secrets, tuple(
+            (name, environment_secret_name(name) in secrets) for name in spec.declared.secrets
+        )

@@ -1,0 +1,390 @@
+"""One life of a worker: a process from its start, over its first answer, to its end.
+
+engine ── control socket ── bootstrap.py (start, found, ready, failed, lines, drain)
+       ── life-line pipe ── lifeline.py, its parent: closing it ends the whole tree
+       ── stdout, stderr ── what is written past Python: C code, sub-processes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kiket_console.engine.output import Allowance, LineSplitter, shortened
+from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.private_socket import bind_private
+from kiket_console.model import Handler, Problem
+from kiket_console.store.records import NewLog
+from kiket_core.secret import redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.engine.surroundings import Surroundings
+    from kiket_console.project import ExtensionSpec
+
+HERE = Path(__file__).parent
+IMPORT_LIMIT_S = 65.0
+"""Past the bootstrap's own limit, which can say where the import stands."""
+HEALTH_LIMIT_S = 10.0
+DRAIN_LIMIT_S = 5.5
+END_LIMIT_S = 5.0
+"""What the life-line needs at most: its grace, and killing."""
+MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
+SDK_PACKAGES = ("kiket_core", "kiket_sdk")
+_CHUNK_BYTES = 64 * 1024
+_REST_LIMIT_S = 1.0
+
+
+class StartFailed(Exception):  # noqa: N818  # the answer to "did it start?"
+    """A worker did not get as far as answering; `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.sentence)
+        self.problem = problem
+
+
+class FoundHandler(msgspec.Struct):
+    """A handler, as the bootstrap tells it."""
+
+    event: str
+    version: str
+    file: str = ""
+    line: int = 0
+
+
+class Found(msgspec.Struct, tag="found"):
+    """What an imported extension turned out to be."""
+
+    pid: int
+    python: str = ""
+    is_sdk: bool = False
+    accepts: tuple[str, ...] = ()
+    extension_id: str = ""
+    extension_version: str = ""
+    webhook_secrets: tuple[str, ...] = ()
+    workspace_token: str = ""
+    handlers: tuple[FoundHandler, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"
+
+
+class Ready(msgspec.Struct, tag="ready"):
+    """It listens."""
+
+
+class Failed(msgspec.Struct, tag="failed"):
+    """It did not start, and why."""
+
+    sentence: str
+    file: str = ""
+    line: int = 0
+    traceback: tuple[str, ...] = ()
+
+
+class Line(msgspec.Struct, tag="line"):
+    """A line of output, or a log record."""
+
+    at_us: int
+    stream: str
+    text: str
+    cut: int = 0
+    level: str = ""
+    logger: str = ""
+    trace_id: str = ""
+
+
+class Dropped(msgspec.Struct, tag="dropped"):
+    """Lines that the worker could not send."""
+
+    count: int
+
+
+Message = Found | Ready | Failed | Line | Dropped
+_decode = msgspec.json.Decoder(Message).decode
+
+
+class WorkerProcess:
+    """A started process; `become_ready` tells whether it serves."""
+
+    def __init__(
+        self,
+        spec: ExtensionSpec,
+        number: int,
+        given: Surroundings,
+        *,
+        on_log: Callable[[NewLog], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self.spec = spec
+        self.label = f"{spec.name}#{number}"
+        self.started_us = time.time_ns() // 1000
+        self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}.sock"
+        self.found: Found | None = None
+        self._given = given
+        self._on_log = on_log
+        self._on_gone = on_gone
+        self._is_gone = False
+        self._allowance = Allowance()
+        self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.Event()
+        self._life: int | None = None
+        self._control: asyncio.StreamWriter | None = None
+        self._shim: asyncio.subprocess.Process | None = None
+        self.returncode: int | None = None
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """Return the handlers that its code registered."""
+        known = self.found.handlers if self.found else ()
+        return tuple(Handler(each.event, each.version, each.file, each.line) for each in known)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that runs the developer's code, once it has told."""
+        return self.found.pid if self.found else None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process has ended; what it started may be ending still."""
+        return self._is_gone
+
+    async def run(self) -> None:
+        """Start it and follow it to its end; whatever happens, nothing of it is left."""
+        try:
+            control = await self._spawn()
+            async with asyncio.TaskGroup() as tasks:
+                assert self._shim is not None  # noqa: S101 - just spawned
+                assert self._shim.stdout is not None  # noqa: S101 - asked for
+                assert self._shim.stderr is not None  # noqa: S101 - asked for
+                readers = [
+                    tasks.create_task(self._read_messages(control)),
+                    tasks.create_task(self._read_raw("stdout", self._shim.stdout)),
+                    tasks.create_task(self._read_raw("stderr", self._shim.stderr)),
+                ]
+                self.returncode = await self._shim.wait()
+                await asyncio.to_thread(end_marked, self._given.marker)
+                # What the tree wrote before its end is still in the pipes, and read to the end.
+                _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
+                for reader in unended:
+                    reader.cancel()
+        except OSError as error:
+            self._fail(Problem(f"{self.spec.interpreter} cannot be started: {error.strerror}."))
+        finally:
+            self._close()
+
+    async def become_ready(self) -> None:
+        """Wait until it answers its health check; raises `StartFailed`."""
+        try:
+            async with asyncio.timeout(IMPORT_LIMIT_S):
+                await asyncio.shield(self._listening)
+        except TimeoutError:
+            sentence = f"{self.spec.entry} did not listen within {IMPORT_LIMIT_S:.0f} s."
+            raise StartFailed(Problem(sentence)) from None
+        try:
+            async with asyncio.timeout(HEALTH_LIMIT_S):
+                await self._check_health()
+        except (TimeoutError, OSError):
+            sentence = (
+                f"{self.spec.entry} started, but did not answer GET /health "
+                f"within {HEALTH_LIMIT_S:.0f} s."
+            )
+            raise StartFailed(Problem(sentence)) from None
+
+    async def drain(self) -> None:
+        """Let it finish what is under way, then end it."""
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.write(b'{"type":"drain"}\n')
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_LIMIT_S):
+                await self._ended.wait()
+        await self.end()
+
+    async def end(self) -> None:
+        """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""
+        self.cut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_LIMIT_S):
+                await self._ended.wait()
+            return
+        if self._shim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._shim.kill()
+        await self._ended.wait()
+
+    def cut(self) -> None:
+        """Close the life-line: the tree begins to end, whether or not we live to see it."""
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
+
+    async def returncode_soon(self) -> int | None:
+        """Return how it ended, None when what it started keeps that from being known yet."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_LIMIT_S / 2):
+                await self._ended.wait()
+        return self.returncode
+
+    async def _spawn(self) -> asyncio.StreamReader:
+        ours, theirs = socket.socketpair()
+        life_end, self._life = os.pipe()
+        listener = bind_private(self.socket_path)
+        listener.listen(512)
+        numbers = f"{life_end},{theirs.fileno()},{listener.fileno()}"
+        try:
+            self._shim = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-I", "-S", str(HERE / "lifeline.py"), numbers),
+                str(self.spec.interpreter),
+                *("-I", "-X", f"pycache_prefix={self._given.bytecode_folder}"),
+                *(str(HERE / "bootstrap.py"), str(theirs.fileno())),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(life_end, theirs.fileno(), listener.fileno()),
+                env=dict(self._given.environment),
+                start_new_session=True,
+            )
+            start = msgspec.json.encode(self._start_message(listener.fileno()))
+        finally:
+            os.close(life_end)
+            theirs.close()
+            listener.close()  # so that a connection to a worker that ended is refused
+        reader, self._control = await asyncio.open_unix_connection(
+            sock=ours, limit=MESSAGE_LIMIT_BYTES
+        )
+        self._control.write(start + b"\n")
+        return reader
+
+    def _start_message(self, listener: int) -> dict[str, object]:
+        import kiket_sdk
+
+        return {
+            "type": "start",
+            "entry": self.spec.entry,
+            "folder": str(self.spec.folder),
+            "import_roots": [str(root) for root in self.spec.import_roots],
+            "listen_fd": listener,
+            "environment": dict(self._given.secrets),
+            "preload": ["uvicorn", "yaml", *(["kiket_sdk"] if self.spec.uses_sdk else [])],
+            "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
+            "sdk_packages": SDK_PACKAGES,
+            "site_packages": [path for path in sys.path if path.endswith("site-packages")],
+            "cache_tag": sys.implementation.cache_tag,
+        }
+
+    async def _read_messages(self, control: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError, ValueError):  # cut off; a message without an end
+            while raw := await control.readline():
+                try:
+                    message = _decode(raw)
+                except msgspec.MsgspecError:
+                    self._allowance.drop(1)
+                    continue
+                self._take(message)
+        self._is_gone = True
+        self._fail(None)
+        self._on_gone()
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Line():
+                self._log(message)
+            case Dropped(count=count):
+                self._allowance.drop(count)
+            case Found():
+                self._protect(message)
+                self.found = message
+            case Ready():
+                if not self._listening.done():
+                    self._listening.set_result(None)
+            case Failed():
+                traceback = tuple(redactor.redact(line) for line in message.traceback)
+                sentence = redactor.redact(message.sentence)
+                self._fail(Problem(sentence, message.file, message.line, traceback))
+
+    def _protect(self, found: Found) -> None:
+        """Register what the code configured before anybody can log it."""
+        known = set(self._given.secrets.values())
+        for index, secret in enumerate(found.webhook_secrets):
+            if secret not in known:
+                redactor.add(f"{self.spec.name} webhook secret {index + 1}", secret)
+        if found.workspace_token and found.workspace_token not in known:
+            redactor.add(f"{self.spec.name} workspace token", found.workspace_token)
+
+    def _fail(self, problem: Problem | None) -> None:
+        if self._listening.done():
+            return
+        sentence = f"{self.spec.entry} ended before it listened."
+        self._listening.set_exception(StartFailed(problem or Problem(sentence)))
+        self._listening.exception()  # looked at: nobody need be waiting
+
+    async def _read_raw(self, stream: str, pipe: asyncio.StreamReader) -> None:
+        splitter = LineSplitter()
+        while raw_chunk := await pipe.read(_CHUNK_BYTES):
+            for text in splitter.lines(raw_chunk):
+                self._log(Line(time.time_ns() // 1000, stream, text))
+        for text in splitter.rest():
+            self._log(Line(time.time_ns() // 1000, stream, text))
+
+    def _log(self, line: Line) -> None:
+        now_s = time.monotonic()
+        dropped = self._allowance.dropped(now_s)
+        if dropped:
+            self._on_log(self._told(f"{dropped:,} lines were dropped: more came than is kept."))
+        if not self._allowance.take(now_s):
+            return
+        self._on_log(
+            NewLog(
+                line.at_us,
+                self.spec.name,
+                line.stream if line.stream in ("stdout", "stderr") else "log",
+                line.level[:20],
+                redactor.redact(line.logger[:200]),
+                redactor.redact(shortened(line.text, line.cut)),
+                line.trace_id if len(line.trace_id) == 32 else "",
+            )
+        )
+
+    def _told(self, text: str) -> NewLog:
+        return NewLog(
+            time.time_ns() // 1000, self.spec.name, "log", "WARNING", "kiket_console", text
+        )
+
+    async def _check_health(self) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(self.socket_path))
+        try:
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            if not (await reader.readline()).startswith(b"HTTP/1."):
+                raise ConnectionError
+        finally:
+            writer.close()
+
+    def _close(self) -> None:
+        self.cut()
+        if self._control is not None:
+            self._control.close()
+        self.socket_path.unlink(missing_ok=True)
+        self._is_gone = True
+        self._fail(None)
+        dropped = self._allowance.all_dropped()
+        if dropped:
+            self._on_log(self._told(f"{dropped:,} lines were dropped: more came than is kept."))
+        self._ended.set()
+        self._on_gone()
+
+
+def _socket_stem(name: str) -> str:
+    """Return a short file name: socket paths have little room."""
+    safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
+    return safe[-12:] or "worker"
