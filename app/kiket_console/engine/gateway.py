@@ -91,10 +91,6 @@ class Gateway:
             await send_answer(send, 405, (*JSON_TYPE, ("allow", "POST")), error_body(sentence))
             return
         extension, version, event = (_segment(route[n]) for n in (1, 3, 4))
-        wrong = _misnamed(event, version)
-        if wrong:
-            await send_answer(send, 404, JSON_TYPE, error_body(wrong))
-            return
         raw_body = await read_body(receive)
         if raw_body is None:
             return
@@ -112,6 +108,9 @@ class Gateway:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Judge, record and forward a delivery, and record its answer; durable on return."""
+        wrong = _misnamed(delivery.event, delivery.version)
+        if wrong:
+            return _refused(404, wrong, headers=JSON_TYPE)
         worker = self._worker(delivery.extension)
         if isinstance(worker, str):
             return _refused(404, worker, headers=JSON_TYPE)
@@ -300,14 +299,13 @@ def _segment(found: str | None) -> str | None:
     return None if found is None else unquote_to_bytes(found).decode("utf-8", "backslashreplace")
 
 
-def _misnamed(event: str | None, version: str | None) -> str:
+def _misnamed(event: str, version: str) -> str:
     """Say what is wrong with an event's or version's name; empty when nothing is."""
-    if not _EVENT.fullmatch(event or ""):
+    if not _EVENT.fullmatch(event):
         return (
-            f"{(event or '')[:128]!r} cannot be an event's name; "
-            "use 1 to 128 letters, digits, and . _ : -"
+            f"{event[:128]!r} cannot be an event's name; use 1 to 128 letters, digits, and . _ : -"
         )
-    if version is not None and not _VERSION.fullmatch(version):
+    if version and not _VERSION.fullmatch(version):
         return (
             f"{version[:64]!r} cannot be a version's name; use 1 to 64 letters, digits, and . _ : -"
         )

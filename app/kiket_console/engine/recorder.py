@@ -223,10 +223,6 @@ class Recorder:
         """Return the newest delivery of a trace, among the newest `TRACES`."""
         return self._by_trace.get(trace_id)
 
-    def protect(self, name: str, value: str) -> None:
-        """Take *value* out of all that is recorded from now on."""
-        self._redactor.add(name, value)
-
     async def original_body(self, detail: Detail) -> bytes:
         """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
         return await bodies.original(detail.request.body, self._value_of)

@@ -1,0 +1,131 @@
+"""The platform's routes for an extension's secrets, kept in the vault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.engine.platform.calls import Call, RefusedError, Reply
+from kiket_console.engine.ports import SECRET_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kiket_console.engine.ports import SecretName, Secrets
+
+_NAME = re.compile(SECRET_NAME, re.ASCII)
+
+
+def sent_secret(key: str | None, raw_body: bytes) -> dict[str, str] | None:
+    """Return the secret in the body of a call that sets one, by name; None when unreadable.
+
+    Of a body that cannot be read nothing may be recorded: the value may be anywhere in it.
+    """
+    try:
+        secret = json.loads(raw_body.decode("utf-8"))["secret"]
+        name, value = secret["key"] if key is None else key, secret["value"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    if not isinstance(name, str) or not isinstance(value, str) or not _NAME.fullmatch(name):
+        return None
+    return {name: value}
+
+
+class SecretRoutes:
+    """List, read, set, change and delete secrets; values are only in `Reply.body`."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._turn = asyncio.Lock()  # a check and its write belong together
+
+    async def list(self, call: Call) -> Reply:
+        """Answer with every secret's name and times."""
+        del call
+        return Reply(200, [_times(each) for each in await self._secrets.names()])
+
+    async def read(self, call: Call) -> Reply:
+        """Answer with one secret, value included."""
+        key = call.parts["key"]
+        value = await self._secrets.get(key)
+        if value is None:
+            raise _unknown(key)
+        body = await self._entry(key)
+        return Reply(200, {**body, "value": value}, secrets={key: value})
+
+    async def create(self, call: Call) -> Reply:
+        """Keep a secret that has no value yet."""
+        secret = _secret(call)
+        key = secret.get("key")
+        if not isinstance(key, str) or not _NAME.fullmatch(key):
+            raise _invalid("key must be 1 to 128 letters, digits, and . _ -")
+        value = _value(secret)
+        async with self._turn:
+            if await self._secrets.get(key) is not None:
+                raise RefusedError(
+                    422,
+                    f"The secret {key!r} exists already; change it with PATCH.",
+                    errors=("key has already been taken",),
+                )
+            await self._secrets.set(key, value)
+        return Reply(201, await self._entry(key))
+
+    async def change(self, call: Call) -> Reply:
+        """Give a secret another value."""
+        key = call.parts["key"]
+        value = _value(_secret(call))
+        async with self._turn:
+            if await self._secrets.get(key) is None:
+                raise _unknown(key)
+            await self._secrets.set(key, value)
+        return Reply(200, await self._entry(key))
+
+    async def delete(self, call: Call) -> Reply:
+        """Forget a secret."""
+        key = call.parts["key"]
+        if not await self._secrets.delete(key):
+            raise _unknown(key)
+        return Reply(204)
+
+    async def _entry(self, key: str) -> dict[str, str]:
+        for each in await self._secrets.names():
+            if each.name == key:
+                return _times(each)
+        return {"key": key}
+
+
+def _secret(call: Call) -> Mapping[str, Any]:
+    secret = call.fields().get("secret")
+    if not isinstance(secret, dict):
+        raise _invalid("secret must be an object")
+    return secret
+
+
+def _value(secret: Mapping[str, Any]) -> str:
+    value = secret.get("value")
+    if not isinstance(value, str) or not value:
+        raise _invalid("value can't be blank")
+    return value
+
+
+def _invalid(problem: str) -> RefusedError:
+    return RefusedError(422, f"The secret was not kept: {problem}.", errors=(problem,))
+
+
+def _unknown(key: str) -> RefusedError:
+    return RefusedError(404, f"There is no secret {key[:128]!r}.")
+
+
+def _times(secret: SecretName) -> dict[str, str]:
+    return {
+        "key": secret.name,
+        "created_at": _iso(secret.created_us),
+        "updated_at": _iso(secret.updated_us),
+    }
+
+
+def _iso(moment_us: int) -> str:
+    moment = datetime.fromtimestamp(moment_us // 1_000_000, UTC)
+    return moment.isoformat().replace("+00:00", "Z")
