@@ -191,7 +191,7 @@ def _entry(
         roots = (source, folder) if in_source and not in_folder else (folder,)
         return given, roots, "", True
     found = entries.guess(folder)
-    if found is None and manifest is None or found and not found.is_sdk and manifest is None:
+    if (found is None and manifest is None) or (found and not found.is_sdk and manifest is None):
         if settings:
             return "", (folder,), "", False
         raise _refused(f"There is no extension in {folder}.", _TEACHING)

@@ -176,7 +176,7 @@ class Keeper:
             async with asyncio.TaskGroup() as tasks:
                 while not self._closing:
                     await self._step(tasks, processes)
-                await self._stop_serving(tasks)
+                await self._stop_serving()
         finally:
             for process in processes:
                 process.cut()
@@ -188,7 +188,7 @@ class Keeper:
             self._serving = None
             await self._crashed(gone, tasks)
         if not self._wanted:
-            await self._stop_serving(tasks)
+            await self._stop_serving()
             self._go(WorkerState.STOPPED, "stopped when asked to", pid=None, problem=None)
             await self._wake.wait()
         elif self._due:
@@ -330,7 +330,7 @@ class Keeper:
             self._worker = replace(self._worker, restarts=self._worker.restarts + 1)
             self._due = True
 
-    async def _stop_serving(self, tasks: asyncio.TaskGroup) -> None:
+    async def _stop_serving(self) -> None:
         process, self._serving = self._serving, None
         if process is not None:
             await process.end()

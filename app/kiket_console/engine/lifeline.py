@@ -156,7 +156,7 @@ def _living() -> list[tuple[int, int]]:
 
 
 def _living_by_ps() -> list[tuple[int, int]]:
-    with subprocess.Popen(  # noqa: S603  # fixed words
+    with subprocess.Popen(  # fixed words
         ["/bin/ps", "-axo", "pid=,ppid=,state="], stdout=subprocess.PIPE, text=True
     ) as ps:
         rows = [row.split() for row in (ps.stdout or ())]

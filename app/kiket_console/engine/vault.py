@@ -202,7 +202,7 @@ async def open_vault(
             backend_name, reason = await call_apart(_usable_keyring, limit_s=call_limit_s)
         except TimeoutError:
             reason = f"the keyring did not answer within {call_limit_s:g} s"
-        except Exception as error:  # noqa: BLE001  # backends raise what they like
+        except Exception as error:  # backends raise what they like
             reason = f"the keyring cannot be used ({_first_line(error)})"
     if mode == "keyring" and not backend_name:
         raise ConsoleError(
@@ -274,7 +274,7 @@ async def call_apart(
         failed: BaseException | None = None
         try:
             result = function(*arguments)
-        except Exception as error:  # noqa: BLE001  # handed on to who asked
+        except Exception as error:  # handed on to who asked
             failed = error
         finally:
             if after is not None:

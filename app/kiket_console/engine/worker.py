@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
 from kiket_console.model import Handler, Problem
 from kiket_console.store.records import NewLog
