@@ -10,7 +10,7 @@ from kiket_console.errors import ConsoleError
 
 
 def write_private(file: Path, raw: bytes) -> None:
-    """Replace *file* whole, readable by this user alone; raises `ConsoleError` when it cannot be."""
+    """Replace *file* whole, readable by this user alone; raises `ConsoleError` if it cannot."""
     try:
         number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
         try:

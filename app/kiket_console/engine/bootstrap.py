@@ -118,6 +118,7 @@ class Ending:
     server: Any = None
 
     def __call__(self) -> None:
+        """End."""
         if self.server is None:
             os._exit(0)
         self.server.should_exit = True
@@ -148,6 +149,7 @@ def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
 
     class Worker(uvicorn.Server):  # type: ignore[misc, name-defined]  # imported where it is known
         async def startup(self, sockets: Any = None) -> None:
+            """Start the app and listen, and say so."""
             """Start the app and listen, and say so."""
             await super().startup(sockets=sockets)
             if self.started:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-LINE_LIMIT = 64 * 1024
+LINE_LIMIT = 64_000
 """Characters of one line that are kept; the rest is counted."""
 QUEUE_LIMIT_BYTES = 4 * 1024 * 1024
 """What may wait for a slow engine; lines beyond are dropped and counted."""

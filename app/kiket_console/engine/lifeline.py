@@ -44,10 +44,10 @@ def main(arguments: list[str]) -> None:
     for end in (woken, wake):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a terminal's: the engine decides
+    for told in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(told, lambda *_: None)
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # a terminal's: the engine decides
     me = os.getpid()
     worker = os.fork()
     if worker == 0:

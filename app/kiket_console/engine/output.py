@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LINE_LIMIT_BYTES = 64 * 1024
+LINE_LIMIT_BYTES = 64_000
 LINES_PER_S = 2_000
 
 
 class LineSplitter:
     """Split chunks of bytes into lines of text; of a longer line the start is kept.
 
-    Bytes that are no UTF-8 become `\\\\x..`.
+    Bytes that are no UTF-8 are shown as escapes.
     """
 
     def __init__(self) -> None:

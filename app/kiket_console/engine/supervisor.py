@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.vault import Vault
     from kiket_console.engine.worker import WorkerProcess
-    from kiket_console.model import Worker
+    from kiket_console.model import LogLine, Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
-    from kiket_console.store.records import NewLog
 
 MEASURE_EVERY_S = 2.0
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
@@ -43,7 +42,7 @@ class Supervisor:
         *,
         variables: Mapping[str, str],
         on_change: Callable[[], None],
-        on_log: Callable[[NewLog], None],
+        on_log: Callable[[LogLine], None],
         shell: Mapping[str, str] | None = None,
     ) -> None:
         self._key = paths.key
@@ -51,7 +50,6 @@ class Supervisor:
         surrounder = Surrounder(
             key=paths.key,
             run_folder=paths.run,
-            bytecode_folder=paths.state / "bytecode",
             vault=vault,
             shell=os.environ if shell is None else shell,
             variables=variables,

@@ -1,4 +1,4 @@
-"""What a worker is given besides its code: an allow-listed environment, and secrets apart from it."""
+"""What a worker is given besides its code: listed variables, and secrets apart from them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ class Surroundings:
 
     run_folder: Path
     """For its socket."""
-    bytecode_folder: Path
-    """Where bytecode of installed packages is kept; the developer's own is kept nowhere."""
     marker: str
     """The value of `leftovers.MARK` in its environment."""
     environment: Mapping[str, str]
@@ -48,7 +46,6 @@ class Surrounder:
     key: str
     """The project's, for marks."""
     run_folder: Path
-    bytecode_folder: Path
     vault: Vault
     shell: Mapping[str, str]
     """The variables that the person started us with."""
@@ -61,7 +58,6 @@ class Surrounder:
         secrets, declared = await self._secrets(spec)
         return Surroundings(
             run_folder=self.run_folder,
-            bytecode_folder=self.bytecode_folder,
             marker=marker,
             environment={**self._plain(spec), **self.variables, MARK: marker},
             secrets=secrets,

@@ -176,7 +176,7 @@ class Vault:
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ConsoleError(
-                f"The list of secret names {self._index_file} cannot be read: {_first_line(error)}.",
+                f"The list of secrets {self._index_file} cannot be read: {_first_line(error)}.",
                 hint="Remove it; the values stay in the keyring, and setting one lists it again.",
                 exit_code=ExitCode.AUTH,
             ) from error

@@ -21,8 +21,7 @@ import msgspec
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
-from kiket_console.model import Handler, Problem
-from kiket_console.store.records import NewLog
+from kiket_console.model import Handler, LogLine, Problem
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ class WorkerProcess:
         number: int,
         given: Surroundings,
         *,
-        on_log: Callable[[NewLog], None],
+        on_log: Callable[[LogLine], None],
         on_gone: Callable[[], None],
     ) -> None:
         self.spec = spec
@@ -246,8 +245,7 @@ class WorkerProcess:
                 sys.executable,
                 *("-I", "-S", str(HERE / "lifeline.py"), numbers),
                 str(self.spec.interpreter),
-                *("-I", "-X", f"pycache_prefix={self._given.bytecode_folder}"),
-                *(str(HERE / "bootstrap.py"), str(theirs.fileno())),
+                *("-I", str(HERE / "bootstrap.py"), str(theirs.fileno())),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -276,7 +274,7 @@ class WorkerProcess:
             "import_roots": [str(root) for root in self.spec.import_roots],
             "listen_fd": listener,
             "environment": dict(self._given.secrets),
-            "preload": ["uvicorn", "yaml", *(["kiket_sdk"] if self.spec.uses_sdk else [])],
+            "preload": ["uvicorn", "yaml", *(["kiket_sdk.sdk"] if self.spec.uses_sdk else [])],
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
             "sdk_packages": SDK_PACKAGES,
             "site_packages": [path for path in sys.path if path.endswith("site-packages")],
@@ -339,27 +337,30 @@ class WorkerProcess:
 
     def _log(self, line: Line) -> None:
         now_s = time.monotonic()
-        dropped = self._allowance.dropped(now_s)
-        if dropped:
-            self._on_log(self._told(f"{dropped:,} lines were dropped: more came than is kept."))
-        if not self._allowance.take(now_s):
-            return
+        self._tell_dropped(self._allowance.dropped(now_s))
+        if self._allowance.take(now_s):
+            self._pass_on(line)
+
+    def _pass_on(self, line: Line) -> None:
         self._on_log(
-            NewLog(
-                line.at_us,
-                self.spec.name,
-                line.stream if line.stream in ("stdout", "stderr") else "log",
-                line.level[:20],
-                redactor.redact(line.logger[:200]),
-                redactor.redact(shortened(line.text, line.cut)),
-                line.trace_id if len(line.trace_id) == 32 else "",
+            LogLine(
+                id=0,
+                at_us=line.at_us,
+                worker=self.spec.name,
+                stream=line.stream if line.stream in ("stdout", "stderr") else "log",
+                level=line.level[:20],
+                logger=redactor.redact(line.logger[:200]),
+                text=redactor.redact(shortened(line.text, line.cut)),
+                trace_id=line.trace_id if len(line.trace_id) == 32 else "",
+                exchange_id=None,
             )
         )
 
-    def _told(self, text: str) -> NewLog:
-        return NewLog(
-            time.time_ns() // 1000, self.spec.name, "log", "WARNING", "kiket_console", text
-        )
+    def _tell_dropped(self, dropped: int) -> None:
+        if dropped:
+            text = f"{dropped:,} lines were dropped: more came than is kept."
+            line = Line(time.time_ns() // 1000, "log", text, 0, "WARNING", "kiket_console")
+            self._pass_on(line)
 
     async def _check_health(self) -> None:
         reader, writer = await asyncio.open_unix_connection(str(self.socket_path))
@@ -377,9 +378,7 @@ class WorkerProcess:
         self.socket_path.unlink(missing_ok=True)
         self._is_gone = True
         self._fail(None)
-        dropped = self._allowance.all_dropped()
-        if dropped:
-            self._on_log(self._told(f"{dropped:,} lines were dropped: more came than is kept."))
+        self._tell_dropped(self._allowance.all_dropped())
         self._ended.set()
         self._on_gone()
 
