@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from uvicorn._types import HTTPScope
+
 _LINGER_S: Final = 1.0
 """How long a refused sender may go on sending; an earlier close could destroy the answer."""
 
@@ -59,6 +61,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
         self._phase = _Phase.IDLE
         self._refusal: Refusal | None = None
+        self._admitted_app, self.app = self.app, self._call_unless_abandoned
+        self._abandoned_scope: HTTPScope | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._head_wire_bytes = 0
         self._header_bytes = 0
@@ -163,7 +167,12 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    # What the app tells
+    # The app
+
+    async def _call_unless_abandoned(self, scope: Any, receive: Any, send: Any) -> None:
+        """Keep a request from the app that was refused in the read that brought it."""
+        if scope is not self._abandoned_scope:
+            await self._admitted_app(scope, receive, send)
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or with the refusal that had to wait for this answer."""
@@ -239,6 +248,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self.pipeline:
             self.pipeline.popleft()  # this request: it has waited for earlier ones, and is last
         else:
+            self._abandoned_scope = cycle.scope
             cycle.disconnected = True
             cycle.waiting_for_100_continue = False
             cycle.message_event.set()

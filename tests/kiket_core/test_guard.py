@@ -220,6 +220,10 @@ def test_serves(server: Served, form: str) -> None:
     assert server.refusals == []
 
 
+def test_refuses_a_large_header_without_waiting_for_its_end(server: Served) -> None:
+    assert statuses(server.exchange(get("/", f"X-A: {'b' * 100_000}")[:-4])) == [431]
+
+
 def test_says_what_is_wrong_and_what_to_do(server: Served) -> None:
     assert error_of(server.exchange(get(host="evil.example"))) == (
         "The host 'evil.example' is not served here; "
@@ -261,6 +265,12 @@ def test_answers_earlier_requests_before_it_refuses_a_body(server: Served) -> No
     answer = server.exchange(get("/1") + chunked(b"zz\r\n", path="/2") + get("/3"))
     assert statuses(answer) == [200, 400]
     assert server.paths == ["/1"]
+
+
+def test_keeps_a_request_from_the_app_that_is_malformed_at_once(server: Served) -> None:
+    assert statuses(server.exchange(chunked(b"zz\r\n", path="/bad"))) == [400]
+    assert statuses(server.exchange(get("/after"))) == [200]
+    assert server.paths == ["/after"]
 
 
 def test_hides_trailers_from_the_app(server: Served) -> None:
@@ -365,6 +375,15 @@ class TestDeadlines:
             wait_until(lambda: bool(hasty.refusals))
             hasty.release.set()
             assert statuses(hasty.rest(connection)) == [200, 408]
+
+    def test_serves_nothing_that_is_completed_too_late(self, hasty: Served) -> None:
+        with hasty.connect() as connection:
+            connection.sendall(get("/late")[:-2])
+            wait_until(lambda: bool(hasty.refusals))
+            connection.sendall(b"\r\n" + get("/later"))
+            assert statuses(hasty.rest(connection)) == [408]
+        assert statuses(hasty.exchange(get("/after"))) == [200]
+        assert hasty.paths == ["/after"]
 
     def test_does_not_hurry_the_app(self, hasty: Served) -> None:
         with hasty.connect() as slow:
