@@ -14,11 +14,10 @@ import subprocess
 import sys
 import time
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import API
+from kiket_console.wire import API, EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -47,18 +46,6 @@ class EngineGone(ConsoleError):  # noqa: N818 - it is a state of the world that 
             hint="Start one with `kiket-console` or `kiket-console run --headless`.",
             exit_code=ExitCode.NETWORK,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
-    """Where a running engine can be reached."""
-
-    pid: int
-    version: str
-    folder: str
-    started_us: int
-    gateway_url: str
-    platform_url: str
 
 
 def lock_holder(paths: ProjectPaths) -> int | None:

@@ -13,6 +13,18 @@ VERBS = ("restart", "stop", "start")
 
 
 @dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """Where a running engine can be reached."""
+
+    pid: int
+    version: str
+    folder: str
+    started_us: int
+    gateway_url: str
+    platform_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How a delivery that the engine sent has ended."""
 

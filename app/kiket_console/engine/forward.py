@@ -66,9 +66,13 @@ class _Pool:
 
 
 class Forwarder:
-    """Send requests to workers, over a pool of connections for each."""
+    """Send requests to workers, over a pool of connections for each.
 
-    def __init__(self) -> None:
+    An answer takes `timeout_s` at most.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._pools: dict[str, _Pool] = {}
 
     async def forward(
@@ -78,12 +82,13 @@ class Forwarder:
         path: str,
         headers: Headers,
         raw_body: bytes,
-        timeout_s: float = TIMEOUT_S,
+        timeout_s: float | None = None,
     ) -> Answer:
         """Return the target's answer to one request; *path* includes the query.
 
         Raises `NoAnswerError` when none came in time, in full and within `ANSWER_BYTES`.
         """
+        timeout_s = timeout_s or self._timeout_s
         pool = await self._pool(target)
         pool.in_flight += 1
         try:

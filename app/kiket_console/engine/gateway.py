@@ -33,6 +33,8 @@ from kiket_console.errors import ConsoleError
 from kiket_console.model import Source, State, WorkerState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
     from kiket_console.engine.forward import Forwarder
@@ -70,11 +72,13 @@ class Gateway:
         forwarder: Forwarder,
         *,
         hold_s: float = HOLD_S,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._workers = workers
         self._recorder = recorder
         self._forwarder = forwarder
         self._hold_s = hold_s
+        self._on_outcome = on_outcome
         self._holds: dict[str, _Hold] = {}
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,6 +112,11 @@ class Gateway:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Judge, record and forward a delivery, and record its answer; durable on return."""
+        outcome = await self._delivered(delivery)
+        self._on_outcome(outcome)
+        return outcome
+
+    async def _delivered(self, delivery: Delivery) -> Outcome:
         wrong = _misnamed(delivery.event, delivery.version)
         if wrong:
             return _refused(404, wrong, headers=JSON_TYPE)

@@ -1,0 +1,155 @@
+"""Open the console: find or start the engine first, import the screen meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.options import directory_option, engine_options, paths_of
+from kiket_console.errors import ConsoleError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from subprocess import Popen
+    from typing import Any
+
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.project import Project
+
+STOP_TIMEOUT_S = 12.0
+
+
+@click.command()
+@click.argument("folder", required=False, type=str)
+@engine_options
+@directory_option
+@click.pass_context
+def console(
+    context: click.Context,
+    folder: str | None,
+    directory: Path | None,
+    trust: bool,
+    port: int | None,
+    allow_host: tuple[str, ...],
+    session_secrets: bool,
+) -> int:
+    """Open the console for the project in FOLDER, or here."""
+    from pathlib import Path
+
+    paths = paths_of(context, Path(directory or "", folder or ""))
+    need_terminal()
+    if is_running(paths):
+        return show(paths, None)
+    from kiket_console import config, project
+
+    flags = {"port": port, "allow_hosts": allow_host}
+    config.load(paths.folder, flags)  # so that what is wrong is said before anything starts
+    found = project.find(paths.folder)
+    need_trust(found, trust=trust)
+    from kiket_console.client import start_engine
+
+    arguments = ["--trust"] if trust else []
+    arguments += [] if port is None else ["--port", str(port)]
+    arguments += [part for name in allow_host for part in ("--allow-host", name)]
+    arguments += ["--session-secrets"] if session_secrets else []
+    return show(paths, start_engine(paths, arguments))
+
+
+@click.command()
+@directory_option
+@click.pass_context
+def attach(context: click.Context, directory: Path | None) -> int:
+    """Open the console for an engine that runs already."""
+    from kiket_console.client import EngineGone
+
+    paths = paths_of(context, directory)
+    need_terminal()
+    if not is_running(paths):
+        raise EngineGone(paths.folder)
+    return show(paths, None)
+
+
+def show(paths: ProjectPaths, engine: Popen[bytes] | None) -> int:
+    """Run the screen to its end; when it has told the engine to stop, wait for that."""
+    from kiket_console.ui.app import run_console
+
+    code = run_console(paths, engine=engine)
+    if is_stopping(paths):
+        wait_gone(paths)
+    return code
+
+
+def is_running(paths: ProjectPaths) -> bool:
+    """Whether an engine has this project, be it serving, starting or stopping."""
+    from kiket_console.client import lock_holder
+
+    return lock_holder(paths) is not None
+
+
+def is_stopping(paths: ProjectPaths) -> bool:
+    """Whether the project's engine is there and serves no longer."""
+    from kiket_console.client import find_engine
+
+    return is_running(paths) and find_engine(paths) is None
+
+
+def wait_gone(paths: ProjectPaths, timeout_s: float = STOP_TIMEOUT_S) -> None:
+    """Wait until the engine has ended, or serves; raise `ConsoleError` when it takes too long."""
+    import time
+
+    deadline = time.monotonic() + timeout_s
+    while is_stopping(paths):
+        if time.monotonic() > deadline:
+            raise ConsoleError(
+                f"The engine has not ended within {timeout_s:g} s.",
+                hint=f"Its log is {paths.engine_log}.",
+            )
+        time.sleep(0.02)
+
+
+def need_terminal() -> None:
+    """Raise `ConsoleError` unless there is a terminal to draw on and to read keys from."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConsoleError(
+            "The console needs a terminal on standard input and output.",
+            hint="Without one, use `kiket-console run --headless`.",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None = None) -> None:
+    """Make sure that the person said yes to running *project*'s code; remember a new yes.
+
+    Raises `ConsoleError` when they say no, or when there is no terminal to ask on. With *trust*
+    given nobody is asked, and nothing is remembered.
+    """
+    from kiket_console.text import visible
+    from kiket_console.trust import Trust
+
+    known = Trust()
+    if trust or known.is_trusted(project.folder):
+        return
+    extension = project.extension
+    if not sys.stdin.isatty():
+        raise ConsoleError(
+            f"You have not said yet that the code in {project.folder} may run.",
+            hint="Say so with --trust, or run `kiket-console` there once and answer its question.",
+            exit_code=ExitCode.AUTH,
+        )
+    entry = extension.entry or "no entry found"
+    click.echo(
+        f"This folder has not been run here before: {visible(str(project.folder))}", err=True
+    )
+    click.echo(f"  extension  {visible(extension.name)} ({visible(entry)})", err=True)
+    click.echo(f"  run by     {visible(str(extension.interpreter))}", err=True)
+    if extension.guessed:
+        click.echo(f"  guessed    {visible(extension.guessed)}", err=True)
+    click.echo("Its code will run as you, again on each save.", err=True)
+    if not (ask or click.confirm)("Run it?", default=False, err=True):
+        raise ConsoleError(
+            f"Nothing was run: you did not say yes to {project.folder}.", exit_code=ExitCode.AUTH
+        )
+    known.trust(project.folder)

@@ -1,0 +1,67 @@
+"""Run the engine in the foreground, for scripts, CI and the console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.options import (
+    directory_option,
+    engine_options,
+    json_option,
+    paths_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option("--headless", is_flag=True, help="Without a screen; what there is, for now.")
+@click.option(
+    "--ready-file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the engine's addresses to FILE, as JSON, when it serves.",
+)
+@engine_options
+@directory_option
+@json_option
+@click.pass_context
+def run(
+    context: click.Context,
+    headless: bool,
+    ready_file: str | None,
+    directory: Path | None,
+    as_json: bool,
+    trust: bool,
+    port: int | None,
+    allow_host: tuple[str, ...],
+    session_secrets: bool,
+) -> int:
+    """Run this project's engine until it is interrupted."""
+    from pathlib import Path
+
+    from kiket_console import config, project
+    from kiket_console.commands.console import need_trust
+    from kiket_console.commands.headless import Wanted, serve
+    from kiket_console.errors import ConsoleError, ExitCode
+
+    if not headless:
+        raise ConsoleError(
+            "`run` has no screen of its own.",
+            hint="Use `kiket-console` for the console, or `run --headless`.",
+            exit_code=ExitCode.USAGE,
+        )
+    paths = paths_of(context, directory)
+    settings = config.load(paths.folder, {"port": port, "allow_hosts": allow_host})
+    found = project.find(paths.folder)
+    need_trust(found, trust=trust)
+    wanted = Wanted(
+        settings,
+        session_secrets=session_secrets,
+        as_json=as_json,
+        ready_file=Path(ready_file) if ready_file else None,
+    )
+    return serve(paths, found, wanted)

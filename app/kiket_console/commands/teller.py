@@ -1,0 +1,161 @@
+"""What `run --headless` says while it runs, read from the store like any other client does.
+
+Being a thread with a reader of its own it keeps nothing in memory and never slows the engine: when
+nobody reads its output it stands still, and goes on from where it stood.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.documents import (
+    document,
+    exchange_line,
+    exchange_members,
+    is_final,
+    log_lines,
+    log_members,
+)
+from kiket_console.store.reader import Reader
+from kiket_console.text import visible
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from kiket_console.model import Worker
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.wire import EngineInfo
+
+PAGE = 128
+LATE_S = 0.25
+"""How often is looked when nobody woke us."""
+END_TIMEOUT_S = 1.0
+WORDS = 1000
+"""Of what the engine says itself, the newest so many wait to be printed."""
+
+
+class Teller(threading.Thread):
+    """Print exchanges and log lines as they are committed, and workers as they change.
+
+    As NDJSON on stdout, else as lines on stderr.
+    """
+
+    def __init__(self, paths: ProjectPaths, *, as_json: bool) -> None:
+        super().__init__(name="teller", daemon=True)
+        self._as_json = as_json
+        self._reader = Reader(paths.store)
+        self._exchange_id, _, self._log_id = self._reader.newest()
+        self._open_ids: list[int] = []
+        self._news = threading.Event()
+        self._end = threading.Event()
+        self._workers: dict[str, tuple[object, ...]] = {}
+        self._words: deque[str] = deque(maxlen=WORDS)
+        self._last_words = ""
+
+    def wake(self) -> None:
+        """Look soon; something was committed."""
+        self._news.set()
+
+    def ready(self, engine: EngineInfo) -> None:
+        """Say where the engine serves."""
+        if self._as_json:
+            names = type(engine).__slots__
+            self._say("ready", **{name: getattr(engine, name) for name in names})
+        else:
+            self._talk(f"Ready. Send webhooks to {engine.gateway_url}/webhooks/{{event}}")
+
+    def note(self, sentence: str) -> None:
+        """Say something a person should know."""
+        if self._as_json:
+            self._say("note", sentence=sentence)
+        else:
+            self._talk(f"Note: {visible(sentence)}")
+
+    def worker(self, worker: Worker) -> None:
+        """Say how a worker is, if that is news."""
+        problem = worker.problem
+        news = (worker.state, worker.serving, worker.starts, problem)
+        if self._workers.get(worker.name) == news:
+            return
+        self._workers[worker.name] = news
+        where = f"{problem.file}:{problem.line}" if problem and problem.file else ""
+        sentence = problem.sentence if problem else ""
+        if self._as_json:
+            self._say(
+                "worker",
+                name=worker.name,
+                state=worker.state,
+                serving=worker.serving,
+                starts=worker.starts,
+                pid=worker.pid,
+                last_reload=worker.last_reload,
+                problem=sentence,
+                where=where,
+            )
+        else:
+            said = f": {sentence} ({where})" if where else f": {sentence}" if sentence else ""
+            self._talk(f"{visible(worker.name)} is {worker.state}{visible(said)}")
+
+    def stopped(self, reason: str) -> None:
+        """Say what is left to say, and that the engine has ended."""
+        self._last_words = document(type="stopped", reason=reason) if self._as_json else "Stopped."
+        self._end.set()
+        self._news.set()
+        self.join(END_TIMEOUT_S)
+
+    def run(self) -> None:
+        """Print what is new, until `stopped`."""
+        try:
+            while not self._end.is_set():
+                self._news.wait(LATE_S)
+                self._news.clear()
+                while self._tell_some():
+                    pass
+            while self._tell_some():
+                pass
+            self._print(self._last_words)
+        except BrokenPipeError:
+            return  # whoever read our output has gone; the engine has other clients
+        finally:
+            self._reader.close()
+
+    def _tell_some(self) -> bool:
+        """Print a page of what is new; tell whether there was any."""
+        while self._words:
+            self._print(self._words.popleft())
+        fresh = self._reader.ids(self._exchange_id)[:PAGE]
+        if fresh:
+            self._exchange_id = fresh[-1]
+        self._open_ids.extend(fresh)
+        page = self._reader.page(self._open_ids[:PAGE])
+        ended = [exchange for exchange in page if is_final(exchange)]
+        still_open = [exchange.id for exchange in page if not is_final(exchange)]
+        self._open_ids = still_open + self._open_ids[PAGE:]
+        for exchange in ended:
+            if self._as_json:
+                self._print(document(type="exchange", **exchange_members(exchange)))
+            else:
+                self._print(exchange_line(exchange))
+        log_ids = self._reader.log_ids(self._log_id)[:PAGE]
+        for line in self._reader.log_page(log_ids):
+            self._log_id = line.id
+            if self._as_json:
+                self._print(document(type="log", **log_members(line)))
+            else:
+                self._print("\n".join(log_lines(line)))
+        return bool(fresh or ended or log_ids)
+
+    def _say(self, kind: str, **members: Any) -> None:
+        self._words.append(document(type=kind, **members))
+        self._news.set()
+
+    def _talk(self, line: str) -> None:
+        self._words.append(line)
+        self._news.set()
+
+    def _print(self, line: str) -> None:
+        click.echo(line, err=not self._as_json)

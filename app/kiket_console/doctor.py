@@ -1,0 +1,220 @@
+"""Find what could keep the program from working: each finding says what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+from kiket_console import config, project
+from kiket_console.client import find_engine, lock_holder
+from kiket_console.errors import ConsoleError
+from kiket_console.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.paths import ProjectPaths
+
+OK: Final = "ok"
+WARN: Final = "warn"
+FAIL: Final = "fail"
+
+OLDEST_SQLITE: Final = (3, 38, 0)
+"""JSON functions that the store's queries use are built in from here on."""
+LOW_DISK_BYTES: Final = 500 * 1024 * 1024
+FIRST_PORT, LAST_PORT = 8700, 8719
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    level: str
+    """`ok`, `warn` or `fail`."""
+    sentence: str
+    advice: str = ""
+    """What to do about it; empty when there is nothing to do."""
+
+
+def examine(paths: ProjectPaths) -> list[Finding]:
+    """Look at everything, in the order in which it would matter."""
+    looks: tuple[Callable[[ProjectPaths], Finding], ...] = (
+        _python,
+        _platform,
+        _sqlite,
+        _distributions,
+        _state,
+        _keyring,
+        _terminal,
+        _config,
+        _project,
+        _engine,
+        _port,
+    )
+    return [look(paths) for look in looks]
+
+
+def _python(_: ProjectPaths) -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("python", OK, f"Python {found} ({sys.executable})")
+
+
+def _platform(_: ProjectPaths) -> Finding:
+    system = platform.system()
+    if system == "Linux":
+        return Finding("platform", OK, "Linux is supported and tested.")
+    if system == "Darwin":
+        return Finding("platform", WARN, "macOS is meant to work, but is best effort.", "Tell us.")
+    return Finding("platform", FAIL, f"{system} is not supported yet.", "Use Linux, or WSL.")
+
+
+def _sqlite(_: ProjectPaths) -> Finding:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        return Finding(
+            "sqlite",
+            FAIL,
+            f"SQLite {sqlite3.sqlite_version} is too old for the store.",
+            "Use a Python that is built with SQLite 3.38 or newer.",
+        )
+    return Finding("sqlite", OK, f"SQLite {sqlite3.sqlite_version}")
+
+
+def _distributions(_: ProjectPaths) -> Finding:
+    """Look for another distribution that brings packages of the names of ours."""
+    owners = metadata.packages_distributions()
+    doubles = {
+        package: sorted(set(owners.get(package, ())) - {"kiket-console"})
+        for package in ("kiket_sdk", "kiket_core")
+    }
+    foreign = {package: names for package, names in doubles.items() if names}
+    if foreign:
+        package, names = next(iter(foreign.items()))
+        return Finding(
+            "packages",
+            FAIL,
+            f"{package} is installed by {', '.join(names)} too; which one is imported is chance.",
+            f"Uninstall {names[0]}: kiket-console brings {package} along.",
+        )
+    return Finding("packages", OK, "The SDK packages are installed once.")
+
+
+def _state(paths: ProjectPaths) -> Finding:
+    try:
+        paths.make()
+        free = shutil.disk_usage(paths.state).free
+    except ConsoleError as error:
+        return Finding("state folder", FAIL, error.message, error.hint)
+    if free < LOW_DISK_BYTES:
+        return Finding(
+            "state folder",
+            WARN,
+            f"{free // 1024**2} MB are free at {paths.state}.",
+            "Make room: nothing is accepted that cannot be recorded.",
+        )
+    return Finding("state folder", OK, f"{paths.state} is writable and private.")
+
+
+def _keyring(paths: ProjectPaths) -> Finding:
+    from kiket_console.engine.vault import open_vault
+
+    try:
+        vault = asyncio.run(open_vault(paths.key, paths.state / "vault-index.json"))
+    except ConsoleError as error:
+        return Finding("keyring", FAIL, error.message, error.hint)
+    if vault.is_session_only:
+        return Finding(
+            "keyring",
+            WARN,
+            f"Secrets are kept for {vault.description}.",
+            "Unlock or install a keyring (Linux: gnome-keyring or KWallet) to keep them.",
+        )
+    return Finding("keyring", OK, f"{vault.description} keeps the secrets.")
+
+
+def _terminal(_: ProjectPaths) -> Finding:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return Finding(
+            "terminal", WARN, "This is no terminal.", "Use `run --headless` where there is none."
+        )
+    columns, lines = shutil.get_terminal_size()
+    kind = os.environ.get("TERM", "")
+    if kind in {"", "dumb"}:
+        return Finding("terminal", FAIL, f'TERM is "{kind}".', "Use a terminal that can draw.")
+    if columns < 80 or lines < 24:
+        return Finding(
+            "terminal", WARN, f"The terminal has {columns} by {lines} cells.", "80 by 24 fit all."
+        )
+    return Finding("terminal", OK, f"{kind}, {columns} by {lines} cells")
+
+
+def _config(paths: ProjectPaths) -> Finding:
+    try:
+        settings = config.load(paths.folder)
+    except ConsoleError as error:
+        return Finding("settings", FAIL, error.message, error.hint)
+    said = ", ".join(f"{name} from {source}" for name, source in settings.sources.items())
+    return Finding("settings", OK, said or "All settings are the defaults.")
+
+
+def _project(paths: ProjectPaths) -> Finding:
+    try:
+        found = project.find(paths.folder)
+    except ConsoleError as error:
+        return Finding("project", FAIL, error.message, error.hint)
+    if found.problem is not None:
+        return Finding("project", FAIL, found.problem.sentence, "Correct it; the engine goes on.")
+    extension = found.extension
+    said = f"{extension.name}: {extension.entry}, run by {extension.interpreter}"
+    if not Trust().is_trusted(paths.folder):
+        return Finding("project", OK, f"{said}; you have not said yes to running it yet.")
+    return Finding("project", OK, said)
+
+
+def _engine(paths: ProjectPaths) -> Finding:
+    pid = lock_holder(paths)
+    if pid is None:
+        return Finding("engine", OK, "No engine runs here.")
+    found = find_engine(paths)
+    if found is None:
+        return Finding(
+            "engine",
+            WARN,
+            f"An engine (pid {pid}) is starting or stopping.",
+            f"If it stays so, look into {paths.engine_log}.",
+        )
+    return Finding("engine", OK, f"pid {found.pid} serves {found.gateway_url}.")
+
+
+def _port(paths: ProjectPaths) -> Finding:
+    engine = find_engine(paths)
+    if engine is not None:
+        return Finding("port", OK, f"The engine has {engine.gateway_url}.")
+    free = next((port for port in range(FIRST_PORT, LAST_PORT + 1) if _is_free(port)), None)
+    if free is None:
+        return Finding(
+            "port", FAIL, f"Ports {FIRST_PORT} to {LAST_PORT} are all taken.", "Pass --port."
+        )
+    if free != FIRST_PORT:
+        return Finding(
+            "port", WARN, f"Port {FIRST_PORT} is taken; {free} would be used.", "Or pass --port."
+        )
+    return Finding("port", OK, f"Port {FIRST_PORT} is free.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

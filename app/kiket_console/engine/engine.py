@@ -1,0 +1,167 @@
+"""The composition root: takes what an engine needs, runs its parts, gives everything back.
+
+    lock ─► ports ─► vault ─► store ─► parts (see `parts`) ─► ready ─► stop ─► back up the list
+
+Parts know each other only through `ports`; `parts` hands each what it needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from kiket_console.engine import listeners
+from kiket_console.engine.lock import engine_lock
+from kiket_console.engine.parts import Parts
+from kiket_console.engine.private_socket import OwnPeers, bind_private
+from kiket_console.engine.vault import open_vault
+from kiket_console.private_file import write_private
+from kiket_console.store.reader import Reader
+from kiket_console.store.writer import Writer
+from kiket_core.guard import LOOPBACK, Server, server_config
+
+if TYPE_CHECKING:
+    import socket
+
+    import uvicorn
+
+    from kiket_console.config import Config
+    from kiket_console.engine.parts import Events
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.project import Project
+
+CONTROL_GRACE_S = 1
+"""How long requests of clients may go on while the engine ends."""
+WORKERS_END_S = 9.0
+"""What draining and ending workers takes at most; past it their life-lines are cut."""
+
+
+class Engine:
+    """Do the work for one project. `run` returns when `stop` was called and all is put away."""
+
+    def __init__(
+        self,
+        paths: ProjectPaths,
+        project: Project,
+        config: Config,
+        events: Events,
+        *,
+        session_secrets: bool = False,
+    ) -> None:
+        self._paths = paths
+        self._project = project
+        self._config = config
+        self._events = events
+        self._session_secrets = session_secrets
+        self._stopping = asyncio.Event()
+        self._servers: list[Server] = []
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Begin to stop: finish what is under way, end the workers, close the store."""
+        self._stopping.set()
+
+    def hurry(self) -> None:
+        """Stop without waiting for requests that are under way."""
+        self._stopping.set()
+        for server in self._servers:
+            server.force_exit = True
+
+    async def run(self) -> None:
+        """Serve until `stop`. Raises `ConsoleError` when it cannot start."""
+        paths = self._paths
+        paths.make()
+        with ExitStack() as held:
+            held.enter_context(engine_lock(paths.engine_lock, paths.folder))
+            held.callback(paths.engine_info.unlink, missing_ok=True)
+            gateway_socket, note = listeners.bind_gateway(self._config.port)
+            held.callback(gateway_socket.close)
+            platform_socket = listeners.bind_free()
+            held.callback(platform_socket.close)
+            control_socket = bind_private(paths.control_socket)
+            held.callback(paths.control_socket.unlink, missing_ok=True)
+            held.callback(control_socket.close)
+            mode = "session" if self._session_secrets else "auto"
+            vault = await open_vault(paths.key, paths.state / "vault-index.json", mode)
+            writer = Writer(paths.store)
+            held.callback(writer.close)
+            reader = Reader(paths.store)
+            held.callback(reader.close)
+            parts = Parts(
+                paths,
+                self._project,
+                self._config,
+                self._events,
+                vault=vault,
+                writer=writer,
+                reader=reader,
+                gateway_url=listeners.url_of(gateway_socket),
+                platform_url=listeners.url_of(platform_socket),
+                stop=self.stop,
+            )
+            if note:
+                parts.note(note)
+            if vault.is_session_only and not self._session_secrets:
+                parts.note(f"Secrets are kept for {vault.description}.")
+            if writer.interrupted:
+                parts.note(f"{writer.interrupted} exchanges of an earlier run were cut short.")
+            await self._serve(parts, gateway_socket, platform_socket, control_socket)
+
+    async def _serve(
+        self,
+        parts: Parts,
+        gateway_socket: socket.socket,
+        platform_socket: socket.socket,
+        control_socket: socket.socket,
+    ) -> None:
+        hosts = (*LOOPBACK, *self._config.allow_hosts)
+        gateway = Server(server_config(parts.gateway.app, hosts=hosts, lifespan="off"))
+        platform = Server(server_config(parts.platform.app, lifespan="off"))
+        control = Server(_control_config(parts))
+        self._servers = [gateway, platform, control]
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(gateway.serve([gateway_socket]))
+            tasks.create_task(platform.serve([platform_socket]))
+            tasks.create_task(control.serve([control_socket]))
+            workers = tasks.create_task(parts.workers.run())
+            reloader = tasks.create_task(parts.reloader.run())
+            for server in self._servers:
+                await server.wait_started()
+            write_private(self._paths.engine_info, json.dumps(asdict(parts.info)).encode())
+            self._events.on_ready(parts.info)
+            await self._stopping.wait()
+            # From here on nobody finds us, and what is under way ends before what it needs.
+            self._paths.engine_info.unlink(missing_ok=True)
+            reloader.cancel()
+            gateway.should_exit = True
+            await serving
+            parts.workers.close()
+            if not (await asyncio.wait({workers}, timeout=WORKERS_END_S))[0]:
+                workers.cancel()
+                await asyncio.wait({workers})
+            parts.hub.close()
+            platform.should_exit = control.should_exit = True
+        await parts.forwarder.close()
+        parts.recorder.flush()
+
+
+def _control_config(parts: Parts) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        parts.control,
+        http=OwnPeers,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=CONTROL_GRACE_S,
+    )

@@ -1,0 +1,171 @@
+"""The engine's parts, each handed the others it needs.
+
+Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, changes ──► Hub ──► clients
+▲                                                outcomes ──► Pulse ──► status
+└── Platform ──► Vault        Actions ──► Gateway.deliver        Reloader ──► Supervisor
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiket_console import __version__
+from kiket_console.engine.actions import Actions
+from kiket_console.engine.control import control_app
+from kiket_console.engine.forward import Forwarder
+from kiket_console.engine.gateway import Gateway
+from kiket_console.engine.hub import Hub
+from kiket_console.engine.platform.surface import Platform
+from kiket_console.engine.pulse import Pulse
+from kiket_console.engine.recorder import Recorder
+from kiket_console.engine.reloader import Reloader
+from kiket_console.engine.supervisor import Supervisor
+from kiket_console.model import EngineStatus, Notice
+from kiket_console.wire import EngineInfo
+from kiket_core.secret import redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.config import Config
+    from kiket_console.engine.ports import Outcome
+    from kiket_console.engine.vault import Vault
+    from kiket_console.model import Worker
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.project import Project
+    from kiket_console.store.reader import Reader
+    from kiket_console.store.records import Committed
+    from kiket_console.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Whom the engine tells how it goes; all are called on its loop and must be quick."""
+
+    on_ready: Callable[[EngineInfo], None]
+    on_commit: Callable[[], None]
+    on_worker: Callable[[Worker], None]
+    on_note: Callable[[str], None]
+
+
+class Parts:
+    """Every part of a running engine; to be made on its event loop."""
+
+    def __init__(
+        self,
+        paths: ProjectPaths,
+        project: Project,
+        config: Config,
+        events: Events,
+        *,
+        vault: Vault,
+        writer: Writer,
+        reader: Reader,
+        gateway_url: str,
+        platform_url: str,
+        stop: Callable[[], None],
+    ) -> None:
+        self._paths = paths
+        self._project = project
+        self._config = config
+        self._events = events
+        self._vault = vault
+        self._writer = writer
+        self._notes: list[str] = []
+        self._pulse = Pulse()
+        self._first_id = writer.newest.newest_exchange
+        self._earlier = len(reader.ids())
+        newest = writer.newest
+        self.info = EngineInfo(
+            pid=os.getpid(),
+            version=__version__,
+            folder=str(paths.folder),
+            started_us=time.time_ns() // 1000,
+            gateway_url=gateway_url,
+            platform_url=platform_url,
+        )
+        self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
+        self.recorder = Recorder(writer, redactor, self._committed, vault.get)
+        self.workers = Supervisor(
+            project,
+            paths,
+            vault,
+            variables={"KIKET_BASE_URL": platform_url, "KIKET_SDK_DEBUG": "1"},
+            on_change=self._workers_changed,
+            on_log=self.recorder.log,
+        )
+        extension = project.extension
+        self.reloader = Reloader(extension, lambda file: self.workers.reload(extension.name, file))
+        self.forwarder = Forwarder(config.forward_timeout_s)
+        self.gateway = Gateway(
+            self.workers,
+            self.recorder,
+            self.forwarder,
+            hold_s=config.held_s,
+            on_outcome=self._ended,
+        )
+        self.platform = Platform(
+            self.recorder,
+            vault,
+            self.workers,
+            lambda: [token.reveal() for token in self.workers.tokens()],
+        )
+        actions = Actions(
+            status=self.status,
+            stop=stop,
+            deliver=self.gateway.deliver,
+            workers=self.workers,
+            recorder=self.recorder,
+            reader=reader,
+            vault=vault,
+            platform_url=platform_url,
+        )
+        self.control = control_app(actions, self.hub)
+
+    def note(self, sentence: str) -> None:
+        """Tell whoever looks something that they should know."""
+        self._notes.append(sentence)
+        self._events.on_note(sentence)
+
+    def status(self) -> EngineStatus:
+        """Return what runs, how sure we are and since when."""
+        p95_us, error_share = self._pulse.quality()
+        return EngineStatus(
+            version=self.info.version,
+            pid=self.info.pid,
+            folder=self.info.folder,
+            project=self._project.name,
+            started_us=self.info.started_us,
+            gateway_url=self.info.gateway_url,
+            platform_url=self.info.platform_url,
+            store=str(self._paths.store),
+            recording=self._writer.trouble or "ok",
+            durability=self._config.durability,
+            vault=self._vault.description,
+            exchanges=self._earlier + self.hub.newest.newest_exchange - self._first_id,
+            dropped_logs=self.recorder.dropped_logs,
+            rate_per_s=self._pulse.rate_per_s(),
+            p95_us=p95_us,
+            error_share=error_share,
+            workers=self.workers.workers(),
+            notes=tuple(self._notes),
+        )
+
+    def _committed(self, committed: Committed) -> None:
+        self.hub.committed(
+            exchange=committed.newest_exchange,
+            change=committed.newest_change,
+            log=committed.newest_log,
+        )
+        self._events.on_commit()
+
+    def _workers_changed(self) -> None:
+        self.hub.workers_changed()
+        for worker in self.workers.workers():
+            self._events.on_worker(worker)
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._pulse.ended(outcome.duration_us, failing=outcome.status >= 400)
