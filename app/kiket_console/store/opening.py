@@ -74,7 +74,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     finally:
         connection.set_progress_handler(None, 0)
     if found != "ok":
-        raise damaged(path, found)
+        raise damaged(path, found.splitlines()[-1])  # before it there is a heading
 
 
 def damaged(path: Path, finding: str) -> ConsoleError:

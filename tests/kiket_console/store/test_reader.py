@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Judgement, State
+from kiket_console.store import schema
+from kiket_console.store.reader import Reader
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def reader(path: Path) -> Iterator[Reader]:
+    reader = Reader(path)
+    yield reader
+    reader.close()
+
+
+def test_without_a_store_it_is_empty_and_makes_no_file(path: Path, reader: Reader) -> None:
+    assert reader.newest() == (0, 0, 0)
+    assert reader.ids() == array("q")
+    assert reader.page([1]) == []
+    assert reader.detail(1) is None
+    assert reader.recent(10) == []
+    assert list(path.parent.glob("store*")) == []
+
+
+def test_it_opens_a_store_that_appears_later(path: Path, reader: Reader, arrived: Any) -> None:
+    assert reader.newest() == (0, 0, 0)
+    path.touch()  # as it is for a moment before its schema is there
+    assert reader.newest() == (0, 0, 0)
+
+    writer = Writer(path)
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+
+    assert reader.newest() == (1, 1, 0)
+    writer.close()
+
+
+def test_a_page_is_in_the_order_asked_for_without_what_is_gone(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    writer.submit([arrived(number) for number in (1, 2, 3)]).result(PATIENCE_S)
+
+    assert [row.id for row in reader.page([3, 9, 1])] == [3, 1]
+    assert [row.id for row in reader.page(array("q", [2, 3]))] == [2, 3]
+    assert reader.page([]) == []
+
+
+def test_ids_ascend_and_start_after_the_one_given(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    writer.submit([arrived(number) for number in (1, 2, 3)]).result(PATIENCE_S)
+
+    assert reader.ids() == array("q", [1, 2, 3])
+    assert reader.ids(2) == array("q", [3])
+    assert [row.id for row in reader.recent(2)] == [3, 2]
+
+
+def test_deleted_rows_are_nowhere(path: Path, writer: Writer, reader: Reader, arrived: Any) -> None:
+    writer.submit([arrived(1), arrived(2, parent_id=1), arrived(3)]).result(PATIENCE_S)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE exchange SET deleted_us = 5 WHERE id IN (2, 3)")
+    connection.close()
+
+    assert list(reader.ids()) == [1]
+    assert [row.id for row in reader.recent(9)] == [1]
+    assert reader.exchange(3) is None
+    detail = reader.detail(1)
+    assert detail is not None
+    assert detail.children == ()
+
+
+def test_changed_names_only_those_among_the_asked(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    writer.submit([arrived(number) for number in (1, 2, 3)]).result(PATIENCE_S)
+    before = reader.newest()[1]
+    for number in (1, 3):
+        writer.submit([NewAttempt(number, 1, "marketing#1", 5)]).result(PATIENCE_S)
+
+    assert reader.changed(before, [1, 2]) == [1]
+    assert reader.changed(before, [1, 2, 3]) == [1, 3]
+    assert reader.changed(reader.newest()[1], [1, 2, 3]) == []
+
+
+def test_a_detail_has_request_judgement_attempts_and_children(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    judgement = Judgement(False, "mismatch", "k0", "It does not match.", 1.5, "k1")
+    row = arrived(1, b'{"a":1}', judgement=judgement, signature="mismatch")
+    writer.submit([row, NewAttempt(1, 1, "marketing#1", 5)])
+    writer.submit([AttemptEnd(1, 1, State.FAILED, 502, 70, "It broke.")])
+    writer.submit([arrived(2, parent_id=1, parent_guessed=True)]).result(PATIENCE_S)
+
+    detail = reader.detail(1)
+
+    assert detail is not None
+    assert detail.request == row.request
+    assert detail.judgement == judgement
+    assert detail.exchange.state is State.FAILED
+    assert (detail.exchange.status, detail.exchange.attempts) == (502, 1)
+    [attempt] = detail.attempts
+    assert (attempt.error, attempt.answer, attempt.duration_us) == ("It broke.", None, 70)
+    assert [(child.id, child.parent_guessed) for child in detail.children] == [(2, True)]
+
+
+def test_log_lines_are_found_by_worker_and_by_exchange(writer: Writer, reader: Reader) -> None:
+    lines = [
+        NewLog(1, "marketing", "stdout", "", "", "a", exchange_id=4),
+        NewLog(2, "engine", "log", "INFO", "engine", "b"),
+        NewLog(3, "marketing", "stderr", "", "", "c"),
+    ]
+    writer.submit(lines).result(PATIENCE_S)
+
+    assert list(reader.log_ids()) == [1, 2, 3]
+    assert list(reader.log_ids(after=1, worker="marketing")) == [3]
+    assert list(reader.log_ids(exchange_id=4)) == [1]
+    assert [line.text for line in reader.log_page([3, 8, 1])] == ["c", "a"]
+    assert [line.text for line in reader.exchange_logs(4)] == ["a"]
+
+
+def test_threads_may_share_it(writer: Writer, reader: Reader, arrived: Any) -> None:
+    writer.submit([arrived(number) for number in range(1, 200)]).result(PATIENCE_S)
+
+    with ThreadPoolExecutor(8) as threads:
+        pages = list(threads.map(lambda _: reader.page(reader.ids()), range(32)))
+
+    assert all([row.id for row in page] == list(range(1, 200)) for page in pages)
+
+
+def test_it_cannot_write(writer: Writer, path: Path, arrived: Any) -> None:
+    """It reads in `mode=ro`, so the engine's is the only connection that can change the file."""
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+    reader = Reader(path)
+    reader.newest()
+    connection = reader._connection
+    assert connection is not None
+
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM exchange")
+    reader.close()
+
+
+def test_a_store_of_a_newer_program_is_refused_in_a_sentence(path: Path, reader: Reader) -> None:
+    Writer(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(ConsoleError, match=f"this program knows up to {schema.VERSION}"):
+        reader.newest()
+
+
+def test_a_file_that_is_no_store_is_told_of(path: Path, reader: Reader) -> None:
+    path.write_bytes(b"no database at all, but long enough to look" * 50)
+
+    with pytest.raises(ConsoleError) as refused:
+        reader.recent(5)
+
+    assert refused.value.message == (f"The store {path} cannot be read: file is not a database.")

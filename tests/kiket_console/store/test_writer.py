@@ -1,0 +1,436 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Body, LogLine, Message, State
+from kiket_console.store import opening
+from kiket_console.store.reader import Reader
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.writer import (
+    QUEUE_BYTES,
+    QUEUE_ROWS,
+    StoreBusyError,
+    StoreFailedError,
+    Writer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from kiket_console.store.records import Committed
+
+PATIENCE_S = 10
+
+
+class Stall:
+    """Hold a writer's thread after its next commit, so that what follows is one batch."""
+
+    def __init__(self, writer: Writer, first: Any) -> None:
+        self._stalled = threading.Event()
+        self._release = threading.Event()
+        writer.on_commit = self._wait
+        writer.submit([first]).result(PATIENCE_S)
+        assert self._stalled.wait(PATIENCE_S)
+
+    def _wait(self, committed: Committed) -> None:
+        del committed
+        self._stalled.set()
+        self._release.wait(PATIENCE_S)
+
+    def release(self) -> None:
+        self._release.set()
+
+
+@pytest.fixture
+def reader(path: Path) -> Iterator[Reader]:
+    reader = Reader(path)
+    yield reader
+    reader.close()
+
+
+def test_the_settings_make_a_commit_survive_a_power_cut(path: Path) -> None:
+    connection = opening.open_store(path)
+    settings = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in (
+            "journal_mode",
+            "synchronous",
+            "fullfsync",
+            "busy_timeout",
+            "wal_autocheckpoint",
+            "journal_size_limit",
+            "foreign_keys",
+            "trusted_schema",
+            "cell_size_check",
+        )
+    }
+    connection.close()
+
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "fullfsync": 1,
+        "busy_timeout": 2000,
+        "wal_autocheckpoint": 1000,
+        "journal_size_limit": 64 * 1024 * 1024,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "cell_size_check": 1,
+    }
+
+
+def test_no_file_of_the_store_is_readable_by_others(path: Path, arrived: Any) -> None:
+    old = os.umask(0)
+    try:
+        writer = Writer(path)
+        writer.submit([arrived(1)]).result(PATIENCE_S)
+        modes = {
+            file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("store*")
+        }
+        writer.close()
+    finally:
+        os.umask(old)
+
+    assert modes == {
+        "store.sqlite3": 0o600,
+        "store.sqlite3-shm": 0o600,
+        "store.sqlite3-wal": 0o600,
+    }
+
+
+def test_a_store_that_others_could_read_is_made_private(path: Path) -> None:
+    Writer(path).close()
+    path.chmod(0o644)
+
+    Writer(path).close()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_exchange_with_its_answer_takes_at_most_two_commits(
+    writer: Writer, arrived: Any
+) -> None:
+    writer.submit([arrived(1), NewAttempt(1, 1, "marketing#1", 5)]).result(PATIENCE_S)
+    writer.submit([AttemptEnd(1, 1, State.FORWARDED, 200, 900)]).result(PATIENCE_S)
+
+    assert writer.commits == 2
+
+
+def test_what_waits_together_is_committed_together(writer: Writer, arrived: Any) -> None:
+    stall = Stall(writer, arrived(1))
+    waiting = [writer.submit([arrived(number)]) for number in range(2, 102)]
+    stall.release()
+
+    newest = {future.result(PATIENCE_S) for future in waiting}
+
+    assert len(newest) == 1
+    assert writer.commits == 2
+
+
+def test_changes_are_numbered_in_the_order_of_commits(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    for number in (1, 2):
+        writer.submit([arrived(number)])
+    writer.submit([NewAttempt(1, 1, "marketing#1", 5)])
+    committed = writer.submit([NewLog(5, "marketing", "stdout", "", "", "hi")]).result(PATIENCE_S)
+
+    assert [(row.id, row.change) for row in reader.page([1, 2])] == [(1, 3), (2, 2)]
+    assert (committed.newest_exchange, committed.newest_change, committed.newest_log) == (2, 3, 1)
+    assert reader.newest() == (2, 3, 1)
+
+
+def test_a_batch_that_fails_fails_everybody_in_it_and_nothing_of_it_is_stored(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    """The second of the three has the id of a stored exchange."""
+    stall = Stall(writer, arrived(1))
+    batch = [writer.submit([arrived(number)]) for number in (2, 1, 3)]
+    stall.release()
+
+    failures = [future.exception(PATIENCE_S) for future in batch]
+
+    assert [type(failure) for failure in failures] == [StoreFailedError] * 3
+    assert "UNIQUE constraint failed" in writer.trouble
+    assert list(reader.ids()) == [1]
+
+
+def test_after_a_failure_the_store_is_opened_anew_and_trouble_ends(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    with pytest.raises(StoreFailedError):
+        writer.submit([arrived(1), arrived(1)]).result(PATIENCE_S)
+
+    committed = writer.submit([arrived(1)]).result(PATIENCE_S)
+
+    assert committed.newest_change == 1
+    assert writer.trouble == ""
+    assert list(reader.ids()) == [1]
+
+
+def test_a_row_that_sqlite_cannot_hold_ends_no_thread(writer: Writer, arrived: Any) -> None:
+    """A lone surrogate cannot be UTF-8, and 2**64 is no integer of SQLite's."""
+    for bad in ({"name": "\ud800"}, {"started_us": 2**64}):
+        with pytest.raises(StoreFailedError):
+            writer.submit([arrived(1, **bad)]).result(PATIENCE_S)
+
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+
+
+def test_too_many_waiting_rows_are_refused_at_once(writer: Writer, arrived: Any) -> None:
+    stall = Stall(writer, arrived(1))
+    line = NewLog(5, "marketing", "stdout", "", "", "hi")
+    accepted = writer.submit([line] * QUEUE_ROWS)
+
+    with pytest.raises(StoreBusyError) as refused:
+        writer.submit([line])
+    stall.release()
+
+    assert refused.value.message == "The store cannot keep up: 4,096 rows wait to be written."
+    assert accepted.result(PATIENCE_S).newest_log == QUEUE_ROWS
+
+
+def test_too_many_waiting_bytes_are_refused_at_once(writer: Writer, arrived: Any) -> None:
+    stall = Stall(writer, arrived(1))
+    half = b"x" * (QUEUE_BYTES // 2)
+    writer.submit([arrived(2, half)])
+
+    with pytest.raises(StoreBusyError):
+        writer.submit([arrived(3, half)])
+    stall.release()
+
+
+def test_a_waiter_that_gives_up_does_not_stop_the_write(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    stall = Stall(writer, arrived(1))
+    abandoned = writer.submit([arrived(2)])
+    abandoned.cancel()
+    following = writer.submit([arrived(3)])
+    stall.release()
+
+    following.result(PATIENCE_S)
+
+    assert list(reader.ids()) == [1, 2, 3]
+
+
+def test_closing_writes_what_waits_and_then_refuses(
+    path: Path, reader: Reader, arrived: Any
+) -> None:
+    writer = Writer(path)
+    for number in range(1, 1500):
+        writer.submit([arrived(number)])
+    writer.close()
+
+    assert len(reader.ids()) == 1499
+    with pytest.raises(StoreFailedError, match="is closed; nothing more is recorded"):
+        writer.submit([arrived(1500)])
+    writer.close()
+
+
+def test_what_a_dead_engine_left_under_way_is_interrupted(
+    path: Path, reader: Reader, arrived: Any
+) -> None:
+    writer = Writer(path)
+    writer.submit([arrived(1), NewAttempt(1, 1, "marketing#1", 5)])
+    writer.submit([arrived(2, state=State.HELD)])
+    writer.submit([arrived(3), NewAttempt(3, 1, "marketing#1", 5)])
+    writer.submit([AttemptEnd(3, 1, State.FORWARDED, 200, 900)]).result(PATIENCE_S)
+    writer.close()
+    before = reader.newest()[1]
+
+    again = Writer(path)
+    again.close()
+
+    states = {row.id: row.state for row in reader.page([1, 2, 3])}
+    assert states == {1: State.INTERRUPTED, 2: State.INTERRUPTED, 3: State.FORWARDED}
+    assert again.interrupted == 2
+    assert reader.changed(before, [1, 2, 3]) == [1, 2]
+    detail = reader.detail(1)
+    assert detail is not None
+    assert detail.attempts[0].error == "The engine ended before an answer was recorded."
+
+
+def test_ids_go_on_where_they_ended_even_when_the_newest_were_deleted(
+    path: Path, arrived: Any
+) -> None:
+    writer = Writer(path)
+    writer.submit([arrived(7)]).result(PATIENCE_S)
+    writer.close()
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM exchange")
+    connection.commit()
+    connection.close()
+
+    again = Writer(path)
+    again.close()
+
+    assert again.newest.newest_exchange == 7
+
+
+CRASHING = """
+import hashlib, os, signal, sys
+from pathlib import Path
+from kiket_console.model import Body, Message, Source, State
+from kiket_console.store.records import NewExchange
+from kiket_console.store.writer import Writer
+
+writer = Writer(Path(sys.argv[1]))
+for number in range(1, 10_000):
+    raw = b"%d" % number * 300
+    row = NewExchange(number, Source.WEBHOOK, "m", "e", "v1", "POST", "/", 1, State.RECEIVED,
+                      Message((), Body(raw, len(raw), hashlib.sha256(raw).digest())))
+    future = writer.submit([row])
+    if number % 3 == 0:
+        future.result()
+        print(number, flush=True)
+    if number == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("killed_after", [100, 317])
+def test_what_was_durable_survives_a_kill_with_its_hash(path: Path, killed_after: int) -> None:
+    crashed = subprocess.run(
+        [sys.executable, "-c", CRASHING, str(path), str(killed_after)], capture_output=True
+    )
+    promised = [int(line) for line in crashed.stdout.split()]
+
+    writer = Writer(path)
+    writer.close()
+
+    assert crashed.returncode == -signal.SIGKILL, crashed.stderr
+    assert promised[-1] > killed_after - 3
+    reader = Reader(path)
+    assert set(promised) <= set(reader.ids())
+    for number in promised:
+        detail = reader.detail(number)
+        assert detail is not None
+        body = detail.request.body
+        assert body.raw == b"%d" % number * 300
+        assert body.sha256 == hashlib.sha256(body.raw).digest()
+    reader.close()
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from kiket_console.model import Body, Message, Source, State
+from kiket_console.store.records import NewExchange
+from kiket_console.store.writer import StoreFailedError, Writer
+
+def row(number):
+    raw = b"x" * 20_000
+    return NewExchange(number, Source.WEBHOOK, "m", "e", "v1", "POST", "/", 1, State.RECEIVED,
+                       Message((), Body(raw, len(raw), b"")))
+
+writer = Writer(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+number = 0
+try:
+    while number < 100:
+        number += 1
+        writer.submit([row(number)]).result()
+except StoreFailedError as error:
+    print(number, bool(writer.trouble), error.message)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(writer.submit([row(number)]).result().newest_exchange, repr(writer.trouble))
+writer.close()
+"""
+
+
+def test_a_full_disk_fails_the_write_and_writing_goes_on_when_there_is_room(path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True
+    )
+
+    failed, went_on = finished.stdout.splitlines()
+    number = failed.split()[0]
+    assert failed.startswith(f"{number} True The store {path} could not be written: ")
+    assert went_on == f"{number} ''"
+    reader = Reader(path)
+    assert list(reader.ids()) == list(range(1, int(number) + 1))
+    reader.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to look" * 50])
+def test_a_damaged_store_is_refused_in_a_sentence_and_kept(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    with pytest.raises(ConsoleError) as refused:
+        Writer(path)
+
+    assert refused.value.message == (
+        f"The store {path} is damaged (file is not a database); it was left as it is."
+    )
+    assert path.read_bytes() == content
+
+
+def test_damage_inside_is_found_after_an_unclean_end(path: Path, arrived: Any) -> None:
+    """A dead engine leaves a log beside the file, and that is when the file is checked."""
+    writer = Writer(path)
+    for number in range(1, 400):
+        writer.submit([arrived(number, b"x" * 500)])
+    writer.close()
+    whole = path.read_bytes()
+    page = 4096
+    broken = whole[: 8 * page] + b"\xff" * (4 * page) + whole[12 * page :]
+    path.write_bytes(broken)
+    path.with_name(path.name + "-wal").write_bytes(b"left behind")
+
+    with pytest.raises(ConsoleError, match=r"is damaged \(.*\); it was left as it is"):
+        Writer(path)
+
+    assert path.read_bytes() == broken
+
+
+def test_a_folder_that_is_not_there_is_named(path: Path) -> None:
+    missing = path.parent / "gone" / "store.sqlite3"
+
+    with pytest.raises(ConsoleError) as refused:
+        Writer(missing)
+
+    assert refused.value.message == (
+        f"The store {missing} cannot be written: No such file or directory."
+    )
+
+
+def test_a_link_in_place_of_the_store_is_refused(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere")
+
+    with pytest.raises(ConsoleError, match="is not a file of yours"):
+        Writer(path)
+
+    assert not (path.parent / "elsewhere").exists()
+
+
+def test_answers_and_log_lines_come_back_as_they_were_written(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    answer = Message((("a", "1"), ("A", "2")), Body(b"\x00\xff", 2, b"h"))
+    writer.submit([arrived(1), NewAttempt(1, 1, "marketing#3", 77)])
+    writer.submit([AttemptEnd(1, 1, State.FORWARDED, 201, 900, "", answer)])
+    log = NewLog(5, "marketing", "log", "INFO", "app", "two\nlines", "ab" * 16, 1)
+    writer.submit([log]).result(PATIENCE_S)
+
+    detail = reader.detail(1)
+
+    assert detail is not None
+    assert detail.attempts[0].answer == answer
+    assert detail.attempts[0].target == "marketing#3"
+    assert reader.exchange_logs(1) == [
+        LogLine(1, 5, "marketing", "log", "INFO", "app", "two\nlines", "ab" * 16, 1)
+    ]
