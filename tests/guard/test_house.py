@@ -10,12 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import kiket_console
+import kiket_sdk
 from kiket_console.errors import ExitCode
 
 ROOT = Path(__file__).parents[2]
-LINE_LIMIT = 400
+LINE_LIMITS = {"app": 400, "sdk": 400, "tests": 600}
+"""By part; tests are lists of cases, and read as such."""
 LONG_FOR_A_REASON: dict[str, str] = {}
-"""Modules that may be longer than `LINE_LIMIT`, by path, each with why."""
+"""Modules that may be longer, by path, each with why."""
 VAGUE_NAMES = {"common", "helpers", "manager", "misc", "utils"}
 NAMED_BY_OTHERS = {"sdk/kiket_sdk/utils.py"}
 """Vague, but a public module path that extensions import."""
@@ -35,9 +37,7 @@ def tracked() -> list[Path]:
 
 def modules() -> list[Path]:
     """Return every Python module of program, SDK and tests."""
-    return [
-        path for part in ("app", "sdk", "tests") for path in sorted((ROOT / part).rglob("*.py"))
-    ]
+    return [path for part in LINE_LIMITS for path in sorted((ROOT / part).rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:
@@ -49,7 +49,8 @@ def test_no_module_is_longer_than_a_person_reads() -> None:
     long = {
         name_of(path): lines
         for path in modules()
-        if (lines := len(path.read_text().splitlines())) > LINE_LIMIT
+        if (lines := len(path.read_text().splitlines()))
+        > LINE_LIMITS[path.relative_to(ROOT).parts[0]]
     }
 
     assert long.keys() - LONG_FOR_A_REASON.keys() == set(), long
@@ -114,6 +115,7 @@ def test_one_version_everywhere() -> None:
         project["version"]
         == newest.group(1)
         == kiket_console.__version__
+        == kiket_sdk.__version__
         == version("kiket-console")
     )
 
