@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
 
-STOP_TIMEOUT_S = 12.0
-
 
 @click.command()
 @click.argument("folder", required=False, type=str)
@@ -72,13 +70,19 @@ def attach(context: click.Context, directory: Path | None) -> int:
     return show(paths, None)
 
 
-def show(paths: ProjectPaths, engine: Popen[bytes] | None) -> int:
-    """Run the screen to its end; when it has told the engine to stop, wait for that."""
+def show(paths: ProjectPaths, engine: Popen[bytes] | None, *, demo: bool = False) -> int:
+    """Run the screen to its end. *engine* was just started; it starts while the screen is loaded.
+
+    Raises `ConsoleError` with the engine's own sentence when it could not start.
+    """
+    from kiket_console.client import start_failure
     from kiket_console.ui.app import run_console
 
-    code = run_console(paths, engine=engine)
-    if is_stopping(paths):
-        wait_gone(paths)
+    if engine is not None and engine.poll():
+        raise start_failure(paths, engine.returncode)
+    code = run_console(paths, engine=engine, demo=demo)
+    if engine is not None and engine.poll():
+        raise start_failure(paths, engine.returncode)
     return code
 
 
@@ -87,27 +91,6 @@ def is_running(paths: ProjectPaths) -> bool:
     from kiket_console.client import lock_holder
 
     return lock_holder(paths) is not None
-
-
-def is_stopping(paths: ProjectPaths) -> bool:
-    """Whether the project's engine is there and serves no longer."""
-    from kiket_console.client import find_engine
-
-    return is_running(paths) and find_engine(paths) is None
-
-
-def wait_gone(paths: ProjectPaths, timeout_s: float = STOP_TIMEOUT_S) -> None:
-    """Wait until the engine has ended, or serves; raise `ConsoleError` when it takes too long."""
-    import time
-
-    deadline = time.monotonic() + timeout_s
-    while is_stopping(paths):
-        if time.monotonic() > deadline:
-            raise ConsoleError(
-                f"The engine has not ended within {timeout_s:g} s.",
-                hint=f"Its log is {paths.engine_log}.",
-            )
-        time.sleep(0.02)
 
 
 def need_terminal() -> None:
