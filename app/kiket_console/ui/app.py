@@ -1,0 +1,372 @@
+"""The console program: theme, places, the connection to the engine, and how it is left."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.text import duration, visible
+from kiket_console.ui import actions, moment
+from kiket_console.ui.paint.status import Connection
+from kiket_console.ui.sanitiser import ControlFilter
+from kiket_console.ui.screens.logs import LogsScreen
+from kiket_console.ui.screens.place import PlaceScreen
+from kiket_console.ui.screens.processes import ProcessesScreen
+from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.store_view import StoreView
+from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from textual.filter import LineFilter
+
+    from kiket_console.model import EngineStatus, Exchange, Notice
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.link import Engine
+    from kiket_console.ui.screens.quit import Leave
+    from kiket_console.wire import Result, Template
+
+TWICE_WITHIN_S = 1.5
+TROUBLE_EVERY_S = 10.0
+STOPPING_TIMEOUT_S = 15.0
+COLLECT_EVERY_S = 30.0
+
+
+class ConsoleApp(App[bool]):
+    """The console of one project; its result says whether the engine is to be stopped."""
+
+    TITLE = "kiket-console"
+    CSS_PATH = Path(__file__).parent / "console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[Any]] = [*actions.bindings(actions.Scope.APP)]
+    DEFAULT_MODE = "traffic"
+
+    def __init__(
+        self,
+        paths: ProjectPaths,
+        *,
+        demo: bool = False,
+        open_reader: Callable[[], Reader] | None = None,
+        open_engine: Callable[[], Engine] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.project = paths.folder.name
+        self.status: EngineStatus | None = None
+        self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
+        self.crash: tuple[BaseException, Path | None] | None = None
+        self._paths = paths
+        self._demo = demo
+        self._open_reader = open_reader or self._store
+        self._open_engine = open_engine or self._client
+        self._engine: Engine | None = None
+        self._trouble_at_s = -TROUBLE_EVERY_S
+        self._asked_to_leave_s = -TWICE_WITHIN_S
+        self._filter = ControlFilter()
+        self.reader = self.another_reader()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DEFAULT
+        for name, place in _PLACES.items():
+            self.add_mode(name, partial(place, self))
+
+    def another_reader(self) -> StoreView:
+        """Return a reader of the store with a connection of its own, for use in a thread."""
+        return StoreView(self._open_reader(), self._store_trouble)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Give Textual's own themes the variables that ours have."""
+        return fallbacks(self.current_theme.to_color_system().generate())
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Catch what would act on the terminal, should anything slip through."""
+        return [*super().get_line_filters(), self._filter]
+
+    def on_mount(self) -> None:
+        """Connect once the first frame is painted."""
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._after_first_frame)
+
+    # What the engine says
+
+    def heard_notice(self, notice: Notice) -> None:
+        """Show what was recorded."""
+        if (place := self.place) is not None:
+            place.heard(notice)
+
+    def heard_status(self, status: EngineStatus) -> None:
+        """Show how things are."""
+        self.status = status
+        if (place := self.place) is not None:
+            place.status_changed()
+
+    def link_changed(self, up: bool) -> None:
+        """Show that the engine can, or cannot, be reached."""
+        if up != self.link.up:
+            now_us = moment.now_us()
+            self.link = Connection(up=up, since_us=now_us, ever=self.link.ever or up)
+            if (place := self.place) is not None:
+                place.status_changed()
+
+    @property
+    def place(self) -> PlaceScreen | None:
+        """The place that is shown, be it under a dialog."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, PlaceScreen):
+                return screen
+        return None
+
+    # What a person asks for
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Tell a person something, for a few seconds."""
+        if error:
+            self.notify(visible(text), severity="error", timeout=8, markup=False)
+        else:
+            self.notify(visible(text), timeout=4, markup=False)
+
+    def go_to(self, name: str) -> None:
+        """Show a place."""
+        self.switch_mode(name)
+
+    def show_exchange(self, exchange_id: int) -> None:
+        """Go to Traffic, and there to an exchange."""
+        self.go_to("traffic")
+        if isinstance(self.place, TrafficScreen):
+            self.place.go_to(exchange_id)
+
+    def replay(self, exchange: Exchange) -> None:
+        """Send a recorded delivery again, signed anew."""
+
+        async def send(engine: Engine) -> None:
+            result = await engine.replay(exchange.id)
+            self._tell(f"{exchange.name} again", result)
+
+        self._ask(send)
+
+    def trigger(self) -> None:
+        """Let a person choose a sample event, and send it."""
+
+        async def choose(engine: Engine) -> None:
+            from kiket_console.ui.screens.trigger import trigger_dialog
+
+            self.push_screen(trigger_dialog(await engine.templates(), self._send_sample))
+
+        self._ask(choose)
+
+    def command_worker(self, name: str, verb: str) -> None:
+        """Restart, stop or start a worker."""
+
+        async def command(engine: Engine) -> None:
+            worker = await engine.worker(name, verb)
+            self.say(f"{name}: {worker.state.value}.")
+            self.heard_status(await engine.status())
+
+        self._ask(command)
+
+    def action_place(self, name: str) -> None:
+        """Show a place."""
+        self.go_to(name)
+
+    def action_theme(self) -> None:
+        """Choose colours with a live preview."""
+        from kiket_console.ui.screens.theme import theme_dialog
+
+        self.push_screen(theme_dialog(self))
+
+    def action_palette(self) -> None:
+        """Find a command by its name."""
+        from kiket_console.ui.palette import palette_dialog
+
+        place = self.place
+        if place is not None and self.screen is place:
+            self.push_screen(palette_dialog(place.PLACE), self._run_command)
+
+    def action_leave(self) -> None:
+        """Ask how to leave; asked twice at once, stop all."""
+        from kiket_console.ui.screens.quit import Leave, QuitScreen
+
+        now_s = time.monotonic()
+        if now_s - self._asked_to_leave_s < TWICE_WITHIN_S:
+            self._leave(Leave.STOP)
+            return
+        self._asked_to_leave_s = now_s
+        if isinstance(self.screen, QuitScreen):
+            return
+        first = Leave.STOP if self._demo else Leave.DETACH
+        self.push_screen(QuitScreen(self._leaving(), first), self._leave)
+
+    def action_help_quit(self) -> None:
+        """Say how to leave, and ask when it is pressed twice."""
+        now_s = time.monotonic()
+        if now_s - self._asked_to_leave_s < TWICE_WITHIN_S:
+            self._asked_to_leave_s = -TWICE_WITHIN_S
+            self.action_leave()
+        else:
+            self._asked_to_leave_s = now_s
+            self.notify("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S, markup=False)
+
+    # Behind the scenes
+
+    async def _send_sample(self, template: Template) -> str:
+        """Send a sample event; return what went wrong, for the dialog to show."""
+        try:
+            result = await self._connected().trigger(template.event, version=template.version)
+        except ConsoleError as error:
+            return str(error)
+        self._tell(f"{template.event} {template.version}".strip(), result)
+        return ""
+
+    def _tell(self, what: str, result: Result) -> None:
+        took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
+        answer = result.error or f"{result.status or result.state}{took}"
+        self.say(f"{what}: {answer}", error=not result.ok)
+        self.show_exchange(result.exchange_id)
+
+    def _ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+        async def ask() -> None:
+            try:
+                await request(self._connected())
+            except ConsoleError as error:
+                self.say(str(error), error=True)
+
+        self.run_worker(ask(), group="ask")
+
+    def _connected(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._open_engine()
+        return self._engine
+
+    def _run_command(self, command: actions.Command | None) -> None:
+        if command is not None and self.place is not None:
+            self.run_worker(self._run_in_place(command.action), group="command")
+
+    async def _run_in_place(self, action: str) -> None:
+        place = self.place
+        name = action.partition("(")[0]
+        owner = place if hasattr(place, f"action_{name}") else self
+        await self.run_action(action, owner)
+
+    def _leaving(self) -> list[str]:
+        if self._demo:
+            return ["Stop all ends the demo and leaves nothing behind."]
+        if self.status is None or not self.link.up:
+            return ["The engine cannot be reached.", "Detach leaves everything as it is."]
+        running = sum(worker.pid is not None for worker in self.status.workers)
+        runs = "1 worker runs." if running == 1 else f"{running or 'No'} workers run."
+        return [f"{runs} Detach keeps them and the recording."]
+
+    def _leave(self, answer: Leave | None) -> None:
+        from kiket_console.ui.screens.quit import Leave
+
+        if answer in (Leave.DETACH, Leave.STOP):
+            self.exit(answer is Leave.STOP)
+
+    def _tick(self) -> None:
+        if (place := self.place) is not None and place.is_current:
+            place.tick()
+
+    def _after_first_frame(self) -> None:
+        if not self.is_headless:
+            # Long-lived objects leave the collector's sight, and its slow full rounds happen when
+            # nothing is drawn: they are what makes scrolling stutter.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(700, 10, 1_000_000)
+            self.set_interval(COLLECT_EVERY_S, gc.collect)
+        self.run_worker(self._listen(), group="link", exclusive=True)
+
+    async def _listen(self) -> None:
+        from kiket_console.ui.link import keep_listening
+
+        await keep_listening(self._connected(), self)
+
+    def _store(self) -> Reader:
+        from kiket_console.store.reader import Reader as StoreReader
+
+        return StoreReader(self._paths.store)
+
+    def _client(self) -> Engine:
+        from kiket_console.client import Client
+
+        return Client(self._paths)
+
+    def _store_trouble(self, error: ConsoleError) -> None:
+        now_s = time.monotonic()
+        if now_s - self._trouble_at_s > TROUBLE_EVERY_S and self.is_running:
+            self._trouble_at_s = now_s
+            self.say(str(error), error=True)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End because of a fault of our own, leaving a file without values behind."""
+        from kiket_console.ui.crash import write_crash
+
+        self._return_code = int(ExitCode.FAILURE)
+        if self.crash is None:
+            self.crash = (error, write_crash(self._paths.state, error))
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+
+_PLACES: dict[str, type[TrafficScreen | ProcessesScreen | LogsScreen]] = {
+    "traffic": TrafficScreen,
+    "processes": ProcessesScreen,
+    "logs": LogsScreen,
+}
+
+
+def run_console(
+    paths: ProjectPaths, *, engine: subprocess.Popen[bytes] | None = None, demo: bool = False
+) -> int:
+    """Show the console until it is left; return the exit status.
+
+    *engine* is the process that was started for it, if any, so that stopping waits for its end.
+    """
+    app = ConsoleApp(paths, demo=demo)
+    stop = app.run()
+    if app.crash is not None:
+        error, place = app.crash
+        where = f" What happened is in {place}." if place is not None else ""
+        sys.stderr.write(
+            f"Error: The console ended because of a fault of its own ({type(error).__name__})."
+            f"{where}\n       The engine goes on; `kiket-console` shows it again.\n"
+        )
+        return int(ExitCode.FAILURE)
+    if stop:
+        return _stop_engine(paths, engine)
+    return int(ExitCode.OK)
+
+
+def _stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:
+    from kiket_console.client import Client, EngineGone, call, lock_holder
+
+    async def stop() -> None:
+        async with Client(paths) as client:
+            await client.stop()
+
+    try:
+        call(stop())
+    except EngineGone:
+        return int(ExitCode.OK)
+    except ConsoleError as error:
+        sys.stderr.write(f"Error: {error.message}\n{error.hint}\n")
+        return int(error.exit_code)
+    deadline = time.monotonic() + STOPPING_TIMEOUT_S
+    while time.monotonic() < deadline:
+        ended = engine.poll() is not None if engine is not None else lock_holder(paths) is None
+        if ended:
+            return int(ExitCode.OK)
+        time.sleep(0.02)
+    sys.stderr.write("Error: The engine was asked to stop and still runs.\n")
+    return int(ExitCode.NETWORK)

@@ -1,0 +1,277 @@
+"""A list of recorded rows: ids, count, follow, selection. No widgets, no I/O of its own.
+
+The ids of all rows are one `array('q')`, 8 bytes a row; the rows themselves are read in pages when
+they are looked at and a few pages are kept. So a screen costs what it shows, never what there is.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.model import Detail, Exchange, LogLine
+
+PAGE = 128
+KEPT_PAGES = 16
+FIRST_ROWS = 5_000
+"""How many of the newest ids are read before the first frame; the rest come from a thread."""
+
+
+class Reader(Protocol):
+    """What the screen reads from: the store, read-only (`kiket_console.store.reader.Reader`)."""
+
+    def newest(self) -> tuple[int, int, int]:
+        """Return the newest exchange id, change number and log id."""
+
+    def ids(self, after: int = 0) -> array[int]:
+        """Return the ids of exchanges after *after*, ascending."""
+
+    def page(self, ids: Sequence[int]) -> list[Exchange]:
+        """Return the exchanges of *ids* in that order, without the missing ones."""
+
+    def changed(self, after_change: int, among: Sequence[int]) -> list[int]:
+        """Return which ids *among* these changed after a change number."""
+
+    def detail(self, exchange_id: int) -> Detail | None:
+        """Return all that is known of an exchange."""
+
+    def log_ids(
+        self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
+    ) -> array[int]:
+        """Return the ids of log lines after *after*, ascending."""
+
+    def log_page(self, ids: Sequence[int]) -> list[LogLine]:
+        """Return the log lines of *ids* in that order, without the missing ones."""
+
+    def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
+        """Return the log lines that belong to an exchange."""
+
+
+class Row(Protocol):
+    """A row knows its id."""
+
+    @property
+    def id(self) -> int:
+        """What the store calls it; later rows have larger ones."""
+
+
+R = TypeVar("R", bound=Row)
+R_co = TypeVar("R_co", bound=Row, covariant=True)
+
+
+class Pages(Protocol[R_co]):
+    """Where a feed's rows come from."""
+
+    def newest(self) -> int:
+        """Return the newest id, 0 when there is none."""
+
+    def ids(self, after: int) -> array[int]:
+        """Return the ids after *after*, ascending."""
+
+    def page(self, ids: Sequence[int]) -> Sequence[R_co]:
+        """Return the rows of *ids* in that order, without the missing ones."""
+
+    def changed(self, after_change: int, among: Sequence[int]) -> Sequence[int]:
+        """Return which ids *among* these changed after a change number."""
+
+
+class TrafficPages:
+    """Exchanges of a store, as a feed's pages."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def newest(self) -> int:
+        """Return the newest exchange's id."""
+        return self._reader.newest()[0]
+
+    def ids(self, after: int) -> array[int]:
+        """Return the ids of exchanges after *after*."""
+        return self._reader.ids(after)
+
+    def page(self, ids: Sequence[int]) -> list[Exchange]:
+        """Return the exchanges of *ids*."""
+        return self._reader.page(ids)
+
+    def changed(self, after_change: int, among: Sequence[int]) -> list[int]:
+        """Return which of these exchanges changed."""
+        return self._reader.changed(after_change, among)
+
+
+class LogPages:
+    """Log lines of a store, as a feed's pages; a log line never changes."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def newest(self) -> int:
+        """Return the newest log line's id."""
+        return self._reader.newest()[2]
+
+    def ids(self, after: int) -> array[int]:
+        """Return the ids of log lines after *after*."""
+        return self._reader.log_ids(after)
+
+    def page(self, ids: Sequence[int]) -> list[LogLine]:
+        """Return the log lines of *ids*."""
+        return self._reader.log_page(ids)
+
+    def changed(self, after_change: int, among: Sequence[int]) -> list[int]:  # noqa: ARG002 - lines are written once
+        """Return nothing: what was logged stays as it is."""
+        return []
+
+
+class Feed(Generic[R]):
+    """The rows of one list, and which of them the cursor is on.
+
+    The cursor stays on the same row while others come and go; while `follow` it goes to the newest.
+    """
+
+    def __init__(self, pages: Pages[R]) -> None:
+        self._pages = pages
+        self._ids: array[int] = array("q")
+        self._kept: OrderedDict[int, list[R | None]] = OrderedDict()
+        self._selected: int | None = None
+        self._seen_id = 0
+        self._change = 0
+        self.follow = True
+        self.stale = False
+        """Whether rows have gone from the store, so that the ids should be read anew."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self._ids)
+
+    @property
+    def cursor(self) -> int:
+        """The position of the selected row, -1 in an empty list."""
+        if self._selected is None or not self._ids:
+            return -1
+        return min(bisect_left(self._ids, self._selected), len(self._ids) - 1)
+
+    @property
+    def newest_id(self) -> int:
+        """The id of the last row, 0 in an empty list."""
+        return self._ids[-1] if self._ids else 0
+
+    @property
+    def selected(self) -> R | None:
+        """The selected row."""
+        return self.row(self.cursor)
+
+    @property
+    def unseen(self) -> int:
+        """How many rows came since the list stopped following."""
+        return 0 if self.follow else self.count - bisect_left(self._ids, self._seen_id + 1)
+
+    def open(self) -> bool:
+        """Read the newest ids; return whether there are older ones for `adopt`."""
+        self._replace(self._pages.ids(max(0, self._pages.newest() - FIRST_ROWS)))
+        return bool(self._ids) and self._ids[0] > 1
+
+    def adopt(self, ids: array[int]) -> None:
+        """Take *ids*, all there are, for the list; what came since they were read is kept."""
+        newer = self._ids[bisect_left(self._ids, ids[-1] + 1) :] if ids else self._ids
+        self._replace(ids + newer)
+
+    def extend(self) -> int:
+        """Take in rows that are newer than the last; return how many."""
+        fresh = self._pages.ids(self.newest_id)
+        if not fresh:
+            return 0
+        self._kept.pop(len(self._ids) // PAGE, None)
+        self._ids.extend(fresh)
+        if self.follow or self._selected is None:
+            self.to_newest()
+        return len(fresh)
+
+    def refresh(self, change: int, first: int, last: int) -> list[int]:
+        """Read again what changed among the rows *first* to *last* (on screen, inclusive).
+
+        *change* is the newest change number. Returns the positions whose rows are new; rows
+        elsewhere are forgotten and read when they are looked at.
+        """
+        if change <= self._change:
+            return []
+        after, self._change = self._change, change
+        shown = range(max(0, first), min(last + 1, self.count))
+        pages = {position // PAGE for position in shown}
+        for number in [number for number in self._kept if number not in pages]:
+            del self._kept[number]
+        changed = self._pages.changed(after, [self._ids[position] for position in shown])
+        if not changed:
+            return []
+        positions = [bisect_left(self._ids, row_id) for row_id in changed]
+        fresh = {row.id: row for row in self._pages.page(changed)}
+        for position, row_id in zip(positions, changed, strict=True):
+            kept = self._kept.get(position // PAGE)
+            if kept is not None:
+                kept[position % PAGE] = fresh.get(row_id)
+        return positions
+
+    def row(self, position: int) -> R | None:
+        """Return the row at *position*, None when it is gone from the store."""
+        if not 0 <= position < len(self._ids):
+            return None
+        number, offset = divmod(position, PAGE)
+        kept = self._kept.get(number)
+        if kept is None:
+            kept = self._kept[number] = self._read(number)
+            if len(self._kept) > KEPT_PAGES:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(number)
+        return kept[offset]
+
+    def move(self, position: int) -> None:
+        """Put the cursor on *position*; following stops unless that is the newest row."""
+        if not self._ids:
+            return
+        last = len(self._ids) - 1
+        position = max(0, min(last, position))
+        self._selected = self._ids[position]
+        self._set_follow(position == last)
+
+    def to_newest(self) -> None:
+        """Put the cursor on the newest row and follow."""
+        self._selected = self._ids[-1] if self._ids else None
+        self._set_follow(True)
+
+    def pause(self) -> None:
+        """Stop following; the cursor stays."""
+        self._set_follow(False)
+
+    def select(self, row_id: int) -> bool:
+        """Put the cursor on the row *row_id*; return False when it is not in the list."""
+        position = bisect_left(self._ids, row_id)
+        if position == len(self._ids) or self._ids[position] != row_id:
+            return False
+        self.move(position)
+        return True
+
+    def _set_follow(self, follow: bool) -> None:
+        if follow or self.follow:
+            self._seen_id = self.newest_id
+        self.follow = follow
+
+    def _replace(self, ids: array[int]) -> None:
+        self._ids = ids
+        self._kept.clear()
+        self.stale = False
+        if self.follow or self._selected is None:
+            self.to_newest()
+
+    def _read(self, number: int) -> list[R | None]:
+        wanted = self._ids[number * PAGE : (number + 1) * PAGE]
+        rows = self._pages.page(wanted)
+        if len(rows) == len(wanted):
+            return list(rows)
+        self.stale = True
+        found = {row.id: row for row in rows}
+        return [found.get(row_id) for row_id in wanted]

@@ -1,0 +1,109 @@
+"""The connection to the engine: listens for notices, asks for the status, comes back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from kiket_console.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from kiket_console.model import EngineStatus, Notice, Worker
+    from kiket_console.wire import Result, Template
+
+STATUS_EVERY_S = 2.0
+STATUS_AT_MOST_EVERY_S = 0.5
+FIRST_RETRY_S = 0.05
+LONGEST_RETRY_S = 1.0
+
+
+class Engine(Protocol):
+    """What the console asks of the engine (`kiket_console.client.Client`)."""
+
+    async def status(self) -> EngineStatus:
+        """Return what runs."""
+
+    def notices(self) -> AsyncIterator[Notice]:
+        """Yield what changed until the engine ends."""
+
+    async def trigger(self, event: str, *, version: str = "") -> Result:
+        """Send a sample event."""
+
+    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
+        """Send a recorded delivery again."""
+
+    async def templates(self) -> tuple[Template, ...]:
+        """Return the sample events."""
+
+    async def worker(self, name: str, verb: str) -> Worker:
+        """Restart, stop or start a worker."""
+
+    async def stop(self) -> None:
+        """Ask the engine to end."""
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+
+class Listener(Protocol):
+    """Who is told what the connection hears."""
+
+    def heard_notice(self, notice: Notice) -> None:
+        """Take in what changed."""
+
+    def heard_status(self, status: EngineStatus) -> None:
+        """Take in how things are."""
+
+    def link_changed(self, up: bool) -> None:
+        """Take in that the engine can, or can no longer, be reached."""
+
+
+async def keep_listening(engine: Engine, listener: Listener) -> None:
+    """Listen until cancelled; while the engine is gone, try again at growing intervals."""
+    retry_s = FIRST_RETRY_S
+    while True:
+        connection = _Connection(engine, listener)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(connection.follow_notices())
+                group.create_task(connection.follow_status())
+        except* (ConsoleError, OSError):
+            listener.link_changed(False)
+        await engine.close()
+        retry_s = FIRST_RETRY_S if connection.was_up else min(LONGEST_RETRY_S, retry_s * 2)
+        await asyncio.sleep(retry_s)
+
+
+class _Connection:
+    def __init__(self, engine: Engine, listener: Listener) -> None:
+        self._engine = engine
+        self._listener = listener
+        self._wake = asyncio.Event()
+        self._workers_change = -1
+        self.was_up = False
+
+    async def follow_notices(self) -> None:
+        async for notice in self._engine.notices():
+            if not self.was_up:
+                self.was_up = True
+                self._listener.link_changed(True)
+            self._listener.heard_notice(notice)
+            if notice.workers_change != self._workers_change:
+                self._workers_change = notice.workers_change
+                self._wake.set()
+        raise ConsoleError("The engine has ended.")
+
+    async def follow_status(self) -> None:
+        """Ask now and then, and at once when a worker changed."""
+        while True:
+            self._listener.heard_status(await self._engine.status())
+            self._wake.clear()
+            await asyncio.sleep(STATUS_AT_MOST_EVERY_S)
+            try:
+                await asyncio.wait_for(
+                    self._wake.wait(), timeout=STATUS_EVERY_S - STATUS_AT_MOST_EVERY_S
+                )
+            except TimeoutError:
+                continue

@@ -1,0 +1,107 @@
+"""A line of text with roles, and how lines are cut, spread and wrapped.
+
+A piece is a text and the role that it plays; a theme decides what a role looks like. Texts may
+come from outside: whoever draws a line makes its pieces visible, and whoever measures one here
+does so beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from kiket_console.text import cell_width, fit, visible
+
+Piece: TypeAlias = tuple[str, str]
+Line: TypeAlias = Sequence[Piece]
+
+ROLES = (
+    "muted",  # labels, times, identifiers
+    "faint",  # rules and grid
+    "strong",
+    "accent",
+    "title",
+    "ok",
+    "warning",
+    "error",
+    "info",
+    "webhook",
+    "api",
+    "ipc",
+    "producer",
+    "log",
+    "name",  # keys of JSON, names of headers
+    "text",  # strings in JSON
+    "number",
+    "word",  # keywords, true, false, null
+    "sign",  # punctuation
+)
+PLAIN = ""
+
+
+def line_width(line: Line) -> int:
+    """Return how many cells a line takes."""
+    return sum(cell_width(visible(text)) for text, _ in line)
+
+
+def spread(left: Line, right: Line, width: int, fill: Piece = (" ", PLAIN)) -> Line:
+    """Return *left* and *right* pushed to the two ends of *width* cells; *left* gives way."""
+    room = width - line_width(right)
+    if room <= 0:
+        return cut(right, width)
+    left = cut(left, room)
+    sign, role = fill
+    return [*left, (sign * (room - line_width(left)), role), *right]
+
+
+def cut(line: Line, width: int) -> Line:
+    """Return *line* in at most *width* cells, with an ellipsis where it was cut."""
+    if line_width(line) <= width:
+        return line
+    kept: list[Piece] = []
+    for text, role in line:
+        shown = visible(text)
+        if width <= cell_width(shown):
+            if width > 0:
+                kept.append((fit(shown + " ", width), role))
+            break
+        kept.append((shown, role))
+        width -= cell_width(shown)
+    return kept
+
+
+def wrap(text: str, width: int, role: str = PLAIN, indent: str = "") -> list[Line]:
+    """Return *text* as lines of at most *width* cells, broken between words where that works."""
+    room = max(8, width - len(indent))
+    lines: list[Line] = []
+    for paragraph in text.split("\n"):
+        rest = visible(paragraph.rstrip("\r"))
+        while cell_width(rest) > room:
+            head = _head(rest, room)
+            space = head.rfind(" ")
+            if space > room // 3:
+                head = head[:space]
+            lines.append([(indent + head, role)])
+            rest = rest[len(head) :].lstrip(" ")
+        lines.append([(indent + rest, role)])
+    return lines
+
+
+def _head(text: str, width: int) -> str:
+    """Return the longest beginning of *text* that fits *width* cells, one character at least."""
+    if text.isascii():
+        return text[:width]
+    end = min(len(text), width)
+    while end > 1 and cell_width(text[:end]) > width:
+        end -= 1
+    return text[:end]
+
+
+def joined(groups: Iterable[Line], gap: str = "   ") -> Line:
+    """Return lines one after the other as one line, with a gap between them."""
+    pieces: list[Piece] = []
+    for group in groups:
+        if pieces:
+            pieces.append((gap, PLAIN))
+        pieces.extend(group)
+    return pieces

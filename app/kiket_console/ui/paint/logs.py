@@ -1,0 +1,92 @@
+"""Log lines: as rows of the list, and one of them in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console.text import clock, fit, visible
+from kiket_console.ui.paint.line import joined, wrap
+from kiket_console.ui.paint.syntax import traceback_line
+
+if TYPE_CHECKING:
+    from kiket_console.model import LogLine
+    from kiket_console.ui.paint.line import Line
+
+MARGIN = "  "
+TEXT_LINES = 2_000
+_LEVEL_ROLES = {"DEBUG": "muted", "INFO": "info", "WARNING": "warning", "ERROR": "error"}
+_LEVEL_ROLES |= {"CRITICAL": "error"}
+_SOURCES = ("webhook", "api", "ipc", "producer")
+
+
+def header(width: int) -> Line:
+    """Return the names of the columns."""
+    time = fit("time", 12 if width >= 72 else 8)
+    return [(f"   {time}  {fit('from', 10)}  {fit('level', 8)}  text", "muted")]
+
+
+def level(line: LogLine) -> tuple[str, str]:
+    """Return a line's level as a word, and its role; a plain line says its stream."""
+    if line.level:
+        return visible(line.level.lower()), _LEVEL_ROLES.get(line.level.upper(), "warning")
+    return ("stderr", "warning") if line.stream == "stderr" else (line.stream, "muted")
+
+
+def row(line: LogLine, width: int) -> Line:
+    """Return a log line as a row; of several lines the first and the last say most."""
+    word, role = level(line)
+    first, *rest = line.text.split("\n", TEXT_LINES)
+    text = visible(first)
+    pieces = [
+        ("   " + clock(line.at_us, milliseconds=width >= 72) + "  ", "muted"),
+        (fit(visible(line.worker), 10) + "  ", worker_role(line.worker)),
+        (fit(word, 8) + "  ", role),
+        (text, role if role == "error" else ""),
+    ]
+    last = next((each for each in reversed(rest) if each.strip()), "")
+    if last:
+        pieces.append((f"  ⏎ {visible(last.strip())}", "error"))
+        pieces.append((f"  +{len(rest)}", "muted"))
+    return pieces
+
+
+def whole(line: LogLine, width: int) -> list[Line]:
+    """Return a log line in full, with its logger and what it belongs to."""
+    word, role = level(line)
+    facts: list[Line] = [[(clock(line.at_us), "muted")], [(visible(line.worker), "log")]]
+    facts.append([(word, role)])
+    if line.logger:
+        facts.append([(visible(line.logger), "muted")])
+    if line.exchange_id is not None:
+        facts.append([(f"belongs to {line.exchange_id}", "muted")])
+    text = [[(MARGIN, ""), *each] for each in _text_lines(line.text, width - 4)]
+    return [[(MARGIN, ""), *joined(facts, "  ")], [], *text]
+
+
+def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
+    """Return the log lines of one exchange, each in full."""
+    if not lines:
+        return [[(MARGIN + "Nothing was logged while this was handled.", "muted")]]
+    shown: list[Line] = []
+    for line in lines:
+        word, role = level(line)
+        first, *rest = _text_lines(line.text, width - 26)
+        head = [(MARGIN + clock(line.at_us) + "  ", "muted"), (fit(word, 8) + "  ", role)]
+        shown.append([*head, *first])
+        shown += [[(" " * 24, ""), *each] for each in rest]
+    return shown
+
+
+def _text_lines(text: str, width: int) -> list[Line]:
+    """Return a logged text: tracebacks with their colours, anything else wrapped."""
+    lines = text.split("\n", TEXT_LINES)
+    if any(line.startswith("Traceback ") for line in lines):
+        return [traceback_line(line) for line in lines]
+    return [line for each in lines for line in wrap(each, width)]
+
+
+def worker_role(worker: str) -> str:
+    """Return the colour that a worker keeps; the engine itself stays muted."""
+    if worker == "engine":
+        return "log"
+    return _SOURCES[sum(worker.encode("utf-8", "replace")) % len(_SOURCES)]

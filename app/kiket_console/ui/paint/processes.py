@@ -1,0 +1,187 @@
+"""Workers: as rows of the list, and what is known of one of them.
+
+    name        kind       state                         pid   up    cpu   mem  reloads  restarts
+  ● marketing   extension  serving, answered 4 s ago    8121   12 s  1 %  48 M        3         0
+
+In a narrow terminal the pid and the counts go first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console.model import WorkerState
+from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.syntax import traceback_line
+
+if TYPE_CHECKING:
+    from kiket_console.model import EngineStatus, Handler, Worker
+    from kiket_console.ui.paint.line import Line, Piece
+
+MARGIN = "  "
+LABEL = 12
+_ROOMY = 100
+_NAME = 12
+_WORDS = {
+    WorkerState.STARTING: "starting",
+    WorkerState.SERVING: "serving",
+    WorkerState.RELOADING: "reloading",
+    WorkerState.BROKEN: "broken",
+    WorkerState.BACKOFF: "crashed, trying again",
+    WorkerState.STOPPED: "stopped",
+    WorkerState.FATAL: "gave up",
+}
+_BAD = (WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL)
+
+
+def state_sign(worker: Worker) -> Piece:
+    """Return the sign of a worker's state, and its role."""
+    if worker.state in _BAD:
+        return "✗", "error"
+    if worker.serving:
+        return "●", "ok"
+    return ("○", "muted") if worker.state is WorkerState.STOPPED else ("…", "warning")
+
+
+def state_sentence(worker: Worker, now_us: int) -> str:
+    """Return what a worker does, how that is known, and since when."""
+    word = _WORDS[worker.state]
+    if worker.state is WorkerState.SERVING and worker.evidence:
+        return f"{word}, {visible(worker.evidence)} {_ago(worker.evidence_us, now_us)}"
+    if worker.state in (*_BAD, WorkerState.RELOADING):
+        serves = "the old code serves" if worker.serving else "nothing serves"
+        if worker.problem is None:
+            return f"{word}, {serves}"
+        return f"{word}, {serves}: {visible(worker.problem.sentence)}"
+    return word
+
+
+def header(width: int) -> Line:
+    """Return the names of the columns."""
+    right = " ".join(fit_right(name, cells) for name, cells in _numbers(width))
+    state = width - 3 - _NAME - 2 - 11 - len(right) - 2
+    return [(f"   {fit('name', _NAME)}  {fit('kind', 9)}  {fit('state', state)}{right}", "muted")]
+
+
+def row(worker: Worker, width: int, now_us: int) -> Line:
+    """Return a worker as a row."""
+    values = {
+        "pid": str(worker.pid or "-"),
+        "up": age((now_us - worker.started_us) / 1e6) if worker.pid else "-",
+        "cpu": "-" if worker.cpu_percent is None else f"{worker.cpu_percent:.0f} %",
+        "mem": "-" if worker.memory_bytes is None else size(worker.memory_bytes),
+        "reloads": str(worker.reloads),
+        "restarts": str(worker.restarts),
+    }
+    right = " ".join(fit_right(values[name], cells) for name, cells in _numbers(width))
+    state = width - 3 - _NAME - 2 - 11 - len(right) - 2
+    sign, role = state_sign(worker)
+    said = fit(state_sentence(worker, now_us), state - 1)
+    return [
+        (f" {sign} ", role),
+        (fit(visible(worker.name), _NAME) + "  ", ""),
+        (fit(visible(worker.kind), 9) + "  ", "muted"),
+        (said + " ", "" if role == "ok" else role),
+        (right, "muted"),
+    ]
+
+
+def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list[Line]:
+    """Return what is known of a worker: what is wrong first, then what it handles and needs."""
+    lines: list[Line] = []
+    if worker.problem is not None:
+        lines += _problem(worker, width)
+    lines += _labelled("Handlers", _handlers(worker.handlers), width)
+    if worker.unhandled:
+        names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
+        why: Line = [("the manifest names it, no handler takes it", "muted")]
+        lines += _labelled("No handler", [*names, why], width)
+    lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
+    lines += [[], *_labelled("Webhooks", [_route(status)], width)]
+    if worker.dialects:
+        accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
+        lines += _labelled("Accepts", accepted, width)
+    lines += _labelled("Code", _code(worker), width)
+    if worker.guessed:
+        lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
+    if worker.last_reload:
+        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
+    for note in status.notes:
+        wrapped = wrap(note, width - LABEL - 4, "muted")
+        lines += [[(MARGIN + fit("Note" if not at else "", LABEL), "muted"), *each]
+                  for at, each in enumerate(wrapped)]  # fmt: skip
+    return lines
+
+
+def _numbers(width: int) -> list[tuple[str, int]]:
+    columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 8), ("restarts", 8)]
+    return columns if width >= _ROOMY else columns[1:4]
+
+
+def _problem(worker: Worker, width: int) -> list[Line]:
+    problem = worker.problem
+    if problem is None:
+        return []
+    lines = wrap(problem.sentence, width, "error", MARGIN)
+    if problem.file:
+        where = f"{visible(problem.file)}:{problem.line}" if problem.line else visible(problem.file)
+        serves = "The code before this save serves." if worker.serving else "Nothing serves now."
+        lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
+    lines.append([])
+    for each in problem.traceback:
+        lines += [[(MARGIN + "  ", ""), *traceback_line(line)] for line in each.splitlines()]
+    return [*lines, []] if problem.traceback else lines
+
+
+def _handlers(handlers: tuple[Handler, ...]) -> list[Line]:
+    by_event: dict[str, list[str]] = {}
+    for handler in handlers:
+        by_event.setdefault(handler.event, []).append(handler.version)
+    return [
+        [(visible(event), ""), (f" {visible(' '.join(filter(None, versions)))}".rstrip(), "muted")]
+        for event, versions in by_event.items()
+    ]
+
+
+def _secret(name: str, there: bool) -> Line:
+    return [(visible(name), ""), (" ✓", "ok") if there else (" missing", "warning")]
+
+
+def _route(status: EngineStatus) -> Line:
+    return [(f"{visible(status.gateway_url).rstrip('/')}/webhooks/", ""), ("{event}", "muted")]
+
+
+def _code(worker: Worker) -> list[Line]:
+    identity = f"{worker.extension_id} {worker.extension_version}".strip()
+    parts = (identity, worker.entry, worker.interpreter)
+    return [[(visible(part), "")] for part in parts if part]
+
+
+def _reload(worker: Worker, now_us: int) -> Line:
+    took = duration(round(worker.last_reload_ms * 1000))
+    when = (
+        f"{clock(worker.last_reload_us, milliseconds=False)}, {_ago(worker.last_reload_us, now_us)}"
+    )
+    return [(visible(worker.last_reload), ""), (f"  {when}, took {took}", "muted")]
+
+
+def _labelled(label: str, values: list[Line], width: int) -> list[Line]:
+    """Return values after a label, as many to a line as fit."""
+    lines: list[Line] = []
+    room = width - LABEL - 4
+    group: list[Line] = []
+    for value in values or [[("none", "muted")]]:
+        if group and sum(len(text) for text, _ in joined([*group, value], " · ")) > room:
+            lines.append(joined(group, " · "))
+            group = []
+        group.append(value)
+    lines.append(joined(group, " · "))
+    return [
+        [(MARGIN + fit(label if not position else "", LABEL), "muted"), *cut(line, room)]
+        for position, line in enumerate(lines)
+    ]
+
+
+def _ago(at_us: int, now_us: int) -> str:
+    return f"{age((now_us - at_us) / 1e6)} ago"

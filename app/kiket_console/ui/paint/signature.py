@@ -1,0 +1,120 @@
+"""What the gateway found about a signature, in sentences.
+
+    Accepted by dialect k0 (HMAC-SHA256 of the body, hex).
+    ✓ X-Kiket-Signature  matches
+    ✓ X-Kiket-Timestamp  2026-11-20 14:05:09, 1 s before it arrived
+    ! The timestamp is not covered by this dialect's signature. …
+
+The first line is the verdict; the others are what it rests on.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kiket_console.model import Source
+from kiket_console.text import age, visible
+from kiket_console.ui.paint.line import wrap
+
+if TYPE_CHECKING:
+    from kiket_console.model import Detail, Judgement
+    from kiket_console.ui.paint.line import Line
+
+MARGIN = "  "
+_DIALECTS = {
+    "k0": "HMAC-SHA256 of the body, hex",
+    "kr": "HMAC-SHA256 of timestamp and body, hex",
+    "k1": "HMAC-SHA256 of timestamp and body, sha256=…",
+    "sw1": "Standard Webhooks: HMAC-SHA256 of id, timestamp and body",
+    "es256": "runtime token signed with ES256",
+}
+_SIGNATURE_HEADERS = ("x-kiket-signature", "webhook-signature")
+_TIMESTAMP_HEADERS = ("x-kiket-timestamp", "webhook-timestamp")
+_OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
+_LATEST_S = 253_402_300_799  # the end of the year 9999
+
+
+def signature(detail: Detail, width: int) -> list[Line]:
+    """Return the verdict on an exchange's signature as sentences."""
+    judgement = detail.judgement
+    if judgement is None:
+        return wrap(_no_judgement(detail), width, "muted", MARGIN)
+    lines: list[Line] = [*_verdict(judgement, width), []]
+    lines += _evidence(detail, judgement)
+    if judgement.ok and judgement.dialect == "k0":
+        lines += _warning(
+            "The timestamp is not covered by this dialect's signature. A stricter receiver would "
+            "want k1 or Standard Webhooks.",
+            width,
+        )
+    if judgement.nearest:
+        lines += _warning(f"Nearest match: {visible(judgement.nearest)}.", width)
+    return lines
+
+
+def _no_judgement(detail: Detail) -> str:
+    if detail.exchange.source is Source.WEBHOOK:
+        return "Nobody has judged this signature: the exchange ended before that."
+    return "An API call carries a token of its own, not a webhook signature."
+
+
+def _verdict(judgement: Judgement, width: int) -> list[Line]:
+    dialect = judgement.dialect
+    if judgement.ok and dialect is not None:
+        about = _DIALECTS.get(dialect)
+        named = f"Accepted by dialect {dialect}" + (f" ({about})." if about else ".")
+        lines = wrap(named, width, "ok", MARGIN)
+        if judgement.sentence:
+            lines += wrap(judgement.sentence, width, "", MARGIN)
+        return lines
+    return wrap(judgement.sentence or judgement.reason, width, "error", MARGIN)
+
+
+def _evidence(detail: Detail, judgement: Judgement) -> list[Line]:
+    lines: list[Line] = []
+    for name, value in detail.request.headers:
+        lower = name.lower()
+        if lower in _SIGNATURE_HEADERS:
+            if judgement.ok:
+                lines.append(_finding("✓", "ok", name, "matches"))
+            elif judgement.reason == "mismatch":
+                lines.append(_finding("✗", "error", name, "does not match"))
+            else:
+                lines.append(_finding("·", "muted", name, "present"))
+        elif lower in _TIMESTAMP_HEADERS:
+            lines.append(_timestamp(detail, judgement, name, value))
+        elif lower in _OTHER_HEADERS:
+            lines.append(_finding("·", "muted", name, visible(value)))
+    if not lines:
+        lines.append(_finding("✗", "error", "No header", "of the request carries a signature"))
+    return lines
+
+
+def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> Line:
+    try:
+        at_s = float(value)
+    except ValueError:
+        at_s = -1.0
+    if not 0 <= at_s <= _LATEST_S:
+        return _finding("✗", "error", name, f"{visible(value)[:60]!r} is no Unix time")
+    written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
+    skew_s = detail.exchange.started_us / 1_000_000 - at_s
+    if abs(skew_s) < 1:
+        when = "as it arrived"
+    else:
+        when = f"{age(abs(skew_s))} {'before' if skew_s > 0 else 'after'} it arrived"
+    bad = judgement.reason in ("stale", "future")
+    return _finding("✗" if bad else "✓", "error" if bad else "ok", name, f"{written}, {when}")
+
+
+def _finding(sign: str, role: str, name: str, found: str) -> Line:
+    return [(f"{MARGIN}{sign} ", role), (visible(name).ljust(20) + "  ", "name"), (found, "")]
+
+
+def _warning(sentence: str, width: int) -> list[Line]:
+    wrapped = wrap(sentence, width - 4)
+    return [
+        [(f"{MARGIN}! " if position == 0 else f"{MARGIN}  ", "warning"), *line]
+        for position, line in enumerate(wrapped)
+    ]

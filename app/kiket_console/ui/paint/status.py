@@ -1,0 +1,136 @@
+"""The line of truth: what runs, how sure we are and since when, and whether recording is safe.
+
+ ◆ marketing 1.4.0   ● serving 4 s ago   ⟳ app.py 12 s ago (31 ms)   12.4/s  p95 18 ms  …   rec ok
+
+What matters least goes first when there is no room.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiket_console.text import age, duration, visible
+from kiket_console.ui.paint.line import joined, line_width, spread
+from kiket_console.ui.paint.processes import state_sentence, state_sign
+
+if TYPE_CHECKING:
+    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.ui.paint.line import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Whether the engine can be reached, and since when (Unix microseconds)."""
+
+    up: bool
+    since_us: int
+    ever: bool
+    """Whether it has been reached at all since the start."""
+
+
+def status_line(
+    project: str, status: EngineStatus | None, link: Connection, width: int, now_us: int
+) -> Line:
+    """Return the line of truth in *width* cells."""
+    if status is None:
+        chip = _chip(link, now_us) or [("engine starting…", "muted")]
+        return spread(
+            [(" ◆ ", "accent"), (visible(project), "strong"), ("   ", ""), *chip], [], width
+        )
+    recording = _recording(status)
+    if not link.up:
+        return spread(
+            [*_who(status, short=False), ("   ", ""), *(_chip(link, now_us) or [])], [], width
+        )
+    groups = [
+        _who(status, short=False),
+        _state(status, now_us, short=False),
+        _reload(status, now_us),
+        _rates(status),
+    ]
+    for candidate in (
+        groups,
+        [groups[0], _state(status, now_us, short=True), groups[2], groups[3]],
+        [groups[0], _state(status, now_us, short=True), groups[3]],
+        [_who(status, short=True), _state(status, now_us, short=True), _rates(status)[:1]],
+        [_who(status, short=True), _state(status, now_us, short=True)],
+    ):
+        left = joined((group for group in candidate if group), "   ")
+        if line_width(left) + line_width(recording) + 3 <= width:
+            return spread(left, recording, width)
+    return spread(
+        joined([_who(status, short=True), _state(status, now_us, short=True)]), recording, width
+    )
+
+
+def _who(status: EngineStatus, *, short: bool) -> Line:
+    version = _only(status).extension_version if len(status.workers) == 1 else ""
+    name = _only(status).name if len(status.workers) == 1 else status.project
+    line: list[tuple[str, str]] = [(" ◆ ", "accent"), (visible(name), "strong")]
+    if version and not short:
+        line.append((f" {visible(version)}", "muted"))
+    return line
+
+
+def _only(status: EngineStatus) -> Worker:
+    return status.workers[0]
+
+
+def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
+    if not status.workers:
+        return [("nothing to run here yet", "warning")]
+    if len(status.workers) > 1:
+        serving = sum(worker.serving for worker in status.workers)
+        role = "ok" if serving == len(status.workers) else "warning"
+        return [("● ", role), (f"{serving} of {len(status.workers)} serve", "")]
+    worker = _only(status)
+    sign, role = state_sign(worker)
+    if not short:
+        return [(f"{sign} ", role), (state_sentence(worker, now_us), "" if role == "ok" else role)]
+    word = worker.state.value
+    if role == "ok" and worker.evidence_us:
+        checked = f", checked {_ago(worker.evidence_us, now_us)}"
+        return [(f"{sign} ", role), (word, ""), (checked, "muted")]
+    serves = ", old code serves" if role == "error" and worker.serving else ""
+    return [(f"{sign} ", role), (word + serves, "" if role == "ok" else role)]
+
+
+def _reload(status: EngineStatus, now_us: int) -> Line:
+    last = max(status.workers, key=lambda worker: worker.last_reload_us, default=None)
+    if last is None or not last.last_reload:
+        return []
+    took = duration(round(last.last_reload_ms * 1000))
+    when = _ago(last.last_reload_us, now_us)
+    return [("⟳ ", "accent"), (visible(last.last_reload), ""), (f" {when} ({took})", "muted")]
+
+
+def _rates(status: EngineStatus) -> Line:
+    share = status.error_share * 100
+    line = [(f"{status.rate_per_s:.1f}/s", "")]
+    if status.p95_us is not None:
+        line.append((f"  p95 {duration(status.p95_us)}", "muted"))
+    if status.exchanges:
+        line.append((f"  err {share:.1f} %" if share < 10 else f"  err {share:.0f} %",
+                     "error" if share >= 5 else "muted"))  # fmt: skip
+    return line
+
+
+def _recording(status: EngineStatus) -> Line:
+    if status.recording == "ok":
+        dropped = f", {status.dropped_logs:,} log lines dropped" if status.dropped_logs else ""
+        return [("rec ", "muted"), ("ok", "ok"), (dropped, "warning"), (" ", "")]
+    return [("✗ rec: ", "error"), (visible(status.recording), "error"), (" ", "")]
+
+
+def _chip(link: Connection, now_us: int) -> Line:
+    if link.up:
+        return []
+    if not link.ever:
+        return [("… engine starting", "warning")]
+    gone = age((now_us - link.since_us) / 1e6)
+    return [(f"✗ engine gone {gone}, connecting again by itself", "error")]
+
+
+def _ago(at_us: int, now_us: int) -> str:
+    return f"{age((now_us - at_us) / 1e6)} ago"

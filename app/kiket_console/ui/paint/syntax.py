@@ -1,0 +1,80 @@
+"""Colours for one line of JSON, Python or a traceback, when the line is looked at."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+
+    from kiket_console.ui.paint.line import Line, Piece
+
+_FRAME = re.compile(r'^(\s*(?:\|\s*)*File )("[^"]*")(, line )(\d+)(.*)$')
+_EXCEPTION = re.compile(
+    r"^([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning|Group)\b)(.*)$"
+)
+
+
+def coloured(text: str, language: str) -> Line:
+    """Return one line of *language* (`json`, `python` or empty for none) with roles."""
+    if not language or not text:
+        return [(text, "")]
+    pieces: list[Piece] = []
+    for kind, value in _lexer(language).get_tokens(text):
+        role = _role(str(kind))
+        value = value.removesuffix("\n")
+        if not value:
+            continue
+        if pieces and pieces[-1][1] == role:
+            pieces[-1] = (pieces[-1][0] + value, role)
+        else:
+            pieces.append((value, role))
+    return pieces
+
+
+def traceback_line(text: str) -> Line:
+    """Return one line of a Python traceback with roles."""
+    if frame := _FRAME.match(text):
+        before, file, between, number, after = frame.groups()
+        return [
+            (before, "muted"),
+            (file, "name"),
+            (between, "muted"),
+            (number, "number"),
+            (after, "muted"),
+        ]
+    if text.startswith("Traceback ") or not text.strip(" |^~-+"):
+        return [(text, "muted")]
+    if exception := _EXCEPTION.match(text):
+        return [(exception[1], "error"), (exception[2], "")]
+    return coloured(text, "python")
+
+
+@lru_cache
+def _lexer(language: str) -> Lexer:
+    if language == "json":
+        from pygments.lexers.data import JsonLexer
+
+        return JsonLexer(stripnl=False, ensurenl=False)
+    from pygments.lexers.python import PythonLexer
+
+    return PythonLexer(stripnl=False, ensurenl=False)
+
+
+_ROLES = (
+    ("Token.Name.Tag", "name"),
+    ("Token.Literal.String", "text"),
+    ("Token.Literal.Number", "number"),
+    ("Token.Keyword", "word"),
+    ("Token.Operator.Word", "word"),
+    ("Token.Punctuation", "sign"),
+    ("Token.Operator", "sign"),
+    ("Token.Comment", "muted"),
+)
+
+
+@lru_cache
+def _role(kind: str) -> str:
+    return next((role for prefix, role in _ROLES if kind.startswith(prefix)), "")

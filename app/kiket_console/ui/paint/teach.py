@@ -1,0 +1,81 @@
+"""What an empty place says: what would be here, and the one key or command that fills it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from kiket_console.text import visible
+
+if TYPE_CHECKING:
+    from kiket_console.model import EngineStatus
+    from kiket_console.ui.paint.line import Line
+
+MARGIN = "  "
+
+
+def empty_traffic(status: EngineStatus | None) -> list[Line]:
+    """Return what to do to see a first exchange."""
+    lines: list[Line] = [
+        [],
+        [(MARGIN + "Nothing has arrived yet.", "strong")],
+        [
+            (
+                MARGIN + "Each webhook, each answer and each call to the platform appears here.",
+                "muted",
+            )
+        ],
+        [],
+        [(MARGIN + "Press ", ""), ("t", "accent"), (" to send a signed sample.", "")],
+    ]
+    if status is None:
+        return lines
+    url = f"{status.gateway_url.rstrip('/')}/webhooks/{_event(status)}"
+    lines += [
+        [],
+        [(MARGIN + "Or call it from anywhere on this machine:", "")],
+        [],
+        [(f"{MARGIN}  {visible(line)}", "accent")
+         for line in [f"curl -d {shlex.quote('{}')} {shlex.quote(url)}"]],
+        [],
+        [(MARGIN + "That one carries no signature, so your code will refuse it: ", "muted"),
+         ("a good first look at a 401.", "muted")],
+    ]  # fmt: skip
+    return lines
+
+
+def empty_processes(status: EngineStatus | None) -> list[Line]:
+    """Return why no process is listed."""
+    if status is None:
+        return [[], [(MARGIN + "The engine has not answered yet.", "muted")]]
+    return [
+        [],
+        [(MARGIN + "No extension was found in this folder.", "strong")],
+        [(f"{MARGIN}{visible(status.folder)}", "muted")],
+        [],
+        [(MARGIN + "Add a main.py that has a KiketSDK and a manifest extension.yaml,", "")],
+        [(MARGIN + "or name them in kiket.toml:", "")],
+        [],
+        [(MARGIN + "  [[extension]]", "accent")],
+        [(MARGIN + '  name = "marketing"', "accent")],
+        [(MARGIN + '  entry = "main:sdk"', "accent")],
+    ]
+
+
+def empty_logs() -> list[Line]:
+    """Return what fills the list of logs."""
+    return [
+        [],
+        [(MARGIN + "No log lines yet.", "strong")],
+        [(MARGIN + "What your code prints or logs appears here, tracebacks included.", "muted")],
+        [],
+        [(MARGIN + "Press ", ""), ("1", "accent"), (" and then ", ""), ("t", "accent"),
+         (" to send a sample to your code.", "")],
+    ]  # fmt: skip
+
+
+def _event(status: EngineStatus) -> str:
+    for worker in status.workers:
+        for handler in worker.handlers:
+            return handler.event
+    return "issue.created"

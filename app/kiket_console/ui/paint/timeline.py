@@ -1,0 +1,86 @@
+"""What an exchange caused and when, as bars on one scale.
+
+    webhook  issue.transitioned     ████████████████████████████████████████  18.9 ms
+     api     GET custom_data            ████████                               3.8 ms
+
+Below the bars stand the attempts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console.text import clock, duration, fit, fit_right, visible
+from kiket_console.ui.paint.line import wrap
+from kiket_console.ui.paint.traffic import status
+
+if TYPE_CHECKING:
+    from kiket_console.model import Attempt, Detail, Exchange
+    from kiket_console.ui.paint.line import Line
+
+MARGIN = "  "
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+SHOWN = 200
+"""More children than this are counted, not drawn."""
+
+
+def timeline(detail: Detail, width: int, now_us: int) -> list[Line]:
+    """Return the attempts and children of an exchange as lines."""
+    exchange = detail.exchange
+    name_cells = max(16, min(34, width // 3))
+    bar_cells = max(8, width - name_cells - 35)
+    begin_us = exchange.started_us
+    rows = [exchange, *detail.children[:SHOWN]]
+    span_us = max(1, *(_end_us(row) - begin_us for row in rows))
+    lines: list[Line] = []
+    for row in rows:
+        word, role = status(row, now_us)
+        took = "" if row.duration_us is None else duration(row.duration_us)
+        label = row.source.value if row is exchange else f" {row.source.value}"
+        lines.append(
+            [
+                (MARGIN + fit(label, 9), row.source.value),
+                (fit(visible(row.name), name_cells) + "  ", ""),
+                (_bar(row, begin_us, span_us, bar_cells), row.source.value),
+                (fit_right(took, 10) + "  ", "muted"),
+                (fit(word, 9), role),
+            ]
+        )
+    if len(detail.children) > SHOWN:
+        lines.append([(f"{MARGIN}… and {len(detail.children) - SHOWN:,} more", "muted")])
+    return [*lines, [], *_attempts(detail.attempts, width)]
+
+
+def _attempts(attempts: tuple[Attempt, ...], width: int) -> list[Line]:
+    if not attempts:
+        return [[(MARGIN + "Not tried yet.", "muted")]]
+    lines: list[Line] = []
+    for attempt in attempts:
+        took = "" if attempt.duration_us is None else duration(attempt.duration_us)
+        answer = attempt.state.value if attempt.status is None else str(attempt.status)
+        bad = attempt.error or (attempt.status or 0) >= 400
+        lines.append(
+            [
+                (f"{MARGIN}attempt {attempt.number}  ", "muted"),
+                (clock(attempt.started_us) + "  ", "muted"),
+                (visible(attempt.target) + "  ", ""),
+                (answer + (" ✗" if bad else ""), "error" if bad else ""),
+                (f"  {took}", "muted"),
+            ]
+        )
+        if attempt.error:
+            lines += wrap(attempt.error, width, "error", MARGIN + "  ")
+    return lines
+
+
+def _end_us(exchange: Exchange) -> int:
+    return exchange.started_us + (exchange.duration_us or 0)
+
+
+def _bar(exchange: Exchange, begin_us: int, span_us: int, cells: int) -> str:
+    """Return a bar in eighths of a cell; whatever was too short to see still leaves a mark."""
+    first = min(cells - 1, int((exchange.started_us - begin_us) / span_us * cells))
+    eighths = round((exchange.duration_us or 0) / span_us * cells * 8)
+    full, rest = divmod(eighths, 8)
+    drawn = "█" * full + (_EIGHTHS[rest] if rest else "")
+    return fit(" " * max(0, first) + (drawn or "▏"), cells)

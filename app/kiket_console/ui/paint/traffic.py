@@ -1,0 +1,154 @@
+"""An exchange as a row of the traffic list.
+
+    #  time          source   event                 v   status       dur     size  signature
+ 1198  14:05:07.112  webhook  issue.created         v1  200       3.2 ms    1.1 k  ok k0
+ 1199  14:05:07.114   └ api   POST extensions/logs      204       0.4 ms     92 b
+ 1203  14:05:08.020  webhook  issue.transitioned    v1  500 ✗    18.9 ms    2.3 k  ok k0
+
+Columns depend on the width alone, so that nothing moves as rows arrive. In a narrow terminal the
+size and the version go first, then the milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiket_console.model import Source, State
+from kiket_console.text import clock, duration, fit, fit_right, size, visible
+
+if TYPE_CHECKING:
+    from kiket_console.model import Exchange
+    from kiket_console.ui.paint.line import Line
+
+PENDING_AFTER_US = 100_000
+"""An answer that comes sooner never shows as pending."""
+
+_ROOMY = 100
+_FULL_TIME = 92
+_STATE_WORDS = {
+    State.HELD: ("held", "warning"),
+    State.FAILED: ("failed ✗", "error"),
+    State.INTERRUPTED: ("cut off ✗", "error"),
+    State.REJECTED: ("refused ✗", "error"),
+}
+_SIGNATURE_ROLES = {"ok": "muted", "re-signed": "muted", "unsigned": "warning", "": "muted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How many cells each column takes; 0 is a column that is not shown."""
+
+    number: int
+    time: int
+    source: int
+    event: int
+    version: int
+    status: int
+    duration: int
+    size: int
+    signature: int
+
+
+def columns(width: int, newest_id: int) -> Columns:
+    """Return the columns for a list *width* cells wide."""
+    number = max(5, len(str(newest_id)))
+    roomy = width >= _ROOMY
+    time = 12 if width >= _FULL_TIME else 8
+    version, size_ = (4, 7) if roomy else (0, 0)
+    signature = 22 if roomy else 9
+    fixed = [number, time, 8, version, 9, 8, size_, signature]
+    gaps = sum(1 for cells in fixed if cells) * 2 + 2
+    event = width - sum(fixed) - gaps
+    if event < 14:  # very narrow: the signature gives way as well
+        event, signature = event + signature + 2, 0
+    return Columns(number, time, 8, max(6, event), version, 9, 8, size_, signature)
+
+
+def header(columns: Columns) -> Line:
+    """Return the names of the columns."""
+    cells = [
+        fit_right("#", columns.number),
+        fit("time", columns.time),
+        fit("source", columns.source),
+        fit("event", columns.event),
+        fit("v", columns.version),
+        fit("status", columns.status),
+        fit_right("dur", columns.duration),
+        fit_right("size", columns.size),
+        fit("signature", columns.signature),
+    ]
+    return [(" " + "  ".join(cell for cell in cells if cell), "muted")]
+
+
+def neighbour(exchange: Exchange, above: Exchange | None) -> bool:
+    """Return whether *exchange* stands right below its cause, or below another child of it."""
+    if above is None or exchange.parent_id is None:
+        return False
+    return exchange.parent_id in (above.id, above.parent_id)
+
+
+def pending(exchange: Exchange) -> bool:
+    """Return whether an answer is still to come."""
+    return exchange.state in (State.RECEIVED, State.HELD)
+
+
+def status(exchange: Exchange, now_us: int) -> tuple[str, str]:
+    """Return how an exchange ended, as a word or number with a sign, and its role."""
+    if exchange.state is State.RECEIVED:
+        return ("…", "muted") if now_us - exchange.started_us > PENDING_AFTER_US else ("", "muted")
+    if exchange.state is State.FORWARDED:
+        if exchange.status is None:
+            return "ok", ""
+        return (f"{exchange.status} ✗", "error") if exchange.failing else (str(exchange.status), "")
+    return _STATE_WORDS[exchange.state]
+
+
+def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int) -> Line:
+    """Return the row of an exchange; *below_cause* indents a child under what caused it."""
+    word, word_role = status(exchange, now_us)
+    source, source_role = _source(exchange, below_cause)
+    took = "" if exchange.duration_us is None else duration(exchange.duration_us)
+    note, note_role, tail = _note(exchange, below_cause, columns.signature)
+    at = clock(exchange.started_us, milliseconds=columns.time > 8)
+    pieces = [
+        (" " + fit_right(str(exchange.id), columns.number) + "  ", "muted"),
+        (at + "  ", "muted"),
+        (fit(source, columns.source) + "  ", source_role),
+        (fit(visible(exchange.name), columns.event) + "  ", ""),
+    ]
+    if columns.version:
+        pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
+    pieces.append((fit(word, columns.status) + "  ", word_role))
+    pieces.append((fit_right(took, columns.duration), ""))
+    if columns.size:
+        pieces.append(("  " + fit_right(size(exchange.request_bytes), columns.size), "muted"))
+    if columns.signature:
+        pieces.append(("  " + fit(note, columns.signature - len(tail)), note_role))
+        pieces.append((tail, "muted"))
+    return pieces
+
+
+def _source(exchange: Exchange, below_cause: bool) -> tuple[str, str]:
+    role = exchange.source.value
+    if exchange.parent_id is None or exchange.source is Source.WEBHOOK:
+        return exchange.source.value, role
+    return (" └ " if below_cause else "└ ") + exchange.source.value, role
+
+
+def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, str]:
+    """Return the last column: signature, its role, and what the exchange belongs to."""
+    tail = ""
+    if exchange.replay_of is not None:
+        tail = f"of {exchange.replay_of}"
+    elif exchange.parent_id is not None and not below_cause:
+        tail = f"└ {exchange.parent_id}"
+    if exchange.parent_guessed:
+        tail = f"{tail} guessed".lstrip()
+    word = visible(exchange.signature)
+    role = _SIGNATURE_ROLES.get(word.split(" ")[0], "error")
+    if not tail:
+        return word, role, ""
+    if width < 20 or not word:  # no room for both: what it belongs to says more
+        return ("", role, fit(tail, width)) if word in ("", "re-signed") else (word, role, "")
+    return word, role, fit(tail, width - 11)

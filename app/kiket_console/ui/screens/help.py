@@ -1,0 +1,66 @@
+"""The keys that work here, from the registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from kiket_console.text import fit
+from kiket_console.ui.actions import Scope, bindings, of, shown_key
+from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.widgets.bars import Footer, Rule
+from kiket_console.ui.widgets.views import TextView
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from kiket_console.ui.paint.line import Line
+
+_KEYS = 22
+_SHOWN = 3
+
+
+class KeysScreen(ModalScreen[None]):
+    """List the commands of a place with their keys and what they do."""
+
+    BINDINGS: ClassVar[list[Any]] = [
+        binding for binding in bindings(Scope.DIALOG) if binding.action == "cancel"
+    ]
+
+    def __init__(self, place: Scope) -> None:
+        super().__init__()
+        self._place = place
+
+    def compose(self) -> ComposeResult:
+        """Lay the page out."""
+        with Vertical(id="dialog"):
+            yield Rule(f"Keys in {self._place.value}")
+            yield TextView(id="keys")
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Show the keys."""
+        self.query_one(Rule).active = True
+        keys = self.query_one(TextView)
+        keys.show(lambda width: Lines(key_lines(self._place, width)))
+        keys.focus()
+        self.query_one(Footer).show((("esc", "close"), ("↓", "more")))
+
+    def action_cancel(self) -> None:
+        """Close the page."""
+        self.dismiss(None)
+
+
+def key_lines(place: Scope, width: int) -> list[Line]:
+    """Return the commands of a place, grouped by where they apply."""
+    lines: list[Line] = []
+    for scope in (place, Scope.PLACE, Scope.LIST, Scope.VIEW, Scope.APP):
+        title = scope.value if scope is not place else f"in {scope.value}"
+        lines += [[], [(f"  {title[0].upper()}{title[1:]}", "strong")]]
+        for command in of(scope):
+            keys = " ".join(shown_key(key) for key in command.keys.split(",")[:_SHOWN])
+            said = fit(command.help, max(0, width - _KEYS - 6)).rstrip()
+            lines.append([("    " + fit(keys, _KEYS), "accent"), (said, "")])
+    return lines[1:]

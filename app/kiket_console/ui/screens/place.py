@@ -1,0 +1,190 @@
+"""A place: bars at the edges, a list, and below it (or over it) the details of the selected row.
+
+    ◆ marketing 1.4.0   ● serving …
+    1 Traffic   2 Processes   3 Logs
+    ─ Traffic ─────────────────────────
+      list
+    ─ 1204 issue.updated v2 ───────────   from 30 rows of height on; else after `enter`, instead
+      details                             of the list
+    enter open   r replay   …
+
+`esc` steps out of the details and never leaves the program.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from kiket_console.ui import actions
+from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar
+from kiket_console.ui.widgets.views import ListView, TextView
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.events import DescendantFocus, Resize
+    from textual.timer import Timer
+    from textual.widget import Widget
+
+    from kiket_console.model import Notice
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.widgets.views import Rows
+
+TALL_ROWS = 30
+DETAILS_DELAY_S = 0.04
+"""How long the cursor rests before the details follow it."""
+PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
+
+
+class PlaceScreen(Screen[None]):
+    """What the places have in common; each says what its rows and details are."""
+
+    PLACE: ClassVar[actions.Scope]
+    TITLE: ClassVar[str]
+
+    def __init__(self, console: ConsoleApp) -> None:
+        super().__init__()
+        self.console = console
+        self.opened = False
+        self._details_timer: Timer | None = None
+
+    def rows(self) -> Rows:
+        """Return the rows of the list."""
+        raise NotImplementedError
+
+    def details(self) -> list[Widget]:
+        """Return the widgets between the rule of the details and their text."""
+        return []
+
+    def show_details(self) -> None:
+        """Show the details of the selected row."""
+        raise NotImplementedError
+
+    def summary(self) -> Line:
+        """Return what stands at the right end of the list's rule."""
+        return ()
+
+    def refresh_rows(self, notice: Notice | None = None) -> None:
+        """Take in what changed, before the list is drawn."""
+
+    def tick(self) -> None:
+        """Take in that a second went by."""
+        self.query_one(StatusBar).refresh()
+
+    def compose(self) -> ComposeResult:
+        """Lay the place out."""
+        yield StatusBar(self.console.project)
+        yield PlacesBar(PLACES, self.PLACE.name.lower())
+        with Vertical(id="list-pane"):
+            yield Rule(self.TITLE, id="list-rule")
+            yield ListView(self.rows(), id="list")
+        with Vertical(id="details"):
+            yield Rule(id="details-rule")
+            yield from self.details()
+            yield TextView(id="text")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Start in the list."""
+        self.list.focus()
+        self.status_changed()
+        self.show_summary()
+
+    @property
+    def list(self) -> ListView:
+        """The list."""
+        return self.query_one("#list", ListView)
+
+    @property
+    def text(self) -> TextView:
+        """The text of the details."""
+        return self.query_one("#text", TextView)
+
+    def on_resize(self, event: Resize) -> None:
+        """Put the details below the list when there is room for both."""
+        self.set_class(event.size.height >= TALL_ROWS, "-tall")
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what came while another place was shown."""
+        self.heard(None)
+        self.status_changed()
+
+    def heard(self, notice: Notice | None) -> None:
+        """Take in that something was recorded."""
+        self.refresh_rows(notice)
+        self.list.sync()
+        self.show_summary()
+
+    def status_changed(self) -> None:
+        """Take in how the engine is."""
+        self.query_one(StatusBar).show(self.console.status, self.console.link)
+
+    def show_summary(self) -> None:
+        """Write the list's rule again, and show or hide the details of nothing."""
+        self.query_one("#list-rule", Rule).show(self.TITLE, self.summary())
+        self.set_class(self.list.rows.count == 0, "-empty")
+        self._show_footer()
+
+    def on_list_view_moved(self) -> None:
+        """Show the details of the row once the cursor rests on it."""
+        self.show_summary()
+        if self._details_timer is not None:
+            self._details_timer.stop()
+        self._details_timer = self.set_timer(DETAILS_DELAY_S, self.show_details)
+
+    def on_list_view_opened(self) -> None:
+        """Open what was double-clicked."""
+        self.action_open()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Show which pane has the focus."""
+        in_details = event.widget is self.text
+        if in_details != self.opened:
+            self._set_opened(in_details)
+        self.query_one("#list-rule", Rule).active = not in_details
+        self.query_one("#details-rule", Rule).active = in_details
+        self._show_footer()
+
+    def on_places_bar_chosen(self, event: PlacesBar.Chosen) -> None:
+        """Go to the place that was clicked."""
+        self.console.go_to(event.place)
+
+    def action_open(self) -> None:
+        """Give the details the focus, and in a low terminal the whole screen."""
+        if self.list.rows.count:
+            self.show_details()
+            self._set_opened(True)
+            self.text.focus()
+
+    def action_back(self) -> None:
+        """Step out of the details."""
+        if self.opened:
+            self._set_opened(False)
+            self.list.focus()
+
+    def action_close(self) -> None:
+        """Close the details, or ask how to leave."""
+        if self.opened:
+            self.action_back()
+        else:
+            self.console.action_leave()
+
+    def action_keys(self) -> None:
+        """List the keys that work here."""
+        from kiket_console.ui.screens.help import KeysScreen
+
+        self.console.push_screen(KeysScreen(self.PLACE))
+
+    def _set_opened(self, opened: bool) -> None:
+        self.opened = opened
+        self.set_class(opened, "-opened")
+
+    def _show_footer(self) -> None:
+        named = actions.footer(self.PLACE, opened=self.opened)
+        if not self.list.rows.count:
+            named = [command for command in named if command.id in ("traffic.trigger", "close")]
+        keys = [(command.key, command.label) for command in named]
+        self.query_one(Footer).show(keys, [("?", "keys")])

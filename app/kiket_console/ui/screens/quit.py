@@ -1,0 +1,107 @@
+"""The question before leaving: detach, stop all, or stay."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.paint.line import cut
+from kiket_console.ui.widgets.bars import Rule
+from kiket_console.ui.widgets.ink import OneLine
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.events import Click
+
+    from kiket_console.ui.paint.line import Line
+
+
+class Leave(StrEnum):
+    """How to leave."""
+
+    DETACH = "Detach"
+    STOP = "Stop all"
+    STAY = "Cancel"
+
+
+class _Sentence(OneLine):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def line(self, width: int) -> Line:
+        return cut([("  " + self._text, "")], width)
+
+
+class Answers(OneLine, can_focus=True):
+    """The answers side by side; the one that `enter` takes stands out."""
+
+    CELLS = 14
+
+    def __init__(self, selected: Leave) -> None:
+        super().__init__()
+        self.selected = selected
+
+    def next(self, by: int) -> None:
+        """Go to the next answer."""
+        answers = list(Leave)
+        self.selected = answers[(answers.index(self.selected) + by) % len(answers)]
+        self.refresh()
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        pieces: list[tuple[str, str]] = [("  ", "")]
+        for answer in Leave:
+            chosen = answer is self.selected
+            pieces.append(("▌" if chosen else " ", "accent"))
+            pieces.append((f"{answer.value}".ljust(self.CELLS - 1), "title" if chosen else "muted"))
+        return cut(pieces, width)
+
+    def on_click(self, event: Click) -> None:
+        """Take the answer under the pointer."""
+        index = (event.x - 2) // self.CELLS
+        if 0 <= index < len(Leave):
+            self.selected = list(Leave)[index]
+            self.refresh()
+            self.screen.dismiss(self.selected)
+
+
+class QuitScreen(ModalScreen[Leave]):
+    """Ask how to leave; what is selected at first loses nothing."""
+
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.DIALOG)]
+
+    def __init__(self, sentences: list[str], selected: Leave = Leave.DETACH) -> None:
+        super().__init__()
+        self._sentences = sentences
+        self._selected = selected
+
+    def compose(self) -> ComposeResult:
+        """Lay the question out."""
+        with Vertical(id="dialog", classes="-small"):
+            yield Rule("Leave?")
+            for sentence in ["", *self._sentences, ""]:
+                yield _Sentence(sentence)
+            yield Answers(self._selected)
+            yield _Sentence("")
+
+    def on_mount(self) -> None:
+        """Let keys choose at once."""
+        self.query_one(Rule).active = True
+        self.query_one(Answers).focus()
+
+    def action_next(self, by: int) -> None:
+        """Go to the next answer."""
+        self.query_one(Answers).next(by)
+
+    def action_choose(self) -> None:
+        """Take the selected answer."""
+        self.dismiss(self.query_one(Answers).selected)
+
+    def action_cancel(self) -> None:
+        """Stay."""
+        self.dismiss(Leave.STAY)

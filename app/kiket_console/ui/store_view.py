@@ -1,0 +1,65 @@
+"""The store as the screen reads it: trouble becomes a sentence, and the list stays as it is."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, TypeVar
+
+from kiket_console.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kiket_console.model import Detail, Exchange, LogLine
+    from kiket_console.ui.feed import Reader
+
+T = TypeVar("T")
+
+
+class StoreView:
+    """A reader that answers with nothing when the store cannot be read, and says so."""
+
+    def __init__(self, reader: Reader, trouble: Callable[[ConsoleError], None]) -> None:
+        self._reader = reader
+        self._trouble = trouble
+
+    def newest(self) -> tuple[int, int, int]:
+        """Return the newest exchange id, change number and log id."""
+        return self._try(self._reader.newest, (0, 0, 0))
+
+    def ids(self, after: int = 0) -> array[int]:
+        """Return the ids of exchanges after *after*."""
+        return self._try(lambda: self._reader.ids(after), array("q"))
+
+    def page(self, ids: Sequence[int]) -> list[Exchange]:
+        """Return the exchanges of *ids*."""
+        return self._try(lambda: self._reader.page(ids), [])
+
+    def changed(self, after_change: int, among: Sequence[int]) -> list[int]:
+        """Return which of these exchanges changed."""
+        return self._try(lambda: self._reader.changed(after_change, among), [])
+
+    def detail(self, exchange_id: int) -> Detail | None:
+        """Return all that is known of an exchange."""
+        return self._try(lambda: self._reader.detail(exchange_id), None)
+
+    def log_ids(
+        self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
+    ) -> array[int]:
+        """Return the ids of log lines after *after*."""
+        return self._try(lambda: self._reader.log_ids(after, worker, exchange_id), array("q"))
+
+    def log_page(self, ids: Sequence[int]) -> list[LogLine]:
+        """Return the log lines of *ids*."""
+        return self._try(lambda: self._reader.log_page(ids), [])
+
+    def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
+        """Return the log lines that belong to an exchange."""
+        return self._try(lambda: self._reader.exchange_logs(exchange_id, limit), [])
+
+    def _try(self, read: Callable[[], T], nothing: T) -> T:
+        try:
+            return read()
+        except ConsoleError as error:
+            self._trouble(error)
+            return nothing

@@ -1,0 +1,176 @@
+"""Bars of one line: status, places, a rule with a title, tabs, the footer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+from textual.reactive import reactive
+
+from kiket_console.text import cell_width
+from kiket_console.ui import moment
+from kiket_console.ui.paint.line import PLAIN, cut, joined, line_width, spread
+from kiket_console.ui.paint.status import Connection, status_line
+from kiket_console.ui.widgets.ink import OneLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.events import Click
+
+    from kiket_console.model import EngineStatus
+    from kiket_console.ui.paint.line import Line
+
+RULE = "─"
+
+
+class StatusBar(OneLine):
+    """The line of truth."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__()
+        self._project = project
+        self._status: EngineStatus | None = None
+        self._link = Connection(up=False, since_us=0, ever=False)
+
+    def show(self, status: EngineStatus | None, link: Connection) -> None:
+        """Take in how things are."""
+        self._status = status
+        self._link = link
+        self.refresh()
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        now_us = moment.now_us()
+        return status_line(self._project, self._status, self._link, width, now_us)
+
+
+class PlacesBar(OneLine):
+    """The places by their digit; the one that is shown stands out."""
+
+    class Chosen(Message):
+        """A place was clicked."""
+
+        def __init__(self, place: str) -> None:
+            super().__init__()
+            self.place = place
+
+    def __init__(self, places: Sequence[tuple[str, str, str]], shown: str) -> None:
+        super().__init__()
+        self._places = places
+        self._shown = shown
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        groups: list[Line] = [
+            [(f"{digit} ", "accent"), (label, "title")]
+            if name == self._shown
+            else [(f"{digit} ", "faint"), (label, "muted")]
+            for digit, label, name in self._places
+        ]
+        return cut([(" ", PLAIN), *joined(groups)], width)
+
+    def on_click(self, event: Click) -> None:
+        """Go to the place under the pointer."""
+        left = 1
+        for digit, label, name in self._places:
+            right = left + len(digit) + 1 + len(label)
+            if left <= event.x < right:
+                self.post_message(self.Chosen(name))
+            left = right + 3
+
+
+class Rule(OneLine):
+    """A thin line with a title that divides panes; accent and bold while its pane has the focus."""
+
+    active = reactive(False)
+
+    def __init__(self, title: str = "", *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._title = title
+        self._right: Line = []
+
+    def show(self, title: str, right: Line = ()) -> None:
+        """Take in a title, and what stands at the right end."""
+        if (title, right) != (self._title, self._right):
+            self._title, self._right = title, right
+            self.refresh()
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        left: list[tuple[str, str]] = [(RULE, "faint")]
+        if self._title:
+            role = "title" if self.active else "strong"
+            left.append((f" {self._title} ", role))
+        right: Line = [(" ", PLAIN), *self._right, (f" {RULE}", "faint")] if self._right else []
+        if line_width(right) > width - 12:
+            right = []
+        return spread(left, right, width, (RULE, "faint"))
+
+
+class TabBar(OneLine):
+    """The tabs of the details, with a count where there is one."""
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels: Sequence[str] = ()
+        self._shown = 0
+
+    def show(self, labels: Sequence[str], shown: int) -> None:
+        """Take in the tabs and which of them is shown."""
+        if (labels, shown) != (self._labels, self._shown):
+            self._labels, self._shown = labels, shown
+            self.refresh()
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        groups: list[Line] = [
+            [(label, "title" if index == self._shown else "muted")]
+            for index, label in enumerate(self._labels)
+        ]
+        gap = 3 if sum(cell_width(label) + 3 for label in self._labels) < width else 1
+        return cut([("  ", PLAIN), *joined(groups, " " * gap)], width)
+
+    def on_click(self, event: Click) -> None:
+        """Show the tab under the pointer."""
+        left = 2
+        for index, label in enumerate(self._labels):
+            right = left + cell_width(label)
+            if left <= event.x < right:
+                self.post_message(self.Chosen(index))
+            left = right + 3
+
+
+class Footer(OneLine):
+    """The keys that make sense now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: Sequence[tuple[str, str]] = ()
+        self._right: Sequence[tuple[str, str]] = ()
+
+    def show(self, keys: Sequence[tuple[str, str]], right: Sequence[tuple[str, str]] = ()) -> None:
+        """Take in pairs of key and label."""
+        if (keys, right) != (self._keys, self._right):
+            self._keys, self._right = keys, right
+            self.refresh()
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        right = [*_keys(self._right), (" ", PLAIN)]
+        for count in range(len(self._keys), 0, -1):
+            left = [(" ", PLAIN), *_keys(self._keys[:count])]
+            if line_width(left) + line_width(right) + 2 <= width:
+                return spread(left, right, width)
+        return cut(right, width)
+
+
+def _keys(pairs: Sequence[tuple[str, str]]) -> Line:
+    return joined(([(key, "accent"), (f" {label}", "muted")] for key, label in pairs), "   ")

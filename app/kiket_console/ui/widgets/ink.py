@@ -1,0 +1,72 @@
+"""From lines with roles to strips for the terminal: the one place where text meets style.
+
+Each piece is made visible here, whatever was done before, so that no text from outside reaches
+the terminal as anything but text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from kiket_console.text import cell_width, visible
+from kiket_console.ui.paint.line import ROLES
+
+if TYPE_CHECKING:
+    from rich.style import Style
+
+    from kiket_console.ui.paint.line import Line
+
+INK_CLASSES = frozenset({*(f"ink--{role}" for role in ROLES), "ink--cursor", "ink--cursor-blurred"})
+
+
+class Inked(Widget):
+    """A widget that draws lines with roles."""
+
+    COMPONENT_CLASSES = set(INK_CLASSES)  # noqa: RUF012 - Textual declares it as a class variable
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id, classes=classes)
+        self._inks: dict[str, Style] = {}
+
+    def ink(self, role: str) -> Style:
+        """Return the style of a role, without a background."""
+        style = self._inks.get(role)
+        if style is None:
+            style = self.get_component_rich_style(f"ink--{role}", partial=True)
+            self._inks[role] = style
+        return style
+
+    def strip(self, line: Line, ground: Style) -> Strip:
+        """Return *line* on a background."""
+        segments: list[Segment] = []
+        width = 0
+        for text, role in line:
+            shown = visible(text)
+            width += cell_width(shown)
+            segments.append(Segment(shown, ground + self.ink(role) if role else ground))
+        return Strip(segments, width)
+
+    def notify_style_update(self) -> None:
+        """Forget styles when a theme changes."""
+        self._inks.clear()
+        super().notify_style_update()
+
+
+class OneLine(Inked):
+    """A widget of one line, which is asked for when it is drawn."""
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw in *width* cells."""
+        raise NotImplementedError
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line."""
+        width = self.size.width
+        if y:
+            return Strip.blank(width, self.rich_style)
+        strip = self.strip(self.line(width), self.rich_style)
+        return strip.adjust_cell_length(width, self.rich_style)

@@ -1,0 +1,324 @@
+"""Panes of lines on the line API: a text to read, and a list with a cursor.
+
+What is not on screen is neither laid out nor styled; a step of the cursor draws two lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from textual.cache import LRUCache
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.widgets.ink import Inked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from rich.style import Style
+    from textual.events import Click
+
+    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.source import LineSource
+
+STRIPS = 2_048
+SIDEWAYS_CELLS = 16
+WIDEST = 2_100
+
+
+class _Pane(Inked, ScrollView, inherit_bindings=False):
+    """What a text and a list have in common: strips, and no animation."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._strips: LRUCache[Hashable, Strip] = LRUCache(STRIPS)
+
+    def notify_style_update(self) -> None:
+        """Forget styles and strips when a theme changes."""
+        self._strips.clear()
+        super().notify_style_update()
+
+    def redraw(self) -> None:
+        """Draw all visible lines again."""
+        self._strips.clear()
+        self.refresh()
+
+    @property
+    def rows_shown(self) -> int:
+        """How many rows fit."""
+        return max(1, self.scrollable_content_region.height)
+
+
+class TextView(_Pane, can_focus=True):
+    """A text to read: scrolls, wraps nothing by itself, keeps its place while it is refreshed."""
+
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST, Scope.VIEW)]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._source: LineSource = Lines()
+        self._make: Callable[[int], LineSource] | None = None
+
+    def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
+        """Show the lines that *make* returns for a width; *stay* keeps the scroll position."""
+        self._make = make
+        self._lay_out()
+        if not stay:
+            self.scroll_to(0, 0, animate=False)
+
+    def on_resize(self) -> None:
+        """Lay the text out for the new width."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width or self.size.width
+        if self._make is None or not width:
+            return
+        self._source = self._make(width)
+        self.virtual_size = Size(width, self._source.count)
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        left, top = self.scroll_offset
+        index, width, ground = y + top, self.size.width, self.rich_style
+        if index >= self._source.count:
+            return Strip.blank(width, ground)
+        strip = self._strips.get(index)
+        if strip is None:
+            strip = self.strip(self._source.line(index), ground)
+            self._strips[index] = strip
+            if strip.cell_length > self.virtual_size.width:
+                wide = min(WIDEST, strip.cell_length + 1)
+                self.call_later(self._widen, wide)
+        return strip.crop_extend(left, left + width, ground)
+
+    def _widen(self, width: int) -> None:
+        """Make room to scroll sideways once a wide line has been seen."""
+        if width > self.virtual_size.width:
+            self.virtual_size = Size(width, self._source.count)
+
+    def action_step(self, by: int) -> None:
+        """Scroll by lines."""
+        self.scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by pages."""
+        self.scroll_relative(y=by * max(1, self.rows_shown - 1), animate=False)
+
+    def action_half_page(self, by: int) -> None:
+        """Scroll by half pages."""
+        self.scroll_relative(y=by * max(1, self.rows_shown // 2), animate=False)
+
+    def action_oldest(self) -> None:
+        """Scroll to the top."""
+        self.scroll_to(y=0, animate=False)
+
+    def action_newest(self) -> None:
+        """Scroll to the bottom."""
+        self.scroll_to(y=self._source.count, animate=False)
+
+    def action_sideways(self, by: int) -> None:
+        """Scroll sideways."""
+        self.scroll_relative(x=by * SIDEWAYS_CELLS, animate=False)
+
+
+class Rows(Protocol):
+    """The rows of a list: how many, which is selected, and how each is drawn."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def cursor(self) -> int:
+        """The selected row's position, -1 when there is none."""
+
+    def move(self, position: int) -> None:
+        """Select a row."""
+
+    def key(self, position: int) -> Hashable | None:
+        """Return what the drawing of a row depends on; None when it must not be kept."""
+
+    def line(self, position: int, width: int) -> Line:
+        """Return a row; the first cell is the cursor's."""
+
+    def header(self, width: int) -> Line:
+        """Return the names of the columns, empty for none."""
+
+    def teach(self, width: int) -> list[Line]:
+        """Return what an empty list says."""
+
+
+class ListView(_Pane, can_focus=True):
+    """A list with a cursor and, when its rows have one, a line of column names that stays.
+
+    *active*: draw the cursor as if the list had the focus, where another widget gets its keys.
+    """
+
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST)]
+
+    class Moved(Message):
+        """The cursor is on another row, or on none."""
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last of several moves matters."""
+            return isinstance(message, type(self))
+
+    class Opened(Message):
+        """A row was double-clicked."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name for it
+        has_header: bool = True,
+        active: bool = False,
+    ) -> None:
+        super().__init__(id=id)
+        self._active = active
+        self.rows = rows
+        self._head = 1 if has_header else 0
+        self._drawn_cursor = -1
+
+    def on_mount(self) -> None:
+        """Show the newest rows at once."""
+        self.sync()
+
+    def on_resize(self) -> None:
+        """Fit the rows to the new size."""
+        self._strips.clear()
+        self.sync()
+        self.reveal()
+
+    def sync(self) -> None:
+        """Take in that rows were added or the cursor was moved."""
+        empty = not self.rows.count
+        height = self._head + self.rows.count
+        if self.virtual_size.height != height or self.virtual_size.width != self.size.width:
+            self.virtual_size = Size(self.scrollable_content_region.width, height)
+            self.refresh()
+        if empty:
+            self.refresh()
+        self._show_cursor()
+
+    def changed(self, positions: list[int]) -> None:
+        """Take in that rows at these positions are drawn differently now."""
+        for position in positions:
+            self.refresh_line(position + self._head)
+
+    @property
+    def first_shown(self) -> int:
+        """The position of the row at the top."""
+        return int(self.scroll_offset.y)
+
+    @property
+    def last_shown(self) -> int:
+        """The position of the row at the bottom."""
+        return min(self.rows.count, self.first_shown + self.rows_shown - self._head) - 1
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width, ground = self.size.width, self.rich_style
+        if not self.rows.count:
+            lines = self.rows.teach(width)
+            line = lines[y] if y < len(lines) else ()
+            return self.strip(line, ground).adjust_cell_length(width, ground)
+        if y < self._head:
+            return self.strip(self.rows.header(width), ground).adjust_cell_length(width, ground)
+        position = y + self.first_shown - self._head
+        if position >= self.rows.count:
+            return Strip.blank(width, ground)
+        return self._row(position, width, ground)
+
+    def _row(self, position: int, width: int, ground: Style) -> Strip:
+        selected = position == self.rows.cursor
+        depends = self.rows.key(position)
+        key = (depends, selected, self._lively, width)
+        strip = self._strips.get(key) if depends is not None else None
+        if strip is None:
+            line = self.rows.line(position, width)
+            if selected:
+                ground = self._cursor_style()
+                line = _with_bar(line, "accent" if self._lively else "muted")
+            strip = self.strip(line, ground).adjust_cell_length(width, ground)
+            if depends is not None:
+                self._strips[key] = strip
+        return strip
+
+    @property
+    def _lively(self) -> bool:
+        return self._active or self.has_focus
+
+    def _cursor_style(self) -> Style:
+        name = "ink--cursor" if self._lively else "ink--cursor-blurred"
+        return self.get_component_rich_style(name)
+
+    def _show_cursor(self) -> None:
+        cursor = self.rows.cursor
+        if cursor != self._drawn_cursor:
+            self.changed([self._drawn_cursor, cursor])
+            self._drawn_cursor = cursor
+            self.post_message(self.Moved())
+            self.reveal()
+
+    def reveal(self) -> None:
+        """Scroll so that the cursor is on screen."""
+        cursor = self.rows.cursor
+        room = self.rows_shown - self._head
+        if cursor < self.first_shown:
+            self.scroll_to(y=max(0, cursor), animate=False)
+        elif cursor >= self.first_shown + room:
+            self.scroll_to(y=cursor - room + 1, animate=False)
+
+    def _move(self, position: int) -> None:
+        self.rows.move(max(0, min(self.rows.count - 1, position)))
+        self._show_cursor()
+
+    def on_focus(self) -> None:
+        """Draw the cursor as one that keys move."""
+        self.changed([self.rows.cursor])
+
+    def on_blur(self) -> None:
+        """Draw the cursor as one that rests."""
+        self.changed([self.rows.cursor])
+
+    def on_click(self, event: Click) -> None:
+        """Select the row under the pointer; open it with a double click."""
+        position = event.y + self.first_shown - self._head
+        if self._head <= event.y and position < self.rows.count:
+            self._move(position)
+            if event.chain == 2:
+                self.post_message(self.Opened())
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self._move(self.rows.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by pages."""
+        self._move(self.rows.cursor + by * max(1, self.rows_shown - self._head - 1))
+
+    def action_half_page(self, by: int) -> None:
+        """Move the cursor by half pages."""
+        self._move(self.rows.cursor + by * max(1, self.rows_shown // 2))
+
+    def action_oldest(self) -> None:
+        """Move the cursor to the first row."""
+        self._move(0)
+
+    def action_newest(self) -> None:
+        """Move the cursor to the last row."""
+        self._move(self.rows.count - 1)
+
+
+def _with_bar(line: Line, role: str) -> Line:
+    """Return *line* with its first cell replaced by the cursor's bar."""
+    (text, first_role), *rest = line
+    return [("▌", role), (text[1:], first_role), *rest]

@@ -1,0 +1,357 @@
+"""One small, realistic project for pictures and tests of the screen: a real store, a told status.
+
+Times are fixed (20 November 2026, 14:05 UTC), so that each run draws the same picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from kiket_console.model import (
+    Body,
+    EngineStatus,
+    Handler,
+    Judgement,
+    Message,
+    Notice,
+    Problem,
+    SecretReference,
+    Source,
+    State,
+    Worker,
+    WorkerState,
+)
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row
+from kiket_console.store.writer import Writer
+from kiket_console.wire import Result, Template
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+BEGIN_US = 1_795_183_507_112_000
+"""2026-11-20 14:05:07.112 UTC, when the first exchange arrives."""
+NOW_US = BEGIN_US + 95_000_000
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/srv/marketing/app.py", line 41, in transitioned
+    contact = await crm.contact_of(payload["issue"])
+  File "/srv/marketing/crm.py", line 17, in contact_of
+    return contacts[issue["reporter"]]
+KeyError: 'reporter'"""
+
+
+def message(raw: bytes, *headers: tuple[str, str], references: Sequence[str] = ()) -> Message:
+    """Return a JSON message."""
+    body = Body(
+        raw,
+        len(raw),
+        hashlib.sha256(raw).digest(),
+        references=tuple(SecretReference(0, 8, name) for name in references),
+    )
+    return Message((("content-type", "application/json"), *headers), body)
+
+
+def issue(number: int, **more: object) -> bytes:
+    """Return the body of an issue's event."""
+    titles = ("Pricing page is slow", "Contact form loses the phone number", "Add a French price")
+    document = {
+        "event": "issue.updated",
+        "issue": {
+            "id": number,
+            "key": f"KIK-{number}",
+            "title": titles[number % 3],
+            "labels": ["web", "customer", "q4"],
+            "priority": "high",
+            "estimate": 2.50,
+            "blocked": False,
+            "assignee": None,
+        }
+        | more,
+        "delivery": {"attempt": 1, "sent_at": "2026-11-20T14:05:07Z"},
+    }
+    return json.dumps(document).encode()
+
+
+def signed(at_us: int, raw: bytes) -> Message:
+    """Return a delivery with the headers of a signed one."""
+    return message(
+        raw,
+        ("host", "127.0.0.1:8700"),
+        ("user-agent", "kiket-platform/1"),
+        ("x-kiket-delivery-id", "d0b6f1b2-5a54-4f52-9c1c-3c1f4a8e7d11"),
+        ("x-kiket-signature", "[signature]"),
+        ("x-kiket-timestamp", str(at_us // 1_000_000 - 1)),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    )
+
+
+OK_K0 = Judgement(True, "ok", "k0", "The signature matches the body.", skew_s=1.0)
+STALE = Judgement(
+    False,
+    "stale",
+    "k1",
+    "Signature is fine, but the timestamp is 412 s old; the limit is 300 s.",
+    skew_s=412.0,
+)
+
+
+class Story:
+    """Rows of a store, told one after the other."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.at_us = BEGIN_US
+        self._id = 1179
+
+    def webhook(
+        self,
+        name: str,
+        version: str,
+        raw: bytes,
+        status: int | None,
+        took_us: int,
+        *,
+        gap_us: int = 2_310_000,
+        word: str = "ok k0",
+        judgement: Judgement = OK_K0,
+        replay_of: int | None = None,
+        answer: bytes = b'{"ok": true, "comment": "Labelled and assigned"}',
+        state: State = State.FORWARDED,
+        error: str = "",
+    ) -> int:
+        """Tell of a delivery and its answer."""
+        self.at_us += gap_us
+        number = self._next()
+        self.rows.append(
+            NewExchange(
+                number, Source.WEBHOOK, "marketing", name, version, "POST",
+                f"/v/{version}/webhooks/{name}", self.at_us, State.RECEIVED,
+                signed(self.at_us, raw), word, judgement,
+                trace_id="4bf92f3577b34da6a3ce929d0e0e4736", replay_of=replay_of,
+            )
+        )  # fmt: skip
+        if state is State.RECEIVED:
+            return number
+        self.rows.append(NewAttempt(number, 1, "marketing#3", self.at_us + 400))
+        said = message(answer, ("server", "uvicorn")) if state is State.FORWARDED else None
+        self.rows.append(AttemptEnd(number, 1, state, status, took_us, error, said))
+        return number
+
+    def call(self, parent: int, name: str, status: int, took_us: int, *, after_us: int) -> int:
+        """Tell of a call to the platform that a handler made."""
+        number = self._next()
+        method, _, path = name.partition(" ")
+        started_us = self.at_us + after_us
+        self.rows += [
+            NewExchange(
+                number, Source.API, "marketing", name, "", method, f"/api/v1/{path}", started_us,
+                State.RECEIVED, message(b'{"level": "info", "message": "contact updated"}'),
+                trace_id="4bf92f3577b34da6a3ce929d0e0e4736", parent_id=parent,
+            ),
+            NewAttempt(number, 1, "platform", started_us),
+            AttemptEnd(number, 1, State.FORWARDED, status, took_us, "", message(b"{}")),
+        ]  # fmt: skip
+        return number
+
+    def log(
+        self, text: str, level: str = "INFO", *, of: int | None = None, stream: str = "log"
+    ) -> None:
+        """Tell of a log line."""
+        named = level if stream == "log" else ""
+        logger = "marketing.app" if stream == "log" else ""
+        self.rows.append(
+            NewLog(self.at_us + 1_200, "marketing", stream, named, logger, text, "", of)
+        )
+
+    def _next(self) -> int:
+        self._id += 1
+        return self._id
+
+
+def tell(story: Story) -> None:
+    """Tell a few minutes of work: most is well, some is not."""
+    story.log("serving on the project's socket, 3 handlers", of=None)
+    for number in range(40, 44):
+        of = story.webhook("issue.created", "v1", issue(number), 200, 3_200 + number * 10)
+        story.call(of, "POST extensions/logs", 204, 410, after_us=1_900)
+        story.log(f"labelled KIK-{number}", of=of)
+    story.webhook("sla.breach", "v1", issue(41, minutes_over=12), 200, 1_480)
+    late = story.webhook(
+        "issue.updated", "v2", issue(42), 401, 820, word="stale k1", judgement=STALE,
+        answer=b'{"detail": "The timestamp is 412 s old; the limit is 300 s."}',
+    )  # fmt: skip
+    story.webhook("issue.updated", "v2", issue(42), 200, 2_870, word="re-signed", replay_of=late)
+    story.log("reloaded app.py", "INFO")
+    story.log("deprecated: CRM v1 goes away in March", stream="stderr")
+    bad = story.webhook(
+        "issue.transitioned", "v1", issue(43, status="done"), 500, 18_900,
+        answer=b'{"detail": "Internal Server Error"}',
+    )  # fmt: skip
+    story.call(bad, "GET custom_data/contacts", 200, 3_800, after_us=2_100)
+    story.call(bad, "POST notifications", 429, 6_400, after_us=9_700)
+    story.log("retrying CRM", "WARNING", of=bad)
+    story.log(f"issue.transitioned failed\n{TRACEBACK}", "ERROR", of=bad)
+    story.webhook(
+        "comment.created", "v1", issue(44, comment="Größe passt 🎉"), 404, 610,
+        answer=b'{"detail": "No handler for comment.created v1"}',
+    )  # fmt: skip
+    story.webhook("issue.updated", "v2", issue(45), 200, 2_910, gap_us=6_000_000)
+    story.webhook("issue.created", "v1", issue(46), 200, 3_050, gap_us=4_200_000)
+    story.log("labelled KIK-46")
+
+
+def write_store(path: Path, story: Story | None = None) -> None:
+    """Write the scene (or another *story*) to a new store."""
+    if story is None:
+        tell(story := Story())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = Writer(path)
+    try:
+        writer.submit(story.rows).result(timeout=20)
+    finally:
+        writer.close()
+
+
+def worker(**changes: object) -> Worker:
+    """Return the project's worker as it serves."""
+    facts: dict[str, object] = {
+        "name": "marketing",
+        "kind": "extension",
+        "state": WorkerState.SERVING,
+        "serving": True,
+        "evidence": "answered its health check",
+        "evidence_us": NOW_US - 4_000_000,
+        "started_us": NOW_US - 12_000_000,
+        "pid": 8121,
+        "starts": 4,
+        "reloads": 3,
+        "restarts": 0,
+        "extension_id": "com.example.marketing",
+        "extension_version": "1.4.0",
+        "entry": "app:sdk",
+        "guessed": "The entry app:sdk was found in app.py.",
+        "interpreter": ".venv/bin/python",
+        "handlers": (
+            Handler("issue.created", "v1", "app.py", 12),
+            Handler("issue.created", "v2", "app.py", 20),
+            Handler("issue.updated", "v2", "app.py", 28),
+            Handler("issue.transitioned", "v1", "app.py", 38),
+            Handler("sla.breach", "v1", "app.py", 55),
+        ),
+        "unhandled": ("comment.created",),
+        "secrets": (("WEBHOOK_SECRET", True), ("CRM_TOKEN", False)),
+        "dialects": ("k0", "k1", "sw1"),
+        "last_reload": "app.py",
+        "last_reload_us": NOW_US - 12_000_000,
+        "last_reload_ms": 31.0,
+        "cpu_percent": 1.2,
+        "memory_bytes": 48 << 20,
+    }
+    return Worker(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
+
+
+BROKEN = {
+    "state": WorkerState.BROKEN,
+    "problem": Problem(
+        "NameError: name 'contacs' is not defined",
+        "crm.py",
+        17,
+        (
+            "Traceback (most recent call last):",
+            '  File "/srv/marketing/app.py", line 3, in <module>',
+            "    from crm import contacts",
+            '  File "/srv/marketing/crm.py", line 17, in <module>',
+            "    by_mail = {contact.mail: contact for contact in contacs}",
+            "NameError: name 'contacs' is not defined",
+        ),
+    ),
+}
+
+
+def status(*workers: Worker, **changes: object) -> EngineStatus:
+    """Return what an engine says of the scene."""
+    facts: dict[str, object] = {
+        "version": "0.1.0",
+        "pid": 8100,
+        "folder": "/srv/marketing",
+        "project": "marketing",
+        "started_us": NOW_US - 240_000_000,
+        "gateway_url": "http://127.0.0.1:8700",
+        "platform_url": "http://127.0.0.1:41233",
+        "store": "/home/dev/.local/state/kiket-console/store.sqlite3",
+        "recording": "ok",
+        "durability": "committed before the answer",
+        "vault": "Secret Service",
+        "exchanges": 1204,
+        "dropped_logs": 0,
+        "rate_per_s": 12.4,
+        "p95_us": 18_000,
+        "error_share": 0.004,
+        "workers": workers or (worker(),),
+    }
+    return EngineStatus(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
+
+
+TEMPLATES = (
+    Template("issue.created", "v1", True, "An issue was created", {}),
+    Template("issue.updated", "v2", True, "An issue's fields were changed", {}),
+    Template("issue.transitioned", "v1", True, "An issue moved to another status", {}),
+    Template("sla.breach", "v1", True, "An issue is over its time", {}),
+    Template("comment.created", "v1", False, "Somebody commented on an issue", {}),
+    Template("project.archived", "v1", False, "A project was archived", {}),
+)
+
+
+class ToldEngine:
+    """An engine that says what it was told to; it stands in for a process."""
+
+    def __init__(self, said: EngineStatus | None = None, newest: Notice | None = None) -> None:
+        self.said = said or status()
+        self.newest = newest or Notice(0, 0, 0, 1)
+        self.asked: list[tuple[str, ...]] = []
+        self.result = Result(1204, "forwarded", 200, 2_900, "")
+        self.news: asyncio.Queue[Notice | Exception] = asyncio.Queue()
+
+    async def status(self) -> EngineStatus:
+        """Return the status."""
+        return self.said
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        """Yield a first notice, then each of `news`."""
+        yield self.newest
+        while True:
+            news = await self.news.get()
+            if isinstance(news, Exception):
+                raise news
+            yield news
+
+    async def trigger(self, event: str, *, version: str = "") -> Result:
+        """Note that an event was triggered."""
+        self.asked.append(("trigger", event, version))
+        return self.result
+
+    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
+        """Note that an exchange was replayed."""
+        self.asked.append(("replay", str(exchange_id), way))
+        return self.result
+
+    async def templates(self) -> tuple[Template, ...]:
+        """Return a few samples."""
+        return TEMPLATES
+
+    async def worker(self, name: str, verb: str) -> Worker:
+        """Note what was asked of a worker."""
+        self.asked.append(("worker", name, verb))
+        return self.said.workers[0]
+
+    async def stop(self) -> None:
+        """Note that all is to stop."""
+        self.asked.append(("stop",))
+
+    async def close(self) -> None:
+        """Have nothing to close."""
