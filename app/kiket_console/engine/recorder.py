@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.engine import bodies, trace
 from kiket_console.errors import ConsoleError
-from kiket_console.model import Headers, Judgement, LogLine, Message, Source, State
+from kiket_console.model import Headers, Judgement, Message, Source, State
 from kiket_console.store.records import (
     AttemptEnd,
     Committed,
@@ -227,8 +227,8 @@ class Recorder:
         """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
         return await bodies.original(detail.request.body, self._value_of)
 
-    def log(self, line: LogLine) -> None:
-        """Take a log line (its id is given later); the oldest are dropped when too many wait."""
+    def log(self, line: NewLog) -> None:
+        """Take a log line; the oldest are dropped when too many wait."""
         text = line.text if len(line.text) <= LOG_TEXT else line.text[:LOG_TEXT] + "…"
         if len(self._logs) == LOG_LINES:
             self._logs.popleft()
@@ -239,7 +239,7 @@ class Recorder:
                 line.worker,
                 line.stream,
                 line.level,
-                _storable(line.logger),
+                self._redactor.redact(_storable(line.logger)),
                 self._redactor.redact(_storable(text)),
                 line.trace_id,
                 line.exchange_id or self._by_trace.get(line.trace_id),

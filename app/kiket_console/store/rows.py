@@ -65,28 +65,34 @@ def insert_exchange(connection: sqlite3.Connection, row: NewExchange, change: in
 
 
 def insert_attempt(connection: sqlite3.Connection, row: NewAttempt, change: int) -> None:
-    """Write that a try began; its exchange is no longer held."""
-    connection.execute(
-        "INSERT INTO attempt (exchange_id, number, target, started_us, state, error)"
-        " VALUES (?,?,?,?,?,'')",
-        (row.exchange_id, row.number, row.target, row.started_us, State.RECEIVED),
-    )
-    connection.execute(
+    """Write that a try began; its exchange is no longer held.
+
+    Nothing is written when the exchange itself could not be: who waits for it was told.
+    """
+    known = connection.execute(
         "UPDATE exchange SET change = ?, state = ?, attempts = ? WHERE id = ?",
         (change, State.RECEIVED, row.number, row.exchange_id),
     )
+    if known.rowcount:
+        connection.execute(
+            "INSERT INTO attempt (exchange_id, number, target, started_us, state, error)"
+            " VALUES (?,?,?,?,?,'')",
+            (row.exchange_id, row.number, row.target, row.started_us, State.RECEIVED),
+        )
 
 
 def end_attempt(connection: sqlite3.Connection, row: AttemptEnd, change: int) -> None:
-    """Write how a try ended, and what it answered."""
+    """Write how a try ended, and what it answered; nothing without its exchange."""
+    known = connection.execute(
+        "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?",
+        (change, row.state, row.status, row.duration_us, row.exchange_id),
+    )
+    if not known.rowcount:
+        return
     connection.execute(
         "UPDATE attempt SET state = ?, status = ?, duration_us = ?, error = ?"
         " WHERE exchange_id = ? AND number = ?",
         (row.state, row.status, row.duration_us, row.error, row.exchange_id, row.number),
-    )
-    connection.execute(
-        "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?",
-        (change, row.state, row.status, row.duration_us, row.exchange_id),
     )
     if row.answer is not None:
         _insert_message(connection, row.exchange_id, row.number, row.answer)
