@@ -226,6 +226,7 @@ def capture_logging(channel: Channel) -> None:
     logging.StreamHandler.emit = emit_elsewhere  # type: ignore[method-assign, assignment]  # see above
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # the engine tells of starts and ends
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # calls to the platform are exchanges
 
 
 def current_trace_id() -> str:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine.worker import StartFailed, WorkerProcess
 from kiket_console.errors import ConsoleError
-from kiket_console.model import LogLine, Problem, Worker, WorkerState
+from kiket_console.model import Problem, Worker, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiket_console.engine.surroundings import Surrounder, Surroundings
     from kiket_console.project import Project
+    from kiket_console.store.records import NewLog
 
 FIRST_BACKOFF_S = 0.5
 MOST_BACKOFF_S = 30.0
@@ -55,7 +56,7 @@ class Keeper:
         surrounder: Surrounder,
         *,
         on_change: Callable[[], None],
-        on_log: Callable[[LogLine], None],
+        on_log: Callable[[NewLog], None],
     ) -> None:
         self.name = project.extension.name
         self._project = project

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.vault import Vault
     from kiket_console.engine.worker import WorkerProcess
-    from kiket_console.model import LogLine, Worker
+    from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
+    from kiket_console.store.records import NewLog
 
 MEASURE_EVERY_S = 2.0
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
@@ -42,8 +43,8 @@ class Supervisor:
         *,
         variables: Mapping[str, str],
         on_change: Callable[[], None],
-        on_log: Callable[[LogLine], None],
-        shell: Mapping[str, str] | None = None,
+        on_log: Callable[[NewLog], None],
+        inherited: Mapping[str, str] | None = None,
     ) -> None:
         self._key = paths.key
         self._on_change = on_change
@@ -51,7 +52,7 @@ class Supervisor:
             key=paths.key,
             run_folder=paths.run,
             vault=vault,
-            shell=os.environ if shell is None else shell,
+            inherited=os.environ if inherited is None else inherited,
             variables=variables,
         )
         keeper = Keeper(

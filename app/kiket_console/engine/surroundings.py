@@ -47,7 +47,7 @@ class Surrounder:
     """The project's, for marks."""
     run_folder: Path
     vault: Vault
-    shell: Mapping[str, str]
+    inherited: Mapping[str, str]
     """The variables that the person started us with."""
     variables: Mapping[str, str]
     """Those that point the code at this engine; they win over the shell's."""
@@ -67,7 +67,7 @@ class Surrounder:
     def _plain(self, spec: ExtensionSpec) -> dict[str, str]:
         plain = {
             name: value
-            for name, value in self.shell.items()
+            for name, value in self.inherited.items()
             if _ALLOWED.fullmatch(name) and not _SECRET.fullmatch(name)
         }
         plain.pop("VIRTUAL_ENV", None)
@@ -89,7 +89,7 @@ class Surrounder:
             value = await self.vault.get(name)
             if value is not None:
                 secrets[environment_secret_name(name)] = value
-        for name, value in self.shell.items():
+        for name, value in self.inherited.items():
             # What the person set is explicit, and wins.
             if value and (_SECRET.fullmatch(name) or name in spec.declared.variables):
                 secrets[name] = value

@@ -21,7 +21,8 @@ import msgspec
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
-from kiket_console.model import Handler, LogLine, Problem
+from kiket_console.model import Handler, Problem
+from kiket_console.store.records import NewLog
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class WorkerProcess:
         number: int,
         given: Surroundings,
         *,
-        on_log: Callable[[LogLine], None],
+        on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
     ) -> None:
         self.spec = spec
@@ -343,8 +344,7 @@ class WorkerProcess:
 
     def _pass_on(self, line: Line) -> None:
         self._on_log(
-            LogLine(
-                id=0,
+            NewLog(
                 at_us=line.at_us,
                 worker=self.spec.name,
                 stream=line.stream if line.stream in ("stdout", "stderr") else "log",
@@ -352,7 +352,6 @@ class WorkerProcess:
                 logger=redactor.redact(line.logger[:200]),
                 text=redactor.redact(shortened(line.text, line.cut)),
                 trace_id=line.trace_id if len(line.trace_id) == 32 else "",
-                exchange_id=None,
             )
         )
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +28,8 @@ from kiket_core.guard import Server
 from kiket_core.secret import Redactor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kiket_console.store.records import Committed, NewLog
 
 PATIENCE_S = 20
@@ -401,7 +402,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
     @contextlib.asynccontextmanager
     async def supervised(
         *,
-        shell: Mapping[str, str] | None = None,
+        inherited: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         folder: Path = project_folder,
     ) -> AsyncIterator[Running]:
@@ -426,7 +427,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             variables={"KIKET_BASE_URL": "http://127.0.0.1:1"},
             on_change=changed,
             on_log=logged,
-            shell={"PATH": os.environ["PATH"], "HOME": str(folder.parent), **(shell or {})},
+            inherited={
         )
         running = Running(folder, supervisor, vault)
         async with asyncio.TaskGroup() as tasks:

@@ -1,0 +1,354 @@
+"""The developer's code is kept running: through saves, failures, crashes and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from kiket_console.engine import keeper
+from kiket_console.errors import ConsoleError
+from kiket_console.model import WorkerState
+from kiket_core.secret import redactor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Supervise = Any
+
+
+def answering(app: str, expression: str) -> str:
+    return f"{app}\ndef answer(path):\n    return {expression}\n"
+
+
+@pytest.fixture
+def app(project_folder: Path) -> str:
+    return (project_folder / "main.py").read_text()
+
+
+async def test_a_worker_serves_once_it_has_answered_its_health_check(supervise: Supervise) -> None:
+    async with supervise() as running:
+        assert await running.ask() == "one"
+        worker = running.worker
+        assert worker.state is WorkerState.SERVING
+        assert worker.serving
+        assert worker.evidence == "answered its health check"
+        assert worker.starts == 1
+        assert worker.pid is not None
+        assert worker.guessed == "entry main:app guessed from main.py"
+
+
+async def test_a_save_brings_the_new_code_and_says_which_file_it_was(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.save(answering(app, "'two'"))
+        await running.until(lambda: running.worker.reloads == 1)
+        assert await running.ask() == "two"
+        assert running.worker.last_reload == "main.py"
+        assert 0 < running.worker.last_reload_ms < 20_000
+        assert running.worker.last_reload_us >= running.worker.started_us
+
+
+async def test_saves_of_the_same_size_within_a_second_are_never_served_stale(
+    supervise: Supervise, app: str
+) -> None:
+    """Python's own bytecode cache would take them for the same."""
+    async with supervise() as running:
+        await running.serving()
+        (running.folder / "answers.py").write_text("ANSWER = 'aaa'\n")
+        main = f"import answers\n{answering(app, 'answers.ANSWER')}"
+        running.save(main)
+        await running.until(lambda: running.worker.reloads == 1)
+        moment = (running.folder / "answers.py").stat().st_mtime
+        for text in ("bbb", "ccc"):
+            (running.folder / "answers.py").write_text(f"ANSWER = '{text}'\n")
+            os.utime(running.folder / "answers.py", (moment, moment))
+            reloads = running.worker.reloads
+            running.supervisor.reload(running.name, "answers.py")
+            await running.until(lambda reloads=reloads: running.worker.reloads > reloads)
+            assert await running.ask() == text
+        assert not (running.folder / "__pycache__").exists()
+
+
+async def test_no_request_is_lost_through_good_and_bad_saves(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        stop = asyncio.Event()
+        answers: list[str] = []
+
+        async def keep_asking() -> None:
+            while not stop.is_set():
+                answers.append(await running.ask())
+                await asyncio.sleep(0.005)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_asking())
+            for index in range(3):
+                starts = running.worker.starts
+                running.save(f"{app}\nthis is no Python\n")
+                await running.until(lambda starts=starts: running.worker.starts > starts)
+                await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+                running.save(answering(app, f"'version {index}'"))
+                await running.until(lambda: running.worker.state is WorkerState.SERVING)
+            stop.set()
+        assert answers[0] == "one"
+        assert await running.ask() == "version 2"
+        assert len(answers) > 10
+
+
+async def test_code_that_fails_leaves_the_old_code_serving_and_says_where(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.save(f"{app}\nimport elasticsearch_of_nobody\n")
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        problem = running.worker.problem
+        line = len(app.splitlines()) + 2
+        assert problem.sentence == (
+            f"main.py:{line}: ModuleNotFoundError: No module named 'elasticsearch_of_nobody'"
+        )
+        assert (problem.file, problem.line) == ("main.py", line)
+        assert "import elasticsearch_of_nobody" in "\n".join(problem.traceback)
+        assert "bootstrap" not in "\n".join(problem.traceback)
+        assert running.worker.serving
+        assert await running.ask() == "one"
+        running.save(app)
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+        assert running.worker.problem is None
+
+
+async def test_many_saves_while_a_start_is_under_way_become_one_more_start(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.save(answering(app, "'two'"))
+        await running.until(lambda: running.worker.starts == 2)
+        for _ in range(50):
+            running.supervisor.reload(running.name, "main.py")
+        await running.until(lambda: running.worker.reloads == 2)
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+        assert running.worker.starts == 3
+
+
+async def test_a_request_under_way_is_answered_by_the_code_that_took_it(
+    supervise: Supervise, app: str
+) -> None:
+    slow = app.replace(
+        '    body = str(answer(scope["path"]))',
+        '    import asyncio\n    if scope["path"] == "/slow":\n        print("took it")\n'
+        '        await asyncio.sleep(1.5)\n    body = str(answer(scope["path"]))',
+    )
+    async with supervise() as running:
+        await running.serving()
+        running.save(slow)
+        await running.until(lambda: running.worker.reloads == 1)
+        async with asyncio.TaskGroup() as tasks:
+            old = tasks.create_task(running.ask("/slow"))
+            await running.until(lambda: "took it" in running.texts("stdout"))
+            running.save(answering(app, "'two'"))
+            await running.until(lambda: running.worker.reloads == 2)
+            assert await running.ask() == "two"
+            assert not old.done()
+        assert old.result() == "one"
+
+
+async def test_a_crashed_worker_is_started_again_after_a_visible_pause(
+    supervise: Supervise,
+) -> None:
+    async with supervise() as running:
+        target = await running.serving()
+        os.kill(running.worker.pid, signal.SIGKILL)
+        await running.until(lambda: running.worker.restarts == 1 and running.worker.serving)
+        pauses = [seen for seen in running.seen if seen.state is WorkerState.BACKOFF]
+        assert pauses[0].evidence == "starts again in 0.5 s"
+        assert pauses[0].problem.sentence.startswith("sample#1 was killed by SIGKILL after ")
+        assert not pauses[0].serving
+        assert (await running.serving()).label == "sample#2" != target.label
+
+
+async def test_five_crashes_in_a_minute_are_fatal_until_the_next_save(
+    supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "FIRST_BACKOFF_S", 0.01)
+    async with supervise() as running:
+        for start in range(1, keeper.CRASHES_ALLOWED + 1):
+            await running.until(lambda start=start: running.worker.starts == start)
+            await running.serving()
+            os.kill(running.worker.pid, signal.SIGKILL)
+        await running.until(lambda: running.worker.state is WorkerState.FATAL)
+        assert "5 crashes within 60 s" in running.worker.problem.sentence
+        assert await running.supervisor.wait_serving(running.name) is None
+        running.save(answering(app, "'two'"))
+        assert await running.ask() == "two"
+        assert running.worker.state is WorkerState.SERVING
+
+
+async def test_a_stopped_worker_stays_stopped_until_a_person_starts_it(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        pid = running.worker.pid
+        running.supervisor.stop(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
+        assert not psutil.pid_exists(pid)
+        running.save(app)
+        assert await running.supervisor.wait_serving(running.name) is None
+        running.supervisor.start(running.name)
+        assert await running.ask() == "one"
+
+
+async def test_a_restart_goes_on_serving_meanwhile(supervise: Supervise) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.supervisor.restart(running.name)
+        await running.until(lambda: running.worker.starts == 2)
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+        assert all(seen.serving for seen in running.seen if seen.starts == 2)
+
+
+async def test_nobody_waits_for_a_worker_that_is_not_going_to_serve(supervise: Supervise) -> None:
+    async with supervise() as running:
+        await running.serving()
+        assert running.supervisor.serving("nobody") is None
+        assert await running.supervisor.wait_serving("nobody") is None
+        with pytest.raises(ConsoleError, match="There is no worker 'nobody'") as refused:
+            running.supervisor.restart("nobody")
+        assert "sample" in refused.value.hint
+
+
+async def test_a_stuck_start_ends_when_the_worker_is_stopped(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "main.py").write_text(
+        "print('here')\nimport time\ntime.sleep(600)\napp = 1\n"
+    )
+    async with supervise() as running:
+        await running.until(lambda: "here" in running.texts("stdout"))
+        running.supervisor.stop(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
+
+
+async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    """What stands in a process listing is no secret; what the manifest does not ask for is kept."""
+    (project_folder / "extension.yaml").write_text(
+        "id: sample\nconfiguration:\n  properties:\n    api.key: {secret: true}\n"
+        "    unset: {secret: true}\n    region: {default: 'env:SAMPLE_REGION'}\n"
+    )
+    (project_folder / "main.py").write_text(
+        f"import json\n{answering(app, 'json.dumps(dict(os.environ))')}"
+    )
+    inherited = {
+        "AWS_SECRET_ACCESS_KEY": "aws-canary",
+        "LD_PRELOAD_OF_NOBODY": "x",
+        "PYTHONPATH": "/nowhere",
+        "LC_ALL": "C.UTF-8",
+        "SAMPLE_REGION": "eu",
+        "KIKET_WORKSPACE_TOKEN": "wk_explicit_canary",
+        "KIKET_SDK_TELEMETRY_OPTOUT": "1",
+        "KIKET_BASE_URL": "https://kiket.example",
+    }
+    secrets = {"api.key": "vault-canary", "other": "other-canary"}
+    async with supervise(inherited=inherited, secrets=secrets) as running:
+        import json
+
+        seen = json.loads(await running.ask())
+        plain = psutil.Process(running.worker.pid).environ()
+        assert seen["KIKET_SECRET_API_KEY"] == "vault-canary"
+        assert seen["KIKET_WORKSPACE_TOKEN"] == "wk_explicit_canary"
+        assert seen["KIKET_WEBHOOK_SECRET"].startswith("whsec_")
+        assert seen["SAMPLE_REGION"] == "eu"
+        assert seen["KIKET_BASE_URL"] == "http://127.0.0.1:1"
+        assert seen["KIKET_SDK_TELEMETRY_OPTOUT"] == "1"
+        assert seen["LC_ALL"] == "C.UTF-8"
+        unwanted = {"AWS_SECRET_ACCESS_KEY", "LD_PRELOAD_OF_NOBODY", "PYTHONPATH"}
+        assert not unwanted & seen.keys()
+        assert "other-canary" not in seen.values()
+        assert "canary" not in str(plain)
+        assert "KIKET_WEBHOOK_SECRET" not in plain
+        command = " ".join(psutil.Process(running.worker.pid).cmdline())
+        assert "canary" not in command
+        assert running.worker.secrets == (("api.key", True), ("unset", False))
+        assert "wk_explicit_canary" in [token.reveal() for token in running.supervisor.tokens()]
+        assert redactor.redact("say wk_explicit_canary") != "say wk_explicit_canary"
+
+
+async def test_deliveries_are_judged_by_the_secret_that_the_code_configured(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "main.py").write_text(
+        "from kiket_sdk import KiketSDK\n"
+        "sdk = KiketSDK(webhook_secret='hard-coded-canary-secret')\n"
+        "@sdk.webhook('issue.created', version='v1')\n"
+        "def created(payload, context):\n"
+        "    return {}\n"
+    )
+    (project_folder / "extension.yaml").write_text(
+        "id: sample\nversion: '2.0'\nevents:\n  - {name: issue.created, version: v1}\n"
+        "  - {name: issue.closed, version: v1}\n"
+    )
+    async with supervise() as running:
+        await running.serving()
+        judging = running.supervisor.judging(running.name)
+        assert judging.secrets == ("hard-coded-canary-secret",)
+        assert "k0" in judging.accept
+        worker = running.worker
+        assert (worker.extension_id, worker.extension_version) == ("sample", "2.0")
+        [handler] = worker.handlers
+        assert (handler.event, handler.version, handler.file) == ("issue.created", "v1", "main.py")
+        assert handler.line in (3, 4)
+        assert worker.unhandled == ("issue.closed@v1",)
+        assert "canary" not in repr(worker)
+        assert "canary" not in redactor.redact("it is hard-coded-canary-secret")
+
+
+async def test_a_broken_manifest_is_the_extensions_problem_not_ours(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.save("id: sample\nversion: [\n", "extension.yaml")
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        problem = running.worker.problem
+        assert problem.file == "extension.yaml"
+        assert problem.line >= 2
+        assert running.worker.serving
+        running.save("id: sample\n", "extension.yaml")
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+
+
+async def test_a_worker_asking_for_a_secret_is_started_anew_when_it_changes(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    (project_folder / "extension.yaml").write_text("id: sample\nsecrets: [{key: token}]\n")
+    (project_folder / "main.py").write_text(answering(app, "os.environ.get('KIKET_SECRET_TOKEN')"))
+    async with supervise() as running:
+        assert await running.ask() == "None"
+        await running.vault.set("token", "first-value")
+        running.supervisor.secret_changed("unrelated")
+        running.supervisor.secret_changed("token")
+        await running.until(lambda: running.worker.secrets == (("token", True),))
+        assert await running.ask() == "first-value"
+        assert running.worker.starts == 2
+
+
+async def test_what_a_worker_uses_is_measured(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiket_console.engine.supervisor.MEASURE_EVERY_S", 0.05)
+    async with supervise() as running:
+        await running.serving()
+        await running.until(lambda: (running.worker.memory_bytes or 0) > 1_000_000)
+        assert running.worker.cpu_percent is not None
