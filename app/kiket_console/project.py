@@ -125,7 +125,7 @@ def _settings(folder: Path) -> Mapping[str, Any]:
         raise _refused(f"{file} cannot be read: {error.strerror}.", "Make it readable.") from error
     except ValueError as error:  # not TOML, or not UTF-8
         raise _refused(f"{file} cannot be understood: {error}.", "Correct it there.") from error
-    for word in settings.keys() - {"extension"}:
+    for word in settings.keys() - {"extension", "console"}:  # [console] is read by config
         later = word == "module"
         raise _refused(
             f"{file} has {word!r}, which "
