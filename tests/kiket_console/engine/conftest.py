@@ -428,6 +428,10 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             on_change=changed,
             on_log=logged,
             inherited={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder.parent),
+                **(inherited or {}),
+            },
         )
         running = Running(folder, supervisor, vault)
         async with asyncio.TaskGroup() as tasks:
