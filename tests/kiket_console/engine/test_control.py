@@ -1,0 +1,331 @@
+"""The control API and its client, over a real private socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from starlette.routing import Route
+
+from kiket_console.client import Client, EngineGone
+from kiket_console.engine.control import control_app
+from kiket_console.engine.hub import Hub
+from kiket_console.engine.private_socket import OwnPeers, bind_private
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import EngineStatus, Handler, Notice, Worker, WorkerState
+from kiket_console.paths import ProjectPaths
+from kiket_console.wire import Result, SecretName, Template
+from kiket_core.guard import Server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from kiket_console.model import Headers
+
+WORKER = Worker(
+    name="sample",
+    kind="extension",
+    state=WorkerState.SERVING,
+    serving=True,
+    evidence="answered its health check",
+    evidence_us=1,
+    started_us=1,
+    pid=7,
+    starts=1,
+    reloads=0,
+    restarts=0,
+    handlers=(Handler("issue.created", "v1", "main.py", 7),),
+    secrets=(("CRM_TOKEN", False),),
+)
+STATUS = EngineStatus(
+    version="0.1.0",
+    pid=1,
+    folder="/p",
+    project="p",
+    started_us=1,
+    gateway_url="http://127.0.0.1:8700",
+    platform_url="http://127.0.0.1:9",
+    store="/s",
+    recording="ok",
+    durability="full",
+    vault="this session only",
+    exchanges=3,
+    dropped_logs=0,
+    rate_per_s=0.5,
+    p95_us=3200,
+    error_share=0.25,
+    workers=(WORKER,),
+    notes=("A note.",),
+)
+
+
+class Desk:
+    """Controls that remember what they were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def status(self) -> EngineStatus:
+        return STATUS
+
+    def templates(self) -> tuple[Template, ...]:
+        return (Template("issue.created", "v1", True, "An issue is made", {"issue": {"id": 1}}),)
+
+    async def trigger(
+        self,
+        event: str,
+        *,
+        version: str,
+        extension: str,
+        raw_payload: bytes | None,
+        headers: Headers,
+        dialect: str,
+    ) -> Result:
+        self.asked.append((event, version, extension, raw_payload, headers, dialect))
+        if event == "gone":
+            raise ConsoleError("No worker.", hint="Start one.", exit_code=ExitCode.USAGE)
+        if event == "broken":
+            raise RuntimeError("a secret detail")
+        return Result(5, "forwarded", 200, 1200, "")
+
+    async def replay(self, exchange_id: int, way: str) -> Result:
+        self.asked.append((exchange_id, way))
+        return Result(6, "failed", None, None, "It did not answer.")
+
+    async def worker(self, name: str, verb: str) -> Worker:
+        self.asked.append((name, verb))
+        return WORKER
+
+    async def secrets(self) -> tuple[SecretName, ...]:
+        return (SecretName("CRM_TOKEN", False, ("sample",)),)
+
+    async def set_secret(self, name: str, value: str) -> None:
+        self.asked.append((name, value))
+
+    async def delete_secret(self, name: str) -> None:
+        self.asked.append(name)
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+
+
+@pytest.fixture
+def paths(own_places: Path) -> ProjectPaths:
+    folder = own_places / "project"
+    folder.mkdir()
+    made = ProjectPaths(folder)
+    made.make()
+    return made
+
+
+@asynccontextmanager
+async def served(paths: ProjectPaths, desk: Desk, hub: Hub) -> AsyncIterator[None]:
+    listener = bind_private(paths.control_socket)
+    listener.listen()
+    config = uvicorn.Config(
+        control_app(desk, hub), http=OwnPeers, lifespan="off", log_config=None, ws="none"
+    )
+    server = Server(config)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve([listener]))
+        await server.wait_started()
+        try:
+            yield
+        finally:
+            hub.close()
+            server.should_exit = True
+
+
+def new_hub() -> Hub:
+    return Hub(Notice(1, 2, 3, 4))
+
+
+async def test_the_client_gets_the_nouns_back_as_they_were(paths: ProjectPaths) -> None:
+    desk = Desk()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        assert await client.status() == STATUS
+        assert await client.workers() == (WORKER,)
+        assert await client.templates() == desk.templates()
+        assert await client.secrets() == await desk.secrets()
+        assert await client.worker("sample", "restart") == WORKER
+        assert desk.asked == [("sample", "restart")]
+
+
+async def test_a_payload_arrives_byte_for_byte(paths: ProjectPaths) -> None:
+    """Numbers that floats cannot hold, and duplicate keys, survive the way to the engine."""
+    desk = Desk()
+    raw = b'{"n": 123456789012345678901234567890, "a": 1.10, "a": 2}'
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        result = await client.trigger(
+            "issue.created", version="v2", raw_payload=raw, headers=(("x-a", "1"),), dialect="k1"
+        )
+    assert result == Result(5, "forwarded", 200, 1200, "")
+    assert result.ok
+    assert desk.asked == [("issue.created", "v2", "", raw, (("x-a", "1"),), "k1")]
+
+
+async def test_without_a_payload_the_template_is_meant(paths: ProjectPaths) -> None:
+    desk = Desk()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        await client.trigger("issue.created")
+    assert desk.asked == [("issue.created", "", "", None, (), "")]
+
+
+async def test_replay_says_the_way(paths: ProjectPaths) -> None:
+    desk = Desk()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        result = await client.replay(3, "exact")
+        with pytest.raises(ConsoleError, match=r'There is no way "sideways" to send again\.'):
+            await client.replay(3, "sideways")
+    assert not result.ok
+    assert desk.asked == [(3, "exact")]
+
+
+async def test_a_refusal_comes_with_hint_and_exit_code(paths: ProjectPaths) -> None:
+    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+        with pytest.raises(ConsoleError) as refused:
+            await client.trigger("gone")
+    error = refused.value
+    assert (error.message, error.hint, error.exit_code) == ("No worker.", "Start one.", 2)
+
+
+async def test_an_error_inside_does_not_tell_its_details(paths: ProjectPaths) -> None:
+    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+        with pytest.raises(ConsoleError, match="failed inside") as failed:
+            await client.trigger("broken")
+        assert (await client.status()).pid == 1
+    assert "secret detail" not in str(failed.value)
+
+
+async def test_an_unknown_verb_is_refused_before_it_reaches_a_worker(paths: ProjectPaths) -> None:
+    desk = Desk()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        with pytest.raises(ConsoleError, match='A worker cannot be asked to "explode"'):
+            await client.worker("sample", "explode")
+    assert desk.asked == []
+
+
+async def test_secrets_go_in_and_never_out(paths: ProjectPaths) -> None:
+    desk = Desk()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        await client.set_secret("CRM_TOKEN", "value")
+        await client.delete_secret("CRM_TOKEN")
+    assert desk.asked == [("CRM_TOKEN", "value"), "CRM_TOKEN"]
+
+
+async def test_notices_come_at_once_and_end_with_the_engine(paths: ProjectPaths) -> None:
+    hub = new_hub()
+    heard: list[Notice] = []
+    async with served(paths, Desk(), hub), Client(paths) as client:
+        notices = client.notices()
+        heard.append(await anext(notices))
+        hub.committed(exchange=9, change=9, log=9)
+        heard.append(await anext(notices))
+        hub.close()
+        with pytest.raises(EngineGone):
+            await anext(notices)
+    assert heard == [Notice(1, 2, 3, 4), Notice(9, 9, 9, 4)]
+
+
+async def test_without_an_engine_the_client_says_so(paths: ProjectPaths) -> None:
+    async with Client(paths) as client:
+        with pytest.raises(EngineGone, match=f"No engine runs for {paths.folder}"):
+            await client.status()
+
+
+async def test_a_dead_engines_socket_is_no_engine(paths: ProjectPaths) -> None:
+    bind_private(paths.control_socket).close()
+    async with Client(paths) as client:
+        with pytest.raises(EngineGone):
+            await client.status()
+        with pytest.raises(EngineGone):
+            await anext(client.notices())
+
+
+async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
+    """The description and the routes are two tables; neither may have what the other lacks."""
+    import httpx
+
+    async with (
+        served(paths, Desk(), new_hub()),
+        httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
+            base_url="http://engine",
+        ) as http,
+    ):
+        described = (await http.get("/openapi.json")).json()
+        absent = await http.get("/v1/nothing")
+    said = {
+        (path, method.upper())
+        for path, item in described["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    routed = {
+        (route.path.replace(":int", ""), method)
+        for route in control_app(Desk(), new_hub()).routes
+        if isinstance(route, Route) and route.path != "/openapi.json"
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert said == routed
+    assert absent.status_code == 404
+    assert absent.json()["error"] == "The control API has no GET /v1/nothing."
+    assert "Worker" in described["components"]["schemas"]
+
+
+def test_the_socket_is_private_from_the_start(paths: ProjectPaths) -> None:
+    listener = bind_private(paths.control_socket)
+    try:
+        assert paths.control_socket.stat().st_mode & 0o777 == 0o600
+        assert paths.run.stat().st_mode & 0o777 == 0o700
+    finally:
+        listener.close()
+
+
+def test_what_is_no_socket_of_ours_is_left_alone(paths: ProjectPaths) -> None:
+    paths.control_socket.write_text("precious")
+    with pytest.raises(ConsoleError, match="is in the way"):
+        bind_private(paths.control_socket)
+    assert paths.control_socket.read_text() == "precious"
+
+
+async def test_the_client_refuses_a_socket_that_is_open_to_others(paths: ProjectPaths) -> None:
+    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+        paths.run.chmod(0o755)
+        with pytest.raises(ConsoleError, match="is not a private socket of yours"):
+            await client.status()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to be another user")
+@pytest.mark.needs("curl")
+async def test_another_user_is_cut_off_before_a_byte_is_read(paths: ProjectPaths) -> None:
+    """Even when the modes let them in."""
+    runtime = paths.run.parents[1]
+    async with served(paths, Desk(), new_hub()):
+        for place in (runtime.parent, runtime, runtime / "kiket-console", paths.run):
+            place.chmod(0o755)
+        paths.control_socket.chmod(0o777)
+        process = await asyncio.create_subprocess_exec(
+            *("curl", "-sS", "--unix-socket", str(paths.control_socket), "http://e/v1/status"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            user=65534,
+        )
+        answer, said = await asyncio.wait_for(process.communicate(), 10)
+    assert answer == b""
+    assert process.returncode in {52, 56}, said  # an empty reply, or a reset
+
+
+def test_peer_credentials_are_the_systems(paths: ProjectPaths) -> None:
+    from kiket_console.engine.private_socket import peer_uid
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        assert peer_uid(ours) == os.getuid()

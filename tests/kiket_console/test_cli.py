@@ -1,0 +1,241 @@
+"""The argument tree: quick to start, and every error is a sentence and an exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console import __version__, cli
+from kiket_console.cli import CommandTree
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.paths import state_dir
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ("textual", "httpx", "starlette", "uvicorn", "fastapi", "keyring", "watchfiles", "psutil")
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kiket_console", *arguments],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        timeout=30,
+    )
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    """Import the tree and every command's module, as `--help` does."""
+    code = (
+        "import sys\n"
+        "from kiket_console import cli\n"
+        "for place in cli.CommandTree.places.values():\n"
+        "    __import__(place.partition(':')[0])\n"
+        "print(*sorted(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    loaded = done.stdout.split()
+    assert "click" in loaded, done.stderr
+    assert not [name for name in HEAVY if name in loaded]
+
+
+def test_version_is_data_on_stdout() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"kiket-console {__version__}\n", "")
+
+
+def test_help_lists_every_command_once() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for name in CommandTree.places.keys() - {CommandTree.default}:
+        assert f"\n  {name} " in done.stdout
+    assert "\n  console " not in done.stdout
+
+
+def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named() -> None:
+    done = run("staus")
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith('Error: The folder "staus" does not exist.\n')
+    assert "status" in done.stderr
+
+
+def test_an_unknown_option_is_usage() -> None:
+    done = run("status", "--nonsense")
+    assert done.returncode == ExitCode.USAGE
+    assert "No such option" in done.stderr
+
+
+def test_the_console_without_a_terminal_points_to_the_headless_engine(
+    extension_folder: Path,
+) -> None:
+    done = run(str(extension_folder))
+    assert done.returncode == ExitCode.USAGE
+    assert done.stdout == ""
+    assert done.stderr == (
+        "Error: The console needs a terminal on standard input and output.\n"
+        "  Without one, use `kiket-console run --headless`.\n"
+    )
+
+
+def test_run_without_headless_says_what_there_is(extension_folder: Path) -> None:
+    done = run("-C", str(extension_folder), "run")
+    assert done.returncode == ExitCode.USAGE
+    assert "run --headless" in done.stderr
+
+
+def test_a_folder_without_an_extension_is_taught(tmp_path: Path) -> None:
+    done = run("-C", str(tmp_path), "run", "--headless")
+    assert done.returncode == ExitCode.CONFIG
+    assert done.stderr.startswith("Error: There is no extension in")
+    assert "extension.yaml" in done.stderr
+
+
+def test_untrusted_code_is_not_run_where_nobody_can_be_asked(extension_folder: Path) -> None:
+    """A planted module would leave a trace if anything of the project were imported."""
+    (extension_folder / "yaml.py").write_text("open('imported', 'w').close()")
+    (extension_folder / "sitecustomize.py").write_text("open('imported', 'w').close()")
+    done = run("run", "--headless", cwd=extension_folder)
+    assert done.returncode == ExitCode.AUTH
+    assert done.stderr.startswith("Error: You have not said yet that the code in")
+    assert "--trust" in done.stderr
+    assert not (extension_folder / "imported").exists()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
+def test_the_question_about_trust_is_asked_first_and_no_is_the_default(
+    extension_folder: Path, answer: str
+) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kiket_console", str(extension_folder)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        close_fds=True,
+    )
+    os.close(follower)
+    os.write(leader, answer.encode())
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(leader)
+    assert process.wait(20) == ExitCode.AUTH
+    text = shown.decode()
+    assert str(extension_folder) in text
+    assert "main:sdk" in text
+    assert "Run it? [y/N]" in text
+    assert "Nothing was run" in text
+    assert not (state_dir() / "trusted.json").exists()
+
+
+def test_commands_that_need_an_engine_say_that_there_is_none(extension_folder: Path) -> None:
+    for arguments in (["status"], ["trigger", "issue.created"], ["replay", "1"]):
+        done = run("-C", str(extension_folder), *arguments)
+        assert done.returncode == ExitCode.NETWORK
+        assert done.stderr.startswith("Error: No engine runs for ")
+        assert done.stdout == ""
+
+
+def test_stop_without_an_engine_is_fine(extension_folder: Path) -> None:
+    done = run("stop", "-C", str(extension_folder))
+    assert (done.returncode, done.stderr) == (0, "No engine runs here.\n")
+
+
+def test_traffic_without_a_store_is_empty(extension_folder: Path) -> None:
+    done = run("-C", str(extension_folder), "traffic", "list")
+    assert (done.returncode, done.stdout) == (0, "")
+    done = run("-C", str(extension_folder), "traffic", "show", "7")
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("Error: No exchange 7 is recorded for this project.")
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("{", "The data of --data is no JSON"),
+        ("@absent.json", '"absent.json" cannot be read: No such file or directory.'),
+        ("-", "The data of standard input is no JSON"),
+    ],
+)
+def test_data_that_is_no_json_never_leaves(
+    extension_folder: Path, data: str, sentence: str
+) -> None:
+    done = run("-C", str(extension_folder), "trigger", "issue.created", "--data", data)
+    assert done.returncode == ExitCode.USAGE
+    assert sentence in done.stderr
+
+
+def test_an_unexpected_error_is_a_sentence_and_a_private_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kiket_core.secret import redactor
+
+    def fail(*_: object, **__: object) -> None:
+        local = "local-value-of-a-frame"
+        raise RuntimeError(f"with crash-canary-secret in it, not {len(local)}")
+
+    redactor.add("CANARY", "crash-canary-secret")
+    monkeypatch.setattr(cli.cli, "main", fail)
+    try:
+        assert cli.run([]) == ExitCode.FAILURE
+    finally:
+        redactor.discard("CANARY")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert "(RuntimeError)" in said.err
+    [report] = (state_dir() / "crashes").iterdir()
+    assert str(report) in said.err
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    text = report.read_text()
+    assert "Traceback" in text
+    assert "crash-canary-secret" not in text
+    assert "local-value-of-a-frame" not in text.replace('local = "local-value-of-a-frame"', "")
+
+
+def test_what_is_said_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.say(ConsoleError("Bad \x1b]52;c;AAAA\x07 name.", hint="Or \x9b2J.")) == 1
+    said = capsys.readouterr().err
+    assert said == "Error: Bad \\x1b]52;c;AAAA\\x07 name.\n  Or \\x9b2J.\n"
+
+
+def test_doctor_json_has_a_level_for_everything(extension_folder: Path) -> None:
+    done = run("-C", str(extension_folder), "doctor", "--json")
+    found = json.loads(done.stdout)
+    assert found["schema"] == 1
+    levels = {finding["name"]: finding["level"] for finding in found["findings"]}
+    assert levels["project"] == "ok"
+    assert levels["state folder"] == "ok"
+    assert levels["terminal"] == "warn"
+    assert set(levels.values()) <= {"ok", "warn", "fail"}
+    assert done.returncode == (1 if "fail" in levels.values() else 0)
+
+
+def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "kiket_console", "-C", str(extension_folder), "doctor"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        timeout=30,
+    )
+    os.close(writer)
+    assert done.stderr == b""
