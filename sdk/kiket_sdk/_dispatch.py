@@ -21,7 +21,8 @@ from starlette.responses import Response
 from kiket_core.secret import redactor
 from kiket_sdk import _trace
 from kiket_sdk._context import HandlerContext
-from kiket_sdk._signing import Reason, verify
+from kiket_sdk._signing import Reason, verify, verify_fields
+from kiket_sdk._verdict import lower_case_fields
 from kiket_sdk.auth import refusal
 from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
@@ -79,10 +80,12 @@ class WebhookDispatcher:
         self._body_limit_bytes = body_limit_bytes
         self._shared_client: KiketClient | None = None
         self._shared_loop: asyncio.AbstractEventLoop | None = None
+        self._shared_endpoints: dict[str, ExtensionEndpoints] = {}  # by registered version
 
     def share_client(self, client: KiketClient | None) -> None:
         """Use one client for every request on the running event loop; None ends it."""
         self._shared_client = client
+        self._shared_endpoints = {}
         self._shared_loop = asyncio.get_running_loop() if client else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,17 +97,16 @@ class WebhookDispatcher:
         self, event: str, path_version: str | None, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Answer one webhook; telemetry is posted behind the answer."""
-        pairs = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        ]
-        headers = dict(pairs)
-        if len(headers) != len(pairs):
-            headers = dict(reversed(pairs))  # the first of repeated headers counts
+        raw_headers = scope["headers"]
+        # of repeated headers the first counts, as in Starlette
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(raw_headers)
+        }
         token = _trace.enter(headers.get("traceparent"))
         try:
             try:
-                raw_body = await self._body(headers.get("content-length"), receive)
-                self._authenticate(raw_body, pairs)
+                raw_body = await self._body(receive)
+                self._authenticate(raw_body, headers, raw_headers)
                 version = _version(path_version, headers, scope)
                 handler = self._registry.get(event, version)
                 if handler is None:
@@ -115,20 +117,18 @@ class WebhookDispatcher:
             except _Refused as refused:
                 await _answer(send, refused.status, _encode({"detail": refused.detail}))
                 return
-            result, record = await self._handle(event, handler, payload, headers)
-            if isinstance(result, Response):
-                await result(scope, receive, send)
+            answer, record = await self._handle(event, handler, payload, headers)
+            if isinstance(answer, tuple):
+                await _answer(send, *answer)
             else:
-                await _answer(send, *result)
+                await answer(scope, receive, send)
             if record is not None:
                 await self._telemetry.post(record)
         finally:
             _trace.leave(token)
 
-    async def _body(self, declared_length: str | None, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive) -> bytes:
         limit = self._body_limit_bytes
-        if declared_length and declared_length.isdecimal() and int(declared_length) > limit:
-            raise _Refused(413, f"Request body exceeds {limit} bytes")
         message = await receive()
         raw_body: bytes = message.get("body", b"")
         if message.get("more_body"):
@@ -146,10 +146,19 @@ class WebhookDispatcher:
             raise _Refused(413, f"Request body exceeds {limit} bytes")
         return raw_body
 
-    def _authenticate(self, raw_body: bytes, pairs: list[tuple[str, str]]) -> None:
+    def _authenticate(
+        self, raw_body: bytes, headers: dict[str, str], raw_headers: list[tuple[bytes, bytes]]
+    ) -> None:
         config = self._config
         secrets = (config.webhook_secret or "", *config.previous_webhook_secrets)
-        verdict = verify(secrets, raw_body, pairs, accept=self._accept)
+        if len(headers) == len(raw_headers):
+            sent = lower_case_fields(headers)
+            verdict = verify_fields(secrets, raw_body, sent, accept=self._accept)
+        else:
+            pairs = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
+            ]
+            verdict = verify(secrets, raw_body, pairs, accept=self._accept)
         if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
             return
         _logger.warning("Webhook refused: %s", verdict.sentence)
@@ -160,8 +169,8 @@ class WebhookDispatcher:
     ) -> tuple[Response | tuple[int, bytes], TelemetryRecord | None]:
         """Run the handler; return the answer and what telemetry is to post about it."""
         config = self._config
-        client = self._client()
-        endpoints = ExtensionEndpoints(client, config.extension_id, event_version=handler.version)
+        endpoints = self._endpoints(handler.version)
+        client = endpoints.client
         context = HandlerContext(
             event,
             handler.version,
@@ -197,19 +206,27 @@ class WebhookDispatcher:
         duration_ms = (time.perf_counter() - started_s) * 1000
         if client is not self._shared_client:
             await client.aclose()
-        if not self._telemetry.is_watched:
+        telemetry = self._telemetry
+        if not telemetry.is_watched:
             return answer, None
-        record = self._telemetry.build(
+        record = telemetry.build(
             event, handler.version, "error" if failure else "ok", duration_ms, failure
         )
-        await self._telemetry.notify(record)
+        await telemetry.notify(record)
         return answer, record
 
-    def _client(self) -> KiketClient:
-        shared = self._shared_client
-        if shared is not None and self._shared_loop is asyncio.get_running_loop():
-            return shared
-        return KiketClient(self._config.base_url, self._config.workspace_token)
+    def _endpoints(self, version: str) -> ExtensionEndpoints:
+        """Return the platform's calls for handlers of a version; shared ones while serving."""
+        config = self._config
+        client = self._shared_client
+        if client is None or self._shared_loop is not asyncio.get_running_loop():
+            client = KiketClient(config.base_url, config.workspace_token)
+            return ExtensionEndpoints(client, config.extension_id, event_version=version)
+        endpoints = self._shared_endpoints.get(version)
+        if endpoints is None:
+            endpoints = ExtensionEndpoints(client, config.extension_id, event_version=version)
+            self._shared_endpoints[version] = endpoints
+        return endpoints
 
 
 def _version(path_version: str | None, headers: dict[str, str], scope: Scope) -> str:

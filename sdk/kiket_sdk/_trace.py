@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from contextvars import ContextVar, Token
-from typing import NamedTuple
 
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?",
@@ -13,11 +12,26 @@ _TRACEPARENT = re.compile(
 )
 
 
-class Trace(NamedTuple):
-    """The trace that a webhook belongs to: 32 hex digits, and the flags of its sender."""
+class Trace:
+    """The trace that a webhook belongs to; read or made when somebody first asks for it."""
 
-    trace_id: str
-    flags: str
+    __slots__ = ("_ids", "_traceparent")
+
+    def __init__(self, traceparent: str | None) -> None:
+        self._traceparent = traceparent
+        self._ids: tuple[str, str] | None = None
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """Return the trace id, 32 hex digits, and the flags of its sender."""
+        if self._ids is None:
+            match = _TRACEPARENT.fullmatch(self._traceparent) if self._traceparent else None
+            if match:
+                self._ids = match[1], match[2]
+            else:
+                # Ids need to be different, not secret; a forked child's are reseeded.
+                self._ids = f"{random.getrandbits(128) or 1:032x}", "01"
+        return self._ids
 
 
 _current: ContextVar[Trace | None] = ContextVar("kiket_trace", default=None)
@@ -25,11 +39,7 @@ _current: ContextVar[Trace | None] = ContextVar("kiket_trace", default=None)
 
 def enter(traceparent: str | None) -> Token[Trace | None]:
     """Make the inbound `traceparent` current, or a new trace when there is none to go on with."""
-    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    if match:
-        return _current.set(Trace._make(match.groups()))
-    # Ids need to be different, not secret; the module reseeds itself in a forked child.
-    return _current.set(Trace(f"{random.getrandbits(128) or 1:032x}", "01"))
+    return _current.set(Trace(traceparent))
 
 
 def leave(token: Token[Trace | None]) -> None:
@@ -40,7 +50,7 @@ def leave(token: Token[Trace | None]) -> None:
 def current_trace_id() -> str | None:
     """Return the 32 hex digits of the current trace, None outside a webhook."""
     trace = _current.get()
-    return trace.trace_id if trace else None
+    return trace.ids[0] if trace else None
 
 
 def child_traceparent() -> str | None:
@@ -48,5 +58,6 @@ def child_traceparent() -> str | None:
     trace = _current.get()
     if trace is None:
         return None
+    trace_id, flags = trace.ids
     span_id = f"{random.getrandbits(64) or 1:016x}"
-    return f"00-{trace.trace_id}-{span_id}-{trace.flags}"
+    return f"00-{trace_id}-{span_id}-{flags}"

@@ -18,7 +18,7 @@ class ExtensionEndpoints:
     Calls raise OutboundRequestError when the platform refuses or cannot be reached.
     """
 
-    __slots__ = ("_client", "_headers", "secrets")
+    __slots__ = ("_headers", "client", "secrets")
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class ExtensionEndpoints:
         *,
         event_version: str | None = None,
     ) -> None:
-        self._client = client
+        self.client = client
         self._headers = {"X-Kiket-Event-Version": event_version} if event_version else {}
         self.secrets = ExtensionSecretManager(client, extension_id)
 
@@ -46,6 +46,6 @@ class ExtensionEndpoints:
         await self._post("notifications", {"title": title, "body": body, "level": level})
 
     async def _post(self, resource: str, content: dict[str, Any]) -> None:
-        await self._client.post(
+        await self.client.post(
             f"/api/v1/extensions/{resource}", json=content, headers=self._headers
         )

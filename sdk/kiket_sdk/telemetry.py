@@ -71,11 +71,8 @@ class TelemetryReporter:
         self._extension_id = extension_id
         self._extension_version = extension_version
         self._queue: asyncio.Queue[TelemetryRecord] | None = None
-
-    @property
-    def is_watched(self) -> bool:
-        """Tell whether a record would reach anybody."""
-        return self.enabled and bool(self._feedback_hook or self.telemetry_endpoint)
+        # whether a record would reach anybody
+        self.is_watched = self.enabled and bool(feedback_hook or self.telemetry_endpoint)
 
     async def record(
         self, event: str, version: str, status: str, duration_ms: float, **metadata: Any
@@ -106,7 +103,7 @@ class TelemetryReporter:
             return
         try:
             outcome = self._feedback_hook(record)
-            if inspect.isawaitable(outcome):
+            if outcome is not None and inspect.isawaitable(outcome):
                 await outcome
         except Exception:
             _logger.exception("The telemetry feedback hook failed.")

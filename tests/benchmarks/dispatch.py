@@ -1,0 +1,360 @@
+"""How fast a signed webhook gets to its handler and back, beside its limit and its peers.
+
+One run starts each contender as a real uvicorn (uvloop, httptools) in a process of its own and
+loads them in turn, round by round, over 16 keep-alive connections with a signed POST of 1 KB:
+
+kiket_sdk   the SDK: verification, version routing, context, trace and a telemetry hook
+starlette   a bare Starlette endpoint that parses and answers JSON, and verifies nothing
+limit       a bare ASGI function: HMAC, a dictionary as router, JSON
+original    what the first SDK did, its one defect mended: FastAPI, a new HTTP client for each
+            request (but on a shared TLS context), the telemetry hook awaited
+
+Work per processor second (capacity) moves least with other load on the machine; the ratios are
+medians of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+CONTENDERS = ("kiket_sdk", "starlette", "limit", "original")
+CONNECTIONS = 16
+SECRET = "a webhook secret of more than 24 bytes"
+EVENT, VERSION = "issue.created", "v1"
+PATH = f"/v/{VERSION}/webhooks/{EVENT}"
+_PATIENCE_S = 10.0
+GOAL_OF_LIMIT = 0.90
+GOAL_OF_ORIGINAL = 8.0
+GOAL_P99_OF_LIMIT = 1.2
+
+
+class Round(NamedTuple):
+    """One contender's load of one round."""
+
+    requests_per_s: float
+    requests_per_cpu_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Load all contenders in interleaved rounds and return figures, ratios and goals."""
+    rounds, seconds = (3, 0.7) if quick else (9, 2.0)
+    taken: dict[str, list[Round]] = {name: [] for name in CONTENDERS}
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
+        for pid, port in servers.values():
+            _load(pid, port, 0.3)
+        for index in range(rounds):
+            turn = index % len(CONTENDERS)
+            for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
+                taken[name].append(_load(*servers[name], seconds))
+    return {
+        "benchmark": "webhook dispatch",
+        "body_bytes": len(_raw_body()),
+        "connections": CONNECTIONS,
+        "rounds": rounds,
+        "contenders": {
+            name: {
+                field: round(statistics.median(getattr(each, field) for each in results), 3)
+                for field in Round._fields
+            }
+            for name, results in taken.items()
+        },
+        "ratios": {
+            "of_limit": _ratio(taken, "limit", "requests_per_cpu_s"),
+            "of_starlette": _ratio(taken, "starlette", "requests_per_cpu_s"),
+            "of_original": _ratio(taken, "original", "requests_per_cpu_s"),
+            "p99_of_limit": _ratio(taken, "limit", "p99_ms"),
+        },
+        "goals": {
+            "of_limit": f">= {GOAL_OF_LIMIT}",
+            "of_original": f">= {GOAL_OF_ORIGINAL}",
+            "p99_of_limit": f"<= {GOAL_P99_OF_LIMIT}",
+        },
+    }
+
+
+def _ratio(taken: dict[str, list[Round]], peer: str, field: str) -> float:
+    pairs = zip(taken["kiket_sdk"], taken[peer], strict=True)
+    ratios = [float(getattr(ours, field) / getattr(theirs, field)) for ours, theirs in pairs]
+    return round(statistics.median(ratios), 3)
+
+
+def _raw_body() -> bytes:
+    body: dict[str, Any] = {
+        "event": EVENT,
+        "event_version": VERSION,
+        "issue": {
+            "id": 1042,
+            "key": "MKT-1042",
+            "title": "Spring campaign: landing page",
+            "labels": ["marketing", "web", "q2"],
+            "assignee": {"id": 7, "name": "Ada", "email": "ada@example.com"},
+            "description": "",
+        },
+        "context": {"user_id": 7, "workspace": "example"},
+    }
+    body["issue"]["description"] = "x" * (1024 - len(json.dumps(body)))
+    return json.dumps(body).encode()
+
+
+# The load generator
+
+
+class _Connection(asyncio.Protocol):
+    """Send the same request again as soon as its answer is complete."""
+
+    def __init__(self, raw_request: bytes, until: float, done: asyncio.Future[None]) -> None:
+        self._raw_request = raw_request
+        self._until = until
+        self._done = done
+        self._sent_at = 0.0
+        self._buffer = b""
+        self.latencies_ms: list[float] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by duck
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+        if len(rest) < length:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._finish(RuntimeError(f"A contender answered {self._buffer!r}."))
+            return
+        now = time.perf_counter()
+        self.latencies_ms.append((now - self._sent_at) * 1000)
+        self._buffer = b""
+        if now < self._until:
+            self._send()
+        else:
+            self._finish(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._finish(exc or ConnectionError("A contender closed the connection."))
+
+    def _send(self) -> None:
+        self._sent_at = time.perf_counter()
+        self._transport.write(self._raw_request)
+
+    def _finish(self, trouble: Exception | None) -> None:
+        if self._done.done():
+            return
+        if trouble is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(trouble)
+        self._transport.close()
+
+
+def _itself(protocol: _Connection) -> _Connection:
+    return protocol
+
+
+def _load(pid: int, port: int, seconds: float) -> Round:
+    import psutil
+    import uvloop
+
+    process = psutil.Process(pid)
+    before = process.cpu_times()
+    started = time.perf_counter()
+    latencies_ms = uvloop.run(_load_connections(port, started + seconds))
+    elapsed_s = time.perf_counter() - started
+    after = process.cpu_times()
+    cpu_s = after.user - before.user + after.system - before.system
+    ordered = sorted(latencies_ms)
+    return Round(
+        len(ordered) / elapsed_s,
+        len(ordered) / max(cpu_s, 0.01),
+        ordered[len(ordered) // 2],
+        ordered[len(ordered) * 99 // 100],
+    )
+
+
+async def _load_connections(port: int, until: float) -> list[float]:
+    from kiket_sdk._signing import sign
+
+    raw_body = _raw_body()
+    headers = {
+        "Host": "127.0.0.1",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(raw_body)),
+        "Accept": "*/*",
+        "User-Agent": "kiket-benchmark",
+        **sign("k0", SECRET, raw_body, message_id="msg_1"),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    raw_request = f"POST {PATH} HTTP/1.1\r\n{head}\r\n".encode() + raw_body
+    loop = asyncio.get_running_loop()
+    protocols = []
+    finished = []
+    for _ in range(CONNECTIONS):
+        done: asyncio.Future[None] = loop.create_future()
+        protocol = _Connection(raw_request, until, done)
+        await loop.create_connection(partial(_itself, protocol), "127.0.0.1", port)
+        protocols.append(protocol)
+        finished.append(done)
+    async with asyncio.timeout_at(loop.time() + until - time.perf_counter() + _PATIENCE_S):
+        await asyncio.gather(*finished)
+    return [each for protocol in protocols for each in protocol.latencies_ms]
+
+
+# The contenders
+
+
+@contextmanager
+def _serving(name: str) -> Iterator[tuple[int, int]]:
+    """Run one contender in a process of its own; yield its pid and port."""
+    command = [sys.executable, __file__, name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"The contender {name} did not start; run {command} to see why.")
+            yield process.pid, int(line)
+        finally:
+            process.terminate()
+
+
+def _serve(name: str) -> None:
+    import uvicorn
+
+    apps: dict[str, Callable[[], Any]] = {
+        "kiket_sdk": _kiket_sdk_app,
+        "starlette": _starlette_app,
+        "limit": lambda: _limit_app,
+        "original": _original_app,
+    }
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    config = uvicorn.Config(
+        apps[name](),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        interface="asgi3",
+    )
+    print(listener.getsockname()[1], flush=True)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _kiket_sdk_app() -> Any:
+    from kiket_sdk import HandlerContext, KiketSDK, TelemetryRecord
+
+    recent: deque[TelemetryRecord] = deque(maxlen=1_000)
+    sdk = KiketSDK(
+        webhook_secret=SECRET,
+        workspace_token="wk_test",
+        extension_id="com.example.benchmark",
+        extension_version="1.0.0",
+        feedback_hook=recent.append,
+    )
+
+    @sdk.webhook(EVENT, version=VERSION)
+    async def handle(payload: Any, context: HandlerContext) -> dict[str, Any]:
+        return {"ok": True, "id": payload["issue"]["id"], "version": context.event_version}
+
+    return sdk.app
+
+
+def _starlette_app() -> Any:
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    async def endpoint(request: Any) -> JSONResponse:
+        payload = await request.json()
+        version = request.path_params["version"]
+        return JSONResponse({"ok": True, "id": payload["issue"]["id"], "version": version})
+
+    return Starlette(routes=[Route("/v/{version}/webhooks/{event}", endpoint, methods=["POST"])])
+
+
+async def _trivial(payload: Any, version: str) -> dict[str, Any]:
+    return {"ok": True, "id": payload["issue"]["id"], "version": version}
+
+
+_ROUTES: dict[tuple[str, str], Callable[[Any, str], Awaitable[Any]]] = {
+    (VERSION, EVENT): _trivial,
+}
+
+
+async def _limit_app(scope: Any, receive: Any, send: Any) -> None:
+    import msgspec
+
+    if scope["type"] != "http":
+        return
+    message = await receive()
+    raw_body = message["body"]
+    while message.get("more_body"):
+        message = await receive()
+        raw_body += message["body"]
+    signature = dict(scope["headers"])[b"x-kiket-signature"].decode()
+    mac = hmac.digest(SECRET.encode(), raw_body, "sha256")
+    if not hmac.compare_digest(mac, bytes.fromhex(signature)):
+        raise ValueError("The benchmark's own signature must match.")
+    version, _, event = scope["path"][len("/v/") :].partition("/webhooks/")
+    raw_reply = msgspec.json.encode(
+        await _ROUTES[version, event](msgspec.json.decode(raw_body), version)
+    )
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(raw_reply)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": raw_reply})
+
+
+def _original_app() -> Any:
+    import httpx
+    from fastapi import FastAPI, HTTPException, Request
+    from fastapi.responses import JSONResponse
+
+    app = FastAPI()
+    recent: deque[tuple[str, float]] = deque(maxlen=1_000)
+    tls_context = httpx.create_ssl_context()
+
+    async def webhook(request: Request) -> JSONResponse:
+        event, version = request.path_params["event"], request.path_params["version"]
+        raw_body = await request.body()
+        expected = hmac.new(SECRET.encode(), raw_body, "sha256").hexdigest()
+        if not hmac.compare_digest(expected, request.headers["x-kiket-signature"]):
+            raise HTTPException(401)
+        handler = _ROUTES[version, event]
+        payload = json.loads(raw_body)
+        started = time.perf_counter()
+        async with httpx.AsyncClient(
+            base_url="https://kiket.example", timeout=15.0, verify=tls_context
+        ):
+            result = await handler(payload, version)
+        recent.append(("ok", (time.perf_counter() - started) * 1000))
+        return JSONResponse(result)
+
+    webhook.__annotations__["request"] = Request  # FastAPI looks for the class, not its name
+    app.post("/v/{version}/webhooks/{event}")(webhook)
+    return app
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
