@@ -263,8 +263,9 @@ class ConsoleApp(App[bool]):
         if self.status is None or not self.link.up:
             return ["The engine cannot be reached.", "Detach leaves everything as it is."]
         running = sum(worker.pid is not None for worker in self.status.workers)
-        runs = "1 worker runs." if running == 1 else f"{running or 'No'} workers run."
-        return [f"{runs} Detach keeps them and the recording."]
+        if running == 1:
+            return ["1 worker runs. Detach keeps it and the recording."]
+        return [f"{running or 'No'} workers run. Detach keeps them and the recording."]
 
     def _leave(self, answer: Leave | None) -> None:
         from kiket_console.ui.screens.quit import Leave

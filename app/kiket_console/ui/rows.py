@@ -61,9 +61,9 @@ class TrafficRows:
         """Return the names of the columns."""
         return traffic.header(self._columns(width)) if self._feed.count else []
 
-    def teach(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
+    def teach(self, width: int) -> list[Line]:
         """Return how to get a first exchange."""
-        return teach.empty_traffic(self._status())
+        return teach.empty_traffic(self._status(), width)
 
     def pending(self, first: int, last: int) -> list[int]:
         """Return the positions between *first* and *last* whose answer is still to come."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console.text import clock, fit, visible
-from kiket_console.ui.paint.line import joined, wrap
+from kiket_console.ui.paint.line import cut, joined, wrap
 from kiket_console.ui.paint.syntax import traceback_line
 
 if TYPE_CHECKING:
     from kiket_console.model import LogLine
-    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.line import Line, Piece
 
 MARGIN = "  "
 TEXT_LINES = 2_000
-_LEVEL_ROLES = {"DEBUG": "muted", "INFO": "info", "WARNING": "warning", "ERROR": "error"}
+_LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
 _SOURCES = ("webhook", "api", "ipc", "producer")
 
@@ -37,7 +37,7 @@ def row(line: LogLine, width: int) -> Line:
     word, role = level(line)
     first, *rest = line.text.split("\n", TEXT_LINES)
     text = visible(first)
-    pieces = [
+    pieces: list[Piece] = [
         ("   " + clock(line.at_us, milliseconds=width >= 72) + "  ", "muted"),
         (fit(visible(line.worker), 10) + "  ", worker_role(line.worker)),
         (fit(word, 8) + "  ", role),
@@ -47,7 +47,7 @@ def row(line: LogLine, width: int) -> Line:
     if last:
         pieces.append((f"  ⏎ {visible(last.strip())}", "error"))
         pieces.append((f"  +{len(rest)}", "muted"))
-    return pieces
+    return cut(pieces, width)
 
 
 def whole(line: LogLine, width: int) -> list[Line]:
@@ -79,10 +79,12 @@ def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
 
 def _text_lines(text: str, width: int) -> list[Line]:
     """Return a logged text: tracebacks with their colours, anything else wrapped."""
-    lines = text.split("\n", TEXT_LINES)
-    if any(line.startswith("Traceback ") for line in lines):
-        return [traceback_line(line) for line in lines]
-    return [line for each in lines for line in wrap(each, width)]
+    shown: list[Line] = []
+    in_traceback = False
+    for each in text.split("\n", TEXT_LINES):
+        in_traceback = in_traceback or each.startswith("Traceback ")
+        shown += [traceback_line(each)] if in_traceback else wrap(each, width)
+    return shown
 
 
 def worker_role(worker: str) -> str:

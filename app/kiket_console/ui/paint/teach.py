@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from kiket_console.text import visible
+from kiket_console.ui.paint.line import wrap
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus
@@ -14,34 +15,30 @@ if TYPE_CHECKING:
 MARGIN = "  "
 
 
-def empty_traffic(status: EngineStatus | None) -> list[Line]:
+def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
     """Return what to do to see a first exchange."""
+    hint = "Each webhook and each call to the platform appears here as it happens."
     lines: list[Line] = [
         [],
         [(MARGIN + "Nothing has arrived yet.", "strong")],
-        [
-            (
-                MARGIN + "Each webhook, each answer and each call to the platform appears here.",
-                "muted",
-            )
-        ],
+        *wrap(hint, width, "muted", MARGIN),
         [],
         [(MARGIN + "Press ", ""), ("t", "accent"), (" to send a signed sample.", "")],
     ]
     if status is None:
         return lines
     url = f"{status.gateway_url.rstrip('/')}/webhooks/{_event(status)}"
-    lines += [
+    curl = f"curl -d '{{}}' {shlex.quote(url)}"
+    unsigned = "That one carries no signature, so your code will refuse it: a first look at a 401."
+    return [
+        *lines,
         [],
         [(MARGIN + "Or call it from anywhere on this machine:", "")],
         [],
-        [(f"{MARGIN}  {visible(line)}", "accent")
-         for line in [f"curl -d {shlex.quote('{}')} {shlex.quote(url)}"]],
+        [(f"{MARGIN}  {visible(curl)}", "accent")],
         [],
-        [(MARGIN + "That one carries no signature, so your code will refuse it: ", "muted"),
-         ("a good first look at a 401.", "muted")],
-    ]  # fmt: skip
-    return lines
+        *wrap(unsigned, width, "muted", MARGIN),
+    ]
 
 
 def empty_processes(status: EngineStatus | None) -> list[Line]:

@@ -26,6 +26,9 @@ PENDING_AFTER_US = 100_000
 
 _ROOMY = 100
 _FULL_TIME = 92
+_TIGHT = 52
+_WIDEST_EVENT = 56
+"""A name further from its status than this would be hard to follow across the row."""
 _STATE_WORDS = {
     State.HELD: ("held", "warning"),
     State.FAILED: ("failed ✗", "error"),
@@ -57,12 +60,16 @@ def columns(width: int, newest_id: int) -> Columns:
     time = 12 if width >= _FULL_TIME else 8
     version, size_ = (4, 7) if roomy else (0, 0)
     signature = 22 if roomy else 9
-    fixed = [number, time, 8, version, 9, 8, size_, signature]
+    took = 8 if width >= _TIGHT else 0
+    if width < _TIGHT:
+        time = signature = 0
+    fixed = [number, time, 8, version, 9, took, size_, signature]
     gaps = sum(1 for cells in fixed if cells) * 2 + 2
     event = width - sum(fixed) - gaps
-    if event < 14:  # very narrow: the signature gives way as well
+    if event < 14 and signature:  # narrow: the signature gives way as well
         event, signature = event + signature + 2, 0
-    return Columns(number, time, 8, max(6, event), version, 9, 8, size_, signature)
+    event = max(6, min(_WIDEST_EVENT, event))
+    return Columns(number, time, 8, event, version, 9, took, size_, signature)
 
 
 def header(columns: Columns) -> Line:
@@ -74,7 +81,7 @@ def header(columns: Columns) -> Line:
         fit("event", columns.event),
         fit("v", columns.version),
         fit("status", columns.status),
-        fit_right("dur", columns.duration),
+        fit_right("dur", columns.duration) if columns.duration else "",
         fit_right("size", columns.size),
         fit("signature", columns.signature),
     ]
@@ -110,23 +117,28 @@ def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int)
     source, source_role = _source(exchange, below_cause)
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     note, note_role, tail = _note(exchange, below_cause, columns.signature)
-    at = clock(exchange.started_us, milliseconds=columns.time > 8)
     pieces = [
         (" " + fit_right(str(exchange.id), columns.number) + "  ", "muted"),
-        (at + "  ", "muted"),
+        (_time(exchange, columns), "muted"),
         (fit(source, columns.source) + "  ", source_role),
         (fit(visible(exchange.name), columns.event) + "  ", ""),
     ]
     if columns.version:
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
     pieces.append((fit(word, columns.status) + "  ", word_role))
-    pieces.append((fit_right(took, columns.duration), ""))
+    pieces.append((fit_right(took, columns.duration) if columns.duration else "", ""))
     if columns.size:
         pieces.append(("  " + fit_right(size(exchange.request_bytes), columns.size), "muted"))
     if columns.signature:
         pieces.append(("  " + fit(note, columns.signature - len(tail)), note_role))
         pieces.append((tail, "muted"))
     return pieces
+
+
+def _time(exchange: Exchange, columns: Columns) -> str:
+    if not columns.time:
+        return ""
+    return clock(exchange.started_us, milliseconds=columns.time > 8) + "  "
 
 
 def _source(exchange: Exchange, below_cause: bool) -> tuple[str, str]:

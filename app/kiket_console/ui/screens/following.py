@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable
 
+    from textual.widget import Widget
+
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.feed import Pages, Reader
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.widgets.views import Rows
 
 R = TypeVar("R", bound=Row)
 
@@ -26,11 +29,18 @@ class FollowingScreen(PlaceScreen, Generic[R]):
 
     NOUN = "row"
 
-    def __init__(self, console: ConsoleApp, pages: Callable[[Reader], Pages[R]]) -> None:
-        super().__init__(console)
+    def __init__(
+        self,
+        console: ConsoleApp,
+        pages: Callable[[Reader], Pages[R]],
+        feed: Feed[R],
+        rows: Rows,
+        *between: Widget,
+    ) -> None:
+        super().__init__(console, rows, *between)
         self._pages = pages
-        self.feed: Feed[R] = Feed(pages(console.reader))
-        self._more = self.feed.open()
+        self.feed = feed
+        self._more = feed.open()
 
     def on_mount(self) -> None:
         """Read older ids in a thread once the newest are on screen."""

@@ -9,6 +9,7 @@ from textual.screen import ModalScreen
 
 from kiket_console.text import fit
 from kiket_console.ui.actions import Scope, bindings, of, shown_key
+from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.views import TextView
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.paint.line import Line
 
-_KEYS = 22
+_KEYS = 14
 _SHOWN = 3
 
 
@@ -61,6 +62,6 @@ def key_lines(place: Scope, width: int) -> list[Line]:
         lines += [[], [(f"  {title[0].upper()}{title[1:]}", "strong")]]
         for command in of(scope):
             keys = " ".join(shown_key(key) for key in command.keys.split(",")[:_SHOWN])
-            said = fit(command.help, max(0, width - _KEYS - 6)).rstrip()
-            lines.append([("    " + fit(keys, _KEYS), "accent"), (said, "")])
+            for at, said in enumerate(wrap(command.help, width - _KEYS - 6)):
+                lines.append([("    " + fit(keys if not at else "", _KEYS), "accent"), *said])
     return lines[1:]

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kiket_console.model import LogLine
 from kiket_console.text import clock
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.feed import LogPages
+from kiket_console.ui.feed import Feed, LogPages
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.rows import LogRows
 from kiket_console.ui.screens.following import FollowingScreen
-from kiket_console.ui.widgets.bars import Rule
 
 if TYPE_CHECKING:
     from kiket_console.model import Notice
@@ -30,12 +29,8 @@ class LogsScreen(FollowingScreen[LogLine]):
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.LOGS)]
 
     def __init__(self, console: ConsoleApp) -> None:
-        super().__init__(console, LogPages)
-        self._rows = LogRows(self.feed)
-
-    def rows(self) -> LogRows:
-        """Return log lines as rows."""
-        return self._rows
+        feed: Feed[LogLine] = Feed(LogPages(console.reader))
+        super().__init__(console, LogPages, feed, LogRows(feed))
 
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Read new lines."""
@@ -50,7 +45,7 @@ class LogsScreen(FollowingScreen[LogLine]):
         if line is None:
             return
         word, role = logs.level(line)
-        self.query_one("#details-rule", Rule).show(clock(line.at_us), [(word, role)])
+        self.details_rule.show(clock(line.at_us), [(word, role)])
         self.text.show(partial(_whole, line))
 
     def action_cause(self) -> None:

@@ -45,19 +45,19 @@ class PlaceScreen(Screen[None]):
     PLACE: ClassVar[actions.Scope]
     TITLE: ClassVar[str]
 
-    def __init__(self, console: ConsoleApp) -> None:
+    def __init__(self, console: ConsoleApp, rows: Rows, *between: Widget) -> None:
+        """Take the list's rows, and widgets to put between the details' rule and their text."""
         super().__init__()
         self.console = console
         self.opened = False
+        self._between = between
+        self.list = ListView(rows, id="list")
+        self.text = TextView(id="text")
+        self.details_rule = Rule(id="details-rule")
+        self._list_rule = Rule(self.TITLE, id="list-rule")
+        self._status_bar = StatusBar(console.project)
+        self._footer = Footer()
         self._details_timer: Timer | None = None
-
-    def rows(self) -> Rows:
-        """Return the rows of the list."""
-        raise NotImplementedError
-
-    def details(self) -> list[Widget]:
-        """Return the widgets between the rule of the details and their text."""
-        return []
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -72,36 +72,26 @@ class PlaceScreen(Screen[None]):
 
     def tick(self) -> None:
         """Take in that a second went by."""
-        self.query_one(StatusBar).refresh()
+        self._status_bar.refresh()
 
     def compose(self) -> ComposeResult:
         """Lay the place out."""
-        yield StatusBar(self.console.project)
+        yield self._status_bar
         yield PlacesBar(PLACES, self.PLACE.name.lower())
         with Vertical(id="list-pane"):
-            yield Rule(self.TITLE, id="list-rule")
-            yield ListView(self.rows(), id="list")
+            yield self._list_rule
+            yield self.list
         with Vertical(id="details"):
-            yield Rule(id="details-rule")
-            yield from self.details()
-            yield TextView(id="text")
-        yield Footer()
+            yield self.details_rule
+            yield from self._between
+            yield self.text
+        yield self._footer
 
     def on_mount(self) -> None:
         """Start in the list."""
         self.list.focus()
         self.status_changed()
         self.show_summary()
-
-    @property
-    def list(self) -> ListView:
-        """The list."""
-        return self.query_one("#list", ListView)
-
-    @property
-    def text(self) -> TextView:
-        """The text of the details."""
-        return self.query_one("#text", TextView)
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list when there is room for both."""
@@ -120,11 +110,11 @@ class PlaceScreen(Screen[None]):
 
     def status_changed(self) -> None:
         """Take in how the engine is."""
-        self.query_one(StatusBar).show(self.console.status, self.console.link)
+        self._status_bar.show(self.console.status, self.console.link)
 
     def show_summary(self) -> None:
         """Write the list's rule again, and show or hide the details of nothing."""
-        self.query_one("#list-rule", Rule).show(self.TITLE, self.summary())
+        self._list_rule.show(self.TITLE, self.summary())
         self.set_class(self.list.rows.count == 0, "-empty")
         self._show_footer()
 
@@ -144,8 +134,8 @@ class PlaceScreen(Screen[None]):
         in_details = event.widget is self.text
         if in_details != self.opened:
             self._set_opened(in_details)
-        self.query_one("#list-rule", Rule).active = not in_details
-        self.query_one("#details-rule", Rule).active = in_details
+        self._list_rule.active = not in_details
+        self.details_rule.active = in_details
         self._show_footer()
 
     def on_places_bar_chosen(self, event: PlacesBar.Chosen) -> None:
@@ -187,4 +177,4 @@ class PlaceScreen(Screen[None]):
         if not self.list.rows.count:
             named = [command for command in named if command.id in ("traffic.trigger", "close")]
         keys = [(command.key, command.label) for command in named]
-        self.query_one(Footer).show(keys, [("?", "keys")])
+        self._footer.show(keys, [("?", "keys")])

@@ -11,7 +11,6 @@ from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.rows import ProcessRows
 from kiket_console.ui.screens.place import PlaceScreen
-from kiket_console.ui.widgets.bars import Rule
 
 if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
@@ -27,12 +26,8 @@ class ProcessesScreen(PlaceScreen):
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.PROCESSES)]
 
     def __init__(self, console: ConsoleApp) -> None:
-        super().__init__(console)
         self._rows = ProcessRows(lambda: console.status)
-
-    def rows(self) -> ProcessRows:
-        """Return workers as rows."""
-        return self._rows
+        super().__init__(console, self._rows)
 
     def summary(self) -> Line:
         """Return how many serve."""
@@ -55,9 +50,7 @@ class ProcessesScreen(PlaceScreen):
         if worker is None:
             return
         sign, role = processes.state_sign(worker)
-        self.query_one("#details-rule", Rule).show(
-            visible(worker.name), [(f"{sign} {worker.state.value}", role)]
-        )
+        self.details_rule.show(visible(worker.name), [(f"{sign} {worker.state.value}", role)])
         self.text.show(self._about, stay=True)
 
     def action_restart(self) -> None:

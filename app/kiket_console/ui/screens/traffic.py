@@ -10,16 +10,14 @@ from textual import work
 from kiket_console.model import Exchange
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.feed import TrafficPages
+from kiket_console.ui.feed import Feed, TrafficPages
 from kiket_console.ui.paint import body, detail, logs, signature, timeline
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.rows import TrafficRows
 from kiket_console.ui.screens.following import FollowingScreen
-from kiket_console.ui.widgets.bars import Rule, TabBar
+from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
-    from textual.widget import Widget
-
     from kiket_console.model import Detail, LogLine, Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
@@ -39,20 +37,14 @@ class TrafficScreen(FollowingScreen[Exchange]):
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.TRAFFIC)]
 
     def __init__(self, console: ConsoleApp) -> None:
-        super().__init__(console, TrafficPages)
-        self._rows = TrafficRows(self.feed, lambda: console.status)
+        feed: Feed[Exchange] = Feed(TrafficPages(console.reader))
+        self._rows = TrafficRows(feed, lambda: console.status)
+        self._tab_bar = TabBar()
+        super().__init__(console, TrafficPages, feed, self._rows, self._tab_bar)
         self._detail: Detail | None = None
         self._logs: list[LogLine] = []
         self._tab = 0
         self._wanted: int | None = None
-
-    def rows(self) -> TrafficRows:
-        """Return exchanges as rows."""
-        return self._rows
-
-    def details(self) -> list[Widget]:
-        """Return the tabs."""
-        return [TabBar()]
 
     def on_mount(self) -> None:
         """Keep an eye on rows whose answer is still to come."""
@@ -87,9 +79,7 @@ class TrafficScreen(FollowingScreen[Exchange]):
             return
         self._logs = self.console.reader.exchange_logs(found.exchange.id)
         now_us = moment.now_us()
-        self.query_one("#details-rule", Rule).show(
-            detail.title(found), detail.outcome(found, now_us)
-        )
+        self.details_rule.show(detail.title(found), detail.outcome(found, now_us))
         self._show_tab(stay=known == found.exchange.id)
 
     def go_to(self, exchange_id: int) -> None:
@@ -147,7 +137,7 @@ class TrafficScreen(FollowingScreen[Exchange]):
         labels = [name.capitalize() for name in TABS]
         labels[4] = f"Timeline {1 + len(found.children)}"
         labels[5] = f"Logs {len(self._logs)}" if self._logs else "Logs"
-        self.query_one(TabBar).show(tuple(labels), self._tab)
+        self._tab_bar.show(tuple(labels), self._tab)
         wanted = TABS[self._tab]
         part = detail.body_of(found, wanted)
         if part is not None and len(part.raw) > body.SLOW_BYTES:

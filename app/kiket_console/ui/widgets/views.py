@@ -201,8 +201,9 @@ class ListView(_Pane, can_focus=True):
         """Take in that rows were added or the cursor was moved."""
         empty = not self.rows.count
         height = self._head + self.rows.count
-        if self.virtual_size.height != height or self.virtual_size.width != self.size.width:
-            self.virtual_size = Size(self.scrollable_content_region.width, height)
+        width = self.scrollable_content_region.width
+        if self.virtual_size.height != height or self.virtual_size.width != width:
+            self.virtual_size = Size(width, height)
             self.refresh()
         if empty:
             self.refresh()
@@ -225,7 +226,7 @@ class ListView(_Pane, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        width, ground = self.size.width, self.rich_style
+        width, ground = self.scrollable_content_region.width, self.rich_style
         if not self.rows.count:
             lines = self.rows.teach(width)
             line = lines[y] if y < len(lines) else ()
