@@ -64,7 +64,8 @@ class ConsoleApp(App[bool]):
         self.project = paths.folder.name
         self.status: EngineStatus | None = None
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
-        self.crash: tuple[BaseException, Path | None] | None = None
+        self.crash: ConsoleError | None = None
+        """What to tell a person when a fault of our own ended the console."""
         self._paths = paths
         self._demo = demo
         self._open_reader = open_reader or self._store
@@ -310,11 +311,13 @@ class ConsoleApp(App[bool]):
 
     def _handle_exception(self, error: Exception) -> None:
         """End because of a fault of our own, leaving a file without values behind."""
-        from kiket_console.ui.crash import write_crash
+        from textual.worker import WorkerFailed
+
+        from kiket_console.crash import record
 
         self._return_code = int(ExitCode.FAILURE)
         if self.crash is None:
-            self.crash = (error, write_crash(self._paths.state, error))
+            self.crash = record(error.error if isinstance(error, WorkerFailed) else error)
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
@@ -337,16 +340,17 @@ def run_console(
     app = ConsoleApp(paths, demo=demo)
     stop = app.run()
     if app.crash is not None:
-        error, place = app.crash
-        where = f" What happened is in {place}." if place is not None else ""
-        sys.stderr.write(
-            f"Error: The console ended because of a fault of its own ({type(error).__name__})."
-            f"{where}\n       The engine goes on; `kiket-console` shows it again.\n"
-        )
+        _complain(app.crash)
+        sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
         return int(ExitCode.FAILURE)
     if stop:
         return _stop_engine(paths, engine)
     return int(ExitCode.OK)
+
+
+def _complain(error: ConsoleError) -> None:
+    hint = f"       {error.hint}\n" if error.hint else ""
+    sys.stderr.write(f"Error: {error.message}\n{hint}")
 
 
 def _stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:
@@ -361,7 +365,7 @@ def _stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) ->
     except EngineGone:
         return int(ExitCode.OK)
     except ConsoleError as error:
-        sys.stderr.write(f"Error: {error.message}\n{error.hint}\n")
+        _complain(error)
         return int(error.exit_code)
     deadline = time.monotonic() + STOPPING_TIMEOUT_S
     while time.monotonic() < deadline:
