@@ -59,7 +59,7 @@ class Exchange:
     duration_us: int | None
     request_bytes: int
     signature: str
-    """A word for the list: `ok k0`, `re-signed`, `unsigned`, `mismatch`; empty where none is due."""
+    """A word for the list: `ok k0`, `re-signed`, `unsigned`, `mismatch`; or nothing."""
     trace_id: str
     """32 lower-case hex digits (W3C Trace Context)."""
     parent_id: int | None
