@@ -15,7 +15,10 @@ FILE_NAMES = ("main.py", "app.py", "extension.py")
 SIZE_LIMIT_BYTES = 2 * 1024 * 1024
 _SDK_MAKERS = frozenset({"KiketSDK"})
 _APP_MAKERS = frozenset({"FastAPI", "Starlette", "Quart", "Litestar", "create_app"})
-_SDK_TEXT = re.compile(r"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*KiketSDK\(", re.MULTILINE)
+_APP_TEXT = re.compile(
+    rf"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:{'|'.join(_SDK_MAKERS | _APP_MAKERS)})\(",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
         name, is_sdk = _app_name(ast.parse(raw_source))
     except (SyntaxError, ValueError, RecursionError):
         # It cannot start as it is; name it all the same, so that the person is told where it fails.
-        match = _SDK_TEXT.search(raw_source.decode(errors="replace"))
-        name, is_sdk = (match[1], True) if match else ("", False)
+        match = _APP_TEXT.search(raw_source.decode(errors="replace"))
+        name, is_sdk = match[1] if match else "sdk", True
     if not name:
         return None
     module = ".".join(file.relative_to(root).with_suffix("").parts)

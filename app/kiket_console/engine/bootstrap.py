@@ -103,7 +103,8 @@ def _serve(
     server = make_server(app, lambda: channel.send({"type": "ready"}))
     ending.server = server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
-    server.run(sockets=[listener])
+    with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
+        server.run(sockets=[listener])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if server.started:
         return 0

@@ -112,9 +112,9 @@ def _end_tree(worker: int, status: int | None) -> int | None:
         deadline = time.monotonic() + patience_s
         told: set[int] = set()
         while time.monotonic() < deadline:
-            ended = _reap(worker)
-            status = ended if ended is not None else status
             alive = _descendants()
+            ended = _reap(worker)  # after looking, so that the last one is not left a zombie
+            status = ended if ended is not None else status
             if not alive:
                 return status
             for pid in alive - told:

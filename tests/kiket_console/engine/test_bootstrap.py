@@ -1,0 +1,329 @@
+"""What runs inside a worker: it imports in isolation, says what went wrong, and carries output."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Supervise = Any
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01"
+SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
+
+
+async def problem_of(supervise: Supervise, folder: Path, main: str) -> Any:
+    """Return why *main* does not start."""
+    (folder / "main.py").write_text(main)
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert not running.worker.serving
+        assert await running.supervisor.wait_serving(running.name) is None
+        return running.worker.problem
+
+
+@pytest.mark.parametrize(
+    ("main", "sentence"),
+    [
+        (
+            "import os\n\n\nimport elasticsearch_of_nobody\napp = None\n",
+            "main.py:4: ModuleNotFoundError: No module named 'elasticsearch_of_nobody'",
+        ),
+        ("app = 1\ndef f(:\n    pass\n", "main.py:2: SyntaxError: invalid syntax"),
+        ("app = {}['missing']\n", "main.py:1: KeyError: 'missing'"),
+        ("import sys\nsys.exit(3)\napp = 1\n", "main.py:2: the file ends the program while it is"),
+        ("app = {}\n", "`main:app` is 'dict': no KiketSDK and no ASGI app."),
+        (
+            f"{SDK}sdk.run()\n",
+            "main.py:3: the file starts its own server while it is imported. "
+            'Put that call under `if __name__ == "__main__":`.',
+        ),
+        (
+            "import uvicorn\nasync def app(scope, receive, send): ...\ntry:\n"
+            "    uvicorn.run(app)\nexcept Exception:\n    pass\n",
+            "main.py:4: the file starts its own server",
+        ),
+    ],
+)
+async def test_code_that_does_not_start_is_told_in_a_sentence_with_its_line(
+    supervise: Supervise, project_folder: Path, main: str, sentence: str
+) -> None:
+    problem = await problem_of(supervise, project_folder, main)
+    assert problem.sentence.startswith(sentence)
+    assert not any("bootstrap" in line for line in problem.traceback)
+
+
+async def test_an_entry_that_is_not_there_names_what_is(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "kiket.toml").write_text('[[extension]]\nentry = "main:sdk"\n')
+    problem = await problem_of(supervise, project_folder, SDK.replace("sdk =", "extension ="))
+    assert problem.sentence == (
+        "main.py has no `sdk`, but has `extension`. "
+        'Name it in kiket.toml: entry = "main:extension".'
+    )
+
+
+async def test_a_start_up_that_fails_is_told_with_its_line(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    main = (
+        "import contextlib\nfrom starlette.applications import Starlette\n\n"
+        "@contextlib.asynccontextmanager\nasync def lifespan(app):\n"
+        "    raise RuntimeError('no database')\n    yield\n\napp = Starlette(lifespan=lifespan)\n"
+    )
+    problem = await problem_of(supervise, project_folder, main)
+    assert problem.sentence == "main.py:6: RuntimeError: no database"
+
+
+async def test_a_problem_shows_no_secret(supervise: Supervise, project_folder: Path) -> None:
+    main = "import os\nraise ValueError(os.environ['KIKET_WORKSPACE_TOKEN'])\napp = 1\n"
+    problem = await problem_of(supervise, project_folder, main)
+    assert "wk_local_" not in f"{problem.sentence} {problem.traceback}"
+    assert "[secret:KIKET_WORKSPACE_TOKEN]" in problem.sentence
+
+
+async def test_files_of_the_project_do_not_shadow_what_the_bootstrap_imports(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """A folder is hostile until its own code runs: `import yaml` inside the SDK finds PyYAML."""
+    for name in ("yaml", "platform", "json", "asyncio", "uvicorn", "sitecustomize"):
+        (project_folder / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+    (project_folder / "main.py").write_text(SDK)
+    async with supervise() as running:
+        await running.serving()
+
+
+async def test_imports_work_as_with_python_main_py(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """Beside the entry, and below src for that layout; `__main__` blocks do not run."""
+    source = project_folder / "src"
+    (source / "pages").mkdir(parents=True)
+    (project_folder / "main.py").rename(source / "main.py")
+    (source / "pages" / "__init__.py").write_text("TITLE = 'from src'\n")
+    with (source / "main.py").open("a") as main:
+        main.write(
+            "\nimport pages\ndef answer(path):\n"
+            "    return [pages.TITLE, os.getcwd(), sys.argv, sys.path[0]]\n"
+            "if __name__ == '__main__':\n    raise SystemExit('ran')\n"
+        )
+    async with supervise() as running:
+        expected = ["from src", str(project_folder), ["main"], str(source)]
+        assert await running.ask() == str(expected)
+
+
+async def test_handlers_are_found_behind_decorators_partials_and_objects(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "others.py").write_text(
+        "import functools\n\ndef logged(f):\n    @functools.wraps(f)\n"
+        "    async def wrapper(*a):\n        return await f(*a)\n    return wrapper\n\n"
+        "class Greeter:\n    def __call__(self, payload, context):\n        return {}\n"
+    )
+    (project_folder / "main.py").write_text(
+        f"{SDK}import functools\nimport others\n"
+        "@others.logged\nasync def wrapped(payload, context):\n    return {}\n"
+        "sdk.register('a', wrapped, version='v1')\n"
+        "sdk.register('b', functools.partial(wrapped), version='v1')\n"
+        "sdk.register('c', others.Greeter(), version='v1')\n"
+        "sdk.register('d', len, version='v1')\n"
+    )
+    async with supervise() as running:
+        await running.serving()
+        places = {each.event: (each.file, each.line) for each in running.worker.handlers}
+    assert places["a"] == places["b"] == ("main.py", 5)
+    assert places["c"] == ("others.py", 10)
+    assert places["d"] == ("", 0)
+
+
+async def test_an_interpreter_of_the_project_is_lent_our_sdk(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """Its own packages come first; what it lacks is found behind them."""
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", str(project_folder / ".venv")], check=True
+    )
+    minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    own = project_folder / ".venv" / "lib" / minor / "site-packages"
+    (own / "click.py").write_text("ORIGIN = 'the project'\n")
+    (project_folder / "main.py").write_text(
+        f"{SDK}import sys, click\nprint('uses', click.ORIGIN, sys.prefix)\n"
+    )
+    async with supervise() as running:
+        await running.serving()
+        assert running.texts("stdout") == [f"uses the project {project_folder / '.venv'}"]
+        assert running.worker.interpreter == str(project_folder / ".venv" / "bin" / "python")
+
+
+async def test_an_interpreter_that_cannot_serve_is_told_with_what_to_do(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    stranger = project_folder / "stranger"
+    stranger.write_text("#!/nowhere/python\n")
+    stranger.chmod(0o755)
+    (project_folder / "kiket.toml").write_text(
+        '[[extension]]\nentry="main:app"\npython="stranger"\n'
+    )
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert "ended before it listened" in running.worker.problem.sentence
+        await running.until(lambda: any("stranger" in text for text in running.texts("stderr")))
+
+
+OUTPUT = """
+import asyncio, logging, subprocess
+log = logging.getLogger("shop.orders")
+
+def answer(path):
+    if path == "/print":
+        print("hello", "there")
+        sys.stderr.write("half a line, ")
+        sys.stderr.write("the rest\\n")
+    if path == "/log":
+        log.info("took %s", "it")
+        log.debug("not asked for")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            log.exception("failed")
+    if path == "/raw":
+        os.write(1, b"bytes \\xff\\xfe\\n")
+        subprocess.run(["echo", "from a child"])
+        sys.stdout.buffer.write(b"from the buffer\\n")
+    if path == "/long":
+        print("x" * 70_000)
+        os.write(1, b"y" * 70_000 + b"\\n")
+    if path == "/flood":
+        for number in range(20_000):
+            print("line", number)
+    if path == "/fork":
+        pid = os.fork()
+        if pid == 0:
+            print("from a fork")
+            os._exit(0)
+        os.waitpid(pid, 0)
+    if path == "/surrogate":
+        print("a\\udcffb")
+    return "done"
+"""
+
+
+@pytest.fixture
+def talking(project_folder: Path) -> Path:
+    with (project_folder / "main.py").open("a") as main:
+        main.write(OUTPUT)
+    return project_folder
+
+
+async def test_printed_lines_carry_the_trace_of_their_request(
+    supervise: Supervise, talking: Path
+) -> None:
+    async with supervise() as running:
+        await running.ask("/print", TRACEPARENT)
+        await running.until(lambda: len(running.logs) == 2)
+        seen = [(line.stream, line.text, line.trace_id) for line in running.logs]
+        assert seen == [
+            ("stdout", "hello there", TRACE),
+            ("stderr", "half a line, the rest", TRACE),
+        ]
+        assert {line.worker for line in running.logs} == {"sample"}
+
+
+async def test_handlers_of_the_sdk_print_with_their_trace(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "main.py").write_text(
+        "from kiket_sdk import KiketSDK\n"
+        "sdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
+        "@sdk.app.get('/say')\n"
+        "def say():\n    print('in a thread')\n    return 1\n"
+    )
+    async with supervise() as running:
+        await running.ask("/say", TRACEPARENT)
+        await running.until(lambda: running.texts("stdout") == ["in a thread"])
+        assert running.logs[-1].trace_id == TRACE
+
+
+async def test_log_records_come_as_records_with_their_traceback(
+    supervise: Supervise, talking: Path
+) -> None:
+    async with supervise() as running:
+        await running.ask("/log", TRACEPARENT)
+        await running.until(lambda: len(running.texts("log")) == 2)
+        took, failed = running.logs
+        assert (took.level, took.logger, took.text) == ("INFO", "shop.orders", "took it")
+        assert failed.level == "ERROR"
+        assert failed.text.startswith("failed\nTraceback (most recent call last):\n")
+        assert failed.text.endswith("ZeroDivisionError: division by zero")
+        assert failed.trace_id == TRACE
+
+
+async def test_a_program_that_sets_up_logging_itself_is_not_heard_twice(
+    supervise: Supervise, talking: Path
+) -> None:
+    with (talking / "main.py").open("a") as main:
+        main.write("\nlogging.basicConfig(level=logging.DEBUG, stream=sys.stdout)\n")
+    async with supervise() as running:
+        await running.ask("/log")
+        await running.until(lambda: len(running.texts("log")) >= 3)
+        await running.ask("/print")
+        await running.until(lambda: "hello there" in running.texts("stdout"))
+        assert running.texts("stdout") == ["hello there"]
+        assert "not asked for" in running.texts("log")
+
+
+async def test_what_is_written_past_python_is_heard_too(
+    supervise: Supervise, talking: Path
+) -> None:
+    async with supervise() as running:
+        await running.ask("/raw")
+        await running.ask("/fork")
+        await running.ask("/surrogate")
+        wanted = {"bytes \\xff\\xfe", "from a child", "from the buffer", "from a fork", "a\\udcffb"}
+        await running.until(lambda: wanted <= set(running.texts("stdout")))
+
+
+async def test_a_long_line_keeps_its_start_and_says_what_is_missing(
+    supervise: Supervise, talking: Path
+) -> None:
+    async with supervise() as running:
+        await running.ask("/long")
+        await running.until(lambda: len(running.logs) == 2)
+        for line in running.logs:
+            assert line.text.endswith(" … (6,000 more not kept)")
+            assert len(line.text) < 65_536
+
+
+async def test_a_flood_of_lines_is_bounded_and_counted(supervise: Supervise, talking: Path) -> None:
+    async with supervise() as running:
+        await running.ask("/flood")
+        await running.ask("/print")
+    told = [line for line in running.logs if line.logger == "kiket_console"]
+    dropped = sum(int(line.text.split()[0].replace(",", "")) for line in told)
+    kept = sum(line.text.startswith("line ") for line in running.logs)
+    assert dropped > 0
+    assert 20_000 <= kept + dropped <= 20_002
+
+
+async def test_a_crash_in_c_leaves_its_traceback(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    with (project_folder / "main.py").open("a") as main:
+        main.write(
+            "\ndef answer(path):\n    if path == '/crash':\n        os.abort()\n    return 1\n"
+        )
+    async with supervise() as running:
+        with pytest.raises((AssertionError, OSError)):
+            await running.ask("/crash")
+        await running.until(lambda: running.worker.restarts == 1)
+        assert "Fatal Python error: Aborted" in running.texts("stderr")
+        reasons = [seen.problem.sentence for seen in running.seen if seen.problem]
+        assert any("was killed by SIGABRT" in reason for reason in reasons)
