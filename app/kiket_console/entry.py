@@ -15,10 +15,8 @@ FILE_NAMES = ("main.py", "app.py", "extension.py")
 SIZE_LIMIT_BYTES = 2 * 1024 * 1024
 _SDK_MAKERS = frozenset({"KiketSDK"})
 _APP_MAKERS = frozenset({"FastAPI", "Starlette", "Quart", "Litestar", "create_app"})
-_APP_TEXT = re.compile(
-    rf"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:{'|'.join(_SDK_MAKERS | _APP_MAKERS)})\(",
-    re.MULTILINE,
-)
+_MAKERS = "|".join(sorted(_SDK_MAKERS | _APP_MAKERS))
+_APP_TEXT = re.compile(rf"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:{_MAKERS})\(", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

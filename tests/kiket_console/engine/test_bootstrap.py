@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import venv
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,12 +42,10 @@ async def problem_of(supervise: Supervise, folder: Path, main: str) -> Any:
         ("app = {}\n", "`main:app` is 'dict': no KiketSDK and no ASGI app."),
         (
             f"{SDK}sdk.run()\n",
-            "main.py:3: the file starts its own server while it is imported. "
-            'Put that call under `if __name__ == "__main__":`.',
+            "main.py:3: the file starts its own server while it is imported. Put that call under",
         ),
         (
-            "import uvicorn\nasync def app(scope, receive, send): ...\ntry:\n"
-            "    uvicorn.run(app)\nexcept Exception:\n    pass\n",
+            "import uvicorn\napp = 1\ntry:\n    uvicorn.run(app)\nexcept Exception:\n    pass\n",
             "main.py:4: the file starts its own server",
         ),
     ],
@@ -148,14 +146,12 @@ async def test_an_interpreter_of_the_project_is_lent_our_sdk(
     supervise: Supervise, project_folder: Path
 ) -> None:
     """Its own packages come first; what it lacks is found behind them."""
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(project_folder / ".venv")], check=True
-    )
+    venv.create(project_folder / ".venv", with_pip=False)
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
     own = project_folder / ".venv" / "lib" / minor / "site-packages"
-    (own / "click.py").write_text("ORIGIN = 'the project'\n")
+    (own / "psutil.py").write_text("ORIGIN = 'the project'\n")
     (project_folder / "main.py").write_text(
-        f"{SDK}import sys, click\nprint('uses', click.ORIGIN, sys.prefix)\n"
+        f"{SDK}import sys, psutil\nprint('uses', psutil.ORIGIN, sys.prefix)\n"
     )
     async with supervise() as running:
         await running.serving()
@@ -317,9 +313,7 @@ async def test_a_crash_in_c_leaves_its_traceback(
     supervise: Supervise, project_folder: Path
 ) -> None:
     with (project_folder / "main.py").open("a") as main:
-        main.write(
-            "\ndef answer(path):\n    if path == '/crash':\n        os.abort()\n    return 1\n"
-        )
+        main.write("\ndef answer(path):\n    return path == '/crash' and os.abort()\n")
     async with supervise() as running:
         with pytest.raises((AssertionError, OSError)):
             await running.ask("/crash")

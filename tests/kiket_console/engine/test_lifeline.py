@@ -58,12 +58,15 @@ def reaper() -> Iterator[list[int]]:
             os.kill(pid, signal.SIGKILL)
 
 
-def start(command: list[str], *, life: int, **options: object) -> subprocess.Popen[str]:
+def start(
+    command: list[str], *, life: int, stdout: int | None = None, stderr: int | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-I", "-S", LIFELINE, str(life), *command],
         pass_fds=(life,),
+        stdout=stdout,
+        stderr=stderr,
         text=True,
-        **options,  # type: ignore[call-overload]  # options of Popen
     )
 
 
