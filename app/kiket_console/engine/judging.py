@@ -56,5 +56,5 @@ def nearest_handler(event: str, version: str, handlers: Sequence[Handler]) -> st
     if wanted in names:
         return None
     same_event = [name for name, its_event in names.items() if its_event == event]
-    close = difflib.get_close_matches(wanted, same_event or list(names), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(wanted, same_event or list(names), n=1, cutoff=0.6)
     return close[0] if close else next(iter(same_event), None)

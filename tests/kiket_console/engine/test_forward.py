@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.engine import forward
+from kiket_console.engine.forward import Forwarder, NoAnswerError, end_to_end, with_header
+from kiket_console.engine.ports import Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiket_console.model import Headers
+
+Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+def target(own_places: Path) -> Target:
+    return Target("marketing", "marketing#3", str(own_places / "w.sock"))
+
+
+@pytest.fixture
+async def forwarder() -> AsyncIterator[Forwarder]:
+    forwarder = Forwarder()
+    yield forwarder
+    await forwarder.close()
+
+
+@contextlib.asynccontextmanager
+async def raw_worker(target: Target, answer: Raw) -> AsyncIterator[None]:
+    """Serve bytes on the target's socket."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(handle, target.socket_path)
+    async with server:
+        yield
+
+
+async def test_the_request_arrives_as_it_came(
+    forwarder: Forwarder, fake_worker: Any, target: Target
+) -> None:
+    """Bytes, escapes in path and query, repeated headers, and the order of headers."""
+    headers: Headers = (
+        ("host", "localhost:8700"),
+        ("x-b", "1"),
+        ("content-length", "3"),
+        ("x-a", "caf\xe9"),
+        ("x-b", "2"),
+    )
+
+    await forwarder.forward(target, "POST", "/a%2Fb/%7E?x=1&x=%20&y", headers, b"\x00\xff\n")
+
+    [seen] = fake_worker.seen
+    assert seen.path == "/a%2Fb/%7E?x=1&x=%20&y"
+    assert seen.raw_body == b"\x00\xff\n"
+    assert seen.headers == list(headers)
+
+
+async def test_the_answer_comes_back_as_it_was_given(
+    forwarder: Forwarder, fake_worker: Any, target: Target
+) -> None:
+    """A compressed body stays compressed, and two cookies stay two."""
+    fake_worker.status = 418
+    fake_worker.headers = [
+        (b"set-cookie", b"a=1"),
+        (b"content-encoding", b"gzip"),
+        (b"set-cookie", b"b=2"),
+    ]
+    fake_worker.chunks = [b"\x1f\x8b", b"not really gzip"]
+
+    answer = await forwarder.forward(target, "POST", "/", (), b"")
+
+    assert answer.status == 418
+    assert answer.raw_body == b"\x1f\x8bnot really gzip"
+    assert [pair for pair in answer.headers if pair[0] not in {"date", "server"}] == [
+        ("set-cookie", "a=1"),
+        ("content-encoding", "gzip"),
+        ("set-cookie", "b=2"),
+        ("content-length", "17"),
+    ]
+
+
+async def test_what_concerns_one_connection_is_not_passed_on(
+    forwarder: Forwarder, fake_worker: Any, target: Target
+) -> None:
+    headers = (("connection", "keep-alive, X-Hop"), ("x-hop", "1"), ("te", "trailers"), ("x", "2"))
+
+    await forwarder.forward(target, "POST", "/", headers, b"{}")
+
+    names = {name for name, _ in fake_worker.seen[0].headers}
+    assert names & {"x-hop", "te", "transfer-encoding"} == set()
+    assert "x" in names
+
+
+def test_hop_by_hop_headers_are_found_whatever_their_case() -> None:
+    headers = (("Connection", "X-One , x-two"), ("X-ONE", "1"), ("X-Two", "2"), ("X-Three", "3"))
+
+    assert end_to_end((*headers, ("Transfer-Encoding", "chunked"))) == (("X-Three", "3"),)
+
+
+def test_a_header_is_replaced_where_its_first_one_stood() -> None:
+    headers = (("a", "1"), ("Traceparent", "x"), ("b", "2"), ("traceparent", "y"))
+
+    assert with_header(headers, "traceparent", "z") == (
+        ("a", "1"),
+        ("Traceparent", "z"),
+        ("b", "2"),
+    )
+    assert with_header((("a", "1"),), "traceparent", "z") == (("a", "1"), ("traceparent", "z"))
+
+
+async def test_requests_share_a_connection(forwarder: Forwarder, target: Target) -> None:
+    connections = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_worker(target, answer):
+        for _ in range(5):
+            await forwarder.forward(target, "POST", "/", (), b"")
+        await forwarder.close()
+
+    assert connections == 1
+
+
+async def test_a_new_start_of_a_worker_gets_connections_of_its_own(
+    forwarder: Forwarder, fake_worker: Any, target: Target, own_places: Path
+) -> None:
+    """The old one still answers what it has; nothing more goes there."""
+    fake_worker.go_on.clear()
+    newer = Target("marketing", "marketing#4", str(own_places / "new.sock"))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew")
+
+    async with raw_worker(newer, answer), asyncio.TaskGroup() as tasks:
+        old = tasks.create_task(forwarder.forward(target, "POST", "/", (), b""))
+        await fake_worker.arrived.wait()
+        new = await forwarder.forward(newer, "POST", "/", (), b"")
+        fake_worker.go_on.set()
+
+    assert new.raw_body == b"new"
+    assert old.result().raw_body == b'{"ok":true}'
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            b"",
+            "marketing#3 did not answer in full: Server disconnected without sending a response.",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+            (
+                "marketing#3 did not answer in full: peer closed connection without sending "
+                "complete message body (received 4 bytes, expected 9)."
+            ),
+        ),
+    ],
+)
+async def test_an_answer_that_breaks_off_is_a_sentence(
+    forwarder: Forwarder, target: Target, said: bytes, sentence: str
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+
+    async with raw_worker(target, answer):
+        with pytest.raises(NoAnswerError) as failed:
+            await forwarder.forward(target, "POST", "/", (), b"")
+
+    assert (failed.value.sentence, failed.value.status) == (sentence, 502)
+
+
+async def test_a_worker_that_answers_something_else_is_a_sentence(
+    forwarder: Forwarder, target: Target
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+
+    async with raw_worker(target, answer):
+        with pytest.raises(NoAnswerError, match=r"^marketing#3 did not answer in full: .*\.$"):
+            await forwarder.forward(target, "POST", "/", (), b"")
+
+
+async def test_a_worker_that_takes_too_long_is_told_of_with_504(
+    forwarder: Forwarder, fake_worker: Any, target: Target
+) -> None:
+    fake_worker.go_on.clear()
+
+    with pytest.raises(NoAnswerError) as failed:
+        await forwarder.forward(target, "POST", "/", (), b"", timeout_s=0.05)
+
+    assert (failed.value.sentence, failed.value.status) == (
+        "marketing#3 did not answer within 0.05 s.",
+        504,
+    )
+
+
+@pytest.mark.parametrize("left_behind", [True, False])
+async def test_a_socket_without_a_worker_is_told_of(
+    forwarder: Forwarder, target: Target, left_behind: bool
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        if left_behind:
+            listener.bind(target.socket_path)
+
+    with pytest.raises(NoAnswerError) as failed:
+        await forwarder.forward(target, "POST", "/", (), b"")
+
+    assert failed.value.sentence == "marketing#3 did not accept the connection."
+
+
+async def test_an_answer_over_the_limit_is_dropped_and_told_of(
+    forwarder: Forwarder, fake_worker: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "ANSWER_BYTES", 1024 * 1024)
+    fake_worker.chunks = [b"x" * 65536] * 17
+
+    with pytest.raises(NoAnswerError) as failed:
+        await forwarder.forward(target, "POST", "/", (), b"")
+
+    assert failed.value.sentence == (
+        "marketing#3 answered 200 with more than 1 MiB; the answer was dropped."
+    )
