@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """The hosts that only this machine reaches."""
 
 # A reader that took the first and a checker that took the last of two such headers would disagree
 # about who sent what, so there may be one at most.
-_AT_MOST_ONCE: Final = (
-    b"host",
-    b"content-length",
-    b"transfer-encoding",
-    b"content-type",
-    b"authorization",
-    b"origin",
-    b"sec-fetch-site",
-    b"x-kiket-api-key",
-    b"x-kiket-runtime-token",
-    b"x-kiket-signature",
-    b"x-kiket-timestamp",
-    b"webhook-id",
-    b"webhook-signature",
-    b"webhook-timestamp",
+_AT_MOST_ONCE: Final = frozenset(
+    {
+        b"host",
+        b"upgrade",
+        b"content-length",
+        b"transfer-encoding",
+        b"content-type",
+        b"authorization",
+        b"origin",
+        b"sec-fetch-site",
+        b"x-kiket-api-key",
+        b"x-kiket-runtime-token",
+        b"x-kiket-signature",
+        b"x-kiket-timestamp",
+        b"webhook-id",
+        b"webhook-signature",
+        b"webhook-timestamp",
+    }
 )
 _HOST: Final = re.compile(
     r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\\\[\]?#,]+)(?::\d{1,5})?", re.IGNORECASE
@@ -69,9 +71,9 @@ class Head(NamedTuple):
     version: str
     headers: Sequence[tuple[bytes, bytes]]
 
-    def values(self, name: bytes) -> list[bytes]:
-        """List the values of the header called `name`."""
-        return [value for key, value in self.headers if key == name]
+
+class _AmbiguousError(Exception):
+    """Two readers could read the headers differently."""
 
 
 class Admission:
@@ -90,34 +92,42 @@ class Admission:
 
     def refusal(self, head: Head) -> Refusal | None:
         """Say why the request may not come in, or None if it may."""
+        if head.version not in ("1.0", "1.1"):
+            return Refusal(505, f"HTTP {head.version} is not spoken here; use HTTP/1.1.")
+        if not head.target.startswith(b"/") or b"#" in head.target:
+            return Refusal(400, "The request target must be a path that starts with '/'.")
+        try:
+            single = _single_headers(head.headers)
+        except _AmbiguousError as error:
+            return Refusal(400, str(error))
+        if b"upgrade" in single:
+            return Refusal(400, "Upgrades to another protocol are not offered here.")
         return (
-            _version_refusal(head)
-            or _ambiguity_refusal(head)
-            or self._host_refusal(head)
-            or (None if self._allow_cross_site else _cross_site_refusal(head))
-            or _framing_refusal(head)
-            or self._size_refusal(head)
+            self._host_refusal(single)
+            or (None if self._allow_cross_site else _cross_site_refusal(single))
+            or _framing_refusal(single, head.version)
+            or self._size_refusal(single)
         )
 
-    def _host_refusal(self, head: Head) -> Refusal | None:
-        hosts = head.values(b"host")
-        if not hosts:
+    def _host_refusal(self, single: Mapping[bytes, bytes]) -> Refusal | None:
+        raw_host = single.get(b"host")
+        if raw_host is None:
             return Refusal(400, "The request has no Host header; send exactly one.")
-        host = _HOST.fullmatch(hosts[0].decode("latin-1"))
+        host = _HOST.fullmatch(raw_host.decode("latin-1"))
         if host is None:
-            return Refusal(400, f"The Host header {_quoted(hosts[0])} is not a host name.")
+            return Refusal(400, f"The Host header {_quoted(raw_host)} is not a host name.")
         if self._hosts is not None and host["name"].lower() not in self._hosts:
             return Refusal(
                 421,
-                f"The host {_quoted(hosts[0])} is not served here; "
+                f"The host {_quoted(raw_host)} is not served here; "
                 "use a local address, or add the name to the allowed hosts.",
             )
         return None
 
-    def _size_refusal(self, head: Head) -> Refusal | None:
-        for raw_length in head.values(b"content-length"):
-            if len(raw_length) > 18 or int(raw_length) > self._limits.body_bytes:
-                return body_too_large(self._limits)
+    def _size_refusal(self, single: Mapping[bytes, bytes]) -> Refusal | None:
+        raw_length = single.get(b"content-length", b"0")
+        if len(raw_length) > 18 or int(raw_length) > self._limits.body_bytes:
+            return body_too_large(self._limits)
         return None
 
 
@@ -126,49 +136,45 @@ def body_too_large(limits: Limits) -> Refusal:
     return Refusal(413, f"The request body is larger than {limits.body_bytes} bytes.")
 
 
-def _version_refusal(head: Head) -> Refusal | None:
-    if head.version in ("1.0", "1.1"):
-        return None
-    return Refusal(505, f"HTTP {head.version} is not spoken here; use HTTP/1.1.")
+def _single_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers that may stand once at most.
 
-
-def _ambiguity_refusal(head: Head) -> Refusal | None:
-    if not head.target.startswith(b"/") or b"#" in head.target:
-        return Refusal(400, "The request target must be a path that starts with '/'.")
-    counts = Counter(name for name, _ in head.headers)
-    for name in counts:
+    Raises:
+        _AmbiguousError: if one of them is repeated, or any name has an underscore.
+    """
+    single: dict[bytes, bytes] = {}
+    for name, value in headers:
         if b"_" in name:  # some servers read it as the same header with '-'
-            return Refusal(400, f"The header name {_quoted(name)} has an underscore; use '-'.")
-    for name in _AT_MOST_ONCE:
-        if counts[name] > 1:
-            return Refusal(
-                400, f"The header {_quoted(name)} stands {counts[name]} times; send one."
-            )
-    if counts[b"upgrade"]:
-        return Refusal(400, "Upgrades to another protocol are not offered here.")
-    return None
+            raise _AmbiguousError(f"The header name {_quoted(name)} has an underscore; use '-'.")
+        if name in _AT_MOST_ONCE:
+            if name in single:
+                raise _AmbiguousError(f"The header {_quoted(name)} is repeated; send it once.")
+            single[name] = value
+    return single
 
 
-def _cross_site_refusal(head: Head) -> Refusal | None:
-    for site in head.values(b"sec-fetch-site"):
-        if site.lower() not in (b"same-origin", b"none"):
-            return Refusal(403, f"Requests from other web sites ({_quoted(site)}) are refused.")
-    host = head.values(b"host")[0].decode("latin-1").lower()
+def _cross_site_refusal(single: Mapping[bytes, bytes]) -> Refusal | None:
+    site = single.get(b"sec-fetch-site", b"none")
+    if site.lower() not in (b"same-origin", b"none"):
+        return Refusal(403, f"Requests from other web sites ({_quoted(site)}) are refused.")
+    raw_origin = single.get(b"origin")
+    if raw_origin is None:
+        return None
+    host = single[b"host"].decode("latin-1").lower()
     own_origins = {_without_default_port(f"{scheme}://{host}") for scheme in ("http", "https")}
-    for raw_origin in head.values(b"origin"):
-        if _without_default_port(raw_origin.decode("latin-1").lower()) not in own_origins:
-            return Refusal(403, f"Requests from pages of {_quoted(raw_origin)} are refused.")
+    if _without_default_port(raw_origin.decode("latin-1").lower()) not in own_origins:
+        return Refusal(403, f"Requests from pages of {_quoted(raw_origin)} are refused.")
     return None
 
 
-def _framing_refusal(head: Head) -> Refusal | None:
-    lengths, codings = head.values(b"content-length"), head.values(b"transfer-encoding")
-    if lengths and codings:
+def _framing_refusal(single: Mapping[bytes, bytes], version: str) -> Refusal | None:
+    length, coding = single.get(b"content-length"), single.get(b"transfer-encoding")
+    if length is not None and coding is not None:
         return Refusal(400, "Content-Length and Transfer-Encoding may not stand together.")
-    if lengths and not (lengths[0].isdigit() and lengths[0].isascii()):
-        return Refusal(400, f"The Content-Length {_quoted(lengths[0])} is not a number of bytes.")
-    if codings and (codings[0].lower() != b"chunked" or head.version != "1.1"):
-        return Refusal(400, f"The Transfer-Encoding {_quoted(codings[0])} is not 'chunked'.")
+    if length is not None and not length.isdigit():
+        return Refusal(400, f"The Content-Length {_quoted(length)} is not a number of bytes.")
+    if coding is not None and (coding.lower() != b"chunked" or version != "1.1"):
+        return Refusal(400, f"The Transfer-Encoding {_quoted(coding)} is not 'chunked'.")
     return None
 
 

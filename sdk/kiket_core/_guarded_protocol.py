@@ -83,7 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         elif len(self.connections) > most:
             self._refuse(Refusal(503, f"All {most} connections are in use; try again shortly."))
         else:
-            self._arm(self._limits.header_deadline_s)
+            self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop every clock."""
@@ -108,6 +108,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(Refusal(400, "The request is not well-formed HTTP/1.1."))
         else:
             self._check_wire_bytes()
+            self._watch()
 
     # What the parser tells
 
@@ -143,7 +144,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._phase = _Phase.BODY
         self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
-        self._arm(self._limits.body_deadline_s)
+        self._disarm()
 
     def on_chunk_header(self) -> None:
         """Count chunks, because each may cost some framing."""
@@ -189,8 +190,6 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._phase = _Phase.HEAD
         self._head_wire_bytes = 0
-        if self._deadline is None:  # it runs already on a new connection
-            self._arm(self._limits.header_deadline_s)
 
     def _check_wire_bytes(self) -> None:
         """Refuse what the parser swallows without a callback: unfinished headers, extensions."""
@@ -209,8 +208,19 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # Deadlines
 
+    def _watch(self) -> None:
+        """Start the clock of the part that is still to come, unless it is running.
+
+        It starts at the end of a read, so that a request in one read costs no timer.
+        """
+        if self._deadline is not None or self._refusal is not None:
+            return
+        if self._phase is _Phase.BODY:
+            self._arm(self._limits.body_deadline_s)
+        elif self._phase is _Phase.HEAD or self.cycle is None:
+            self._arm(self._limits.header_deadline_s)
+
     def _arm(self, seconds: float) -> None:
-        self._disarm()
         self._deadline = self.loop.call_later(seconds, self._on_deadline, seconds)
 
     def _disarm(self) -> None:

@@ -16,7 +16,7 @@ from kiket_core._admission import LOOPBACK, Admission, Head, Limits
         ([(b"content-length", b"5,5")], "The Content-Length '5,5' is not a number of bytes."),
         (
             [(b"content-length", b"5"), (b"content-length", b"5")],
-            "The header 'content-length' stands 2 times; send one.",
+            "The header 'content-length' is repeated; send it once.",
         ),
         (
             [(b"transfer-encoding", b"xchunked")],
