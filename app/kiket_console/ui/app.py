@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import time
@@ -285,8 +286,11 @@ class ConsoleApp(App[bool]):
             gc.collect()
             gc.freeze()
             gc.set_threshold(700, 10, 1_000_000)
-            self.set_interval(COLLECT_EVERY_S, gc.collect)
+            self.set_interval(COLLECT_EVERY_S, self._collect)
         self.run_worker(self._listen(), group="link", exclusive=True)
+
+    def _collect(self) -> None:
+        gc.collect()
 
     async def _listen(self) -> None:
         from kiket_console.ui.link import keep_listening
@@ -320,6 +324,8 @@ class ConsoleApp(App[bool]):
             self.crash = record(error.error if isinstance(error, WorkerFailed) else error)
             self._exception = error
             self._exception_event.set()
+            # What is cut short now may complain to the loop, whose complaints go to the terminal.
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         self._close_messages_no_wait()
 
 

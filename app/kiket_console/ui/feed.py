@@ -248,11 +248,12 @@ class Feed(Generic[R]):
         self._set_follow(False)
 
     def select(self, row_id: int) -> bool:
-        """Put the cursor on the row *row_id*; return False when it is not in the list."""
+        """Put the cursor on row *row_id* and keep it there; False when it is not in the list."""
         position = bisect_left(self._ids, row_id)
         if position == len(self._ids) or self._ids[position] != row_id:
             return False
         self.move(position)
+        self._set_follow(False)
         return True
 
     def _set_follow(self, follow: bool) -> None:

@@ -39,7 +39,7 @@ def row(line: LogLine, width: int) -> Line:
     text = visible(first)
     pieces: list[Piece] = [
         ("   " + clock(line.at_us, milliseconds=width >= 72) + "  ", "muted"),
-        (fit(visible(line.worker), 10) + "  ", worker_role(line.worker)),
+        (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker)),
         (fit(word, 8) + "  ", role),
         (text, role if role == "error" else ""),
     ]
@@ -85,6 +85,11 @@ def _text_lines(text: str, width: int) -> list[Line]:
         in_traceback = in_traceback or each.startswith("Traceback ")
         shown += [traceback_line(each)] if in_traceback else wrap(each, width)
     return shown
+
+
+def short_name(worker: str) -> str:
+    """Return the last part of a worker's name, which is enough to tell it from others."""
+    return visible(worker.rstrip(".").rpartition(".")[2])
 
 
 def worker_role(worker: str) -> str:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MARGIN = "  "
 LABEL = 12
 _ROOMY = 100
-_NAME = 12
 _WORDS = {
     WorkerState.STARTING: "starting",
     WorkerState.SERVING: "serving",
@@ -59,9 +58,10 @@ def state_sentence(worker: Worker, now_us: int) -> str:
 
 def header(width: int) -> Line:
     """Return the names of the columns."""
-    right = " ".join(fit_right(name, cells) for name, cells in _numbers(width))
-    state = width - 3 - _NAME - 2 - 11 - len(right) - 2
-    return [(f"   {fit('name', _NAME)}  {fit('kind', 9)}  {fit('state', state)}{right}", "muted")]
+    right = " ".join(fit_right(column, cells) for column, cells in _numbers(width))
+    name = _name_cells(width)
+    state = width - name - len(right) - 18
+    return [(f"   {fit('name', name)}  {fit('kind', 9)}  {fit('state', state)}{right}", "muted")]
 
 
 def row(worker: Worker, width: int, now_us: int) -> Line:
@@ -74,13 +74,14 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
         "reloads": str(worker.reloads),
         "restarts": str(worker.restarts),
     }
-    right = " ".join(fit_right(values[name], cells) for name, cells in _numbers(width))
-    state = width - 3 - _NAME - 2 - 11 - len(right) - 2
+    right = " ".join(fit_right(values[column], cells) for column, cells in _numbers(width))
+    name = _name_cells(width)
+    state = width - name - len(right) - 18
     sign, role = state_sign(worker)
     said = fit(state_sentence(worker, now_us), state - 1)
     return [
         (f" {sign} ", role),
-        (fit(visible(worker.name), _NAME) + "  ", ""),
+        (fit(visible(worker.name), name) + "  ", ""),
         (fit(visible(worker.kind), 9) + "  ", "muted"),
         (said + " ", "" if role == "ok" else role),
         (right, "muted"),
@@ -112,6 +113,10 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
         lines += [[(MARGIN + fit("Note" if not at else "", LABEL), "muted"), *each]
                   for at, each in enumerate(wrapped)]  # fmt: skip
     return lines
+
+
+def _name_cells(width: int) -> int:
+    return 22 if width >= _ROOMY else 14
 
 
 def _numbers(width: int) -> list[tuple[str, int]]:

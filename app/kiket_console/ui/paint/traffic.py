@@ -59,7 +59,7 @@ def columns(width: int, newest_id: int) -> Columns:
     roomy = width >= _ROOMY
     time = 12 if width >= _FULL_TIME else 8
     version, size_ = (4, 7) if roomy else (0, 0)
-    signature = 22 if roomy else 9
+    signature = 19 if roomy else 9
     took = 8 if width >= _TIGHT else 0
     if width < _TIGHT:
         time = signature = 0
@@ -163,4 +163,4 @@ def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, 
         return word, role, ""
     if width < 20 or not word:  # no room for both: what it belongs to says more
         return ("", role, fit(tail, width)) if word in ("", "re-signed") else (word, role, "")
-    return word, role, fit(tail, width - 11)
+    return word, role, fit(tail, width - 10)

@@ -77,7 +77,7 @@ class _Choices(Generic[T]):
 
     def line(self, position: int, width: int) -> Line:
         choice = self.found[position]
-        key: Line = [(f"{choice.key} ", "accent")] if choice.key else ()
+        key: Line = [("  ", ""), (f"{choice.key} ", "accent")] if choice.key else ()
         label = visible(choice.label)
         column = min(34, max(cell_width(visible(each.label)) for each in self._all) + 2)
         left: list[tuple[str, str]] = [("  " + fit(label, column), "")]
