@@ -56,6 +56,7 @@ class ConsoleApp(App[bool]):
         self,
         paths: ProjectPaths,
         *,
+        engine: subprocess.Popen[bytes] | None = None,
         demo: bool = False,
         open_reader: Callable[[], Reader] | None = None,
         open_engine: Callable[[], Engine] | None = None,
@@ -68,6 +69,7 @@ class ConsoleApp(App[bool]):
         self.crash: ConsoleError | None = None
         """What to tell a person when a fault of our own ended the console."""
         self._paths = paths
+        self._started = engine
         self._demo = demo
         self._open_reader = open_reader or self._store
         self._open_engine = open_engine or self._client
@@ -276,6 +278,8 @@ class ConsoleApp(App[bool]):
             self.exit(answer is Leave.STOP)
 
     def _tick(self) -> None:
+        if not self.link.ever and self._started is not None and self._started.poll():
+            self.exit()  # it could not start; whoever started it says why
         if (place := self.place) is not None and place.is_current:
             place.tick()
 
@@ -322,10 +326,10 @@ class ConsoleApp(App[bool]):
         self._return_code = int(ExitCode.FAILURE)
         if self.crash is None:
             self.crash = record(error.error if isinstance(error, WorkerFailed) else error)
-            self._exception = error
-            self._exception_event.set()
             # What is cut short now may complain to the loop, whose complaints go to the terminal.
             asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+            self._exception = error
+            self._exception_event.set()
         self._close_messages_no_wait()
 
 
@@ -343,7 +347,7 @@ def run_console(
 
     *engine* is the process that was started for it, if any, so that stopping waits for its end.
     """
-    app = ConsoleApp(paths, demo=demo)
+    app = ConsoleApp(paths, engine=engine, demo=demo)
     stop = app.run()
     if app.crash is not None:
         _complain(app.crash)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kiket_console.model import WorkerState
 from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
 from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.syntax import traceback_line
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MARGIN = "  "
 LABEL = 12
 _ROOMY = 100
+_WIDE = 140
 _WORDS = {
     WorkerState.STARTING: "starting",
     WorkerState.SERVING: "serving",
@@ -81,7 +83,7 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
     said = fit(state_sentence(worker, now_us), state - 1)
     return [
         (f" {sign} ", role),
-        (fit(visible(worker.name), name) + "  ", ""),
+        (fit(_name(worker, name), name) + "  ", ""),
         (fit(visible(worker.kind), 9) + "  ", "muted"),
         (said + " ", "" if role == "ok" else role),
         (right, "muted"),
@@ -116,7 +118,12 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
 
 
 def _name_cells(width: int) -> int:
-    return 22 if width >= _ROOMY else 14
+    return 22 if width >= _WIDE else 14
+
+
+def _name(worker: Worker, cells: int) -> str:
+    whole = visible(worker.name)
+    return whole if len(whole) <= cells else short_name(worker.name)
 
 
 def _numbers(width: int) -> list[tuple[str, int]]:
