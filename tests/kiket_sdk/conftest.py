@@ -1,0 +1,97 @@
+"""A platform stand-in on a real socket, and an environment without KIKET_ variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Call:
+    """One request that the platform received."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Platform:
+    """Answer 204, or what `answers` holds for "METHOD path", and remember every call."""
+
+    url: str
+    calls: list[Call] = field(default_factory=list)
+    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def answer(self, call: str, *replies: tuple[int, Any]) -> None:
+        """Queue replies for a call; the last one is repeated."""
+        self.answers[call] = list(replies)
+
+    def wait_for(self, count: int, deadline_s: float = 10.0) -> list[Call]:
+        """Return the calls as soon as there are `count`."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.calls) >= count, deadline_s)
+            return list(self.calls)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        raw_body = b""
+        more = True
+        while more:
+            message = await receive()
+            raw_body += message.get("body", b"")
+            more = message.get("more_body", False)
+        query = scope["query_string"].decode()
+        path = scope["raw_path"].decode() + (f"?{query}" if query else "")
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        body = json.loads(raw_body) if raw_body else None
+        replies = self.answers.get(f"{scope['method']} {path}", [(204, None)])
+        status, content = replies.pop(0) if len(replies) > 1 else replies[0]
+        raw_answer = b"" if content is None else json.dumps(content).encode()
+        start_headers = [
+            (b"content-length", str(len(raw_answer)).encode()),
+            (b"set-cookie", b"session=1; Path=/"),
+        ]
+        if status in {301, 302, 307}:
+            start_headers.append((b"location", content.encode()))
+        with self.arrived:
+            self.calls.append(Call(scope["method"], path, headers, body))
+            self.arrived.notify_all()
+        await send({"type": "http.response.start", "status": status, "headers": start_headers})
+        await send({"type": "http.response.body", "body": raw_answer})
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """Serve a platform on a free port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    stand_in = Platform(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    server = uvicorn.Server(uvicorn.Config(stand_in, log_config=None, ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield stand_in
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def no_kiket_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("KIKET_"):
+            monkeypatch.delenv(name)

@@ -1,0 +1,104 @@
+"""verify_signature, and what is said about secrets."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from kiket_sdk import KiketSDK
+from kiket_sdk._signing import DIALECTS, sign
+from kiket_sdk.auth import ALLOWED_SKEW_SECONDS, verify_signature
+from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
+
+SECRET = "a webhook secret of more than 24 bytes"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_good_signature_returns_nothing(dialect: str) -> None:
+    result: Any = verify_signature(  # type: ignore[func-returns-value]  # that is the point
+        SECRET, b"{}", sign(dialect, SECRET, b"{}", message_id="m")
+    )
+    assert result is None
+
+
+@pytest.mark.parametrize(
+    ("secret", "headers", "text"),
+    [
+        (SECRET, {}, "Missing X-Kiket-Signature header"),
+        (SECRET, {"X-Kiket-Signature": "sha256=" + "0" * 64}, "Missing X-Kiket-Timestamp header"),
+        (SECRET, {"X-Kiket-Signature": "é" * 64}, "Invalid signature"),
+        (
+            SECRET,
+            sign("kr", SECRET, b"{}", message_id="m", timestamp=1.0),
+            "Request timestamp outside allowed window",
+        ),
+        (
+            "whsec_***",
+            sign("sw1", SECRET, b"{}", message_id="m"),
+            "Webhook secret is misconfigured",
+        ),
+    ],
+)
+def test_a_bad_one_raises(secret: str, headers: dict[str, str], text: str) -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        verify_signature(secret, b"{}", headers)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("secret", [None, "", "  "])
+def test_no_secret_refuses(secret: str | None) -> None:
+    with pytest.raises(AuthenticationError, match="No webhook secret is configured"):
+        verify_signature(secret, b"{}", {})
+
+
+def test_text_is_not_a_body() -> None:
+    body: Any = "{}"
+    with pytest.raises(TypeError, match="raw body as bytes, not str"):
+        verify_signature(SECRET, body, {})
+
+
+def test_the_window_is_five_minutes() -> None:
+    assert ALLOWED_SKEW_SECONDS == 300
+
+
+@pytest.mark.parametrize(
+    ("secret", "length"), [("sh_123", 6), ("x" * 23, 23), ("whsec_" + "QUJD" * 7, 21)]
+)
+def test_a_short_secret_warns_and_is_refused_when_strict(
+    secret: str, length: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    advice = f"The webhook secret has {length} bytes; use 24 or more."
+    with caplog.at_level(logging.WARNING, "kiket_sdk"):
+        KiketSDK(webhook_secret=secret)
+    assert [record.getMessage() for record in caplog.records] == [advice]
+    with pytest.raises(ConfigurationError) as caught:
+        KiketSDK(webhook_secret=secret, strict=True)
+    assert str(caught.value) == advice
+
+
+@pytest.mark.parametrize("secret", ["x" * 24, "whsec_" + "QUJD" * 8])
+def test_a_long_secret_is_not_mentioned(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+    KiketSDK(webhook_secret=secret, strict=True)
+    assert not caplog.records
+
+
+def test_allowing_unsigned_is_said_out_loud(caplog: pytest.LogCaptureFixture) -> None:
+    KiketSDK(allow_unsigned=True)
+    assert "Unsigned webhooks are accepted because of allow_unsigned=True" in caplog.text
+
+
+def test_a_blank_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"^The argument webhook_secret is blank"):
+        KiketSDK(webhook_secret="  ")
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET", "\t")
+    with pytest.raises(ConfigurationError, match=r"^KIKET_WEBHOOK_SECRET is blank"):
+        KiketSDK()
+
+
+def test_an_empty_secret_falls_through_to_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET", SECRET)
+    assert KiketSDK(webhook_secret="").config.webhook_secret == SECRET

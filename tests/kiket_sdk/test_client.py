@@ -1,0 +1,183 @@
+"""The outbound client: where credentials go, what errors look like."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from kiket_sdk import KiketClient, _trace
+from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
+
+if TYPE_CHECKING:
+    from tests.kiket_sdk.conftest import Platform
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_a_request_carries_credentials_and_json(platform: Platform) -> None:
+    platform.answer("POST /api/x", (201, {"a": 1}))
+    async with KiketClient(f"{platform.url}/", "wk_test") as client:
+        reply = await client.post("/api/x", json={"b": 2})
+    (call,) = platform.calls
+    assert reply.json() == {"a": 1}
+    assert call.body == {"b": 2}
+    assert call.headers["authorization"] == "Bearer wk_test"
+    assert call.headers["accept"] == "application/json"
+    assert "traceparent" not in call.headers
+
+
+async def test_every_verb(platform: Platform) -> None:
+    async with KiketClient(platform.url, None) as client:
+        for verb in ("get", "post", "put", "patch", "delete"):
+            await getattr(client, verb)("/x")
+    assert [call.method for call in platform.calls] == ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    assert "authorization" not in platform.calls[0].headers
+
+
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        (KiketClient("http://x", "wk", "api"), {"X-Kiket-API-Key": "api"}),
+        (
+            KiketClient("http://x", "wk", "api", "rt"),
+            {"X-Runtime-Token": "rt", "X-Kiket-Runtime-Token": "rt"},
+        ),
+    ],
+)
+def test_tokens_of_later_eras(client: KiketClient, expected: dict[str, str]) -> None:
+    headers = client._build_headers({})
+    assert headers == {
+        "Accept": "application/json",
+        "Authorization": "Bearer wk",
+        **expected,
+    }
+
+
+def test_the_callers_headers_win_whatever_their_case() -> None:
+    headers = KiketClient("http://x", "wk")._build_headers({"authorization": "mine"})
+    assert headers == {"Accept": "application/json", "authorization": "mine"}
+
+
+async def test_credentials_stay_at_the_configured_origin(platform: Platform) -> None:
+    token = _trace.enter(None)
+    async with KiketClient("http://kiket.invalid", "wk_test", "api", "rt") as client:
+        await client.get(f"{platform.url}/elsewhere")
+    _trace.leave(token)
+    (call,) = platform.calls
+    secret = {"authorization", "x-runtime-token", "x-kiket-runtime-token", "traceparent"}
+    assert not secret & set(call.headers)
+
+
+async def test_an_absolute_url_of_the_same_origin_is_ours(platform: Platform) -> None:
+    async with KiketClient(platform.url, "wk_test") as client:
+        await client.get(f"{platform.url}/here")
+    assert platform.calls[0].headers["authorization"] == "Bearer wk_test"
+
+
+async def test_redirects_are_errors_even_when_asked_for(platform: Platform) -> None:
+    platform.answer("GET /moved", (302, "/other"))
+    async with KiketClient(platform.url, "wk_test") as client:
+        with pytest.raises(OutboundRequestError, match=r"^Kiket API returned 302$"):
+            await client.get("/moved", follow_redirects=True)
+    assert len(platform.calls) == 1
+
+
+async def test_an_error_answer_keeps_its_cause(platform: Platform) -> None:
+    platform.answer("GET /x", (503, {"error": "no"}))
+    async with KiketClient(platform.url, "wk_test") as client:
+        with pytest.raises(OutboundRequestError, match=r"^Kiket API returned 503$") as caught:
+            await client.get("/x")
+    assert caught.value.status_code == 503
+    assert isinstance(caught.value.__cause__, httpx.HTTPStatusError)
+
+
+async def test_nobody_there() -> None:
+    async with KiketClient("http://127.0.0.1:9", "wk_test") as client:
+        with pytest.raises(OutboundRequestError, match=r"^Failed to communicate with Kiket API$"):
+            await client.get("/x")
+
+
+async def test_connections_assigned_from_outside_are_used() -> None:
+    client = KiketClient("https://example.invalid", "wk_test")
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"mock": True}))
+    client._client = httpx.AsyncClient(transport=transport, base_url=client.base_url)
+    async with client as entered:
+        assert (await entered.get("/ping")).json() == {"mock": True}
+
+
+async def test_connections_of_one_event_loop_are_not_used_by_another(platform: Platform) -> None:
+    client = KiketClient(platform.url, "wk_test")
+    await client.get("/here")
+    await asyncio.to_thread(lambda: asyncio.run(client.get("/there")))
+    await client.get("/here")
+    await client.aclose()
+    assert [call.path for call in platform.calls] == ["/here", "/there", "/here"]
+
+
+async def test_cookies_are_not_kept(platform: Platform) -> None:
+    async with KiketClient(platform.url, "wk_test") as client:
+        await client.get("/sets-a-cookie")
+        await client.get("/x")
+    assert "cookie" not in platform.calls[1].headers
+
+
+async def test_a_call_within_a_webhook_continues_its_trace(platform: Platform) -> None:
+    token = _trace.enter(f"00-{TRACE_ID}-b7ad6b7169203331-00")
+    async with KiketClient(platform.url, "wk_test") as client:
+        await client.get("/x")
+        await client.get("/x")
+    _trace.leave(token)
+    first, second = (call.headers["traceparent"].split("-") for call in platform.calls)
+    assert first[:2] == second[:2] == ["00", TRACE_ID]
+    assert first[3] == "00"
+    assert first[2] != second[2]
+
+
+async def test_storing_a_secret_updates_the_one_that_exists(platform: Platform) -> None:
+    platform.answer("POST /api/v1/extensions/ext.test/secrets", (422, {"error": "taken"}))
+    async with KiketClient(platform.url, "wk_test") as client:
+        await client.store_secret("ext.test", "API KEY", "value")
+    assert [(call.method, call.path, call.body) for call in platform.calls] == [
+        (
+            "POST",
+            "/api/v1/extensions/ext.test/secrets",
+            {"secret": {"key": "API KEY", "value": "value"}},
+        ),
+        (
+            "PATCH",
+            "/api/v1/extensions/ext.test/secrets/API%20KEY",
+            {"secret": {"value": "value"}},
+        ),
+    ]
+
+
+async def test_failures_of_the_secret_store(platform: Platform) -> None:
+    platform.answer("POST /api/v1/extensions/e/secrets", (500, None))
+    platform.answer("DELETE /api/v1/extensions/e/secrets/k", (500, None))
+    async with KiketClient(platform.url, "wk_test") as client:
+        with pytest.raises(SecretStoreError, match=r"^Failed to store extension secret$"):
+            await client.store_secret("e", "k", "v")
+        with pytest.raises(SecretStoreError, match=r"^Failed to delete extension secret$"):
+            await client.delete_secret("e", "k")
+
+
+@pytest.mark.parametrize("name", [".", "..", ""])
+async def test_a_name_that_would_leave_its_path_is_refused(name: str) -> None:
+    client = KiketClient("http://127.0.0.1:9", "wk_test")
+    with pytest.raises(SecretStoreError, match="cannot be part of a platform path"):
+        await client.delete_secret("e", name)
+
+
+async def test_a_name_is_one_path_segment(platform: Platform) -> None:
+    async with KiketClient(platform.url, "wk_test") as client:
+        await client.delete_secret("e", "../../other/secrets/K?x#y")
+    assert platform.calls[0].path == (
+        "/api/v1/extensions/e/secrets/..%2F..%2Fother%2Fsecrets%2FK%3Fx%23y"
+    )
+
+
+def test_the_repr_shows_no_token() -> None:
+    assert "wk_test" not in repr(KiketClient("http://x", "wk_test"))

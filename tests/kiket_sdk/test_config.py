@@ -1,0 +1,52 @@
+"""Configuration and settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiket_sdk import ExtensionConfig, KiketSDK, create_app
+from kiket_sdk.config import ExtensionSettings
+
+
+def test_settings() -> None:
+    settings = ExtensionSettings({"a": 1, "none": None})
+    assert (settings.get("a"), settings.get("b"), settings.get("b", 2)) == (1, None, 2)
+    assert settings.require("a") == 1
+    assert settings.require("none") is None
+    with pytest.raises(KeyError, match="Missing required extension setting 'b'"):
+        settings.require("b")
+
+
+def test_defaults() -> None:
+    config = KiketSDK().config
+    assert config == ExtensionConfig()
+    assert config.base_url == "https://kiket.dev"
+
+
+def test_from_mapping() -> None:
+    config = ExtensionConfig.from_mapping(
+        {"webhook_secret": "s", "base_url": None, "settings": {"a": 1}, "unknown": 1}
+    )
+    assert config == ExtensionConfig("s", settings=ExtensionSettings({"a": 1}))
+
+
+def test_no_repr_shows_a_secret() -> None:
+    sdk = KiketSDK(
+        webhook_secret=["shown-never-1", "shown-never-2"],
+        workspace_token="shown-never-3",
+        settings={"key": "shown-never-4"},
+    )
+    shown = repr(sdk) + repr(sdk.config) + repr(sdk.config.settings) + repr(vars(sdk))
+    assert "shown-never" not in shown
+
+
+def test_the_environment_fills_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIKET_WORKSPACE_TOKEN", "wk_env")
+    monkeypatch.setenv("KIKET_BASE_URL", "http://127.0.0.1:4400")
+    config = KiketSDK(workspace_token="").config
+    assert (config.workspace_token, config.base_url) == ("wk_env", "http://127.0.0.1:4400")
+    assert KiketSDK(base_url="http://other").config.base_url == "http://other"
+
+
+def test_create_app_is_the_application_of_an_sdk() -> None:
+    assert create_app(extension_id="e").title == "Kiket Extension"

@@ -1,0 +1,272 @@
+"""Manifests: three dialects, references, and errors that say where."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_sdk import KiketSDK
+from kiket_sdk.exceptions import ConfigurationError, KiketSDKError
+from kiket_sdk.manifest import (
+    DEFAULT_MANIFEST_FILENAMES,
+    MANIFEST_LIMIT_BYTES,
+    ManifestError,
+    ManifestNotFoundError,
+    apply_secret_env_overrides,
+    load_manifest,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SDK_STYLE = """
+id: com.example.sdk
+version: "2.5.1"
+delivery:
+  type: http
+  callback:
+    secret: env:TEST_WEBHOOK_SECRET
+configuration:
+  properties:
+    example.apiUrl: {type: string, default: "https://api.example.com"}
+    example.apiKey: {type: string, secret: true}
+    count: {type: integer, default: 0}
+    region: {default: env:TEST_REGION}
+    none: {type: string}
+"""
+
+PLATFORM_STYLE = """
+model_version: "1.0"
+extension:
+  id: com.example.platform
+  version: 1.0
+  delivery: http
+  callback: {url: "${BASE}/hook", secret: env.TEST_WEBHOOK_SECRET}
+  configuration:
+    TOKEN: {type: string, secret: true}
+    team: {type: string, default: support}
+"""
+
+OTHER_SDKS = """
+id: com.example.node
+version: 1.2.3
+delivery_secret: "${TEST_WEBHOOK_SECRET}"
+settings:
+  - {key: TOKEN, secret: true}
+  - {key: team, default: support}
+  - nonsense
+"""
+
+
+def write(folder: Path, text: str, name: str = "extension.yaml") -> Path:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "identity", "defaults", "secret_keys"),
+    [
+        pytest.param(
+            SDK_STYLE,
+            ("com.example.sdk", "2.5.1"),
+            {"example.apiUrl": "https://api.example.com", "count": 0},
+            ("example.apiKey",),
+            id="SDK style",
+        ),
+        pytest.param(
+            "extension:\n" + SDK_STYLE.replace("\n", "\n  "),
+            ("com.example.sdk", "2.5.1"),
+            {"example.apiUrl": "https://api.example.com", "count": 0},
+            ("example.apiKey",),
+            id="SDK style under extension",
+        ),
+        pytest.param(
+            PLATFORM_STYLE,
+            ("com.example.platform", "1.0"),
+            {"team": "support"},
+            ("TOKEN",),
+            id="platform style",
+        ),
+        pytest.param(
+            OTHER_SDKS,
+            ("com.example.node", "1.2.3"),
+            {"team": "support"},
+            ("TOKEN",),
+            id="other SDKs",
+        ),
+    ],
+)
+def test_every_dialect_says_the_same(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    identity: tuple[str, str],
+    defaults: dict[str, Any],
+    secret_keys: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("TEST_WEBHOOK_SECRET", "whsec_123")
+    monkeypatch.delenv("TEST_REGION", raising=False)
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert (manifest.extension_id, manifest.version) == identity
+    assert manifest.delivery_secret == "whsec_123"
+    assert manifest.settings_defaults() == defaults
+    assert manifest.secret_keys() == secret_keys
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("delivery: http", None),
+        ("delivery: internal", None),
+        ("extension: {delivery: http}", None),
+        ("delivery: {type: http, callback: null}", None),
+        ("delivery: {callback: {secret: literal}}", "literal"),
+        ("delivery: literal", "literal"),
+        ("delivery: env:NOT_SET_ANYWHERE", None),
+        ("delivery_secret: 'env:'", None),
+    ],
+)
+def test_the_webhook_secret(tmp_path: Path, text: str, secret: str | None) -> None:
+    """The words http and internal name a kind of delivery; everybody knows them."""
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert manifest.delivery_secret == secret
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "- a\n- b", "text", "extension:", "configuration: [1]", "configuration: {properties: 3}"],
+)
+def test_an_odd_manifest_is_an_empty_one(tmp_path: Path, text: str) -> None:
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert (manifest.extension_id, manifest.version, manifest.delivery_secret) == (None,) * 3
+    assert manifest.settings_defaults() == {}
+    assert manifest.secret_keys() == ()
+
+
+def test_the_first_default_name_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_manifest() is None
+    for name in reversed(DEFAULT_MANIFEST_FILENAMES):
+        write(tmp_path, f"id: {name}", name)
+        manifest = load_manifest()
+        assert manifest is not None
+        assert manifest.extension_id == name
+        assert manifest.path.as_posix() == name
+
+
+def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:
+    missing = tmp_path / "other.yaml"
+    with pytest.raises(ManifestNotFoundError) as caught:
+        load_manifest(missing)
+    assert str(caught.value) == f"Manifest file not found at {missing}"
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("raw_text", "sentence"),
+    [
+        (
+            b"id: a\nname: b: c\n",
+            (
+                " line 2, column 8 is not valid YAML: mapping values are not allowed here; "
+                "correct it there and start again."
+            ),
+        ),
+        (
+            b"id: a\nname: \xff\n",
+            (
+                " line 2, column 7 is not text in UTF-8: invalid start byte; "
+                "save it as UTF-8 and start again."
+            ),
+        ),
+        (
+            b"id: 2026-13-45\n",
+            " cannot be understood (month must be in 1..12); simplify it and start again.",
+        ),
+        (
+            b"#" * (MANIFEST_LIMIT_BYTES + 1),
+            (
+                f" is larger than {MANIFEST_LIMIT_BYTES} bytes; keep data that long in files "
+                "of its own."
+            ),
+        ),
+    ],
+    ids=["syntax", "encoding", "value", "size"],
+)
+def test_a_broken_manifest_says_where_and_what_to_do(
+    tmp_path: Path, raw_text: bytes, sentence: str
+) -> None:
+    path = tmp_path / "extension.yaml"
+    path.write_bytes(raw_text)
+    with pytest.raises(ManifestError) as caught:
+        KiketSDK(manifest_path=path)
+    assert str(caught.value) == (f"Manifest {path}{sentence}")
+    assert isinstance(caught.value, KiketSDKError)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_the_sdk_takes_what_the_manifest_and_environment_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, SDK_STYLE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEST_WEBHOOK_SECRET", "whsec_123")
+    monkeypatch.setenv("KIKET_SECRET_EXAMPLE_APIKEY", "env-secret-456")
+    monkeypatch.setenv("KIKET_WORKSPACE_TOKEN", "wk_env_token")
+    sdk = KiketSDK(settings={"count": 7})
+    assert sdk.config.extension_id == "com.example.sdk"
+    assert sdk.config.extension_version == "2.5.1"
+    assert sdk.config.webhook_secret == "whsec_123"
+    assert sdk.config.workspace_token == "wk_env_token"
+    assert sdk.config.settings.raw == {
+        "example.apiUrl": "https://api.example.com",
+        "example.apiKey": "env-secret-456",
+        "count": 7,
+    }
+    assert sdk.manifest is not None
+    assert sdk.manifest.path.name == "extension.yaml"
+    assert "env-secret-456" not in repr(sdk.config) + repr(sdk.manifest) + repr(sdk)
+    overridden = KiketSDK(auto_env_secrets=False, extension_id="mine", webhook_secret="argument")
+    assert overridden.config.settings.get("example.apiKey") is None
+    assert overridden.config.extension_id == "mine"
+    assert overridden.config.webhook_secret == "argument"
+
+
+def test_a_reference_to_nothing_is_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, "delivery: {callback: {secret: env:NOT_SET_ANYWHERE}}")
+    with caplog.at_level(logging.WARNING, "kiket_sdk"):
+        sdk = KiketSDK(manifest_path=path)
+    assert sdk.config.webhook_secret is None
+    assert [record.getMessage() for record in caplog.records] == [
+        (
+            f"The webhook secret in {path} refers to the environment variable 'NOT_SET_ANYWHERE', "
+            "which is not set."
+        ),
+        (
+            "No webhook secret is configured, so every webhook will be refused; "
+            "set KIKET_WEBHOOK_SECRET or pass webhook_secret=."
+        ),
+    ]
+
+
+def test_a_blank_secret_in_the_manifest_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "delivery: {callback: {secret: '  '}}")
+    with pytest.raises(ConfigurationError, match=re.escape(f"The webhook secret in {path}")):
+        KiketSDK(manifest_path=path)
+
+
+def test_overrides_take_even_an_empty_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIKET_SECRET_A_B", "")
+    settings = {"a.b": "default", "c": 1}
+    assert apply_secret_env_overrides(settings, ["a.b", "c"]) == {"a.b": "", "c": 1}
+    assert settings["a.b"] == "default"

@@ -1,0 +1,178 @@
+"""Telemetry: the hook before the reply, the post behind it, nothing unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_sdk import KiketSDK, TelemetryRecord
+from kiket_sdk.telemetry import QUEUE_LIMIT, TelemetryReporter, telemetry_endpoint
+from kiket_sdk.testing import webhook_payload_factory
+
+if TYPE_CHECKING:
+    from tests.kiket_sdk.conftest import Platform
+
+SECRET = "a webhook secret of more than 24 bytes"
+
+
+def build_sdk(**options: Any) -> KiketSDK:
+    sdk = KiketSDK(
+        webhook_secret=SECRET,
+        workspace_token="wk_test",
+        extension_id="ext.test",
+        extension_version="1.0.0",
+        **options,
+    )
+
+    async def succeed(_payload: Any, _context: Any) -> None:
+        return None
+
+    async def fail(_payload: Any, _context: Any) -> None:
+        raise ValueError("boom")
+
+    sdk.register("good", succeed, version="v1")
+    sdk.register("bad", fail, version="v1")
+    return sdk
+
+
+def deliver(sdk: KiketSDK, *events: str, lifespan: bool = False) -> list[int]:
+    sign = webhook_payload_factory(SECRET)
+    client = sdk.create_test_client()
+    if lifespan:
+        client.__enter__()
+    statuses = []
+    for event in events:
+        signed = sign({}, event=event)
+        reply = client.post(signed["path"], content=signed["body"], headers=signed["headers"])
+        statuses.append(reply.status_code)
+    if lifespan:
+        client.__exit__(None, None, None)
+    return statuses
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_the_hook_has_run_when_the_reply_arrives(is_async: bool) -> None:
+    records: list[TelemetryRecord] = []
+
+    async def hook(record: TelemetryRecord) -> None:
+        await asyncio.sleep(0)
+        records.append(record)
+
+    sdk = build_sdk(feedback_hook=hook if is_async else records.append)
+    assert deliver(sdk, "good", "bad", "unknown") == [200, 400, 404]
+    good, bad = records
+    assert (good.event, good.version, good.status, good.metadata) == ("good", "v1", "ok", {})
+    assert (good.extension_id, good.extension_version) == ("ext.test", "1.0.0")
+    assert good.duration_ms >= 0
+    assert bad.status == "error"
+    assert bad.metadata == {
+        "message": "boom",
+        "error_message": "boom",
+        "error_class": "ValueError",
+    }
+
+
+async def test_any_awaitable_of_a_hook_is_awaited() -> None:
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    loop.call_soon(future.set_result, None)
+    await TelemetryReporter(feedback_hook=lambda _record: future).record("e", "v1", "ok", 1.0)
+    assert future.done()
+
+
+def test_a_failing_hook_is_logged_and_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    def hook(_record: TelemetryRecord) -> None:
+        raise RuntimeError("hook")
+
+    assert deliver(build_sdk(feedback_hook=hook), "good") == [200]
+    assert "The telemetry feedback hook failed." in caplog.text
+
+
+@pytest.mark.parametrize("lifespan", [True, False])
+def test_records_are_posted(platform: Platform, lifespan: bool) -> None:
+    url = f"{platform.url}/collect?x=1"
+    assert deliver(build_sdk(telemetry_url=url), "good", "bad", lifespan=lifespan) == [200, 400]
+    good, bad = platform.calls
+    assert good.path == "/collect?x=1"
+    assert set(good.body) == {
+        *("event", "version", "status", "duration_ms", "timestamp"),
+        *("extension_id", "extension_version", "metadata"),
+    }
+    assert good.body["status"] == "ok"
+    assert isinstance(good.body["timestamp"], float)
+    assert bad.body["metadata"]["message"] == bad.body["error_message"] == "boom"
+    assert bad.body["error_class"] == "ValueError"
+
+
+def test_the_environment_names_the_url(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIKET_SDK_TELEMETRY_URL", platform.url)
+    deliver(build_sdk(), "good", lifespan=True)
+    assert platform.calls[0].path == "/telemetry"
+
+
+@pytest.mark.parametrize("value", ["1", " TRUE ", "yes", "on"])
+def test_opting_out_silences_hook_and_post(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("KIKET_SDK_TELEMETRY_OPTOUT", value)
+    records: list[TelemetryRecord] = []
+    sdk = build_sdk(telemetry_url=platform.url, feedback_hook=records.append)
+    deliver(sdk, "good", lifespan=True)
+    assert not sdk.telemetry.enabled
+    assert (records, platform.calls) == ([], [])
+
+
+def test_nothing_is_posted_without_a_url() -> None:
+    reporter = build_sdk().telemetry
+    assert (reporter.telemetry_url, reporter.telemetry_endpoint) == (None, None)
+
+
+async def test_a_busy_collector_is_tried_again(platform: Platform) -> None:
+    platform.answer("POST /telemetry", (503, None), (429, None), (204, None))
+    reporter = TelemetryReporter(telemetry_url=platform.url)
+    async with reporter.running():
+        await reporter.record("e", "v1", "ok", 1.0)
+    assert len(platform.calls) == 3
+
+
+async def test_a_refusing_collector_is_not(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform.answer("POST /telemetry", (400, None))
+    reporter = TelemetryReporter(telemetry_url=platform.url)
+    async with reporter.running():
+        await reporter.record("e", "v1", "ok", 1.0)
+    assert len(platform.calls) == 1
+    assert f"Telemetry was not accepted by {platform.url}/telemetry: status 400." in caplog.text
+
+
+async def test_the_queue_is_bounded_and_counts_what_it_drops(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    reporter = TelemetryReporter(telemetry_url=platform.url)
+    with caplog.at_level(logging.WARNING, "kiket_sdk.telemetry"):
+        async with reporter.running():
+            for _ in range(QUEUE_LIMIT + 3):  # nothing is posted until this task waits
+                await reporter.record("e", "v1", "ok", 1.0)
+            assert reporter.dropped == 3
+    assert len(platform.calls) == QUEUE_LIMIT
+    assert caplog.text.count("Telemetry is dropped") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("http://h", "http://h/telemetry"),
+        ("http://h/", "http://h/telemetry"),
+        ("http://h/api/v1/ext", "http://h/api/v1/ext/telemetry"),
+        ("http://h/api/v1/ext/", "http://h/api/v1/ext/telemetry"),
+        ("http://h/api/v1/ext/telemetry", "http://h/api/v1/ext/telemetry"),
+        ("http://h/collect", "http://h/collect"),
+        ("http://h/collect/?a=b", "http://h/collect/?a=b"),
+    ],
+)
+def test_where_records_go(url: str, endpoint: str) -> None:
+    assert telemetry_endpoint(url) == endpoint
