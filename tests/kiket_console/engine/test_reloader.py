@@ -1,0 +1,131 @@
+"""A save becomes one reload that names its file, however the editor saves and however many."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console import project as projects
+from kiket_console.engine.reloader import Reloader, matters
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PATIENCE_S = 10.0
+
+
+class Saves:
+    """The reloads that were asked for."""
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.came = asyncio.Event()
+
+    def __call__(self, file: str) -> None:
+        self.files.append(file)
+        self.came.set()
+
+    async def next(self) -> str:
+        async with asyncio.timeout(PATIENCE_S):
+            await self.came.wait()
+        self.came.clear()
+        return self.files[-1]
+
+
+@pytest.fixture
+async def saves(project_folder: Path) -> AsyncIterator[Saves]:
+    """Watch the project, and say so once the watch is in place."""
+    (project_folder / "pages").mkdir()
+    (project_folder / ".git").mkdir()
+    saves = Saves()
+    reloader = Reloader(projects.find(project_folder).extension, saves)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(reloader.run())
+        await reloader.is_watching.wait()
+        await until_watching(project_folder, saves)
+        yield saves
+        task.cancel()
+
+
+async def until_watching(folder: Path, saves: Saves) -> None:
+    """Save until a save is seen, then until nothing more is under way."""
+    for number in range(200):
+        (folder / "probe.py").write_text(str(number))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await saves.came.wait()
+                break
+    await settled(saves)
+    saves.files.clear()
+    saves.came.clear()
+
+
+async def settled(saves: Saves) -> None:
+    """Wait until half a second has passed without a reload."""
+    while True:
+        saves.came.clear()
+        try:
+            async with asyncio.timeout(0.5):
+                await saves.came.wait()
+        except TimeoutError:
+            return
+
+
+async def test_a_save_names_its_file(project_folder: Path, saves: Saves) -> None:
+    (project_folder / "pages" / "titles.py").write_text("A = 1\n")
+    assert await saves.next() == "pages/titles.py"
+
+
+async def test_a_save_by_rename_is_seen(project_folder: Path, saves: Saves) -> None:
+    """Most editors write another file and put it in place."""
+    new = project_folder / "main.py~"
+    new.write_text("app = 1\n")
+    new.replace(project_folder / "main.py")
+    assert await saves.next() == "main.py"
+
+
+async def test_many_files_at_once_are_few_reloads(project_folder: Path, saves: Saves) -> None:
+    for number in range(500):
+        (project_folder / "pages" / f"page{number}.py").write_text("A = 1\n")
+    await saves.next()
+    await settled(saves)
+    assert len(saves.files) <= 3
+    assert "more" in saves.files[0]
+
+
+async def test_what_is_not_the_developers_code_is_ignored(
+    project_folder: Path, saves: Saves
+) -> None:
+    for path in (".git/index.py", "notes.md", "server.log", "data.sqlite3"):
+        (project_folder / path).write_text("x")
+    await settled(saves)
+    assert saves.files == []
+    (project_folder / "extension.yaml").write_text("id: sample\n")
+    assert await saves.next() == "extension.yaml"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("main.py", True),
+        ("src/pages/a.py", True),
+        ("extension.yaml", True),
+        (".kiket/manifest.yaml", True),
+        (".env", True),
+        ("kiket.toml", True),
+        ("__pycache__/main.cpython-311.pyc", False),
+        (".venv/lib/python3.11/site-packages/a.py", False),
+        ("node_modules/a/setup.py", False),
+        ("main.py.swp", False),
+        ("4913", False),
+        ("../elsewhere.py", False),
+    ],
+)
+def test_which_files_matter(path: str, expected: bool) -> None:
+    root = Path("/home/dev/.venv/shop")  # what stands above the project does not matter
+    place = Path("/home/dev/.venv/elsewhere.py") if path.startswith("..") else root / path
+    assert matters(str(place), [root]) is expected

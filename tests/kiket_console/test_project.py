@@ -1,0 +1,178 @@
+"""What is in a folder is found by reading it; what cannot be used is said with what to do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.project import find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK()\n"
+
+
+@pytest.fixture
+def folder(own_places: Path) -> Path:
+    folder = own_places / "shop"
+    folder.mkdir()
+    (folder / "main.py").write_text(SDK)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "extension.yaml",
+        "extension.yml",
+        "manifest.yaml",
+        "manifest.yml",
+        ".kiket/manifest.yaml",
+        ".kiket/manifest.yml",
+    ],
+)
+def test_a_manifest_and_an_entry_make_an_extension(folder: Path, name: str) -> None:
+    (folder / ".kiket").mkdir()
+    (folder / name).write_text("extension:\n  id: com.example.shop\n  version: 1.4\n")
+    extension = find(folder).extension
+    assert extension.name == "com.example.shop"
+    assert extension.declared.version == "1.4"
+    assert extension.manifest == folder / name
+    assert extension.entry == "main:sdk"
+    assert extension.import_roots == (folder,)
+    assert extension.guessed == "entry main:sdk guessed from main.py"
+    assert extension.watch == (folder,)
+
+
+def test_an_sdk_alone_is_an_extension_named_after_its_folder(folder: Path) -> None:
+    project = find(folder)
+    assert project.name == project.extension.name == "shop"
+    assert project.extension.manifest is None
+    assert project.problem is None
+
+
+def test_a_manifest_says_which_secrets_events_and_variables_it_needs(folder: Path) -> None:
+    (folder / "extension.yaml").write_text(
+        "id: shop\n"
+        "delivery: {callback: {secret: env:SHOP_SECRET}}\n"
+        "events: [{name: issue.created, version: v1}, {name: sla, version: 2}, plain]\n"
+        "hooks: [{event: workflow.before_transition}, broken]\n"
+        "activationEvents: [issue.created]\n"
+        "secrets: [{key: PAGER}, OTHER]\n"
+        "configuration:\n  properties:\n    api.key: {secret: true}\n"
+        "    region: {default: 'env:REGION'}\n    limit: 3\n"
+    )
+    declared = find(folder).extension.declared
+    assert declared.secrets == ("api.key", "PAGER", "OTHER")
+    assert declared.variables == ("SHOP_SECRET", "REGION")
+    assert declared.events == (
+        "issue.created@v1",
+        "sla@2",
+        "plain",
+        "workflow.before_transition",
+        "issue.created",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "null\n", "extension:\nconfiguration: []\n"])
+def test_a_manifest_without_much_in_it_will_do(folder: Path, text: str) -> None:
+    (folder / "extension.yaml").write_text(text)
+    project = find(folder)
+    assert project.problem is None
+    assert project.extension.name == "shop"
+
+
+def test_a_manifest_that_is_no_yaml_is_a_problem_with_its_line(folder: Path) -> None:
+    (folder / "extension.yaml").write_text("id: shop\nversion: [1,\n")
+    problem = find(folder).problem
+    assert problem is not None
+    assert problem.file == "extension.yaml"
+    assert problem.line >= 2
+    assert problem.sentence.startswith(f"extension.yaml:{problem.line}: Manifest extension.yaml")
+
+
+def test_an_empty_folder_teaches(own_places: Path) -> None:
+    with pytest.raises(ConsoleError, match="There is no extension in") as refused:
+        find(own_places)
+    assert refused.value.exit_code is ExitCode.CONFIG
+    assert "extension.yaml" in refused.value.hint
+    assert "kiket.toml" in refused.value.hint
+
+
+def test_a_web_app_without_a_manifest_is_not_taken_for_an_extension(folder: Path) -> None:
+    (folder / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
+    with pytest.raises(ConsoleError, match="There is no extension"):
+        find(folder)
+    (folder / "kiket.toml").write_text("[[extension]]\nentry = 'main:app'\n")
+    assert find(folder).extension.entry == "main:app"
+
+
+def test_a_manifest_without_an_entry_is_a_problem_that_a_save_can_solve(folder: Path) -> None:
+    (folder / "main.py").unlink()
+    (folder / "extension.yaml").write_text("id: shop\n")
+    problem = find(folder).problem
+    assert problem is not None
+    assert "No app was found in main.py, app.py, extension.py or src/." in problem.sentence
+
+
+def test_kiket_toml_says_it_all(folder: Path, own_places: Path) -> None:
+    (folder / "ext" / "src").mkdir(parents=True)
+    (folder / "ext" / "src" / "web.py").write_text(SDK)
+    (folder / "lib").mkdir()
+    python = own_places / "python"
+    python.touch()
+    (folder / "kiket.toml").write_text(
+        '[[extension]]\nname = "orders"\npath = "ext"\nentry = "web:sdk"\n'
+        f'python = "{python}"\nwatch = ["lib"]\ndialect = "sw1"\n'
+    )
+    extension = find(folder).extension
+    assert extension.name == "orders"
+    assert extension.folder == folder / "ext"
+    assert extension.import_roots == (folder / "ext" / "src", folder / "ext")
+    assert extension.interpreter == python
+    assert extension.watch == (folder / "ext", folder / "lib")
+    assert extension.dialects == ("sw1",)
+    assert extension.guessed == ""
+
+
+def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> None:
+    assert str(find(folder).extension.interpreter) == sys.executable
+    own = folder / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(sys.executable)
+    assert find(folder).extension.interpreter == own  # the link: its target has other packages
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[extension]\n", r"kiket.toml cannot be understood: .*line 1"),
+        ("[[module]]\n", r"has 'module', which comes later"),
+        ("[other]\n", r"has 'other', which is not known"),
+        ("[extension]\n", r"Write it as \[\[extension\]\]"),
+        ("[[extension]]\n[[extension]]\n", r"names 2 extensions; several .* come later"),
+        ("[[extension]]\ncommand = 'node x.js'\n", r"other commands than Python come later"),
+        ("[[extension]]\nentrie = 'main:app'\n", r"has 'entrie' .* not known. Use name, path"),
+        ("[[extension]]\nentry = 3\n", r"has entry = 3, but needs a text"),
+        ("[[extension]]\nwatch = 'lib'\n", r"has watch = 'lib', but needs a list of texts"),
+        ("[[extension]]\nentry = 'main'\n", r"entry = 'main', which is not module:name"),
+        ("[[extension]]\nentry = 'ma in:x'\n", r"which is not module:name"),
+        ("[[extension]]\npath = 'nowhere'\n", r"path = 'nowhere': no such folder"),
+        ("[[extension]]\npython = 'nowhere'\n", r"python = 'nowhere': no such file"),
+        ("[[extension]]\ndialect = 'k9'\n", r"dialect = 'k9', which is not known. Use k0"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_told(folder: Path, text: str, told: str) -> None:
+    (folder / "kiket.toml").write_text(text)
+    with pytest.raises(ConsoleError, match=told) as refused:
+        find(folder)
+    assert refused.value.exit_code is ExitCode.CONFIG
+
+
+def test_a_folder_that_is_not_there_is_told(own_places: Path) -> None:
+    with pytest.raises(ConsoleError, match="There is no folder"):
+        find(own_places / "nowhere")
