@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import time
 from typing import TYPE_CHECKING
 
-import httpx
+from kiket_console.engine.link import Answer, Link, LinkError, request_head
 
 if TYPE_CHECKING:
     from kiket_console.engine.ports import Target
@@ -30,20 +30,11 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _WITHOUT_BODY = frozenset({204, 304})
-_LIMITS = httpx.Limits(
-    max_connections=128,
-    max_keepalive_connections=32,
-    keepalive_expiry=2.0,  # below uvicorn's 5 s, so that a worker never closes under a request
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a worker answered: end-to-end headers in order, and the body's bytes."""
-
-    status: int
-    headers: Headers
-    raw_body: bytes
+_LINKS = 128
+"""Connections to one worker; more requests wait for one of them."""
+_IDLE_S = 2.0
+"""Below the 5 s after which a worker closes an idle connection, so that it never does so just
+as a request is on its way."""
 
 
 class NoAnswerError(Exception):
@@ -55,14 +46,48 @@ class NoAnswerError(Exception):
         self.status = status
 
 
-@dataclass(slots=True)
 class _Pool:
     """The connections to one start of a worker."""
 
-    socket_path: str
-    transport: httpx.AsyncHTTPTransport
-    in_flight: int = 0
-    retired: bool = False
+    def __init__(self, socket_path: str) -> None:
+        self.socket_path = socket_path
+        self._idle: list[Link] = []
+        self._free = asyncio.Semaphore(_LINKS)
+        self._retired = False
+
+    async def ask(self, raw_request: bytes) -> Answer:
+        """Send a request over a free connection, or a new one; raises OSError, `LinkError`."""
+        async with self._free:
+            link = self._waiting() or await self._connect()
+            answer = await link.ask(raw_request)
+            if link.usable and not self._retired:
+                link.idle_since_s = time.monotonic()
+                self._idle.append(link)
+            else:
+                link.close()
+            return answer
+
+    def retire(self) -> None:
+        """Close what is idle now, and the rest as soon as it has answered."""
+        self._retired = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _waiting(self) -> Link | None:
+        """Take the connection that was used last; close those that have been idle too long."""
+        oldest_s = time.monotonic() - _IDLE_S
+        while self._idle and (self._idle[0].idle_since_s < oldest_s or not self._idle[0].usable):
+            self._idle.pop(0).close()
+        while self._idle:
+            link = self._idle.pop()
+            if link.usable:
+                return link
+        return None
+
+    async def _connect(self) -> Link:
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_unix_connection(lambda: Link(ANSWER_BYTES), self.socket_path)
+        return link
 
 
 class Forwarder:
@@ -89,96 +114,42 @@ class Forwarder:
         Raises `NoAnswerError` when none came in time, in full and within `ANSWER_BYTES`.
         """
         timeout_s = timeout_s or self._timeout_s
-        pool = await self._pool(target)
-        pool.in_flight += 1
+        sent = with_header(end_to_end(headers), "content-length", str(len(raw_body)))
+        if not any(name.lower() == "host" for name, _ in sent):
+            sent = (("host", "localhost"), *sent)
+        try:
+            raw_request = request_head(method, path, sent) + raw_body
+        except ValueError as error:
+            raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error
         try:
             async with asyncio.timeout(timeout_s):
-                return await _exchange(pool.transport, target, method, path, headers, raw_body)
+                answer = await self._pool(target).ask(raw_request)
         except TimeoutError as error:
             raise NoAnswerError(
                 f"{target.label} did not answer within {timeout_s:g} s.", 504
             ) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except OSError as error:
             raise NoAnswerError(f"{target.label} did not accept the connection.", 502) from error
-        except httpx.LocalProtocolError as error:
-            raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error
-        except httpx.RemoteProtocolError as error:
-            raise NoAnswerError(
-                f"{target.label} did not answer in full: {error}".rstrip(".") + ".", 502
-            ) from error
-        except httpx.TransportError as error:
-            raise NoAnswerError(
-                f"{target.label} broke the connection before it answered.", 502
-            ) from error
-        finally:
-            pool.in_flight -= 1
-            if pool.retired and pool.in_flight == 0:
-                await pool.transport.aclose()
+        except LinkError as error:
+            raise NoAnswerError(f"{target.label} {error}", 502) from error
+        answered = end_to_end(answer.headers)
+        if answer.status not in _WITHOUT_BODY:
+            answered = with_header(answered, "content-length", str(len(answer.raw_body)))
+        return Answer(answer.status, answered, answer.raw_body)
 
     async def close(self) -> None:
         """Close every connection."""
         while self._pools:
-            await self._pools.popitem()[1].transport.aclose()
+            self._pools.popitem()[1].retire()
 
-    async def _pool(self, target: Target) -> _Pool:
+    def _pool(self, target: Target) -> _Pool:
         pool = self._pools.get(target.worker_name)
         if pool is not None and pool.socket_path == target.socket_path:
             return pool
-        older = pool
-        pool = _Pool(
-            target.socket_path,
-            httpx.AsyncHTTPTransport(uds=target.socket_path, limits=_LIMITS, trust_env=False),
-        )
-        self._pools[target.worker_name] = pool
-        if older is not None:
-            older.retired = True
-            if older.in_flight == 0:
-                await older.transport.aclose()
+        if pool is not None:
+            pool.retire()
+        pool = self._pools[target.worker_name] = _Pool(target.socket_path)
         return pool
-
-
-async def _exchange(
-    transport: httpx.AsyncHTTPTransport,
-    target: Target,
-    method: str,
-    path: str,
-    headers: Headers,
-    raw_body: bytes,
-) -> Answer:
-    request = httpx.Request(
-        method,
-        httpx.URL(scheme="http", host="worker", raw_path=path.encode("latin-1")),
-        headers=[
-            (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in _sized(end_to_end(headers), len(raw_body))
-        ],
-        content=raw_body,
-    )
-    response = await transport.handle_async_request(request)
-    try:
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.stream:  # type: ignore[union-attr]  # never the sync kind here
-            size += len(chunk)
-            if size > ANSWER_BYTES:
-                raise NoAnswerError(
-                    f"{target.label} answered {response.status_code} with more than "
-                    f"{ANSWER_BYTES // 1024**2} MiB; the answer was dropped.",
-                    502,
-                )
-            chunks.append(chunk)
-    finally:
-        await response.aclose()
-    raw_answer = b"".join(chunks)
-    answered = end_to_end(
-        tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in response.headers.raw
-        )
-    )
-    if response.status_code not in _WITHOUT_BODY:
-        answered = _sized(answered, len(raw_answer))
-    return Answer(response.status_code, answered, raw_answer)
 
 
 def end_to_end(headers: Headers) -> Headers:
@@ -206,7 +177,3 @@ def with_header(headers: Headers, name: str, value: str) -> Headers:
     if not said:
         kept.append((name, value))
     return tuple(kept)
-
-
-def _sized(headers: Headers, size: int) -> Headers:
-    return with_header(headers, "content-length", str(size))

@@ -33,7 +33,8 @@ RECORDED: Headers = (
 def recorded(source: Source = Source.WEBHOOK) -> Detail:
     exchange = Exchange(
         7, 1, source, "marketing", "issue.created", "v1", "POST",
-        "/v/v1/webhooks/issue.created?a=1", 1, State.FORWARDED, 200, 1, 7, "ok k0", "t", None, False, None, 1, False,
+        "/v/v1/webhooks/issue.created?a=1", 1, State.FORWARDED, 200, 1, 7, "ok k0", "t",
+        None, False, None, 1, False,
     )  # fmt: skip
     return Detail(exchange, Message(RECORDED, Body(b"{}")), None, (), ())
 
