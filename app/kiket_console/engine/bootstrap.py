@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from kiket_console.engine import bootstrap_code as code
     from kiket_console.engine import bootstrap_output as output
 
-IMPORT_LIMIT_S = 60.0
 DRAIN_LIMIT_S = 5
 ORPHAN_LIMIT_S = 2.0
 """How long a worker may go on once the engine is gone."""
@@ -94,7 +93,8 @@ def _serve(
     os.chdir(folder)
     sys.argv = [start["entry"].partition(":")[0]]
     imported = threading.Event()
-    threading.Thread(target=watch_import, args=(channel, folder, imported), daemon=True).start()
+    limits = (channel, folder, start["import_limit_s"], imported)
+    threading.Thread(target=watch_import, args=limits, daemon=True).start()
     code.prepare_path(start)
     found = code.import_entry(start)
     app = output.TracedApp(code.app_of(found, start["entry"]))
@@ -136,10 +136,12 @@ def follow(channel: output.Channel, ending: Ending) -> None:
     os._exit(0)
 
 
-def watch_import(channel: output.Channel, folder: str, imported: threading.Event) -> None:
+def watch_import(
+    channel: output.Channel, folder: str, limit_s: float, imported: threading.Event
+) -> None:
     """Report an import that does not end, with the line where it stands, and give up."""
-    if not imported.wait(IMPORT_LIMIT_S):
-        channel.send(code.stuck(folder, IMPORT_LIMIT_S))
+    if not imported.wait(limit_s):
+        channel.send(code.stuck(folder, limit_s))
         channel.flush(1)
         os._exit(1)
 

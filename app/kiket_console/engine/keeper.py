@@ -34,7 +34,7 @@ HANDOVER_S = 0.25
 """How long the old worker goes on listening for requests that were already on their way to it."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
-_STARTING = (WorkerState.STARTING, WorkerState.RELOADING, WorkerState.BACKOFF)
+_GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPED, WorkerState.FATAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Keeper:
         """Wait until a process serves; None when time is over or no start is under way."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self.serving is None and (self._due or self._worker.state in _STARTING):
+                while self.serving is None and (self._due or self._worker.state not in _GIVEN_UP):
                     await self._moved.wait()
         except TimeoutError:
             return None
@@ -241,6 +241,7 @@ class Keeper:
             interpreter=str(spec.interpreter),
         )
         self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
+        self._worker = replace(self._worker, secrets=self._given.declared)
         return WorkerProcess(spec, number, self._given, on_log=self._on_log, on_gone=self._wake.set)
 
     async def _follow(self, process: WorkerProcess, processes: set[WorkerProcess]) -> None:
@@ -250,7 +251,7 @@ class Keeper:
             processes.discard(process)
 
     def _succeeded(self, process: WorkerProcess, save: Save | None) -> None:
-        found, given = process.found, self._given
+        found = process.found
         declared = self._project.extension.declared
         handled = {handler.event for handler in process.handlers}
         handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
@@ -271,7 +272,6 @@ class Keeper:
             unhandled=tuple(event for event in declared.events if event not in handled)
             if found and found.is_sdk
             else (),
-            secrets=given.declared if given else (),
             dialects=self.accepted,
         )
         self._go(

@@ -6,7 +6,7 @@ import contextlib
 import os
 
 MARK = "KIKET_CONSOLE_WORKER"
-"""A variable that every process of a worker inherits: `<project key>/<worker>#<start>`."""
+"""A variable that every process of a worker inherits: `<project key>/<worker>#<start>/`."""
 
 
 def end_marked(prefix: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 50
 STEP_MS = 10
-QUIET_S = 2.0
-"""A reload caused by a lasting stream of writes waits until this has passed since the last."""
+STREAK_GAP_S = 2.0
+STREAK_ALLOWED = 8
+"""Reloads that may follow each other within `STREAK_GAP_S`; then something writes all the time."""
+FIRST_PAUSE_S = 5.0
+MOST_PAUSE_S = 60.0
 IGNORED_FOLDERS = frozenset(
     {
         ".git",
@@ -33,7 +37,7 @@ IGNORED_FOLDERS = frozenset(
         ".vscode",
     }
 )
-SUFFIXES = frozenset({".py", ".pyi", ".yaml", ".yml", ".toml", ".json", ".ini", ".cfg", ".j2"})
+SUFFIXES = frozenset({".py", ".yaml", ".yml", ".toml"})
 NAMES = frozenset({".env"})
 
 
@@ -49,30 +53,45 @@ def matters(path: str, roots: Iterable[Path]) -> bool:
 
 
 class Reloader:
-    """Watches an extension's folders and calls `reload(file)`, the file relative to the first."""
+    """Watches an extension's folders and calls `reload(file)`, the file relative to the first.
+
+    Reloads that chase each other, as when the code itself writes what is watched, are spaced out
+    more and more; what was written meanwhile becomes one reload.
+    """
 
     def __init__(self, spec: ExtensionSpec, reload: Callable[[str], None]) -> None:
         self._roots = spec.watch
         self._reload = reload
-        self.is_watching = asyncio.Event()
+        self._streak = 0
+        self._last_s = 0.0
 
     async def run(self) -> None:
         """Watch until cancelled."""
         import watchfiles
 
-        self.is_watching.set()
         async for changes in watchfiles.awatch(
             *self._roots,
             watch_filter=lambda _, path: matters(path, self._roots),
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
-            recursive=True,
         ):
+            await asyncio.sleep(self._pause_s())
             self._reload(self._named(sorted(path for _, path in changes)))
+            self._last_s = time.monotonic()
+
+    def _pause_s(self) -> float:
+        """Count how reloads follow each other; return how long the next one waits."""
+        chases = time.monotonic() - self._last_s < STREAK_GAP_S
+        self._streak = self._streak + 1 if chases else 0
+        if self._streak < STREAK_ALLOWED:
+            return 0.0
+        return min(MOST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (self._streak - STREAK_ALLOWED))
 
     def _named(self, paths: list[str]) -> str:
-        """Return the file to name, and how many others there were."""
+        """Return the file to name, how many others there were, and that it happens all the time."""
         first = Path(paths[0])
         inside = first.is_relative_to(self._roots[0])
         name = str(first.relative_to(self._roots[0]) if inside else first)
-        return f"{name} and {len(paths) - 1} more" if len(paths) > 1 else name
+        if len(paths) > 1:
+            name = f"{name} and {len(paths) - 1} more"
+        return f"{name}, written again and again" if self._streak >= STREAK_ALLOWED else name

@@ -54,7 +54,7 @@ class Surrounder:
 
     async def surround(self, spec: ExtensionSpec, label: str) -> Surroundings:
         """Return what the start called *label* gets; raises `ConsoleError` when the vault fails."""
-        marker = f"{self.key}/{label}"
+        marker = f"{self.key}/{label}/"
         secrets, declared = await self._secrets(spec)
         return Surroundings(
             run_folder=self.run_folder,

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from kiket_console.project import ExtensionSpec
 
 HERE = Path(__file__).parent
-IMPORT_LIMIT_S = 65.0
-"""Past the bootstrap's own limit, which can say where the import stands."""
+IMPORT_LIMIT_S = 60.0
+LISTEN_LIMIT_S = 10.0
+"""From the import's end to listening: the app's own start-up."""
 HEALTH_LIMIT_S = 10.0
 DRAIN_LIMIT_S = 5.5
 END_LIMIT_S = 5.0
@@ -185,10 +186,13 @@ class WorkerProcess:
     async def become_ready(self) -> None:
         """Wait until it answers its health check; raises `StartFailed`."""
         try:
-            async with asyncio.timeout(IMPORT_LIMIT_S):
+            # The worker itself gives up an import, saying where it stands.
+            async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S):
                 await asyncio.shield(self._listening)
         except TimeoutError:
-            sentence = f"{self.spec.entry} did not listen within {IMPORT_LIMIT_S:.0f} s."
+            sentence = (
+                f"{self.spec.entry} was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s."
+            )
             raise StartFailed(Problem(sentence)) from None
         try:
             async with asyncio.timeout(HEALTH_LIMIT_S):
@@ -273,6 +277,7 @@ class WorkerProcess:
             "entry": self.spec.entry,
             "folder": str(self.spec.folder),
             "import_roots": [str(root) for root in self.spec.import_roots],
+            "import_limit_s": IMPORT_LIMIT_S,
             "listen_fd": listener,
             "environment": dict(self._given.secrets),
             "preload": ["uvicorn", "yaml", *(["kiket_sdk.sdk"] if self.spec.uses_sdk else [])],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console import project as projects
+from kiket_console.engine import reloader
 from kiket_console.engine.reloader import Reloader, matters
 
 if TYPE_CHECKING:
@@ -42,10 +43,9 @@ async def saves(project_folder: Path) -> AsyncIterator[Saves]:
     (project_folder / "pages").mkdir()
     (project_folder / ".git").mkdir()
     saves = Saves()
-    reloader = Reloader(projects.find(project_folder).extension, saves)
+    watching = Reloader(projects.find(project_folder).extension, saves)
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(reloader.run())
-        await reloader.is_watching.wait()
+        task = tasks.create_task(watching.run())
         await until_watching(project_folder, saves)
         yield saves
         task.cancel()
@@ -108,6 +108,22 @@ async def test_what_is_not_the_developers_code_is_ignored(
     assert await saves.next() == "extension.yaml"
 
 
+async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarting(
+    project_folder: Path, saves: Saves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The code may write what is watched: each reload would then cause the next."""
+    monkeypatch.setattr(reloader, "FIRST_PAUSE_S", 60.0)
+    for number in range(reloader.STREAK_ALLOWED * 3):
+        (project_folder / "counter.yaml").write_text(str(number))
+        try:
+            async with asyncio.timeout(1.0):
+                await saves.came.wait()
+        except TimeoutError:
+            break
+        saves.came.clear()
+    assert 3 <= len(saves.files) <= reloader.STREAK_ALLOWED
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -117,6 +133,7 @@ async def test_what_is_not_the_developers_code_is_ignored(
         (".kiket/manifest.yaml", True),
         (".env", True),
         ("kiket.toml", True),
+        ("orders.json", False),
         ("__pycache__/main.cpython-311.pyc", False),
         (".venv/lib/python3.11/site-packages/a.py", False),
         ("node_modules/a/setup.py", False),

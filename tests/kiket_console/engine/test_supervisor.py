@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine import keeper
+from kiket_console.engine import keeper, worker
 from kiket_console.errors import ConsoleError
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
@@ -33,13 +33,13 @@ def app(project_folder: Path) -> str:
 async def test_a_worker_serves_once_it_has_answered_its_health_check(supervise: Supervise) -> None:
     async with supervise() as running:
         assert await running.ask() == "one"
-        worker = running.worker
-        assert worker.state is WorkerState.SERVING
-        assert worker.serving
-        assert worker.evidence == "answered its health check"
-        assert worker.starts == 1
-        assert worker.pid is not None
-        assert worker.guessed == "entry main:app guessed from main.py"
+        seen = running.worker
+        assert seen.state is WorkerState.SERVING
+        assert seen.serving
+        assert seen.evidence == "answered its health check"
+        assert seen.starts == 1
+        assert seen.pid is not None
+        assert seen.guessed == "entry main:app guessed from main.py"
 
 
 async def test_a_save_brings_the_new_code_and_says_which_file_it_was(
@@ -239,6 +239,61 @@ async def test_a_stuck_start_ends_when_the_worker_is_stopped(
         await running.until(lambda: running.worker.state is WorkerState.STOPPED)
 
 
+async def test_a_save_gives_up_a_start_that_is_stuck(
+    supervise: Supervise, app: str, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "STUCK_S", 0.0)
+    (project_folder / "main.py").write_text(
+        "print('here')\nimport time\ntime.sleep(600)\napp = 1\n"
+    )
+    async with supervise() as running:
+        await running.until(lambda: "here" in running.texts("stdout"))
+        running.save(app)
+        await running.until(lambda: running.worker.serving)
+
+
+async def test_an_import_that_does_not_end_is_given_up_with_its_line(
+    supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "IMPORT_LIMIT_S", 0.5)
+    (project_folder / "main.py").write_text("import time\n\ntime.sleep(600)\napp = 1\n")
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        problem = running.worker.problem
+        assert problem.sentence == "main.py:3: the import did not end within 0.5 s."
+        assert (problem.file, problem.line) == ("main.py", 3)
+
+
+async def test_code_that_never_answers_its_health_check_does_not_serve(
+    supervise: Supervise, app: str, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "HEALTH_LIMIT_S", 0.3)
+    mute = app.replace("    body =", "    import asyncio\n    await asyncio.sleep(600)\n    body =")
+    (project_folder / "main.py").write_text(mute)
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert "did not answer GET /health" in running.worker.problem.sentence
+
+
+async def test_requests_wait_while_a_crashed_worker_comes_back(supervise: Supervise) -> None:
+    async with supervise() as running:
+        await running.serving()
+        os.kill(running.worker.pid, signal.SIGKILL)
+        await running.until(lambda: running.supervisor.serving(running.name) is None)
+        target = await running.supervisor.wait_serving(running.name, 10)
+        assert target is not None
+        assert target.label == "sample#2"
+
+
+async def test_a_workers_children_inherit_no_descriptor_of_ours(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    listing = "__import__('subprocess').check_output(['ls', '/proc/self/fd']).split()"
+    (project_folder / "main.py").write_text(answering(app, listing))
+    async with supervise() as running:
+        assert await running.ask() == str([b"0", b"1", b"2", b"3"])  # 3 is the listing itself
+
+
 async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
     supervise: Supervise, app: str, project_folder: Path
 ) -> None:
@@ -304,13 +359,13 @@ async def test_deliveries_are_judged_by_the_secret_that_the_code_configured(
         judging = running.supervisor.judging(running.name)
         assert judging.secrets == ("hard-coded-canary-secret",)
         assert "k0" in judging.accept
-        worker = running.worker
-        assert (worker.extension_id, worker.extension_version) == ("sample", "2.0")
-        [handler] = worker.handlers
+        seen = running.worker
+        assert (seen.extension_id, seen.extension_version) == ("sample", "2.0")
+        [handler] = seen.handlers
         assert (handler.event, handler.version, handler.file) == ("issue.created", "v1", "main.py")
         assert handler.line in (3, 4)
-        assert worker.unhandled == ("issue.closed@v1",)
-        assert "canary" not in repr(worker)
+        assert seen.unhandled == ("issue.closed@v1",)
+        assert "canary" not in repr(seen)
         assert "canary" not in redactor.redact("it is hard-coded-canary-secret")
 
 
@@ -339,7 +394,9 @@ async def test_a_worker_asking_for_a_secret_is_started_anew_when_it_changes(
         await running.vault.set("token", "first-value")
         running.supervisor.secret_changed("unrelated")
         running.supervisor.secret_changed("token")
-        await running.until(lambda: running.worker.secrets == (("token", True),))
+        await running.until(lambda: running.worker.starts == 2)
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+        assert running.worker.secrets == (("token", True),)
         assert await running.ask() == "first-value"
         assert running.worker.starts == 2
 
