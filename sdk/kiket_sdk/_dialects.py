@@ -69,12 +69,13 @@ def _iso_moment_s(timestamp: str) -> float | None:
         return None
 
 
-def _any_equal(candidates: Sequence[bytes], wanted: Sequence[bytes]) -> bool:
-    """Compare every pair in constant time, without an early exit."""
+def _is_signed(macs: Sequence[bytes], keys: Sequence[bytes], raw_signed: bytes) -> bool:
+    """Tell whether any key makes any of the MACs; constant time, without an early exit."""
     matched = False
-    for candidate in candidates:
-        for mac in wanted:
-            matched |= hmac.compare_digest(candidate, mac)
+    for key in keys:
+        wanted = hmac.digest(key, raw_signed, "sha256")
+        for mac in macs:
+            matched |= hmac.compare_digest(mac, wanted)
     return matched
 
 
@@ -166,9 +167,9 @@ class KiketDialect:
                 f"X-Kiket-Signature is not {self.prefix or 'bare'}"
                 f"{'' if self.prefix else ' '}hex of 32 bytes.",
             )
+        keys = [_text_key(secret) for secret in secrets]
         if not self.timestamp_signed:
-            wanted = [hmac.digest(_text_key(secret), raw_body, "sha256") for secret in secrets]
-            if not _any_equal([mac], wanted):
+            if not _is_signed((mac,), keys, raw_body):
                 return self._mismatch(len(secrets))
             return self._judge_iso(sent.timestamp, now, skew_s)
         if not sent.timestamp:
@@ -182,8 +183,7 @@ class KiketDialect:
                 Reason.BAD_TIMESTAMP, name, "X-Kiket-Timestamp is not a number of unix seconds."
             )
         signed = sent.timestamp.encode() + b"." + raw_body
-        wanted = [hmac.digest(_text_key(secret), signed, "sha256") for secret in secrets]
-        if not _any_equal([mac], wanted):
+        if not _is_signed((mac,), keys, signed):
             return self._mismatch(len(secrets))
         return _aged(name, int(sent.timestamp), now, skew_s)
 
@@ -301,8 +301,7 @@ class StandardWebhooks:
                 "The configured secret starts with whsec_, but the rest is not base64.",
             )
         signed = f"{sent.webhook_id}.{sent.webhook_timestamp}.".encode() + raw_body
-        wanted = [hmac.digest(key, signed, "sha256") for key in keys]
-        if not _any_equal(macs, wanted):
+        if not _is_signed(macs, keys, signed):
             return refused(
                 Reason.MISMATCH,
                 name,

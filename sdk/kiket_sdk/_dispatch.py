@@ -28,7 +28,7 @@ from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.routing import HandlerMetadata, HandlerRegistry
@@ -105,7 +105,13 @@ class WebhookDispatcher:
         token = _trace.enter(headers.get("traceparent"))
         try:
             try:
-                raw_body = await self._body(receive)
+                message = await receive()
+                raw_body = message.get("body", b"")
+                if message.get("more_body") or message["type"] == "http.disconnect":
+                    raw_body = await self._rest_of_body(message, receive)
+                if len(raw_body) > self._body_limit_bytes:
+                    limit = self._body_limit_bytes
+                    raise _Refused(413, f"Request body exceeds {limit} bytes")
                 self._authenticate(raw_body, headers, raw_headers)
                 version = _version(path_version, headers, scope)
                 handler = self._registry.get(event, version)
@@ -127,24 +133,17 @@ class WebhookDispatcher:
         finally:
             _trace.leave(token)
 
-    async def _body(self, receive: Receive) -> bytes:
-        limit = self._body_limit_bytes
-        message = await receive()
-        raw_body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            chunks = [raw_body]
-            size = len(raw_body)
-            while message.get("more_body") and size <= limit:
-                message = await receive()
-                chunk = message.get("body", b"")
-                chunks.append(chunk)
-                size += len(chunk)
-            raw_body = b"".join(chunks)
+    async def _rest_of_body(self, message: Message, receive: Receive) -> bytes:
+        """Read a body that came in several messages, at most one message past the limit."""
+        chunks = [message.get("body", b"")]
+        size = len(chunks[0])
+        while message.get("more_body") and size <= self._body_limit_bytes:
+            message = await receive()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
         if message["type"] == "http.disconnect":
             raise _Refused(400, "Request body was cut off")
-        if len(raw_body) > limit:
-            raise _Refused(413, f"Request body exceeds {limit} bytes")
-        return raw_body
+        return b"".join(chunks)
 
     def _authenticate(
         self, raw_body: bytes, headers: dict[str, str], raw_headers: list[tuple[bytes, bytes]]
