@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.link import Answer, Link, LinkError, request_head
+from kiket_console.engine.link import Answer, LinkError, WorkerLink, request_head
 
 if TYPE_CHECKING:
     from kiket_console.engine.ports import Target
@@ -51,7 +51,7 @@ class _Pool:
 
     def __init__(self, socket_path: str) -> None:
         self.socket_path = socket_path
-        self._idle: list[Link] = []
+        self._idle: list[WorkerLink] = []
         self._free = asyncio.Semaphore(_LINKS)
         self._retired = False
 
@@ -73,7 +73,7 @@ class _Pool:
         while self._idle:
             self._idle.pop().close()
 
-    def _waiting(self) -> Link | None:
+    def _waiting(self) -> WorkerLink | None:
         """Take the connection that was used last; close those that have been idle too long."""
         oldest_s = time.monotonic() - _IDLE_S
         while self._idle and (self._idle[0].idle_since_s < oldest_s or not self._idle[0].usable):
@@ -84,9 +84,11 @@ class _Pool:
                 return link
         return None
 
-    async def _connect(self) -> Link:
+    async def _connect(self) -> WorkerLink:
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_unix_connection(lambda: Link(ANSWER_BYTES), self.socket_path)
+        _, link = await loop.create_unix_connection(
+            lambda: WorkerLink(ANSWER_BYTES), self.socket_path
+        )
         return link
 
 

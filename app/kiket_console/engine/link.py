@@ -48,7 +48,7 @@ def request_head(method: str, path: str, headers: Headers) -> bytes:
     return "\r\n".join(lines).encode("latin-1")
 
 
-class Link(asyncio.Protocol):
+class WorkerLink(asyncio.Protocol):
     """A connection: `ask` sends a request and returns the answer, or raises `LinkError`."""
 
     def __init__(self, answer_bytes: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.engine.link import Answer, Link, LinkError, request_head
+from kiket_console.engine.link import Answer, LinkError, WorkerLink, request_head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ ASKED = request_head("POST", "/", ())
 
 
 @contextlib.asynccontextmanager
-async def linked(path: Path, *answers: bytes) -> AsyncIterator[Link]:
-    """Link to a worker that gives these bytes for one request each, then ends the connection."""
+async def linked(path: Path, *answers: bytes) -> AsyncIterator[WorkerLink]:
+    """Connect to a worker that gives these bytes for one request each, then ends the connection."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -31,7 +31,7 @@ async def linked(path: Path, *answers: bytes) -> AsyncIterator[Link]:
     server = await asyncio.start_unix_server(handle, path)
     async with server:
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_unix_connection(lambda: Link(LIMIT), str(path))
+        _, link = await loop.create_unix_connection(lambda: WorkerLink(LIMIT), str(path))
         yield link
         link.close()
 
