@@ -1,0 +1,257 @@
+"""The program as whole processes, in a private home, on a real extension folder."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from kiket_console.paths import ProjectPaths
+from kiket_console.store.reader import Reader
+from kiket_sdk import _signing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from kiket_console.model import Exchange
+
+PATIENCE_S = 20.0
+SECRET = "shared-secret-of-the-tests"
+
+MAIN = f'''\
+import logging
+
+from kiket_sdk import KiketSDK
+
+log = logging.getLogger("sample")
+sdk = KiketSDK(webhook_secret="{SECRET}", workspace_token="wk_of_the_tests",
+               extension_id="com.example.sample", extension_version="1.0.0")
+
+
+@sdk.webhook("issue.created", version="v1")
+async def created(payload, context):
+    log.info("handling %s", payload["issue"]["key"])
+    await context.endpoints.log_event("seen", issue=payload["issue"]["key"])
+    return {{"ok": True, "key": payload["issue"]["key"]}}
+'''
+MANIFEST = """\
+id: com.example.sample
+name: Sample
+version: "1.0.0"
+events:
+  - { name: issue.created, version: v1 }
+"""
+
+
+def until(found: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Return what *found* returns as soon as that is true; fail when it stays false too long."""
+    deadline = time.monotonic() + patience_s
+    while not (value := found()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {patience_s:g} s")
+        time.sleep(0.02)
+    return value
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run one command of the program to its end."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(
+        [sys.executable, "-m", "kiket_console", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        **options,
+    )
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - read at once, without a path object
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@dataclass
+class Engine:
+    """A `run --headless` process that serves."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    info: dict[str, Any]
+    paths: ProjectPaths
+    out: Path
+    reader: Reader = field(init=False)
+    secret: str = SECRET
+
+    def __post_init__(self) -> None:
+        self.reader = Reader(self.paths.store)
+
+    def said(self, kind: str) -> list[dict[str, Any]]:
+        """Return the NDJSON documents of one type that were printed so far."""
+        raw = self.out.read_bytes()
+        whole = raw[: raw.rfind(b"\n") + 1].splitlines()
+        return [each for each in map(json.loads, whole) if each["type"] == kind]
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on this project."""
+        return program("-C", str(self.folder), *arguments)
+
+    def status(self) -> dict[str, Any]:
+        """Return `status --json`."""
+        done = self.cli("status", "--json")
+        assert done.returncode == 0, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def trigger(self, *arguments: str) -> dict[str, Any]:
+        """Trigger an event; return what the program printed."""
+        done = self.cli("trigger", *arguments, "--json")
+        assert done.returncode in {0, 7}, done.stderr
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """POST to the gateway as a stranger would; return status and JSON."""
+        connection = http.client.HTTPConnection(
+            urlsplit(self.info["gateway_url"]).netloc, timeout=PATIENCE_S
+        )
+        try:
+            connection.request(
+                "POST", path, body, {"content-type": "application/json", **(headers or {})}
+            )
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def signed(self, raw_body: bytes, *, age_s: float = 0) -> dict[str, str]:
+        """Return the headers that sign a body as the platform does."""
+        return _signing.sign(
+            "k0", self.secret, raw_body, message_id="dlv_1", timestamp=time.time() - age_s
+        )
+
+    def newest(self) -> Exchange:
+        """Return the newest webhook that is recorded."""
+        return next(each for each in self.reader.recent(50) if each.source == "webhook")
+
+    def descendants(self) -> list[int]:
+        """Return the processes below the engine."""
+        import psutil
+
+        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+
+    def wait_serving(self) -> None:
+        """Wait until the newest code serves."""
+
+        def is_serving() -> bool:
+            workers = self.said("worker")
+            return bool(workers) and workers[-1]["state"] == "serving"
+
+        until(is_serving, "the extension serves")
+
+    def save(self, name: str, text: str) -> None:
+        """Save a file of the project, and wait until the worker has taken notice."""
+        before = len(self.said("worker"))
+        (self.folder / name).write_text(text)
+
+        def settled() -> bool:
+            states = [each["state"] for each in self.said("worker")[before:]]
+            return bool(states) and states[-1] in {"serving", "broken"}
+
+        until(settled, f"{name} is taken up")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal; return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
+
+
+@contextmanager
+def running(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Engine]:
+    """Run an engine until the block ends; the block may end it itself."""
+    out = folder.parent / f"{folder.name}.ndjson"
+    ready = folder.parent / f"{folder.name}.ready"
+    with out.open("wb") as file, (folder.parent / f"{folder.name}.err").open("wb") as errors:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "kiket_console", "-C", str(folder)),
+                *("run", "--headless", "--json", "--trust", "--ready-file", str(ready)),
+                *arguments,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=errors,
+            env={**os.environ, **(environment or {})},
+        )
+    engine = None
+    try:
+        until(lambda: ready.exists() or process.poll() is not None, "the engine is ready")
+        assert process.poll() is None, (folder.parent / f"{folder.name}.err").read_text()
+        engine = Engine(folder, process, json.loads(ready.read_text()), ProjectPaths(folder), out)
+        yield engine
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(PATIENCE_S)
+        if engine is not None:
+            engine.reader.close()
+
+
+@pytest.fixture(name="program")
+def program_fixture() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs one command of the program to its end."""
+    return program
+
+
+@pytest.fixture(name="alive")
+def alive_fixture() -> Callable[[int], bool]:
+    """Return what tells whether a process is there."""
+    return alive
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., Any]:
+    """Return what waits for something to become true."""
+    return until
+
+
+@pytest.fixture(name="running")
+def running_fixture() -> Callable[..., AbstractContextManager[Engine]]:
+    """Return what runs an engine while a block lasts."""
+    return running
+
+
+@pytest.fixture
+def folder(own_places: Path) -> Path:
+    """Return a folder with an extension of one handler."""
+    place = own_places / "sample"
+    place.mkdir()
+    (place / "main.py").write_text(MAIN)
+    (place / "extension.yaml").write_text(MANIFEST)
+    return place
+
+
+@pytest.fixture
+def engine(folder: Path) -> Iterator[Engine]:
+    """Return a running engine whose extension serves."""
+    with running(folder) as started:
+        started.wait_serving()
+        yield started

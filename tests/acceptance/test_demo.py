@@ -1,0 +1,115 @@
+"""The demo: something in each place within five seconds, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.commands.demo import private_home
+from kiket_console.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COMMAND = (sys.executable, "-m", "kiket_console", "demo", "--headless")
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the demo a temporary folder of this test's own, so that what is left is seen."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+@contextmanager
+def playing(*arguments: str, **options: Any) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """Run the demo until its sample serves; yield it and the processes below it."""
+    import psutil
+
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, **options)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if b'"state": "serving"' in line:
+                break
+        below = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+        assert below
+        yield process, below
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_within_five_seconds_there_is_something_of_everything(places: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--seconds", "5"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    hooks = [each for each in said if each["type"] == "exchange" and each["source"] == "webhook"]
+    calls = [each for each in said if each["type"] == "exchange" and each["source"] == "api"]
+    assert {each["status"] for each in hooks} == {200, 400, 401, 404}
+    assert {"mismatch", "stale", "re-signed"} <= {each["signature"] for each in hooks}
+    assert [each for each in hooks if each["replay_of"]]
+    assert [each for each in calls if each["parent_id"]]
+    logs = [each for each in said if each["type"] == "log"]
+    assert any("Traceback" in line["text"] and line["exchange_id"] for line in logs)
+    assert any(each["type"] == "worker" and each["state"] == "serving" for each in said)
+    assert said[-1]["type"] == "stopped"
+    assert list(places.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_leaves_nothing(
+    places: Path, number: int, alive: Callable[[int], bool]
+) -> None:
+    with playing(stdin=subprocess.DEVNULL) as (process, left):
+        process.send_signal(number)
+        process.communicate(timeout=20)
+    assert process.returncode == (ExitCode.INTERRUPTED if number == signal.SIGINT else 0)
+    assert not [pid for pid in left if alive(pid)]
+    assert list(places.iterdir()) == []
+
+
+def test_when_its_starter_is_gone_it_ends_and_cleans_up(
+    places: Path, alive: Callable[[int], bool]
+) -> None:
+    """As after the terminal hung up on the screen, however abruptly."""
+    home = places / "kiket-home"
+    home.mkdir(mode=0o700)
+    reader, writer = os.pipe()
+    with playing("--home", str(home), stdin=reader) as (process, left):
+        os.close(reader)
+        os.close(writer)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not [pid for pid in left if alive(pid)]
+    assert not home.exists()
+
+
+def test_the_persons_own_secrets_stay_out_of_it(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET", "a real one")
+    monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, "/somewhere")
+    with private_home() as place:
+        assert "KIKET_WEBHOOK_SECRET" not in os.environ
+        assert os.environ["XDG_STATE_HOME"].startswith(str(place))
+        assert place.stat().st_mode & 0o777 == 0o700
+    assert not place.exists()

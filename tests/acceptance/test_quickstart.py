@@ -1,0 +1,53 @@
+"""The SDK's documented quickstart, word for word, under the console."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from tests.acceptance.conftest import Engine
+
+    Running = Callable[..., AbstractContextManager[Engine]]
+
+QUICKSTART = Path(__file__).parents[1] / "kiket_sdk" / "quickstart.md"
+
+
+def test_the_quickstart_runs_unchanged_in_an_otherwise_empty_folder(
+    own_places: Path, running: Running
+) -> None:
+    code = re.search(r"```python\n(.*?)```", QUICKSTART.read_text("utf-8"), re.DOTALL)
+    assert code is not None
+    folder = own_places / "quickstart"
+    folder.mkdir()
+    (folder / "main.py").write_text(code[1])
+    with running(folder, "--session-secrets") as engine:
+        answers = {}
+        for version in ("v1", "v2"):
+            result = engine.trigger(f"issue.created@{version}")
+            assert result["status"] == 200, result
+            detail = engine.reader.detail(result["exchange_id"])
+            assert detail is not None
+            assert detail.exchange.signature.startswith("ok ")
+            answer = detail.attempts[0].answer
+            assert answer is not None
+            answers[version] = json.loads(answer.body.raw)
+            calls = [(child.name, child.status) for child in detail.children]
+            if version == "v1":
+                assert calls == [
+                    ("POST extensions/logs", 204),
+                    ("POST extensions/com.example.marketing/secrets", 201),
+                ]
+            else:
+                assert calls == [("POST extensions/logs", 204)]
+        assert answers == {"v1": {"ok": True}, "v2": {"ok": True, "version": "v2"}}
+        [worker] = engine.status()["workers"]
+        handled = [(each["event"], each["version"]) for each in worker["handlers"]]
+        assert handled == [("issue.created", "v1"), ("issue.created", "v2")]
+        assert worker["guessed"] == "entry main:sdk guessed from main.py"
+        assert b"abc123" not in engine.paths.store.read_bytes()
