@@ -30,6 +30,7 @@ CREATE TABLE exchange (
     deleted_us INTEGER                    -- deleted by a person, and not yet for good
 );
 CREATE INDEX exchange_change ON exchange (change);
+CREATE INDEX exchange_live ON exchange (deleted_us); -- all ids of a list without its rows
 CREATE INDEX exchange_parent ON exchange (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX exchange_open ON exchange (state) WHERE state IN ('received', 'held');
 
