@@ -187,10 +187,9 @@ def describe(found: Any, start: Message) -> Message:
         getattr(config, "webhook_secret", None),
         *(getattr(config, "previous_webhook_secrets", None) or ()),
     ]
-    signing = sys.modules.get("kiket_sdk._signing")
     message.update(
         is_sdk=True,
-        accepts=list(signing.DIALECTS) if signing else ["k0"],
+        accepts=_accepted(found),
         extension_id=_text(getattr(config, "extension_id", None)),
         extension_version=_text(getattr(config, "extension_version", None)),
         webhook_secrets=[_text(secret) for secret in secrets if secret],
@@ -198,6 +197,12 @@ def describe(found: Any, start: Message) -> Message:
         handlers=_handlers(found.registry, start["folder"]),
     )
     return message
+
+
+def _accepted(found: Any) -> list[str]:
+    """Return the dialects that may sign; other releases of the SDK know the oldest only."""
+    accepted = getattr(getattr(found, "_dispatcher", None), "_accept", None)
+    return [str(dialect) for dialect in accepted] if accepted else ["k0"]
 
 
 def _text(value: Any) -> str:

@@ -113,9 +113,9 @@ def _end_tree(worker: int, status: int | None) -> int | None:
         told: set[int] = set()
         while time.monotonic() < deadline:
             alive = _descendants()
-            ended = _reap(worker)  # after looking, so that the last one is not left a zombie
+            ended = _reap(worker)
             status = ended if ended is not None else status
-            if not alive:
+            if not alive and status is not None:  # its first thread can be gone before the others
                 return status
             for pid in alive - told:
                 with contextlib.suppress(OSError):

@@ -21,6 +21,7 @@ import msgspec
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
+from kiket_console.errors import ConsoleError
 from kiket_console.model import Handler, Problem
 from kiket_console.store.records import NewLog
 from kiket_core.secret import redactor
@@ -40,6 +41,7 @@ DRAIN_LIMIT_S = 5.5
 END_LIMIT_S = 5.0
 """What the life-line needs at most: its grace, and killing."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
+LISTEN_BACKLOG = 512
 SDK_PACKAGES = ("kiket_core", "kiket_sdk")
 _CHUNK_BYTES = 64 * 1024
 _REST_LIMIT_S = 1.0
@@ -179,7 +181,9 @@ class WorkerProcess:
                 for reader in unended:
                     reader.cancel()
         except OSError as error:
-            self._fail(Problem(f"{self.spec.interpreter} cannot be started: {error.strerror}."))
+            self._fail(Problem(f"{self.label} cannot be started: {error}."))
+        except ConsoleError as error:
+            self._fail(Problem(str(error)))
         finally:
             self._close()
 
@@ -240,32 +244,36 @@ class WorkerProcess:
         return self.returncode
 
     async def _spawn(self) -> asyncio.StreamReader:
-        ours, theirs = socket.socketpair()
-        life_end, self._life = os.pipe()
-        listener = bind_private(self.socket_path)
-        listener.listen(512)
-        numbers = f"{life_end},{theirs.fileno()},{listener.fileno()}"
-        try:
-            self._shim = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-I", "-S", str(HERE / "lifeline.py"), numbers),
-                str(self.spec.interpreter),
-                *("-I", str(HERE / "bootstrap.py"), str(theirs.fileno())),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(life_end, theirs.fileno(), listener.fileno()),
-                env=dict(self._given.environment),
-                start_new_session=True,
-            )
-            start = msgspec.json.encode(self._start_message(listener.fileno()))
-        finally:
-            os.close(life_end)
-            theirs.close()
-            listener.close()  # so that a connection to a worker that ended is refused
-        reader, self._control = await asyncio.open_unix_connection(
-            sock=ours, limit=MESSAGE_LIMIT_BYTES
-        )
+        """Start the process, hand it its ends of everything, and close them here."""
+        with contextlib.ExitStack() as handed:
+            ours, theirs = socket.socketpair()
+            handed.callback(theirs.close)
+            try:
+                life, self._life = os.pipe()
+                handed.callback(os.close, life)
+                # Closed here, so that a connection to a worker that has ended is refused.
+                listener = handed.enter_context(bind_private(self.socket_path))
+                listener.listen(LISTEN_BACKLOG)
+                numbers = (life, theirs.fileno(), listener.fileno())
+                self._shim = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-I", "-S", str(HERE / "lifeline.py")),
+                    ",".join(map(str, numbers)),
+                    *(str(self.spec.interpreter), "-I", str(HERE / "bootstrap.py")),
+                    str(theirs.fileno()),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    pass_fds=numbers,
+                    env=dict(self._given.environment),
+                    start_new_session=True,
+                )
+                start = msgspec.json.encode(self._start_message(listener.fileno()))
+                reader, self._control = await asyncio.open_unix_connection(
+                    sock=ours, limit=MESSAGE_LIMIT_BYTES
+                )
+            except BaseException:
+                ours.close()
+                raise
         self._control.write(start + b"\n")
         return reader
 
@@ -379,7 +387,8 @@ class WorkerProcess:
         self.cut()
         if self._control is not None:
             self._control.close()
-        self.socket_path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # never made, or something else in its place
+            self.socket_path.unlink()
         self._is_gone = True
         self._fail(None)
         self._tell_dropped(self._allowance.all_dropped())

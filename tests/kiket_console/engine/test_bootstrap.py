@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
 import venv
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.engine import bootstrap, bootstrap_code, bootstrap_output, lifeline
 from kiket_console.model import WorkerState
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 Supervise = Any
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01"
 SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
+
+
+@pytest.mark.parametrize("module", [bootstrap, bootstrap_code, bootstrap_output, lifeline])
+def test_it_needs_nothing_but_the_standard_library(module: ModuleType) -> None:
+    """It runs in any interpreter of a project, before the project's own packages are in reach."""
+    tree = ast.parse(inspect.getsource(module))
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    names = set()
+    for node in ast.walk(tree):
+        if id(node) not in guarded and isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if id(node) not in guarded and isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    assert names
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
 
 
 async def problem_of(supervise: Supervise, folder: Path, main: str) -> Any:

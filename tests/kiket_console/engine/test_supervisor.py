@@ -369,6 +369,35 @@ async def test_deliveries_are_judged_by_the_secret_that_the_code_configured(
         assert "canary" not in redactor.redact("it is hard-coded-canary-secret")
 
 
+async def test_a_strict_extension_says_which_dialects_it_accepts(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "main.py").write_text(
+        "from kiket_sdk import KiketSDK\n"
+        f"sdk = KiketSDK(webhook_secret='{'long-enough-' * 4}', strict=True)\n"
+    )
+    async with supervise() as running:
+        await running.serving()
+        accepted = running.supervisor.judging(running.name).accept
+        assert "sw1" in accepted
+        assert "k0" not in accepted
+        assert running.worker.dialects == accepted
+
+
+async def test_a_socket_that_cannot_be_made_is_a_problem_not_a_crash(
+    supervise: Supervise, own_places: Path
+) -> None:
+    async with supervise() as running:
+        target = await running.serving()
+        next_socket = target.socket_path.replace("-1.sock", "-2.sock")
+        os.mkdir(next_socket)  # noqa: PTH102 (a folder in the way)
+        running.supervisor.restart(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert "is in the way" in running.worker.problem.sentence
+        assert running.worker.serving
+        os.rmdir(next_socket)  # noqa: PTH106 (see above)
+
+
 async def test_a_broken_manifest_is_the_extensions_problem_not_ours(
     supervise: Supervise, project_folder: Path
 ) -> None:
