@@ -93,7 +93,7 @@ class Platform:
         arrival = Arrival(
             Source.API,
             self._caller(),
-            f"{method} {path.removeprefix(_API)}"[:_NAME_LIMIT],
+            self._name(method, path),
             "",
             method,
             asgi.with_query(path, scope),
@@ -200,6 +200,14 @@ class Platform:
         """Return whom a call comes from: these routes do not say, so only one can be told."""
         names = [each.name for each in self._workers.workers() if each.kind == "extension"]
         return names[0] if len(names) == 1 else ""
+
+    def _name(self, method: str, path: str) -> str:
+        """Return a call's name for lists, without what every path of this project repeats."""
+        short = path.removeprefix(_API)
+        for worker in self._workers.workers():
+            if worker.extension_id:
+                short = short.removeprefix(f"extensions/{worker.extension_id}/")
+        return f"{method} {short.removeprefix('ext/')}"[:_NAME_LIMIT]
 
     def _for_extension(
         self, answer: Callable[[Call], Awaitable[Reply]]

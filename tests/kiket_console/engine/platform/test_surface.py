@@ -99,7 +99,7 @@ async def test_what_an_extension_tells_is_taken_and_recorded(
     assert (answer.status_code, answer.content) == (204, b"")
     [detail] = recorded(reader, writer)
     exchange = detail.exchange
-    assert (exchange.source, exchange.name) == (Source.API, f"POST {route}")
+    assert (exchange.source, exchange.name) == (Source.API, f"POST {route.removeprefix('ext/')}")
     assert (exchange.worker, exchange.state, exchange.status) == (
         "marketing",
         State.FORWARDED,
@@ -108,6 +108,18 @@ async def test_what_an_extension_tells_is_taken_and_recorded(
     assert json.loads(detail.request.body.raw) == fields
     assert detail.attempts[0].target == "platform"
     assert detail.request.header("authorization") == "Bearer [redacted]"
+
+
+async def test_a_call_is_named_without_what_every_path_of_the_project_repeats(
+    extension: httpx.AsyncClient, reader: Reader, writer: Writer
+) -> None:
+    await extension.get("/api/v1/extensions/com.example.marketing/secrets/CRM_TOKEN")
+    await extension.get("/api/v1/extensions/com.example.other/secrets/CRM_TOKEN")
+
+    assert [detail.exchange.name for detail in recorded(reader, writer)] == [
+        "GET secrets/CRM_TOKEN",
+        "GET extensions/com.example.other/secrets/CRM_TOKEN",
+    ]
 
 
 @pytest.mark.parametrize(
