@@ -21,6 +21,15 @@ import msgspec
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
+from kiket_console.engine.worker_messages import (
+    Dropped,
+    Failed,
+    Found,
+    Line,
+    Message,
+    Ready,
+    decode,
+)
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Handler, Problem
 from kiket_console.store.records import NewLog
@@ -53,67 +62,6 @@ class StartFailed(Exception):  # noqa: N818  # the answer to "did it start?"
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.sentence)
         self.problem = problem
-
-
-class FoundHandler(msgspec.Struct):
-    """A handler, as the bootstrap tells it."""
-
-    event: str
-    version: str
-    file: str = ""
-    line: int = 0
-
-
-class Found(msgspec.Struct, tag="found"):
-    """What an imported extension turned out to be."""
-
-    pid: int
-    python: str = ""
-    is_sdk: bool = False
-    accepts: tuple[str, ...] = ()
-    extension_id: str = ""
-    extension_version: str = ""
-    webhook_secrets: tuple[str, ...] = ()
-    workspace_token: str = ""
-    handlers: tuple[FoundHandler, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"
-
-
-class Ready(msgspec.Struct, tag="ready"):
-    """It listens."""
-
-
-class Failed(msgspec.Struct, tag="failed"):
-    """It did not start, and why."""
-
-    sentence: str
-    file: str = ""
-    line: int = 0
-    traceback: tuple[str, ...] = ()
-
-
-class Line(msgspec.Struct, tag="line"):
-    """A line of output, or a log record."""
-
-    at_us: int
-    stream: str
-    text: str
-    cut: int = 0
-    level: str = ""
-    logger: str = ""
-    trace_id: str = ""
-
-
-class Dropped(msgspec.Struct, tag="dropped"):
-    """Lines that the worker could not send."""
-
-    count: int
-
-
-Message = Found | Ready | Failed | Line | Dropped
-_decode = msgspec.json.Decoder(Message).decode
 
 
 class WorkerProcess:
@@ -299,7 +247,7 @@ class WorkerProcess:
         with contextlib.suppress(OSError, ValueError):  # cut off; a message without an end
             while raw := await control.readline():
                 try:
-                    message = _decode(raw)
+                    message = decode(raw)
                 except msgspec.MsgspecError:
                     self._allowance.drop(1)
                     continue
