@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READY_TIMEOUT_S = 15.0
-ANSWER_TIMEOUT_S = 45.0
-"""Longer than a held request (10 s) and a forward (30 s) together."""
+ANSWER_TIMEOUT_S = 15.0
+DELIVERY_TIMEOUT_S = 7300.0
+"""Longer than the engine may be set to hold a delivery and to wait for its answer, together."""
 LOG_TAIL_BYTES = 8192
 
 
@@ -60,7 +61,7 @@ def lock_holder(paths: ProjectPaths) -> int | None:
             except BlockingIOError:
                 digits = lock.read(20).strip()
                 return int(digits) if digits.isdigit() else 0
-    except FileNotFoundError:
+    except OSError:  # no such file, or one that an engine of ours could not have locked
         return None
     return None
 
@@ -209,13 +210,14 @@ class Client(AbstractAsyncContextManager["Client"]):
         document |= {"headers": headers, "dialect": dialect}
         if raw_payload is not None:
             document["payload"] = msgspec.Raw(raw_payload)
-        return await self._ask("POST", "/trigger", Result, document)
+        return await self._ask("POST", "/trigger", Result, document, DELIVERY_TIMEOUT_S)
 
     async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
         """Send a recorded delivery again (*way*: see `wire.WAYS`) and return how it ended."""
         from kiket_console.wire import Result
 
-        return await self._ask("POST", f"/exchanges/{exchange_id}/replay", Result, {"way": way})
+        path = f"/exchanges/{exchange_id}/replay"
+        return await self._ask("POST", path, Result, {"way": way}, DELIVERY_TIMEOUT_S)
 
     async def templates(self) -> tuple[Template, ...]:
         """Return the events that can be triggered, handled ones first."""
@@ -273,7 +275,12 @@ class Client(AbstractAsyncContextManager["Client"]):
         raise EngineGone(self._paths.folder, "it ended")
 
     async def _ask(
-        self, method: str, path: str, kind: type[T] | None, document: object = None
+        self,
+        method: str,
+        path: str,
+        kind: type[T] | None,
+        document: object = None,
+        timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> T:
         import httpx
         import msgspec
@@ -282,11 +289,15 @@ class Client(AbstractAsyncContextManager["Client"]):
         headers = {"content-type": "application/json"} if raw_body else {}
         try:
             response = await self._connected().request(
-                method, API + path, content=raw_body, headers=headers
+                method,
+                API + path,
+                content=raw_body,
+                headers=headers,
+                timeout=httpx.Timeout(timeout_s, connect=5.0),
             )
         except httpx.TimeoutException as error:
             raise ConsoleError(
-                f"The engine has not answered within {ANSWER_TIMEOUT_S:g} s.",
+                f"The engine has not answered within {timeout_s:g} s.",
                 hint=f"Its log is {self._paths.engine_log}.",
                 exit_code=ExitCode.NETWORK,
             ) from error
@@ -304,7 +315,6 @@ class Client(AbstractAsyncContextManager["Client"]):
             self._http = httpx.AsyncClient(
                 transport=httpx.AsyncHTTPTransport(uds=str(self._paths.control_socket)),
                 base_url="http://engine",
-                timeout=httpx.Timeout(ANSWER_TIMEOUT_S, connect=5.0),
                 trust_env=False,
             )
         return self._http

@@ -44,7 +44,7 @@ def console(
     from kiket_console import config, project
 
     flags = {"port": port, "allow_hosts": allow_host}
-    config.load(paths.folder, flags)  # so that what is wrong is said before anything starts
+    config.load(paths.folder, flags)  # what is wrong is said before anything starts
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
     from kiket_console.client import start_engine
@@ -75,12 +75,14 @@ def show(paths: ProjectPaths, engine: Popen[bytes] | None, *, demo: bool = False
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
+    from kiket_console import config
     from kiket_console.client import start_failure
     from kiket_console.ui.app import run_console
 
     if engine is not None and engine.poll():
         raise start_failure(paths, engine.returncode)
-    code = run_console(paths, engine=engine, demo=demo)
+    theme = config.load(paths.folder).theme
+    code = run_console(paths, engine=engine, demo=demo, theme=theme)
     if engine is not None and engine.poll():
         raise start_failure(paths, engine.returncode)
     return code

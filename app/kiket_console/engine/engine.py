@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -90,7 +91,7 @@ class Engine:
             held.callback(control_socket.close)
             mode = "session" if self._session_secrets else "auto"
             vault = await open_vault(paths.key, paths.state / "vault-index.json", mode)
-            writer = Writer(paths.store)
+            writer = Writer(paths.store, self._config.durability)
             held.callback(writer.close)
             reader = Reader(paths.store)
             held.callback(reader.close)
@@ -112,6 +113,8 @@ class Engine:
                 parts.note(f"Secrets are kept for {vault.description}.")
             if writer.interrupted:
                 parts.note(f"{writer.interrupted} exchanges of an earlier run were cut short.")
+            logging.getLogger().addHandler(parts.log)
+            held.callback(logging.getLogger().removeHandler, parts.log)
             await self._serve(parts, gateway_socket, platform_socket, control_socket)
 
     async def _serve(

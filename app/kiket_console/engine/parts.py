@@ -7,8 +7,11 @@ Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, change
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,7 @@ from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.model import EngineStatus, Notice
+from kiket_console.store.records import NewLog
 from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
 
@@ -49,6 +53,31 @@ class Events:
     on_commit: Callable[[], None]
     on_worker: Callable[[Worker], None]
     on_note: Callable[[str], None]
+
+
+class EngineLog(logging.Handler):
+    """Record the engine's own warnings as log lines of the worker `engine`.
+
+    Takes records of any thread; `recorder` belongs to *loop*.
+    """
+
+    def __init__(self, recorder: Recorder, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(logging.WARNING)
+        self._recorder = recorder
+        self._loop = loop
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand the record over; without a loop to take it, it is in `engine.log` alone."""
+        line = NewLog(
+            at_us=int(record.created * 1_000_000),
+            worker="engine",
+            stream="log",
+            level=record.levelname,
+            logger=record.name,
+            text=self.format(record),
+        )
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._recorder.log, line)
 
 
 class Parts:
@@ -89,6 +118,7 @@ class Parts:
         )
         self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
         self.recorder = Recorder(writer, redactor, self._committed, vault.get)
+        self.log = EngineLog(self.recorder, asyncio.get_running_loop())
         self.workers = Supervisor(
             project,
             paths,

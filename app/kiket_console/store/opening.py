@@ -20,7 +20,6 @@ CHECK_LIMIT_S = 3.0
 _PRAGMAS = (
     "busy_timeout = 2000",
     "journal_mode = WAL",
-    "synchronous = FULL",
     "fullfsync = 1",
     "wal_autocheckpoint = 1000",
     "journal_size_limit = 67108864",
@@ -28,10 +27,14 @@ _PRAGMAS = (
     "trusted_schema = OFF",
     "cell_size_check = ON",
 )
+_SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
 
 
-def open_store(path: Path) -> sqlite3.Connection:
+def open_store(path: Path, durability: str = "full") -> sqlite3.Connection:
     """Return the writing connection, usable from any one thread, in autocommit mode.
+
+    With *durability* `full` a commit is on disk when it returns; with `process` it survives the
+    end of this process, but not a power cut.
 
     A new file is 0600 and its folder is flushed; a file that an engine left in a hurry is
     checked. Raises `ConsoleError` when the store cannot be written, is damaged or is newer than
@@ -46,6 +49,7 @@ def open_store(path: Path) -> sqlite3.Connection:
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         if unclean:
             check(connection, path)
         schema.migrate(connection)

@@ -60,13 +60,15 @@ class _Submission:
 class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
-    Opening marks what a dead engine left under way as interrupted. Raises `ConsoleError` when the
+    *durability*: see `opening.open_store`. Opening marks what a dead engine left under way as
+    interrupted. Raises `ConsoleError` when the
     store cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, durability: str = "full") -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = opening.open_store(path)
+        self._durability = durability
+        self._connection: sqlite3.Connection | None = opening.open_store(path, durability)
         self._waiting: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting_rows = 0
@@ -153,7 +155,7 @@ class Writer:
         committed = self.newest
         try:
             if self._connection is None:
-                self._connection = opening.open_store(self._path)
+                self._connection = opening.open_store(self._path, self._durability)
                 opening.check(self._connection, self._path)
             committed = self._commit(self._connection, batch)
         except ConsoleError as error:

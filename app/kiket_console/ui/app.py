@@ -22,7 +22,7 @@ from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
-from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks
+from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, known
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,6 +58,7 @@ class ConsoleApp(App[bool]):
         *,
         engine: subprocess.Popen[bytes] | None = None,
         demo: bool = False,
+        theme: str = DEFAULT,
         open_reader: Callable[[], Reader] | None = None,
         open_engine: Callable[[], Engine] | None = None,
         **options: Any,
@@ -78,9 +79,9 @@ class ConsoleApp(App[bool]):
         self._asked_to_leave_s = -TWICE_WITHIN_S
         self._filter = ControlFilter()
         self.reader = self.another_reader()
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = DEFAULT
+        for ours in THEMES:
+            self.register_theme(ours)
+        self.theme = known(theme, self.available_themes)
         for name, place in _PLACES.items():
             self.add_mode(name, partial(place, self))
 
@@ -341,13 +342,18 @@ _PLACES: dict[str, type[TrafficScreen | ProcessesScreen | LogsScreen]] = {
 
 
 def run_console(
-    paths: ProjectPaths, *, engine: subprocess.Popen[bytes] | None = None, demo: bool = False
+    paths: ProjectPaths,
+    *,
+    engine: subprocess.Popen[bytes] | None = None,
+    demo: bool = False,
+    theme: str = DEFAULT,
 ) -> int:
     """Show the console until it is left; return the exit status.
 
     *engine* is the process that was started for it, if any, so that stopping waits for its end.
+    Raises `ConsoleError` for an unknown *theme*.
     """
-    app = ConsoleApp(paths, engine=engine, demo=demo)
+    app = ConsoleApp(paths, engine=engine, demo=demo, theme=theme)
     stop = app.run()
     if app.crash is not None:
         _complain(app.crash)
@@ -373,7 +379,9 @@ def _stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) ->
     try:
         call(stop())
     except EngineGone:
-        return int(ExitCode.OK)
+        if engine is None or engine.poll() is not None:
+            return int(ExitCode.OK)
+        engine.terminate()  # it is still starting, and cannot be asked yet
     except ConsoleError as error:
         _complain(error)
         return int(error.exit_code)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.theme import Theme
+
+from kiket_console.errors import ConsoleError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 DEFAULT = "kiket-dusk"
 
@@ -139,3 +146,14 @@ def fallbacks(variables: dict[str, str]) -> dict[str, str]:
         "source-producer": variables["warning"],
         "source-log": variables["foreground-muted"],
     }
+
+
+def known(name: str, names: Collection[str]) -> str:
+    """Return *name* when it is among the *names* of themes; raise `ConsoleError` otherwise."""
+    if name not in names:
+        raise ConsoleError(
+            f'There is no theme "{name}".',
+            hint=f"There are {', '.join(sorted(names))}.",
+            exit_code=ExitCode.CONFIG,
+        )
+    return name

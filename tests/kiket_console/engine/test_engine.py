@@ -1,0 +1,131 @@
+"""The composition: parts start in order, work together, and leave nothing when they stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console import project
+from kiket_console.client import Client, find_engine
+from kiket_console.config import Config
+from kiket_console.engine.engine import Engine
+from kiket_console.engine.parts import Events
+from kiket_console.errors import ConsoleError
+from kiket_console.paths import ProjectPaths
+from kiket_console.store.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from kiket_console.model import EngineStatus
+    from kiket_console.wire import EngineInfo
+
+PAYLOAD = json.dumps({"issue": {"title": "Bug"}}).encode()
+
+
+@asynccontextmanager
+async def running(
+    paths: ProjectPaths, config: Config | None = None
+) -> AsyncIterator[tuple[Engine, list[str]]]:
+    """Run an engine in this process; yield it and the notes that it made."""
+    ready = asyncio.Event()
+    notes: list[str] = []
+
+    def on_ready(_: EngineInfo) -> None:
+        ready.set()
+
+    events = Events(on_ready, lambda: None, lambda _: None, notes.append)
+    engine = Engine(
+        paths, project.find(paths.folder), config or Config(), events, session_secrets=True
+    )
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(engine.run())
+        waiting = tasks.create_task(ready.wait())
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        try:
+            if not task.done():
+                yield engine, notes
+        finally:
+            engine.stop()
+
+
+async def status_when_serving(client: Client) -> EngineStatus:
+    async with asyncio.timeout(20):
+        async for _ in client.notices():
+            status = await client.status()
+            if status.workers[0].serving:
+                return status
+    raise AssertionError("the engine ended")
+
+
+async def test_an_engine_serves_is_found_and_puts_everything_away(extension_folder: Path) -> None:
+    paths = ProjectPaths(extension_folder)
+    async with running(paths) as (_, notes):
+        info = find_engine(paths)
+        assert info is not None
+        assert notes == [note for note in notes if note.startswith("Port 8700 is taken")]
+        async with Client(paths) as client:
+            status = await status_when_serving(client)
+            assert status.gateway_url == info.gateway_url
+            assert (status.recording, status.vault) == ("ok", "this session only")
+            templates = await client.templates()
+            assert (templates[0].event, templates[0].handled) == ("issue.created", True)
+            result = await client.trigger("issue.created", raw_payload=PAYLOAD)
+            assert result.status == 200
+            after = await client.status()
+            assert (after.exchanges, after.error_share) == (1, 0.0)
+            assert after.p95_us is not None
+            await client.stop()
+    assert find_engine(paths) is None
+    assert not paths.control_socket.exists()
+    assert [each.status for each in Reader(paths.store).recent(10)] == [200]
+
+
+async def test_a_restart_is_a_new_process(extension_folder: Path) -> None:
+    paths = ProjectPaths(extension_folder)
+    async with running(paths), Client(paths) as client:
+        before = (await status_when_serving(client)).workers[0]
+        await client.worker(before.name, "restart")
+        async with asyncio.timeout(20):
+            async for _ in client.notices():
+                [now] = await client.workers()
+                if now.starts == 2 and now.state == "serving":
+                    break
+        assert now.pid != before.pid
+        with pytest.raises(ConsoleError, match="There is no worker"):
+            await client.worker("nobody", "restart")
+
+
+async def test_a_warning_of_the_engine_is_a_log_line_without_secrets(
+    extension_folder: Path,
+) -> None:
+    from kiket_core.secret import redactor
+
+    paths = ProjectPaths(extension_folder)
+    redactor.add("CANARY", "engine-canary-secret")
+    try:
+        async with running(paths):
+            logging.getLogger("kiket_console.test").warning("It says engine-canary-secret.")
+    finally:
+        redactor.discard("CANARY")
+    reader = Reader(paths.store)
+    lines = [line for line in reader.log_page(reader.log_ids()) if line.worker == "engine"]
+    assert [(line.level, line.text) for line in lines] == [("WARNING", "It says [secret:CANARY].")]
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("process", 1)])
+def test_durability_is_what_sqlite_is_told(
+    tmp_path: Path, durability: str, synchronous: int
+) -> None:
+    from kiket_console.store.opening import open_store
+
+    connection = open_store(tmp_path / "store.sqlite3", durability)
+    assert connection.execute("PRAGMA synchronous").fetchone()[0] == synchronous
+    connection.close()

@@ -1,0 +1,113 @@
+"""What doctor looks at, and what it advises."""
+
+from __future__ import annotations
+
+import socket
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import keyring
+import pytest
+from keyring.backends import fail
+
+from kiket_console import doctor
+from kiket_console.doctor import FAIL, OK, WARN, Finding, examine
+from kiket_console.paths import ProjectPaths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def paths(extension_folder: Path) -> ProjectPaths:
+    return ProjectPaths(extension_folder)
+
+
+def found(paths: ProjectPaths, name: str) -> Finding:
+    return next(finding for finding in examine(paths) if finding.name == name)
+
+
+def test_everything_that_is_not_fine_comes_with_advice(paths: ProjectPaths) -> None:
+    for finding in examine(paths):
+        assert finding.sentence
+        assert finding.level == OK or finding.advice
+
+
+def test_a_healthy_project_is_named_with_its_entry(paths: ProjectPaths) -> None:
+    finding = found(paths, "project")
+    assert finding.level == OK
+    assert "main:sdk" in finding.sentence
+    assert "not said yes" in finding.sentence
+
+
+def test_an_empty_folder_is_taught(tmp_path: Path) -> None:
+    finding = found(ProjectPaths(tmp_path), "project")
+    assert finding.level == FAIL
+    assert "extension.yaml" in finding.advice
+
+
+def test_a_broken_setting_is_shown(paths: ProjectPaths) -> None:
+    (paths.folder / "kiket.toml").write_text("[console]\nprot = 1\n")
+    finding = found(paths, "settings")
+    assert (finding.level, finding.advice) == (FAIL, 'Did you mean "port"?')
+
+
+def test_settings_are_shown_with_their_source(paths: ProjectPaths) -> None:
+    (paths.folder / "kiket.toml").write_text("[console]\nport = 8800\n")
+    assert found(paths, "settings").sentence.startswith("port from ")
+
+
+def test_a_second_distribution_with_our_packages_is_a_failure(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two distributions that own `kiket_sdk` overwrite each other's files."""
+    owners = {"kiket_sdk": ["kiket-console", "kiket-sdk"]}
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: owners)
+    finding = found(paths, "packages")
+    assert finding.level == FAIL
+    assert "kiket-sdk" in finding.sentence
+    assert finding.advice.startswith("Uninstall kiket-sdk")
+
+
+def test_a_missing_keyring_is_a_warning(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "get_keyring", fail.Keyring)
+    finding = found(paths, "keyring")
+    assert finding.level == WARN
+    assert "this session only" in finding.sentence
+
+
+def test_taken_ports_are_seen(paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        monkeypatch.setattr(doctor, "FIRST_PORT", port)
+        monkeypatch.setattr(doctor, "LAST_PORT", port)
+        finding = found(paths, "port")
+    assert finding.level == FAIL
+    assert finding.advice == "Pass --port."
+
+
+def test_a_terminal_that_cannot_draw_is_a_failure(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert found(paths, "terminal").level == FAIL
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("LINES", "24")
+    assert found(paths, "terminal").sentence == "The terminal has 70 by 24 cells."
+    monkeypatch.setenv("COLUMNS", "120")
+    assert found(paths, "terminal").level == OK
+
+
+def test_a_state_folder_that_is_none_is_a_failure(
+    own_places: Path, extension_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_places / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(own_places / "file"))
+    finding = found(ProjectPaths(extension_folder), "state folder")
+    assert finding.level == FAIL
+    assert "XDG_STATE_HOME" in finding.advice
