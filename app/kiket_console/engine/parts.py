@@ -123,7 +123,11 @@ class Parts:
             project,
             paths,
             vault,
-            variables={"KIKET_BASE_URL": platform_url, "KIKET_SDK_DEBUG": "1"},
+            variables={
+                "KIKET_BASE_URL": platform_url,
+                "KIKET_SDK_TELEMETRY_URL": f"{platform_url}/api/v1/ext",
+                "KIKET_SDK_DEBUG": "1",
+            },
             on_change=self._workers_changed,
             on_log=self.recorder.log,
         )

@@ -310,7 +310,7 @@ async def test_what_the_platform_does_not_know_is_501_and_recorded(
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
     unknown, _ = recorded(reader, writer)
     assert (unknown.exchange.name, unknown.exchange.path, unknown.exchange.status) == (
-        "GET ext/issues",
+        "GET issues",
         "/api/v1/ext/issues?page=2",
         501,
     )
