@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiket_console.model import (
     Body,
@@ -26,11 +26,16 @@ from kiket_console.model import (
 )
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row
 from kiket_console.store.writer import Writer
+from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.place import DETAILS_DELAY_S
 from kiket_console.wire import Result, Template
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
+
+    from textual.app import App
+    from textual.pilot import Pilot
 
 BEGIN_US = 1_795_183_507_112_000
 """2026-11-20 14:05:07.112 UTC, when the first exchange arrives."""
@@ -355,3 +360,27 @@ class ToldEngine:
 
     async def close(self) -> None:
         """Have nothing to close."""
+
+
+def screen_text(app: App[Any]) -> str:
+    """Return what is on screen as text, without the blanks at the ends of lines."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(text for text, *_ in strip).rstrip() for strip in strips)
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Let the console work until something is true; fail when it does not become so."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not true():
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"It did not happen:\n{screen_text(pilot.app)}")
+        await pilot.pause(0.01)
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Wait until the console is connected and shows the details of the selected row."""
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    await until(pilot, lambda: app.link.up and app.status is not None)
+    await pilot.pause(DETAILS_DELAY_S * 2)
+    await pilot.pause()

@@ -118,7 +118,7 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
 
 
 def _name_cells(width: int) -> int:
-    return 22 if width >= _WIDE else 14
+    return 22 if width >= _WIDE else 12
 
 
 def _name(worker: Worker, cells: int) -> str:
@@ -127,7 +127,7 @@ def _name(worker: Worker, cells: int) -> str:
 
 
 def _numbers(width: int) -> list[tuple[str, int]]:
-    columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 8), ("restarts", 8)]
+    columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 7), ("restarts", 8)]
     return columns if width >= _ROOMY else columns[1:4]
 
 

@@ -125,8 +125,9 @@ def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int)
     ]
     if columns.version:
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
-    pieces.append((fit(word, columns.status) + "  ", word_role))
-    pieces.append((fit_right(took, columns.duration) if columns.duration else "", ""))
+    pieces.append((fit(word, columns.status), word_role))
+    if columns.duration:
+        pieces.append(("  " + fit_right(took, columns.duration), ""))
     if columns.size:
         pieces.append(("  " + fit_right(size(exchange.request_bytes), columns.size), "muted"))
     if columns.signature:

@@ -106,6 +106,15 @@ class _Said(OneLine):
         return cut(self._said, width)
 
 
+class _Typed(Input):
+    def action_copy(self) -> None:
+        """Copy what is selected; without a selection, ctrl+c asks how to leave, as elsewhere."""
+        if self.selection.is_empty:
+            self.app.action_help_quit()
+        else:
+            super().action_copy()
+
+
 class Chooser(ModalScreen[T | None], Generic[T]):
     """Ask for one of several things; `None` when nothing was chosen.
 
@@ -139,7 +148,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         """Lay the dialog out."""
         with Vertical(id="dialog"):
             yield Rule(self._title)
-            yield Input(placeholder="type to narrow", id="typed", select_on_focus=False)
+            yield _Typed(placeholder="type to narrow", id="typed", select_on_focus=False)
             yield ListView(self._choices, id="choices", has_header=False, active=True)
             yield _Said()
             yield Footer()

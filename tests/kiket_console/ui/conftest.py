@@ -1,0 +1,70 @@
+"""A console on a real store, with an engine that says what it was told to."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from tests.snap import scene
+
+from kiket_console.paths import ProjectPaths
+from kiket_console.ui import moment
+from kiket_console.ui.app import ConsoleApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Stop what would make two pictures differ: the clock, its zone, animation, blinking."""
+    monkeypatch.setattr(moment, "now_us", lambda: scene.NOW_US)
+    monkeypatch.setattr("textual.widgets.Input._toggle_cursor", lambda _: None)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    yield
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.fixture
+def paths(own_places: Path) -> ProjectPaths:
+    """Return the places of an empty project."""
+    folder = own_places / "marketing"
+    folder.mkdir()
+    paths = ProjectPaths(folder)
+    paths.make()
+    return paths
+
+
+@pytest.fixture
+def engine() -> scene.ToldEngine:
+    """Return an engine that says that all is well."""
+    return scene.ToldEngine()
+
+
+@pytest.fixture
+def console(paths: ProjectPaths, engine: scene.ToldEngine) -> Callable[..., ConsoleApp]:
+    """Return a way to make the console, on the scene's store or another *story*."""
+
+    def make(
+        story: scene.Story | None = None, *, empty: bool = False, **options: object
+    ) -> ConsoleApp:
+        if not empty:
+            scene.write_store(paths.store, story)
+        return ConsoleApp(paths, open_engine=lambda: engine, **options)  # type: ignore[arg-type]  # handed on as they came
+
+    return make

@@ -1,0 +1,81 @@
+"""The registry of commands is complete, and its keys do not collide."""
+
+from __future__ import annotations
+
+import pytest
+
+from kiket_console.ui import actions
+from kiket_console.ui.actions import COMMANDS, FOOTER_KEYS, PLACE_SCOPES, Scope, of, unique_keys
+from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.chooser import Chooser
+from kiket_console.ui.screens.help import key_lines
+from kiket_console.ui.screens.logs import LogsScreen
+from kiket_console.ui.screens.processes import ProcessesScreen
+from kiket_console.ui.screens.quit import QuitScreen
+from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.widgets.views import ListView, TextView
+
+SCREENS = {
+    Scope.TRAFFIC: TrafficScreen,
+    Scope.PROCESSES: ProcessesScreen,
+    Scope.LOGS: LogsScreen,
+}
+AMBIGUOUS = {"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+j"}
+
+
+def test_every_command_has_an_id_of_its_own_a_label_and_a_sentence() -> None:
+    assert len({command.id for command in COMMANDS}) == len(COMMANDS)
+    for command in COMMANDS:
+        assert command.label
+        assert command.help[0].isupper()
+        assert command.help.endswith(".")
+
+
+@pytest.mark.parametrize("place", PLACE_SCOPES)
+@pytest.mark.parametrize("inner", [(Scope.LIST,), (Scope.LIST, Scope.VIEW)])
+def test_a_key_does_one_thing_in_a_place(place: Scope, inner: tuple[Scope, ...]) -> None:
+    unique_keys(of(Scope.APP, Scope.PLACE, place, *inner))
+
+
+@pytest.mark.parametrize("dialog", [Scope.CHOOSER, Scope.DIALOG])
+def test_a_key_does_one_thing_in_a_dialog(dialog: Scope) -> None:
+    unique_keys(of(Scope.APP, dialog))
+
+
+def test_two_commands_for_one_key_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"'r' belongs to 'traffic.replay'"):
+        unique_keys(of(Scope.TRAFFIC, Scope.PROCESSES))
+
+
+def test_no_key_is_one_that_terminals_cannot_tell_apart() -> None:
+    keys = {key for command in COMMANDS for key in command.keys.split(",")}
+    assert not keys & AMBIGUOUS
+
+
+@pytest.mark.parametrize("place", PLACE_SCOPES)
+@pytest.mark.parametrize("opened", [True, False])
+def test_the_footer_names_at_most_six_keys(place: Scope, opened: bool) -> None:
+    named = actions.footer(place, opened=opened)
+    assert 2 <= len(named) <= FOOTER_KEYS
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+def test_every_command_is_carried_out_by_somebody(command: actions.Command) -> None:
+    name = f"action_{command.action.removeprefix('app.').partition('(')[0]}"
+    owners: dict[Scope, tuple[type, ...]] = {
+        Scope.APP: (ConsoleApp,),
+        Scope.PLACE: (ConsoleApp,) if command.action.startswith("app.") else (TrafficScreen,),
+        Scope.LIST: (ListView, TextView),
+        Scope.VIEW: (TextView,),
+        Scope.CHOOSER: (Chooser,),
+        Scope.DIALOG: (QuitScreen,),
+    }
+    for owner in owners.get(command.scope) or (SCREENS[command.scope],):
+        assert callable(getattr(owner, name))
+
+
+@pytest.mark.parametrize("place", PLACE_SCOPES)
+def test_the_keys_page_lists_every_key_of_a_place(place: Scope) -> None:
+    page = "\n".join("".join(text for text, _ in line) for line in key_lines(place, 200))
+    for command in of(place, Scope.PLACE, Scope.LIST, Scope.APP):
+        assert command.help in page

@@ -1,0 +1,230 @@
+"""Nouns become lines: nothing is lost, nothing acts, everything fits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.snap import scene
+
+from kiket_console.model import Body, Detail, Exchange, Judgement, Source, State
+from kiket_console.text import cell_width, visible
+from kiket_console.ui.paint import body, line, signature, timeline, traffic
+from kiket_console.ui.paint.syntax import coloured, traceback_line
+
+if TYPE_CHECKING:
+    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.source import LineSource
+
+EXCHANGE = Exchange(
+    id=1204, change=9, source=Source.WEBHOOK, worker="marketing", name="issue.updated",
+    version="v2", method="POST", path="/v/v2/webhooks/issue.updated", started_us=scene.BEGIN_US,
+    state=State.FORWARDED, status=200, duration_us=2_900, request_bytes=1_204,
+    signature="ok k0", trace_id="", parent_id=None, parent_guessed=False, replay_of=None,
+    attempts=1, pinned=False,
+)  # fmt: skip
+
+
+def text_of(pieces: Line) -> str:
+    return "".join(text for text, _ in pieces)
+
+
+def lines_of(source: LineSource) -> list[str]:
+    return [text_of(source.line(index)) for index in range(source.count)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+class TestBody:
+    @given(st.lists(json_values) | st.dictionaries(st.text(), json_values))
+    def test_laying_out_json_changes_white_space_alone(self, value: object) -> None:
+        laid_out = body.lay_out(json.dumps(value))
+        assert laid_out is not None
+        assert json.loads("\n".join(laid_out)) == value
+
+    def test_json_keeps_its_digits_its_doubles_and_its_escapes(self) -> None:
+        raw = r'{"price": 1.10, "price": 1E+2, "name": "\u00e9\/"}'
+        laid_out = body.lay_out(raw)
+        assert laid_out == [
+            "{", '  "price": 1.10,', '  "price": 1E+2,', r'  "name": "\u00e9\/"', "}",
+        ]  # fmt: skip
+
+    def test_empty_containers_stay_on_their_line(self) -> None:
+        assert body.lay_out('{"a": [], "b": {}}') == ["{", '  "a": [],', '  "b": {}', "}"]
+
+    @pytest.mark.parametrize("text", ["", "hello", '{"a": ', '"text"', "12", "[" * 100_000])
+    def test_what_is_no_json_document_is_left_as_it_is(self, text: str) -> None:
+        assert body.lay_out(text) is None
+
+    def test_deep_nesting_does_not_become_gigabytes_of_spaces(self) -> None:
+        laid_out = body.lay_out("[" * 900 + "1" + "]" * 900)
+        assert laid_out is not None
+        assert max(map(len, laid_out)) < 200
+
+    def test_bytes_that_are_no_text_are_shown_as_hex(self) -> None:
+        shown = lines_of(body.body_lines(Body(bytes(range(20)), 20)))
+        assert shown[0].startswith(" 00000000  00 01 02 03 04 05 06 07  08")
+        assert len(shown) == 2
+
+    def test_a_character_cut_in_half_at_the_end_is_still_text(self) -> None:
+        raw = "Größe".encode()[:4]
+        assert lines_of(body.body_lines(Body(raw, 7, truncated=True)))[0].endswith("Gr" + "ö")
+
+    def test_a_truncated_body_says_how_much_is_missing(self) -> None:
+        shown = lines_of(body.body_lines(Body(b"{}x", 5_000, truncated=True)))
+        assert shown[-1].strip() == "… 4.9 k more came and were not kept"
+
+    def test_a_long_line_is_cut(self) -> None:
+        (shown,) = lines_of(body.body_lines(Body(b"x" * 10_000, 10_000)))
+        assert shown.endswith("x … 7.8 k more")
+
+    def test_hidden_characters_are_noticed(self) -> None:
+        assert body.hides_characters(Body("admin\u202euser".encode()))
+        assert not body.hides_characters(Body("Größe\n".encode()))
+
+
+class TestSyntax:
+    def test_json_is_coloured_and_kept(self) -> None:
+        pieces = coloured('  "id": 42, "ok": true', "json")
+        assert text_of(pieces) == '  "id": 42, "ok": true'
+        roles = dict(pieces)
+        assert (roles['"id"'], roles["42"], roles["true"]) == ("name", "number", "word")
+
+    @pytest.mark.parametrize("text", scene.TRACEBACK.splitlines())
+    def test_a_traceback_is_coloured_and_kept(self, text: str) -> None:
+        assert text_of(traceback_line(text)) == text
+
+    def test_the_exception_stands_out(self) -> None:
+        assert traceback_line("crm.errors.CrmError: gone")[0] == ("crm.errors.CrmError", "error")
+
+
+class TestTraffic:
+    @pytest.mark.parametrize("width", range(30, 220, 7))
+    def test_a_row_is_as_wide_as_its_columns_whatever_it_holds(self, width: int) -> None:
+        columns = traffic.columns(width, 1204)
+        wide = cell_width(text_of(traffic.header(columns)))
+        rows = [
+            EXCHANGE,
+            replace(EXCHANGE, name="x" * 200, version="v" * 30, signature="missing-timestamp kr"),
+            replace(EXCHANGE, name="日本" * 40, status=None, state=State.REJECTED),
+            replace(EXCHANGE, replay_of=1187, signature="re-signed", duration_us=None),
+            replace(EXCHANGE, parent_id=12, parent_guessed=True, source=Source.API, signature=""),
+        ]
+        for row in rows:
+            drawn = traffic.row(row, columns, below_cause=False, now_us=scene.NOW_US)
+            assert cell_width(text_of(drawn)) == wide
+
+    def test_narrow_lists_lose_size_and_version_first_then_milliseconds(self) -> None:
+        full, middle, narrow = (traffic.columns(width, 1204) for width in (120, 95, 80))
+        assert (full.version, full.size, full.time) == (4, 7, 12)
+        assert (middle.version, middle.size, middle.time) == (0, 0, 12)
+        assert (narrow.version, narrow.size, narrow.time) == (0, 0, 8)
+
+    @pytest.mark.parametrize(
+        ("state", "status", "shown"),
+        [
+            (State.FORWARDED, 200, "200"),
+            (State.FORWARDED, 503, "503 ✗"),
+            (State.HELD, None, "held"),
+            (State.FAILED, None, "failed ✗"),
+            (State.REJECTED, None, "refused ✗"),
+            (State.INTERRUPTED, None, "cut off ✗"),
+        ],
+    )
+    def test_each_state_has_a_word_or_a_sign(
+        self, state: State, status: int | None, shown: str
+    ) -> None:
+        exchange = replace(EXCHANGE, state=state, status=status)
+        assert traffic.status(exchange, scene.NOW_US)[0] == shown
+
+    def test_an_answer_within_100_ms_never_shows_as_pending(self) -> None:
+        exchange = replace(EXCHANGE, state=State.RECEIVED, status=None)
+        assert traffic.status(exchange, exchange.started_us + 99_000)[0] == ""
+        assert traffic.status(exchange, exchange.started_us + 101_000)[0] == "…"
+
+    def test_a_child_is_indented_below_its_cause_and_names_it_elsewhere(self) -> None:
+        child = replace(EXCHANGE, id=1205, source=Source.API, parent_id=1204, signature="")
+        columns = traffic.columns(120, 1205)
+        assert traffic.neighbour(child, EXCHANGE)
+        assert traffic.neighbour(child, replace(child, id=1206))
+        assert not traffic.neighbour(child, replace(EXCHANGE, id=7))
+        below = text_of(traffic.row(child, columns, below_cause=True, now_us=0))
+        alone = text_of(traffic.row(child, columns, below_cause=False, now_us=0))
+        assert "   └ api" in below
+        assert "└ 1204" not in below
+        assert "└ 1204" in alone
+
+
+class TestSentences:
+    def detail(self, judgement: Judgement | None, **changes: object) -> Detail:
+        request = scene.signed(EXCHANGE.started_us, b"{}")
+        exchange = replace(EXCHANGE, **changes)  # type: ignore[arg-type]  # one dict for all kinds
+        return Detail(exchange, request, judgement, (), ())
+
+    def test_an_accepted_signature_says_what_it_does_not_cover(self) -> None:
+        shown = [text_of(each) for each in signature.signature(self.detail(scene.OK_K0), 200)]
+        assert shown[0] == "  Accepted by dialect k0 (HMAC-SHA256 of the body, hex)."
+        assert any("✓ x-kiket-timestamp" in each for each in shown)
+        assert shown[-1].startswith("  ! The timestamp is not covered by this dialect's signature.")
+
+    def test_a_refused_one_marks_the_header_that_failed(self) -> None:
+        shown = [text_of(each) for each in signature.signature(self.detail(scene.STALE), 200)]
+        assert "412 s old; the limit is 300 s." in shown[0]
+        assert any(each.startswith("  ✗ x-kiket-timestamp") for each in shown)
+
+    def test_a_timestamp_that_is_none_is_quoted(self) -> None:
+        detail = self.detail(scene.STALE)
+        message = scene.message(b"", ("X-Kiket-Timestamp", "soon\x1b[2J"))
+        shown = signature.signature(replace(detail, request=message), 200)
+        assert any("is no Unix time" in text_of(each) for each in shown)
+
+    @given(st.floats() | st.integers() | st.text())
+    def test_any_timestamp_makes_a_sentence(self, value: object) -> None:
+        message = scene.message(b"", ("x-kiket-timestamp", str(value)))
+        signature.signature(replace(self.detail(scene.OK_K0), request=message), 80)
+
+    @given(
+        st.integers(0, 10**12), st.none() | st.integers(0, 10**10), st.integers(-(10**9), 10**10)
+    )
+    def test_bars_fit_whatever_the_times_are(
+        self, took_us: int, child_us: int | None, offset_us: int
+    ) -> None:
+        child = replace(
+            EXCHANGE, id=7, duration_us=child_us, started_us=EXCHANGE.started_us + offset_us
+        )
+        detail = replace(self.detail(None, duration_us=took_us), children=(child,))
+        for width in (40, 80, 120):
+            lines = timeline.timeline(detail, width, scene.NOW_US)
+            assert {len(text_of(each)) for each in lines[:2]} == {len(text_of(lines[0]))}
+
+
+class TestLines:
+    @given(st.text(), st.integers(10, 60))
+    def test_wrapping_keeps_every_word_and_the_width(self, text: str, width: int) -> None:
+        lines = line.wrap(text, width)
+        assert all(cell_width(text_of(each)) <= max(width, 8) for each in lines)
+        expected = visible(text.replace("\n", " ").replace("\r", " "))
+        shown = " ".join(text_of(each) for each in lines).replace("␍", " ")
+        assert "".join(shown.split()) == "".join(expected.split())
+
+    @given(st.lists(st.tuples(st.text(), st.just(""))), st.integers(0, 40))
+    def test_cutting_never_exceeds_the_width(
+        self, pieces: list[tuple[str, str]], width: int
+    ) -> None:
+        assert line.line_width(line.cut(pieces, width)) <= width
+
+    @given(st.text(max_size=30), st.text(max_size=30), st.integers(0, 60))
+    def test_spreading_fills_the_width_exactly(self, left: str, right: str, width: int) -> None:
+        spread = line.spread([(left, "")], [(right, "")], width)
+        assert line.line_width(spread) <= width
+        if line.line_width([(right, "")]) < width:
+            assert line.line_width(spread) == width

@@ -1,0 +1,312 @@
+"""Processes, Logs, dialogs, leaving, and what happens when the engine or the console fails."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.errors import ConsoleError
+from kiket_console.model import WorkerState
+from kiket_console.ui import app as app_module
+from kiket_console.ui.screens.processes import ProcessesScreen
+from kiket_console.ui.screens.traffic import TrafficScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.ui.app import ConsoleApp
+
+SMALL = (80, 24)
+TALL = (120, 36)
+
+
+async def test_digits_go_to_the_places_and_each_keeps_its_cursor(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("g", "2")
+        assert "─ Processes ─" in screen_text(app)
+        await pilot.press("3")
+        assert "─ Logs ─" in screen_text(app)
+        await pilot.press("1")
+        assert "▌ 1180" in screen_text(app)
+
+
+async def test_processes_say_what_runs_and_what_is_missing(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: "CRM_TOKEN missing" in screen_text(app))
+        shown = screen_text(app)
+        assert "serving, answered its health check 4 s ago" in shown
+        assert "issue.created v1 v2" in shown
+        assert "comment.created · the manifest names it, no handler takes it" in shown
+        assert "http://127.0.0.1:8700/webhooks/{event}" in shown
+
+
+async def test_broken_code_is_shown_with_its_traceback_at_80_by_24(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.status(scene.worker(**scene.BROKEN))
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        assert "✗ broken, old code serves" in screen_text(app)
+        await pilot.press("2")
+        await until(pilot, lambda: "crm.py:17" in screen_text(app))
+        assert "for contact in contacs}" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "verb"),
+    [("r", "serving", "restart"), ("ctrl+r", "serving", "restart"),
+     ("r", "stopped", "start"), ("K", "serving", "stop")],
+)  # fmt: skip
+async def test_a_worker_is_restarted_started_and_stopped_by_key(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine, key: str, state: str, verb: str
+) -> None:
+    engine.said = scene.status(scene.worker(state=WorkerState(state)))
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("2", key)
+        await until(pilot, lambda: engine.asked == [("worker", "marketing", verb)])
+
+
+async def test_a_traceback_in_the_logs_shows_its_end_in_the_list_and_all_of_it_below(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "k")
+        await until(pilot, lambda: 'File "/srv/marketing/crm.py", line 17' in screen_text(app))
+        assert "issue.transitioned failed  ⏎ KeyError: 'reporter'  +6" in screen_text(app)
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.place, TrafficScreen))
+        assert isinstance(app.place, TrafficScreen)
+        assert app.place.feed.selected is not None
+        assert app.place.feed.selected.id == 1191
+
+
+async def test_the_palette_runs_a_command_by_its_name(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+p", *"processes", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ProcessesScreen))
+
+
+async def test_colours_are_previewed_and_escape_brings_the_old_ones_back(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("T", "down")
+        await until(pilot, lambda: app.theme == "kiket-dawn")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.theme == "kiket-dusk")
+        await pilot.press("T", "down", "enter")
+        await until(pilot, lambda: app.theme == "kiket-dawn" and app.screen is app.place)
+
+
+async def test_every_theme_that_textual_has_can_be_worn(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        for name in app.available_themes:
+            app.theme = name
+            await pilot.pause()
+        assert app.crash is None
+
+
+async def test_the_keys_page_lists_what_works_here(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "question_mark")
+        await until(pilot, lambda: "Keys in Logs" in screen_text(app))
+        assert "Go to the exchange that the selected line belongs to." in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.place)
+
+
+@pytest.mark.parametrize(
+    ("keys", "stop"),
+    [
+        (["q", "enter"], False),
+        (["q", "right", "enter"], True),
+        (["q", "l", "enter"], True),
+        (["q", "j", "k", "enter"], False),
+        (["ctrl+q", "tab", "enter"], True),
+        (["ctrl+q", "ctrl+q"], True),
+        (["enter", "q", "q", "enter"], False),
+    ],
+)
+async def test_leaving_asks_and_the_first_answer_loses_nothing(
+    console: Callable[..., ConsoleApp], keys: list[str], stop: bool
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value is stop
+
+
+@pytest.mark.parametrize("keys", [["q", "escape"], ["q", "left", "enter"], ["q", "q"], ["escape"]])
+async def test_staying_is_one_key_away(console: Callable[..., ConsoleApp], keys: list[str]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: app.screen is app.place)
+        assert app.is_running
+
+
+async def test_the_question_says_how_many_workers_run(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.status(scene.worker(), scene.worker(name="billing"))
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+        sentence = "2 workers run. Detach keeps them and the recording."
+        await until(pilot, lambda: sentence in screen_text(app))
+
+
+async def test_ctrl_c_says_how_to_leave_also_while_typing(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "Send a sample event" in screen_text(app))
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Press ctrl+c again to leave." in screen_text(app))
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Leave?" in screen_text(app))
+
+
+async def test_typing_in_a_dialog_never_triggers_a_command(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "Send a sample event" in screen_text(app))
+        await pilot.press(*"rq123ftT")
+        await until(pilot, lambda: "No sample event has this name." in screen_text(app))
+        assert engine.asked == []
+
+
+async def test_an_engine_that_goes_is_said_and_found_again_by_itself(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        engine.news.put_nowait(ConsoleError("No engine runs."))
+        await until(pilot, lambda: not app.link.up)
+        assert "✗ engine gone 0 s, connecting again by itself" in screen_text(app)
+        await until(pilot, lambda: app.link.up)
+        assert "engine gone" not in screen_text(app)
+
+
+async def test_without_an_engine_the_last_rows_are_there_and_nothing_fails(
+    paths: ProjectPaths,
+) -> None:
+    """The real client is used, and finds nobody."""
+    scene.write_store(paths.store)
+    app = app_module.ConsoleApp(paths)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, lambda: "engine starting" in screen_text(app))
+        assert "issue.transitioned" in screen_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: "No engine runs for" in screen_text(app))
+
+
+async def test_the_line_of_truth_drops_what_matters_least_first(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    for width, there, gone in (
+        (150, ["1.4.0", "answered its health check", "app.py", "p95", "rec ok"], []),
+        (100, ["checked", "12.4/s", "err 0.4 %", "rec ok"], ["app.py"]),
+        (60, ["marketing", "serving", "rec ok"], ["p95", "1.4.0"]),
+    ):
+        app = console(empty=True)
+        async with app.run_test(size=(width, 24)) as pilot:
+            await settled(pilot)
+            first = screen_text(app).splitlines()[0]
+            assert [part for part in there if part not in first] == []
+            assert [part for part in gone if part in first] == []
+
+
+async def test_trouble_with_recording_is_said_at_the_top(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = replace(scene.status(), recording="the disk is full")
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        assert "✗ rec: the disk is full" in screen_text(app).splitlines()[0]
+
+
+@pytest.mark.parametrize("size", [(40, 12), (20, 5), (80, 24), (120, 30), (200, 50)])
+async def test_no_size_is_too_small(
+    console: Callable[..., ConsoleApp], size: tuple[int, int]
+) -> None:
+    app = console()
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        await pilot.press("enter", "right_square_bracket", "2", "enter", "3", "enter", "T")
+        await pilot.press("escape", "q", "q", "1", "t")
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert app.crash is None
+
+
+async def test_a_fault_of_our_own_leaves_a_private_file_without_values(
+    console: Callable[..., ConsoleApp], capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = console()
+
+    def fail() -> None:
+        canary = "canary-" + "7f3a"
+        raise RuntimeError(f"a fault in {len(canary)} letters")
+
+    async def show() -> None:
+        async with app.run_test(size=SMALL) as pilot:
+            await settled(pilot)
+            app.call_later(fail)
+            await until(pilot, lambda: app.crash is not None)
+
+    with pytest.raises(RuntimeError):
+        await show()
+    assert app.crash is not None
+    mode, text = report_of(app.crash)
+    assert mode == 0o600
+    assert "RuntimeError" in text
+    assert "canary-7f3a" not in text + capsys.readouterr().err
+
+
+def report_of(crash: ConsoleError) -> tuple[int, str]:
+    """Return the mode and the text of the file that a crash names."""
+    place = Path(crash.hint.split("with ")[1].split(";")[0])
+    return stat.S_IMODE(place.stat().st_mode), place.read_text()

@@ -1,0 +1,52 @@
+"""What the screen loads, and when: the first frame waits for nothing that it does not show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from tests.snap.scene import settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.ui.app import ConsoleApp
+
+FORBIDDEN = (
+    "httpx", "starlette", "uvicorn", "fastapi", "pydantic", "msgspec", "pygments",
+    "keyring", "psutil", "watchfiles", "yaml", "botocore", "rich.traceback",
+)  # fmt: skip
+FIRST_FRAME = """
+import asyncio, sys
+from pathlib import Path
+from kiket_console.paths import ProjectPaths
+from kiket_console.ui.app import ConsoleApp
+
+class First(ConsoleApp):
+    def _after_first_frame(self):
+        print([name for name in FORBIDDEN if name in sys.modules])
+        self.exit()
+
+asyncio.run(First(ProjectPaths(Path("/tmp"))).run_async(headless=True, size=(80, 24)))
+"""
+
+
+def test_the_first_frame_loads_only_what_it_shows() -> None:
+    script = f"FORBIDDEN = {FORBIDDEN!r}\n{FIRST_FRAME}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=50
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+async def test_few_style_sheets_are_parsed(console: Callable[..., ConsoleApp]) -> None:
+    """Textual keeps 64 parsed sheets; beyond that each new kind of widget costs 60 ms and more."""
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press(
+            "2", "3", "1", "t", "escape", "ctrl+p", "escape", "question_mark", "escape"
+        )
+        await pilot.press("q", "escape", "T", "escape")
+        assert len(app.stylesheet.source) < 56

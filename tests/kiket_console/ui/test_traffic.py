@@ -1,0 +1,279 @@
+"""Traffic: the list, its details, and what a person does there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Notice, State
+from kiket_console.store.reader import Reader
+from kiket_console.store.records import AttemptEnd, NewAttempt
+from kiket_console.store.writer import Writer
+from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.wire import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.strip import Strip
+
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.ui.app import ConsoleApp
+
+SMALL = (80, 24)
+TALL = (120, 36)
+
+
+def traffic(app: ConsoleApp) -> TrafficScreen:
+    assert isinstance(app.place, TrafficScreen)
+    return app.place
+
+
+def selected(app: ConsoleApp) -> int:
+    found = traffic(app).feed.selected
+    assert found is not None
+    return found.id
+
+
+async def test_rows_are_there_with_the_first_frame_and_the_newest_is_selected(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await pilot.pause()
+        assert "issue.transitioned" in screen_text(app)
+        assert selected(app) == 1196
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["k"], 1195),
+        (["up", "up"], 1194),
+        (["g"], 1180),
+        (["home"], 1180),
+        (["g", "j"], 1181),
+        (["g", "G"], 1196),
+        (["g", "end"], 1196),
+        (["g", "pagedown"], 1196),
+        (["ctrl+u"], 1186),
+        (["g", "ctrl+d"], 1190),
+        (["g", "ctrl+f", "ctrl+b"], 1180),
+        (["left_curly_bracket"], 1194),
+        (["g", "right_curly_bracket"], 1189),
+    ],
+)
+async def test_keys_move_the_cursor(
+    console: Callable[..., ConsoleApp], keys: list[str], expected: int
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        assert selected(app) == expected
+
+
+async def test_a_step_of_the_cursor_draws_two_lines(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        drawn: list[int] = []
+        rows = traffic(app).list
+        original = rows.render_line
+
+        def counted(y: int) -> Strip:
+            drawn.append(y)
+            return original(y)
+
+        monkeypatch.setattr(rows, "render_line", counted)
+        await pilot.press("k")
+        await pilot.pause()
+        assert len(drawn) == 2
+
+
+async def test_in_a_low_terminal_enter_shows_the_details_alone_and_esc_steps_out(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        assert '"key"' not in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert '"key": "KIK-46"' in screen_text(app)
+        assert "14:05:38" not in screen_text(app)
+        await pilot.press("escape", "escape", "escape")
+        await pilot.pause()
+        assert "14:05:38" in screen_text(app)
+        assert app.is_running
+
+
+async def test_in_a_tall_terminal_the_details_follow_the_cursor(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "k")
+        await until(pilot, lambda: "─ 1194 comment.created v1 ─" in screen_text(app))
+        assert "0.6 ms · 404 ✗ ─" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("presses", "shown"),
+    [
+        (0, "POST /v/v1/webhooks/issue.transitioned"),
+        (1, "500 from marketing#3 in 18.9 ms"),
+        (2, "x-kiket-delivery-id"),
+        (3, "Accepted by dialect k0 (HMAC-SHA256 of the body, hex)."),
+        (4, "attempt 1"),
+        (5, "KeyError: 'reporter'"),
+    ],
+)
+async def test_each_tab_shows_its_part_of_an_exchange(
+    console: Callable[..., ConsoleApp], presses: int, shown: str
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).go_to(1191)
+        await pilot.press("enter", *["right_square_bracket"] * presses)
+        await until(pilot, lambda: shown in screen_text(app))
+
+
+async def test_a_refused_signature_is_explained_in_a_sentence(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).go_to(1189)
+        traffic(app).action_show_tab("signature")
+        sentence = "Signature is fine, but the timestamp is 412 s old; the limit is 300 s."
+        await until(pilot, lambda: sentence in screen_text(app))
+
+
+async def test_new_rows_appear_and_the_selected_exchange_stays_under_the_cursor(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "k", "k")
+        append(paths, engine)
+        await until(pilot, lambda: "↓ 1 new, G to follow" in screen_text(app))
+        assert selected(app) == 1193
+        await pilot.press("G")
+        assert selected(app) == 1197
+        assert "following" in screen_text(app)
+
+
+async def test_a_row_that_changes_is_drawn_again_in_its_place(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+) -> None:
+    story = scene.Story()
+    number = story.webhook("issue.created", "v1", scene.issue(1), None, 0, state=State.RECEIVED)
+    app = console(story)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        assert " … " in screen_text(app)
+        writer = Writer(paths.store)
+        writer.submit(
+            [
+                NewAttempt(number, 1, "marketing#1", story.at_us),
+                AttemptEnd(number, 1, State.FORWARDED, 200, 2_000),
+            ]
+        ).result(10)
+        writer.close()
+        tell(engine, paths)
+        await until(pilot, lambda: "200          2.0 ms" in screen_text(app))
+
+
+async def test_replaying_sends_it_again_and_goes_to_the_new_exchange(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        engine.result = Result(1197, "forwarded", 200, 2_900, "")
+        await pilot.press("k", "r")
+        await until(pilot, lambda: ("replay", "1195", "resigned") in engine.asked)
+        append(paths, engine)
+        await until(pilot, lambda: selected(app) == 1197)
+        await until(pilot, lambda: "issue.updated again: 200 in 2.9 ms" in screen_text(app))
+
+
+async def test_triggering_lets_a_person_type_to_narrow_and_sends_with_enter(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "Send a sample event" in screen_text(app))
+        await pilot.press(*"comm", "enter")
+        await until(pilot, lambda: app.screen is app.place)
+        assert engine.asked == [("trigger", "comment.created", "v1")]
+
+
+async def test_what_a_trigger_cannot_do_is_said_in_its_dialog(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object, **__: object) -> Result:
+        raise ConsoleError("No extension serves.", hint="Fix main.py and save.")
+
+    monkeypatch.setattr(engine, "trigger", refuse)
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "Send a sample event" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "No extension serves. Fix main.py and save." in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.place)
+
+
+async def test_an_empty_list_teaches_with_a_url_that_works(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(empty=True)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        assert "curl -d '{}' http://127.0.0.1:8700/webhooks/issue.created" in screen_text(app)
+        assert "Press t to send a signed sample." in screen_text(app)
+        await pilot.press("j", "k", "G", "g", "enter", "r", "f", "right_square_bracket")
+        assert app.is_running
+
+
+async def test_a_store_that_cannot_be_read_is_a_sentence_and_the_console_goes_on(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths
+) -> None:
+    paths.store.write_bytes(b"this is no database" * 400)
+    app = console(empty=True)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).heard(None)
+        await until(pilot, lambda: "store" in screen_text(app))
+
+
+def append(paths: ProjectPaths, engine: scene.ToldEngine) -> None:
+    """Record one more webhook, and let the engine say so."""
+    story = scene.Story()
+    story._id = Reader(paths.store).newest()[0]
+    story.webhook("issue.updated", "v2", scene.issue(47), 200, 2_000)
+    writer = Writer(paths.store)
+    writer.submit(story.rows).result(10)
+    writer.close()
+    tell(engine, paths)
+
+
+def tell(engine: scene.ToldEngine, paths: ProjectPaths) -> None:
+    """Let the engine say what is newest in the store."""
+    engine.news.put_nowait(Notice(*Reader(paths.store).newest(), 1))

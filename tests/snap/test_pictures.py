@@ -1,0 +1,100 @@
+"""How the screens look: their text at several sizes, and their colours in each theme.
+
+After a wanted change: `pytest tests/snap --snapshot-update`, and look at the diff.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled
+
+from kiket_console.ui.app import ConsoleApp
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+    from kiket_console.model import EngineStatus
+    from kiket_console.paths import ProjectPaths
+
+LOW, TALL, WIDE = (80, 24), (120, 36), (200, 50)
+BROKEN = scene.status(scene.worker(**scene.BROKEN))
+PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]] = {
+    "traffic low": (LOW, (), None),
+    "traffic tall": (TALL, ("k", "k"), None),
+    "traffic wide": (WIDE, ("k",) * 6, None),
+    "request low": (LOW, ("enter",), None),
+    "response": (TALL, ("k",) * 2 + ("right_square_bracket",), None),
+    "headers": (TALL, ("right_square_bracket",) * 2, None),
+    "signature": (TALL, ("right_square_bracket",) * 3, None),
+    "timeline": (TALL, ("k",) * 5 + ("c",), None),
+    "logs of an exchange": (TALL, ("k",) * 5 + ("l",), None),
+    "processes low": (LOW, ("2",), None),
+    "processes tall": (TALL, ("2",), None),
+    "processes broken": (TALL, ("2",), BROKEN),
+    "logs low": (LOW, ("3", "k"), None),
+    "logs tall": (TALL, ("3", "k"), None),
+    "keys": (LOW, ("question_mark",), None),
+    "palette": (LOW, ("ctrl+p",), None),
+    "trigger": (TALL, ("t", "i", "s"), None),
+    "leave": (LOW, ("q",), None),
+    "tiny": ((40, 12), (), None),
+}
+
+
+async def picture(
+    paths: ProjectPaths,
+    size: tuple[int, int],
+    keys: tuple[str, ...],
+    status: EngineStatus | None,
+    theme: str = "kiket-dusk",
+) -> ConsoleApp:
+    """Return the console as it looked after some keys, its last frame still there."""
+    engine = scene.ToldEngine(status)
+    app = ConsoleApp(paths, open_engine=lambda: engine)
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        await settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await settled(pilot)
+        app.shown = screen_text(app)  # type: ignore[attr-defined]  # for the caller, after the end
+        app.styles_shown = styles(app)  # type: ignore[attr-defined]  # for the caller, after the end
+    return app
+
+
+def styles(app: ConsoleApp) -> str:
+    """Return the runs of style of each line: how many cells, in which colours."""
+    lines = []
+    for strip in app.screen._compositor.render_strips():
+        runs = [f"{segment.cell_length}:{segment.style}" for segment in strip.simplify()]
+        lines.append(" | ".join(runs))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+async def test_a_screen_reads_as_it_did(
+    name: str, paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    scene.write_store(paths.store)
+    app = await picture(paths, *PICTURES[name])
+    assert app.shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
+
+
+@pytest.mark.parametrize("theme", ["kiket-dusk", "kiket-dawn", "kiket-ansi"])
+async def test_a_theme_looks_as_it_did(
+    theme: str, paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    scene.write_store(paths.store)
+    app = await picture(paths, (100, 32), ("k", "k"), None, theme)
+    assert app.styles_shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
+
+
+async def test_an_empty_project_reads_as_it_did(
+    paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    app = await picture(paths, LOW, (), None)
+    assert app.shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
