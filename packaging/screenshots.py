@@ -1,0 +1,99 @@
+"""Write screenshots/*.svg from the running program: `make screenshots`.
+
+The program is the real one on a real store; the store tells a fixed story and the clock stands
+still, so that a picture changes when the program does and not otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+os.environ |= {"TZ": "UTC", "TEXTUAL_ANIMATIONS": "none", "COLORTERM": "truecolor"}
+os.environ.pop("NO_COLOR", None)
+time.tzset()
+
+from tests.snap import scene  # noqa: E402
+
+from kiket_console.paths import ProjectPaths  # noqa: E402 - the environment comes first
+from kiket_console.ui import moment  # noqa: E402
+from kiket_console.ui.app import ConsoleApp  # noqa: E402
+
+if TYPE_CHECKING:
+    from kiket_console.model import EngineStatus
+
+SIZE = (120, 36)
+BROKEN = scene.status(scene.worker(**scene.BROKEN))
+TO_SIGNATURE = ("k",) * 2 + ("enter",) + ("right_square_bracket",) * 3
+PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | None]] = {
+    "traffic": (SIZE, "kiket-dusk", ("k",) * 6, None),
+    "traffic-dawn": (SIZE, "kiket-dawn", ("k",) * 6, None),
+    "traffic-80x24": ((80, 24), "kiket-dusk", ("k",) * 2, None),
+    "detail-signature": (SIZE, "kiket-dusk", TO_SIGNATURE, None),
+    "detail-timeline": (SIZE, "kiket-dusk", ("k",) * 5 + ("c",), None),
+    "trigger": (SIZE, "kiket-dusk", ("t",), None),
+    "processes": (SIZE, "kiket-dusk", ("2",), None),
+    "processes-broken": (SIZE, "kiket-dusk", ("2",), BROKEN),
+    "logs": (SIZE, "kiket-dusk", ("3", "k"), None),
+}
+FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+FONTS = "ui-monospace, 'Cascadia Mono', 'SF Mono', 'DejaVu Sans Mono', monospace"
+UNIQUE = re.compile(r"terminal-\d+")
+
+
+async def picture(
+    paths: ProjectPaths,
+    size: tuple[int, int],
+    theme: str,
+    keys: tuple[str, ...],
+    status: EngineStatus | None,
+) -> str:
+    """Return the console as an SVG after some keys."""
+    app = ConsoleApp(paths, open_engine=lambda: scene.ToldEngine(status))
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        await scene.settled(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await scene.settled(pilot)
+        return plain(app.export_screenshot(title="kiket-console"))
+
+
+def plain(svg: str) -> str:
+    """Return *svg* without fonts to fetch, and with ids that do not change from run to run."""
+    svg = FONT_FACE.sub("", svg).replace("Fira Code", FONTS.strip("'"))
+    svg = re.sub(r"font-family:\s*[^;]*monospace[^;]*;", f"font-family: {FONTS};", svg)
+    svg = re.sub(r" *<!--.*?-->\n", "", svg)
+    return UNIQUE.sub("kiket", svg)
+
+
+def main() -> int:
+    """Write all pictures, or those that are named; return the exit status."""
+    moment.now_us = lambda: scene.NOW_US
+    folder = ROOT / "screenshots"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ |= {"XDG_STATE_HOME": place, "XDG_RUNTIME_DIR": place}
+        project = Path(place) / "marketing"
+        project.mkdir()
+        paths = ProjectPaths(project)
+        paths.make()
+        scene.write_store(paths.store)
+        for name in sys.argv[1:] or PICTURES:
+            svg = asyncio.run(picture(paths, *PICTURES[name]))
+            (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+            sys.stderr.write(f"screenshots/{name}.svg\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
