@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Until = Callable[..., Any]
 
 BODY = json.dumps({"event": "issue.created", "issue": {"id": 1, "key": "KIK-1"}}).encode()
+TELEMETRY = "POST telemetry"
+"""The SDK's own report of each handler, which it sends in the background."""
 ROUTE = "/v/v1/webhooks/issue.created"
 
 
@@ -30,7 +32,7 @@ def test_a_triggered_event_is_handled_answered_and_stored(engine: Engine) -> Non
     assert shown["judgement"]["ok"] is True
     assert json.loads(shown["request"]["body"]["text"])["issue"]["key"] == "KIK-1"
     assert json.loads(shown["tries"][0]["answer"]["body"]["text"]) == {"ok": True, "key": "KIK-1"}
-    [child] = shown["children"]
+    [child] = [each for each in shown["children"] if each["name"] != TELEMETRY]
     assert (child["name"], child["status"], child["source"]) == ("POST extensions/logs", 204, "api")
     assert [line["text"] for line in shown["logs"]] == ["handling KIK-1"]
     assert engine.secret not in done.stdout
@@ -138,7 +140,7 @@ def test_several_at_once_are_counted_and_measured(engine: Engine) -> None:
     assert len(done.stdout.splitlines()) == 5
     status = engine.status()
     assert status["recording"] == "ok"
-    assert status["exchanges"] == 10
+    assert status["exchanges"] >= 10, "five deliveries and their calls"
     assert status["p95_us"] > 0
     assert status["error_share"] == 0
     assert status["rate_per_s"] > 0
@@ -146,7 +148,8 @@ def test_several_at_once_are_counted_and_measured(engine: Engine) -> None:
         json.loads(line) for line in engine.cli("traffic", "list", "--json").stdout.splitlines()
     ]
     assert [each["id"] for each in listed] == sorted(each["id"] for each in listed)
-    assert len(listed) == 10
+    names = [each["name"] for each in listed if each["name"] != TELEMETRY]
+    assert sorted(names) == ["POST extensions/logs"] * 5 + ["issue.created"] * 5
 
 
 def test_a_broken_manifest_is_said_with_its_place_and_heals_by_itself(

@@ -80,12 +80,14 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
             result = await client.trigger("issue.created", raw_payload=PAYLOAD)
             assert result.status == 200
             after = await client.status()
-            assert (after.exchanges, after.error_share) == (1, 0.0)
+            assert after.exchanges >= 1
+            assert after.error_share == 0
             assert after.p95_us is not None
             await client.stop()
     assert find_engine(paths) is None
     assert not paths.control_socket.exists()
-    assert [each.status for each in Reader(paths.store).recent(10)] == [200]
+    recorded = Reader(paths.store).recent(10)
+    assert [each.status for each in recorded if each.source == "webhook"] == [200]
 
 
 async def test_a_restart_is_a_new_process(extension_folder: Path) -> None:
