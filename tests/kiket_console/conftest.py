@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAIN = '''\
+MAIN = """\
 from kiket_sdk import KiketSDK
 
 sdk = KiketSDK(webhook_secret="shared-secret-of-the-tests", extension_id="com.example.sample")
@@ -18,13 +18,13 @@ sdk = KiketSDK(webhook_secret="shared-secret-of-the-tests", extension_id="com.ex
 @sdk.webhook("issue.created", version="v1")
 async def created(payload, context):
     return {"ok": True, "title": payload["issue"]["title"]}
-'''
-MANIFEST = '''\
+"""
+MANIFEST = """\
 extension:
   id: com.example.sample
   name: Sample
   version: 1.0.0
-'''
+"""
 
 
 @pytest.fixture
