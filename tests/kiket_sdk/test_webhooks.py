@@ -98,7 +98,11 @@ def test_a_refused_signature(headers: dict[str, str], answer: tuple[int, Any]) -
     assert post(build_sdk(), V1, headers) == answer
 
 
-@pytest.mark.parametrize("timestamp", ["", iso(), iso().replace("+00:00", "Z")])
+@pytest.mark.parametrize(
+    "timestamp",
+    ["", iso(), iso().replace("+00:00", "Z")],
+    ids=["absent", "offset", "zulu"],
+)
 def test_a_k0_timestamp_may_be_absent_or_fresh(timestamp: str) -> None:
     assert post(build_sdk(), V1, k0(timestamp))[0] == 200
 
