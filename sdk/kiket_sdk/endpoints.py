@@ -32,10 +32,11 @@ class ExtensionEndpoints:
         self.secrets = ExtensionSecretManager(client, extension_id)
 
     async def log_event(
-        self, message: str, fields: Mapping[str, Any] | None = None, /, **metadata: Any
+        self, message: str, *fields: Mapping[str, Any] | None, **metadata: Any
     ) -> None:
         """Write a line to the extension's activity log, with metadata by mapping or keyword."""
-        await self._post("logs", {"message": message, "metadata": {**(fields or {}), **metadata}})
+        content = {key: value for each in fields if each for key, value in each.items()}
+        await self._post("logs", {"message": message, "metadata": content | metadata})
 
     async def emit_metric(self, name: str, value: float, unit: str = "count") -> None:
         """Record a measurement."""

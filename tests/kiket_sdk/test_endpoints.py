@@ -18,9 +18,15 @@ if TYPE_CHECKING:
         (lambda e: e.log_event("m"), "logs", {"message": "m", "metadata": {}}),
         (lambda e: e.log_event("m", a=1), "logs", {"message": "m", "metadata": {"a": 1}}),
         (
-            lambda e: e.log_event("m", {"a": 1, "b": 1}, b=2, message="x", fields=3),
+            lambda e: e.log_event("m", {"a": 1, "b": 1, "message": "x"}, b=2, fields=3),
             "logs",
             {"message": "m", "metadata": {"a": 1, "b": 2, "message": "x", "fields": 3}},
+        ),
+        (lambda e: e.log_event("m", None), "logs", {"message": "m", "metadata": {}}),
+        (
+            lambda e: e.log_event(message="m", a=1),
+            "logs",
+            {"message": "m", "metadata": {"a": 1}},
         ),
         (
             lambda e: e.emit_metric("n", 1.5),
