@@ -42,7 +42,7 @@ def accepted_dialects(*, strict: bool) -> tuple[str, ...]:
 
 
 def refusal(verdict: Verdict) -> str:
-    """Return what the sender of a refused webhook is told: nothing about secrets or MACs."""
+    """Return what the sender of a refused webhook is told: no part of a secret or a MAC."""
     if verdict.reason in _HEADER_DETAILS:
         template, kiket_header, standard_header = _HEADER_DETAILS[verdict.reason]
         return template.format(standard_header if verdict.dialect == "sw1" else kiket_header)

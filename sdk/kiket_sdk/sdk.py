@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
@@ -37,7 +37,7 @@ __all__ = ["HandlerContext", "KiketSDK", "create_app"]
 
 BODY_LIMIT_BYTES = 5 * 1024 * 1024
 
-_REDACTED_FROM = 8  # shorter values are ordinary words as often as secrets
+_STARTUP_FAILED = 3  # uvicorn's exit status for it
 
 
 class KiketSDK:
@@ -52,7 +52,7 @@ class KiketSDK:
     others still verify. Without a secret every webhook is refused, unless `allow_unsigned` lets
     unsigned ones in. `strict` refuses short secrets and signatures that leave the timestamp
     out. `debug`, or KIKET_SDK_DEBUG, serves /docs. A longer body than `body_limit_bytes` is
-    answered with 413.
+    answered with 413. `accepted_dialects` are the ways to sign that are let in.
 
     Raises ConfigurationError for a secret that is blank (or short, when strict), and
     ManifestNotFoundError or ManifestError for a manifest that cannot be used.
@@ -99,11 +99,13 @@ class KiketSDK:
             extension_id=self.config.extension_id,
             extension_version=self.config.extension_version,
         )
+        self.accepted_dialects = accepted_dialects(strict=strict)
+        self._body_limit_bytes = body_limit_bytes
         self._dispatcher = WebhookDispatcher(
             self.config,
             self.registry,
             self.telemetry,
-            accept=accepted_dialects(strict=strict),
+            accept=self.accepted_dialects,
             allow_unsigned=allow_unsigned,
             body_limit_bytes=body_limit_bytes,
         )
@@ -147,20 +149,32 @@ class KiketSDK:
             self.register(event, function, version=version)
 
     def run(self, host: str = "127.0.0.1", port: int = 8000) -> None:
-        """Serve until interrupted, with limits on what a client may send and how slowly."""
+        """Serve until interrupted, with limits on what a client may send and how slowly.
+
+        Any host name is served and any page may call: what lets a webhook in is its signature.
+        Forwarding headers of proxies are taken from the addresses in FORWARDED_ALLOW_IPS, else
+        from this machine alone. A server that cannot start ends the program with status 3.
+        """
         import uvicorn
 
-        from kiket_core.guard import server_config
+        from kiket_core.guard import Limits, server_config
 
         config = server_config(
             self.app,
+            limits=Limits(body_bytes=self._body_limit_bytes),
             hosts=None,  # an extension is reached under whatever name it was deployed to
+            allow_cross_site=True,  # a proxy in front may change Host, but not Origin
             host=host,
             port=port,
             log_config=uvicorn.config.LOGGING_CONFIG,
             access_log=True,
+            proxy_headers=True,
         )
-        uvicorn.Server(config).run()  # which stops gracefully on SIGINT and SIGTERM
+        server = uvicorn.Server(config)
+        with suppress(KeyboardInterrupt):  # raised after a graceful stop on SIGINT
+            server.run()
+        if not server.started:
+            raise SystemExit(_STARTUP_FAILED)
 
     def create_test_client(self) -> TestClient:
         """Return FastAPI's test client for this extension."""
@@ -208,13 +222,13 @@ def _settings(
 
 def _redact_credentials(config: ExtensionConfig, manifest: ExtensionManifest | None) -> None:
     """Keep this extension's credentials out of replies, telemetry and redacted logs."""
-    credentials = {
-        "KIKET_WEBHOOK_SECRET": config.webhook_secret,
-        "KIKET_WORKSPACE_TOKEN": config.workspace_token,
-    }
-    credentials |= (
-        {key: config.settings.get(key) for key in manifest.secret_keys()} if manifest else {}
-    )
-    for name, value in credentials.items():
-        if isinstance(value, str) and len(value) >= _REDACTED_FROM:
+    credentials = [
+        # of several values of one name the last counts as current
+        *(("KIKET_WEBHOOK_SECRET", secret) for secret in config.previous_webhook_secrets),
+        ("KIKET_WEBHOOK_SECRET", config.webhook_secret),
+        ("KIKET_WORKSPACE_TOKEN", config.workspace_token),
+        *((key, config.settings.get(key)) for key in (manifest.secret_keys() if manifest else ())),
+    ]
+    for name, value in credentials:
+        if isinstance(value, str):
             redactor.add(name, value)

@@ -59,8 +59,7 @@ def test_the_quickstart_handles_both_versions(
     assert log_v2.headers["x-kiket-event-version"] == "v2"
 
 
-def test_run_serves_guarded_and_stops_on_sigterm(platform: Platform, tmp_path: Path) -> None:
-    """`sdk.run` is a whole program: it serves, limits what is sent, and ends in order."""
+def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     program = tmp_path / "main.py"

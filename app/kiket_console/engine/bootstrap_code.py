@@ -201,8 +201,7 @@ def describe(found: Any, start: Message) -> Message:
 
 def _accepted(found: Any) -> list[str]:
     """Return the dialects that may sign; other releases of the SDK know the oldest only."""
-    accepted = getattr(getattr(found, "_dispatcher", None), "_accept", None)
-    return [str(dialect) for dialect in accepted] if accepted else ["k0"]
+    return [str(dialect) for dialect in getattr(found, "accepted_dialects", None) or ["k0"]]
 
 
 def _text(value: Any) -> str:
