@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from kiket_core.secret import redactor
 from kiket_sdk import _trace
 from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
 
@@ -20,6 +21,52 @@ if TYPE_CHECKING:
 
 HTTPError = httpx.HTTPError
 
+RESPONSE_LIMIT_BYTES = 5 * 1024 * 1024
+"""How long an answer may be, decompressed."""
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_BODY_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
+_QUOTED_CHARACTERS = 500  # of an error answer
+
+
+class AnswerTooLargeError(httpx.HTTPError):
+    """An answer exceeds RESPONSE_LIMIT_BYTES."""
+
+
+class _BoundedClient(httpx.AsyncClient):
+    """Read no more of an answer than RESPONSE_LIMIT_BYTES; a streamed one is its reader's care."""
+
+    async def send(
+        self, request: httpx.Request, *, stream: bool = False, **options: Any
+    ) -> httpx.Response:
+        """Send one request; raises AnswerTooLargeError beside httpx's own errors."""
+        response = await super().send(request, stream=True, **options)
+        return response if stream else await _read(response)
+
+
+async def _read(response: httpx.Response) -> httpx.Response:
+    """Return a response with its whole body, which may be short enough only."""
+    raw_body = bytearray()
+    try:
+        async for raw_chunk in response.aiter_bytes():
+            raw_body += raw_chunk
+            if len(raw_body) > RESPONSE_LIMIT_BYTES:
+                raise AnswerTooLargeError(
+                    f"{response.request.method} {response.url} was answered with more than "
+                    f"{RESPONSE_LIMIT_BYTES} bytes; ask for less at a time."
+                )
+    finally:
+        await response.aclose()
+    whole = httpx.Response(
+        response.status_code,
+        headers=[item for item in response.headers.raw if item[0].lower() not in _BODY_HEADERS],
+        content=bytes(raw_body),
+        request=response.request,
+        extensions=response.extensions,
+    )
+    whole.elapsed = response.elapsed
+    return whole
+
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
@@ -28,15 +75,17 @@ def _tls_context() -> ssl.SSLContext:
 
 
 def new_http_client(base_url: str = "", *, timeout_s: float) -> httpx.AsyncClient:
-    """Return a client that keeps no cookies and follows no redirects.
+    """Return a client that keeps no cookies, follows no redirects and bounds answers.
 
-    One whose base URL is plain http trusts no certificate at all, which spares loading them.
+    One whose base URL is on this machine leaves the proxies of the environment alone; one whose
+    base URL is plain http trusts no certificate at all, which spares loading them.
     Waiting for a free connection is unbounded in itself: each of the 100 connections is bounded
     by the timeout, and a burst of calls must queue rather than fail.
     """
     plain = base_url.startswith("http://")
-    return httpx.AsyncClient(
+    return _BoundedClient(
         base_url=base_url,
+        trust_env=httpx.URL(base_url).host not in _LOOPBACK,
         timeout=httpx.Timeout(timeout_s, pool=None),
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else _tls_context(),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -118,8 +167,8 @@ class KiketClient:
     async def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """Send one request and return its 2xx answer; keywords are httpx's.
 
-        Raises OutboundRequestError for any other answer, redirects included, and when the
-        platform cannot be reached.
+        Raises OutboundRequestError for any other answer, redirects included, for one that is
+        too long, and when the platform cannot be reached.
         """
         headers: Mapping[str, str] = kwargs.pop("headers", None) or {}
         kwargs["follow_redirects"] = False
@@ -130,15 +179,21 @@ class KiketClient:
             if self._is_usable(abroad=abroad):
                 response = await self._client.request(method, path, **kwargs)
             else:
-                base_url = "" if abroad else self.base_url
+                base_url = str(url) if abroad else self.base_url
                 async with new_http_client(base_url, timeout_s=self._timeout_s) as client:
                     response = await client.request(method, path, **kwargs)
             if not response.is_success:
                 response.raise_for_status()
         except httpx.HTTPStatusError as exc:
             status = exc.response.status_code
+            # on the cause, for tracebacks: the error's own text is one that programs match
+            exc.add_note(_shown_answer(exc.response))
             raise OutboundRequestError(f"Kiket API returned {status}", status) from exc
+        except AnswerTooLargeError as exc:
+            raise OutboundRequestError(str(exc)) from exc
         except httpx.HTTPError as exc:
+            target = path if abroad else f"{self.base_url}{path}"
+            exc.add_note(redactor.redact(f"This was {method} {target}"))
             raise OutboundRequestError("Failed to communicate with Kiket API") from exc
         return response
 
@@ -209,6 +264,13 @@ class KiketClient:
             theirs = {name.lower() for name in headers}
             ours = {name: value for name, value in ours.items() if name.lower() not in theirs}
         return {**ours, **headers}
+
+
+def _shown_answer(response: httpx.Response) -> str:
+    """Say what was asked and answered, for a traceback: secrets are left out, the end is cut."""
+    request = response.request
+    answer = redactor.redact(response.text)[:_QUOTED_CHARACTERS] or "nothing"
+    return f"{request.method} {redactor.redact(str(request.url))} was answered: {answer}"
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import traceback
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from kiket_core.secret import redactor
 from kiket_sdk import KiketClient, _trace
+from kiket_sdk.client import RESPONSE_LIMIT_BYTES, new_http_client
 from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
@@ -98,6 +102,80 @@ async def test_nobody_there() -> None:
     async with KiketClient("http://127.0.0.1:9", "wk_test") as client:
         with pytest.raises(OutboundRequestError, match=r"^Failed to communicate with Kiket API$"):
             await client.get("/x")
+
+
+async def test_a_traceback_says_what_was_asked_and_answered(platform: Platform) -> None:
+    """The error's own text is fixed; what helps to mend it is in the notes of its cause."""
+    redactor.add("A_TOKEN", "never-shown-in-a-note")
+    platform.answer("GET /x?t=1", (422, {"error": "no such key: never-shown-in-a-note"}))
+    async with KiketClient(platform.url, "wk_test") as client:
+        with pytest.raises(OutboundRequestError) as refused:
+            await client.get("/x?t=1")
+    assert (
+        f'GET {platform.url}/x?t=1 was answered: {{"error": "no such key: [secret:A_TOKEN]"}}'
+    ) in shown(refused.value)
+    async with KiketClient("http://127.0.0.1:9", "wk_test") as client:
+        with pytest.raises(OutboundRequestError) as unreachable:
+            await client.get("/x")
+    assert "ConnectError: All connection attempts failed\nThis was GET http://127.0.0.1:9/x\n" in (
+        shown(unreachable.value)
+    )
+
+
+def shown(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_proxies_are_not_asked_for_this_machine(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    url = platform.url.replace("127.0.0.1", host)
+    async with KiketClient(url, "wk_test") as client:
+        await client.get("/here")
+        with pytest.raises(OutboundRequestError, match=r"^Failed to communicate"):
+            await client.get("http://kiket.invalid/through-the-proxy")
+    async with KiketClient("http://kiket.invalid", "wk_test") as client:
+        await client.get(f"{url}/there")
+    assert [call.path for call in platform.calls] == ["/here", "/there"]
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+async def test_an_answer_is_read_up_to_a_limit_of_its_unpacked_size(is_packed: bool) -> None:
+    async def respond(size: int) -> httpx.Response:
+        body = b"x" * size
+        headers = {"content-encoding": "gzip"} if is_packed else {}
+        raw_answer = gzip.compress(body) if is_packed else body
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+            head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(raw_answer)}\r\n{''.join(lines)}\r\n"
+            writer.write(head.encode() + raw_answer)
+            writer.close()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with KiketClient(f"http://127.0.0.1:{port}", None) as client:
+                return await client.get("/x")
+
+    response = await respond(RESPONSE_LIMIT_BYTES)
+    assert len(response.content) == RESPONSE_LIMIT_BYTES
+    assert response.headers["content-length"] == str(RESPONSE_LIMIT_BYTES)
+    assert response.elapsed.total_seconds() > 0
+    with pytest.raises(OutboundRequestError, match=r"more than 5242880 bytes; ask for less"):
+        await respond(RESPONSE_LIMIT_BYTES + 1)
+
+
+async def test_a_streamed_answer_is_its_readers_care(platform: Platform) -> None:
+    platform.answer("GET /x", (200, [1]))
+    async with (
+        new_http_client(platform.url, timeout_s=5) as client,
+        client.stream("GET", "/x") as response,
+    ):
+        assert await response.aread() == b"[1]"
 
 
 async def test_connections_assigned_from_outside_are_used() -> None:
