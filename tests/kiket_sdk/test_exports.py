@@ -27,7 +27,15 @@ DOCUMENTED = {
 }
 MODULES = (
     *("auth", "client", "config", "endpoints", "exceptions", "manifest", "routing", "sdk"),
-    *("secrets", "telemetry", "utils", "testing", "testing.fixtures", "testing.replay"),
+    *(
+        "secrets",
+        "telemetry",
+        "utils",
+        "testing",
+        "testing.fixtures",
+        "testing.replay",
+        "testing.platform",
+    ),
 )
 
 

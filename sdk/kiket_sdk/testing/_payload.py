@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from urllib.parse import quote
 
 from kiket_sdk._signing import sign
+
+if TYPE_CHECKING:
+    from kiket_sdk.sdk import KiketSDK
+
+TEST_SECRET = "kiket-test-secret-of-32-bytes-ok"  # noqa: S105 (for tests only)
 
 
 class SignedPayload(TypedDict):
@@ -74,6 +79,11 @@ def webhook_payload_factory(
         return {"body": text, "headers": headers, "path": webhook_path(event, version)}
 
     return factory
+
+
+def payloads_for(sdk: KiketSDK) -> PayloadFactory:
+    """Return a factory that signs as an extension expects."""
+    return webhook_payload_factory(sdk.config.webhook_secret, dialect=sdk.accepted_dialects[0])
 
 
 def webhook_path(event: str | None, version: str | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiket_sdk.testing._client import kiket_client_fixture
-from kiket_sdk.testing._payload import webhook_payload_factory
+from kiket_sdk.testing._payload import payloads_for
 
 if TYPE_CHECKING:
     import os
@@ -25,14 +25,22 @@ def replay_payload(
     """Post the JSON in `payload_file` as a signed webhook and return the decoded reply.
 
     `version` may be left out when the event has one handler. Raises ValueError when it has none
-    or several, and the test client's HTTPStatusError when the extension answers with an error.
+    or several or the file holds no JSON, and the test client's HTTPStatusError, with the answer
+    in its notes, when the extension answers with an error.
     """
-    body = json.loads(Path(payload_file).read_text("utf-8"))
-    factory = webhook_payload_factory(sdk.config.webhook_secret)
-    signed = factory(body, event=event, version=version or _only_version(sdk, event))
+    try:
+        body = json.loads(Path(payload_file).read_bytes())
+    except ValueError as exc:
+        raise ValueError(f"{payload_file} does not hold JSON: {exc}; correct it there.") from exc
+    version = version or _only_version(sdk, event)
+    signed = payloads_for(sdk)(body, event=event, version=version)
     with kiket_client_fixture(sdk) as client:
         response = client.post(signed["path"], content=signed["body"], headers=signed["headers"])
-    response.raise_for_status()
+    try:
+        response.raise_for_status()
+    except Exception as exc:  # of whichever HTTP library the test client stands on
+        exc.add_note(f"{event}@{version} was answered: {response.text}")
+        raise
     return response.json()
 
 

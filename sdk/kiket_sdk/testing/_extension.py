@@ -1,0 +1,16 @@
+"""What fixtures work with when no extension of the developer's is named."""
+
+from __future__ import annotations
+
+from kiket_sdk.sdk import KiketSDK
+from kiket_sdk.testing._payload import TEST_SECRET
+
+
+def invented_extension() -> KiketSDK:
+    """Return an extension with invented credentials and no handlers."""
+    return KiketSDK(
+        webhook_secret=TEST_SECRET,
+        workspace_token="wk_test",  # noqa: S106 (for tests only)
+        extension_id="com.example.test",
+        extension_version="0.0.0",
+    )
