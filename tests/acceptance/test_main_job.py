@@ -175,7 +175,10 @@ def test_code_that_cannot_be_imported_is_said_with_file_and_line(
     good = (folder / "main.py").read_text()
     (folder / "main.py").write_text(good.replace("import logging", "import loging"))
     with running(folder) as engine:
-        until(lambda: engine.said("worker")[-1]["state"] == "broken", "the worker is broken")
+        until(
+            lambda: any(told["state"] == "broken" for told in engine.said("worker")),
+            "the worker is broken",
+        )
         told = engine.said("worker")[-1]
         assert "loging" in told["problem"]
         assert told["where"] == "main.py:1"

@@ -78,8 +78,8 @@ def test_every_dialect_is_let_in(dialect: str) -> None:
         pytest.param({"X-Kiket-Signature": ""}, MISSING, id="empty signature"),
         pytest.param({"X-Kiket-Signature": "0" * 64}, INVALID, id="wrong"),
         pytest.param({"X-Kiket-Signature": "nonsense"}, INVALID, id="not hex"),
-        pytest.param(k0(iso(minutes=6)), OUTSIDE, id="stale"),
-        pytest.param(k0(iso(minutes=-6)), OUTSIDE, id="from the future"),
+        pytest.param(k0(iso(hours=2)), OUTSIDE, id="stale"),
+        pytest.param(k0(iso(hours=-2)), OUTSIDE, id="from the future"),
         pytest.param(k0("1767225600"), BAD_STAMP, id="unix seconds outside the MAC"),
         pytest.param(k0("yesterday"), BAD_STAMP, id="garbage"),
         pytest.param(k0(datetime.now().isoformat()), BAD_STAMP, id="naive"),  # noqa: DTZ005
@@ -99,13 +99,9 @@ def test_a_refused_signature(headers: dict[str, str], answer: tuple[int, Any]) -
     assert post(build_sdk(), V1, headers) == answer
 
 
-@pytest.mark.parametrize(
-    "timestamp",
-    ["", iso(), iso().replace("+00:00", "Z")],
-    ids=["absent", "offset", "zulu"],
-)
-def test_a_k0_timestamp_may_be_absent_or_fresh(timestamp: str) -> None:
-    assert post(build_sdk(), V1, k0(timestamp))[0] == 200
+def test_a_k0_timestamp_may_be_absent_or_fresh() -> None:
+    for timestamp in ("", iso(), iso().replace("+00:00", "Z")):
+        assert post(build_sdk(), V1, k0(timestamp))[0] == 200
 
 
 def test_bytes_that_are_not_ascii_are_a_401_not_a_500() -> None:

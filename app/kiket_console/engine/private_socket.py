@@ -59,14 +59,22 @@ def bind_private(place: Path) -> socket.socket:
 class OwnPeers(HttpToolsProtocol):
     """Serve HTTP to processes of our own user only."""
 
+    _refused = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         """Close the connection of any other user before a byte of it is read."""
         uid = peer_uid(transport.get_extra_info("socket"))
         if uid != os.getuid():
             log.warning("A connection of user %s to the control socket was refused.", uid)
+            self._refused = True
             transport.abort()
             return
         super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection; one that was refused was never taken."""
+        if not self._refused:
+            super().connection_lost(exc)
 
 
 def peer_uid(connection: socket.socket) -> int:
