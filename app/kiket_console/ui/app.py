@@ -15,11 +15,10 @@ from textual.app import App
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import duration, visible
 from kiket_console.ui import actions, moment
+from kiket_console.ui.ending import complain, stop_engine
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.sanitiser import ControlFilter
-from kiket_console.ui.screens.logs import LogsScreen
 from kiket_console.ui.screens.place import PlaceScreen
-from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
 from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, known
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 TWICE_WITHIN_S = 1.5
 TROUBLE_EVERY_S = 10.0
-STOPPING_TIMEOUT_S = 15.0
 COLLECT_EVERY_S = 30.0
 
 
@@ -82,8 +80,9 @@ class ConsoleApp(App[bool]):
         for ours in THEMES:
             self.register_theme(ours)
         self.theme = known(theme, self.available_themes)
-        for name, place in _PLACES.items():
-            self.add_mode(name, partial(place, self))
+        self.add_mode("traffic", partial(TrafficScreen, self))
+        self.add_mode("processes", partial(_processes, self))
+        self.add_mode("logs", partial(_logs, self))
 
     def another_reader(self) -> StoreView:
         """Return a reader of the store with a connection of its own, for use in a thread."""
@@ -300,7 +299,9 @@ class ConsoleApp(App[bool]):
     async def _listen(self) -> None:
         from kiket_console.ui.link import keep_listening
 
-        await keep_listening(self._connected(), self)
+        if self._engine is None:
+            self._engine = await asyncio.to_thread(self._open_engine)
+        await keep_listening(self._engine, self)
 
     def _store(self) -> Reader:
         from kiket_console.store.reader import Reader as StoreReader
@@ -308,6 +309,9 @@ class ConsoleApp(App[bool]):
         return StoreReader(self._paths.store)
 
     def _client(self) -> Engine:
+        import httpx  # noqa: F401 - loaded here, in a thread: it takes 0.1 s, and keys wait for none
+        import httpx_sse  # noqa: F401 - the same
+
         from kiket_console.client import Client
 
         return Client(self._paths)
@@ -334,11 +338,16 @@ class ConsoleApp(App[bool]):
         self._close_messages_no_wait()
 
 
-_PLACES: dict[str, type[TrafficScreen | ProcessesScreen | LogsScreen]] = {
-    "traffic": TrafficScreen,
-    "processes": ProcessesScreen,
-    "logs": LogsScreen,
-}
+def _processes(app: ConsoleApp) -> PlaceScreen:
+    from kiket_console.ui.screens.processes import ProcessesScreen
+
+    return ProcessesScreen(app)
+
+
+def _logs(app: ConsoleApp) -> PlaceScreen:
+    from kiket_console.ui.screens.logs import LogsScreen
+
+    return LogsScreen(app)
 
 
 def run_console(
@@ -356,40 +365,9 @@ def run_console(
     app = ConsoleApp(paths, engine=engine, demo=demo, theme=theme)
     stop = app.run()
     if app.crash is not None:
-        _complain(app.crash)
+        complain(app.crash)
         sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
         return int(ExitCode.FAILURE)
     if stop:
-        return _stop_engine(paths, engine)
+        return stop_engine(paths, engine)
     return int(ExitCode.OK)
-
-
-def _complain(error: ConsoleError) -> None:
-    hint = f"       {error.hint}\n" if error.hint else ""
-    sys.stderr.write(f"Error: {error.message}\n{hint}")
-
-
-def _stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:
-    from kiket_console.client import Client, EngineGone, call, lock_holder
-
-    async def stop() -> None:
-        async with Client(paths) as client:
-            await client.stop()
-
-    try:
-        call(stop())
-    except EngineGone:
-        if engine is None or engine.poll() is not None:
-            return int(ExitCode.OK)
-        engine.terminate()  # it is still starting, and cannot be asked yet
-    except ConsoleError as error:
-        _complain(error)
-        return int(error.exit_code)
-    deadline = time.monotonic() + STOPPING_TIMEOUT_S
-    while time.monotonic() < deadline:
-        ended = engine.poll() is not None if engine is not None else lock_holder(paths) is None
-        if ended:
-            return int(ExitCode.OK)
-        time.sleep(0.02)
-    sys.stderr.write("Error: The engine was asked to stop and still runs.\n")
-    return int(ExitCode.NETWORK)
