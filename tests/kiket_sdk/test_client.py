@@ -178,6 +178,21 @@ async def test_a_streamed_answer_is_its_readers_care(platform: Platform) -> None
         assert await response.aread() == b"[1]"
 
 
+async def test_an_answer_that_a_test_made_up_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Libraries that stand in for the network replace the transport's method."""
+
+    async def made_up(
+        _transport: httpx.AsyncHTTPTransport, _request: httpx.Request
+    ) -> httpx.Response:
+        return httpx.Response(200, json=[1])
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", made_up)
+    async with KiketClient("http://127.0.0.1:9", None) as client:
+        assert (await client.get("/x")).json() == [1]
+
+
 async def test_connections_assigned_from_outside_are_used() -> None:
     client = KiketClient("https://example.invalid", "wk_test")
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"mock": True}))
