@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -15,8 +16,18 @@ if TYPE_CHECKING:
 
     from kiket_sdk._dispatch import WebhookDispatcher
 
-_PLAIN = "/webhooks/"
-_VERSIONED = "/v/"
+_SEGMENTS = 5  # around the slashes of /v/{version}/webhooks/{event}
+
+
+@lru_cache(maxsize=64)  # an extension has few handlers, and senders repeat themselves
+def _webhook(path: str) -> tuple[str, str | None] | None:
+    """Return the event and the version that a webhook's path names, None for another path."""
+    match path.split("/", _SEGMENTS):
+        case ["", "v", version, "webhooks", event] if version and event:
+            return event, version
+        case ["", "webhooks", event] if event:
+            return event, None
+    return None
 
 
 class ExtensionApp(FastAPI):
@@ -55,13 +66,8 @@ class ExtensionApp(FastAPI):
             and not self.user_middleware
             and not scope.get("root_path")
         ):
-            path: str = scope["path"]
-            version, event = None, ""
-            if path.startswith(_PLAIN):
-                event = path[len(_PLAIN) :]
-            elif path.startswith(_VERSIONED):
-                version, _, event = path[len(_VERSIONED) :].partition(_PLAIN)
-            if event and "/" not in event and version != "" and "/" not in (version or ""):
-                await self._dispatcher.dispatch(event, version, scope, receive, send)
+            webhook = _webhook(scope["path"])
+            if webhook is not None:
+                await self._dispatcher.dispatch(*webhook, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)

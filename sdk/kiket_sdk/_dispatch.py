@@ -21,8 +21,7 @@ from starlette.responses import Response
 from kiket_core.secret import redactor
 from kiket_sdk import _trace
 from kiket_sdk._context import HandlerContext
-from kiket_sdk._signing import Reason, verify, verify_fields
-from kiket_sdk._verdict import lower_case_fields
+from kiket_sdk._signing import Reason, verify, verify_sent
 from kiket_sdk.auth import refusal
 from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
@@ -31,18 +30,20 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from kiket_sdk.config import ExtensionConfig
-    from kiket_sdk.routing import HandlerMetadata, HandlerRegistry
-    from kiket_sdk.telemetry import TelemetryRecord, TelemetryReporter
+    from kiket_sdk.routing import Handler, HandlerRegistry
+    from kiket_sdk.telemetry import TelemetryReporter
 
 _VERSION_REQUIRED = (
     "Event version required. Provide X-Kiket-Event-Version header, version query param, "
     "or /v/{version} path."
 )
+Messages = tuple["Message", "Message"]
+
 _NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
 
 _logger = logging.getLogger("kiket_sdk.webhook")
 
-_decode_fast = msgspec.json.decode
+_decode_fast = msgspec.json.Decoder().decode
 
 
 class _Refused(Exception):  # noqa: N818 (an answer on its way out, not a failure)
@@ -98,38 +99,73 @@ class WebhookDispatcher:
     ) -> None:
         """Answer one webhook; telemetry is posted behind the answer."""
         raw_headers = scope["headers"]
-        # of repeated headers the first counts, as in Starlette
         headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(raw_headers)
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(raw_headers)  # the first of repeated ones counts
         }
         token = _trace.enter(headers.get("traceparent"))
         try:
+            message = await receive()
+            raw_body = message.get("body", b"")
+            if message.get("more_body") or message["type"] == "http.disconnect":
+                raw_body = await self._rest_of_body(message, receive)
+            self._admit(raw_body, headers, raw_headers)
+            version = path_version.strip() if path_version else ""
+            if not version:
+                version = _version(headers, scope)
+            handler = self._registry.get(event, version)
+            if handler is None:
+                raise _Refused(
+                    404, f"No handler registered for event '{event}' with version '{version}'"
+                )
+            payload = _parsed(raw_body)
+            endpoints = self._endpoints(version)
+            config = self._config
+            context = HandlerContext(
+                event,
+                version,
+                headers,
+                endpoints.client,
+                endpoints,
+                config.settings.raw,
+                config.extension_id,
+                config.extension_version,
+                endpoints.secrets,
+            )
+            answer: Response | Messages
+            failure: dict[str, Any] = {}
+            started_s = time.perf_counter()
             try:
-                message = await receive()
-                raw_body = message.get("body", b"")
-                if message.get("more_body") or message["type"] == "http.disconnect":
-                    raw_body = await self._rest_of_body(message, receive)
-                if len(raw_body) > self._body_limit_bytes:
-                    limit = self._body_limit_bytes
-                    raise _Refused(413, f"Request body exceeds {limit} bytes")
-                self._authenticate(raw_body, headers, raw_headers)
-                version = _version(path_version, headers, scope)
-                handler = self._registry.get(event, version)
-                if handler is None:
-                    raise _Refused(
-                        404, f"No handler registered for event '{event}' with version '{version}'"
-                    )
-                payload = _parsed(raw_body)
-            except _Refused as refused:
-                await _answer(send, refused.status, _encode({"detail": refused.detail}))
-                return
-            answer, record = await self._handle(event, handler, payload, headers)
-            if isinstance(answer, tuple):
-                await _answer(send, *answer)
+                if handler.is_async:
+                    result = await handler.handler(payload, context)
+                else:
+                    result = await _in_thread(handler.handler, payload, context)
+            except Exception as exc:
+                answer, failure = _failure(exc, event, version)
             else:
+                answer = _answer_of(result, event, version)
+            duration_ms = (time.perf_counter() - started_s) * 1000
+            if endpoints.client is not self._shared_client:
+                await endpoints.client.aclose()
+            telemetry = self._telemetry
+            record = None
+            if telemetry.is_watched:
+                status = "error" if failure else "ok"
+                record = telemetry.build(event, version, status, duration_ms, failure)
+                unfinished = telemetry.notify(record)
+                if unfinished is not None:
+                    await unfinished
+            if isinstance(answer, Response):
                 await answer(scope, receive, send)
-            if record is not None:
-                await self._telemetry.post(record)
+            else:
+                start, body = answer
+                await send(start)
+                await send(body)
+            if record is not None and telemetry.telemetry_endpoint:
+                await telemetry.post(record)
+        except _Refused as refused:
+            for message in _messages(refused.status, _encode({"detail": refused.detail})):
+                await send(message)
         finally:
             _trace.leave(token)
 
@@ -145,14 +181,16 @@ class WebhookDispatcher:
             raise _Refused(400, "Request body was cut off")
         return b"".join(chunks)
 
-    def _authenticate(
+    def _admit(
         self, raw_body: bytes, headers: dict[str, str], raw_headers: list[tuple[bytes, bytes]]
     ) -> None:
+        limit_bytes = self._body_limit_bytes
+        if len(raw_body) > limit_bytes:
+            raise _Refused(413, f"Request body exceeds {limit_bytes} bytes")
         config = self._config
         secrets = (config.webhook_secret or "", *config.previous_webhook_secrets)
         if len(headers) == len(raw_headers):
-            sent = lower_case_fields(headers)
-            verdict = verify_fields(secrets, raw_body, sent, accept=self._accept)
+            verdict = verify_sent(secrets, raw_body, headers, accept=self._accept)
         else:
             pairs = [
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
@@ -162,57 +200,6 @@ class WebhookDispatcher:
             return
         _logger.warning("Webhook refused: %s", verdict.sentence)
         raise _Refused(401, refusal(verdict))
-
-    async def _handle(
-        self, event: str, handler: HandlerMetadata, payload: Any, headers: dict[str, str]
-    ) -> tuple[Response | tuple[int, bytes], TelemetryRecord | None]:
-        """Run the handler; return the answer and what telemetry is to post about it."""
-        config = self._config
-        endpoints = self._endpoints(handler.version)
-        client = endpoints.client
-        context = HandlerContext(
-            event,
-            handler.version,
-            headers,
-            client,
-            endpoints,
-            config.settings.raw,
-            config.extension_id,
-            config.extension_version,
-            endpoints.secrets,
-        )
-        failure: dict[str, Any] = {}
-        answer: Response | tuple[int, bytes]
-        started_s = time.perf_counter()
-        try:
-            if handler.is_async:
-                result = await handler.handler(payload, context)
-            else:
-                result = await anyio.to_thread.run_sync(handler.handler, payload, context)
-                if inspect.isawaitable(result):
-                    result = await result
-        except Exception as exc:
-            _logger.exception("The handler of %s@%s failed.", event, handler.version)
-            text = redactor.redact(str(exc))
-            answer = 400, _encode({"error": text})
-            failure = {
-                "message": text,
-                "error_message": text,
-                "error_class": type(exc).__name__,
-            }
-        else:
-            answer = _answer_of(result, event, handler.version)
-        duration_ms = (time.perf_counter() - started_s) * 1000
-        if client is not self._shared_client:
-            await client.aclose()
-        telemetry = self._telemetry
-        if not telemetry.is_watched:
-            return answer, None
-        record = telemetry.build(
-            event, handler.version, "error" if failure else "ok", duration_ms, failure
-        )
-        await telemetry.notify(record)
-        return answer, record
 
     def _endpoints(self, version: str) -> ExtensionEndpoints:
         """Return the platform's calls for handlers of a version; shared ones while serving."""
@@ -228,10 +215,8 @@ class WebhookDispatcher:
         return endpoints
 
 
-def _version(path_version: str | None, headers: dict[str, str], scope: Scope) -> str:
-    """Take the version from path, header or query, whichever is first not blank."""
-    if path_version and (version := path_version.strip()):
-        return version
+def _version(headers: dict[str, str], scope: Scope) -> str:
+    """Take the version from header or query, whichever is first not blank."""
     if version := headers.get("x-kiket-event-version", "").strip():
         return version
     query: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
@@ -262,37 +247,48 @@ def _plain(value: Any) -> Any:
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
-def _answer_of(result: Any, event: str, version: str) -> Response | tuple[int, bytes]:
+async def _in_thread(handler: Handler, payload: Any, context: HandlerContext) -> Any:
+    result = await anyio.to_thread.run_sync(handler, payload, context)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
+    """Log what a handler raised; return the answer, and what telemetry is told."""
+    _logger.exception("The handler of %s@%s failed.", event, version)
+    text = redactor.redact(str(exc))
+    failure = {"message": text, "error_message": text, "error_class": type(exc).__name__}
+    return _messages(400, _encode({"error": text})), failure
+
+
+def _answer_of(result: Any, event: str, version: str) -> Response | Messages:
     """Return what a handler's result is on the wire."""
     if not result:
-        return 200, b'{"ok":true}'
+        return _messages(200, b'{"ok":true}')
     if isinstance(result, Response):
         return result
     try:
         if hasattr(result, "to_dict"):
             result = result.to_dict()
-        return 200, _encode(result)
+        return _messages(200, _encode(result))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
         pass
     # the standard writer also takes lone surrogates and keys such as True
     try:
-        return 200, json.dumps(result, default=_plain).encode()
+        return _messages(200, json.dumps(result, default=_plain).encode())
     except (TypeError, ValueError, RecursionError) as exc:
         _logger.error(
             "The handler of %s@%s returned what JSON cannot carry: %s.", event, version, exc
         )
-        return 500, _encode({"error": "The handler returned what JSON cannot carry"})
+        return _messages(500, _encode({"error": "The handler returned what JSON cannot carry"}))
 
 
-async def _answer(send: Send, status: int, raw_json: bytes) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(raw_json)),
-            ],
-        }
+def _messages(status: int, raw_json: bytes) -> Messages:
+    """Return the two ASGI messages of a whole answer."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(raw_json)),
+    ]
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": raw_json},
     )
-    await send({"type": "http.response.body", "body": raw_json})

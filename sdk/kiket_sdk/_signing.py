@@ -18,12 +18,11 @@ request can be sent again by anybody; the other three cannot be moved in time.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks, key_length
-from kiket_sdk._verdict import Reason, SignatureFields, Verdict, refused, signature_fields
+from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks, key_length, keys_of
+from kiket_sdk._verdict import Reason, Verdict, refused, signature_headers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -137,34 +136,38 @@ def verify(
     a `webhook-…` header is there and sw1 is accepted, sw1 alone decides, so that a stronger
     signature cannot be stripped to fall back on a weaker one.
     """
-    sent = signature_fields(headers)
+    sent = signature_headers(headers)
     if isinstance(sent, str):
         return refused(Reason.MALFORMED, None, f"The header {sent} was sent more than once.")
-    return verify_fields(secrets, raw_body, sent, accept=accept, now=now, skew_s=skew_s)
+    return verify_sent(secrets, raw_body, sent, accept=accept, now=now, skew_s=skew_s)
 
 
-def verify_fields(
+def verify_sent(
     secrets: Sequence[str],
     raw_body: bytes,
-    sent: SignatureFields,
+    sent: Mapping[str, str],
     *,
     accept: Collection[str] = _EVERY,
     now: float | None = None,
     skew_s: float = SKEW_S,
 ) -> Verdict:
-    """Judge as `verify` does, with the signature headers already picked out."""
-    usable = [secret for secret in secrets if secret and not secret.isspace()]
-    if not usable:
+    """Judge as `verify` does headers with lower-case names, none of which was repeated."""
+    keys = keys_of(tuple(secrets))
+    if not keys.text:
         return refused(
             Reason.NO_SECRET, None, "No webhook secret is configured, so nothing can be verified."
         )
-    if len(sent.signature) > _SIGNATURE_LIMIT or len(sent.webhook_signature) > _SIGNATURE_LIMIT:
+    standard_signature = sent.get("webhook-signature", "")
+    if (
+        len(sent.get("x-kiket-signature", "")) > _SIGNATURE_LIMIT
+        or len(standard_signature) > _SIGNATURE_LIMIT
+    ):
         return refused(
             Reason.MALFORMED, None, f"A signature header exceeds {_SIGNATURE_LIMIT} characters."
         )
     moment_s = time.time() if now is None else now
     standard = "sw1" in accept and bool(
-        sent.webhook_signature or sent.webhook_id or sent.webhook_timestamp
+        standard_signature or sent.get("webhook-id") or sent.get("webhook-timestamp")
     )
     best: Verdict | None = None
     others: list[Judge] = []
@@ -172,7 +175,7 @@ def verify_fields(
         if judge.name not in accept or (judge is _SW1) is not standard:
             others.append(judge)
             continue
-        verdict = judge.judge(usable, raw_body, sent, moment_s, skew_s)
+        verdict = judge.judge(keys, raw_body, sent, moment_s, skew_s)
         if verdict.ok:
             return verdict
         if best is None or _depth(verdict) > _depth(best):
@@ -182,9 +185,8 @@ def verify_fields(
             Reason.UNSIGNED, None, "The request carries no signature of an accepted dialect."
         )
     for judge in others:
-        if _depth(judge.judge(usable, raw_body, sent, moment_s, skew_s)) == _MAC_MATCHED:
-            return replace(
-                best,
+        if _depth(judge.judge(keys, raw_body, sent, moment_s, skew_s)) == _MAC_MATCHED:
+            return best._replace(
                 nearest=judge.name,
                 sentence=f"{best.sentence} It would match as {judge.name}.",
             )

@@ -26,6 +26,7 @@ QUEUE_LIMIT = 1_000
 _TIMEOUT_S = 2.0
 _FLUSH_S = 5.0
 _PAUSES_S = (0.25, 1.0)  # before the second and the third attempt
+_HOOK_FAILED = "The telemetry feedback hook failed."
 _OPT_OUT = {"1", "true", "yes", "on"}
 
 _logger = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ class TelemetryReporter:
         """Report one handler call: hook first, then the post."""
         if self.is_watched:
             record = self.build(event, version, status, duration_ms, metadata)
-            await self.notify(record)
+            unfinished = self.notify(record)
+            if unfinished is not None:
+                await unfinished
             await self.post(record)
 
     def build(
@@ -97,16 +100,16 @@ class TelemetryReporter:
             metadata,
         )
 
-    async def notify(self, record: TelemetryRecord) -> None:
-        """Call the feedback hook and wait for it; what it raises is logged."""
+    def notify(self, record: TelemetryRecord) -> Awaitable[None] | None:
+        """Call the feedback hook; return the rest of an asynchronous one. Failures are logged."""
         if self._feedback_hook is None:
-            return
+            return None
         try:
             outcome = self._feedback_hook(record)
-            if outcome is not None and inspect.isawaitable(outcome):
-                await outcome
         except Exception:
-            _logger.exception("The telemetry feedback hook failed.")
+            _logger.exception(_HOOK_FAILED)
+            return None
+        return _finished(outcome) if outcome is not None and inspect.isawaitable(outcome) else None
 
     async def post(self, record: TelemetryRecord) -> None:
         """Queue the record for posting; outside `running`, post it here and now, once."""
@@ -185,6 +188,13 @@ class TelemetryReporter:
             if answer.status_code < 500 and answer.status_code != 429:
                 break
         _logger.warning("Telemetry was not accepted by %s: %s.", self.telemetry_endpoint, trouble)
+
+
+async def _finished(outcome: Awaitable[None]) -> None:
+    try:
+        await outcome
+    except Exception:
+        _logger.exception(_HOOK_FAILED)
 
 
 def telemetry_endpoint(url: str) -> str:

@@ -83,11 +83,17 @@ async def test_any_awaitable_of_a_hook_is_awaited() -> None:
     assert future.done()
 
 
-def test_a_failing_hook_is_logged_and_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_failing_hook_is_logged_and_harms_nobody(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     def hook(_record: TelemetryRecord) -> None:
         raise RuntimeError("hook")
 
-    assert deliver(build_sdk(feedback_hook=hook), "good") == [200]
+    async def later(record: TelemetryRecord) -> None:
+        hook(record)
+
+    assert deliver(build_sdk(feedback_hook=later if is_async else hook), "good") == [200]
     assert "The telemetry feedback hook failed." in caplog.text
 
 
