@@ -243,7 +243,7 @@ def _serve(name: str) -> None:
     apps: dict[str, Callable[[], Any]] = {
         "kiket_sdk": _kiket_sdk_app,
         "starlette": _starlette_app,
-        "limit": lambda: _limit_app,
+        "limit": _limit_app,
         "original": _original_app,
     }
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -300,30 +300,34 @@ _ROUTES: dict[tuple[str, str], Callable[[Any, str], Awaitable[Any]]] = {
 }
 
 
-async def _limit_app(scope: Any, receive: Any, send: Any) -> None:
+def _limit_app() -> Any:
     import msgspec
 
-    if scope["type"] != "http":
-        return
-    message = await receive()
-    raw_body = message["body"]
-    while message.get("more_body"):
+    decode, encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
+    raw_key = SECRET.encode()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
         message = await receive()
-        raw_body += message["body"]
-    signature = dict(scope["headers"])[b"x-kiket-signature"].decode()
-    mac = hmac.digest(SECRET.encode(), raw_body, "sha256")
-    if not hmac.compare_digest(mac, bytes.fromhex(signature)):
-        raise ValueError("The benchmark's own signature must match.")
-    version, _, event = scope["path"][len("/v/") :].partition("/webhooks/")
-    raw_reply = msgspec.json.encode(
-        await _ROUTES[version, event](msgspec.json.decode(raw_body), version)
-    )
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(raw_reply)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": raw_reply})
+        raw_body = message["body"]
+        while message.get("more_body"):
+            message = await receive()
+            raw_body += message["body"]
+        signature = dict(scope["headers"])[b"x-kiket-signature"].decode()
+        mac = hmac.digest(raw_key, raw_body, "sha256")
+        if not hmac.compare_digest(mac, bytes.fromhex(signature)):
+            raise ValueError("The benchmark's own signature must match.")
+        version, _, event = scope["path"][len("/v/") :].partition("/webhooks/")
+        raw_reply = encode(await _ROUTES[version, event](decode(raw_body), version))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(raw_reply)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": raw_reply})
+
+    return app
 
 
 def _original_app() -> Any:
