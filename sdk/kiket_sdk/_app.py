@@ -68,6 +68,7 @@ class ExtensionApp(FastAPI):
         ):
             webhook = _webhook(scope["path"])
             if webhook is not None:
-                await self._dispatcher.dispatch(*webhook, scope, receive, send)
+                event, version = webhook
+                await self._dispatcher.dispatch(event, version, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)

@@ -203,14 +203,14 @@ class WebhookDispatcher:
 
     def _endpoints(self, version: str) -> ExtensionEndpoints:
         """Return the platform's calls for handlers of a version; shared ones while serving."""
-        config = self._config
         client = self._shared_client
         if client is None or self._shared_loop is not asyncio.get_running_loop():
+            config = self._config
             client = KiketClient(config.base_url, config.workspace_token)
             return ExtensionEndpoints(client, config.extension_id, event_version=version)
         endpoints = self._shared_endpoints.get(version)
         if endpoints is None:
-            endpoints = ExtensionEndpoints(client, config.extension_id, event_version=version)
+            endpoints = ExtensionEndpoints(client, self._config.extension_id, event_version=version)
             self._shared_endpoints[version] = endpoints
         return endpoints
 

@@ -42,9 +42,8 @@ def enter(traceparent: str | None) -> Token[Trace | None]:
     return _current.set(Trace(traceparent))
 
 
-def leave(token: Token[Trace | None]) -> None:
-    """Go back to the trace that was current before `enter`."""
-    _current.reset(token)
+leave = _current.reset
+"""Go back to the trace that was current before `enter`; takes its token."""
 
 
 def current_trace_id() -> str | None:
