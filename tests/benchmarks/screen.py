@@ -61,7 +61,9 @@ def measure(quick: bool) -> dict[str, Any]:
             "XDG_RUNTIME_DIR": place,
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
+            "PYTHONPYCACHEPREFIX": str(Path(place, "bytecode")),
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
         project = _project(Path(place), environment)
         contenders = {
             "console": ([sys.executable, "-c", CONSOLE, str(project)], b"issue.created"),
@@ -157,10 +159,11 @@ class _Screen:
         self.read(DEADLINE_S)
         return (time.perf_counter() - began_s) * 1000
 
-    def settle(self, quiet_s: float) -> None:
-        """Read until nothing comes for a while."""
-        while self.read(quiet_s, needed=False):
-            continue
+    def settle(self, seconds: float) -> None:
+        """Read what is drawn for a while."""
+        end_s = time.perf_counter() + seconds
+        while (left_s := end_s - time.perf_counter()) > 0:
+            self.read(left_s, needed=False)
 
     def read(self, timeout_s: float, *, needed: bool = True) -> bytes:
         """Return what was drawn; fail when nothing is and it is *needed*."""
