@@ -13,7 +13,7 @@ from kiket_console.text import cell_width, fit, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import cut, spread
 from kiket_console.ui.widgets.bars import Footer, Rule
-from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
     *highlighted* hears of each row that the cursor is on.
     """
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.CHOOSER)]
 
     def __init__(

@@ -12,6 +12,7 @@ from kiket_console.ui.actions import Scope, bindings, of, shown_key
 from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.widgets.bars import Footer, Rule
+from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.views import TextView
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SHOWN = 3
 class KeysScreen(ModalScreen[None]):
     """List the commands of a place with their keys and what they do."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [
         binding for binding in bindings(Scope.DIALOG) if binding.action == "cancel"
     ]

@@ -20,6 +20,7 @@ from textual.screen import Screen
 
 from kiket_console.ui import actions
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar
+from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.views import ListView, TextView
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
-    from kiket_console.ui.widgets.views import Rows
+from kiket_console.ui.widgets.views import Rows
 
 TALL_ROWS = 30
 DETAILS_DELAY_S = 0.04
@@ -42,6 +43,7 @@ PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "L
 class PlaceScreen(Screen[None]):
     """What the places have in common; each says what its rows and details are."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     PLACE: ClassVar[actions.Scope]
     TITLE: ClassVar[str]
 

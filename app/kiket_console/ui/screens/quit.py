@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import cut
 from kiket_console.ui.widgets.bars import Rule
-from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -73,6 +73,7 @@ class Answers(OneLine, can_focus=True):
 class QuitScreen(ModalScreen[Leave]):
     """Ask how to leave; what is selected at first loses nothing."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.DIALOG)]
 
     def __init__(self, sentences: list[str], selected: Leave = Leave.DETACH) -> None:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.paint.line import Line
 
-INK_CLASSES = frozenset({*(f"ink--{role}" for role in ROLES), "ink--cursor", "ink--cursor-blurred"})
+INK_CLASSES = {f"ink--{role}" for role in ROLES} | {"ink--cursor", "ink--cursor-blurred"}
+"""Each screen has these as its component classes: once for all of its widgets, because Textual
+works every one of them out again whenever it looks at the style of what owns them."""
 
 
 class Inked(Widget):
-    """A widget that draws lines with roles."""
-
-    COMPONENT_CLASSES = set(INK_CLASSES)  # noqa: RUF012 - Textual declares it as a class variable
+    """A widget that draws lines with roles; its screen has `INK_CLASSES`."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
@@ -36,7 +36,7 @@ class Inked(Widget):
         """Return the style of a role, without a background."""
         style = self._inks.get(role)
         if style is None:
-            style = self.get_component_rich_style(f"ink--{role}", partial=True)
+            style = self.screen.get_component_rich_style(f"ink--{role}", partial=True)
             self._inks[role] = style
         return style
 

@@ -259,7 +259,7 @@ class ListView(_Pane, can_focus=True):
 
     def _cursor_style(self) -> Style:
         name = "ink--cursor" if self._lively else "ink--cursor-blurred"
-        return self.get_component_rich_style(name)
+        return self.screen.get_component_rich_style(name)
 
     def _show_cursor(self) -> None:
         cursor = self.rows.cursor
