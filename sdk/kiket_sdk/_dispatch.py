@@ -27,6 +27,8 @@ from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from starlette.types import Message, Receive, Scope, Send
 
     from kiket_sdk.config import ExtensionConfig
@@ -40,6 +42,9 @@ _VERSION_REQUIRED = (
 Messages = tuple["Message", "Message"]
 
 _NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
+
+_OURS = frozenset({"kiket_sdk", "anyio"})
+"""Whose frames lead to a handler."""
 
 _logger = logging.getLogger("kiket_sdk.webhook")
 
@@ -140,10 +145,9 @@ class WebhookDispatcher:
                     result = await handler.handler(payload, context)
                 else:
                     result = await _in_thread(handler.handler, payload, context)
+                answer = _answer_of(result, event, version)
             except Exception as exc:
                 answer, failure = _failure(exc, event, version)
-            else:
-                answer = _answer_of(result, event, version)
             duration_ms = (time.perf_counter() - started_s) * 1000
             if endpoints.client is not self._shared_client:
                 await endpoints.client.aclose()
@@ -254,10 +258,28 @@ async def _in_thread(handler: Handler, payload: Any, context: HandlerContext) ->
 
 def _failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
     """Log what a handler raised; return the answer, and what telemetry is told."""
-    _logger.exception("The handler of %s@%s failed.", event, version)
-    text = redactor.redact(str(exc))
+    raised = (type(exc), exc, _from_handler(exc.__traceback__))
+    _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
+    text = redactor.redact(_text_of(exc))
     failure = {"message": text, "error_message": text, "error_class": type(exc).__name__}
     return _messages(400, _encode({"error": text})), failure
+
+
+def _from_handler(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames that led to the handler: they say nothing about its failure."""
+    found = traceback
+    while found and found.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        found = found.tb_next
+    return found or traceback
+
+
+def _text_of(exc: Exception) -> str:
+    """Return what an exception says, as far as it can say it in UTF-8."""
+    try:
+        text = str(exc)
+    except Exception as broken:
+        text = f"{type(exc).__name__} (its text failed with {type(broken).__name__})"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _answer_of(result: Any, event: str, version: str) -> Response | Messages:

@@ -10,9 +10,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from kiket_sdk import _trace
 from kiket_sdk.client import HTTPError, new_http_client
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ class TelemetryRecord:
     timestamp: float = field(default_factory=time.time)
 
 
+class _Waiting(NamedTuple):
+    """A record on its way out, and the `traceparent` of the webhook that it is about."""
+
+    record: TelemetryRecord
+    traceparent: str | None
+
+
 class TelemetryReporter:
     """Hand records to the feedback hook and, when a URL is configured, post them.
 
@@ -71,7 +79,7 @@ class TelemetryReporter:
         self._feedback_hook = feedback_hook
         self._extension_id = extension_id
         self._extension_version = extension_version
-        self._queue: asyncio.Queue[TelemetryRecord] | None = None
+        self._queue: asyncio.Queue[_Waiting] | None = None
         # whether a record would reach anybody
         self.is_watched = self.enabled and bool(feedback_hook or self.telemetry_endpoint)
 
@@ -115,12 +123,13 @@ class TelemetryReporter:
         """Queue the record for posting; outside `running`, post it here and now, once."""
         if self.telemetry_endpoint is None:
             return
+        waiting = _Waiting(record, _trace.child_traceparent())
         if self._queue is None:
             async with self._http_client() as client:
-                await self._deliver(client, record, pauses_s=())
+                await self._deliver(client, waiting, pauses_s=())
             return
         try:
-            self._queue.put_nowait(record)
+            self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
             self.dropped += 1
             if self.dropped == 1:
@@ -136,7 +145,7 @@ class TelemetryReporter:
         if not self.enabled or self.telemetry_endpoint is None:
             yield
             return
-        queue: asyncio.Queue[TelemetryRecord] = asyncio.Queue(QUEUE_LIMIT)
+        queue: asyncio.Queue[_Waiting] = asyncio.Queue(QUEUE_LIMIT)
         async with asyncio.TaskGroup() as tasks:
             pump = tasks.create_task(self._pump(queue))
             self._queue = queue
@@ -151,22 +160,24 @@ class TelemetryReporter:
                     _logger.warning("%d telemetry records were not posted.", queue.qsize())
                 pump.cancel()
 
-    async def _pump(self, queue: asyncio.Queue[TelemetryRecord]) -> None:
-        record = await queue.get()
+    async def _pump(self, queue: asyncio.Queue[_Waiting]) -> None:
+        waiting = await queue.get()
         async with self._http_client() as client:  # not before there is need
             while True:
                 try:
-                    await self._deliver(client, record, pauses_s=_PAUSES_S)
+                    await self._deliver(client, waiting, pauses_s=_PAUSES_S)
                 finally:
                     queue.task_done()
-                record = await queue.get()
+                waiting = await queue.get()
 
     def _http_client(self) -> httpx.AsyncClient:
         return new_http_client(self.telemetry_endpoint or "", timeout_s=_TIMEOUT_S)
 
     async def _deliver(
-        self, client: httpx.AsyncClient, record: TelemetryRecord, *, pauses_s: tuple[float, ...]
+        self, client: httpx.AsyncClient, waiting: _Waiting, *, pauses_s: tuple[float, ...]
     ) -> None:
+        record, traceparent = waiting
+        headers = {"traceparent": traceparent} if traceparent else {}
         content = asdict(record)
         content |= {
             key: record.metadata[key]
@@ -178,7 +189,9 @@ class TelemetryReporter:
             if pause_s:
                 await asyncio.sleep(pause_s)
             try:
-                answer = await client.post(self.telemetry_endpoint or "", json=content)
+                answer = await client.post(
+                    self.telemetry_endpoint or "", json=content, headers=headers
+                )
             except (HTTPError, ValueError, TypeError) as exc:
                 trouble = type(exc).__name__
                 continue

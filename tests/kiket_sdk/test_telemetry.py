@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,23 @@ def test_records_are_posted(platform: Platform, lifespan: bool) -> None:
     assert isinstance(good.body["timestamp"], float)
     assert bad.body["metadata"]["message"] == bad.body["error_message"] == "boom"
     assert bad.body["error_class"] == "ValueError"
+
+
+@pytest.mark.parametrize("lifespan", [True, False])
+def test_a_record_is_posted_within_the_trace_of_its_webhook(
+    platform: Platform, lifespan: bool
+) -> None:
+    sdk = build_sdk(telemetry_url=platform.url)
+    signed = webhook_payload_factory(SECRET)({}, event="good")
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {**signed["headers"], "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+    with contextlib.ExitStack() as stack:
+        client = sdk.create_test_client()
+        if lifespan:
+            stack.enter_context(client)
+        client.post(signed["path"], content=signed["body"], headers=headers)
+    (call,) = platform.calls
+    assert call.headers["traceparent"].split("-")[1] == trace_id
 
 
 def test_the_environment_names_the_url(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import threading
+import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -254,6 +255,38 @@ def test_a_failing_handler_is_a_400_with_its_text_and_a_logged_traceback(
     assert record.getMessage() == "The handler of e@v1 failed."
     assert record.exc_info is not None
     assert record.exc_info[1] is exception
+    frames = traceback.extract_tb(record.exc_info[2])
+    assert frames[0].name in {"fail", "fail_later"}, "the way to the handler is left out"
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Undecided:
+    def __bool__(self) -> bool:
+        raise ValueError("neither yes nor no")
+
+
+def test_a_failure_that_cannot_be_told_is_still_a_400() -> None:
+    def fail(payload: Any, _context: HandlerContext) -> Any:
+        if payload["how"] == "surrogate":
+            raise ValueError("half a pair: \ud83d")
+        if payload["how"] == "result":
+            return Undecided()
+        raise UnspeakableError
+
+    sdk = build_sdk()
+    sdk.register("e", fail, version="v1")
+
+    def told(how: str) -> tuple[int, Any]:
+        raw_body = json.dumps({"how": how}).encode()
+        return post(sdk, "/v/v1/webhooks/e", signed(raw_body), raw_body)
+
+    assert told("surrogate") == (400, {"error": "half a pair: \\ud83d"})
+    assert told("result") == (400, {"error": "neither yes nor no"})
+    assert told("text") == (400, {"error": "UnspeakableError (its text failed with RuntimeError)"})
 
 
 def test_a_secret_in_an_exception_does_not_reach_the_sender() -> None:
