@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kiket_console.wire import Result, Template
 
 TWICE_WITHIN_S = 1.5
+_ASKED = {"start": "is starting", "restart": "is starting anew", "stop": "is stopping"}
 TROUBLE_EVERY_S = 10.0
 COLLECT_EVERY_S = 30.0
 
@@ -75,6 +76,7 @@ class ConsoleApp(App[bool]):
         self._engine: Engine | None = None
         self._trouble_at_s = -TROUBLE_EVERY_S
         self._asked_to_leave_s = -TWICE_WITHIN_S
+        self._told_how_s = -TWICE_WITHIN_S
         self._filter = ControlFilter()
         self.reader = self.another_reader()
         for ours in THEMES:
@@ -172,8 +174,8 @@ class ConsoleApp(App[bool]):
         """Restart, stop or start a worker."""
 
         async def command(engine: Engine) -> None:
-            worker = await engine.worker(name, verb)
-            self.say(f"{name}: {worker.state.value}.")
+            await engine.worker(name, verb)
+            self.say(f"{name} {_ASKED[verb]}.")  # it has only begun; the status says how it goes
             self.heard_status(await engine.status())
 
         self._ask(command)
@@ -207,17 +209,20 @@ class ConsoleApp(App[bool]):
         self._asked_to_leave_s = now_s
         if isinstance(self.screen, QuitScreen):
             return
-        first = Leave.STOP if self._demo else Leave.DETACH
-        self.push_screen(QuitScreen(self._leaving(), first), self._leave)
+        answers = (Leave.STOP, Leave.STAY) if self._demo else tuple(Leave)
+        self.push_screen(QuitScreen(self._leaving(), answers), self._leave)
 
     def action_help_quit(self) -> None:
         """Say how to leave, and ask when it is pressed twice."""
+        from kiket_console.ui.screens.quit import QuitScreen
+
+        if isinstance(self.screen, QuitScreen):
+            return  # it asks already
         now_s = time.monotonic()
-        if now_s - self._asked_to_leave_s < TWICE_WITHIN_S:
-            self._asked_to_leave_s = -TWICE_WITHIN_S
+        if now_s - self._told_how_s < TWICE_WITHIN_S:
             self.action_leave()
         else:
-            self._asked_to_leave_s = now_s
+            self._told_how_s = now_s
             self.notify("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S, markup=False)
 
     # Behind the scenes

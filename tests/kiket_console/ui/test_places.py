@@ -189,6 +189,17 @@ async def test_the_question_says_how_many_workers_run(
         await until(pilot, lambda: sentence in screen_text(app))
 
 
+async def test_a_demo_cannot_be_detached_from(console: Callable[..., ConsoleApp]) -> None:
+    app = console(demo=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: "Stop all" in screen_text(app))
+        assert "Detach" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.return_value is True)
+
+
 async def test_ctrl_c_says_how_to_leave_also_while_typing(
     console: Callable[..., ConsoleApp],
 ) -> None:
@@ -247,7 +258,7 @@ async def test_the_line_of_truth_drops_what_matters_least_first(
 ) -> None:
     for width, there, gone in (
         (150, ["1.4.0", "answered its health check", "app.py", "p95", "rec ok"], []),
-        (100, ["checked", "12.4/s", "err 0.4 %", "rec ok"], ["app.py"]),
+        (100, ["serving for", "12.4/s", "app.py", "rec ok"], ["err 0.4 %"]),
         (60, ["marketing", "serving", "rec ok"], ["p95", "1.4.0"]),
     ):
         app = console(empty=True)

@@ -42,20 +42,21 @@ class Answers(OneLine, can_focus=True):
 
     CELLS = 14
 
-    def __init__(self, selected: Leave) -> None:
+    def __init__(self, answers: tuple[Leave, ...]) -> None:
         super().__init__()
-        self.selected = selected
+        self._answers = answers
+        self.selected = answers[0]
 
     def next(self, by: int) -> None:
         """Go to the next answer."""
-        answers = list(Leave)
-        self.selected = answers[(answers.index(self.selected) + by) % len(answers)]
+        place = self._answers.index(self.selected) + by
+        self.selected = self._answers[place % len(self._answers)]
         self.refresh()
 
     def line(self, width: int) -> Line:
         """Return the line to draw."""
         pieces: list[tuple[str, str]] = [("  ", "")]
-        for answer in Leave:
+        for answer in self._answers:
             chosen = answer is self.selected
             pieces.append(("▌" if chosen else " ", "accent"))
             pieces.append((f"{answer.value}".ljust(self.CELLS - 1), "title" if chosen else "muted"))
@@ -64,22 +65,22 @@ class Answers(OneLine, can_focus=True):
     def on_click(self, event: Click) -> None:
         """Take the answer under the pointer."""
         index = (event.x - 2) // self.CELLS
-        if 0 <= index < len(Leave):
-            self.selected = list(Leave)[index]
+        if 0 <= index < len(self._answers):
+            self.selected = self._answers[index]
             self.refresh()
             self.screen.dismiss(self.selected)
 
 
 class QuitScreen(ModalScreen[Leave]):
-    """Ask how to leave; what is selected at first loses nothing."""
+    """Ask how to leave; the first of *answers* is selected, and loses nothing."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.DIALOG)]
 
-    def __init__(self, sentences: list[str], selected: Leave = Leave.DETACH) -> None:
+    def __init__(self, sentences: list[str], answers: tuple[Leave, ...] = tuple(Leave)) -> None:
         super().__init__()
         self._sentences = sentences
-        self._selected = selected
+        self._answers = answers
 
     def compose(self) -> ComposeResult:
         """Lay the question out."""
@@ -87,7 +88,7 @@ class QuitScreen(ModalScreen[Leave]):
             yield Rule("Leave?")
             for sentence in ["", *self._sentences, ""]:
                 yield _Sentence(sentence)
-            yield Answers(self._selected)
+            yield Answers(self._answers)
             yield _Sentence("")
 
     def on_mount(self) -> None:
