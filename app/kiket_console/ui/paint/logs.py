@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.text import clock, fit, visible
 from kiket_console.ui.paint.line import cut, joined, wrap
-from kiket_console.ui.paint.syntax import traceback_line
+from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
     from kiket_console.model import LogLine
@@ -83,7 +83,7 @@ def _text_lines(text: str, width: int) -> list[Line]:
     in_traceback = False
     for each in text.split("\n", TEXT_LINES):
         in_traceback = in_traceback or each.startswith("Traceback ")
-        shown += [traceback_line(each)] if in_traceback else wrap(each, width)
+        shown += traceback_lines(each, width) if in_traceback else wrap(each, width)
     return shown
 
 

@@ -6,6 +6,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from kiket_console.text import cell_width, visible
+from kiket_console.ui.paint.line import wrap
+
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
@@ -50,6 +53,37 @@ def traceback_line(text: str) -> Line:
     if exception := _EXCEPTION.match(text):
         return [(exception[1], "error"), (exception[2], "")]
     return coloured(text, "python")
+
+
+def traceback_lines(text: str, width: int) -> list[Line]:
+    """Return one line of a traceback in *width* cells, so that place and reason can be read.
+
+    A path gives way from its left, what the exception says is wrapped; code is left as it is.
+    """
+    if cell_width(visible(text)) <= width:
+        return [traceback_line(text)]
+    if frame := _FRAME.match(text):
+        before, file, between, number, after = frame.groups()
+        rest = cell_width(visible(before + between + number + after)) + 2
+        return [
+            traceback_line(f'{before}"{_end_of(file[1:-1], width - rest)}"{between}{number}{after}')
+        ]
+    if exception := _EXCEPTION.match(text):
+        first, *others = wrap(text, width)
+        kind = exception[1]
+        whole = "".join(piece for piece, _ in first)
+        if not whole.startswith(kind):
+            return [first, *others]
+        return [[(kind, "error"), (whole[len(kind) :], "")], *others]
+    return [traceback_line(text)]
+
+
+def _end_of(path: str, width: int) -> str:
+    """Return the end of a path, its name at least, in *width* cells where that works."""
+    parts = path.split("/")
+    while len(parts) > 1 and cell_width(visible("/".join(parts))) + 2 > width:
+        del parts[0]
+    return "…/" + "/".join(parts)
 
 
 @lru_cache
