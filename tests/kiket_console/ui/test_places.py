@@ -63,7 +63,7 @@ async def test_broken_code_is_shown_with_its_traceback_at_80_by_24(
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
-        assert "✗ broken, old code serves" in screen_text(app)
+        assert "✗ broken, old code serves: NameError: name" in screen_text(app)
         await pilot.press("2")
         await until(pilot, lambda: "crm.py:17" in screen_text(app))
         assert "for contact in contacs}" in screen_text(app)
@@ -214,6 +214,17 @@ async def test_ctrl_c_says_how_to_leave_also_while_typing(
         await until(pilot, lambda: "Leave?" in screen_text(app))
 
 
+async def test_q_after_ctrl_c_asks_and_stops_nothing(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+c", "q")
+        await until(pilot, lambda: "Leave?" in screen_text(app))
+        await pilot.press("ctrl+c", "ctrl+c", "escape")
+        await until(pilot, lambda: "Leave?" not in screen_text(app))
+        assert app.return_value is None
+
+
 async def test_typing_in_a_dialog_never_triggers_a_command(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
@@ -258,7 +269,8 @@ async def test_the_line_of_truth_drops_what_matters_least_first(
 ) -> None:
     for width, there, gone in (
         (150, ["1.4.0", "answered its health check", "app.py", "p95", "rec ok"], []),
-        (100, ["serving for", "12.4/s", "app.py", "rec ok"], ["err 0.4 %"]),
+        (125, ["serving for", "12.4/s", "app.py", "err 0.4 %", "rec ok"], ["health check"]),
+        (80, ["serving", "app.py 12 s ago (31.0 ms)", "12.4/s", "rec ok"], ["p95", "1.4.0"]),
         (60, ["marketing", "serving", "rec ok"], ["p95", "1.4.0"]),
     ):
         app = console(empty=True)
@@ -267,6 +279,19 @@ async def test_the_line_of_truth_drops_what_matters_least_first(
             first = screen_text(app).splitlines()[0]
             assert [part for part in there if part not in first] == []
             assert [part for part in gone if part in first] == []
+
+
+async def test_an_old_save_gives_way_to_the_traffic(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    earlier_us = scene.NOW_US - 61_000_000
+    engine.said = scene.status(scene.worker(last_reload_us=earlier_us))
+    app = console(empty=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        first = screen_text(app).splitlines()[0]
+        assert "serving for 4 s   12.4/s" in first
+        assert "app.py" not in first
 
 
 async def test_trouble_with_recording_is_said_at_the_top(

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console.model import WorkerState
-from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
+from kiket_console.text import age, cell_width, clock, duration, fit, fit_right, size, visible
 from kiket_console.ui.paint.line import cut, joined, wrap
 from kiket_console.ui.paint.logs import short_name
-from kiket_console.ui.paint.syntax import traceback_line
+from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Handler, Worker
@@ -51,11 +51,16 @@ def state_sentence(worker: Worker, now_us: int) -> str:
     if worker.state is WorkerState.SERVING and worker.evidence:
         return f"{word}, {visible(worker.evidence)} {_ago(worker.evidence_us, now_us)}"
     if worker.state in (*_BAD, WorkerState.RELOADING):
-        serves = "the old code serves" if worker.serving else "nothing serves"
+        serves = "old code serves" if worker.serving else "nothing serves"
         if worker.problem is None:
             return f"{word}, {serves}"
         return f"{word}, {serves}: {visible(worker.problem.sentence)}"
     return word
+
+
+def serving_for(worker: Worker, now_us: int) -> str:
+    """Return since when a worker serves, in few words."""
+    return f"{_WORDS[WorkerState.SERVING]} for {age((now_us - worker.evidence_us) / 1e6)}"
 
 
 def header(width: int) -> Line:
@@ -80,7 +85,10 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
     name = _name_cells(width)
     state = width - name - len(right) - 18
     sign, role = state_sign(worker)
-    said = fit(state_sentence(worker, now_us), state - 1)
+    sentence = state_sentence(worker, now_us)
+    if worker.state is WorkerState.SERVING and cell_width(sentence) >= state:
+        sentence = serving_for(worker, now_us)
+    said = fit(sentence, state - 1)
     return [
         (f" {sign} ", role),
         (fit(_name(worker, name), name) + "  ", ""),
@@ -142,7 +150,9 @@ def _problem(worker: Worker, width: int) -> list[Line]:
         lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
     lines.append([])
     for each in problem.traceback:
-        lines += [[(MARGIN + "  ", ""), *traceback_line(line)] for line in each.splitlines()]
+        for written in each.splitlines():
+            shown = traceback_lines(written, width - len(MARGIN) - 4)
+            lines += [[(MARGIN + "  ", ""), *line] for line in shown]
     return [*lines, []] if problem.traceback else lines
 
 

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 
 from kiket_console.text import age, duration, visible
 from kiket_console.ui.paint.line import joined, line_width, spread
-from kiket_console.ui.paint.processes import state_sentence, state_sign
+from kiket_console.ui.paint.processes import serving_for, state_sentence, state_sign
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
     from kiket_console.ui.paint.line import Line
+
+
+_FRESH_US = 60_000_000
+"""For as long as this a save says more than how the traffic goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +47,21 @@ def status_line(
         return spread(
             [*_who(status, short=False), ("   ", ""), *(_chip(link, now_us) or [])], [], width
         )
-    groups = [
-        _who(status, short=False),
-        _state(status, now_us, short=False),
-        _reload(status, now_us),
-        _rates(status),
-    ]
-    for candidate in (
-        groups,
-        [groups[0], _state(status, now_us, short=True), groups[2], groups[3]],
-        [groups[0], _state(status, now_us, short=True), groups[3]],
-        [_who(status, short=True), _state(status, now_us, short=True), _rates(status)[:1]],
-        [_who(status, short=True), _state(status, now_us, short=True)],
-    ):
+    who, name = _who(status, short=False), _who(status, short=True)
+    state, brief = (_state(status, now_us, short=short) for short in (False, True))
+    reload, rates = _reload(status, now_us), _rates(status)
+    candidates = [[who, state, reload, rates], [who, brief, reload, rates]]
+    if _in_trouble(status):
+        candidates = [[who, state, reload, rates], [who, state, rates], [who, state]]
+        brief = state  # cut where it must be: what is wrong comes before any number
+    elif reload and now_us - _last_reload(status).last_reload_us < _FRESH_US:
+        candidates += [[name, brief[:2], reload, rates[:1]], [name, brief[:2], reload]]
+    candidates += [[who, brief, rates], [name, brief, rates[:1]], [name, brief]]
+    for candidate in candidates:
         left = joined((group for group in candidate if group), "   ")
         if line_width(left) + line_width(recording) + 3 <= width:
             return spread(left, recording, width)
-    return spread(
-        joined([_who(status, short=True), _state(status, now_us, short=True)]), recording, width
-    )
+    return spread(joined([name, brief]), [(" ", ""), *recording], width)
 
 
 def _who(status: EngineStatus, *, short: bool) -> Line:
@@ -90,15 +90,22 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
         return [(f"{sign} ", role), (state_sentence(worker, now_us), "" if role == "ok" else role)]
     word = worker.state.value
     if role == "ok" and worker.evidence_us:
-        checked = f", checked {_ago(worker.evidence_us, now_us)}"
-        return [(f"{sign} ", role), (word, ""), (checked, "muted")]
+        since = serving_for(worker, now_us).removeprefix(word)
+        return [(f"{sign} ", role), (word, ""), (since, "muted")]
     serves = ", old code serves" if role == "error" and worker.serving else ""
     return [(f"{sign} ", role), (word + serves, "" if role == "ok" else role)]
 
 
+def _in_trouble(status: EngineStatus) -> bool:
+    return len(status.workers) == 1 and _only(status).problem is not None
+
+
+def _last_reload(status: EngineStatus) -> Worker:
+    return max(status.workers, key=lambda worker: worker.last_reload_us)
+
+
 def _reload(status: EngineStatus, now_us: int) -> Line:
-    last = max(status.workers, key=lambda worker: worker.last_reload_us, default=None)
-    if last is None or not last.last_reload:
+    if not status.workers or not (last := _last_reload(status)).last_reload:
         return []
     took = duration(round(last.last_reload_ms * 1000))
     when = _ago(last.last_reload_us, now_us)
