@@ -14,7 +14,7 @@ from tests.snap import scene
 from kiket_console.model import Body, Detail, Exchange, Judgement, Source, State
 from kiket_console.text import cell_width, visible
 from kiket_console.ui.paint import body, line, signature, timeline, traffic
-from kiket_console.ui.paint.syntax import coloured, traceback_line
+from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
@@ -103,6 +103,22 @@ class TestSyntax:
     def test_a_traceback_is_coloured_and_kept(self, text: str) -> None:
         assert text_of(traceback_line(text)) == text
 
+    def test_a_long_path_gives_way_to_the_line_and_the_function(self) -> None:
+        written = '  File "/home/mere/work/extensions/marketing/crm.py", line 1217, in choose'
+        shown = [text_of(each) for each in traceback_lines(written, 54)]
+        assert shown == ['  File "…/marketing/crm.py", line 1217, in choose']
+
+    def test_what_an_exception_says_is_wrapped(self) -> None:
+        shown = traceback_lines("KeyError: " + "word " * 20, 40)
+        assert " ".join(text_of(each) for each in shown).split() == ["KeyError:", *["word"] * 20]
+        assert max(len(text_of(each)) for each in shown) <= 40
+        assert shown[0][0] == ("KeyError", "error")
+
+    @given(st.text(), st.integers(8, 200))
+    def test_any_line_of_a_traceback_can_be_laid_out(self, text: str, width: int) -> None:
+        assert traceback_lines(text, width)
+        assert traceback_lines(f'  File "{text}", line 1, in f', width)
+
     def test_the_exception_stands_out(self) -> None:
         assert traceback_line("crm.errors.CrmError: gone")[0] == ("crm.errors.CrmError", "error")
 
@@ -122,6 +138,18 @@ class TestTraffic:
         for row in rows:
             drawn = traffic.row(row, columns, below_cause=False, now_us=scene.NOW_US)
             assert cell_width(text_of(drawn)) == wide
+
+    @pytest.mark.parametrize(("width", "last"), [(80, "of 1187"), (120, "ok k0     of 1187")])
+    def test_a_replay_names_its_original_whatever_its_signature(
+        self, width: int, last: str
+    ) -> None:
+        drawn = traffic.row(
+            replace(EXCHANGE, replay_of=1187),
+            traffic.columns(width, 1204),
+            below_cause=False,
+            now_us=scene.NOW_US,
+        )
+        assert text_of(drawn).rstrip().endswith(last)
 
     def test_narrow_lists_lose_size_and_version_first_then_milliseconds(self) -> None:
         full, middle, narrow = (traffic.columns(width, 1204) for width in (120, 95, 80))
@@ -185,9 +213,15 @@ class TestSentences:
         detail = self.detail(scene.STALE)
         message = scene.message(b"", ("X-Kiket-Timestamp", "soon\x1b[2J"))
         shown = signature.signature(replace(detail, request=message), 200)
-        assert any("is no Unix time" in text_of(each) for each in shown)
+        assert any("is no time" in text_of(each) for each in shown)
 
-    @given(st.floats() | st.integers() | st.text())
+    @pytest.mark.parametrize("written", ["2026-11-20T14:05:09+00:00", "2026-11-20T14:05:09Z"])
+    def test_a_timestamp_may_be_iso_8601_as_the_platform_writes_it(self, written: str) -> None:
+        message = scene.message(b"", ("x-kiket-timestamp", written))
+        shown = signature.signature(replace(self.detail(scene.OK_K0), request=message), 200)
+        assert any(text_of(each).startswith("  ✓ x-kiket-timestamp") for each in shown)
+
+    @given(st.floats() | st.integers() | st.text() | st.datetimes().map(str))
     def test_any_timestamp_makes_a_sentence(self, value: object) -> None:
         message = scene.message(b"", ("x-kiket-timestamp", str(value)))
         signature.signature(replace(self.detail(scene.OK_K0), request=message), 80)

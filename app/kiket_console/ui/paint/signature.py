@@ -11,6 +11,7 @@ The first line is the verdict; the others are what it rests on.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kiket_console.model import Source
@@ -92,12 +93,10 @@ def _evidence(detail: Detail, judgement: Judgement) -> list[Line]:
 
 
 def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> Line:
-    try:
-        at_s = float(value)
-    except ValueError:
-        at_s = -1.0
-    if not 0 <= at_s <= _LATEST_S:
-        return _finding("✗", "error", name, f"{visible(value)[:60]!r} is no Unix time")
+    at_s = _unix_s(value)
+    if at_s is None:
+        sign, role = ("·", "muted") if judgement.ok else ("✗", "error")
+        return _finding(sign, role, name, f"{visible(value)[:60]!r} is no time")
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
     skew_s = detail.exchange.started_us / 1_000_000 - at_s
     if abs(skew_s) < 1:
@@ -106,6 +105,19 @@ def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> L
         when = f"{age(abs(skew_s))} {'before' if skew_s > 0 else 'after'} it arrived"
     bad = judgement.reason in ("stale", "future")
     return _finding("✗" if bad else "✓", "error" if bad else "ok", name, f"{written}, {when}")
+
+
+def _unix_s(value: str) -> float | None:
+    """Return a time written as Unix seconds or as ISO 8601; None when it is neither."""
+    try:
+        at_s = float(value)
+    except ValueError:
+        try:
+            at = datetime.fromisoformat(value)
+            at_s = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return at_s if 0 <= at_s <= _LATEST_S else None
 
 
 def _finding(sign: str, role: str, name: str, found: str) -> Line:

@@ -27,6 +27,7 @@ PENDING_AFTER_US = 100_000
 _ROOMY = 100
 _FULL_TIME = 92
 _TIGHT = 52
+_BOTH = 19
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
 _STATE_WORDS = {
@@ -59,7 +60,7 @@ def columns(width: int, newest_id: int) -> Columns:
     roomy = width >= _ROOMY
     time = 12 if width >= _FULL_TIME else 8
     version, size_ = (4, 7) if roomy else (0, 0)
-    signature = 19 if roomy else 9
+    signature = _BOTH if roomy else 9
     took = 8 if width >= _TIGHT else 0
     if width < _TIGHT:
         time = signature = 0
@@ -162,6 +163,7 @@ def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, 
     role = _SIGNATURE_ROLES.get(word.split(" ")[0], "error")
     if not tail:
         return word, role, ""
-    if width < 20 or not word:  # no room for both: what it belongs to says more
-        return ("", role, fit(tail, width)) if word in ("", "re-signed") else (word, role, "")
+    if width < _BOTH or not word:  # no room for both: what it belongs to says more than success
+        fine = _SIGNATURE_ROLES.get(word.split(" ")[0]) == "muted"
+        return ("", role, fit(tail, width)) if fine else (word, role, "")
     return word, role, fit(tail, width - 10)
