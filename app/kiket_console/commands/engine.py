@@ -111,12 +111,13 @@ def _status_lines(found: EngineStatus) -> list[str]:
 
 
 def _worker_lines(worker: Worker) -> list[str]:
-    from kiket_console.text import fit, visible
+    from kiket_console.text import age, visible
 
     state = worker.state if worker.serving else f"{worker.state}, serving nothing"
     pid = f"pid {worker.pid}" if worker.pid else ""
     handlers = " ".join(visible(f"{each.event}@{each.version}") for each in worker.handlers)
-    head = f"  {fit(visible(worker.name), 10)} {state}  {visible(worker.evidence)}  {pid}".rstrip()
+    how = f"{visible(worker.evidence)} {age(time.time() - worker.evidence_us / 1e6)} ago"
+    head = f"  worker     {visible(worker.name)}  {state}, {how}  {pid}".rstrip()
     lines = [head, *([f"             {handlers}"] if handlers else [])]
     if worker.problem is not None:
         where = f"  {worker.problem.file}:{worker.problem.line}" if worker.problem.file else ""
