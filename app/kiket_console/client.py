@@ -151,10 +151,14 @@ class Client(AbstractAsyncContextManager["Client"]):
     """Ask things of a project's engine. Use as `async with Client(paths) as client`.
 
     Every call raises `EngineGone` when no engine answers, and `ConsoleError` with the engine's
-    sentence when it refuses.
+    sentence when it refuses. Making one loads the HTTP library (0.1 s): a screen does that in a
+    thread, so that its first call finds it ready.
     """
 
     def __init__(self, paths: ProjectPaths) -> None:
+        import httpx  # noqa: F401 - see above
+        import httpx_sse  # noqa: F401 - see above
+
         self._paths = paths
         self._http: httpx.AsyncClient | None = None
 

@@ -314,9 +314,6 @@ class ConsoleApp(App[bool]):
         return StoreReader(self._paths.store)
 
     def _client(self) -> Engine:
-        import httpx  # noqa: F401 - loaded here, in a thread: it takes 0.1 s, and keys wait for none
-        import httpx_sse  # noqa: F401 - the same
-
         from kiket_console.client import Client
 
         return Client(self._paths)
