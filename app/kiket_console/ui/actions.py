@@ -111,7 +111,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("close", "q", "close", "leave",
             "Close the details; in a list, ask how to leave.", Scope.PLACE, footer=6),
     Command("traffic.replay", "r", "replay", "replay",
-            "Sign the selected delivery anew and send it again, now.",
+            "Send the delivery, or a call's cause, signed anew.",
             Scope.TRAFFIC, footer=2, footer_open=3),
     Command("traffic.trigger", "t", "trigger", "trigger",
             "Choose a sample event and send it, signed.",

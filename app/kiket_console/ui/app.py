@@ -152,11 +152,14 @@ class ConsoleApp(App[bool]):
             self.place.go_to(exchange_id)
 
     def replay(self, exchange: Exchange) -> None:
-        """Send a recorded delivery again, signed anew."""
+        """Send a recorded delivery again, signed anew; for a call, the one that caused it."""
+        delivery_id, name = exchange.id, exchange.name
+        if exchange.parent_id is not None and not exchange.parent_guessed:
+            delivery_id, name = exchange.parent_id, f"Delivery {exchange.parent_id}"
 
         async def send(engine: Engine) -> None:
-            result = await engine.replay(exchange.id)
-            self._tell(f"{exchange.name} again", result)
+            result = await engine.replay(delivery_id)
+            self._tell(f"{name} again", result)
 
         self._ask(send)
 
@@ -274,7 +277,9 @@ class ConsoleApp(App[bool]):
         running = sum(worker.pid is not None for worker in self.status.workers)
         if running == 1:
             return ["1 worker runs. Detach keeps it and the recording."]
-        return [f"{running or 'No'} workers run. Detach keeps them and the recording."]
+        if not running:
+            return ["No worker runs. Detach keeps the engine and the recording."]
+        return [f"{running} workers run. Detach keeps them and the recording."]
 
     def _leave(self, answer: Leave | None) -> None:
         from kiket_console.ui.screens.quit import Leave

@@ -209,6 +209,16 @@ async def test_replaying_sends_it_again_and_goes_to_the_new_exchange(
         await until(pilot, lambda: "issue.updated again: 200 in 2.9 ms" in screen_text(app))
 
 
+async def test_replaying_a_call_sends_the_delivery_that_caused_it(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "k", "k", "k", "r")
+        await until(pilot, lambda: ("replay", "1191", "resigned") in engine.asked)
+
+
 async def test_triggering_lets_a_person_type_to_narrow_and_sends_with_enter(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
