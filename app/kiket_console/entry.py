@@ -64,7 +64,7 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
         return None
     try:
         name, is_sdk = _app_name(ast.parse(raw_source))
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         # It cannot start as it is; name it all the same, so that the person is told where it fails.
         match = _APP_TEXT.search(raw_source.decode(errors="replace"))
         name, is_sdk = match[1] if match else "sdk", True

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SETTINGS_NAME = "kiket.toml"
+SETTINGS_LIMIT_BYTES = 64 * 1024
+PLAIN_LIMIT = 256
+"""Characters of a name that a project gives; a longer one is taken for none."""
 _KEYS = {
     "name": str,
     "path": str,
@@ -83,16 +86,23 @@ class Project:
 def find(folder: Path) -> Project:
     """Return what is in *folder*.
 
-    Raises `ConsoleError` when it has no extension, or a `kiket.toml` that cannot be understood.
+    Raises `ConsoleError` when it cannot be read, has no extension, or a `kiket.toml` that cannot
+    be understood.
     """
-    folder = folder.resolve()
+    try:
+        return _find(folder.resolve())
+    except (OSError, RuntimeError) as error:  # the latter: links in a circle
+        raise _refused(f"{folder} cannot be read: {error}.", "Make it readable.") from error
+
+
+def _find(folder: Path) -> Project:
     if not folder.is_dir():
         raise _refused(f"There is no folder {folder}.", "Name the folder of your project.")
     settings = _settings(folder)
     where = _inside(folder, settings.get("path", "."), "path")
     manifest, declared, problem = _manifest(where)
     entry, import_roots, guessed, uses_sdk = _entry(where, settings, manifest)
-    name = settings.get("name") or declared.extension_id or where.name or "extension"
+    name = settings.get("name") or declared.extension_id or _plain(where.name) or "extension"
     if not entry and problem is None:
         problem = Problem(
             f"No app was found in {', '.join(entries.FILE_NAMES)} or src/. "
@@ -118,12 +128,18 @@ def _settings(folder: Path) -> Mapping[str, Any]:
     """Return the `[[extension]]` table of `kiket.toml`, or nothing."""
     file = folder / SETTINGS_NAME
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        with file.open("rb") as opened:
+            raw_text = opened.read(SETTINGS_LIMIT_BYTES + 1)
+        if len(raw_text) > SETTINGS_LIMIT_BYTES:
+            raise _refused(
+                f"{file} has more than {SETTINGS_LIMIT_BYTES // 1024} KiB.", "Keep it short."
+            )
+        settings = tomllib.loads(raw_text.decode("utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise _refused(f"{file} cannot be read: {error.strerror}.", "Make it readable.") from error
-    except ValueError as error:  # not TOML, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested too deep
         raise _refused(f"{file} cannot be understood: {error}.", "Correct it there.") from error
     for word in settings.keys() - {"extension", "console"}:  # [console] is read by config
         later = word == "module"
@@ -158,14 +174,18 @@ def _check(file: Path, key: str, value: object) -> None:
             f"{file} has {key!r} in [[extension]], which is not known.", f"Use {', '.join(_KEYS)}."
         )
     items = value if isinstance(value, list) else [value]
-    if not isinstance(value, kind) or not all(isinstance(item, str) and item for item in items):  # type: ignore[arg-type]  # a table of types
+    if not isinstance(value, kind) or not all(map(_plain, items)):  # type: ignore[arg-type]  # a table of types
         wanted = "a list of texts" if kind is list else "a text"
         raise _refused(f"{file} has {key} = {value!r}, but needs {wanted}.", "Correct it there.")
 
 
 def _inside(folder: Path, path: str, key: str) -> Path:
-    place = (folder / path).resolve()
-    if not place.is_dir():
+    try:
+        place = (folder / path).resolve()
+        known = place.is_dir()
+    except (RuntimeError, OSError):  # links in a circle, or a name too long for any folder
+        known = False
+    if not known:
         raise _refused(
             f"{SETTINGS_NAME} has {key} = {path!r}: no such folder.", "Correct it there."
         )
@@ -205,7 +225,10 @@ def _entry(
 def _interpreter(folder: Path, settings: Mapping[str, Any]) -> Path:
     given = settings.get("python")
     if given:
-        interpreter = folder / Path(given).expanduser()
+        try:
+            interpreter = folder / Path(given).expanduser()
+        except RuntimeError:  # `~somebody` whom nobody knows
+            interpreter = folder / given
         if not interpreter.is_file():
             raise _refused(
                 f"{SETTINGS_NAME} has python = {given!r}: no such file.", "Correct it there."
@@ -244,7 +267,11 @@ def _manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
         line = mark.line + 1 if mark else 0
         file = str(path.relative_to(folder))
         sentence = str(error).replace(str(path), file)
-        return path, Declared(), Problem(f"{file}:{line}: {sentence}", file, line)
+        return (
+            path,
+            Declared(),
+            Problem(f"{file}:{line}: {sentence}" if line else sentence, file, line),
+        )
     if manifest is None:
         return path, Declared(), None
     nested = manifest.raw.get("extension")
@@ -267,8 +294,8 @@ def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
         ),
     ]
     return Declared(
-        extension_id=manifest.extension_id or "",
-        version=manifest.version or "",
+        extension_id=_plain(manifest.extension_id),
+        version=_plain(manifest.version),
         secrets=_texts([*manifest.secret_keys(), *keys]),
         events=_texts(event for part in parts for event in _events(part)),
         variables=_texts(references),
@@ -294,8 +321,14 @@ def _items(part: dict[str, Any], key: str) -> list[Any]:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    """Return the non-empty texts among *values*, each once, in order."""
-    return tuple(dict.fromkeys(value for value in values if isinstance(value, str) and value))
+    """Return what is plain among *values*, each once, in order."""
+    return tuple(dict.fromkeys(filter(None, map(_plain, values))))
+
+
+def _plain(value: object) -> str:
+    """Return a text that a variable, a table and a screen can hold as it is; else nothing."""
+    fits = isinstance(value, str) and len(value) <= PLAIN_LIMIT and value.isprintable()
+    return str(value) if fits else ""
 
 
 def _refused(message: str, hint: str) -> ConsoleError:

@@ -30,6 +30,7 @@ SDK = "from kiket_sdk import KiketSDK\n"
         ("", None, False),
         (f"{SDK}shop = KiketSDK()\ndef broken(:\n", "main:shop", True),
         ("def broken(:\n", "main:sdk", True),
+        (f"{SDK}deep = KiketSDK()\nx = {'-' * 100_000}1  # (:\n", "main:deep", True),
         ("x = 'KiketSDK()'\n", None, False),
     ],
 )

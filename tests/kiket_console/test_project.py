@@ -164,6 +164,12 @@ def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> N
         ("[[extension]]\npath = 'nowhere'\n", r"path = 'nowhere': no such folder"),
         ("[[extension]]\npython = 'nowhere'\n", r"python = 'nowhere': no such file"),
         ("[[extension]]\ndialect = 'k9'\n", r"dialect = 'k9', which is not known. Use k0"),
+        ('[[extension]]\nname = "a\\u0000b"\n', r"name = 'a.x00b', but needs a text"),
+        (f"[[extension]]\npath = '{'a' * 256}'\n", r"no such folder"),
+        (f"[[extension]]\nentry = '{'a' * 253}:b'\n", r"cannot be read: .*too long"),
+        ("[[extension]]\npython = '~nobody-of-that-name/python'\n", r"no such file"),
+        (f"a = {'[' * 20_000}\n", r"kiket.toml cannot be understood: .*recursion"),
+        (f"# {'-' * 70_000}\n", r"kiket.toml has more than 64 KiB"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(folder: Path, text: str, told: str) -> None:
@@ -171,6 +177,16 @@ def test_settings_that_cannot_be_used_are_told(folder: Path, text: str, told: st
     with pytest.raises(ConsoleError, match=told) as refused:
         find(folder)
     assert refused.value.exit_code is ExitCode.CONFIG
+
+
+def test_a_name_that_no_variable_or_screen_can_hold_is_none(folder: Path) -> None:
+    (folder / "extension.yaml").write_text(
+        'id: "a\\0b"\nversion: "\\ud800"\nevents: ["\\e[2J", e]\n'
+    )
+    extension = find(folder).extension
+    assert extension.name == folder.name
+    assert extension.declared.extension_id == extension.declared.version == ""
+    assert extension.declared.events == ("e",)
 
 
 def test_a_folder_that_is_not_there_is_told(own_places: Path) -> None:
