@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DEBOUNCE_MS = 50
 STEP_MS = 10
+LOOK_EVERY_MS = 1000
+"""How often to look whether a folder is still the one that is watched."""
 STREAK_GAP_S = 2.0
 STREAK_ALLOWED = 8
 """Reloads that may follow each other within `STREAK_GAP_S`; then something writes all the time."""
@@ -67,17 +70,49 @@ class Reloader:
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        places = self._places()
+        while True:
+            if None in places:
+                await asyncio.sleep(LOOK_EVERY_MS / 1000)
+            else:
+                await self._watch(places)
+            seen, places = places, self._places()
+            if None not in seen or seen != places:
+                self._reload(str(self._roots[0]))
+
+    async def _watch(self, places: list[tuple[int, int] | None]) -> None:
+        """Watch until a folder is moved or removed: a watch does not go on with its successor."""
         import watchfiles
 
-        async for changes in watchfiles.awatch(
+        gone = {(watchfiles.Change.deleted, str(root)) for root in self._roots}
+        watch = watchfiles.awatch(
             *self._roots,
-            watch_filter=lambda _, path: matters(path, self._roots),
+            watch_filter=lambda change, path: (change, path) in gone or matters(path, self._roots),
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
-        ):
-            await asyncio.sleep(self._pause_s())
-            self._reload(self._named(sorted(path for _, path in changes)))
-            self._last_s = time.monotonic()
+            rust_timeout=LOOK_EVERY_MS,
+            yield_on_timeout=True,
+        )
+        async with contextlib.aclosing(watch):
+            async for changes in watch:
+                if changes & gone or self._places() != places:
+                    return
+                if changes:
+                    await asyncio.sleep(self._pause_s())
+                    self._reload(self._named(sorted(path for _, path in changes)))
+                    self._last_s = time.monotonic()
+
+    def _places(self) -> list[tuple[int, int] | None]:
+        """Return the device and inode of each folder, None for one that is not there."""
+        found: list[tuple[int, int] | None] = []
+        for root in self._roots:
+            try:
+                seen = root.stat()
+            except OSError:
+                found.append(None)
+            else:
+                found.append((seen.st_dev, seen.st_ino))
+        return found
 
     def _pause_s(self) -> float:
         """Count how reloads follow each other; return how long the next one waits."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,3 +148,30 @@ def test_which_files_matter(path: str, expected: bool) -> None:
     root = Path("/home/dev/.venv/shop")  # what stands above the project does not matter
     place = Path("/home/dev/.venv/elsewhere.py") if path.startswith("..") else root / path
     assert matters(str(place), [root]) is expected
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_folder_that_is_replaced_is_watched_again(
+    project_folder: Path, saves: Saves, at_once: bool
+) -> None:
+    """As by a checkout into its place, or a move there and back."""
+    os.rename(project_folder, project_folder.with_name("earlier"))  # noqa: PTH104 (at once)
+    if not at_once:
+        assert await saves.next() == str(project_folder)
+    os.mkdir(project_folder)  # noqa: PTH102 (as above)
+    assert await saves.next() == str(project_folder)
+    await until_watching(project_folder, saves)
+    (project_folder / "main.py").write_text("A = 2\n")
+    assert await saves.next() == "main.py"
+
+
+async def test_a_folder_that_is_removed_and_made_at_once_is_watched_again(
+    project_folder: Path, saves: Saves
+) -> None:
+    """The new one can have the number of the old one."""
+    shutil.rmtree(project_folder)
+    os.mkdir(project_folder)  # noqa: PTH102 (at once)
+    assert await saves.next()
+    await until_watching(project_folder, saves)
+    (project_folder / "main.py").write_text("A = 2\n")
+    assert await saves.next() == "main.py"
