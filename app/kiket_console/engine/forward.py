@@ -46,6 +46,10 @@ class NoAnswerError(Exception):
         self.status = status
 
 
+class NotTakenError(NoAnswerError):
+    """The worker did not accept the connection, so it has seen nothing of the request."""
+
+
 class _Pool:
     """The connections to one start of a worker."""
 
@@ -113,7 +117,8 @@ class Forwarder:
     ) -> Answer:
         """Return the target's answer to one request; *path* includes the query.
 
-        Raises `NoAnswerError` when none came in time, in full and within `ANSWER_BYTES`.
+        Raises `NoAnswerError` when none came in time, in full and within `ANSWER_BYTES`;
+        `NotTakenError`, which is one, when nothing was sent.
         """
         timeout_s = timeout_s or self._timeout_s
         sent = with_header(end_to_end(headers), "content-length", str(len(raw_body)))
@@ -131,7 +136,7 @@ class Forwarder:
                 f"{target.label} did not answer within {timeout_s:g} s.", 504
             ) from error
         except OSError as error:
-            raise NoAnswerError(f"{target.label} did not accept the connection.", 502) from error
+            raise NotTakenError(f"{target.label} did not accept the connection.", 502) from error
         except LinkError as error:
             raise NoAnswerError(f"{target.label} {error}", 502) from error
         answered = end_to_end(answer.headers)

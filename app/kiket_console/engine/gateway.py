@@ -26,7 +26,7 @@ from kiket_console.engine.asgi import (
     send_answer,
     with_query,
 )
-from kiket_console.engine.forward import NoAnswerError, with_header
+from kiket_console.engine.forward import NoAnswerError, NotTakenError, with_header
 from kiket_console.engine.ports import Delivery, Outcome
 from kiket_console.engine.recorder import Arrival, Ending
 from kiket_console.errors import ConsoleError
@@ -219,6 +219,12 @@ class Gateway:
                 target, "POST", delivery.path, traced, delivery.raw_body
             )
         except NoAnswerError as error:
+            if isinstance(error, NotTakenError):
+                # It waited for a connection to a worker that a newer one has replaced meanwhile.
+                now = await self._workers.wait_serving(target.worker_name, self._hold_s)
+                if now is not None and now != target:
+                    self._recorder.attempt(recorded, now.label)
+                    return await self._try(delivery, recorded, now)
             failure = _Own(State.FAILED, error.status, error.sentence, JSON_TYPE)
             return await self._conclude(recorded, failure, _since_us(began_ns))
         except asyncio.CancelledError:

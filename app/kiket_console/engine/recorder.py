@@ -174,7 +174,7 @@ class Recorder:
         return Recorded(exchange_id, seen, span_id, is_delivery, submitted)
 
     def attempt(self, recorded: Recorded, target: str) -> None:
-        """Record that the first try of an exchange that was held begins now."""
+        """Record that an exchange's try begins now: it was held, or its first target is gone."""
         row = NewAttempt(recorded.id, 1, target, time.time_ns() // 1000)
         recorded.submitted.append(self._writer.submit([row]))
 

@@ -65,7 +65,7 @@ def insert_exchange(connection: sqlite3.Connection, row: NewExchange, change: in
 
 
 def insert_attempt(connection: sqlite3.Connection, row: NewAttempt, change: int) -> None:
-    """Write that a try began; its exchange is no longer held.
+    """Write that a try began, or went to another target; its exchange is no longer held.
 
     Nothing is written when the exchange itself could not be: who waits for it was told.
     """
@@ -76,7 +76,8 @@ def insert_attempt(connection: sqlite3.Connection, row: NewAttempt, change: int)
     if known.rowcount:
         connection.execute(
             "INSERT INTO attempt (exchange_id, number, target, started_us, state, error)"
-            " VALUES (?,?,?,?,?,'')",
+            " VALUES (?,?,?,?,?,'') ON CONFLICT DO UPDATE"
+            " SET target = excluded.target, started_us = excluded.started_us",
             (row.exchange_id, row.number, row.target, row.started_us, State.RECEIVED),
         )
 

@@ -286,6 +286,24 @@ async def test_a_worker_that_breaks_is_502_with_a_sentence_and_recorded_as_faile
     assert detail.attempts[0].error == "marketing#3 did not accept the connection."
 
 
+async def test_a_request_that_its_worker_has_not_seen_goes_to_the_next_one(
+    gateway: Gateway, fake_worker: Any, crew: Any, reader: Reader
+) -> None:
+    """As when it waits for one of many connections while a save replaces the worker."""
+    gateway._hold_s = PATIENCE_S
+    crew.socket_path += ".replaced"
+    async with asyncio.TaskGroup() as tasks:
+        sent = tasks.create_task(gateway.deliver(delivery()))
+        await crew.waiting.wait()
+        crew.socket_path = str(fake_worker.socket_path)
+        crew.become(WorkerState.SERVING)
+
+    assert (sent.result().status, sent.result().state) == (200, State.FORWARDED)
+    assert len(fake_worker.seen) == 1
+    [attempt] = only(reader).attempts
+    assert (attempt.number, attempt.status, attempt.error) == (1, 200, "")
+
+
 async def test_requests_wait_for_a_worker_that_starts_and_go_on_in_order(
     gateway: Gateway, fake_worker: Any, crew: Any, reader: Reader, commits: Any
 ) -> None:
