@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+import uvloop
 
 from kiket_console import project as projects
 from kiket_console.engine.ports import Judging, Target
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from kiket_console.store.records import Committed, NewLog
 
 PATIENCE_S = 20
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests of the engine on the loop that it runs on; it is stricter than asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 # The pipeline: a store with its recorder, and workers that are real servers on Unix sockets.
