@@ -153,7 +153,6 @@ def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
     class Worker(uvicorn.Server):  # type: ignore[misc, name-defined]  # imported where it is known
         async def startup(self, sockets: Any = None) -> None:
             """Start the app and listen, and say so."""
-            """Start the app and listen, and say so."""
             await super().startup(sockets=sockets)
             if self.started:
                 on_listening()

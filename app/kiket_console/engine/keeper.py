@@ -9,13 +9,12 @@ a save or a restart starts at once, from any state but STOPPED
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.worker import StartFailed, WorkerProcess
+from kiket_console.engine.worker import StartFailed, WorkerProcess, how_ended
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem, Worker, WorkerState
 
@@ -208,6 +207,8 @@ class Keeper:
         )
         try:
             process = await self._new_process()
+            if not self._wanted:
+                return  # asked to stop while there was no process to end yet
             processes.add(process)
             tasks.create_task(self._follow(process, processes))
             self._attempt, self._attempt_s = process, time.monotonic()
@@ -303,7 +304,7 @@ class Keeper:
         now_s = time.monotonic()
         self._crashes_s.append(now_s)
         recent = [moment for moment in self._crashes_s if now_s - moment <= CRASH_WINDOW_S]
-        how = f"{process.label} {_how(returncode)} after {alive_s:.1f} s"
+        how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
         if self._due:
             return
         if len(recent) >= CRASHES_ALLOWED:
@@ -356,18 +357,6 @@ async def _retire(process: WorkerProcess) -> None:
 
 def _backoff_s(crashes: int) -> float:
     return min(MOST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** max(0, crashes - 1))
-
-
-def _how(returncode: int | None) -> str:
-    """Say how a process ended."""
-    if returncode is None:
-        return "ended"
-    if returncode < 0:
-        try:
-            return f"was killed by {signal.Signals(-returncode).name}"
-        except ValueError:
-            return f"was killed by signal {-returncode}"
-    return f"ended with exit status {returncode}"
 
 
 def _now_us() -> int:

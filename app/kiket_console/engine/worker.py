@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 import time
@@ -158,9 +159,8 @@ class WorkerProcess:
 
     async def drain(self) -> None:
         """Let it finish what is under way, then end it."""
-        if self._control is not None:
-            with contextlib.suppress(OSError):
-                self._control.write(b'{"type":"drain"}\n')
+        if self._control is not None and not self._control.is_closing():
+            self._control.write(b'{"type":"drain"}\n')
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_LIMIT_S):
                 await self._ended.wait()
@@ -253,8 +253,17 @@ class WorkerProcess:
                     continue
                 self._take(message)
         self._is_gone = True
-        self._fail(None)
         self._on_gone()
+        if not self._listening.done():
+            self._fail(Problem(await self._early_end()))
+
+    async def _early_end(self) -> str:
+        """Say how it ended before it listened; its parent may need a moment to know."""
+        assert self._shim is not None  # noqa: S101 - it has spoken
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REST_LIMIT_S / 2):
+                await self._shim.wait()
+        return f"{self.spec.entry} {how_ended(self._shim.returncode)} before it listened."
 
     def _take(self, message: Message) -> None:
         match message:
@@ -282,12 +291,10 @@ class WorkerProcess:
         if found.workspace_token and found.workspace_token not in known:
             redactor.add(f"{self.spec.name} workspace token", found.workspace_token)
 
-    def _fail(self, problem: Problem | None) -> None:
-        if self._listening.done():
-            return
-        sentence = f"{self.spec.entry} ended before it listened."
-        self._listening.set_exception(StartFailed(problem or Problem(sentence)))
-        self._listening.exception()  # looked at: nobody need be waiting
+    def _fail(self, problem: Problem) -> None:
+        if not self._listening.done():
+            self._listening.set_exception(StartFailed(problem))
+            self._listening.exception()  # looked at: nobody need be waiting
 
     async def _read_raw(self, stream: str, pipe: asyncio.StreamReader) -> None:
         splitter = LineSplitter()
@@ -338,10 +345,22 @@ class WorkerProcess:
         with contextlib.suppress(OSError):  # never made, or something else in its place
             self.socket_path.unlink()
         self._is_gone = True
-        self._fail(None)
+        self._fail(Problem(f"{self.spec.entry} ended before it listened."))
         self._tell_dropped(self._allowance.all_dropped())
         self._ended.set()
         self._on_gone()
+
+
+def how_ended(returncode: int | None) -> str:
+    """Say how a process ended, by its exit status or, when negative, its signal."""
+    if returncode is None:
+        return "ended"
+    if returncode >= 0:
+        return f"ended with exit status {returncode}"
+    try:
+        return f"was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was killed by signal {-returncode}"
 
 
 def _socket_stem(name: str) -> str:

@@ -239,6 +239,46 @@ async def test_a_stuck_start_ends_when_the_worker_is_stopped(
         await running.until(lambda: running.worker.state is WorkerState.STOPPED)
 
 
+async def test_a_stop_is_heard_before_there_is_a_process(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        (project_folder / "main.py").write_text(f"import time\ntime.sleep(600)\n{app}")
+        running.supervisor.restart(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.RELOADING)
+        running.supervisor.stop(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
+        assert running.worker.starts == 2
+
+
+async def test_a_worker_that_dies_just_as_it_is_replaced_is_no_trouble(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with supervise() as running:
+        target = await running.serving()
+        dying = psutil.Process(running.worker.pid)
+        monkeypatch.setattr(keeper, "HANDOVER_S", 1.0)
+        running.supervisor.restart(running.name)
+        await running.until(lambda: running.worker.starts == 2 and running.worker.pid != dying.pid)
+        dying.kill()
+        await asyncio.to_thread(psutil.wait_procs, [dying], keeper.HANDOVER_S)
+        assert (await running.serving()).label != target.label
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [("os._exit(7)", "ended with exit status 7"), ("os.abort()", "was killed by SIGABRT")],
+)
+async def test_code_that_ends_the_process_on_import_is_told_how(
+    supervise: Supervise, project_folder: Path, app: str, end: str, told: str
+) -> None:
+    (project_folder / "main.py").write_text(f"{app}\n{end}\n")
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert running.worker.problem.sentence == f"main:app {told} before it listened."
+
+
 async def test_a_save_gives_up_a_start_that_is_stuck(
     supervise: Supervise, app: str, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
