@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
 _ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
-_SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASSWORD)\w*", re.ASCII)
+_SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASS|CREDENTIAL|DSN)\w*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
