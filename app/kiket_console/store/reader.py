@@ -125,18 +125,16 @@ class Reader:
         self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
     ) -> array[int]:
         """Return the ids above *after* of log lines, ascending; of one worker or exchange."""
-        where, values = "id > ?", [after]
-        arguments: list[Any] = list(values)
+        where = "id > ?"
+        values: list[int | str] = [after]
         if worker is not None:
             where += " AND worker = ?"
-            arguments.append(worker)
+            values.append(worker)
         if exchange_id is not None:
             where += " AND exchange_id = ?"
-            arguments.append(exchange_id)
-        return self._ids(
-            f"SELECT id FROM log WHERE {where} ORDER BY id",  # noqa: S608 (clauses of ours)
-            arguments,
-        )
+            values.append(exchange_id)
+        sql = f"SELECT id FROM log WHERE {where} ORDER BY id"  # noqa: S608 (clauses of ours)
+        return self._ids(sql, values)
 
     def log_page(self, ids: Sequence[int]) -> list[LogLine]:
         """Return these log lines, in this order; those that are gone are left out."""
