@@ -80,7 +80,7 @@ def _end_us(exchange: Exchange) -> int:
 def _bar(exchange: Exchange, begin_us: int, span_us: int, cells: int) -> str:
     """Return a bar in eighths of a cell; whatever was too short to see still leaves a mark."""
     first = min(cells - 1, int((exchange.started_us - begin_us) / span_us * cells))
-    eighths = round((exchange.duration_us or 0) / span_us * cells * 8)
+    eighths = min(cells * 8, round((exchange.duration_us or 0) / span_us * cells * 8))
     full, rest = divmod(eighths, 8)
     drawn = "█" * full + (_EIGHTHS[rest] if rest else "")
     return fit(" " * max(0, first) + (drawn or "▏"), cells)
