@@ -269,7 +269,9 @@ class Undecided:
         raise ValueError("neither yes nor no")
 
 
-def test_a_failure_that_cannot_be_told_is_still_a_400() -> None:
+def test_a_failure_that_cannot_be_told_is_still_a_400(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "kiket_sdk.webhook")  # half a pair breaks what reports tests
+
     def fail(payload: Any, _context: HandlerContext) -> Any:
         if payload["how"] == "surrogate":
             raise ValueError("half a pair: \ud83d")
