@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.snap import scene
 
-from kiket_console.model import Body, Detail, Exchange, Judgement, Source, State
+from kiket_console.model import Body, Detail, Exchange, Judgement, LogLine, Source, State
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint import body, line, signature, timeline, traffic
+from kiket_console.ui.paint import body, line, logs, signature, timeline, traffic
 from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
@@ -190,6 +190,30 @@ class TestTraffic:
         assert "   └ api" in below
         assert "└ 1204" not in below
         assert "└ 1204" in alone
+
+
+class TestLogs:
+    def shown(self, text: str, width: int) -> str:
+        line = LogLine(1, scene.BEGIN_US, "marketing", "log", "ERROR", "app", text, "", None)
+        row = text_of(logs.row(line, width))
+        assert cell_width(row) <= width
+        return row
+
+    def test_a_row_too_narrow_for_both_ends_of_a_traceback_shows_its_exception_first(self) -> None:
+        text = f"The handler of issue.created failed.\n{scene.TRACEBACK}"
+        wide, narrow = self.shown(text, 120), self.shown(text, 80)
+        assert "The handler of issue.created failed.  ⏎ KeyError: 'reporter'  +6" in wide
+        assert narrow.endswith("KeyError: 'reporter' · The handler of …  +6")
+
+    def test_a_bare_traceback_is_its_exception(self) -> None:
+        assert self.shown(scene.TRACEBACK, 64).endswith("error     KeyError: 'reporter'  +5")
+
+    def test_other_texts_of_several_lines_begin_with_their_beginning(self) -> None:
+        assert "answer: {" in self.shown("answer: {" + "x" * 80 + "\n}", 80)
+
+    @given(st.text(), st.integers(45, 200))
+    def test_any_text_fits(self, text: str, width: int) -> None:
+        self.shown(f"{text}\nTraceback \n{text}", width)
 
 
 class TestSentences:

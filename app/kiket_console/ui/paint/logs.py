@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console.text import clock, fit, visible
-from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.line import cut, joined, line_width, wrap
 from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MARGIN = "  "
 TEXT_LINES = 2_000
+_FULL_TIME = 92
+_TRACEBACK = "Traceback "
 _LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
 _SOURCES = ("webhook", "api", "ipc", "producer")
@@ -21,7 +23,7 @@ _SOURCES = ("webhook", "api", "ipc", "producer")
 
 def header(width: int) -> Line:
     """Return the names of the columns."""
-    time = fit("time", 12 if width >= 72 else 8)
+    time = fit("time", 12 if width >= _FULL_TIME else 8)
     return [(f"   {time}  {fit('from', 10)}  {fit('level', 8)}  text", "muted")]
 
 
@@ -33,21 +35,29 @@ def level(line: LogLine) -> tuple[str, str]:
 
 
 def row(line: LogLine, width: int) -> Line:
-    """Return a log line as a row; of several lines the first and the last say most."""
+    """Return a log line as a row; of several lines the first and the last say most.
+
+    Where there is no room for both, the exception at the end of a traceback comes first.
+    """
     word, role = level(line)
     first, *rest = line.text.split("\n", TEXT_LINES)
-    text = visible(first)
+    said = (visible(first), role if role == "error" else "")
     pieces: list[Piece] = [
-        ("   " + clock(line.at_us, milliseconds=width >= 72) + "  ", "muted"),
+        ("   " + clock(line.at_us, milliseconds=width >= _FULL_TIME) + "  ", "muted"),
         (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker)),
         (fit(word, 8) + "  ", role),
-        (text, role if role == "error" else ""),
     ]
-    last = next((each for each in reversed(rest) if each.strip()), "")
-    if last:
-        pieces.append((f"  ⏎ {visible(last.strip())}", "error"))
-        pieces.append((f"  +{len(rest)}", "muted"))
-    return cut(pieces, width)
+    last = visible(next((each for each in reversed(rest) if each.strip()), "").strip())
+    if not last:
+        return cut([*pieces, said], width)
+    more = (f"  +{len(rest)}", "muted")
+    whole_row = [*pieces, said, (f"  ⏎ {last}", "error"), more]
+    if line_width(whole_row) <= width or not _holds_traceback(line.text):
+        return cut(whole_row, width)
+    pieces.append((last, "error"))
+    if not first.startswith(_TRACEBACK):
+        pieces += [(" · ", "muted"), (said[0], "")]
+    return [*cut(pieces, width - line_width([more])), more]
 
 
 def whole(line: LogLine, width: int) -> list[Line]:
@@ -77,12 +87,16 @@ def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
     return shown
 
 
+def _holds_traceback(text: str) -> bool:
+    return text.startswith(_TRACEBACK) or f"\n{_TRACEBACK}" in text
+
+
 def _text_lines(text: str, width: int) -> list[Line]:
     """Return a logged text: tracebacks with their colours, anything else wrapped."""
     shown: list[Line] = []
     in_traceback = False
     for each in text.split("\n", TEXT_LINES):
-        in_traceback = in_traceback or each.startswith("Traceback ")
+        in_traceback = in_traceback or each.startswith(_TRACEBACK)
         shown += traceback_lines(each, width) if in_traceback else wrap(each, width)
     return shown
 
