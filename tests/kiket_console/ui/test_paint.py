@@ -232,6 +232,7 @@ class TestSentences:
         shown = [text_of(each) for each in signature.signature(self.detail(scene.STALE), 200)]
         assert "412 s old; the limit is 300 s." in shown[0]
         assert any(each.startswith("  ✗ x-kiket-timestamp") for each in shown)
+        assert "  ✓ x-kiket-signature     matches" in shown
 
     def test_a_timestamp_that_is_none_is_quoted(self) -> None:
         detail = self.detail(scene.STALE)

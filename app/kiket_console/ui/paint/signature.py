@@ -33,6 +33,8 @@ _DIALECTS = {
 _SIGNATURE_HEADERS = ("x-kiket-signature", "webhook-signature")
 _TIMESTAMP_HEADERS = ("x-kiket-timestamp", "webhook-timestamp")
 _OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
+_LATE = ("stale", "future")
+"""Reasons that concern the timestamp alone: the signature itself matches."""
 _LATEST_S = 253_402_300_799  # the end of the year 9999
 
 
@@ -77,7 +79,7 @@ def _evidence(detail: Detail, judgement: Judgement) -> list[Line]:
     for name, value in detail.request.headers:
         lower = name.lower()
         if lower in _SIGNATURE_HEADERS:
-            if judgement.ok:
+            if judgement.ok or judgement.reason in _LATE:
                 lines.append(_finding("✓", "ok", name, "matches"))
             elif judgement.reason == "mismatch":
                 lines.append(_finding("✗", "error", name, "does not match"))
@@ -103,7 +105,7 @@ def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> L
         when = "as it arrived"
     else:
         when = f"{age(abs(skew_s))} {'before' if skew_s > 0 else 'after'} it arrived"
-    bad = judgement.reason in ("stale", "future")
+    bad = judgement.reason in _LATE
     return _finding("✗" if bad else "✓", "error" if bad else "ok", name, f"{written}, {when}")
 
 
