@@ -203,7 +203,7 @@ class TestLogs:
         text = f"The handler of issue.created failed.\n{scene.TRACEBACK}"
         wide, narrow = self.shown(text, 120), self.shown(text, 80)
         assert "The handler of issue.created failed.  ⏎ KeyError: 'reporter'  +6" in wide
-        assert narrow.endswith("KeyError: 'reporter' · The handler of …  +6")
+        assert narrow.endswith("KeyError: 'reporter' · The handler of is…  +6")
 
     def test_a_bare_traceback_is_its_exception(self) -> None:
         assert self.shown(scene.TRACEBACK, 64).endswith("error     KeyError: 'reporter'  +5")
