@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.snap import scene
 
-from kiket_console.model import Body, Detail, Exchange, Judgement, LogLine, Source, State
+from kiket_console.model import (
+    Body,
+    Detail,
+    Exchange,
+    Judgement,
+    LogLine,
+    Source,
+    State,
+    Worker,
+    WorkerState,
+)
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint import body, line, logs, signature, timeline, traffic
+from kiket_console.ui.paint import body, line, logs, processes, signature, timeline, traffic
 from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
@@ -216,6 +226,41 @@ class TestLogs:
         self.shown(f"{text}\nTraceback \n{text}", width)
 
 
+class TestProcesses:
+    def shown(self, worker: Worker, width: int) -> str:
+        row = text_of(processes.row(worker, width, scene.NOW_US))
+        assert cell_width(row) == cell_width(text_of(processes.header(width))) <= width
+        return row
+
+    @pytest.mark.parametrize(
+        ("width", "said"),
+        [(120, "serving · answered its health check 4 s ago  "),
+         (80, "serving, checked 4 s ago  "), (40, "serving  ")],
+    )  # fmt: skip
+    def test_a_serving_worker_says_how_sure_that_is_in_the_words_that_fit(
+        self, width: int, said: str
+    ) -> None:
+        assert said in self.shown(scene.worker(), width)
+
+    @pytest.mark.parametrize("state", WorkerState)
+    @pytest.mark.parametrize("width", range(30, 220, 9))
+    def test_a_state_is_shortened_between_words_never_within_one(
+        self, state: WorkerState, width: int
+    ) -> None:
+        worker = scene.worker(**scene.BROKEN | {"state": state})
+        row = self.shown(worker, width)
+        known = " ".join(processes.state_sentences(worker, scene.NOW_US)).replace(",", "").split()
+        said = row[17:].replace("extension", "").replace("…", "").split("  ")
+        words = next(each for each in said if each.strip()).replace(",", "").split()
+        assert set(words) <= {*known, *(each.rstrip(":") for each in known)}
+
+    @pytest.mark.parametrize(("age_s", "role"), [(4, ""), (15, ""), (16, "warning")])
+    def test_old_evidence_is_a_warning(self, age_s: int, role: str) -> None:
+        worker = scene.worker(evidence_us=scene.NOW_US - age_s * 1_000_000)
+        drawn = processes.row(worker, 80, scene.NOW_US)
+        assert [said_role for text, said_role in drawn if "serving" in text] == [role]
+
+
 class TestSentences:
     def detail(self, judgement: Judgement | None, **changes: object) -> Detail:
         request = scene.signed(EXCHANGE.started_us, b"{}")
@@ -274,6 +319,14 @@ class TestLines:
         expected = visible(text.replace("\n", " ").replace("\r", " "))
         shown = " ".join(text_of(each) for each in lines).replace("␍", " ")
         assert "".join(shown.split()) == "".join(expected.split())
+
+    @given(st.text(), st.integers(2, 60))
+    def test_shortening_never_exceeds_the_width(self, text: str, width: int) -> None:
+        assert cell_width(line.shortened(visible(text), width)) <= width
+
+    def test_shortening_keeps_whole_words(self) -> None:
+        assert line.shortened("broken, old code serves", 17) == "broken, old code…"
+        assert line.shortened("broken, old code serves", 16) == "broken, old…"
 
     @given(st.lists(st.tuples(st.text(), st.just(""))), st.integers(0, 40))
     def test_cutting_never_exceeds_the_width(

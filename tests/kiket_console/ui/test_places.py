@@ -50,7 +50,7 @@ async def test_processes_say_what_runs_and_what_is_missing(
         await pilot.press("2")
         await until(pilot, lambda: "CRM_TOKEN missing" in screen_text(app))
         shown = screen_text(app)
-        assert "serving, answered its health check 4 s ago" in shown
+        assert "serving · answered its health check 4 s ago" in shown
         assert "issue.created v1 v2" in shown
         assert "comment.created · the manifest names it, no handler takes it" in shown
         assert "http://127.0.0.1:8700/webhooks/{event}" in shown
@@ -269,9 +269,10 @@ async def test_the_line_of_truth_drops_what_matters_least_first(
 ) -> None:
     for width, there, gone in (
         (150, ["1.4.0", "answered its health check", "app.py", "p95", "rec ok"], []),
-        (125, ["serving for", "12.4/s", "app.py", "err 0.4 %", "rec ok"], ["health check"]),
-        (80, ["serving", "app.py 12 s ago (31.0 ms)", "12.4/s", "rec ok"], ["p95", "1.4.0"]),
-        (60, ["marketing", "serving", "rec ok"], ["p95", "1.4.0"]),
+        (125, ["serving, checked 4 s ago", "12.4/s", "app.py", "err 0.4 %", "rec ok"], ["health"]),
+        (80, ["serving, checked 4 s ago", "app.py 12 s ago", "rec ok"], ["12.4/s", "1.4.0"]),
+        (60, ["marketing", "serving, checked 4 s ago", "rec ok"], ["p95", "1.4.0"]),
+        (40, ["marketing", "serving  ", "rec ok"], ["checked"]),
     ):
         app = console(empty=True)
         async with app.run_test(size=(width, 24)) as pilot:
@@ -290,8 +291,13 @@ async def test_an_old_save_gives_way_to_the_traffic(
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
         first = screen_text(app).splitlines()[0]
-        assert "serving for 4 s   12.4/s" in first
+        assert "serving, checked 4 s ago   12.4/s" in first
         assert "app.py" not in first
+    app = console(empty=True)
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        first = screen_text(app).splitlines()[0]
+        assert "serving · answered its health check 4 s ago   12.4/s  p95 18.0 ms" in first
 
 
 async def test_trouble_with_recording_is_said_at_the_top(

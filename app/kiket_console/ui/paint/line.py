@@ -70,6 +70,18 @@ def cut(line: Line, width: int) -> Line:
     return kept
 
 
+def shortened(text: str, width: int) -> str:
+    """Return visible *text* in at most *width* cells, cut between words where that works."""
+    if cell_width(text) <= width:
+        return text
+    head = _head(text, width - 1)
+    space = head.rfind(" ")
+    whole_word = text[len(head) : len(head) + 1] == " "
+    if not whole_word and space > width // 3:
+        head = head[:space]
+    return fit(head.rstrip(" ,:") + "…", width).rstrip()
+
+
 def wrap(text: str, width: int, role: str = PLAIN, indent: str = "") -> list[Line]:
     """Return *text* as lines of at most *width* cells, broken between words where that works."""
     room = max(8, width - len(indent))

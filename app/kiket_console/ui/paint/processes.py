@@ -1,9 +1,9 @@
 """Workers: as rows of the list, and what is known of one of them.
 
     name        kind       state                         pid   up    cpu   mem  reloads  restarts
-  ● marketing   extension  serving, answered 4 s ago    8121   12 s  1 %  48 M        3         0
+  ● marketing   extension  serving, checked 4 s ago     8121   12 s  1 %  48 M        3         0
 
-In a narrow terminal the pid and the counts go first.
+In a narrow terminal the pid and the counts go first, then what a process uses, then the kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import WorkerState
 from kiket_console.text import age, cell_width, clock, duration, fit, fit_right, size, visible
-from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.line import cut, joined, shortened, wrap
 from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.syntax import traceback_lines
 
@@ -24,6 +24,12 @@ MARGIN = "  "
 LABEL = 12
 _ROOMY = 100
 _WIDE = 140
+_NARROW = 72
+_TIGHT = 48
+_KIND = 9
+_MUCH = 36
+SURE_FOR_US = 15_000_000
+"""Evidence older than this says little: it is renewed every few seconds while a worker serves."""
 _WORDS = {
     WorkerState.STARTING: "starting",
     WorkerState.SERVING: "serving",
@@ -45,30 +51,35 @@ def state_sign(worker: Worker) -> Piece:
     return ("○", "muted") if worker.state is WorkerState.STOPPED else ("…", "warning")
 
 
-def state_sentence(worker: Worker, now_us: int) -> str:
-    """Return what a worker does, how that is known, and since when."""
+def state_sentences(worker: Worker, now_us: int) -> list[str]:
+    """Return what a worker does and how sure that is, in ever fewer words."""
     word = _WORDS[worker.state]
+    sentences = [word]
     if worker.state is WorkerState.SERVING and worker.evidence:
-        return f"{word}, {visible(worker.evidence)} {_ago(worker.evidence_us, now_us)}"
-    if worker.state in (*_BAD, WorkerState.RELOADING):
+        ago = _ago(worker.evidence_us, now_us)
+        sentences = [f"{word} · {visible(worker.evidence)} {ago}", f"{word}, checked {ago}", word]
+    elif worker.state in (*_BAD, WorkerState.RELOADING):
         serves = "old code serves" if worker.serving else "nothing serves"
-        if worker.problem is None:
-            return f"{word}, {serves}"
-        return f"{word}, {serves}: {visible(worker.problem.sentence)}"
-    return word
+        sentences = [f"{word}, {serves}", word, word.partition(",")[0]]
+        if worker.problem is not None:
+            sentences.insert(0, f"{word}, {serves}: {visible(worker.problem.sentence)}")
+    return sentences
 
 
-def serving_for(worker: Worker, now_us: int) -> str:
-    """Return since when a worker serves, in few words."""
-    return f"{_WORDS[WorkerState.SERVING]} for {age((now_us - worker.evidence_us) / 1e6)}"
+def state_role(worker: Worker, now_us: int) -> str:
+    """Return the role of what is said of a worker: one that serves is plain while that is sure."""
+    _, role = state_sign(worker)
+    if worker.state is WorkerState.SERVING and now_us - worker.evidence_us > SURE_FOR_US:
+        return "warning"
+    return "" if role == "ok" else role
 
 
 def header(width: int) -> Line:
     """Return the names of the columns."""
     right = " ".join(fit_right(column, cells) for column, cells in _numbers(width))
-    name = _name_cells(width)
-    state = width - name - len(right) - 18
-    return [(f"   {fit('name', name)}  {fit('kind', 9)}  {fit('state', state)}{right}", "muted")]
+    name, kind, state = _cells(width, len(right))
+    between = f"{fit('kind', kind)}  " if kind else ""
+    return [(f"   {fit('name', name)}  {between}{fit('state', state)}{right}", "muted")]
 
 
 def row(worker: Worker, width: int, now_us: int) -> Line:
@@ -82,18 +93,14 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
         "restarts": str(worker.restarts),
     }
     right = " ".join(fit_right(values[column], cells) for column, cells in _numbers(width))
-    name = _name_cells(width)
-    state = width - name - len(right) - 18
+    name, kind, state = _cells(width, len(right))
     sign, role = state_sign(worker)
-    sentence = state_sentence(worker, now_us)
-    if worker.state is WorkerState.SERVING and cell_width(sentence) >= state:
-        sentence = serving_for(worker, now_us)
-    said = fit(sentence, state - 1)
+    said = fit(_said(worker, now_us, state - 1), state - 1)
     return [
         (f" {sign} ", role),
         (fit(_name(worker, name), name) + "  ", ""),
-        (fit(visible(worker.kind), 9) + "  ", "muted"),
-        (said + " ", "" if role == "ok" else role),
+        (fit(visible(worker.kind), kind) + "  " if kind else "", "muted"),
+        (said + " ", state_role(worker, now_us)),
         (right, "muted"),
     ]
 
@@ -125,8 +132,20 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
     return lines
 
 
-def _name_cells(width: int) -> int:
-    return 22 if width >= _WIDE else 12
+def _cells(width: int, numbers: int) -> tuple[int, int, int]:
+    """Return how many cells the name, the kind and the state take."""
+    name = 22 if width >= _WIDE else 12
+    kind = _KIND if width >= _NARROW else 0
+    state = width - 3 - name - 2 - (kind + 2 if kind else 0) - numbers - 1
+    return name, kind, max(0, state)
+
+
+def _said(worker: Worker, now_us: int, width: int) -> str:
+    """Return the sentence that fits; a problem is begun where there is room for much of it."""
+    sentences = state_sentences(worker, now_us)
+    if worker.problem is not None and width >= _MUCH:
+        return shortened(sentences[0], width)
+    return next((each for each in sentences if cell_width(each) <= width), sentences[-1])
 
 
 def _name(worker: Worker, cells: int) -> str:
@@ -136,7 +155,9 @@ def _name(worker: Worker, cells: int) -> str:
 
 def _numbers(width: int) -> list[tuple[str, int]]:
     columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 7), ("restarts", 8)]
-    return columns if width >= _ROOMY else columns[1:4]
+    if width >= _ROOMY:
+        return columns
+    return columns[1:4] if width >= _NARROW else columns[1 : 2 if width >= _TIGHT else 1]
 
 
 def _problem(worker: Worker, width: int) -> list[Line]:

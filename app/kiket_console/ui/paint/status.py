@@ -1,6 +1,6 @@
 """The line of truth: what runs, how sure we are and since when, and whether recording is safe.
 
- ◆ marketing 1.4.0   ● serving 4 s ago   ⟳ app.py 12 s ago (31 ms)   12.4/s  p95 18 ms  …   rec ok
+ ◆ marketing 1.4.0   ● serving, checked 4 s ago   ⟳ app.py 12 s ago (31 ms)   12.4/s …   rec ok
 
 What matters least goes first when there is no room.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiket_console.model import WorkerState
 from kiket_console.text import age, duration, visible
-from kiket_console.ui.paint.line import joined, line_width, spread
-from kiket_console.ui.paint.processes import serving_for, state_sentence, state_sign
+from kiket_console.ui.paint.line import joined, line_width, shortened, spread
+from kiket_console.ui.paint.processes import state_role, state_sentences, state_sign
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _FRESH_US = 60_000_000
 """For as long as this a save says more than how the traffic goes."""
+_MUCH = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,19 @@ def status_line(
     who, name = _who(status, short=False), _who(status, short=True)
     state, brief = (_state(status, now_us, short=short) for short in (False, True))
     reload, rates = _reload(status, now_us), _rates(status)
-    candidates = [[who, state, reload, rates], [who, brief, reload, rates]]
+    fresh = bool(reload) and now_us - _last_reload(status).last_reload_us < _FRESH_US
+    candidates = [[who, state, reload, rates]]
     if _in_trouble(status):
-        candidates = [[who, state, reload, rates], [who, state, rates], [who, state]]
-        brief = state  # cut where it must be: what is wrong comes before any number
-    elif reload and now_us - _last_reload(status).last_reload_us < _FRESH_US:
-        candidates += [[name, brief[:2], reload, rates[:1]], [name, brief[:2], reload]]
-    candidates += [[who, brief, rates], [name, brief, rates[:1]], [name, brief]]
+        candidates += [[who, state, rates], [who, state]]
+        sign, (text, role) = state
+        room = width - line_width(joined([name, [sign], recording], "   ")) - 3
+        if room >= _MUCH:  # what is wrong comes before any number
+            candidates += [[name, [sign, (shortened(text, room), role)]]]
+    elif fresh:
+        candidates += [[who, brief, reload, rates], [name, brief, reload, rates]]
+        candidates += [[name, brief, reload, rates[:1]], [name, brief, reload[:-1]]]
+    candidates += [[who, state, rates], [who, brief, rates]]
+    candidates += [[name, brief, rates[:1]], [name, brief], [name, brief[:2]]]
     for candidate in candidates:
         left = joined((group for group in candidate if group), "   ")
         if line_width(left) + line_width(recording) + 3 <= width:
@@ -86,14 +94,15 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
         return [("● ", role), (f"{serving} of {len(status.workers)} serve", "")]
     worker = _only(status)
     sign, role = state_sign(worker)
+    said = state_role(worker, now_us)
     if not short:
-        return [(f"{sign} ", role), (state_sentence(worker, now_us), "" if role == "ok" else role)]
+        return [(f"{sign} ", role), (state_sentences(worker, now_us)[0], said)]
     word = worker.state.value
-    if role == "ok" and worker.evidence_us:
-        since = serving_for(worker, now_us).removeprefix(word)
-        return [(f"{sign} ", role), (word, ""), (since, "muted")]
+    if worker.state is WorkerState.SERVING:
+        checked = state_sentences(worker, now_us)[-2:][0].removeprefix(word)
+        return [(f"{sign} ", role), (word, ""), (checked, said or "muted")]
     serves = ", old code serves" if role == "error" and worker.serving else ""
-    return [(f"{sign} ", role), (word + serves, "" if role == "ok" else role)]
+    return [(f"{sign} ", role), (word + serves, said)]
 
 
 def _in_trouble(status: EngineStatus) -> bool:
@@ -109,7 +118,8 @@ def _reload(status: EngineStatus, now_us: int) -> Line:
         return []
     took = duration(round(last.last_reload_ms * 1000))
     when = _ago(last.last_reload_us, now_us)
-    return [("⟳ ", "accent"), (visible(last.last_reload), ""), (f" {when} ({took})", "muted")]
+    file = visible(last.last_reload)
+    return [("⟳ ", "accent"), (file, ""), (f" {when}", "muted"), (f" ({took})", "muted")]
 
 
 def _rates(status: EngineStatus) -> Line:
