@@ -144,9 +144,8 @@ def _tell(paths: ProjectPaths, result: Result, *, as_json: bool) -> None:
         members = {name: getattr(result, name) for name in type(result).__slots__}
         click.echo(document(**members))
         return
-    reader = Reader(paths.store)
-    exchange = reader.exchange(result.exchange_id)
-    reader.close()
+    with Reader(paths.store) as reader:
+        exchange = reader.exchange(result.exchange_id)
     name = "" if exchange is None else f"{exchange.name} {exchange.version}".strip()
     took = "" if result.duration_us is None else f"  {duration(result.duration_us)}"
     ending = result.state if result.status is None else str(result.status)

@@ -37,7 +37,7 @@ def list_exchanges(
     from kiket_console.commands.documents import LIST_HEAD
     from kiket_console.store.reader import Reader
 
-    reader = Reader(paths_of(context, directory).store)
+    reader = context.with_resource(Reader(paths_of(context, directory).store))
     ids = reader.ids()[-limit:]
     if not ids:
         click.echo("Nothing is recorded for this project yet.", err=True)
@@ -59,7 +59,7 @@ def show(context: click.Context, exchange_id: int, directory: Path | None, as_js
     from kiket_console.errors import ConsoleError, ExitCode
     from kiket_console.store.reader import Reader
 
-    reader = Reader(paths_of(context, directory).store)
+    reader = context.with_resource(Reader(paths_of(context, directory).store))
     detail = reader.detail(exchange_id)
     if detail is None:
         raise ConsoleError(
@@ -84,7 +84,7 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
     from kiket_console.commands.documents import LIST_HEAD, is_final
     from kiket_console.store.reader import Reader
 
-    reader = Reader(paths_of(context, directory).store)
+    reader = context.with_resource(Reader(paths_of(context, directory).store))
     known = reader.ids()
     begun = known[-limit:] if limit else known[:0]
     last = known[-1] if known else 0

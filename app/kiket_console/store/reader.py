@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Detail, Exchange, LogLine
@@ -15,6 +15,7 @@ from kiket_console.store import rows, schema
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from types import TracebackType
 
 CHILDREN_LIMIT = 500
 """Of one exchange's children, the oldest that are read with it."""
@@ -24,13 +25,25 @@ class Reader:
     """Read-only pages of the store at *path*; usable from several threads.
 
     While there is no store yet it behaves as an empty one, and opens it when it appears; it never
-    makes a file of its own accord. Raises `ConsoleError` for a store that cannot be read.
+    makes a file of its own accord. Raises `ConsoleError` for a store that cannot be read. Close
+    it when done, or use it as `with Reader(path) as reader`.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the file; reading again opens it again."""

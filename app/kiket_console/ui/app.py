@@ -103,6 +103,10 @@ class ConsoleApp(App[bool]):
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._after_first_frame)
 
+    def on_unmount(self) -> None:
+        """Give the store back."""
+        self.reader.close()
+
     # What the engine says
 
     def heard_notice(self, notice: Notice) -> None:

@@ -51,6 +51,9 @@ class Reader(Protocol):
     def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
         """Return the log lines that belong to an exchange."""
 
+    def close(self) -> None:
+        """Give the connection back; reading again takes another."""
+
 
 class Row(Protocol):
     """A row knows its id."""

@@ -57,6 +57,10 @@ class StoreView:
         """Return the log lines that belong to an exchange."""
         return self._try(lambda: self._reader.exchange_logs(exchange_id, limit), [])
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._reader.close()
+
     def _try(self, read: Callable[[], T], nothing: T) -> T:
         try:
             return read()

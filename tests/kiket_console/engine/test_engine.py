@@ -86,7 +86,8 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
             await client.stop()
     assert find_engine(paths) is None
     assert not paths.control_socket.exists()
-    recorded = Reader(paths.store).recent(10)
+    with Reader(paths.store) as reader:
+        recorded = reader.recent(10)
     assert [each.status for each in recorded if each.source == "webhook"] == [200]
 
 
@@ -117,8 +118,8 @@ async def test_a_warning_of_the_engine_is_a_log_line_without_secrets(
             logging.getLogger("kiket_console.test").warning("It says engine-canary-secret.")
     finally:
         redactor.discard("CANARY")
-    reader = Reader(paths.store)
-    lines = [line for line in reader.log_page(reader.log_ids()) if line.worker == "engine"]
+    with Reader(paths.store) as reader:
+        lines = [line for line in reader.log_page(reader.log_ids()) if line.worker == "engine"]
     assert [(line.level, line.text) for line in lines] == [("WARNING", "It says [secret:CANARY].")]
 
 

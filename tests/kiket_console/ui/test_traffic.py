@@ -276,7 +276,8 @@ async def test_a_store_that_cannot_be_read_is_a_sentence_and_the_console_goes_on
 def append(paths: ProjectPaths, engine: scene.ToldEngine) -> None:
     """Record one more webhook, and let the engine say so."""
     story = scene.Story()
-    story._id = Reader(paths.store).newest()[0]
+    with Reader(paths.store) as reader:
+        story._id = reader.newest()[0]
     story.webhook("issue.updated", "v2", scene.issue(47), 200, 2_000)
     writer = Writer(paths.store)
     writer.submit(story.rows).result(10)
@@ -286,4 +287,5 @@ def append(paths: ProjectPaths, engine: scene.ToldEngine) -> None:
 
 def tell(engine: scene.ToldEngine, paths: ProjectPaths) -> None:
     """Let the engine say what is newest in the store."""
-    engine.news.put_nowait(Notice(*Reader(paths.store).newest(), 1))
+    with Reader(paths.store) as reader:
+        engine.news.put_nowait(Notice(*reader.newest(), 1))

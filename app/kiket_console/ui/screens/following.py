@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import work
@@ -71,7 +72,8 @@ class FollowingScreen(PlaceScreen, Generic[R]):
     @work(thread=True, exclusive=True, group="ids")
     def load_older(self) -> None:
         """Read all ids without holding up the screen."""
-        ids = self._pages(self.console.another_reader()).ids(0)
+        with closing(self.console.another_reader()) as reader:
+            ids = self._pages(reader).ids(0)
         self.app.call_from_thread(self._loaded, ids)
 
     def _loaded(self, ids: array[int]) -> None:
