@@ -12,8 +12,11 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from kiket_console.engine import health
+from kiket_console.engine.chronicle import Chronicle
 from kiket_console.engine.worker import StartFailed, WorkerProcess, how_ended
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem, Worker, WorkerState
@@ -63,6 +66,7 @@ class Keeper:
         self._surrounder = surrounder
         self._on_change = on_change
         self._on_log = on_log
+        self._chronicle = Chronicle(self.name, on_log)
         self._serving: WorkerProcess | None = None
         self._attempt: WorkerProcess | None = None
         self._attempt_s = 0.0
@@ -224,6 +228,7 @@ class Keeper:
             return
         self._serving = process
         self._succeeded(process, save)
+        tasks.create_task(health.watch(process, partial(self._checked, process)))
         if old is not None:
             tasks.create_task(_retire(old))
 
@@ -257,13 +262,15 @@ class Keeper:
         handled = {handler.event for handler in process.handlers}
         handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
         seen = self._worker
+        after_ms = (time.monotonic() - (save.seen_s if save else self._attempt_s)) * 1000
+        self._chronicle.serves(save.file if save else "", after_ms)
         if save is not None:
             seen = replace(
                 seen,
                 reloads=seen.reloads + 1,
                 last_reload=save.file,
                 last_reload_us=_now_us(),
-                last_reload_ms=(time.monotonic() - save.seen_s) * 1000,
+                last_reload_ms=after_ms,
             )
         self._worker = replace(
             seen,
@@ -277,11 +284,21 @@ class Keeper:
         )
         self._go(
             WorkerState.SERVING,
-            "answered its health check",
+            health.ANSWERED,
             started_us=process.started_us,
             pid=process.pid,
             problem=None,
         )
+
+    def _checked(self, process: WorkerProcess, silent_s: float | None) -> None:
+        """Refresh the evidence; a process that is silent goes on: people see it, and decide."""
+        if process is not self.serving:
+            return
+        if self._worker.state is WorkerState.SERVING:  # else the evidence is about a newer start
+            said = health.ANSWERED if silent_s is None else health.silent(silent_s)
+            self._worker = replace(self._worker, evidence=said, evidence_us=_now_us())
+        if self._chronicle.checked(process.label, silent_s=silent_s):
+            self._on_change()
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -293,6 +310,7 @@ class Keeper:
     def _failed(self, problem: Problem) -> None:
         if not self._wanted:
             return  # it was ended on purpose
+        self._chronicle.failed(problem)
         if self.serving is None:
             self._serving = None
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
@@ -305,6 +323,8 @@ class Keeper:
         self._crashes_s.append(now_s)
         recent = [moment for moment in self._crashes_s if now_s - moment <= CRASH_WINDOW_S]
         how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
+        problem = Problem(f"{how}.")
+        self._chronicle.failed(problem)
         if self._due:
             return
         if len(recent) >= CRASHES_ALLOWED:
@@ -314,12 +334,8 @@ class Keeper:
             )
             self._go(WorkerState.FATAL, "crashes", pid=None, problem=Problem(sentence))
             return
-        self._go(
-            WorkerState.BACKOFF,
-            f"starts again in {_backoff_s(len(recent)):g} s",
-            pid=None,
-            problem=Problem(f"{how}."),
-        )
+        pause = f"starts again in {_backoff_s(len(recent)):g} s"
+        self._go(WorkerState.BACKOFF, pause, pid=None, problem=problem)
 
     async def _wait_backoff(self) -> None:
         now_s = time.monotonic()

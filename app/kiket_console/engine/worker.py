@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kiket_console.engine.health import check
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.private_socket import bind_private
@@ -148,8 +149,7 @@ class WorkerProcess:
             )
             raise StartFailed(Problem(sentence)) from None
         try:
-            async with asyncio.timeout(HEALTH_LIMIT_S):
-                await self._check_health()
+            await check(self.socket_path, HEALTH_LIMIT_S)
         except (TimeoutError, OSError):
             sentence = (
                 f"{self.spec.entry} started, but did not answer GET /health "
@@ -183,6 +183,10 @@ class WorkerProcess:
         if self._life is not None:
             os.close(self._life)
             self._life = None
+
+    async def wait_ended(self) -> None:
+        """Wait until nothing of it is left."""
+        await self._ended.wait()
 
     async def returncode_soon(self) -> int | None:
         """Return how it ended, None when what it started keeps that from being known yet."""
@@ -328,15 +332,6 @@ class WorkerProcess:
             text = f"{dropped:,} lines were dropped: more came than is kept."
             line = Line(time.time_ns() // 1000, "log", text, 0, "WARNING", "kiket_console")
             self._pass_on(line)
-
-    async def _check_health(self) -> None:
-        reader, writer = await asyncio.open_unix_connection(str(self.socket_path))
-        try:
-            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            if not (await reader.readline()).startswith(b"HTTP/1."):
-                raise ConnectionError
-        finally:
-            writer.close()
 
     def _close(self) -> None:
         self.cut()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine import keeper, worker
+from kiket_console.engine import health, keeper, supervisor, worker
 from kiket_console.errors import ConsoleError
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
@@ -124,6 +124,41 @@ async def test_code_that_fails_leaves_the_old_code_serving_and_says_where(
         running.save(app)
         await running.until(lambda: running.worker.state is WorkerState.SERVING)
         assert running.worker.problem is None
+
+
+async def test_a_save_that_does_not_start_and_the_one_that_mends_it_are_in_the_logs(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        running.save(app)
+        await running.until(lambda: running.worker.reloads == 1)
+        assert running.logs == [], "what goes well is no news"
+        running.save(f"{app}\nimport elasticsearch_of_nobody\n")
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        (failed,) = running.logs
+        assert (failed.worker, failed.stream, failed.level) == ("sample", "log", "ERROR")
+        sentence, *traceback = failed.text.splitlines()
+        assert sentence == running.worker.problem.sentence
+        assert tuple(traceback) == running.worker.problem.traceback
+        running.save(app)
+        await running.until(lambda: running.worker.state is WorkerState.SERVING)
+        _, mended = running.logs
+        assert (mended.worker, mended.level) == ("sample", "INFO")
+        took_ms = running.worker.last_reload_ms
+        assert mended.text == f"main.py saved: new code serves after {took_ms:.0f} ms"
+
+
+async def test_a_crash_and_the_start_after_it_are_in_the_logs(supervise: Supervise) -> None:
+    async with supervise() as running:
+        await running.serving()
+        os.kill(running.worker.pid, signal.SIGKILL)
+        await running.until(lambda: running.worker.restarts == 1 and running.worker.serving)
+        crashed, again = running.logs
+        assert crashed.level == "ERROR"
+        assert crashed.text.startswith("sample#1 was killed by SIGKILL after ")
+        assert again.level == "INFO"
+        assert again.text.startswith("serves again after ")
 
 
 async def test_many_saves_while_a_start_is_under_way_become_one_more_start(
@@ -313,6 +348,45 @@ async def test_code_that_never_answers_its_health_check_does_not_serve(
     async with supervise() as running:
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         assert "did not answer GET /health" in running.worker.problem.sentence
+
+
+async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
+    supervise: Supervise, app: str, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What blocks it may be a breakpoint, or something that ends by itself."""
+    monkeypatch.setattr(health, "EVERY_S", 0.05)
+    monkeypatch.setattr(health, "LIMIT_S", 0.2)
+    monkeypatch.setattr(supervisor, "MEASURE_EVERY_S", 60.0)  # it counts as a change
+    blocking = (
+        "import pathlib, time\n"
+        "def answer(path):\n"
+        "    while path == '/block' and not pathlib.Path('go-on').exists():\n"
+        "        time.sleep(0.01)\n"
+        "    return 'one'\n"
+    )
+    (project_folder / "main.py").write_text(f"{app}\n{blocking}")
+    async with supervise() as running:
+        target = await running.serving()
+        first_us = running.worker.evidence_us
+        await running.until(lambda: running.worker.evidence_us > first_us)
+        assert running.worker.evidence == "answered its health check"
+        assert [line for line in running.logs if line.worker == "engine"] == []
+        changes = [seen.evidence_us for seen in running.seen]
+        assert running.worker.evidence_us not in changes, "a check that finds nothing is no change"
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(running.ask("/block"))
+            await running.until(lambda: running.worker.evidence.startswith("has not answered"))
+            assert running.worker.evidence.startswith("has not answered its health check for ")
+            assert running.worker.state is WorkerState.SERVING
+            silent_us = running.worker.evidence_us
+            await running.until(lambda: running.worker.evidence_us > silent_us)
+            (project_folder / "go-on").touch()
+        await running.until(lambda: running.worker.evidence == "answered its health check")
+        assert (await running.serving()).label == target.label
+        told = [(line.level, line.text) for line in running.logs if line.worker == "engine"]
+        assert [level for level, _ in told] == ["WARNING", "INFO"]
+        assert told[0][1].startswith("sample#1 has not answered its health check for ")
+        assert told[1][1] == "sample#1 answers its health check again"
 
 
 async def test_requests_wait_while_a_crashed_worker_comes_back(supervise: Supervise) -> None:

@@ -1,0 +1,62 @@
+"""What the Logs say of a worker's life, beside what its code writes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.health import silent
+from kiket_console.store.records import NewLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.model import Problem
+
+_LOGGER = "kiket_console"
+
+
+class Chronicle:
+    """Writes a line for each turn that one worker's life takes."""
+
+    def __init__(self, worker: str, on_log: Callable[[NewLog], None]) -> None:
+        self._worker = worker
+        self._on_log = on_log
+        self._silent = ""
+        self._failed = False
+
+    def failed(self, problem: Problem) -> None:
+        """Say that code did not start, or crashed: one record with its traceback."""
+        self._failed = True
+        self._on_log(line(self._worker, "ERROR", "\n".join([problem.sentence, *problem.traceback])))
+
+    def serves(self, file: str, after_ms: float) -> None:
+        """Say that it serves again, if it failed before; *file* is what was saved, if anything."""
+        if self._failed:
+            self._failed = False
+            text = f"{file} saved: new code serves" if file else "serves again"
+            self._on_log(line(self._worker, "INFO", f"{text} after {after_ms:.0f} ms"))
+
+    def checked(self, label: str, *, silent_s: float | None) -> bool:
+        """Say that the start called *label* fell silent, or answers again (*silent_s* is None).
+
+        Returns whether that is news.
+        """
+        if (silent_s is not None) is (self._silent == label):
+            return False
+        self._silent = "" if silent_s is None else label
+        if silent_s is None:
+            told = line("engine", "INFO", f"{label} answers its health check again")
+        else:
+            told = line(
+                "engine",
+                "WARNING",
+                f"{label} {silent(silent_s)}: something blocks its event loop",
+            )
+        self._on_log(told)
+        return True
+
+
+def line(worker: str, level: str, text: str) -> NewLog:
+    """Return a log line of now."""
+    return NewLog(time.time_ns() // 1000, worker, "log", level, _LOGGER, text)
