@@ -189,6 +189,18 @@ async def test_the_question_says_how_many_workers_run(
         await until(pilot, lambda: sentence in screen_text(app))
 
 
+async def test_the_question_wraps_where_it_is_narrow(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=(40, 12)) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: "Leave?" in screen_text(app))
+        shown = [line.strip() for line in screen_text(app).splitlines()]
+        first = shown.index("1 worker runs. Detach keeps it")
+        assert shown[first + 1] == "and the recording."
+        assert shown[first + 3].split() == ["▌Detach", "Stop", "all", "Cancel"]
+
+
 async def test_a_demo_cannot_be_detached_from(console: Callable[..., ConsoleApp]) -> None:
     app = console(demo=True)
     async with app.run_test(size=SMALL) as pilot:

@@ -9,13 +9,15 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.line import cut
+from kiket_console.ui.paint.line import cut, wrap
 from kiket_console.ui.widgets.bars import Rule
-from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
+from kiket_console.ui.widgets.ink import INK_CLASSES, Inked, OneLine
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Click
+    from textual.geometry import Size
+    from textual.strip import Strip
 
     from kiket_console.ui.paint.line import Line
 
@@ -28,19 +30,35 @@ class Leave(StrEnum):
     STAY = "Cancel"
 
 
-class _Sentence(OneLine):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self._text = text
+class Sentences(Inked):
+    """Sentences, each on as many lines as it needs, with a blank line before and after."""
 
-    def line(self, width: int) -> Line:
-        return cut([("  " + self._text, "")], width)
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__()
+        self._sentences = sentences
+
+    def lines(self, width: int) -> list[Line]:
+        """Return the lines to draw."""
+        wrapped = [line for each in self._sentences for line in wrap(each, width - 2, "", "  ")]
+        return [(), *wrapped, ()]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """Return how many lines there are."""
+        return len(self.lines(width))
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width = self.size.width
+        lines = self.lines(width)
+        line = lines[y] if y < len(lines) else ()
+        return self.strip(line, self.rich_style).adjust_cell_length(width, self.rich_style)
 
 
 class Answers(OneLine, can_focus=True):
     """The answers side by side; the one that `enter` takes stands out."""
 
     CELLS = 14
+    TIGHT_CELLS = 11
 
     def __init__(self, answers: tuple[Leave, ...]) -> None:
         super().__init__()
@@ -53,18 +71,23 @@ class Answers(OneLine, can_focus=True):
         self.selected = self._answers[place % len(self._answers)]
         self.refresh()
 
+    @property
+    def _cells(self) -> int:
+        roomy = self.size.width >= 2 + self.CELLS * len(self._answers)
+        return self.CELLS if roomy else self.TIGHT_CELLS
+
     def line(self, width: int) -> Line:
         """Return the line to draw."""
         pieces: list[tuple[str, str]] = [("  ", "")]
         for answer in self._answers:
             chosen = answer is self.selected
             pieces.append(("▌" if chosen else " ", "accent"))
-            pieces.append((f"{answer.value}".ljust(self.CELLS - 1), "title" if chosen else "muted"))
+            pieces.append((answer.value.ljust(self._cells - 1), "title" if chosen else "muted"))
         return cut(pieces, width)
 
     def on_click(self, event: Click) -> None:
         """Take the answer under the pointer."""
-        index = (event.x - 2) // self.CELLS
+        index = (event.x - 2) // self._cells
         if 0 <= index < len(self._answers):
             self.selected = self._answers[index]
             self.refresh()
@@ -86,10 +109,8 @@ class QuitScreen(ModalScreen[Leave]):
         """Lay the question out."""
         with Vertical(id="dialog", classes="-small"):
             yield Rule("Leave?")
-            for sentence in ["", *self._sentences, ""]:
-                yield _Sentence(sentence)
+            yield Sentences(self._sentences)
             yield Answers(self._answers)
-            yield _Sentence("")
 
     def on_mount(self) -> None:
         """Let keys choose at once."""
