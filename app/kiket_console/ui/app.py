@@ -22,6 +22,7 @@ from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
 from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, known
+from kiket_console.ui.turns import Turns
 
 if TYPE_CHECKING:
     import subprocess
@@ -78,6 +79,7 @@ class ConsoleApp(App[bool]):
         self._asked_to_leave_s = -TWICE_WITHIN_S
         self._told_how_s = -TWICE_WITHIN_S
         self._filter = ControlFilter()
+        self._turns = Turns()
         self.reader = self.another_reader()
         for ours in THEMES:
             self.register_theme(ours)
@@ -115,8 +117,10 @@ class ConsoleApp(App[bool]):
             place.heard(notice)
 
     def heard_status(self, status: EngineStatus) -> None:
-        """Show how things are."""
+        """Show how things are, and say what has become of a worker."""
         self.status = status
+        for sentence, bad in self._turns.news(status.workers):
+            self.say(sentence, error=bad)
         if (place := self.place) is not None:
             place.status_changed()
 

@@ -1,0 +1,72 @@
+"""What a person is told of a worker, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.model import Notice, Problem, WorkerState
+from kiket_console.ui.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.ui.app import ConsoleApp
+
+WELL = scene.worker()
+BROKEN = scene.worker(**scene.BROKEN)
+SAID = "crm.py:17: NameError: name 'contacs' is not defined; the old code serves. "
+SAID += "2 for the traceback"
+AGAIN = ("marketing is well again: it serves.", False)
+
+
+def test_a_worker_that_is_well_is_no_news() -> None:
+    turns = Turns()
+    assert turns.news([WELL]) == turns.news([WELL]) == []
+
+
+def test_a_problem_is_told_once_and_once_that_it_is_gone() -> None:
+    """Saving again without mending it starts the code anew, and fails as before."""
+    turns = Turns()
+    starting = replace(BROKEN, state=WorkerState.RELOADING)
+    steps = [WELL, BROKEN, BROKEN, starting, BROKEN, WELL, WELL, BROKEN]
+    told = [turns.news([step]) for step in steps]
+    assert told == [[], [(SAID, True)], [], [], [], [AGAIN], [], [(SAID, True)]]
+
+
+def test_another_problem_is_told_as_well() -> None:
+    turns = Turns()
+    turns.news([BROKEN])
+    other = replace(BROKEN, serving=False, problem=Problem("No module named 'crm'.", "app.py", 3))
+    said = "app.py:3: No module named 'crm'; nothing serves. 2 shows it"
+    assert turns.news([other]) == [(said, True)]
+
+
+def test_crashes_are_told_once_though_each_has_a_time_of_its_own() -> None:
+    turns = Turns()
+    crashes = [
+        scene.worker(state=WorkerState.BACKOFF, problem=Problem(f"marketing#3 ended after {s} s."))
+        for s in (1, 2)
+    ]
+    told = [turns.news([each]) for each in crashes]
+    assert told == [[("marketing#3 ended after 1 s. It is started again.", True)], []]
+    gave_up = scene.worker(state=WorkerState.FATAL, problem=Problem("It is not started again."))
+    assert turns.news([gave_up]) == [("It is not started again.", True)]
+
+
+async def test_a_save_that_does_not_start_is_said_on_screen(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await settled(pilot)
+        assert "contacs" not in screen_text(app)
+        engine.said = scene.status(BROKEN)
+        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        await until(pilot, lambda: "crm.py:17: NameError: name 'contacs'" in screen_text(app))
+        engine.said = scene.status(WELL)
+        engine.news.put_nowait(Notice(0, 0, 0, 3))
+        await until(pilot, lambda: "marketing is well again" in screen_text(app))
