@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiket_console.model import Body, Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint.traffic import STATE_WORDS, source_cell
 
 if TYPE_CHECKING:
     from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
@@ -76,16 +77,18 @@ LIST_HEAD = (
 )
 
 
-def exchange_line(exchange: Exchange) -> str:
-    """Return an exchange as one aligned line."""
+def exchange_line(exchange: Exchange, *, below_cause: bool = False) -> str:
+    """Return an exchange as one aligned line; *below_cause* when what caused it stands above."""
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     word = visible(exchange.signature)
     if exchange.replay_of is not None:
         word = f"{word}   of {exchange.replay_of}".strip()
+    elif exchange.parent_id is not None and not below_cause:
+        word = f"{word}   └ {exchange.parent_id}".strip()
     columns = (
         fit_right(str(exchange.id), 6),
         " " + clock(exchange.started_us),
-        " " + fit(exchange.source, 8),
+        " " + fit(source_cell(exchange, below_cause=below_cause), 8),
         " " + fit(visible(exchange.name), 32),
         fit(visible(exchange.version), 8),
         fit(_ending(exchange), 11),
@@ -97,6 +100,8 @@ def exchange_line(exchange: Exchange) -> str:
 
 
 def _ending(exchange: Exchange) -> str:
+    if exchange.state in STATE_WORDS:
+        return STATE_WORDS[exchange.state][0]
     word = exchange.state if exchange.status is None else str(exchange.status)
     return f"{word} ✗" if exchange.failing else word
 

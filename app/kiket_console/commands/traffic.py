@@ -44,8 +44,9 @@ def list_exchanges(
         return
     if not as_json:
         click.echo(LIST_HEAD)
+    above: Exchange | None = None
     for start in range(0, len(ids), PAGE):
-        _print(reader.page(ids[start : start + PAGE]), as_json=as_json)
+        above = _print(reader.page(ids[start : start + PAGE]), as_json=as_json, above=above)
 
 
 @traffic.command()
@@ -89,12 +90,13 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
     begun = known[-limit:] if limit else known[:0]
     last = known[-1] if known else 0
     open_ids = list(begun)
+    above: Exchange | None = None
     if not as_json:
         click.echo(LIST_HEAD)
     while True:
         page = reader.page(open_ids[:PAGE])
         ended = [each for each in page if is_final(each)]
-        _print(ended, as_json=as_json)
+        above = _print(ended, as_json=as_json, above=above)
         open_ids = [each.id for each in page if not is_final(each)] + open_ids[PAGE:]
         fresh = reader.ids(last)
         if fresh:
@@ -104,20 +106,31 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
             time.sleep(FOLLOW_PERIOD_S)
 
 
-def _print(exchanges: Sequence[Exchange], *, as_json: bool) -> None:
+def _print(
+    exchanges: Sequence[Exchange], *, as_json: bool, above: Exchange | None
+) -> Exchange | None:
+    """Print exchanges below the one *above*; return the last."""
     from kiket_console.commands.documents import document, exchange_line, exchange_members
+    from kiket_console.ui.paint.traffic import neighbour
 
     for exchange in exchanges:
-        line = document(**exchange_members(exchange)) if as_json else exchange_line(exchange)
-        click.echo(line)
+        if as_json:
+            click.echo(document(**exchange_members(exchange)))
+        else:
+            click.echo(exchange_line(exchange, below_cause=neighbour(exchange, above)))
+        above = exchange
+    return above
 
 
 def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
     from kiket_console.commands.documents import LIST_HEAD, exchange_line, log_lines, title
+    from kiket_console.model import State
     from kiket_console.text import visible
 
     exchange = detail.exchange
     lines = [LIST_HEAD, exchange_line(exchange)]
+    if exchange.state is State.REJECTED and exchange.status is not None:
+        lines.append(f"  never forwarded, answered {exchange.status}")
     if exchange.parent_id is not None:
         guess = " (guessed)" if exchange.parent_guessed else ""
         lines.append(f"  caused by {exchange.parent_id}{guess}")

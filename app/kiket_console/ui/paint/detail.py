@@ -42,6 +42,8 @@ def outcome(detail: Detail, now_us: int) -> Line:
         parts.append([(f"replay of {exchange.replay_of}", "muted")])
     if exchange.duration_us is not None:
         parts.append([(duration(exchange.duration_us), "muted")])
+    if exchange.status is not None and exchange.state is not State.FORWARDED:
+        parts.append([(f"answered {exchange.status}", "muted")])
     if word:
         parts.append([(word, role or "ok")])
     return joined(parts, " · ")

@@ -30,7 +30,7 @@ _TIGHT = 52
 _BOTH = 19
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
-_STATE_WORDS = {
+STATE_WORDS = {
     State.HELD: ("held", "warning"),
     State.FAILED: ("failed ✗", "error"),
     State.INTERRUPTED: ("cut off ✗", "error"),
@@ -109,13 +109,13 @@ def status(exchange: Exchange, now_us: int) -> tuple[str, str]:
         if exchange.status is None:
             return "ok", ""
         return (f"{exchange.status} ✗", "error") if exchange.failing else (str(exchange.status), "")
-    return _STATE_WORDS[exchange.state]
+    return STATE_WORDS[exchange.state]
 
 
 def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int) -> Line:
     """Return the row of an exchange; *below_cause* indents a child under what caused it."""
     word, word_role = status(exchange, now_us)
-    source, source_role = _source(exchange, below_cause)
+    source, source_role = source_cell(exchange, below_cause=below_cause), exchange.source.value
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     note, note_role, tail = _note(exchange, below_cause, columns.signature)
     pieces = [
@@ -143,11 +143,11 @@ def _time(exchange: Exchange, columns: Columns) -> str:
     return clock(exchange.started_us, milliseconds=columns.time > 8) + "  "
 
 
-def _source(exchange: Exchange, below_cause: bool) -> tuple[str, str]:
-    role = exchange.source.value
+def source_cell(exchange: Exchange, *, below_cause: bool) -> str:
+    """Return where an exchange comes from, with the sign of what another one caused."""
     if exchange.parent_id is None or exchange.source is Source.WEBHOOK:
-        return exchange.source.value, role
-    return (" └ " if below_cause else "└ ") + exchange.source.value, role
+        return exchange.source.value
+    return (" └ " if below_cause else "└ ") + exchange.source.value
 
 
 def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, str]:
