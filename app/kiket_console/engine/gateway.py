@@ -108,7 +108,7 @@ class Gateway:
                 raw_body,
             )
         )
-        await send_answer(send, outcome.status, outcome.headers, outcome.raw_body)
+        await send_answer(send, outcome.status, _without_date(outcome.headers), outcome.raw_body)
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Judge, record and forward a delivery, and record its answer; durable on return."""
@@ -340,3 +340,8 @@ def _elsewhere(method: str, path: str) -> tuple[int, Headers, bytes]:
 
 def _since_us(began_ns: int) -> int:
     return (time.perf_counter_ns() - began_ns) // 1000
+
+
+def _without_date(headers: Headers) -> Headers:
+    """Return *headers* without Date: our server adds its own to whatever it answers."""
+    return tuple(pair for pair in headers if pair[0].lower() != "date")
