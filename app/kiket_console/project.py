@@ -263,15 +263,9 @@ def _manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
     try:
         manifest = load_manifest(path)
     except ManifestError as error:
-        mark = getattr(error.__cause__, "problem_mark", None)
-        line = mark.line + 1 if mark else 0
         file = str(path.relative_to(folder))
         sentence = str(error).replace(str(path), file)
-        return (
-            path,
-            Declared(),
-            Problem(f"{file}:{line}: {sentence}" if line else sentence, file, line),
-        )
+        return path, Declared(), Problem(sentence, file, error.line)
     if manifest is None:
         return path, Declared(), None
     nested = manifest.raw.get("extension")

@@ -39,6 +39,11 @@ class ManifestNotFoundError(FileNotFoundError):
 class ManifestError(KiketSDKError, ValueError):
     """A manifest cannot be read; the text names file, line and column."""
 
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+        """The line to correct, from 1; 0 when it is about the whole file."""
+
 
 @dataclass(slots=True)
 class ExtensionManifest:
@@ -147,34 +152,29 @@ def _read(path: Path) -> ExtensionManifest:
         with path.open("rb") as file:
             raw_text = file.read(MANIFEST_LIMIT_BYTES + 1)
     except OSError as exc:
-        raise ManifestError(
-            f"Manifest {path} cannot be opened ({exc.strerror}); make it readable."
-        ) from exc
+        raise ManifestError(f"{path} cannot be opened ({exc.strerror}); make it readable.") from exc
     if len(raw_text) > MANIFEST_LIMIT_BYTES:
         raise ManifestError(
-            f"Manifest {path} is larger than {MANIFEST_LIMIT_BYTES} bytes; "
+            f"{path} is larger than {MANIFEST_LIMIT_BYTES} bytes; "
             "keep data that long in files of its own."
         )
     try:
         content = yaml.safe_load(raw_text)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        place = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        line = mark.line + 1 if mark else 0
+        place = f"{path}:{line}:{mark.column + 1}" if mark else path
         raise ManifestError(
-            f"Manifest {path}{place} is not valid YAML: {exc.problem or exc.context}; "
-            "correct it there and start again."
+            f"{place}: {exc.problem or exc.context}; correct that line and save.", line
         ) from exc
     except yaml.reader.ReaderError as exc:
         line = raw_text.count(b"\n", 0, exc.position) + 1
         column = exc.position - (raw_text.rfind(b"\n", 0, exc.position) + 1) + 1
         raise ManifestError(
-            f"Manifest {path} line {line}, column {column} is not text in UTF-8: {exc.reason}; "
-            "save it as UTF-8 and start again."
+            f"{path}:{line}:{column}: not text in UTF-8 ({exc.reason}); save it as UTF-8.", line
         ) from exc
     except (RecursionError, ValueError) as exc:
-        raise ManifestError(
-            f"Manifest {path} cannot be understood ({exc}); simplify it and start again."
-        ) from exc
+        raise ManifestError(f"{path} cannot be understood ({exc}); simplify it and save.") from exc
     return ExtensionManifest(path, content if isinstance(content, dict) else {})
 
 

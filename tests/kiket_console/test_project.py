@@ -92,7 +92,9 @@ def test_a_manifest_that_is_no_yaml_is_a_problem_with_its_line(folder: Path) -> 
     assert problem is not None
     assert problem.file == "extension.yaml"
     assert problem.line >= 2
-    assert problem.sentence.startswith(f"extension.yaml:{problem.line}: Manifest extension.yaml")
+    assert problem.sentence.startswith(f"extension.yaml:{problem.line}:1: ")
+    assert problem.sentence.count("extension.yaml") == 1
+    assert problem.sentence.endswith("; correct that line and save.")
 
 
 def test_an_empty_folder_teaches(own_places: Path) -> None:

@@ -171,25 +171,22 @@ def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw_text", "sentence"),
+    ("raw_text", "sentence", "line"),
     [
         (
             b"id: a\nname: b: c\n",
-            (
-                " line 2, column 8 is not valid YAML: mapping values are not allowed here; "
-                "correct it there and start again."
-            ),
+            ":2:8: mapping values are not allowed here; correct that line and save.",
+            2,
         ),
         (
             b"id: a\nname: \xff\n",
-            (
-                " line 2, column 7 is not text in UTF-8: invalid start byte; "
-                "save it as UTF-8 and start again."
-            ),
+            ":2:7: not text in UTF-8 (invalid start byte); save it as UTF-8.",
+            2,
         ),
         (
             b"id: 2026-13-45\n",
-            " cannot be understood (month must be in 1..12); simplify it and start again.",
+            " cannot be understood (month must be in 1..12); simplify it and save.",
+            0,
         ),
         (
             b"#" * (MANIFEST_LIMIT_BYTES + 1),
@@ -197,18 +194,20 @@ def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:
                 f" is larger than {MANIFEST_LIMIT_BYTES} bytes; keep data that long in files "
                 "of its own."
             ),
+            0,
         ),
     ],
     ids=["syntax", "encoding", "value", "size"],
 )
 def test_a_broken_manifest_says_where_and_what_to_do(
-    tmp_path: Path, raw_text: bytes, sentence: str
+    tmp_path: Path, raw_text: bytes, sentence: str, line: int
 ) -> None:
     path = tmp_path / "extension.yaml"
     path.write_bytes(raw_text)
     with pytest.raises(ManifestError) as caught:
         KiketSDK(manifest_path=path)
-    assert str(caught.value) == (f"Manifest {path}{sentence}")
+    assert str(caught.value) == f"{path}{sentence}"
+    assert caught.value.line == line
     assert isinstance(caught.value, KiketSDKError)
     assert isinstance(caught.value, ValueError)
 
