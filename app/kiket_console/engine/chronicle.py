@@ -37,6 +37,11 @@ class Chronicle:
             text = f"{file} saved: new code serves" if file else "serves again"
             self._on_log(line(self._worker, "INFO", f"{text} after {after_ms:.0f} ms"))
 
+    def lost(self, manifest: str) -> None:
+        """Say that the manifest is not there any more, and that the code starts all the same."""
+        text = f"{manifest} is gone; the code starts without its id, settings and secrets"
+        self._on_log(line(self._worker, "WARNING", text))
+
     def checked(self, label: str, *, silent_s: float | None) -> bool:
         """Say that the start called *label* fell silent, or answers again (*silent_s* is None).
 

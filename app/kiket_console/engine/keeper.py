@@ -234,7 +234,10 @@ class Keeper:
 
     async def _new_process(self) -> WorkerProcess:
         """Look at the folder again, and make a process for what is there now."""
+        before = self._project.extension.manifest
         self._project = await asyncio.to_thread(self._look_again)
+        if before is not None and self._project.extension.manifest is None:
+            self._chronicle.lost(before.name)
         if self._project.problem is not None:
             raise StartFailed(self._project.problem)
         spec = replace(self._project.extension, name=self.name)

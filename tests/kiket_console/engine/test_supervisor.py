@@ -527,6 +527,26 @@ async def test_a_broken_manifest_is_the_extensions_problem_not_ours(
         await running.until(lambda: running.worker.state is WorkerState.SERVING)
 
 
+async def test_a_manifest_that_goes_away_is_told_once_and_the_code_serves_on(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    (project_folder / "kiket.toml").write_text("[[extension]]\nentry = 'main:app'\n")
+    async with supervise() as running:
+        await running.serving()
+        (project_folder / "extension.yaml").unlink()
+        for reloads in (1, 2):
+            running.supervisor.reload(running.name, "extension.yaml")
+            await running.until(lambda reloads=reloads: running.worker.reloads == reloads)
+        assert running.worker.state is WorkerState.SERVING
+        assert [(line.worker, line.level, line.text) for line in running.logs] == [
+            (
+                "sample",
+                "WARNING",
+                "extension.yaml is gone; the code starts without its id, settings and secrets",
+            )
+        ]
+
+
 async def test_a_worker_asking_for_a_secret_is_started_anew_when_it_changes(
     supervise: Supervise, app: str, project_folder: Path
 ) -> None:
