@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 import time
 from functools import partial
@@ -21,7 +22,7 @@ from kiket_console.ui.sanitiser import ControlFilter
 from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
-from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, known
+from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, fitting, known
 from kiket_console.ui.turns import Turns
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class ConsoleApp(App[bool]):
         open_engine: Callable[[], Engine] | None = None,
         **options: Any,
     ) -> None:
+        if "NO_COLOR" in os.environ:  # none at all; Textual alone would make greys of colours
+            options["ansi_color"] = True
         super().__init__(**options)
         self.project = paths.folder.name
         self.status: EngineStatus | None = None
@@ -83,7 +86,8 @@ class ConsoleApp(App[bool]):
         self.reader = self.another_reader()
         for ours in THEMES:
             self.register_theme(ours)
-        self.theme = known(theme, self.available_themes)
+        few = self.no_color or self.console.color_system in (None, "standard")
+        self.theme = known(fitting(theme, few_colours=few), self.available_themes)
         self.add_mode("traffic", partial(TrafficScreen, self))
         self.add_mode("processes", partial(_processes, self))
         self.add_mode("logs", partial(_logs, self))

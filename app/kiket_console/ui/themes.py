@@ -148,6 +148,11 @@ def fallbacks(variables: dict[str, str]) -> dict[str, str]:
     }
 
 
+def fitting(name: str, *, few_colours: bool) -> str:
+    """Return the theme to wear: with *few_colours* the terminal's own stand in for the default."""
+    return ANSI.name if few_colours and name == DEFAULT else name
+
+
 def known(name: str, names: Collection[str]) -> str:
     """Return *name* when it is among the *names* of themes; raise `ConsoleError` otherwise."""
     if name not in names:
