@@ -1,0 +1,144 @@
+"""The main job as a person does it: in a terminal, with keys, from first to last."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from kiket_console.client import find_engine
+from kiket_console.paths import ProjectPaths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Until = Callable[..., object]
+
+PASSED_ON = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME", "PATH")
+
+
+class Terminal:
+    """A terminal of 100 by 30 cells with one command in it."""
+
+    def __init__(self, socket: Path, until: Until, command: list[str], folder: Path) -> None:
+        self._tmux = ("tmux", "-S", str(socket), "-f", "/dev/null")
+        self._until = until
+        known = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
+        told = shlex.join(["env", "-i", "TERM=xterm-256color", "LANG=C.UTF-8", *known, *command])
+        self._run(
+            *("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder)),
+            f"{told}; echo left with $?; exec sleep 60",
+        )
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._tmux, *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+        return done.stdout
+
+    def press(self, *keys: str) -> None:
+        """Press keys, in tmux's names."""
+        self._run("send-keys", *keys)
+
+    def screen(self) -> str:
+        """Return what the terminal shows."""
+        return self._run("capture-pane", "-p")
+
+    def shows(self, pattern: str) -> None:
+        """Wait until the screen shows a pattern."""
+        try:
+            self._until(lambda: re.search(pattern, self.screen()), f"{pattern!r} on screen")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the screen is\n{self.screen()}") from None
+
+    def close(self) -> None:
+        """End the terminal."""
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=20, check=False)
+
+
+@pytest.fixture
+def terminal(own_places: Path, until: Until, folder: Path) -> Iterator[Callable[..., Terminal]]:
+    """Return what opens a terminal in the project's folder with the program in it."""
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: str) -> Terminal:
+        command = [sys.executable, "-m", "kiket_console", *arguments]
+        socket = own_places / f"tmux{len(opened)}"
+        opened.append(Terminal(socket, until, command, folder))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()
+
+
+@pytest.mark.needs("tmux")
+def test_trigger_fail_read_fix_replay_and_leave_nothing(
+    terminal: Callable[..., Terminal],
+    folder: Path,
+    until: Until,
+    alive: Callable[[int], bool],
+    program: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    paths = ProjectPaths(folder)
+    screen = terminal()
+    screen.shows(r"Run it\? \[y/N\]")
+    screen.press("y", "Enter")
+    screen.shows("● serving")
+    screen.shows("Nothing has arrived yet")
+
+    screen.press("t")
+    screen.shows(r"issue\.created v1 .*handler")
+    screen.press("Enter")
+    screen.shows(r"1 .*webhook +issue\.created +(v1 +)?200 ")
+
+    good = (folder / "main.py").read_text()
+    (folder / "main.py").write_text(good.replace('["issue"]["key"]}', '["issue"]["kye"]}'))
+    screen.shows("⟳ main.py")
+    screen.press("r")
+    screen.shows(r"webhook +issue\.created +(v1 +)?400 ✗ .*of 1")
+    screen.press("Enter", "l")
+    screen.shows(r"main\.py\", line 14, in created")
+    screen.shows("KeyError: 'kye'")
+
+    (folder / "main.py").write_text(good)
+    until(lambda: _reloads(program, folder) == 2, "the mended code serves")
+    screen.press("r")
+    screen.shows(r"(?s)400 ✗.*webhook +issue\.created +(v1 +)?200 .*of \d")
+
+    screen.press("Escape")
+    screen.shows("enter open")
+    screen.press("q")
+    screen.shows("1 worker runs. Detach keeps it")
+    screen.press("Enter")
+    screen.shows("left with 0")
+    engine = find_engine(paths)
+    assert engine is not None
+
+    screen = terminal("attach")
+    screen.shows("● serving")
+    screen.shows("400 ✗")
+    below = _below(engine.pid)
+    assert below
+    screen.press("q", "Right", "Enter")
+    screen.shows("left with 0")
+    assert find_engine(paths) is None
+    until(lambda: not any(map(alive, (engine.pid, *below))), "no process is left")
+
+
+def _below(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+
+
+def _reloads(program: Callable[..., subprocess.CompletedProcess[str]], folder: Path) -> int:
+    done = program("-C", str(folder), "status", "--json")
+    assert done.returncode == 0, done.stderr
+    return int(json.loads(done.stdout)["workers"][0]["reloads"])
