@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +161,18 @@ def test_a_payload_that_makes_no_sense_is_answered_with_a_sentence(
     deliver: Deliver, name: str, changes: dict[str, Any], sentence: str
 ) -> None:
     assert deliver(name, status=400, **changes) == {"error": sentence}
+
+
+def test_a_failure_has_one_traceback_and_one_line_without_its_text(
+    deliver: Deliver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        deliver("issue.created.v1", status=400, issue=None)
+    traceback, told = (each for each in caplog.records if "http" not in each.name)
+    assert traceback.levelname == "ERROR"
+    assert traceback.exc_info
+    assert (told.name, told.levelname) == ("marketing", "INFO")
+    assert re.fullmatch(r"issue\.created v1 failed after \d+ ms \(\w+\)", told.getMessage())
 
 
 def test_an_unsigned_delivery_is_refused(kiket_client: TestClient, platform: Platform) -> None:
