@@ -27,6 +27,7 @@ from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.model import EngineStatus, Notice
+from kiket_console.project import SETTINGS_NAME
 from kiket_console.store.records import NewLog
 from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
@@ -132,7 +133,12 @@ class Parts:
             on_log=self.recorder.log,
         )
         extension = project.extension
-        self.reloader = Reloader(extension, lambda file: self.workers.reload(extension.name, file))
+        self.reloader = Reloader(
+            extension,
+            project.folder / SETTINGS_NAME,
+            lambda file: self.workers.reload(extension.name, file),
+            self.recorder.log,
+        )
         self.forwarder = Forwarder(config.forward_timeout_s)
         self.gateway = Gateway(
             self.workers,

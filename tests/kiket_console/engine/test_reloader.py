@@ -13,10 +13,12 @@ import pytest
 
 from kiket_console import project as projects
 from kiket_console.engine import reloader
-from kiket_console.engine.reloader import Reloader, matters
+from kiket_console.engine.reloader import Pace, Reloader, matters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from kiket_console.store.records import NewLog
 
 PATIENCE_S = 10.0
 
@@ -26,6 +28,7 @@ class Saves:
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.logs: list[NewLog] = []
         self.came = asyncio.Event()
 
     def __call__(self, file: str) -> None:
@@ -44,11 +47,19 @@ async def saves(project_folder: Path) -> AsyncIterator[Saves]:
     """Watch the project, and say so once the watch is in place."""
     (project_folder / "pages").mkdir()
     (project_folder / ".git").mkdir()
-    saves = Saves()
-    watching = Reloader(projects.find(project_folder).extension, saves)
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(watching.run())
+    async with watching(project_folder) as saves:
         await until_watching(project_folder, saves)
+        yield saves
+
+
+@contextlib.asynccontextmanager
+async def watching(folder: Path) -> AsyncIterator[Saves]:
+    """Watch the project in *folder* until the block ends."""
+    saves = Saves()
+    extension = projects.find(folder).extension
+    watch = Reloader(extension, folder / "kiket.toml", saves, saves.logs.append)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(watch.run())
         yield saves
         task.cancel()
 
@@ -114,7 +125,7 @@ async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarti
     project_folder: Path, saves: Saves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The code may write what is watched: each reload would then cause the next."""
-    monkeypatch.setattr(reloader, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(reloader, "SHORT_PAUSE_S", 60.0)
     for number in range(reloader.STREAK_ALLOWED * 3):
         (project_folder / "counter.yaml").write_text(str(number))
         try:
@@ -124,6 +135,49 @@ async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarti
             break
         saves.came.clear()
     assert 3 <= len(saves.files) <= reloader.STREAK_ALLOWED
+    assert [(line.worker, line.text) for line in saves.logs] == [
+        ("engine", "Saves come faster than every 2 s; a reload waits 60 s now")
+    ]
+
+
+def test_somebody_who_types_waits_a_second_at_most() -> None:
+    """An editor may save every second while somebody types; code that writes itself never ends."""
+    logs: list[NewLog] = []
+    pace = Pace(logs.append)
+    pauses_s = []
+    for now_s in range(reloader.STREAK_HUMAN + 20):
+        pauses_s.append(pace.pause_s(now_s))
+        pace.reloaded(now_s)
+    typing = pauses_s[: reloader.STREAK_HUMAN]
+    assert typing[: reloader.STREAK_ALLOWED] == [0] * reloader.STREAK_ALLOWED
+    assert max(typing) <= 1.0
+    assert pauses_s[-1] == reloader.MOST_PAUSE_S
+    assert [line.text for line in logs] == [
+        "Saves come faster than every 2 s; a reload waits 1 s now",
+        "Saves come faster than every 2 s; a reload waits 5 s now, and longer while it goes on",
+    ]
+    assert pace.pause_s(now_s + reloader.STREAK_GAP_S) == 0, "a breath ends the streak"
+
+
+async def test_settings_above_the_watched_folders_are_watched_too(own_places: Path) -> None:
+    folder = own_places / "shop"
+    (folder / "code").mkdir(parents=True)
+    settings = folder / "kiket.toml"
+    settings.write_text('[[extension]]\npath = "code"\nentry = "main:sdk"\n')
+    (folder / "code" / "main.py").write_text("sdk = 1\n")
+    async with watching(folder) as saves:
+        for number in range(200):  # until the watch is in place
+            new = folder / "kiket.toml~"
+            new.write_text(f"{settings.read_text()}# {number}\n")
+            new.replace(settings)
+            (folder / "other.py").write_text(str(number))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await saves.came.wait()
+                    break
+        assert await saves.next() == "kiket.toml"
+        await settled(saves)
+        assert set(saves.files) == {"kiket.toml"}
 
 
 @pytest.mark.parametrize(
