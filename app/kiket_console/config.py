@@ -12,14 +12,15 @@ import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from kiket_console import settings_file
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
 ENVIRONMENT_PREFIX: Final = "KIKET_CONSOLE_"
-PROJECT_FILE: Final = "kiket.toml"
 DURABILITIES: Final = ("full", "process")
 
 
@@ -54,8 +55,8 @@ def load(folder: Path, flags: Mapping[str, Any] | None = None) -> Config:
 
     config = Config()
     user_file, project_file = config_file(), folder / PROJECT_FILE
-    config = _with(config, _read(user_file), str(user_file))
-    table = _read(project_file).get("console", {})
+    config = _with(config, settings_file.read(user_file), str(user_file))
+    table = settings_file.read(project_file).get("console", {})
     if not isinstance(table, dict):
         raise _bad(f"[console] of {project_file} is not a table.", "Write `[console]`.")
     config = _with(config, table, f"{project_file} [console]")
@@ -65,20 +66,6 @@ def load(folder: Path, flags: Mapping[str, Any] | None = None) -> Config:
             config = _with(config, {name: _parsed(name, text)}, variable)
     said = {name: value for name, value in (flags or {}).items() if value not in (None, ())}
     return _with(config, said, "the command line")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        with file.open("rb") as opened:
-            return tomllib.load(opened)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise _bad(f"{file} cannot be read: {error.strerror}.", "Make it readable.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _bad(f"{file} is no TOML: {error}.", "Correct that line.") from error
 
 
 def _parsed(name: str, text: str) -> object:

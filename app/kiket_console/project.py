@@ -7,20 +7,19 @@ there, and what was guessed about it is told in words.
 from __future__ import annotations
 
 import sys
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiket_console import entry as entries
+from kiket_console import settings_file
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Problem
+from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SETTINGS_NAME = "kiket.toml"
-SETTINGS_LIMIT_BYTES = 64 * 1024
 PLAIN_LIMIT = 256
 """Characters of a name that a project gives; a longer one is taken for none."""
 _KEYS = {
@@ -106,7 +105,7 @@ def _find(folder: Path) -> Project:
     if not entry and problem is None:
         problem = Problem(
             f"No app was found in {', '.join(entries.FILE_NAMES)} or src/. "
-            f'Write `sdk = KiketSDK()` in main.py, or entry = "module:name" in {SETTINGS_NAME}.'
+            f'Write `sdk = KiketSDK()` in main.py, or entry = "module:name" in {PROJECT_FILE}.'
         )
     extension = ExtensionSpec(
         name=name,
@@ -126,21 +125,8 @@ def _find(folder: Path) -> Project:
 
 def _settings(folder: Path) -> Mapping[str, Any]:
     """Return the `[[extension]]` table of `kiket.toml`, or nothing."""
-    file = folder / SETTINGS_NAME
-    try:
-        with file.open("rb") as opened:
-            raw_text = opened.read(SETTINGS_LIMIT_BYTES + 1)
-        if len(raw_text) > SETTINGS_LIMIT_BYTES:
-            raise _refused(
-                f"{file} has more than {SETTINGS_LIMIT_BYTES // 1024} KiB.", "Keep it short."
-            )
-        settings = tomllib.loads(raw_text.decode("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise _refused(f"{file} cannot be read: {error.strerror}.", "Make it readable.") from error
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or nested too deep
-        raise _refused(f"{file} cannot be understood: {error}.", "Correct it there.") from error
+    file = folder / PROJECT_FILE
+    settings = settings_file.read(file)
     for word in settings.keys() - {"extension", "console"}:  # [console] is read by config
         later = word == "module"
         raise _refused(
@@ -186,9 +172,7 @@ def _inside(folder: Path, path: str, key: str) -> Path:
     except (RuntimeError, OSError):  # links in a circle, or a name too long for any folder
         known = False
     if not known:
-        raise _refused(
-            f"{SETTINGS_NAME} has {key} = {path!r}: no such folder.", "Correct it there."
-        )
+        raise _refused(f"{PROJECT_FILE} has {key} = {path!r}: no such folder.", "Correct it there.")
     return place
 
 
@@ -202,7 +186,7 @@ def _entry(
         module, colon, attribute = given.partition(":")
         if not colon or not all(map(str.isidentifier, [*module.split("."), *attribute.split(".")])):
             raise _refused(
-                f"{SETTINGS_NAME} has entry = {given!r}, which is not module:name.",
+                f"{PROJECT_FILE} has entry = {given!r}, which is not module:name.",
                 'Write it as entry = "main:sdk".',
             )
         first = module.split(".")[0]
@@ -231,7 +215,7 @@ def _interpreter(folder: Path, settings: Mapping[str, Any]) -> Path:
             interpreter = folder / given
         if not interpreter.is_file():
             raise _refused(
-                f"{SETTINGS_NAME} has python = {given!r}: no such file.", "Correct it there."
+                f"{PROJECT_FILE} has python = {given!r}: no such file.", "Correct it there."
             )
         return interpreter
     own = folder / ".venv" / "bin" / "python"
@@ -246,7 +230,7 @@ def _dialects(settings: Mapping[str, Any]) -> tuple[str, ...]:
     for name in names:
         if name not in DIALECTS:
             raise _refused(
-                f"{SETTINGS_NAME} has dialect = {name!r}, which is not known.",
+                f"{PROJECT_FILE} has dialect = {name!r}, which is not known.",
                 f"Use {', '.join(DIALECTS)}.",
             )
     return names

@@ -109,5 +109,5 @@ def test_a_number_that_is_none_is_said_with_its_variable(
 
 def test_broken_toml_is_said_with_its_place(folder: Path) -> None:
     (folder / "kiket.toml").write_text("[console\n")
-    with pytest.raises(ConsoleError, match=r"kiket\.toml is no TOML: .*line 1"):
+    with pytest.raises(ConsoleError, match=r"kiket\.toml cannot be understood: .*line 1"):
         config.load(folder)

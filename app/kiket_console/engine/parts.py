@@ -27,7 +27,7 @@ from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.model import EngineStatus, Notice
-from kiket_console.project import SETTINGS_NAME
+from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
@@ -135,7 +135,7 @@ class Parts:
         extension = project.extension
         self.reloader = Reloader(
             extension,
-            project.folder / SETTINGS_NAME,
+            project.folder / PROJECT_FILE,
             lambda file: self.workers.reload(extension.name, file),
             self.recorder.log,
         )
