@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine import replay
@@ -11,13 +12,13 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import Result, SecretName, Template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kiket_console.engine.ports import Deliver, Delivery
     from kiket_console.engine.recorder import Recorder
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.vault import Vault
-    from kiket_console.model import EngineStatus, Headers, Worker
+    from kiket_console.model import EngineStatus, Handler, Headers, Worker
     from kiket_console.store.reader import Reader
 
 
@@ -63,8 +64,13 @@ class Actions:
         headers: Headers,
         dialect: str,
     ) -> Result:
-        """Send a signed event as the platform would."""
+        """Send a signed event as the platform would; without a payload, a template's.
+
+        Raises `ConsoleError` when there is none for it: no template and no handler knows it.
+        """
         worker = await self._addressed(extension)
+        if raw_payload is None:
+            _refuse_unknown(event, worker.handlers)
         payload = None if raw_payload is None else _parsed(raw_payload)
         dialect, secret = self._signing(worker.name, dialect)
         delivery = replay.compose(
@@ -180,6 +186,23 @@ class Actions:
         judging = self._workers.judging(name)
         secret = judging.secrets[0] if judging.secrets else ""
         return dialect or deliveries.dialect_for(judging.accept), secret
+
+
+def _refuse_unknown(event: str, handlers: Sequence[Handler]) -> None:
+    """Raise `ConsoleError` for an event that is probably misspelt.
+
+    Code that tells of no handlers may take anything.
+    """
+    handled = list(dict.fromkeys(handler.event for handler in handlers))
+    known = list(dict.fromkeys([*handled, *(each.event for each in deliveries.samples())]))
+    if not handled or event in known:
+        return
+    near = get_close_matches(event, known, n=3, cutoff=0.5) or handled[:3]
+    raise ConsoleError(
+        f'No handler and no template knows the event "{event}".',
+        hint=f"Known are {', '.join(near)}; to send it all the same, give its payload (--data).",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _parsed(raw_payload: bytes) -> Any:

@@ -15,7 +15,7 @@ from kiket_console.client import Client, find_engine
 from kiket_console.config import Config
 from kiket_console.engine.engine import Engine
 from kiket_console.engine.parts import Events
-from kiket_console.errors import ConsoleError
+from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
 
@@ -89,6 +89,28 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
     with Reader(paths.store) as reader:
         recorded = reader.recent(10)
     assert [each.status for each in recorded if each.source == "webhook"] == [200]
+
+
+async def test_an_event_that_nobody_knows_is_refused_unless_its_payload_is_given(
+    extension_folder: Path,
+) -> None:
+    """A misspelt name is told at once; what the code answers to a foreign event can be tried."""
+    paths = ProjectPaths(extension_folder)
+    async with running(paths), Client(paths) as client:
+        await status_when_serving(client)
+        with pytest.raises(ConsoleError) as refused:
+            await client.trigger("isue.created")
+        assert refused.value.message == 'No handler and no template knows the event "isue.created".'
+        assert refused.value.hint.startswith("Known are issue.created")
+        assert "--data" in refused.value.hint
+        assert refused.value.exit_code is ExitCode.USAGE
+        with pytest.raises(ConsoleError) as refused:
+            await client.trigger("qqqq")
+        assert refused.value.hint.startswith("Known are issue.created")
+        assert (await client.trigger("isue.created", raw_payload=PAYLOAD)).status == 404
+        with Reader(paths.store) as reader:
+            names = [each.name for each in reader.recent(10) if each.source == "webhook"]
+        assert names == ["isue.created"]
 
 
 async def test_a_restart_is_a_new_process(extension_folder: Path) -> None:
