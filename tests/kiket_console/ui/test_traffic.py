@@ -125,6 +125,21 @@ async def test_in_a_tall_terminal_the_details_follow_the_cursor(
         assert "0.6 ms · 404 ✗ ─" in screen_text(app)
 
 
+@pytest.mark.parametrize("height", [24, 50])
+async def test_in_a_wide_terminal_the_details_stand_beside_the_list(
+    console: Callable[..., ConsoleApp], height: int
+) -> None:
+    app = console()
+    async with app.run_test(size=(160, height), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "k")
+        await until(pilot, lambda: "─ 1194 comment.created v1 ─" in screen_text(app))
+        (rule,) = (line for line in screen_text(app).splitlines() if "─ Traffic ─" in line)
+        assert "─ 1194 comment.created v1 ─" in rule
+        await pilot.press("enter")
+        assert "▌ 1194" in screen_text(app)
+
+
 @pytest.mark.parametrize(
     ("presses", "shown"),
     [

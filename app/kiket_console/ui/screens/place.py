@@ -8,6 +8,7 @@
       details                             of the list
     enter open   r replay   …
 
+From 160 columns on, the details of a list that grows stand beside it.
 `esc` steps out of the details and never leaves the program.
 """
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 from kiket_console.ui.widgets.views import Rows
 
 TALL_ROWS = 30
+WIDE_COLUMNS = 160
 DETAILS_DELAY_S = 0.04
 """How long the cursor rests before the details follow it."""
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
@@ -80,13 +82,14 @@ class PlaceScreen(Screen[None]):
         """Lay the place out."""
         yield self._status_bar
         yield PlacesBar(PLACES, self.PLACE.name.lower())
-        with Vertical(id="list-pane"):
-            yield self._list_rule
-            yield self.list
-        with Vertical(id="details"):
-            yield self.details_rule
-            yield from self._between
-            yield self.text
+        with Vertical(id="panes"):
+            with Vertical(id="list-pane"):
+                yield self._list_rule
+                yield self.list
+            with Vertical(id="details"):
+                yield self.details_rule
+                yield from self._between
+                yield self.text
         yield self._footer
 
     def on_mount(self) -> None:
@@ -96,8 +99,9 @@ class PlaceScreen(Screen[None]):
         self.show_summary()
 
     def on_resize(self, event: Resize) -> None:
-        """Put the details below the list when there is room for both."""
+        """Put the details below the list, or beside it, when there is room for both."""
         self.set_class(event.size.height >= TALL_ROWS, "-tall")
+        self.set_class(event.size.width >= WIDE_COLUMNS, "-wide")
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another place was shown."""
