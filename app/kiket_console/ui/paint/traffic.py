@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PENDING_AFTER_US = 100_000
 """An answer that comes sooner never shows as pending."""
 
-_ROOMY = 100
+_ROOMY = 112
 _FULL_TIME = 92
 _TIGHT = 52
 _BOTH = 19
