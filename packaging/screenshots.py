@@ -36,6 +36,7 @@ TO_SIGNATURE = ("k",) * 2 + ("enter",) + ("right_square_bracket",) * 3
 PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | None]] = {
     "traffic": (SIZE, "kiket-dusk", ("k",) * 6, None),
     "traffic-dawn": (SIZE, "kiket-dawn", ("k",) * 6, None),
+    "traffic-wide": ((180, 45), "kiket-dusk", ("k",) * 6, None),
     "traffic-80x24": ((80, 24), "kiket-dusk", ("k",) * 2, None),
     "detail-signature": (SIZE, "kiket-dusk", TO_SIGNATURE, None),
     "detail-timeline": (SIZE, "kiket-dusk", ("k",) * 5 + ("c",), None),
