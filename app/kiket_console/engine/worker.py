@@ -54,6 +54,8 @@ END_LIMIT_S = 5.0
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
 LISTEN_BACKLOG = 512
 SDK_PACKAGES = ("kiket_core", "kiket_sdk")
+_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
+"""The SDK, and what its client would import within the first delivery, which then waits for it."""
 _CHUNK_BYTES = 64 * 1024
 _REST_LIMIT_S = 1.0
 
@@ -240,7 +242,7 @@ class WorkerProcess:
             "import_limit_s": IMPORT_LIMIT_S,
             "listen_fd": listener,
             "environment": dict(self._given.secrets),
-            "preload": ["uvicorn", "yaml", *(["kiket_sdk.sdk"] if self.spec.uses_sdk else [])],
+            "preload": ["uvicorn", "yaml", *(_SDK_PRELOAD if self.spec.uses_sdk else ())],
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
             "sdk_packages": SDK_PACKAGES,
             "site_packages": [path for path in sys.path if path.endswith("site-packages")],

@@ -168,6 +168,28 @@ async def test_handlers_are_found_behind_decorators_partials_and_objects(
     assert places["d"] == ("", 0)
 
 
+async def test_the_first_call_of_the_platform_imports_nothing(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """It would keep the first delivery after each save waiting."""
+    (project_folder / "main.py").write_text(
+        "import sys\n"
+        "from kiket_sdk import KiketSDK\n"
+        "from kiket_sdk.client import HTTPError, new_http_client\n"
+        "sdk = KiketSDK(webhook_secret='a-webhook-secret-of-24-bytes')\n"
+        "@sdk.app.get('/imported')\n"
+        "async def imported():\n"
+        "    before = set(sys.modules)\n"
+        "    try:\n"
+        "        async with new_http_client('http://127.0.0.1:1', timeout_s=5) as client:\n"
+        "            await client.get('/')\n"
+        "    except HTTPError as error:\n"
+        "        return [type(error).__name__, *sorted(set(sys.modules) - before)]\n"
+    )
+    async with supervise() as running:
+        assert await running.ask("/imported") == '["ConnectError"]'
+
+
 async def test_an_interpreter_of_the_project_is_lent_our_sdk(
     supervise: Supervise, project_folder: Path
 ) -> None:
