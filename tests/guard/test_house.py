@@ -124,3 +124,14 @@ def test_the_readme_lists_the_exit_codes_there_are() -> None:
     table = re.findall(r"^\| `?(\d+)`? \|", (ROOT / "README.md").read_text(), re.MULTILINE)
 
     assert [int(code) for code in table] == sorted(ExitCode)
+
+
+def test_every_link_in_the_documents_leads_somewhere() -> None:
+    """A document's links to files of this tree name files that are there."""
+    broken = [
+        f"{document.name}: {target}"
+        for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert not broken
