@@ -50,6 +50,8 @@ class Minimal(App):
 Minimal().run()
 """
 GOAL_FIRST_FRAME_MS = 250
+GOAL_OF_TEXTUAL = 1.67
+"""The 250 ms, on a machine where the minimal program takes 150."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -88,7 +90,10 @@ def measure(quick: bool) -> dict[str, Any]:
             "of_textual": round(medians["console"] / medians["textual"], 2),
             "of_python": round(medians["console"] / medians["python"], 2),
         },
-        "goals": {"first_frame_ms.console": f"<= {GOAL_FIRST_FRAME_MS}"},
+        "goals": {
+            "first_frame_ms.console": f"<= {GOAL_FIRST_FRAME_MS}",
+            "of_textual": f"<= {GOAL_OF_TEXTUAL}",
+        },
     }
 
 
