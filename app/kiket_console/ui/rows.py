@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
+from kiket_console.model import Exchange, LogLine
 from kiket_console.ui import moment
+from kiket_console.ui.feed import R
 from kiket_console.ui.paint import logs, processes, teach, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from kiket_console.model import EngineStatus, Exchange, LogLine, Worker
+    from kiket_console.model import EngineStatus, Worker
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.paint.line import Line
 
 
-class TrafficRows:
-    """Exchanges as rows."""
+class _FeedRows(Generic[R]):
+    """What the rows of every feed have in common."""
 
-    def __init__(self, feed: Feed[Exchange], status: Callable[[], EngineStatus | None]) -> None:
+    def __init__(self, feed: Feed[R]) -> None:
         self._feed = feed
-        self._status = status
 
     @property
     def count(self) -> int:
-        """How many exchanges there are."""
+        """How many rows there are."""
         return self._feed.count
 
     @property
     def cursor(self) -> int:
-        """The selected exchange's position."""
+        """The selected row's position."""
         return self._feed.cursor
 
     def move(self, position: int) -> None:
-        """Select an exchange."""
+        """Select a row."""
         self._feed.move(position)
+
+
+class TrafficRows(_FeedRows[Exchange]):
+    """Exchanges as rows."""
+
+    def __init__(self, feed: Feed[Exchange], status: Callable[[], EngineStatus | None]) -> None:
+        super().__init__(feed)
+        self._status = status
 
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: a pending one on the clock, so it is not kept."""
@@ -80,25 +89,8 @@ class TrafficRows:
         return traffic.neighbour(exchange, self._feed.row(position - 1))
 
 
-class LogRows:
+class LogRows(_FeedRows[LogLine]):
     """Log lines as rows."""
-
-    def __init__(self, feed: Feed[LogLine]) -> None:
-        self._feed = feed
-
-    @property
-    def count(self) -> int:
-        """How many log lines there are."""
-        return self._feed.count
-
-    @property
-    def cursor(self) -> int:
-        """The selected line's position."""
-        return self._feed.cursor
-
-    def move(self, position: int) -> None:
-        """Select a line."""
-        self._feed.move(position)
 
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: its line, which never changes."""
