@@ -135,3 +135,14 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
         if "://" not in target and not (document.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_test_that_a_promise_names_is_there() -> None:
+    promised = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/reliability.md").read_text()))
+    there = {
+        name
+        for file in ROOT.glob("tests/**/test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert promised
+    assert not promised - there
