@@ -73,8 +73,8 @@ def _iso_moment_s(timestamp: str) -> float | None:
 class Keys(NamedTuple):
     """The keys of some secrets: their text, and what sw1 reads in them."""
 
-    text: tuple[bytes, ...]
-    standard: tuple[bytes, ...]
+    text: tuple[hmac.HMAC, ...]
+    standard: tuple[hmac.HMAC, ...]
 
 
 @functools.lru_cache(maxsize=64)
@@ -83,16 +83,18 @@ def keys_of(secrets: tuple[str, ...]) -> Keys:
     usable = [secret for secret in secrets if secret and not secret.isspace()]
     standard_keys = [_standard_key(secret) for secret in usable]
     return Keys(
-        tuple(_text_key(secret) for secret in usable),
-        tuple(raw_key for raw_key in standard_keys if raw_key is not None),
+        tuple(hmac.new(_text_key(secret), digestmod="sha256") for secret in usable),
+        tuple(hmac.new(raw, digestmod="sha256") for raw in standard_keys if raw is not None),
     )
 
 
-def _is_signed(macs: Sequence[bytes], keys: Sequence[bytes], raw_signed: bytes) -> bool:
+def _is_signed(macs: Sequence[bytes], keys: Sequence[hmac.HMAC], raw_signed: bytes) -> bool:
     """Tell whether any key makes any of the MACs; constant time, without an early exit."""
     matched = False
-    for raw_key in keys:
-        wanted = hmac.digest(raw_key, raw_signed, "sha256")
+    for key in keys:
+        made = key.copy()  # what a key costs was paid when it was prepared
+        made.update(raw_signed)
+        wanted = made.digest()
         for mac in macs:
             matched |= hmac.compare_digest(mac, wanted)
     return matched
