@@ -61,8 +61,7 @@ class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
     *durability*: see `opening.open_store`. Opening marks what a dead engine left under way as
-    interrupted. Raises `ConsoleError` when the
-    store cannot be used.
+    interrupted. Raises `ConsoleError` when the store cannot be used.
     """
 
     def __init__(self, path: Path, durability: str = "full") -> None:

@@ -17,11 +17,15 @@ T = TypeVar("T")
 
 
 class StoreView:
-    """A reader that answers with nothing when the store cannot be read, and says so."""
+    """A reader that answers with nothing when the store cannot be read, and says so.
+
+    Once closed it answers with nothing, so that a screen on its way out opens no store again.
+    """
 
     def __init__(self, reader: Reader, trouble: Callable[[ConsoleError], None]) -> None:
         self._reader = reader
         self._trouble = trouble
+        self._closed = False
 
     def newest(self) -> tuple[int, int, int]:
         """Return the newest exchange id, change number and log id."""
@@ -58,10 +62,13 @@ class StoreView:
         return self._try(lambda: self._reader.exchange_logs(exchange_id, limit), [])
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back for good."""
+        self._closed = True
         self._reader.close()
 
     def _try(self, read: Callable[[], T], nothing: T) -> T:
+        if self._closed:
+            return nothing
         try:
             return read()
         except ConsoleError as error:
