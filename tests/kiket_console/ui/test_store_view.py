@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.errors import ConsoleError
-from kiket_console.store.reader import Reader
-from kiket_console.ui.store_view import StoreView
 from tests.snap import scene
 
+from kiket_console.store.reader import Reader
+from kiket_console.ui.store_view import StoreView
+
 if TYPE_CHECKING:
+    from kiket_console.errors import ConsoleError
     from kiket_console.paths import ProjectPaths
 
 
