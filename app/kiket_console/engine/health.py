@@ -28,9 +28,8 @@ def silent(silent_s: float) -> str:
 class Watched(Protocol):
     """A process whose health can be asked for."""
 
-    @property
-    def socket_path(self) -> Path:
-        """Where it listens."""
+    async def check(self, limit_s: float) -> str:
+        """Ask whether it answers, and say how it did; see `process.Process`."""
         ...
 
     def wait_ended(self) -> Awaitable[None]:
@@ -38,7 +37,7 @@ class Watched(Protocol):
         ...
 
 
-async def check(socket_path: Path, limit_s: float) -> None:
+async def ask(socket_path: Path, limit_s: float) -> None:
     """Ask for GET /health once; raises TimeoutError or OSError when no answer comes."""
     async with asyncio.timeout(limit_s):
         reader, writer = await asyncio.open_unix_connection(str(socket_path))
@@ -50,20 +49,22 @@ async def check(socket_path: Path, limit_s: float) -> None:
             writer.close()
 
 
-async def watch(process: Watched, on_check: Callable[[float | None], None]) -> None:
+async def watch(process: Watched, on_check: Callable[[str, float | None], None]) -> None:
     """Check a process that has just answered until it has ended.
 
-    *on_check* is told after each check: None when it answered, else the seconds since it did.
+    *on_check* is told after each check what can be said, and for how many seconds it has not
+    answered: None when it has.
     """
     answered_s = time.monotonic()
     while not await _ends_within(process, EVERY_S):
         try:
-            await check(process.socket_path, LIMIT_S)
+            said = await process.check(LIMIT_S)
         except (TimeoutError, OSError):
-            on_check(time.monotonic() - answered_s)
+            silent_s = time.monotonic() - answered_s
+            on_check(silent(silent_s), silent_s)
         else:
             answered_s = time.monotonic()
-            on_check(None)
+            on_check(said, None)
 
 
 async def _ends_within(process: Watched, limit_s: float) -> bool:

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine import health
 from kiket_console.engine.chronicle import Chronicle
-from kiket_console.engine.worker import StartFailed, WorkerProcess, how_ended
+from kiket_console.engine.process import StartFailed, how_ended
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem, Worker, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surrounder, Surroundings
     from kiket_console.project import Project
     from kiket_console.store.records import NewLog
@@ -56,6 +57,7 @@ class Keeper:
         project: Project,
         look_again: Callable[[], Project],
         surrounder: Surrounder,
+        make_process: MakeProcess,
         *,
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
@@ -64,11 +66,11 @@ class Keeper:
         self._project = project
         self._look_again = look_again
         self._surrounder = surrounder
+        self._make_process = make_process
         self._on_change = on_change
-        self._on_log = on_log
         self._chronicle = Chronicle(self.name, on_log)
-        self._serving: WorkerProcess | None = None
-        self._attempt: WorkerProcess | None = None
+        self._serving: Process | None = None
+        self._attempt: Process | None = None
         self._attempt_s = 0.0
         self._given: Surroundings | None = None
         self._wanted = True
@@ -105,7 +107,7 @@ class Keeper:
         return self._worker
 
     @property
-    def serving(self) -> WorkerProcess | None:
+    def serving(self) -> Process | None:
         """Return the process that requests go to, if one does."""
         process = self._serving
         return process if process is not None and not process.is_gone else None
@@ -115,7 +117,7 @@ class Keeper:
         """Return what the newest start was given."""
         return self._given
 
-    async def wait_serving(self, timeout_s: float) -> WorkerProcess | None:
+    async def wait_serving(self, timeout_s: float) -> Process | None:
         """Wait until a process serves; None when time is over or no start is under way."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -174,7 +176,7 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep it until `close`, or until cancelled; both leave no process behind."""
-        processes: set[WorkerProcess] = set()
+        processes: set[Process] = set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 while not self._closing:
@@ -184,7 +186,7 @@ class Keeper:
             for process in processes:
                 process.cut()
 
-    async def _step(self, tasks: asyncio.TaskGroup, processes: set[WorkerProcess]) -> None:
+    async def _step(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
         self._wake.clear()
         gone = self._serving
         if gone is not None and gone.is_gone and self._wanted:
@@ -201,7 +203,7 @@ class Keeper:
         else:
             await self._wake.wait()
 
-    async def _start(self, tasks: asyncio.TaskGroup, processes: set[WorkerProcess]) -> None:
+    async def _start(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
         self._due = False
         save, self._saved = self._saved, None
         old = self.serving
@@ -232,7 +234,7 @@ class Keeper:
         if old is not None:
             tasks.create_task(_retire(old))
 
-    async def _new_process(self) -> WorkerProcess:
+    async def _new_process(self) -> Process:
         """Look at the folder again, and make a process for what is there now."""
         before = self._project.extension.manifest
         self._project = await asyncio.to_thread(self._look_again)
@@ -251,15 +253,15 @@ class Keeper:
         )
         self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
         self._worker = replace(self._worker, secrets=self._given.declared)
-        return WorkerProcess(spec, number, self._given, on_log=self._on_log, on_gone=self._wake.set)
+        return self._make_process(spec, number, self._given, on_gone=self._wake.set)
 
-    async def _follow(self, process: WorkerProcess, processes: set[WorkerProcess]) -> None:
+    async def _follow(self, process: Process, processes: set[Process]) -> None:
         try:
             await process.run()
         finally:
             processes.discard(process)
 
-    def _succeeded(self, process: WorkerProcess, save: Save | None) -> None:
+    def _succeeded(self, process: Process, save: Save | None) -> None:
         found = process.found
         declared = self._project.extension.declared
         handled = {handler.event for handler in process.handlers}
@@ -293,12 +295,11 @@ class Keeper:
             problem=None,
         )
 
-    def _checked(self, process: WorkerProcess, silent_s: float | None) -> None:
+    def _checked(self, process: Process, said: str, silent_s: float | None) -> None:
         """Refresh the evidence; a process that is silent goes on: people see it, and decide."""
         if process is not self.serving:
             return
         if self._worker.state is WorkerState.SERVING:  # else the evidence is about a newer start
-            said = health.ANSWERED if silent_s is None else health.silent(silent_s)
             self._worker = replace(self._worker, evidence=said, evidence_us=_now_us())
         if self._chronicle.checked(process.label, silent_s=silent_s):
             self._on_change()
@@ -318,7 +319,7 @@ class Keeper:
             self._serving = None
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
 
-    async def _crashed(self, process: WorkerProcess, tasks: asyncio.TaskGroup) -> None:
+    async def _crashed(self, process: Process, tasks: asyncio.TaskGroup) -> None:
         alive_s = (_now_us() - process.started_us) / 1e6
         returncode = await process.returncode_soon()
         tasks.create_task(process.end())
@@ -369,7 +370,7 @@ class Keeper:
         self._on_change()
 
 
-async def _retire(process: WorkerProcess) -> None:
+async def _retire(process: Process) -> None:
     await asyncio.sleep(HANDOVER_S)
     await process.drain()
 

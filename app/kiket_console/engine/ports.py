@@ -24,7 +24,9 @@ class Target:
     worker_name: str
     label: str
     """The worker and its start count, `marketing#3`."""
-    socket_path: str
+    socket_path: str = ""
+    """A Unix socket; empty for a worker that listens on loopback's `port`."""
+    port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

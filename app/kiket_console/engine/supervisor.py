@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console import project as projects
 from kiket_console.engine.keeper import Keeper
 from kiket_console.engine.leftovers import end_marked
-from kiket_console.engine.ports import Judging, Target
+from kiket_console.engine.ports import Judging
 from kiket_console.engine.surroundings import WEBHOOK_SECRET, WORKSPACE_TOKEN, Surrounder
+from kiket_console.engine.worker import WorkerProcess
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kiket_console.engine.ports import Target
+    from kiket_console.engine.process import Process
     from kiket_console.engine.vault import Vault
-    from kiket_console.engine.worker import WorkerProcess
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
@@ -59,6 +62,7 @@ class Supervisor:
             project,
             lambda: projects.find(project.folder),
             surrounder,
+            partial(WorkerProcess, on_log=on_log),
             on_change=on_change,
             on_log=on_log,
         )
@@ -160,10 +164,8 @@ class Supervisor:
             self._on_change()
 
 
-def _target(process: WorkerProcess | None) -> Target | None:
-    if process is None:
-        return None
-    return Target(process.spec.name, process.label, str(process.socket_path))
+def _target(process: Process | None) -> Target | None:
+    return None if process is None else process.target
 
 
 def _tokens(keeper: Keeper) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 import time
@@ -19,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kiket_console.engine.health import check
+from kiket_console.engine import health
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
+from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
+from kiket_console.engine.process import StartFailed, how_ended
 from kiket_console.engine.worker_messages import (
     Dropped,
     Failed,
@@ -60,14 +61,6 @@ _CHUNK_BYTES = 64 * 1024
 _REST_LIMIT_S = 1.0
 
 
-class StartFailed(Exception):  # noqa: N818  # the answer to "did it start?"
-    """A worker did not get as far as answering; `problem` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.sentence)
-        self.problem = problem
-
-
 class WorkerProcess:
     """A started process; `become_ready` tells whether it serves."""
 
@@ -96,6 +89,11 @@ class WorkerProcess:
         self._control: asyncio.StreamWriter | None = None
         self._shim: asyncio.subprocess.Process | None = None
         self.returncode: int | None = None
+
+    @property
+    def target(self) -> Target:
+        """Return where it takes requests."""
+        return Target(self.spec.name, self.label, str(self.socket_path))
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
@@ -151,13 +149,18 @@ class WorkerProcess:
             )
             raise StartFailed(Problem(sentence)) from None
         try:
-            await check(self.socket_path, HEALTH_LIMIT_S)
+            await self.check(HEALTH_LIMIT_S)
         except (TimeoutError, OSError):
             sentence = (
                 f"{self.spec.entry} started, but did not answer GET /health "
                 f"within {HEALTH_LIMIT_S:.0f} s."
             )
             raise StartFailed(Problem(sentence)) from None
+
+    async def check(self, limit_s: float) -> str:
+        """Ask for GET /health; raises TimeoutError or OSError when no answer comes."""
+        await health.ask(self.socket_path, limit_s)
+        return health.ANSWERED
 
     async def drain(self) -> None:
         """Let it finish what is under way, then end it."""
@@ -346,18 +349,6 @@ class WorkerProcess:
         self._tell_dropped(self._allowance.all_dropped())
         self._ended.set()
         self._on_gone()
-
-
-def how_ended(returncode: int | None) -> str:
-    """Say how a process ended, by its exit status or, when negative, its signal."""
-    if returncode is None:
-        return "ended"
-    if returncode >= 0:
-        return f"ended with exit status {returncode}"
-    try:
-        return f"was killed by {signal.Signals(-returncode).name}"
-    except ValueError:
-        return f"was killed by signal {-returncode}"
 
 
 def _socket_stem(name: str) -> str:
