@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.notifications import Notify
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import duration, visible
@@ -23,6 +24,7 @@ from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
 from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, fitting, known
+from kiket_console.ui.toast import Sentence
 from kiket_console.ui.turns import Turns
 
 if TYPE_CHECKING:
@@ -149,9 +151,10 @@ class ConsoleApp(App[bool]):
     def say(self, text: str, *, error: bool = False) -> None:
         """Tell a person something, for a few seconds."""
         if error:
-            self.notify(visible(text), severity="error", timeout=8, markup=False)
+            sentence = Sentence(visible(text), severity="error", timeout=8)
         else:
-            self.notify(visible(text), timeout=4, markup=False)
+            sentence = Sentence(visible(text), timeout=4)
+        self.post_message(Notify(sentence))
 
     def go_to(self, name: str) -> None:
         """Show a place."""
@@ -238,7 +241,8 @@ class ConsoleApp(App[bool]):
             self.action_leave()
         else:
             self._told_how_s = now_s
-            self.notify("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S, markup=False)
+            sentence = Sentence("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S)
+            self.post_message(Notify(sentence))
 
     # Behind the scenes
 

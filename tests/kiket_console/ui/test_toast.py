@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+from textual.app import App
+from textual.widgets._toast import Toast
+
+from kiket_console.ui.toast import Sentence
+
+
+def test_a_sentence_whose_time_is_over_has_expired_and_a_moment_left() -> None:
+    sentence = Sentence("saved", timeout=4, raised_at=time.time() - 5)
+    assert sentence.has_expired
+    assert sentence.time_left > 0
+
+
+def test_a_sentence_that_is_fresh_has_its_time_left() -> None:
+    sentence = Sentence("saved", timeout=4)
+    assert not sentence.has_expired
+    assert 3 < sentence.time_left <= 4
+
+
+async def test_showing_one_that_expired_meanwhile_does_not_stop_the_clock() -> None:
+    """It expires after it was listed and before it is mounted, as happens under load."""
+    app: App[None] = App()
+    async with app.run_test() as pilot, asyncio.timeout(10):
+        await app.screen.mount(Toast(Sentence("saved", timeout=4, raised_at=time.time() - 5)))
+        while app.screen.query(Toast):
+            await pilot.pause(0.01)
