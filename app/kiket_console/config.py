@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX: Final = "KIKET_CONSOLE_"
 DURABILITIES: Final = ("full", "process")
+MOST_BODY_MIB: Final = 25
+"""Several of these at once must fit the memory that waits for the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class Config:
     """How long a delivery waits for a worker that is being started."""
     forward_timeout_s: float = 30.0
     """How long a worker may take to answer."""
+    body_mib: int = 5
+    """How large the body of a delivery or of an answer may be."""
+    retention_days: int = 7
+    """How long exchanges are kept that nobody pinned; 0: for ever."""
+    retention_mb: int = 500
+    """How large the store may grow before the oldest are let go that nobody pinned; 0: without
+    limit."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,12 +81,13 @@ def _parsed(name: str, text: str) -> object:
     """Return an environment variable's text as the kind of value that *name* takes."""
     if name == "allow_hosts":
         return [host.strip() for host in text.split(",") if host.strip()]
-    if name in {"port", "held_s", "forward_timeout_s"}:
-        try:
-            return int(text) if name == "port" else float(text)
-        except ValueError:
-            return text  # the check of values has the sentence
-    return text
+    number = _NUMBERS.get(name)
+    if number is None:
+        return text
+    try:
+        return number(text)
+    except ValueError:
+        return text  # the check of values has the sentence
 
 
 def _with(config: Config, said: Mapping[str, Any], source: str) -> Config:
@@ -100,9 +110,15 @@ def _bad(message: str, hint: str) -> ConsoleError:
     return ConsoleError(message, hint=hint, exit_code=ExitCode.CONFIG)
 
 
-def _port(value: object) -> tuple[int | None, str]:
-    good = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
-    return (value if good and isinstance(value, int) else None), "a port from 1 to 65535"
+def _whole(least: int, most: int, wanted: str) -> Callable[[object], tuple[int | None, str]]:
+    """Return the check of a whole number, *wanted* saying which."""
+
+    def check(value: object) -> tuple[int | None, str]:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value, wanted
+        return None, wanted
+
+    return check
 
 
 def _seconds(value: object) -> tuple[float | None, str]:
@@ -131,10 +147,22 @@ def _theme(value: object) -> tuple[str | None, str]:
 
 
 _CHECKS: Final[dict[str, Callable[[object], tuple[Any, str]]]] = {
-    "port": _port,
+    "port": _whole(1, 65535, "a port from 1 to 65535"),
     "allow_hosts": _hosts,
     "durability": _durability,
     "theme": _theme,
     "held_s": _seconds,
     "forward_timeout_s": _seconds,
+    "body_mib": _whole(1, MOST_BODY_MIB, f"whole MiB from 1 to {MOST_BODY_MIB}"),
+    "retention_days": _whole(0, 3650, "whole days up to 3650, 0 to keep for ever"),
+    "retention_mb": _whole(0, 1_000_000, "whole MB up to 1000000, 0 for no limit"),
 }
+_NUMBERS: Final[dict[str, Callable[[str], float]]] = {
+    "port": int,
+    "held_s": float,
+    "forward_timeout_s": float,
+    "body_mib": int,
+    "retention_days": int,
+    "retention_mb": int,
+}
+"""How a variable's text becomes the number that a setting takes."""

@@ -60,6 +60,17 @@ def test_host_names_are_a_list_with_commas_in_the_environment(
     assert config.load(folder).allow_hosts == ("a.example", "b.example")
 
 
+def test_what_is_kept_how_long_and_how_large_can_be_said_anywhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_user("retention_days = 30")
+    (folder / "kiket.toml").write_text("[console]\nretention_mb = 0")
+    monkeypatch.setenv("KIKET_CONSOLE_BODY_MIB", "8")
+    found = config.load(folder)
+    assert (found.retention_days, found.retention_mb, found.body_mib) == (30, 0, 8)
+    assert found.sources["retention_days"] == str(config_file())
+
+
 def test_an_unknown_setting_is_answered_with_the_nearest_name(folder: Path) -> None:
     (folder / "kiket.toml").write_text("[console]\nprot = 1")
     with pytest.raises(ConsoleError) as refused:
@@ -85,6 +96,10 @@ def test_an_unknown_variable_of_ours_is_not_ignored(
         ('port = "8700"', "a port from 1 to 65535"),
         ("held_s = -1", "seconds, above 0 and at most 3600"),
         ('durability = "none"', "full or process"),
+        ("body_mib = 0", "whole MiB from 1 to 25"),
+        ("body_mib = 2.5", "whole MiB from 1 to 25"),
+        ("retention_days = -1", "whole days up to 3650, 0 to keep for ever"),
+        ("retention_mb = true", "whole MB up to 1000000, 0 for no limit"),
         ('allow_hosts = "a.example"', "a list of host names"),
         ('allow_hosts = ["http://a.example"]', "a list of host names"),
         ('allow_hosts = ["*"]', "a list of host names"),
