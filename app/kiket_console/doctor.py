@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -170,10 +171,15 @@ def _project(paths: ProjectPaths) -> Finding:
         found = project.find(paths.folder)
     except ConsoleError as error:
         return Finding("project", FAIL, error.message, error.hint)
-    if found.problem is not None:
-        return Finding("project", FAIL, found.problem.sentence, "Correct it; the engine goes on.")
-    extension = found.extension
-    said = f"{extension.name}: {extension.entry}, run by {extension.interpreter}"
+    problem = next((each.problem for each in found.extensions if each.problem is not None), None)
+    if problem is not None:
+        return Finding("project", FAIL, problem.sentence, "Correct it; the engine goes on.")
+    said = "; ".join(
+        f"{each.name}: {shlex.join(each.command)}"
+        if each.command
+        else f"{each.name}: {each.entry}, run by {each.interpreter}"
+        for each in found.extensions
+    )
     if not Trust().is_trusted(paths.folder):
         return Finding("project", OK, f"{said}; you have not said yes to running it yet.")
     return Finding("project", OK, said)

@@ -69,17 +69,21 @@ class ExtensionSpec:
     guessed: str
     """What was guessed, in words; empty when `kiket.toml` says it."""
     uses_sdk: bool
+    command: tuple[str, ...] = ()
+    """What to run instead of Python code; empty for an entry."""
+    port: int | None = None
+    """Where the command has to listen; None: on any port that it is given."""
+    problem: Problem | None = None
+    """Why it cannot start, when that is known without starting it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder and the extension in it."""
+    """A folder and the extensions in it, one at least."""
 
     name: str
     folder: Path
-    extension: ExtensionSpec
-    problem: Problem | None = None
-    """Why the extension cannot start, when that is known without starting it."""
+    extensions: tuple[ExtensionSpec, ...]
 
 
 def find(folder: Path) -> Project:
@@ -119,8 +123,9 @@ def _find(folder: Path) -> Project:
         dialects=_dialects(settings),
         guessed=guessed,
         uses_sdk=uses_sdk,
+        problem=problem,
     )
-    return Project(folder.name, folder, extension, problem)
+    return Project(folder.name, folder, (extension,))
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ def folder(own_places: Path) -> Path:
 def test_a_manifest_and_an_entry_make_an_extension(folder: Path, name: str) -> None:
     (folder / ".kiket").mkdir()
     (folder / name).write_text("extension:\n  id: com.example.shop\n  version: 1.4\n")
-    extension = find(folder).extension
+    extension = find(folder).extensions[0]
     assert extension.name == "com.example.shop"
     assert extension.declared.version == "1.4"
     assert extension.manifest == folder / name
@@ -50,9 +50,9 @@ def test_a_manifest_and_an_entry_make_an_extension(folder: Path, name: str) -> N
 
 def test_an_sdk_alone_is_an_extension_named_after_its_folder(folder: Path) -> None:
     project = find(folder)
-    assert project.name == project.extension.name == "shop"
-    assert project.extension.manifest is None
-    assert project.problem is None
+    assert project.name == project.extensions[0].name == "shop"
+    assert project.extensions[0].manifest is None
+    assert project.extensions[0].problem is None
 
 
 def test_a_manifest_says_which_secrets_events_and_variables_it_needs(folder: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_manifest_says_which_secrets_events_and_variables_it_needs(folder: Pat
         "configuration:\n  properties:\n    api.key: {secret: true}\n"
         "    region: {default: 'env:REGION'}\n    limit: 3\n"
     )
-    declared = find(folder).extension.declared
+    declared = find(folder).extensions[0].declared
     assert declared.secrets == ("api.key", "PAGER", "OTHER")
     assert declared.variables == ("SHOP_SECRET", "REGION")
     assert declared.events == (
@@ -82,13 +82,13 @@ def test_a_manifest_says_which_secrets_events_and_variables_it_needs(folder: Pat
 def test_a_manifest_without_much_in_it_will_do(folder: Path, text: str) -> None:
     (folder / "extension.yaml").write_text(text)
     project = find(folder)
-    assert project.problem is None
-    assert project.extension.name == "shop"
+    assert project.extensions[0].problem is None
+    assert project.extensions[0].name == "shop"
 
 
 def test_a_manifest_that_is_no_yaml_is_a_problem_with_its_line(folder: Path) -> None:
     (folder / "extension.yaml").write_text("id: shop\nversion: [1,\n")
-    problem = find(folder).problem
+    problem = find(folder).extensions[0].problem
     assert problem is not None
     assert problem.file == "extension.yaml"
     assert problem.line >= 2
@@ -110,13 +110,13 @@ def test_a_web_app_without_a_manifest_is_not_taken_for_an_extension(folder: Path
     with pytest.raises(ConsoleError, match="There is no extension"):
         find(folder)
     (folder / "kiket.toml").write_text("[[extension]]\nentry = 'main:app'\n")
-    assert find(folder).extension.entry == "main:app"
+    assert find(folder).extensions[0].entry == "main:app"
 
 
 def test_a_manifest_without_an_entry_is_a_problem_that_a_save_can_solve(folder: Path) -> None:
     (folder / "main.py").unlink()
     (folder / "extension.yaml").write_text("id: shop\n")
-    problem = find(folder).problem
+    problem = find(folder).extensions[0].problem
     assert problem is not None
     assert "No app was found in main.py, app.py, extension.py or src/." in problem.sentence
 
@@ -131,7 +131,7 @@ def test_kiket_toml_says_it_all(folder: Path, own_places: Path) -> None:
         '[[extension]]\nname = "orders"\npath = "ext"\nentry = "web:sdk"\n'
         f'python = "{python}"\nwatch = ["lib"]\ndialect = "sw1"\n'
     )
-    extension = find(folder).extension
+    extension = find(folder).extensions[0]
     assert extension.name == "orders"
     assert extension.folder == folder / "ext"
     assert extension.import_roots == (folder / "ext" / "src", folder / "ext")
@@ -142,11 +142,11 @@ def test_kiket_toml_says_it_all(folder: Path, own_places: Path) -> None:
 
 
 def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> None:
-    assert str(find(folder).extension.interpreter) == sys.executable
+    assert str(find(folder).extensions[0].interpreter) == sys.executable
     own = folder / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
     own.symlink_to(sys.executable)
-    assert find(folder).extension.interpreter == own  # the link: its target has other packages
+    assert find(folder).extensions[0].interpreter == own  # the link: its target has other packages
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_name_that_no_variable_or_screen_can_hold_is_none(folder: Path) -> Non
     (folder / "extension.yaml").write_text(
         'id: "a\\0b"\nversion: "\\ud800"\nevents: ["\\e[2J", e]\n'
     )
-    extension = find(folder).extension
+    extension = find(folder).extensions[0]
     assert extension.name == folder.name
     assert extension.declared.extension_id == extension.declared.version == ""
     assert extension.declared.events == ("e",)

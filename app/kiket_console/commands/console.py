@@ -111,27 +111,30 @@ def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None 
     Raises `ConsoleError` when they say no, or when there is no terminal to ask on. With *trust*
     given nobody is asked, and nothing is remembered.
     """
+    import shlex
+
     from kiket_console.text import visible
     from kiket_console.trust import Trust
 
     known = Trust()
     if trust or known.is_trusted(project.folder):
         return
-    extension = project.extension
     if not sys.stdin.isatty():
         raise ConsoleError(
             f"You have not said yet that the code in {project.folder} may run.",
             hint="Say so with --trust, or run `kiket-console` there once and answer its question.",
             exit_code=ExitCode.AUTH,
         )
-    entry = extension.entry or "no entry found"
     click.echo(
         f"This folder has not been run here before: {visible(str(project.folder))}", err=True
     )
-    click.echo(f"  extension  {visible(extension.name)} ({visible(entry)})", err=True)
-    click.echo(f"  run by     {visible(str(extension.interpreter))}", err=True)
-    if extension.guessed:
-        click.echo(f"  guessed    {visible(extension.guessed)}", err=True)
+    for extension in project.extensions:
+        what = shlex.join(extension.command) or extension.entry or "no entry found"
+        click.echo(f"  extension  {visible(extension.name)} ({visible(what)})", err=True)
+        if not extension.command:
+            click.echo(f"  run by     {visible(str(extension.interpreter))}", err=True)
+        if extension.guessed:
+            click.echo(f"  guessed    {visible(extension.guessed)}", err=True)
     click.echo("Its code will run as you, again on each save.", err=True)
     if not (ask or click.confirm)("Run it?", default=False, err=True):
         raise ConsoleError(

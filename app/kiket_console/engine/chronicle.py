@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kiket_console.engine.health import silent
+from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class Chronicle:
         """Say that the manifest is not there any more, and that the code starts all the same."""
         text = f"{manifest} is gone; the code starts without its id, settings and secrets"
         self._on_log(line(self._worker, "WARNING", text))
+
+    def removed(self) -> None:
+        """Say that the project has no such extension any more."""
+        self._on_log(line(self._worker, "INFO", f"{PROJECT_FILE} names it no more; it is stopped"))
 
     def checked(self, label: str, *, silent_s: float | None) -> bool:
         """Say that the start called *label* fell silent, or answers again (*silent_s* is None).

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surrounder, Surroundings
-    from kiket_console.project import Project
+    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
 
 FIRST_BACKOFF_S = 0.5
@@ -54,16 +54,16 @@ class Keeper:
 
     def __init__(
         self,
-        project: Project,
-        look_again: Callable[[], Project],
+        spec: ExtensionSpec,
+        look_again: Callable[[], ExtensionSpec | None],
         surrounder: Surrounder,
         make_process: MakeProcess,
         *,
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
     ) -> None:
-        self.name = project.extension.name
-        self._project = project
+        self.name = spec.name
+        self._spec = spec
         self._look_again = look_again
         self._surrounder = surrounder
         self._make_process = make_process
@@ -80,7 +80,6 @@ class Keeper:
         self._crashes_s: deque[float] = deque(maxlen=CRASHES_ALLOWED)
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
-        spec = project.extension
         self._worker = Worker(
             name=self.name,
             kind="extension",
@@ -213,8 +212,8 @@ class Keeper:
         )
         try:
             process = await self._new_process()
-            if not self._wanted:
-                return  # asked to stop while there was no process to end yet
+            if process is None or not self._wanted:
+                return  # removed, or asked to stop while there was no process to end yet
             processes.add(process)
             tasks.create_task(self._follow(process, processes))
             self._attempt, self._attempt_s = process, time.monotonic()
@@ -234,15 +233,19 @@ class Keeper:
         if old is not None:
             tasks.create_task(_retire(old))
 
-    async def _new_process(self) -> Process:
-        """Look at the folder again, and make a process for what is there now."""
-        before = self._project.extension.manifest
-        self._project = await asyncio.to_thread(self._look_again)
-        if before is not None and self._project.extension.manifest is None:
+    async def _new_process(self) -> Process | None:
+        """Look at the folder again, and make a process for what is there now, if anything is."""
+        before = self._spec.manifest
+        spec = await asyncio.to_thread(self._look_again)
+        if spec is None:
+            self._chronicle.removed()
+            self.stop()
+            return None
+        self._spec = spec
+        if before is not None and spec.manifest is None:
             self._chronicle.lost(before.name)
-        if self._project.problem is not None:
-            raise StartFailed(self._project.problem)
-        spec = replace(self._project.extension, name=self.name)
+        if spec.problem is not None:
+            raise StartFailed(spec.problem)
         number = self._worker.starts + 1
         self._worker = replace(
             self._worker,
@@ -263,7 +266,7 @@ class Keeper:
 
     def _succeeded(self, process: Process, save: Save | None) -> None:
         found = process.found
-        declared = self._project.extension.declared
+        declared = self._spec.declared
         handled = {handler.event for handler in process.handlers}
         handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
         seen = self._worker
@@ -307,7 +310,7 @@ class Keeper:
     @property
     def accepted(self) -> tuple[str, ...]:
         """Return the dialects that its code accepts, the preferred one first."""
-        chosen = self._project.extension.dialects
+        chosen = self._spec.dialects
         found = self._serving.found if self._serving else None
         return chosen or (found.accepts if found else ())
 

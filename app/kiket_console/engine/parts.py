@@ -13,6 +13,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console import __version__
@@ -132,12 +133,14 @@ class Parts:
             on_change=self._workers_changed,
             on_log=self.recorder.log,
         )
-        extension = project.extension
-        self.reloader = Reloader(
-            extension,
-            project.folder / PROJECT_FILE,
-            lambda file: self.workers.reload(extension.name, file),
-            self.recorder.log,
+        self.reloaders = tuple(
+            Reloader(
+                extension,
+                project.folder / PROJECT_FILE,
+                partial(self.workers.reload, extension.name),
+                self.recorder.log,
+            )
+            for extension in project.extensions
         )
         self.forwarder = Forwarder(config.forward_timeout_s)
         self.gateway = Gateway(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
-    from kiket_console.project import Project
+    from kiket_console.project import ExtensionSpec, Project
     from kiket_console.store.records import NewLog
 
 MEASURE_EVERY_S = 2.0
@@ -58,15 +59,18 @@ class Supervisor:
             inherited=os.environ if inherited is None else inherited,
             variables=variables,
         )
-        keeper = Keeper(
-            project,
-            lambda: projects.find(project.folder),
-            surrounder,
-            partial(WorkerProcess, on_log=on_log),
-            on_change=on_change,
-            on_log=on_log,
-        )
-        self._keepers = {keeper.name: keeper}
+        self._folder = project.folder
+        self._keepers = {
+            spec.name: Keeper(
+                spec,
+                partial(self._look_again, spec.name),
+                surrounder,
+                partial(WorkerProcess, on_log=on_log),
+                on_change=on_change,
+                on_log=on_log,
+            )
+            for spec in project.extensions
+        }
 
     async def run(self) -> None:
         """Run the workers until `close`, or until cancelled; both leave no process behind."""
@@ -140,6 +144,16 @@ class Supervisor:
         for keeper in self._keepers.values():
             if any(secret == name for name, _ in keeper.worker.secrets):
                 keeper.restart()
+
+    def _look_again(self, name: str) -> ExtensionSpec | None:
+        """Return what the folder says of extension *name* now; None when it names it no more.
+
+        Raises `ConsoleError` when the folder cannot be understood.
+        """
+        found = projects.find(self._folder).extensions
+        if len(found) == len(self._keepers) == 1:
+            return replace(found[0], name=name)
+        return next((spec for spec in found if spec.name == name), None)
 
     def _keeper(self, name: str) -> Keeper:
         try:
