@@ -95,13 +95,56 @@ class NewLog:
         return _ROW_BYTES + len(self.text)
 
 
-Row = NewExchange | NewAttempt | AttemptEnd | NewLog
+@dataclass(frozen=True, slots=True)
+class SetPinned:
+    """Keep an exchange for ever, or no longer."""
+
+    exchange_id: int
+    pinned: bool
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take exchanges out of sight; they can be restored until the store is closed."""
+
+    exchange_ids: tuple[int, ...]
+    at_us: int
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + 8 * len(self.exchange_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Bring removed exchanges back."""
+
+    exchange_ids: tuple[int, ...]
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + 8 * len(self.exchange_ids)
+
+
+Row = NewExchange | NewAttempt | AttemptEnd | NewLog | SetPinned | Remove | Restore
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit brought, for those who look at the store: numbers, never rows."""
+    """What a commit brought, for those who look at the store: numbers, never rows.
+
+    `removals` rises when exchanges were removed, restored or purged: a list of ids that was read
+    before holds too many, or too few.
+    """
 
     newest_exchange: int
     newest_change: int
     newest_log: int
+    removals: int = 0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog
+    from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, SetPinned
 
 EXCHANGE_COLUMNS = (
     "id, change, source, worker, name, version, method, path, started_us, state, status, "
@@ -115,6 +115,28 @@ def insert_log(connection: sqlite3.Connection, row: NewLog, log_id: int) -> None
             row.exchange_id,
         ),
     )
+
+
+def set_pinned(connection: sqlite3.Connection, row: SetPinned, change: int) -> None:
+    """Write whether an exchange is kept for ever."""
+    connection.execute(
+        "UPDATE exchange SET change = ?, pinned = ? WHERE id = ?",
+        (change, row.pinned, row.exchange_id),
+    )
+
+
+def set_removed(
+    connection: sqlite3.Connection, exchange_ids: Sequence[int], removed_us: int | None, change: int
+) -> int:
+    """Take exchanges out of sight, or bring them back; return for how many that was news.
+
+    A removed exchange keeps its messages, attempts and logs, and its children stay where they are.
+    """
+    return connection.execute(
+        "UPDATE exchange SET change = ?, deleted_us = ?"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND (deleted_us IS NULL) = ?",
+        (change, removed_us, json.dumps(list(exchange_ids)), removed_us is not None),
+    ).rowcount
 
 
 def _insert_message(

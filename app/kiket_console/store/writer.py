@@ -27,7 +27,10 @@ from kiket_console.store.records import (
     NewAttempt,
     NewExchange,
     NewLog,
+    Remove,
+    Restore,
     Row,
+    SetPinned,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +50,14 @@ class StoreBusyError(ConsoleError):
 
 
 class StoreFailedError(ConsoleError):
-    """What was to be written is not in the store."""
+    """What was to be written is not in the store.
+
+    `status` is what a sender is answered: 507 when the disk is full, else 503.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 503) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -80,6 +90,8 @@ class Writer:
         self.commits = 0
         self.interrupted = _interrupt_unfinished(self._connection)
         """How many exchanges an earlier engine left unfinished."""
+        self.notes: tuple[str, ...] = ()
+        """What a person should know about how the store was found, in sentences."""
         self.newest = _newest(self._connection)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -158,11 +170,12 @@ class Writer:
                 opening.check(self._connection, self._path)
             committed = self._commit(self._connection, batch)
         except ConsoleError as error:
-            failure = StoreFailedError(error.message, hint=error.hint, exit_code=error.exit_code)
+            failure = StoreFailedError(error.message, hint=error.hint)
         except sqlite3.Error as error:
             failure = StoreFailedError(
                 f"The store {self._path} could not be written: {error}.",
                 hint="Is the disk full? Nothing is accepted until it can be written again.",
+                status=507 if _is_full(error) else 503,
             )
         except Exception as error:  # what one row holds must not end the thread of all others
             failure = StoreFailedError(
@@ -188,10 +201,11 @@ class Writer:
             self.on_commit(committed)
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Submission]) -> Committed:
-        exchange_id, change, log_id = (
+        exchange_id, change, log_id, removals = (
             self.newest.newest_exchange,
             self.newest.newest_change,
             self.newest.newest_log,
+            self.newest.removals,
         )
         connection.execute("BEGIN IMMEDIATE")
         for each in batch:
@@ -210,10 +224,21 @@ class Writer:
                     case NewLog():
                         log_id += 1
                         rows.insert_log(connection, row, log_id)
+                    case SetPinned():
+                        change += 1
+                        rows.set_pinned(connection, row, change)
+                    case Remove():
+                        change += 1
+                        if rows.set_removed(connection, row.exchange_ids, row.at_us, change):
+                            removals += 1
+                    case Restore():
+                        change += 1
+                        if rows.set_removed(connection, row.exchange_ids, None, change):
+                            removals += 1
                     case _:
                         assert_never(row)
         connection.execute("COMMIT")
-        return Committed(exchange_id, change, log_id)
+        return Committed(exchange_id, change, log_id, removals)
 
     def _checkpoint(self) -> None:
         """Empty the log into the file: an empty log is how the next start knows a clean end."""
@@ -269,6 +294,14 @@ def _interrupt_unfinished(connection: sqlite3.Connection) -> int:
         )
     connection.execute("COMMIT")
     return len(unfinished)
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    """Tell whether there is no room: the disk, a quota or a limit on the file's size."""
+    return getattr(error, "sqlite_errorcode", 0) in {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+    }
 
 
 def _newest(connection: sqlite3.Connection) -> Committed:

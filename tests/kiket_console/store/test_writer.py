@@ -16,7 +16,14 @@ from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, LogLine, Message, State
 from kiket_console.store import opening
 from kiket_console.store.reader import Reader
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.records import (
+    AttemptEnd,
+    NewAttempt,
+    NewLog,
+    Remove,
+    Restore,
+    SetPinned,
+)
 from kiket_console.store.writer import (
     QUEUE_BYTES,
     QUEUE_ROWS,
@@ -434,3 +441,37 @@ def test_answers_and_log_lines_come_back_as_they_were_written(
     assert reader.exchange_logs(1) == [
         LogLine(1, 5, "marketing", "log", "INFO", "app", "two\nlines", "ab" * 16, 1)
     ]
+
+
+def test_a_removed_exchange_is_out_of_sight_and_can_be_restored(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    """Each removal that changed something is counted, so that lists of ids are read again."""
+    writer.submit([arrived(1), arrived(2, parent_id=1), arrived(3)]).result(PATIENCE_S)
+    removed = writer.submit([Remove((1, 3), 5)]).result(PATIENCE_S)
+    again = writer.submit([Remove((1, 3), 6), Remove((77,), 6)]).result(PATIENCE_S)
+
+    assert list(reader.ids()) == [2]
+    assert reader.detail(1) is None
+    child = reader.detail(2)
+    assert child is not None
+    assert child.exchange.parent_id == 1
+    assert (removed.removals, again.removals) == (1, 1)
+
+    restored = writer.submit([Restore((1,))]).result(PATIENCE_S)
+
+    assert list(reader.ids()) == [1, 2]
+    assert restored.removals == 2
+    assert reader.changed(removed.newest_change, [1, 2]) == [1]
+
+
+def test_pinning_is_a_change_of_the_row(writer: Writer, reader: Reader, arrived: Any) -> None:
+    before = writer.submit([arrived(1), arrived(2)]).result(PATIENCE_S)
+    writer.submit([SetPinned(1, True)]).result(PATIENCE_S)
+
+    assert [row.pinned for row in reader.page([1, 2])] == [True, False]
+    assert reader.changed(before.newest_change, [1, 2]) == [1]
+
+    writer.submit([SetPinned(1, False)]).result(PATIENCE_S)
+
+    assert [row.pinned for row in reader.page([1, 2])] == [False, False]
