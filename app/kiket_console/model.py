@@ -212,6 +212,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Draining:
+    """An older process of a worker, which finishes what it took before it ends."""
+
+    label: str
+    """The worker and its start count, `marketing#2`."""
+    pid: int | None
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """One running (or failing) piece of the developer's code."""
 
@@ -249,6 +259,13 @@ class Worker:
     last_reload_ms: float = 0.0
     cpu_percent: float | None = None
     memory_bytes: int | None = None
+    command: tuple[str, ...] = ()
+    """What is run where it is no Python entry; empty for one that is."""
+    port: int | None = None
+    """The loopback port that its command was told to listen on."""
+    in_environment: tuple[str, ...] = ()
+    """Names of secrets that its command got by environment, which other programs can read."""
+    draining: tuple[Draining, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +276,9 @@ class Notice:
     newest_change: int
     newest_log: int
     workers_change: int
+    removals: int = 0
+    """How often exchanges went away or came back since the store was opened; ids of a list that
+    was read at another count are to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,3 +306,9 @@ class EngineStatus:
     workers: tuple[Worker, ...]
     notes: tuple[str, ...] = ()
     """What a person should know: guesses, a port that was taken, a missing keyring."""
+    recording_since_us: int = 0
+    """Since when `recording` is trouble; 0 while it is `ok`."""
+    interrupted: int = 0
+    """How many exchanges an earlier engine was cut off in."""
+    refused: int = 0
+    """How many requests were refused before they were read: foreign, malformed, over a limit."""

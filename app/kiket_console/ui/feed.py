@@ -142,6 +142,7 @@ class Feed(Generic[R]):
         self._selected: int | None = None
         self._seen_id = 0
         self._change = 0
+        self._removals = 0
         self.follow = True
         self.stale = False
         """Whether rows have gone from the store, so that the ids should be read anew."""
@@ -177,6 +178,22 @@ class Feed(Generic[R]):
         """Read the newest ids; return whether there are older ones for `adopt`."""
         self._replace(self._pages.ids(max(0, self._pages.newest() - FIRST_ROWS)))
         return bool(self._ids) and self._ids[0] > 1
+
+    def reread(self, removals: int) -> bool:
+        """Read the newest ids again when rows went away or came back, and only then.
+
+        *removals* counts how often that happened. Returns whether it did; then the older ids, if
+        there are more than `FIRST_ROWS`, are `stale`. The cursor stays on its row, or goes to the
+        one that took its place.
+        """
+        if removals == self._removals:
+            return False
+        self._removals = removals
+        first = max(0, len(self._ids) - FIRST_ROWS)
+        before = self._ids[first - 1] if first else 0
+        self._replace(self._ids[:first] + self._pages.ids(before))
+        self.stale = first > 0
+        return True
 
     def adopt(self, ids: array[int]) -> None:
         """Take *ids*, all there are, for the list; what came since they were read is kept."""
@@ -270,6 +287,8 @@ class Feed(Generic[R]):
         self.stale = False
         if self.follow or self._selected is None:
             self.to_newest()
+        elif ids:
+            self._selected = ids[self.cursor]
 
     def _read(self, number: int) -> list[R | None]:
         wanted = self._ids[number * PAGE : (number + 1) * PAGE]

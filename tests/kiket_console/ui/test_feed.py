@@ -22,11 +22,22 @@ class Table:
 
     def __init__(self, *ids: int) -> None:
         self.rows = {each: Numbered(each) for each in ids}
+        self.ids_read = 0
         self.pages_read = 0
         self.change = 0
+        self.removals = 0
 
     def add(self, *ids: int) -> None:
         self.rows |= {each: Numbered(each) for each in ids}
+
+    def remove(self, *ids: int) -> None:
+        self.removals += 1
+        for each in ids:
+            del self.rows[each]
+
+    def restore(self, *ids: int) -> None:
+        self.removals += 1
+        self.add(*ids)
 
     def touch(self, row_id: int) -> None:
         self.change += 1
@@ -36,6 +47,7 @@ class Table:
         return max(self.rows, default=0)
 
     def ids(self, after: int) -> array[int]:
+        self.ids_read += 1
         return array("q", sorted(each for each in self.rows if each > after))
 
     def page(self, ids: object) -> list[Numbered]:
@@ -166,15 +178,83 @@ def test_rows_that_left_the_store_are_noticed() -> None:
     assert feed.selected == Numbered(2)
 
 
+def test_ids_are_read_again_when_rows_went_away_or_came_back_and_only_then() -> None:
+    feed, table = opened(1, 2, 3)
+    before = table.ids_read
+    assert not feed.reread(table.removals)
+    assert table.ids_read == before
+    table.remove(2)
+    assert feed.reread(table.removals)
+    assert not feed.reread(table.removals)
+    assert table.ids_read == before + 1
+    assert [feed.row(position) for position in range(feed.count)] == [Numbered(1), Numbered(3)]
+
+
+def test_the_cursor_goes_to_the_row_that_took_the_place_of_a_removed_one() -> None:
+    feed, table = opened(1, 2, 3, 4)
+    feed.move(1)
+    table.remove(2)
+    feed.reread(table.removals)
+    assert (feed.cursor, feed.selected, feed.follow) == (1, Numbered(3), False)
+    table.remove(3, 4)
+    feed.reread(table.removals)
+    assert feed.selected == Numbered(1)
+    table.add(5)
+    feed.extend()
+    assert feed.selected == Numbered(1), "it moves only when a person moves it"
+
+
+def test_the_cursor_stays_on_its_row_when_others_go_and_come_back() -> None:
+    feed, table = opened(1, 2, 3, 4)
+    feed.move(2)
+    table.remove(1, 2)
+    feed.reread(table.removals)
+    assert (feed.cursor, feed.selected) == (0, Numbered(3))
+    table.restore(1, 2)
+    feed.reread(table.removals)
+    assert (feed.cursor, feed.selected) == (2, Numbered(3))
+
+
+def test_following_goes_on_when_the_newest_row_is_removed() -> None:
+    feed, table = opened(1, 2, 3)
+    table.remove(3)
+    feed.reread(table.removals)
+    assert (feed.selected, feed.follow, feed.newest_id) == (Numbered(2), True, 2)
+
+
+def test_removing_every_row_leaves_an_empty_list_and_a_later_row_is_shown() -> None:
+    feed, table = opened(1, 2)
+    feed.move(0)
+    table.remove(1, 2)
+    feed.reread(table.removals)
+    assert (feed.count, feed.cursor, feed.selected) == (0, -1, None)
+    table.add(3)
+    feed.extend()
+    assert feed.selected == Numbered(3)
+
+
+def test_of_many_rows_the_newest_are_read_at_once_and_the_others_are_left_for_a_thread() -> None:
+    feed, table = opened(*range(1, FIRST_ROWS + 101))
+    feed.adopt(table.ids(0))
+    table.remove(50, FIRST_ROWS + 50)
+    assert feed.reread(table.removals)
+    assert (feed.count, feed.stale) == (FIRST_ROWS + 99, True)
+    feed.adopt(table.ids(0))
+    assert (feed.count, feed.stale) == (FIRST_ROWS + 98, False)
+
+
 @given(
     start=st.sets(st.integers(1, 500)),
-    steps=st.lists(st.one_of(st.integers(-3, 600), st.just("new"), st.just("older"), st.just("f"))),
+    steps=st.lists(
+        st.one_of(st.integers(-3, 600), st.sampled_from(["new", "older", "f", "remove", "restore"]))
+    ),
 )
 def test_the_cursor_is_always_on_a_row_and_following_means_the_last(
     start: set[int], steps: list[int | str]
 ) -> None:
     """Whatever comes, the selection is a row of the list; it moves only when a person moves it."""
     feed, table = opened(*start)
+    removed: list[int] = []
     for step in steps:
         before = feed.selected
         following = feed.follow
@@ -183,12 +263,21 @@ def test_the_cursor_is_always_on_a_row_and_following_means_the_last(
             feed.extend()
         elif step == "older":
             feed.adopt(table.ids(0))
+        elif step == "remove" and table.rows:
+            removed.append(sorted(table.rows)[len(table.rows) // 2])
+            table.remove(removed[-1])
+            feed.reread(table.removals)
+        elif step == "restore" and removed:
+            table.restore(removed.pop())
+            feed.reread(table.removals)
+        elif step in ("remove", "restore"):
+            continue
         elif step == "f":
             (feed.pause if feed.follow else feed.to_newest)()
         else:
             feed.move(int(step))
-        if step in ("new", "older") and not following and before is not None:
-            assert feed.selected == before
+        if not isinstance(step, int) and step != "f" and not following and before is not None:
+            assert feed.selected == before or before.id not in table.rows
         if feed.count:
             assert 0 <= feed.cursor < feed.count
             assert feed.selected is not None
