@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import EngineStatus, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
-    from kiket_console.wire import Result, SecretName, Template
+    from kiket_console.wire import Result, SecretName, Selection, Template
 
 T = TypeVar("T")
 
@@ -222,6 +222,25 @@ class Client(AbstractAsyncContextManager["Client"]):
 
         path = f"/exchanges/{exchange_id}/replay"
         return await self._ask("POST", path, Result, {"way": way}, DELIVERY_TIMEOUT_S)
+
+    async def pin(self, ids: Sequence[int], *, pinned: bool = True) -> Selection:
+        """Keep exchanges whatever their age and the store's size, or no longer."""
+        from kiket_console.wire import Selection
+
+        document = {"ids": list(ids), "pinned": pinned}
+        return await self._ask("POST", "/exchanges/pin", Selection, document)
+
+    async def remove(self, ids: Sequence[int]) -> Selection:
+        """Take exchanges out of sight, with what they caused; return all that went."""
+        from kiket_console.wire import Selection
+
+        return await self._ask("POST", "/exchanges/remove", Selection, {"ids": list(ids)})
+
+    async def restore(self, ids: Sequence[int]) -> Selection:
+        """Bring removed exchanges back, with what they caused; return all that came."""
+        from kiket_console.wire import Selection
+
+        return await self._ask("POST", "/exchanges/restore", Selection, {"ids": list(ids)})
 
     async def templates(self) -> tuple[Template, ...]:
         """Return the events that can be triggered, handled ones first."""

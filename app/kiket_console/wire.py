@@ -8,6 +8,8 @@ from typing import Any
 API = "/v1"
 WAYS = ("resigned", "exact")
 """How a recorded delivery can be sent again: with a fresh signature, or byte for byte."""
+SELECTION_LIMIT = 1000
+"""How many exchanges one request can name."""
 VERBS = ("restart", "stop", "start")
 """What a person can ask of a worker."""
 
@@ -63,6 +65,13 @@ class SecretName:
     present: bool
     declared_by: tuple[str, ...] = ()
     """Workers whose manifest asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The exchanges that something was done to: those that were named, and what went with them."""
+
+    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
     GET  /v1/status      GET  /v1/workers    POST /v1/workers/{name}/{verb}
     GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/replay
+    POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
     GET  /openapi.json
 
@@ -12,7 +13,7 @@ Whoever runs as our user may ask (see `private_socket`). What is refused is answ
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import msgspec
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -23,16 +24,16 @@ from starlette.routing import Route
 
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import API, VERBS, WAYS, Refusal
+from kiket_console.wire import API, SELECTION_LIMIT, VERBS, WAYS, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from starlette.requests import Request
 
     from kiket_console.engine.hub import Hub
     from kiket_console.model import EngineStatus, Headers, Notice, Worker
-    from kiket_console.wire import Result, SecretName, Template
+    from kiket_console.wire import Result, SecretName, Selection, Template
 
 T = TypeVar("T")
 
@@ -62,6 +63,22 @@ class ReplayAsked(msgspec.Struct, forbid_unknown_fields=True):
     """The body of `POST /v1/exchanges/{id}/replay`."""
 
     way: str = WAYS[0]
+
+
+_Ids = Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=SELECTION_LIMIT)]
+
+
+class ExchangesAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/exchanges/remove` and `…/restore`."""
+
+    ids: _Ids
+
+
+class PinAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/exchanges/pin`."""
+
+    ids: _Ids
+    pinned: bool = True
 
 
 class SecretValue(msgspec.Struct, forbid_unknown_fields=True):
@@ -119,8 +136,24 @@ class Controls(Protocol):
         ...
 
 
-def control_app(controls: Controls, hub: Hub) -> Starlette:
-    """Return the control API over *controls*."""
+class Curation(Protocol):
+    """What the engine lets a person do to what was recorded."""
+
+    async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
+        """Keep exchanges whatever their age, or no longer."""
+        ...
+
+    async def remove(self, ids: Sequence[int]) -> Selection:
+        """Take exchanges out of sight."""
+        ...
+
+    async def restore(self, ids: Sequence[int]) -> Selection:
+        """Bring removed exchanges back."""
+        ...
+
+
+def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
+    """Return the control API over *controls* and *curation*."""
 
     async def status(_: Request) -> Response:
         return _json(controls.status())
@@ -176,6 +209,16 @@ def control_app(controls: Controls, hub: Hub) -> Starlette:
             )
         return _json(await controls.replay(request.path_params["id"], asked.way))
 
+    async def pin(request: Request) -> Response:
+        asked = await _body(request, PinAsked)
+        return _json(await curation.pin(asked.ids, pinned=asked.pinned))
+
+    async def remove(request: Request) -> Response:
+        return _json(await curation.remove((await _body(request, ExchangesAsked)).ids))
+
+    async def restore(request: Request) -> Response:
+        return _json(await curation.restore((await _body(request, ExchangesAsked)).ids))
+
     async def secrets(_: Request) -> Response:
         return _json(await controls.secrets())
 
@@ -206,6 +249,9 @@ def control_app(controls: Controls, hub: Hub) -> Starlette:
             route("/templates", templates, "GET"),
             route("/trigger", trigger, "POST"),
             route("/exchanges/{id:int}/replay", replay, "POST"),
+            route("/exchanges/pin", pin, "POST"),
+            route("/exchanges/remove", remove, "POST"),
+            route("/exchanges/restore", restore, "POST"),
             route("/secrets", secrets, "GET"),
             route("/secrets/{name}", secret, "PUT", "DELETE"),
             route("/stop", stop, "POST"),

@@ -37,8 +37,8 @@ class Hub:
         """How many clients listen."""
         return len(self._peers)
 
-    def committed(self, *, exchange: int, change: int, log: int) -> None:
-        """Say what the store's newest ids and change are; numbers never go back."""
+    def committed(self, *, exchange: int, change: int, log: int, removals: int = 0) -> None:
+        """Say what the store's newest numbers are; they never go back."""
         newest = self.newest
         self._publish(
             replace(
@@ -46,6 +46,7 @@ class Hub:
                 newest_exchange=max(newest.newest_exchange, exchange),
                 newest_change=max(newest.newest_change, change),
                 newest_log=max(newest.newest_log, log),
+                removals=max(newest.removals, removals),
             )
         )
 

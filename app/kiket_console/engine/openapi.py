@@ -8,7 +8,17 @@ import msgspec
 
 from kiket_console import __version__
 from kiket_console.model import EngineStatus, Notice, Worker
-from kiket_console.wire import API, VERBS, WAYS, Refusal, Result, SecretName, Template
+from kiket_console.wire import (
+    API,
+    SELECTION_LIMIT,
+    VERBS,
+    WAYS,
+    Refusal,
+    Result,
+    SecretName,
+    Selection,
+    Template,
+)
 
 _TRIGGER = {
     "type": "object",
@@ -28,6 +38,22 @@ _TRIGGER = {
     },
 }
 _REPLAY = {"type": "object", "properties": {"way": {"enum": list(WAYS)}}}
+_IDS = {
+    "type": "array",
+    "items": {"type": "integer"},
+    "minItems": 1,
+    "maxItems": SELECTION_LIMIT,
+}
+_EXCHANGES = {
+    "type": "object",
+    "required": ["ids"],
+    "additionalProperties": False,
+    "properties": {"ids": _IDS},
+}
+_PIN = {
+    **_EXCHANGES,
+    "properties": {"ids": _IDS, "pinned": {"type": "boolean", "default": True}},
+}
 _SECRET = {
     "type": "object",
     "required": ["value"],
@@ -37,7 +63,7 @@ _SECRET = {
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the control API."""
-    kinds = (EngineStatus, Worker, Notice, Result, Template, SecretName, Refusal)
+    kinds = (EngineStatus, Worker, Notice, Result, Template, SecretName, Selection, Refusal)
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
     exchange = _parameter("id", {"type": "integer"})
@@ -68,6 +94,19 @@ def describe() -> dict[str, Any]:
             f"{API}/exchanges/{{id}}/replay": {
                 "parameters": [exchange],
                 "post": _asks("Send a recorded delivery again.", Result, body=_REPLAY),
+            },
+            f"{API}/exchanges/pin": {
+                "post": _asks("Keep exchanges, or no longer.", Selection, body=_PIN)
+            },
+            f"{API}/exchanges/remove": {
+                "post": _asks(
+                    "Take exchanges out of sight, with what they caused.",
+                    Selection,
+                    body=_EXCHANGES,
+                )
+            },
+            f"{API}/exchanges/restore": {
+                "post": _asks("Bring removed exchanges back.", Selection, body=_EXCHANGES)
             },
             f"{API}/secrets": {"get": _asks("Names of secrets.", SecretName, many=True)},
             f"{API}/secrets/{{name}}": {

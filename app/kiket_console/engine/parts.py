@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from kiket_console import __version__
 from kiket_console.engine.actions import Actions
 from kiket_console.engine.control import control_app
+from kiket_console.engine.curator import Curator
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
@@ -166,7 +167,7 @@ class Parts:
             vault=vault,
             platform_url=platform_url,
         )
-        self.control = control_app(actions, self.hub)
+        self.control = control_app(actions, Curator(writer, reader), self.hub)
 
     def note(self, sentence: str) -> None:
         """Tell whoever looks something that they should know."""
@@ -202,6 +203,7 @@ class Parts:
             exchange=committed.newest_exchange,
             change=committed.newest_change,
             log=committed.newest_log,
+            removals=committed.removals,
         )
         self._events.on_commit()
 

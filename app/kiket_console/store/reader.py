@@ -92,6 +92,17 @@ class Reader:
             )
         ]
 
+    def family(self, ids: Sequence[int], *, removed: bool) -> list[int]:
+        """Return which of these exchanges, and of what they caused, are (or are not) removed."""
+        chosen = json.dumps(list(ids))
+        found = self._rows(
+            "SELECT id FROM exchange WHERE (id IN (SELECT value FROM json_each(?))"
+            " OR parent_id IN (SELECT value FROM json_each(?)))"
+            " AND (deleted_us IS NOT NULL) = ? ORDER BY id",
+            (chosen, chosen, removed),
+        )
+        return [row[0] for row in found]
+
     def recent(self, limit: int) -> list[Exchange]:
         """Return the newest *limit* exchanges, newest first."""
         return self._exchanges("WHERE deleted_us IS NULL ORDER BY id DESC LIMIT ?", (limit,))

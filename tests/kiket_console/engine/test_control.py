@@ -20,11 +20,11 @@ from kiket_console.engine.private_socket import OwnPeers, bind_private
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import EngineStatus, Handler, Notice, Worker, WorkerState
 from kiket_console.paths import ProjectPaths
-from kiket_console.wire import Result, SecretName, Template
+from kiket_console.wire import SELECTION_LIMIT, Result, SecretName, Selection, Template
 from kiket_core.guard import Server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from kiket_console.model import Headers
@@ -64,6 +64,25 @@ STATUS = EngineStatus(
     workers=(WORKER,),
     notes=("A note.",),
 )
+
+
+class Shelf:
+    """Curation that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
+        self.asked.append(("pin", tuple(ids), pinned))
+        return Selection(tuple(ids))
+
+    async def remove(self, ids: Sequence[int]) -> Selection:
+        self.asked.append(("remove", tuple(ids)))
+        return Selection((*ids, 99))
+
+    async def restore(self, ids: Sequence[int]) -> Selection:
+        self.asked.append(("restore", tuple(ids)))
+        return Selection(tuple(ids))
 
 
 class Desk:
@@ -126,11 +145,17 @@ def paths(own_places: Path) -> ProjectPaths:
 
 
 @asynccontextmanager
-async def served(paths: ProjectPaths, desk: Desk, hub: Hub) -> AsyncIterator[None]:
+async def served(
+    paths: ProjectPaths, desk: Desk, hub: Hub, shelf: Shelf | None = None
+) -> AsyncIterator[None]:
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, hub), http=OwnPeers, lifespan="off", log_config=None, ws="none"
+        control_app(desk, shelf or Shelf(), hub),
+        http=OwnPeers,
+        lifespan="off",
+        log_config=None,
+        ws="none",
     )
     server = Server(config)
     async with asyncio.TaskGroup() as group:
@@ -186,6 +211,24 @@ async def test_replay_says_the_way(paths: ProjectPaths) -> None:
             await client.replay(3, "sideways")
     assert not result.ok
     assert desk.asked == [(3, "exact")]
+
+
+async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
+    paths: ProjectPaths,
+) -> None:
+    shelf = Shelf()
+    async with served(paths, Desk(), new_hub(), shelf), Client(paths) as client:
+        assert await client.pin((3, 4)) == Selection((3, 4))
+        await client.pin((3,), pinned=False)
+        assert await client.remove([5]) == Selection((5, 99)), "with what went along"
+        assert await client.restore([5]) == Selection((5,))
+        with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
+            await client.remove([])
+        with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
+            await client.remove(range(SELECTION_LIMIT + 1))
+    assert shelf.asked == [
+        ("pin", (3, 4), True), ("pin", (3,), False), ("remove", (5,)), ("restore", (5,)),
+    ]  # fmt: skip
 
 
 async def test_a_refusal_comes_with_hint_and_exit_code(paths: ProjectPaths) -> None:
@@ -270,7 +313,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     }
     routed = {
         (route.path.replace(":int", ""), method)
-        for route in control_app(Desk(), new_hub()).routes
+        for route in control_app(Desk(), Shelf(), new_hub()).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}
     }

@@ -33,6 +33,13 @@ async def test_what_happens_while_a_peer_is_slow_is_one_notice() -> None:
         await asyncio.wait_for(anext(notices), 0.1)
 
 
+async def test_rows_that_went_away_are_told() -> None:
+    hub = Hub(NOTHING)
+    hub.committed(exchange=5, change=9, log=4, removals=2)
+    hub.committed(exchange=5, change=10, log=4, removals=1)
+    assert hub.newest == Notice(5, 10, 4, 0, 2)
+
+
 async def test_numbers_never_go_back() -> None:
     """Commits of two threads may be told in any order."""
     hub = Hub(NOTHING)
