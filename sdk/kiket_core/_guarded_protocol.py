@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import http
 import json
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -75,15 +76,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]  # as uvicorn has it
         self, transport: asyncio.Transport
     ) -> None:
-        """Start the clock, or refuse the connection if there are too many."""
+        """Start the clock; if there are too many connections, give one up."""
         super().connection_made(transport)
-        most = self._limits.connections
-        if len(self.connections) > most + most // 8 + 1:  # those being refused have a bound too
-            transport.abort()
-        elif len(self.connections) > most:
-            self._refuse(Refusal(503, f"All {most} connections are in use; try again shortly."))
-        else:
-            self._watch()
+        self._watch()
+        if len(self.connections) > self._limits.connections:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop every clock."""
@@ -206,6 +203,37 @@ class GuardedProtocol(HttpToolsProtocol):
         sentence = f"The request headers are larger than {self._limits.header_bytes} bytes."
         return Refusal(431, sentence)
 
+    def _make_room(self) -> None:
+        """Give up the connection that has waited longest for its next request to begin or end.
+
+        So whoever holds connections open without asking for anything keeps nobody else out.
+        """
+        most = self._limits.connections
+        peers = cast("set[GuardedProtocol]", self.connections)
+        waiting = [
+            (since_s, peer)
+            for peer in peers - {self}
+            if (since_s := peer.waits_since_s()) is not None
+        ]
+        _, oldest = min(waiting, key=itemgetter(0), default=(0.0, self))
+        if len(peers) > most + most // 4 + 1:  # those being refused have a bound too
+            oldest.transport.abort()
+        elif oldest.timeout_keep_alive_task is not None:
+            oldest.transport.close()  # an idle one may be closed at any time, without a word
+        else:
+            sentence = f"All {most} connections are in use; try again shortly."
+            oldest._refuse(Refusal(503, sentence))
+
+    def waits_since_s(self) -> float | None:
+        """Return since when nothing was asked for here; None while something is, or at the end."""
+        if self._refusal is not None or self.transport.is_closing():
+            return None
+        if self.timeout_keep_alive_task is not None:
+            return self.timeout_keep_alive_task.when() - self._limits.idle_s
+        if self._deadline is not None and self._phase is not _Phase.BODY and self._owes_nothing():
+            return self._deadline.when() - self._limits.header_deadline_s
+        return None
+
     # Deadlines
 
     def _watch(self) -> None:
@@ -252,8 +280,7 @@ class GuardedProtocol(HttpToolsProtocol):
         answer = _answer(refusal, self._common_headers(), self._is_head())
         cycle = self.cycle
         if self._phase is not _Phase.BODY:
-            # uvicorn's type does not say so, but before the first request the cycle is None.
-            if cycle is None or cycle.response_complete:  # type: ignore[redundant-expr]
+            if self._owes_nothing():
                 self._close_with(answer)
         elif self.pipeline:
             self.pipeline.popleft()  # this request: it has waited for earlier ones, and is last
@@ -284,6 +311,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _common_headers(self) -> list[tuple[bytes, bytes]]:
         return self.server_state.default_headers
+
+    def _owes_nothing(self) -> bool:
+        # uvicorn's type does not say so, but before the first request the cycle is None.
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
 
     def _is_head(self) -> bool:
         return self.parser.get_method() == b"HEAD"

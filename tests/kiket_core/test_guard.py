@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -433,24 +434,52 @@ class TestConnections:
         with serve(limits=limits) as served, contextlib.ExitStack() as stack:
             held = [stack.enter_context(served.connect()) for _ in range(self.MOST)]
             for connection in held:
-                connection.sendall(get())
-                assert statuses(served.answer(connection)) == [200]
-            answer = served.exchange()
+                connection.sendall(get("/slow"))
+            wait_until(lambda: len(served.paths) == self.MOST)
+            answer = served.exchange(get())
             assert statuses(answer) == [503]
             assert b"retry-after: 1" in answer
             assert error_of(answer) == "All 8 connections are in use; try again shortly."
-            held[0].sendall(get())
-            assert statuses(served.answer(held[0])) == [200]
+            served.release.set()
+            for connection in held:
+                assert statuses(served.answer(connection)) == [200]
+
+    def test_silent_senders_make_room_for_the_next_one_the_oldest_first(self, serve: Serve) -> None:
+        with serve(limits=Limits(connections=2)) as served, contextlib.ExitStack() as stack:
+            oldest = stack.enter_context(served.connect())
+            oldest.sendall(b"GET / HT")
+            wait_until(lambda: statuses(served.exchange(get("/", "Connection: close"))) == [200])
+            busy = stack.enter_context(served.connect())
+            busy.sendall(get("/slow"))
+            wait_until(lambda: "/slow" in served.paths)
+            answer = served.exchange(get("/next", "Connection: close"))
+            assert statuses(answer) == [200]
+            assert statuses(served.rest(oldest)) == [503]
+            served.release.set()
+            assert statuses(served.answer(busy)) == [200]
+
+    def test_idle_connections_make_room_without_a_word(self, serve: Serve) -> None:
+        with serve(limits=Limits(connections=2)) as served, contextlib.ExitStack() as stack:
+            idle = [stack.enter_context(served.connect()) for _ in range(2)]
+            for connection in idle:
+                connection.sendall(get())
+                assert statuses(served.answer(connection)) == [200]
+            assert statuses(served.exchange(get("/next", "Connection: close"))) == [200]
+            [ended], _, _ = select.select(idle, [], [], 5)
+            assert served.rest(ended) == b""
+            idle.remove(ended)
+            idle[0].sendall(get())
+            assert statuses(served.answer(idle[0])) == [200]
+            assert served.refusals == []
 
     def test_bounds_even_those_it_refuses(self, serve: Serve) -> None:
         with serve(limits=Limits(connections=self.MOST)) as served, contextlib.ExitStack() as stack:
             sockets = [stack.enter_context(served.connect()) for _ in range(3 * self.MOST)]
-            for connection in sockets[:2]:
-                connection.sendall(get())
-                assert statuses(served.answer(connection)) == [200]
-            endings = [served.rest(connection) for connection in sockets[self.MOST :]]
-            assert endings[0] != b""
-            assert endings[-1] == b""
+            endings = [served.rest(connection) for connection in sockets]
+            told = [statuses(ending) for ending in endings]
+            assert told.count([408]) == self.MOST  # these were kept as long as any other
+            assert told.count([503]) == self.MOST // 4 + 1
+            assert endings.count(b"") == 3 * self.MOST - told.count([408]) - told.count([503])
 
     def test_serves_again_when_one_leaves(self, serve: Serve) -> None:
         with serve(limits=Limits(connections=1)) as served:
