@@ -1,6 +1,7 @@
 """The one connection that writes, in a thread of its own, committing in groups.
 
     submit(rows) ──► queue (bounded) ──► drain ──► one transaction ──► all futures of the batch
+    check_room(…) ─ put(rows, ticket) ──► the same ──► on_settled(all tickets of the batch)
 
 A submission is durable when its future has a result: with `synchronous=FULL` each commit is
 flushed before it returns. A commit that fails fails every submission in it, and the file is
@@ -15,7 +16,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from kiket_console.errors import ConsoleError
@@ -64,7 +65,8 @@ class StoreFailedError(ConsoleError):
 class _Submission:
     rows: Sequence[Row]
     cost: int
-    future: Future[Committed] = field(default_factory=Future)
+    future: Future[Committed] | None
+    ticket: object = None
 
 
 class Writer:
@@ -85,6 +87,9 @@ class Writer:
         self._closed = False
         self.on_commit: Callable[[Committed], None] | None = None
         """Called in the writer's thread after each commit; must not raise."""
+        self.on_settled: Callable[[Sequence[object], StoreFailedError | None], None] | None = None
+        """Called there too, once for each batch, with the tickets of what was `put` in it and why
+        it is not in the store, None when it is; must not raise."""
         self.trouble = ""
         """What is wrong with the store, in one sentence; empty while all is well."""
         self.commits = 0
@@ -101,26 +106,46 @@ class Writer:
 
         Raises `StoreBusyError` when too much is waiting, `StoreFailedError` when the writer ended.
         """
+        future: Future[Committed] = Future()
+        future.set_running_or_notify_cancel()  # a waiter that gives up changes nothing
         cost = sum(row.cost for row in new_rows)
-        submission = _Submission(new_rows, cost)
-        submission.future.set_running_or_notify_cancel()  # a waiter that gives up changes nothing
         with self._lock:
-            if self._closed:
-                raise StoreFailedError(
-                    f"The store {self._path} is closed; nothing more is recorded."
-                )
-            if (
-                self._waiting_rows + len(new_rows) > QUEUE_ROWS
-                or self._waiting_bytes + cost > QUEUE_BYTES
-            ):
-                raise StoreBusyError(
-                    f"The store cannot keep up: {self._waiting_rows:,} rows wait to be written.",
-                    hint="Send it again in a second.",
-                )
-            self._waiting_rows += len(new_rows)
-            self._waiting_bytes += cost
-            self._waiting.put(submission)
-        return submission.future
+            self._refuse_overflow(len(new_rows), cost)
+            self._queue(_Submission(new_rows, cost, future))
+        return future
+
+    def check_room(self, rows: int, cost: int) -> None:
+        """Raise what `submit` would for so much more, before work for it is taken on."""
+        with self._lock:
+            self._refuse_overflow(rows, cost)
+
+    def put(self, new_rows: Sequence[Row], ticket: object) -> None:
+        """Queue rows for which there was room when their exchange came; tell `on_settled`.
+
+        One call for a whole batch costs a busy engine far less than a future for each submission.
+        Raises `StoreFailedError` when the writer ended.
+        """
+        cost = sum(row.cost for row in new_rows)
+        with self._lock:
+            self._refuse_closed()
+            self._queue(_Submission(new_rows, cost, None, ticket))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreFailedError(f"The store {self._path} is closed; nothing more is recorded.")
+
+    def _refuse_overflow(self, rows: int, cost: int) -> None:
+        self._refuse_closed()
+        if self._waiting_rows + rows > QUEUE_ROWS or self._waiting_bytes + cost > QUEUE_BYTES:
+            raise StoreBusyError(
+                f"The store cannot keep up: {self._waiting_rows:,} rows wait to be written.",
+                hint="Send it again in a second.",
+            )
+
+    def _queue(self, submission: _Submission) -> None:
+        self._waiting_rows += len(submission.rows)
+        self._waiting_bytes += submission.cost
+        self._waiting.put(submission)
 
     def close(self) -> None:
         """Write what waits, then close the file; returns when that is done."""
@@ -189,16 +214,28 @@ class Writer:
         if failure is not None:
             self.trouble = failure.message
             self._forget_connection()
-            for each in batch:
-                each.future.set_exception(failure)
+            self._settle(batch, failure, committed)
             return
         self.trouble = ""
         self.commits += 1
         self.newest = committed
-        for each in batch:
-            each.future.set_result(committed)
+        self._settle(batch, None, committed)
         if self.on_commit is not None:
             self.on_commit(committed)
+
+    def _settle(
+        self, batch: Sequence[_Submission], failure: StoreFailedError | None, committed: Committed
+    ) -> None:
+        tickets: list[object] = []
+        for each in batch:
+            if each.future is None:
+                tickets.append(each.ticket)
+            elif failure is not None:
+                each.future.set_exception(failure)
+            else:
+                each.future.set_result(committed)
+        if tickets and self.on_settled is not None:
+            self.on_settled(tickets, failure)
 
     def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Submission]) -> Committed:
         exchange_id, change, log_id, removals = (
@@ -258,13 +295,13 @@ class Writer:
             if not self._closed:
                 self.trouble = "The thread that writes the store has ended; restart the engine."
             self._closed = True
-        while True:
-            try:
-                left = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if left is not None:
-                left.future.set_exception(StoreFailedError(f"The store {self._path} was closed."))
+        left: list[_Submission] = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                following = self._waiting.get_nowait()
+                left += [following] if following is not None else []
+        closed = StoreFailedError(f"The store {self._path} was closed.")
+        self._settle(left, closed, self.newest)
         self._forget_connection()
 
 
