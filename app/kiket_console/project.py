@@ -6,48 +6,23 @@ there, and what was guessed about it is told in words.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from kiket_console import entry as entries
-from kiket_console import settings_file
-from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console import extension_table
+from kiket_console.declared import Declared, plain, read_manifest
+from kiket_console.errors import ConsoleError
+from kiket_console.extension_table import ExtensionTable, refused
 from kiket_console.model import Problem
 from kiket_console.settings_file import PROJECT_FILE
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-PLAIN_LIMIT = 256
-"""Characters of a name that a project gives; a longer one is taken for none."""
-_KEYS = {
-    "name": str,
-    "path": str,
-    "entry": str,
-    "python": str,
-    "watch": list,
-    "dialect": (str, list),
-}
 _TEACHING = (
     "Put an extension.yaml beside a main.py that makes a KiketSDK, or write kiket.toml with "
     '[[extension]] and entry = "main:sdk".'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What an extension's manifest says about it."""
-
-    extension_id: str = ""
-    version: str = ""
-    secrets: tuple[str, ...] = ()
-    """Names of the secrets it asks for."""
-    events: tuple[str, ...] = ()
-    """Events it names, as `event` or `event@version`."""
-    variables: tuple[str, ...] = ()
-    """Environment variables that its values refer to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +32,11 @@ class ExtensionSpec:
     name: str
     folder: Path
     entry: str
-    """Module and attribute: `main:sdk`; empty when none was found."""
+    """Module and attribute: `main:sdk`; empty when none was found, and for a command."""
     import_roots: tuple[Path, ...]
     """Folders for the import path, first one first."""
     interpreter: Path
+    """What runs an entry; a command finds the programs beside it first."""
     watch: tuple[Path, ...]
     manifest: Path | None
     declared: Declared
@@ -73,13 +49,25 @@ class ExtensionSpec:
     """What to run instead of Python code; empty for an entry."""
     port: int | None = None
     """Where the command has to listen; None: on any port that it is given."""
+    is_named: bool = False
+    """Whether `kiket.toml` names it, so that its name is no guess either."""
     problem: Problem | None = None
     """Why it cannot start, when that is known without starting it."""
+
+    @property
+    def runs(self) -> str:
+        """Return what it runs in one line: the entry, or the command as a shell would take it."""
+        return shlex.join(self.command) or self.entry
+
+    @property
+    def run_by(self) -> str:
+        """Return the interpreter of an entry; a command says its own."""
+        return "" if self.command else str(self.interpreter)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder and the extensions in it, one at least."""
+    """A folder and the extensions in it, one at least, each with a name of its own."""
 
     name: str
     folder: Path
@@ -89,121 +77,142 @@ class Project:
 def find(folder: Path) -> Project:
     """Return what is in *folder*.
 
-    Raises `ConsoleError` when it cannot be read, has no extension, or a `kiket.toml` that cannot
+    A table of several that cannot be used is a problem of its extension alone. Raises
+    `ConsoleError` when the folder cannot be read, has no extension, or a `kiket.toml` that cannot
     be understood.
     """
     try:
         return _find(folder.resolve())
     except (OSError, RuntimeError) as error:  # the latter: links in a circle
-        raise _refused(f"{folder} cannot be read: {error}.", "Make it readable.") from error
+        raise _unreadable(folder, error) from error
 
 
 def _find(folder: Path) -> Project:
     if not folder.is_dir():
-        raise _refused(f"There is no folder {folder}.", "Name the folder of your project.")
-    settings = _settings(folder)
-    where = _inside(folder, settings.get("path", "."), "path")
-    manifest, declared, problem = _manifest(where)
-    entry, import_roots, guessed, uses_sdk = _entry(where, settings, manifest)
-    name = settings.get("name") or declared.extension_id or _plain(where.name) or "extension"
-    if not entry and problem is None:
+        raise refused(f"There is no folder {folder}.", "Name the folder of your project.")
+    raw_tables = extension_table.raw_tables(folder)
+    if len(raw_tables) < 2:
+        table = extension_table.read(raw_tables[0]) if raw_tables else ExtensionTable()
+        return Project(folder.name, folder, (_extension(folder, table),))
+    found: list[ExtensionSpec] = []
+    errors: list[ConsoleError] = []
+    for number, raw in enumerate(raw_tables, start=1):
+        try:
+            found.append(_extension(folder, extension_table.read(raw, number)))
+        except ConsoleError as error:
+            errors.append(error)
+            found.append(_unusable(folder, raw, number, error))
+        except (OSError, RuntimeError) as error:
+            errors.append(_unreadable(folder, error))
+            found.append(_unusable(folder, raw, number, errors[-1]))
+    if len(errors) == len(found):
+        raise errors[0]
+    _check_apart(found)
+    return Project(folder.name, folder, tuple(found))
+
+
+def _extension(folder: Path, table: ExtensionTable) -> ExtensionSpec:
+    where = _inside(folder, table, "path", table.path)
+    manifest, declared, problem = read_manifest(where)
+    entry, import_roots, guessed, uses_sdk = _entry(where, table, manifest)
+    if not entry and not table.command and problem is None:
         problem = Problem(
             f"No app was found in {', '.join(entries.FILE_NAMES)} or src/. "
             f'Write `sdk = KiketSDK()` in main.py, or entry = "module:name" in {PROJECT_FILE}.'
         )
-    extension = ExtensionSpec(
-        name=name,
+    return ExtensionSpec(
+        name=table.name or declared.extension_id or plain(where.name) or "extension",
         folder=where,
         entry=entry,
         import_roots=import_roots,
-        interpreter=_interpreter(where, settings),
-        watch=(where, *(_inside(folder, each, "watch") for each in settings.get("watch", ()))),
+        interpreter=_interpreter(folder, where, table),
+        watch=(where, *(_inside(folder, table, "watch", each) for each in table.watch)),
         manifest=manifest,
         declared=declared,
-        dialects=_dialects(settings),
+        dialects=_dialects(table),
         guessed=guessed,
         uses_sdk=uses_sdk,
+        command=table.command,
+        port=table.port,
+        is_named=bool(table.name),
         problem=problem,
     )
-    return Project(folder.name, folder, (extension,))
 
 
-def _settings(folder: Path) -> Mapping[str, Any]:
-    """Return the `[[extension]]` table of `kiket.toml`, or nothing."""
-    file = folder / PROJECT_FILE
-    settings = settings_file.read(file)
-    for word in settings.keys() - {"extension", "console"}:  # [console] is read by config
-        later = word == "module"
-        raise _refused(
-            f"{file} has {word!r}, which "
-            + ("comes later: modules cannot be run yet." if later else "is not known."),
-            "It has [[extension]] tables.",
-        )
-    tables = settings.get("extension", [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _refused(f"{file} has an [extension] table.", "Write it as [[extension]].")
-    if len(tables) > 1:
-        raise _refused(
-            f"{file} names {len(tables)} extensions; several in one project come later.",
-            "Keep one [[extension]], and start one console in each extension's folder.",
-        )
-    table: dict[str, Any] = tables[0] if tables else {}
-    for key, value in table.items():
-        _check(file, key, value)
-    return table
+def _unusable(
+    folder: Path, raw: dict[str, object], number: int, error: ConsoleError
+) -> ExtensionSpec:
+    """Return the extension of a table that cannot be used, so that it is seen why."""
+    name = raw.get("name")
+    is_named = isinstance(name, str) and extension_table.is_name(name)
+    return ExtensionSpec(
+        name=str(name) if is_named else f"extension-{number}",
+        folder=folder,
+        entry="",
+        import_roots=(),
+        interpreter=Path(sys.executable),
+        watch=(),
+        manifest=None,
+        declared=Declared(),
+        dialects=(),
+        guessed="",
+        uses_sdk=False,
+        is_named=is_named,
+        problem=Problem(str(error)),
+    )
 
 
-def _check(file: Path, key: str, value: object) -> None:
-    if key in ("command", "port"):
-        raise _refused(
-            f"{file} has {key!r} in [[extension]]: other commands than Python come later.",
-            'Give an entry = "module:name" instead.',
-        )
-    kind = _KEYS.get(key)
-    if kind is None:
-        raise _refused(
-            f"{file} has {key!r} in [[extension]], which is not known.", f"Use {', '.join(_KEYS)}."
-        )
-    items = value if isinstance(value, list) else [value]
-    if not isinstance(value, kind) or not all(map(_plain, items)):  # type: ignore[arg-type]  # a table of types
-        wanted = "a list of texts" if kind is list else "a text"
-        raise _refused(f"{file} has {key} = {value!r}, but needs {wanted}.", "Correct it there.")
+def _check_apart(found: list[ExtensionSpec]) -> None:
+    """Raise `ConsoleError` for two extensions of one name, or on one port."""
+    by_name: dict[str, ExtensionSpec] = {}
+    by_port: dict[int, ExtensionSpec] = {}
+    for spec in found:
+        if by_name.setdefault(spec.name, spec) is not spec:
+            raise refused(
+                f'{PROJECT_FILE} has two extensions called "{spec.name}".',
+                "Give each [[extension]] a name of its own.",
+            )
+        if spec.port is not None and by_port.setdefault(spec.port, spec) is not spec:
+            other = by_port[spec.port].name
+            raise refused(
+                f'{PROJECT_FILE} gives port = {spec.port} to both "{other}" and "{spec.name}".',
+                "Give each its own, or none: a free port is found then.",
+            )
 
 
-def _inside(folder: Path, path: str, key: str) -> Path:
+def _inside(folder: Path, table: ExtensionTable, key: str, path: str) -> Path:
     try:
         place = (folder / path).resolve()
         known = place.is_dir()
     except (RuntimeError, OSError):  # links in a circle, or a name too long for any folder
         known = False
     if not known:
-        raise _refused(f"{PROJECT_FILE} has {key} = {path!r}: no such folder.", "Correct it there.")
+        raise table.refused(key, path, ": no such folder")
     return place
 
 
 def _entry(
-    folder: Path, settings: Mapping[str, Any], manifest: Path | None
+    folder: Path, table: ExtensionTable, manifest: Path | None
 ) -> tuple[str, tuple[Path, ...], str, bool]:
     """Return (entry, import roots, what was guessed, whether it is a KiketSDK)."""
     source = folder / "src"
-    given = settings.get("entry")
-    if given:
-        module, colon, attribute = given.partition(":")
+    if table.command:
+        return "", (), "", False
+    if table.entry:
+        module, colon, attribute = table.entry.partition(":")
         if not colon or not all(map(str.isidentifier, [*module.split("."), *attribute.split(".")])):
-            raise _refused(
-                f"{PROJECT_FILE} has entry = {given!r}, which is not module:name.",
-                'Write it as entry = "main:sdk".',
-            )
+            hint = 'Write it as entry = "main:sdk".'
+            raise table.refused("entry", table.entry, ", which is not module:name", hint)
         first = module.split(".")[0]
         in_source = any((source / each).exists() for each in (first, f"{first}.py"))
         in_folder = any((folder / each).exists() for each in (first, f"{first}.py"))
         roots = (source, folder) if in_source and not in_folder else (folder,)
-        return given, roots, "", True
+        return table.entry, roots, "", True
     found = entries.guess(folder)
     if (found is None and manifest is None) or (found and not found.is_sdk and manifest is None):
-        if settings:
+        if table.is_said:
             return "", (folder,), "", False
-        raise _refused(f"There is no extension in {folder}.", _TEACHING)
+        raise refused(f"There is no extension in {folder}.", _TEACHING)
     if found is None:
         return "", (folder,), "no entry found", False
     roots = (folder,) if found.root == folder else (found.root, folder)
@@ -211,108 +220,29 @@ def _entry(
     return found.spec, roots, guessed, found.is_sdk
 
 
-def _interpreter(folder: Path, settings: Mapping[str, Any]) -> Path:
-    given = settings.get("python")
-    if given:
+def _interpreter(project: Path, folder: Path, table: ExtensionTable) -> Path:
+    """Return the interpreter that is said, else the nearest `.venv`'s, else ours."""
+    if table.python:
         try:
-            interpreter = folder / Path(given).expanduser()
+            interpreter = folder / Path(table.python).expanduser()
         except RuntimeError:  # `~somebody` whom nobody knows
-            interpreter = folder / given
+            interpreter = folder / table.python
         if not interpreter.is_file():
-            raise _refused(
-                f"{PROJECT_FILE} has python = {given!r}: no such file.", "Correct it there."
-            )
+            raise table.refused("python", table.python, ": no such file")
         return interpreter
-    own = folder / ".venv" / "bin" / "python"
-    return own if own.is_file() else Path(sys.executable)
+    own = (place / ".venv" / "bin" / "python" for place in (folder, project))
+    return next((place for place in own if place.is_file()), Path(sys.executable))
 
 
-def _dialects(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _dialects(table: ExtensionTable) -> tuple[str, ...]:
     from kiket_sdk._signing import DIALECTS
 
-    given = settings.get("dialect", ())
-    names = (given,) if isinstance(given, str) else tuple(given)
-    for name in names:
+    for name in table.dialects:
         if name not in DIALECTS:
-            raise _refused(
-                f"{PROJECT_FILE} has dialect = {name!r}, which is not known.",
-                f"Use {', '.join(DIALECTS)}.",
-            )
-    return names
+            hint = f"Use {', '.join(DIALECTS)}."
+            raise table.refused("dialect", name, ", which is not known", hint)
+    return table.dialects
 
 
-def _manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
-    """Read the folder's manifest; one that is broken is a problem of the extension, not of ours."""
-    from kiket_sdk.manifest import DEFAULT_MANIFEST_FILENAMES, ManifestError, load_manifest
-
-    places = (folder / name for name in DEFAULT_MANIFEST_FILENAMES)
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        return None, Declared(), None
-    try:
-        manifest = load_manifest(path)
-    except ManifestError as error:
-        file = str(path.relative_to(folder))
-        sentence = str(error).replace(str(path), file)
-        return path, Declared(), Problem(sentence, file, error.line)
-    if manifest is None:
-        return path, Declared(), None
-    nested = manifest.raw.get("extension")
-    parts = [manifest.raw, nested if isinstance(nested, dict) else {}]
-    return path, _declared(manifest, parts), None
-
-
-def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
-    from kiket_sdk.utils import environment_reference
-
-    listed = [item for part in parts for item in _items(part, "secrets")]
-    keys = [item.get("key") if isinstance(item, dict) else item for item in listed]
-    properties = manifest.configuration_properties().values()
-    references = [
-        manifest.delivery_secret_reference,
-        *(
-            environment_reference(each.get("default"))
-            for each in properties
-            if isinstance(each, dict)
-        ),
-    ]
-    return Declared(
-        extension_id=_plain(manifest.extension_id),
-        version=_plain(manifest.version),
-        secrets=_texts([*manifest.secret_keys(), *keys]),
-        events=_texts(event for part in parts for event in _events(part)),
-        variables=_texts(references),
-    )
-
-
-def _events(part: dict[str, Any]) -> Iterator[object]:
-    for item in _items(part, "events"):
-        if isinstance(item, dict):
-            name, version = item.get("name") or item.get("event"), item.get("version")
-            yield f"{name}@{version}" if name and version else name
-        else:
-            yield item
-    for item in _items(part, "hooks"):
-        yield item.get("event") if isinstance(item, dict) else None
-    for key in ("activationEvents", "activation_events", "lifecycleEvents"):
-        yield from _items(part, key)
-
-
-def _items(part: dict[str, Any], key: str) -> list[Any]:
-    found = part.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _texts(values: Any) -> tuple[str, ...]:
-    """Return what is plain among *values*, each once, in order."""
-    return tuple(dict.fromkeys(filter(None, map(_plain, values))))
-
-
-def _plain(value: object) -> str:
-    """Return a text that a variable, a table and a screen can hold as it is; else nothing."""
-    fits = isinstance(value, str) and len(value) <= PLAIN_LIMIT and value.isprintable()
-    return str(value) if fits else ""
-
-
-def _refused(message: str, hint: str) -> ConsoleError:
-    return ConsoleError(message, hint=hint, exit_code=ExitCode.CONFIG)
+def _unreadable(folder: Path, error: Exception) -> ConsoleError:
+    return refused(f"{folder} cannot be read: {error}.", "Make it readable.")

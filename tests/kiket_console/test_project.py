@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -156,8 +157,6 @@ def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> N
         ("[[module]]\n", r"has 'module', which comes later"),
         ("[other]\n", r"has 'other', which is not known"),
         ("[extension]\n", r"Write it as \[\[extension\]\]"),
-        ("[[extension]]\n[[extension]]\n", r"names 2 extensions; several .* come later"),
-        ("[[extension]]\ncommand = 'node x.js'\n", r"other commands than Python come later"),
         ("[[extension]]\nentrie = 'main:app'\n", r"has 'entrie' .* not known. Use name, path"),
         ("[[extension]]\nentry = 3\n", r"has entry = 3, but needs a text"),
         ("[[extension]]\nwatch = 'lib'\n", r"has watch = 'lib', but needs a list of texts"),
@@ -194,3 +193,101 @@ def test_a_name_that_no_variable_or_screen_can_hold_is_none(folder: Path) -> Non
 def test_a_folder_that_is_not_there_is_told(own_places: Path) -> None:
     with pytest.raises(ConsoleError, match="There is no folder"):
         find(own_places / "nowhere")
+
+
+def with_tables(folder: Path, *tables: str) -> Path:
+    """Write a kiket.toml of several extensions, whose folders are there."""
+    for name in ("orders", "refunds"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "main.py").write_text(SDK)
+    (folder / "kiket.toml").write_text("".join(f"[[extension]]\n{table}\n" for table in tables))
+    return folder
+
+
+def test_a_project_may_have_several_extensions_in_the_order_of_their_tables(folder: Path) -> None:
+    with_tables(folder, "path = 'refunds'", "path = 'orders'", "name = 'web'\ncommand = 'node x'")
+    (folder / "orders" / "extension.yaml").write_text("id: com.example.orders\n")
+    found = find(folder).extensions
+    assert [spec.name for spec in found] == ["refunds", "com.example.orders", "web"]
+    assert [spec.runs for spec in found] == ["main:sdk", "main:sdk", "node x"]
+    assert [spec.is_named for spec in found] == [False, False, True]
+    assert all(spec.problem is None for spec in found)
+
+
+def test_several_extensions_may_share_a_folder(folder: Path) -> None:
+    with_tables(folder, "name = 'a'\nentry = 'main:one'", "name = 'b'\nentry = 'main:two'")
+    assert [(spec.name, spec.entry, spec.folder) for spec in find(folder).extensions] == [
+        ("a", "main:one", folder),
+        ("b", "main:two", folder),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (("name = 'a'", "name = 'a'"), r'two extensions called "a"\. Give each .* a name'),
+        (("", ""), r'two extensions called "shop"'),
+        (
+            ("command = 'x'\nname = 'a'\nport = 80", "command = 'y'\nname = 'b'\nport = 80"),
+            r'gives port = 80 to both "a" and "b"',
+        ),
+        (("entri = 1",) * 33, r"names 33 extensions, and 32 are the most"),
+        (("entri = 1", "entri = 2"), r"\[\[extension\]\] number 1, has 'entri'"),
+    ],
+)
+def test_tables_that_do_not_go_together_are_told(
+    folder: Path, tables: tuple[str, ...], told: str
+) -> None:
+    with_tables(folder, *tables)
+    with pytest.raises(ConsoleError) as refused:
+        find(folder)
+    assert re.search(told, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "told"),
+    [
+        ("name = 'b'\nentri = 3", "b", r"kiket.toml, .* \"b\", has 'entri' .* is not known"),
+        ("path = 'nowhere'", "extension-2", r"number 2, has path = 'nowhere': no such folder"),
+        ("name = 'b/c'", "extension-2", r"has name = 'b/c', which is no name for it"),
+        ("name = 'b'\npython = 'no'", "b", r"has python = 'no': no such file"),
+        (f"name = 'b'\nentry = '{'a' * 253}:b'", "b", r"cannot be read: .*too long"),
+    ],
+)
+def test_a_table_that_cannot_be_used_harms_its_own_extension_alone(
+    folder: Path, table: str, name: str, told: str
+) -> None:
+    with_tables(folder, "path = 'orders'", table, "path = 'refunds'")
+    good, bad, other = find(folder).extensions
+    assert good.problem is None
+    assert other.problem is None
+    assert bad.name == name
+    assert bad.problem is not None
+    assert re.search(told, bad.problem.sentence)
+
+
+def test_a_project_may_keep_one_environment_for_all_its_extensions(folder: Path) -> None:
+    with_tables(folder, "path = 'orders'", "path = 'refunds'")
+    for place in (folder, folder / "orders"):
+        (place / ".venv" / "bin").mkdir(parents=True)
+        (place / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    assert [spec.interpreter for spec in find(folder).extensions] == [
+        folder / "orders" / ".venv" / "bin" / "python",
+        folder / ".venv" / "bin" / "python",
+    ]
+
+
+def test_a_command_needs_no_app_and_names_what_runs_it(folder: Path) -> None:
+    (folder / "main.py").unlink()
+    (folder / "extension.yaml").write_text("id: shop\nsecrets: [API_KEY]\n")
+    (folder / "kiket.toml").write_text(
+        "[[extension]]\ncommand = ['node', 'my server.js']\nport = 9090\n"
+    )
+    spec = find(folder).extensions[0]
+    assert spec.name == "shop"
+    assert spec.command == ("node", "my server.js")
+    assert spec.runs == "node 'my server.js'"
+    assert spec.run_by == ""
+    assert spec.port == 9090
+    assert spec.declared.secrets == ("API_KEY",)
+    assert spec.problem is None

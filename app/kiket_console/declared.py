@@ -1,0 +1,102 @@
+"""What an extension's manifest says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.model import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PLAIN_LIMIT = 256
+"""Characters of a name that a project gives; a longer one is taken for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an extension's manifest says about it."""
+
+    extension_id: str = ""
+    version: str = ""
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets it asks for."""
+    events: tuple[str, ...] = ()
+    """Events it names, as `event` or `event@version`."""
+    variables: tuple[str, ...] = ()
+    """Environment variables that its values refer to."""
+
+
+def read_manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
+    """Read the folder's manifest; one that is broken is a problem of the extension, not of ours."""
+    from kiket_sdk.manifest import DEFAULT_MANIFEST_FILENAMES, ManifestError, load_manifest
+
+    places = (folder / name for name in DEFAULT_MANIFEST_FILENAMES)
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return None, Declared(), None
+    try:
+        manifest = load_manifest(path)
+    except ManifestError as error:
+        file = str(path.relative_to(folder))
+        sentence = str(error).replace(str(path), file)
+        return path, Declared(), Problem(sentence, file, error.line)
+    if manifest is None:
+        return path, Declared(), None
+    nested = manifest.raw.get("extension")
+    parts = [manifest.raw, nested if isinstance(nested, dict) else {}]
+    return path, _declared(manifest, parts), None
+
+
+def plain(value: object) -> str:
+    """Return a text that a variable, a table and a screen can hold as it is; else nothing."""
+    fits = isinstance(value, str) and len(value) <= PLAIN_LIMIT and value.isprintable()
+    return str(value) if fits else ""
+
+
+def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
+    from kiket_sdk.utils import environment_reference
+
+    listed = [item for part in parts for item in _items(part, "secrets")]
+    keys = [item.get("key") if isinstance(item, dict) else item for item in listed]
+    properties = manifest.configuration_properties().values()
+    references = [
+        manifest.delivery_secret_reference,
+        *(
+            environment_reference(each.get("default"))
+            for each in properties
+            if isinstance(each, dict)
+        ),
+    ]
+    return Declared(
+        extension_id=plain(manifest.extension_id),
+        version=plain(manifest.version),
+        secrets=_texts([*manifest.secret_keys(), *keys]),
+        events=_texts(event for part in parts for event in _events(part)),
+        variables=_texts(references),
+    )
+
+
+def _events(part: dict[str, Any]) -> Iterator[object]:
+    for item in _items(part, "events"):
+        if isinstance(item, dict):
+            name, version = item.get("name") or item.get("event"), item.get("version")
+            yield f"{name}@{version}" if name and version else name
+        else:
+            yield item
+    for item in _items(part, "hooks"):
+        yield item.get("event") if isinstance(item, dict) else None
+    for key in ("activationEvents", "activation_events", "lifecycleEvents"):
+        yield from _items(part, key)
+
+
+def _items(part: dict[str, Any], key: str) -> list[Any]:
+    found = part.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """Return what is plain among *values*, each once, in order."""
+    return tuple(dict.fromkeys(filter(None, map(plain, values))))
