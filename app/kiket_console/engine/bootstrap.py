@@ -4,11 +4,13 @@
 
 FD is a Unix stream socket to the engine; both sides send JSON, one message a line.
 
-engine to worker: `start` once (what to import, where to listen, secrets), `drain` (finish what is
-under way, then end). When the socket closes the engine is gone and the worker ends.
+engine to worker: `prepare` once (what is installed and to be imported early, where to listen),
+`start` once, at once or whenever there is something to start (what to import, secrets), `drain`
+(finish what is under way, then end). When the socket closes the engine is gone and the worker ends.
 
-worker to engine: `found` (handlers, what the code configured), `ready` (listening), `failed` (why
-not), `line` (a line of output or a log record, with the trace that it belongs to), `dropped`.
+worker to engine: `prepared`, `found` (handlers, what the code configured), `ready` (listening),
+`failed` (why not), `unfit` (prepared wrongly: another worker is to start), `line` (a line of output
+or a log record, with the trace that it belongs to), `dropped`.
 
 Nothing of the project can be imported before `start` has been read: `-I` keeps the working folder,
 this file's folder and `PYTHON*` out of the path.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import importlib
 import importlib.util
 import json
@@ -34,8 +37,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine import bootstrap_code as code
     from kiket_console.engine import bootstrap_output as output
+    from kiket_console.engine import bootstrap_preload as early
 
-DRAIN_LIMIT_S = 5
 ORPHAN_LIMIT_S = 2.0
 """How long a worker may go on once the engine is gone."""
 
@@ -55,6 +58,7 @@ def _beside(name: str) -> Any:
 if not TYPE_CHECKING:
     output = _beside("bootstrap_output")
     code = _beside("bootstrap_code")
+    early = _beside("bootstrap_preload")
 
 
 def main(descriptor: int) -> int:
@@ -62,21 +66,27 @@ def main(descriptor: int) -> int:
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     channel = output.Channel(connection)
-    start = json.loads(channel.received.readline() or b"null")
-    if start is None:
+    given = json.loads(channel.received.readline() or b"null")
+    if given is None:
         return 0  # the engine has ended already
-    listener = socket.socket(fileno=start["listen_fd"])
+    listener = socket.socket(fileno=given["listen_fd"])
     listener.set_inheritable(False)
     faulthandler.enable(2)
+    writers = output.capture_output(channel)
+    output.capture_logging(channel)
+    preload, before = _prepare(given, channel)
+    start = json.loads(channel.received.readline() or b"null")
+    if start is None:
+        return 0  # it was not needed
     ending = Ending()
     threading.Thread(
         target=follow, args=(channel, ending), name="kiket-engine", daemon=True
     ).start()
-    writers = output.capture_output(channel)
-    output.capture_logging(channel)
     status = 1
     try:
-        status = _serve(start, listener, channel, ending)
+        with preload.guard():
+            app = _import(start, channel, before)
+        status = _serve(app, start, listener, channel, ending)
     except BaseException as error:  # whatever the code raises is what we report
         channel.send(code.failure(error, start["folder"]))
     for writer in writers:
@@ -85,9 +95,26 @@ def main(descriptor: int) -> int:
     return status
 
 
-def _serve(
-    start: code.Message, listener: socket.socket, channel: output.Channel, ending: Ending
-) -> int:
+def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preload, set[str]]:
+    """Import what comes before the project; return also what there was before it could differ."""
+
+    def give_up(name: str) -> None:
+        channel.send({"type": "unfit", "variable": name})
+        channel.flush(1)
+        os._exit(0)
+
+    preload = early.Preload(give_up)
+    os.chdir(given["folder"])
+    code.prepare_path(given)
+    before = set(sys.modules)
+    preload.run(given["learned"])
+    gc.collect()
+    gc.freeze()  # the collector need not go through what stays anyway
+    channel.send({"type": "prepared", "package_folders": code.package_folders()})
+    return preload, before
+
+
+def _import(start: code.Message, channel: output.Channel, before: set[str]) -> output.TracedApp:
     folder = start["folder"]
     os.environ.update(start["environment"])
     os.chdir(folder)
@@ -95,12 +122,24 @@ def _serve(
     imported = threading.Event()
     limits = (channel, folder, start["import_limit_s"], imported)
     threading.Thread(target=watch_import, args=limits, daemon=True).start()
-    code.prepare_path(start)
+    code.admit_project(start)
     found = code.import_entry(start)
     app = output.TracedApp(code.app_of(found, start["entry"]))
-    channel.send(code.describe(found, start))
+    learned = early.installed_modules(before, code.is_installed)
+    channel.send({**code.describe(found, start), "modules": learned})
     imported.set()
-    server = make_server(app, lambda: channel.send({"type": "ready"}))
+    return app
+
+
+def _serve(
+    app: output.TracedApp,
+    start: code.Message,
+    listener: socket.socket,
+    channel: output.Channel,
+    ending: Ending,
+) -> int:
+    limit_s = start["drain_limit_s"]
+    server = make_server(app, limit_s, lambda: channel.send({"type": "ready"}))
     ending.server = server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
     with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
@@ -109,7 +148,7 @@ def _serve(
     if server.started:
         return 0
     if app.startup_error is not None:
-        channel.send(code.failure(app.startup_error, folder))
+        channel.send(code.failure(app.startup_error, start["folder"]))
     return 1
 
 
@@ -146,7 +185,9 @@ def watch_import(
         os._exit(1)
 
 
-def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
+def make_server(
+    app: output.TracedApp, drain_limit_s: float, on_listening: Callable[[], None]
+) -> Any:
     """Return a uvicorn server, with limits and deadlines where our guard is within reach."""
     uvicorn = importlib.import_module("uvicorn")
 
@@ -157,7 +198,7 @@ def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
             if self.started:
                 on_listening()
 
-    settings = {"lifespan": "auto", "timeout_graceful_shutdown": DRAIN_LIMIT_S}
+    settings = {"lifespan": "auto", "timeout_graceful_shutdown": drain_limit_s}
     try:
         guard = importlib.import_module("kiket_core.guard")
         # The gateway has judged Host, Origin and sizes; what it forwards is not refused here.

@@ -27,6 +27,7 @@ TRACEBACK_LINES = 200
 TEXT_LIMIT = 1000
 _HERE = os.path.join(os.path.dirname(__file__), "bootstrap")  # noqa: PTH118, PTH120 (pathlib costs 10 ms of every start)
 _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
+_LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
 
 Message = dict[str, Any]
 
@@ -67,33 +68,45 @@ class BundledFinder:
         return None
 
 
-def prepare_path(start: Message) -> None:
-    """Put the SDK within reach, import what comes before the project, then let the project in."""
+def prepare_path(given: Message) -> None:
+    """Put the SDK within reach, and import what comes before the project."""
     if sys.prefix == sys.base_prefix:  # `-I` leaves these out; plain `python main.py` has them
         site.addsitedir(site.getusersitepackages())
     has_sdk = importlib.util.find_spec("kiket_sdk") is not None
-    sys.meta_path.append(BundledFinder(start["sdk_packages"], start["sdk_path"]))
-    if not has_sdk and start["cache_tag"] == sys.implementation.cache_tag:
-        sys.path.extend(path for path in start["site_packages"] if path not in sys.path)
-    for name in start["preload"]:
+    sys.meta_path.append(BundledFinder(given["sdk_packages"], given["sdk_path"]))
+    if not has_sdk and given["cache_tag"] == sys.implementation.cache_tag:
+        sys.path.extend(path for path in given["site_packages"] if path not in sys.path)
+    for name in given["preload"]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+
+
+def admit_project(start: Message) -> None:
+    """Let the project's modules in, before all others."""
     sys.path_hooks.insert(0, _fresh_path_hook())
     sys.path_importer_cache.clear()
     sys.path[:0] = start["import_roots"]
 
 
+def is_installed(path: str) -> bool:
+    """Tell whether *path* is of the interpreter's library, or of a package that was installed."""
+    return path.startswith(_LIBRARY) or any(part in path for part in _INSTALLED)
+
+
+def package_folders() -> list[str]:
+    """Return the folders that packages are installed into."""
+    return [path for path in sys.path if any(part in path + os.sep for part in _INSTALLED)]
+
+
 def _fresh_path_hook() -> Callable[[str], Any]:
     """Return a path hook that finds what is developed, and leaves what is installed alone."""
-    library = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
     hook = importlib.machinery.FileFinder.path_hook(
         (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
         (FreshLoader, importlib.machinery.SOURCE_SUFFIXES),
     )
 
     def developed(path: str) -> Any:
-        whole = os.path.abspath(path) + os.sep  # noqa: PTH100 (as above)
-        if whole.startswith(library) or any(part in whole for part in _INSTALLED):
+        if is_installed(os.path.abspath(path) + os.sep):  # noqa: PTH100 (as above)
             raise ImportError("installed code may be cached")
         return hook(path)
 

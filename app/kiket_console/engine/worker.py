@@ -1,6 +1,6 @@
-"""One life of a worker: a process from its start, over its first answer, to its end.
+"""One life of a worker: a process from its preparation, over its first answer, to its end.
 
-engine ── control socket ── bootstrap.py (start, found, ready, failed, lines, drain)
+engine ── control socket ── bootstrap.py (prepare, start, found, ready, failed, lines, drain)
        ── life-line pipe ── lifeline.py, its parent: closing it ends the whole tree
        ── stdout, stderr ── what is written past Python: C code, sub-processes
 """
@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,49 +21,57 @@ import msgspec
 
 from kiket_console.engine import health
 from kiket_console.engine.leftovers import end_marked
-from kiket_console.engine.output import Allowance, LineSplitter, shortened
 from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
 from kiket_console.engine.process import StartFailed, how_ended
+from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import (
     Dropped,
     Failed,
     Found,
     Line,
     Message,
+    Prepared,
     Ready,
+    Unfit,
     decode,
+    prepare_message,
+    start_message,
 )
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Handler, Problem
-from kiket_console.store.records import NewLog
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
 
 HERE = Path(__file__).parent
 IMPORT_LIMIT_S = 60.0
 LISTEN_LIMIT_S = 10.0
 """From the import's end to listening: the app's own start-up."""
 HEALTH_LIMIT_S = 10.0
-DRAIN_LIMIT_S = 5.5
+DRAIN_LIMIT_S = 30.0
+"""The longest that a request can take."""
 END_LIMIT_S = 5.0
 """What the life-line needs at most: its grace, and killing."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
 LISTEN_BACKLOG = 512
-SDK_PACKAGES = ("kiket_core", "kiket_sdk")
-_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
-"""The SDK, and what its client would import within the first delivery, which then waits for it."""
-_CHUNK_BYTES = 64 * 1024
 _REST_LIMIT_S = 1.0
 
 
+class UnfitError(StartFailed):
+    """What it imported early must not have been: another process has to be started."""
+
+
 class WorkerProcess:
-    """A started process; `become_ready` tells whether it serves."""
+    """A process that starts its code at once, or waits for `begin` with all else imported.
+
+    `become_ready` tells whether it serves.
+    """
 
     def __init__(
         self,
@@ -72,23 +81,41 @@ class WorkerProcess:
         *,
         on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
+        learned: Sequence[str] = (),
+        waits: bool = False,
     ) -> None:
         self.spec = spec
         self.label = f"{spec.name}#{number}"
-        self.started_us = time.time_ns() // 1000
-        self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}.sock"
+        self.started_us = _now_us()
+        mark = "w" if waits else ""
+        self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
+        self.prepared: Prepared | None = None
         self.found: Found | None = None
         self._given = given
-        self._on_log = on_log
+        self._learned = tuple(learned)
         self._on_gone = on_gone
         self._is_gone = False
-        self._allowance = Allowance()
+        self._log = WorkerLog(spec.name, on_log)
+        self._raw_start = b""
         self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended = asyncio.Event()
         self._life: int | None = None
         self._control: asyncio.StreamWriter | None = None
         self._shim: asyncio.subprocess.Process | None = None
         self.returncode: int | None = None
+        if not waits:
+            self.begin(spec, number, given)
+
+    def begin(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
+        """Start the code. What is secret reaches the process only now."""
+        self.spec = spec
+        self.label = f"{spec.name}#{number}"
+        self.started_us = _now_us()
+        self._given = replace(given, marker=self._given.marker)
+        self._raw_start = start_message(spec, given.secrets, IMPORT_LIMIT_S, DRAIN_LIMIT_S)
+        self._log.release()
+        if self._control is not None:
+            self._control.write(self._raw_start)
 
     @property
     def target(self) -> Target:
@@ -121,8 +148,8 @@ class WorkerProcess:
                 assert self._shim.stderr is not None  # noqa: S101 - asked for
                 readers = [
                     tasks.create_task(self._read_messages(control)),
-                    tasks.create_task(self._read_raw("stdout", self._shim.stdout)),
-                    tasks.create_task(self._read_raw("stderr", self._shim.stderr)),
+                    tasks.create_task(self._log.read("stdout", self._shim.stdout)),
+                    tasks.create_task(self._log.read("stderr", self._shim.stderr)),
                 ]
                 self.returncode = await self._shim.wait()
                 await asyncio.to_thread(end_marked, self._given.marker)
@@ -167,7 +194,7 @@ class WorkerProcess:
         if self._control is not None and not self._control.is_closing():
             self._control.write(b'{"type":"drain"}\n')
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_LIMIT_S):
+            async with asyncio.timeout(DRAIN_LIMIT_S + _REST_LIMIT_S):
                 await self._ended.wait()
         await self.end()
 
@@ -200,6 +227,11 @@ class WorkerProcess:
                 await self._ended.wait()
         return self.returncode
 
+    @property
+    def last_stderr(self) -> tuple[str, ...]:
+        """Return the newest lines that it wrote to standard error."""
+        return self._log.last_stderr
+
     async def _spawn(self) -> asyncio.StreamReader:
         """Start the process, hand it its ends of everything, and close them here."""
         with contextlib.ExitStack() as handed:
@@ -224,33 +256,15 @@ class WorkerProcess:
                     env=dict(self._given.environment),
                     start_new_session=True,
                 )
-                start = msgspec.json.encode(self._start_message(listener.fileno()))
+                prepare = prepare_message(self.spec, listener.fileno(), self._learned)
                 reader, self._control = await asyncio.open_unix_connection(
                     sock=ours, limit=MESSAGE_LIMIT_BYTES
                 )
             except BaseException:
                 ours.close()
                 raise
-        self._control.write(start + b"\n")
+        self._control.write(prepare + self._raw_start)
         return reader
-
-    def _start_message(self, listener: int) -> dict[str, object]:
-        import kiket_sdk
-
-        return {
-            "type": "start",
-            "entry": self.spec.entry,
-            "folder": str(self.spec.folder),
-            "import_roots": [str(root) for root in self.spec.import_roots],
-            "import_limit_s": IMPORT_LIMIT_S,
-            "listen_fd": listener,
-            "environment": dict(self._given.secrets),
-            "preload": ["uvicorn", "yaml", *(_SDK_PRELOAD if self.spec.uses_sdk else ())],
-            "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
-            "sdk_packages": SDK_PACKAGES,
-            "site_packages": [path for path in sys.path if path.endswith("site-packages")],
-            "cache_tag": sys.implementation.cache_tag,
-        }
 
     async def _read_messages(self, control: asyncio.StreamReader) -> None:
         with contextlib.suppress(OSError, ValueError):  # cut off; a message without an end
@@ -258,7 +272,7 @@ class WorkerProcess:
                 try:
                     message = decode(raw)
                 except msgspec.MsgspecError:
-                    self._allowance.drop(1)
+                    self._log.drop(1)
                     continue
                 self._take(message)
         self._is_gone = True
@@ -277,9 +291,13 @@ class WorkerProcess:
     def _take(self, message: Message) -> None:
         match message:
             case Line():
-                self._log(message)
+                self._log.take(message)
             case Dropped(count=count):
-                self._allowance.drop(count)
+                self._log.drop(count)
+            case Prepared():
+                self.prepared = message
+            case Unfit(variable=name):
+                self._fail_with(UnfitError(Problem(f"{name} was read too early.")))
             case Found():
                 self._protect(message)
                 self.found = message
@@ -301,42 +319,12 @@ class WorkerProcess:
             redactor.add(f"{self.spec.name} workspace token", found.workspace_token)
 
     def _fail(self, problem: Problem) -> None:
+        self._fail_with(StartFailed(problem))
+
+    def _fail_with(self, error: StartFailed) -> None:
         if not self._listening.done():
-            self._listening.set_exception(StartFailed(problem))
+            self._listening.set_exception(error)
             self._listening.exception()  # looked at: nobody need be waiting
-
-    async def _read_raw(self, stream: str, pipe: asyncio.StreamReader) -> None:
-        splitter = LineSplitter()
-        while raw_chunk := await pipe.read(_CHUNK_BYTES):
-            for text in splitter.lines(raw_chunk):
-                self._log(Line(time.time_ns() // 1000, stream, text))
-        for text in splitter.rest():
-            self._log(Line(time.time_ns() // 1000, stream, text))
-
-    def _log(self, line: Line) -> None:
-        now_s = time.monotonic()
-        self._tell_dropped(self._allowance.dropped(now_s))
-        if self._allowance.take(now_s):
-            self._pass_on(line)
-
-    def _pass_on(self, line: Line) -> None:
-        self._on_log(
-            NewLog(
-                at_us=line.at_us,
-                worker=self.spec.name,
-                stream=line.stream if line.stream in ("stdout", "stderr") else "log",
-                level=line.level[:20],
-                logger=redactor.redact(line.logger[:200]),
-                text=redactor.redact(shortened(line.text, line.cut)),
-                trace_id=line.trace_id if len(line.trace_id) == 32 else "",
-            )
-        )
-
-    def _tell_dropped(self, dropped: int) -> None:
-        if dropped:
-            text = f"{dropped:,} lines were dropped: more came than is kept."
-            line = Line(time.time_ns() // 1000, "log", text, 0, "WARNING", "kiket_console")
-            self._pass_on(line)
 
     def _close(self) -> None:
         self.cut()
@@ -346,9 +334,13 @@ class WorkerProcess:
             self.socket_path.unlink()
         self._is_gone = True
         self._fail(Problem(f"{self.spec.entry} ended before it listened."))
-        self._tell_dropped(self._allowance.all_dropped())
+        self._log.close()
         self._ended.set()
         self._on_gone()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _socket_stem(name: str) -> str:

@@ -1,8 +1,67 @@
-"""What a worker tells the engine over its control socket: the other end of `bootstrap.py`."""
+"""What engine and worker tell each other over the control socket; see `bootstrap.py`."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiket_console.project import ExtensionSpec
+
+SDK_PACKAGES = ("kiket_core", "kiket_sdk")
+_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
+"""The SDK, and what its client would import within the first delivery, which then waits for it."""
+
+
+# From the engine
+
+
+def prepare_message(spec: ExtensionSpec, listener: int, learned: Sequence[str]) -> bytes:
+    """Say what to import before the project's code, and on which descriptor to listen."""
+    import kiket_sdk
+
+    return _encoded(
+        {
+            "type": "prepare",
+            "folder": str(spec.folder),
+            "listen_fd": listener,
+            "preload": ["uvicorn", "yaml", *(_SDK_PRELOAD if spec.uses_sdk else ())],
+            "learned": learned,
+            "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
+            "sdk_packages": SDK_PACKAGES,
+            "site_packages": [path for path in sys.path if path.endswith("site-packages")],
+            "cache_tag": sys.implementation.cache_tag,
+        }
+    )
+
+
+def start_message(
+    spec: ExtensionSpec, secrets: Mapping[str, str], import_limit_s: float, drain_limit_s: float
+) -> bytes:
+    """Say what to import and serve."""
+    return _encoded(
+        {
+            "type": "start",
+            "entry": spec.entry,
+            "folder": str(spec.folder),
+            "import_roots": [str(root) for root in spec.import_roots],
+            "import_limit_s": import_limit_s,
+            "drain_limit_s": drain_limit_s,
+            "environment": dict(secrets),
+        }
+    )
+
+
+def _encoded(message: dict[str, object]) -> bytes:
+    return msgspec.json.encode(message) + b"\n"
+
+
+# From the worker
 
 
 class FoundHandler(msgspec.Struct):
@@ -26,9 +85,24 @@ class Found(msgspec.Struct, tag="found"):
     webhook_secrets: tuple[str, ...] = ()
     workspace_token: str = ""
     handlers: tuple[FoundHandler, ...] = ()
+    modules: tuple[str, ...] = ()
+    """What of the interpreter's packages was imported, in order."""
 
     def __repr__(self) -> str:
         return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"
+
+
+class Prepared(msgspec.Struct, tag="prepared"):
+    """It has imported everything but the project's code."""
+
+    package_folders: tuple[str, ...] = ()
+    """Where its interpreter finds installed packages."""
+
+
+class Unfit(msgspec.Struct, tag="unfit"):
+    """What it imported early read a variable that the project's code, or a secret, sets."""
+
+    variable: str
 
 
 class Ready(msgspec.Struct, tag="ready"):
@@ -62,6 +136,6 @@ class Dropped(msgspec.Struct, tag="dropped"):
     count: int
 
 
-Message = Found | Ready | Failed | Line | Dropped
+Message = Prepared | Unfit | Found | Ready | Failed | Line | Dropped
 decode = msgspec.json.Decoder(Message).decode
 """Read one message; raises `msgspec.MsgspecError` for what is none."""

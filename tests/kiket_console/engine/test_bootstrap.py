@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.engine import bootstrap, bootstrap_code, bootstrap_output, lifeline
+from kiket_console.engine import (
+    bootstrap,
+    bootstrap_code,
+    bootstrap_output,
+    bootstrap_preload,
+    lifeline,
+)
 from kiket_console.model import WorkerState
 
 if TYPE_CHECKING:
@@ -23,7 +29,9 @@ TRACEPARENT = f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01"
 SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
 
 
-@pytest.mark.parametrize("module", [bootstrap, bootstrap_code, bootstrap_output, lifeline])
+@pytest.mark.parametrize(
+    "module", [bootstrap, bootstrap_code, bootstrap_output, bootstrap_preload, lifeline]
+)
 def test_it_needs_nothing_but_the_standard_library(module: ModuleType) -> None:
     """It runs in any interpreter of a project, before the project's own packages are in reach."""
     tree = ast.parse(inspect.getsource(module))
