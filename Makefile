@@ -54,7 +54,7 @@ pins:  ## pin the requirements again; ARGS=--upgrade moves them (needs uv)
 	packaging/requirements/compile.sh $(ARGS)
 
 clean:  ## remove the environments, builds and caches
-	rm -rf .venv .venv-3.* dist build .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* dist build .mypy_cache .ruff_cache .hypothesis .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 app-env:

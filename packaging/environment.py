@@ -2,6 +2,7 @@
 
     python3 packaging/environment.py --venv .venv --set dev
 
+The set `peers` is what benchmarks measure beside the project: without it, and in no other set.
 Works with Python 3.11 and pip alone; uv is used when it is there. A stamp inside the environment
 remembers what was installed, so that a second call returns at once. Nothing is built from an
 unpinned source: the lists hold hashes, and the build backend is one of the pinned packages.
@@ -21,13 +22,19 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 SETS = ("app", "dev")
 """From the smaller to the larger: an environment for a later one serves an earlier one too."""
+PEERS = "peers"
 
 
 def main() -> int:
     """Set the environment up, or return at once when it is as asked."""
     parser = argparse.ArgumentParser(description="Set up a virtual environment from pinned lists.")
     parser.add_argument("--venv", default=".venv", help="the environment's folder")
-    parser.add_argument("--set", choices=SETS, default="dev", help="app: to run it; dev: to test")
+    parser.add_argument(
+        "--set",
+        choices=(*SETS, PEERS),
+        default="dev",
+        help="app: to run it; dev: to test; peers: what it is measured beside",
+    )
     asked = parser.parse_args()
     if sys.version_info < OLDEST:
         print(
@@ -37,7 +44,8 @@ def main() -> int:
         )
         return 2
     venv = ROOT / asked.venv
-    if any(is_current(venv, name) for name in SETS[SETS.index(asked.set) :]):
+    serving = SETS[SETS.index(asked.set) :] if asked.set in SETS else (asked.set,)
+    if any(is_current(venv, name) for name in serving):
         return 0
     try:
         install(venv, asked.set)
@@ -74,7 +82,10 @@ def requirements(name: str) -> Path:
 
 
 def install(venv: Path, name: str) -> None:
-    """Bring *venv* to list *name* and this project; make it anew if it is another Python's."""
+    """Bring *venv* to list *name*, and to this project unless that is the peers'.
+
+    An environment of another Python is made anew.
+    """
     pinned = str(requirements(name))
     python = str(venv / "bin" / "python")
     uv = shutil.which("uv")
@@ -87,12 +98,14 @@ def install(venv: Path, name: str) -> None:
             run(uv, "venv", "--quiet", "--python", sys.executable, str(venv))
         into = ("--quiet", "--python", python)
         run(uv, "pip", "sync", *into, "--require-hashes", pinned)
-        run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+        if name != PEERS:
+            run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     else:
         run(sys.executable, "-m", "venv", str(venv))  # adds pip where uv had made it without
         pip = (python, "-m", "pip", "install", "--quiet", "--no-deps")
         run(*pip, "--require-hashes", "-r", pinned)
-        run(*pip, "--no-build-isolation", "-e", str(ROOT))
+        if name != PEERS:
+            run(*pip, "--no-build-isolation", "-e", str(ROOT))
     stamp_file(venv).write_text(key(name))
 
 

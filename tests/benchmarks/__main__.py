@@ -1,5 +1,8 @@
 """Measure and print one JSON document: `python -m tests.benchmarks [--quick] [--only NAME]`.
 
+With `--peers` the programs that we are measured beside are installed first, into `.venv-peers`
+from a pinned list; without it those that are there already are used.
+
 Every other module of this folder with a `measure(quick)` is a benchmark. Each measures us beside
 peers and limits in one run, so that the ratios hold on any machine; a peer that is not installed
 is reported as not measured. A benchmark that fails is reported, too, and makes the exit status 1.
@@ -15,6 +18,7 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 import traceback
@@ -23,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
 FORMAT = "kiket-console-benchmarks/1"
 VERSIONS_OF = ("click", "fastapi", "httptools", "starlette", "textual", "uvicorn", "uvloop")
 
@@ -33,7 +38,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--only", action="append", choices=names, help="this one; may be repeated")
+    parser.add_argument("--peers", action="store_true", help="install peers into .venv-peers")
     asked = parser.parse_args()
+    if asked.peers:
+        set_up_peers()
 
     measured: dict[str, Any] = {}
     for name in asked.only or names:
@@ -41,6 +49,20 @@ def main() -> int:
         measured[name] = measure(name, quick=asked.quick)
     print(json.dumps(document(measured, quick=asked.quick), indent=2))
     return 1 if any("failed" in result for result in measured.values()) else 0
+
+
+def set_up_peers() -> None:
+    """Install the peers, with the newest Python that there is; say so when that fails."""
+    listed = subprocess.run(
+        [ROOT / "packaging" / "pythons.sh"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    newest = (listed.stdout.split() or [sys.executable])[-1]
+    environment = ROOT / "packaging" / "environment.py"
+    done = subprocess.run(
+        [newest, environment, "--venv", ".venv-peers", "--set", "peers"], check=False
+    )
+    if done.returncode:
+        print("The peers were not installed, so they are not measured.", file=sys.stderr)
 
 
 def measure(name: str, *, quick: bool) -> dict[str, Any]:

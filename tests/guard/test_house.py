@@ -82,7 +82,7 @@ def pins(name: str) -> list[str]:
 
 
 def test_every_pin_has_an_exact_version_and_hashes() -> None:
-    for name in ("app", "dev"):
+    for name in ("app", "dev", "peers"):
         assert pins(name)
         assert [pin for pin in pins(name) if "==" not in pin or "--hash=sha256:" not in pin] == []
 
