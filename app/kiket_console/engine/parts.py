@@ -26,6 +26,7 @@ from kiket_console.engine.hub import Hub
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
+from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.model import EngineStatus, Notice
@@ -121,6 +122,7 @@ class Parts:
         )
         self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
         self.recorder = Recorder(writer, redactor, self._committed, vault.get)
+        self.refusals = Refusals(self.recorder.log)
         self.log = EngineLog(self.recorder, asyncio.get_running_loop())
         self.workers = Supervisor(
             project,
@@ -155,7 +157,8 @@ class Parts:
             self.recorder,
             vault,
             self.workers,
-            lambda: [token.reveal() for token in self.workers.tokens()],
+            self.workers.tokens,
+            self.refusals,
         )
         actions = Actions(
             status=self.status,
@@ -196,6 +199,7 @@ class Parts:
             error_share=error_share,
             workers=self.workers.workers(),
             notes=tuple(self._notes),
+            refused=self.refusals.total,
         )
 
     def _committed(self, committed: Committed) -> None:

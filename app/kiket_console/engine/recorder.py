@@ -91,6 +91,7 @@ class Parent(NamedTuple):
     """The delivery during which a call was made."""
 
     exchange_id: int
+    worker: str
     trace: trace.Trace
     guessed: bool
 
@@ -115,8 +116,8 @@ class Recorder:
         self._value_of = value_of
         self._loop = asyncio.get_running_loop()
         self._newest_id = writer.newest.newest_exchange
-        self._by_trace: dict[str, int] = {}
-        self._in_flight: dict[int, trace.Trace] = {}
+        self._by_trace: dict[str, tuple[int, str]] = {}
+        self._in_flight: dict[int, tuple[str, trace.Trace]] = {}
         self._logs: deque[NewLog] = deque()
         self._logs_written: Future[Committed] | None = None
         self._logs_due: asyncio.TimerHandle | None = None
@@ -169,8 +170,8 @@ class Recorder:
         self._newest_id = exchange_id
         is_delivery = arrival.source is Source.WEBHOOK
         if is_delivery:
-            self._remember(seen.trace_id, exchange_id)
-            self._in_flight[exchange_id] = seen
+            self._remember(seen.trace_id, exchange_id, arrival.worker)
+            self._in_flight[exchange_id] = arrival.worker, seen
         return Recorded(exchange_id, seen, span_id, is_delivery, submitted)
 
     def attempt(self, recorded: Recorded, target: str) -> None:
@@ -208,20 +209,27 @@ class Recorder:
             else:
                 await asyncio.wrap_future(future)
 
-    def parent(self, headers: Headers) -> Parent | None:
-        """Return the delivery that a call belongs to: by its trace, else the only one in flight."""
+    def parent(self, headers: Headers, worker: str = "") -> Parent | None:
+        """Return the delivery that a call of *worker* belongs to; empty when nobody knows whose.
+
+        It is the one whose trace the call carries on, else the worker's newest that is in flight;
+        a call of nobody known that carries no trace is taken for the only one in flight.
+        """
         said = trace.sent(headers)
-        if said is not None:
-            exchange_id = self._by_trace.get(said.trace_id)
-            return None if exchange_id is None else Parent(exchange_id, said, guessed=False)
-        if len(self._in_flight) != 1:
+        found = self._by_trace.get(said.trace_id) if said else None
+        if said is not None and found is not None:
+            return Parent(*found, said, guessed=False)
+        if not worker and (said is not None or len(self._in_flight) > 1):
             return None
-        [(exchange_id, only)] = self._in_flight.items()
-        return Parent(exchange_id, only, guessed=True)
+        for exchange_id, (its_worker, its_trace) in reversed(self._in_flight.items()):
+            if worker in {"", its_worker}:
+                return Parent(exchange_id, its_worker, said or its_trace, guessed=True)
+        return None
 
     def by_trace(self, trace_id: str) -> int | None:
         """Return the newest delivery of a trace, among the newest `TRACES`."""
-        return self._by_trace.get(trace_id)
+        found = self._by_trace.get(trace_id)
+        return None if found is None else found[0]
 
     async def original_body(self, detail: Detail) -> bytes:
         """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
@@ -242,7 +250,7 @@ class Recorder:
                 self._redactor.redact(_storable(line.logger)),
                 self._redactor.redact(_storable(text)),
                 line.trace_id,
-                line.exchange_id or self._by_trace.get(line.trace_id),
+                line.exchange_id or self.by_trace(line.trace_id),
             )
         )
         if self._logs_due is None:
@@ -283,9 +291,9 @@ class Recorder:
     def _headers(self, headers: Headers) -> Headers:
         return tuple(self._redactor.redact_headers(headers))
 
-    def _remember(self, trace_id: str, exchange_id: int) -> None:
+    def _remember(self, trace_id: str, exchange_id: int, worker: str) -> None:
         self._by_trace.pop(trace_id, None)  # so that its place is the newest
-        self._by_trace[trace_id] = exchange_id
+        self._by_trace[trace_id] = exchange_id, worker
         if len(self._by_trace) > TRACES:
             del self._by_trace[next(iter(self._by_trace))]
 

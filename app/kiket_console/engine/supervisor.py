@@ -113,10 +113,10 @@ class Supervisor:
         secrets = found.webhook_secrets if found else ()
         return Judging(secrets or ((given,) if given else ()), keeper.accepted or _DEFAULT_DIALECTS)
 
-    def tokens(self) -> tuple[Secret, ...]:
-        """Return the workspace tokens that workers may show to the platform."""
+    def tokens(self) -> tuple[tuple[str, Secret], ...]:
+        """Return the workspace tokens that workers may show to the platform, with whose each is."""
         return tuple(
-            Secret(value, name)
+            (name, Secret(value, name))
             for name, keeper in self._keepers.items()
             for value in dict.fromkeys(_tokens(keeper))
         )

@@ -83,7 +83,9 @@ class Surrounder:
         """Return (variables, declared names and whether they have a value)."""
         secrets = {
             WEBHOOK_SECRET: await self.vault.generated(WEBHOOK_SECRET, "whsec_local_"),
-            WORKSPACE_TOKEN: await self.vault.generated(WORKSPACE_TOKEN, "wk_local_"),
+            WORKSPACE_TOKEN: await self.vault.generated(
+                f"{WORKSPACE_TOKEN}.{spec.name}", "wk_local_"
+            ),
         }
         for name in spec.declared.secrets:
             value = await self.vault.get(name)

@@ -450,7 +450,7 @@ async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
         command = " ".join(psutil.Process(running.worker.pid).cmdline())
         assert "canary" not in command
         assert running.worker.secrets == (("api.key", True), ("unset", False))
-        assert "wk_explicit_canary" in [token.reveal() for token in running.supervisor.tokens()]
+        assert "wk_explicit_canary" in [token.reveal() for _, token in running.supervisor.tokens()]
         assert redactor.redact("say wk_explicit_canary") != "say wk_explicit_canary"
 
 

@@ -18,6 +18,8 @@ class Call:
 
     parts: Mapping[str, str]
     raw_body: bytes
+    caller: str = ""
+    """The worker whose token it shows; empty when none does, or several have it."""
 
     def json(self) -> Any:
         """Return the body; raises `RefusedError` when it is no JSON in UTF-8."""

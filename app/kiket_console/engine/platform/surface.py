@@ -1,12 +1,12 @@
 """The HTTP surface of the platform's stand-in: who may call, what answers, and what is recorded.
 
-Every call is an exchange of source `api`, a child of the delivery during which it was made. What
-is logged or notified is nowhere else: the exchange is the record.
+Every call of a worker is an exchange of source `api`, a child of the delivery during which it was
+made. What is logged or notified is nowhere else: the exchange is the record. Of what comes without
+a token that is good, a sample is recorded.
 """
 
 from __future__ import annotations
 
-import hmac
 import re
 import time
 from dataclasses import dataclass
@@ -16,25 +16,32 @@ from urllib.parse import unquote
 import orjson
 
 from kiket_console.engine import asgi
+from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.calls import Call, RefusedError, Reply, text_field
 from kiket_console.engine.platform.secret_routes import SecretRoutes, sent_secret
 from kiket_console.engine.platform.state import RateWindow
 from kiket_console.engine.recorder import Arrival, Ending
+from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Source, State
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
     from kiket_console.engine.ports import Secrets, Workers
-    from kiket_console.engine.recorder import Recorded, Recorder
+    from kiket_console.engine.recorder import Parent, Recorded, Recorder
+    from kiket_console.engine.refusals import Refusals
     from kiket_console.model import Headers
+    from kiket_core.secret import Secret
 
 TARGET = "platform"
 _API = "/api/v1/"
 _NAME_LIMIT = 200
+_ANONYMOUS_PER_MINUTE = 120
+"""How much is recorded of what comes without a token, where none is asked for, and belongs to no
+delivery that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +56,8 @@ class _Route:
 class Platform:
     """Answer an extension's calls; `app` is the ASGI front.
 
-    `tokens` gives the bearer tokens that are good now: the project's own and those that the
-    extension's code has configured.
+    `tokens` gives the bearer tokens that are good now, and whose each is: those that workers were
+    given and those that their code has configured.
     """
 
     def __init__(
@@ -58,11 +65,13 @@ class Platform:
         recorder: Recorder,
         secrets: Secrets,
         workers: Workers,
-        tokens: Callable[[], Sequence[str]],
+        tokens: Callable[[], Iterable[tuple[str, Secret]]],
+        refusals: Refusals,
     ) -> None:
         self._recorder = recorder
         self._workers = workers
-        self._tokens = tokens
+        self._callers = Callers(tokens)
+        self._refusals = refusals
         self._window = RateWindow()
         kept = SecretRoutes(secrets)
         secret, one = "extensions/{id}/secrets", "extensions/{id}/secrets/{key}"
@@ -88,33 +97,53 @@ class Platform:
         if raw_body is None:
             return
         method, path, headers = scope["method"], asgi.raw_path(scope), asgi.headers_of(scope)
+        caller, refused = self._caller(method, path, headers)
+        parent = None if refused else self._recorder.parent(headers, caller)
+        stranger = refused is not None or (not caller and (parent is None or parent.guessed))
+        began_ns = time.perf_counter_ns()
+        if stranger and not self._is_kept(refused):
+            reply = refused or await self._reply(method, path, caller, raw_body)
+            await asgi.send_answer(send, reply.status, *_written(reply))
+            return
         known, readable = self._secrets_in(method, path, raw_body)
-        too_large = len(raw_body) > asgi.BODY_BYTES
+        limit = BODY_SAMPLE if stranger else asgi.BODY_BYTES
         arrival = Arrival(
             Source.API,
-            self._caller(),
+            self._worker(caller, parent),
             self._name(method, path),
             "",
             method,
             asgi.with_query(path, scope),
             headers,
             raw_body,
-            truncate_to=0 if not readable else asgi.BODY_BYTES if too_large else None,
+            truncate_to=0 if not readable else limit if len(raw_body) > limit else None,
         )
         try:
-            parent = self._recorder.parent(headers)
             recorded = await self._recorder.receive(
                 arrival, target=TARGET, parent=parent, known=known
             )
         except ConsoleError as error:
             await _unrecorded(send, error)
             return
-        began_ns = time.perf_counter_ns()
-        if too_large:
-            reply = _too_large()
-        else:
-            reply = await self._reply(method, path, headers, raw_body)
+        reply = refused or await self._reply(method, path, caller, raw_body)
         await self._answer(send, recorded, reply, {**known, **reply.secrets}, began_ns)
+
+    def _caller(self, method: str, path: str, headers: Headers) -> tuple[str, Reply | None]:
+        """Return the worker that calls, and the refusal when the call needs a token it lacks."""
+        try:
+            return self._callers.caller(headers), None
+        except RefusedError as refusal:
+            is_open = any(
+                route.open and route.method == method and route.path.fullmatch(path)
+                for route in self._routes
+            )
+            return "", None if is_open else refusal.reply
+
+    def _is_kept(self, refused: Reply | None) -> bool:
+        """Return whether a call of a stranger is one of the sample that is recorded."""
+        if refused is not None:
+            return self._refusals.refused("platform", refused.status)
+        return self._refusals.keeps("telemetry without a token", _ANONYMOUS_PER_MINUTE)
 
     async def _answer(
         self,
@@ -124,8 +153,7 @@ class Platform:
         known: Mapping[str, str],
         began_ns: int,
     ) -> None:
-        headers = (*asgi.JSON_TYPE, *reply.headers) if reply.body is not None else reply.headers
-        raw_answer = b"" if reply.body is None else orjson.dumps(reply.body)
+        headers, raw_answer = _written(reply)
         ending = Ending(
             State.FORWARDED,
             reply.status,
@@ -139,53 +167,31 @@ class Platform:
             return
         await asgi.send_answer(send, reply.status, headers, raw_answer)
 
-    async def _reply(self, method: str, path: str, headers: Headers, raw_body: bytes) -> Reply:
+    async def _reply(self, method: str, path: str, caller: str, raw_body: bytes) -> Reply:
         try:
-            route, parts = self._find(method, path, headers)
+            if len(raw_body) > asgi.BODY_BYTES:
+                raise _too_large()
+            route, parts = self._find(method, path)
             if not route.open:
                 self._window.count()
-            return await route.answer(Call(parts, raw_body))
+            return await route.answer(Call(parts, raw_body, caller))
         except RefusedError as refusal:
             return refusal.reply
         except ConsoleError as error:  # the keyring does not answer
             return Reply(503, {"error": error.message}, (("retry-after", "1"),))
 
-    def _find(self, method: str, path: str, headers: Headers) -> tuple[_Route, dict[str, str]]:
+    def _find(self, method: str, path: str) -> tuple[_Route, dict[str, str]]:
         """Return the route and the named pieces of the path, or raise `RefusedError`."""
         found = [(route, match) for route in self._routes if (match := route.path.fullmatch(path))]
-        exact = next((pair for pair in found if pair[0].method == method), None)
-        if exact is None or not exact[0].open:
-            self._check_token(headers)
-        if exact is not None:
-            route, match = exact
-            return route, {name: unquote(each) for name, each in match.groupdict().items()}
+        for route, match in found:
+            if route.method == method:
+                return route, {name: unquote(each) for name, each in match.groupdict().items()}
         if found:
             allowed = ", ".join(route.method for route, _ in found)
             raise RefusedError(
                 405, f"{method} is not for {path}; use {allowed}.", headers=(("allow", allowed),)
             )
         raise RefusedError(501, f"{method} {path} is not part of this console's platform yet.")
-
-    def _check_token(self, headers: Headers) -> None:
-        scheme, _, token = next(
-            (value for name, value in headers if name.lower() == "authorization"), ""
-        ).partition(" ")
-        expected = (
-            "the workspace token in KIKET_WORKSPACE_TOKEN, or the one that your code gives "
-            "as workspace_token"
-        )
-        if scheme.lower() != "bearer" or not token.strip():
-            raise RefusedError(401, f"The call carries no bearer token; send {expected}.")
-        raw_token = token.strip().encode("utf-8", "surrogatepass")
-        good = [
-            hmac.compare_digest(raw_token, each.encode("utf-8", "surrogatepass"))
-            for each in self._tokens()
-            if each
-        ]
-        if not any(good):
-            raise RefusedError(
-                401, f"The bearer token is not one of this project's; send {expected}."
-            )
 
     def _secrets_in(self, method: str, path: str, raw_body: bytes) -> tuple[dict[str, str], bool]:
         """Return the secrets that a call sets, and whether its body may be recorded."""
@@ -196,8 +202,10 @@ class Platform:
         sent = sent_secret(key, raw_body)
         return (sent, True) if sent is not None else ({}, False)
 
-    def _caller(self) -> str:
-        """Return whom a call comes from: these routes do not say, so only one can be told."""
+    def _worker(self, caller: str, parent: Parent | None) -> str:
+        """Return whom a call comes from, by its token or its trace; else the only one there is."""
+        if caller or parent is not None:
+            return caller or (parent.worker if parent else "")
         names = [each.name for each in self._workers.workers() if each.kind == "extension"]
         return names[0] if len(names) == 1 else ""
 
@@ -212,16 +220,25 @@ class Platform:
     def _for_extension(
         self, answer: Callable[[Call], Awaitable[Reply]]
     ) -> Callable[[Call], Awaitable[Reply]]:
-        """Return *answer* for the extensions of this project only."""
+        """Return *answer* for the calling extension's own id only."""
 
         async def checked(call: Call) -> Reply:
-            known = {each.extension_id for each in self._workers.workers() if each.extension_id}
+            by_id = {
+                each.extension_id: each.name
+                for each in self._workers.workers()
+                if each.extension_id
+            }
             asked = call.parts["id"]
-            if known and asked not in known:
+            if by_id and asked not in by_id:
                 raise RefusedError(
                     404,
                     f"No extension {asked[:128]!r} is installed here; "
-                    f"this project's is {', '.join(sorted(known))}.",
+                    f"this project's is {', '.join(sorted(by_id))}.",
+                )
+            if call.caller and by_id.get(asked, call.caller) != call.caller:
+                raise RefusedError(
+                    403,
+                    f"The token is that of {call.caller!r}; it opens nothing of {asked[:128]!r}.",
                 )
             return await answer(call)
 
@@ -275,9 +292,15 @@ async def _telemetry(call: Call) -> Reply:
     return Reply(204)
 
 
-def _too_large() -> Reply:
-    limit = asgi.BODY_BYTES // 1024**2
-    return Reply(413, {"error": f"The body has more than {limit} MiB."})
+def _too_large() -> RefusedError:
+    return RefusedError(413, f"The body has more than {asgi.BODY_BYTES // 1024**2} MiB.")
+
+
+def _written(reply: Reply) -> tuple[Headers, bytes]:
+    """Return a reply's headers and body as they are sent."""
+    if reply.body is None:
+        return reply.headers, b""
+    return (*asgi.JSON_TYPE, *reply.headers), orjson.dumps(reply.body)
 
 
 def _route(

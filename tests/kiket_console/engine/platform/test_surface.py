@@ -10,8 +10,10 @@ import pytest
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.ports import SecretName
 from kiket_console.engine.recorder import Arrival, Recorder
+from kiket_console.engine.refusals import Refusals
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Detail, Source, State
+from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,7 +62,9 @@ def vault() -> Vault:
 
 @pytest.fixture
 def platform(recorder: Recorder, vault: Vault, crew: Any) -> Platform:
-    return Platform(recorder, vault, crew, lambda: (TOKEN, "", "wk_of_the_code"))
+    tokens = (TOKEN, "", "wk_of_the_code")
+    pairs = [("marketing", Secret(token, "TOKEN")) for token in tokens]
+    return Platform(recorder, vault, crew, lambda: pairs, Refusals(recorder.log))
 
 
 @pytest.fixture
