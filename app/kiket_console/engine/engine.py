@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kiket_console.engine import listeners
@@ -22,7 +22,7 @@ from kiket_console.engine.vault import open_vault
 from kiket_console.private_file import write_private
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
-from kiket_core.guard import LOOPBACK, Server, server_config
+from kiket_core.guard import LOOPBACK, Limits, Server, server_config
 
 if TYPE_CHECKING:
     import socket
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
 
+LIMITS = Limits()
+"""What one connection to the gateway or the platform may cost."""
+NO_READERS = [
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "same-origin"),
+]
+"""Headers of every answer of ours: no page of another origin is to make anything of it."""
 CONTROL_GRACE_S = 1
 """How long requests of clients may go on while the engine ends."""
 WORKERS_END_S = 9.0
@@ -124,9 +131,25 @@ class Engine:
         platform_socket: socket.socket,
         control_socket: socket.socket,
     ) -> None:
-        hosts = (*LOOPBACK, *self._config.allow_hosts)
-        gateway = Server(server_config(parts.gateway.app, hosts=hosts, lifespan="off"))
-        platform = Server(server_config(parts.platform.app, lifespan="off"))
+        share = listeners.share(listeners.descriptors())
+        gateway = Server(
+            server_config(
+                parts.gateway.app,
+                limits=replace(LIMITS, connections=share.gateway),
+                hosts=(*LOOPBACK, *self._config.allow_hosts),
+                on_refusal=parts.refusals.told_by("gateway"),
+                lifespan="off",
+            )
+        )
+        platform = Server(
+            server_config(
+                parts.platform.app,
+                limits=replace(LIMITS, connections=share.platform),
+                on_refusal=parts.refusals.told_by("platform"),
+                lifespan="off",
+                headers=NO_READERS,
+            )
+        )
         control = Server(_control_config(parts))
         self._servers = [gateway, platform, control]
         async with asyncio.TaskGroup() as tasks:

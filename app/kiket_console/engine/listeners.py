@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import resource
 import socket
+from typing import NamedTuple
 
 from kiket_console.errors import ConsoleError, ExitCode
 
@@ -11,6 +13,41 @@ HOST = "127.0.0.1"
 FIRST_PORT = 8700
 LAST_PORT = 8719
 BACKLOG = 1024
+
+CONNECTIONS = 512
+"""The most that one port takes, however many descriptors there are."""
+RESERVED = 88
+"""Descriptors that connections never get: 40 are the control socket's, the rest is for the store,
+the logs, the watches on files and the pipes of workers."""
+DESCRIPTORS = 4096
+"""How many are asked of the system, where it allows so many."""
+
+
+class Share(NamedTuple):
+    """How many connections each port may have at once."""
+
+    gateway: int
+    platform: int
+
+
+def share(descriptors: int) -> Share:
+    """Return what *descriptors* are enough for, with `RESERVED` to spare.
+
+    A request at the gateway takes two, its own and one to its worker, and for a second a quarter
+    more connections may be there than are served.
+    """
+    free = max(descriptors - RESERVED, 40)
+    return Share(min(CONNECTIONS, free * 36 // 100), min(CONNECTIONS, free * 14 // 100))
+
+
+def descriptors() -> int:
+    """Return how many descriptors this process may have, after asking for `DESCRIPTORS`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 def bind_gateway(port: int | None) -> tuple[socket.socket, str]:

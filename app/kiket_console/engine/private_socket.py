@@ -14,15 +14,18 @@ import struct
 import sys
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_core.guard import Limits, guarded
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+LIMITS = Limits(body_bytes=8 * 1024 * 1024, idle_s=30.0, connections=40)
+"""Of the control socket: a payload with its envelope of JSON; 32 listeners and a few who ask."""
+_Guarded = guarded(LIMITS, hosts=None)
 
 
 def bind_private(place: Path) -> socket.socket:
@@ -56,12 +59,12 @@ def bind_private(place: Path) -> socket.socket:
     return listener
 
 
-class OwnPeers(HttpToolsProtocol):
-    """Serve HTTP to processes of our own user only."""
+class OwnPeers(_Guarded):  # type: ignore[misc, valid-type]  # a class that a function made
+    """Serve HTTP to processes of our own user only, within `LIMITS`."""
 
     _refused = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Close the connection of any other user before a byte of it is read."""
         uid = peer_uid(transport.get_extra_info("socket"))
         if uid != os.getuid():
@@ -75,6 +78,11 @@ class OwnPeers(HttpToolsProtocol):
         """Forget a connection; one that was refused was never taken."""
         if not self._refused:
             super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read nothing of a connection that was refused."""
+        if not self._refused:
+            super().data_received(data)
 
 
 def peer_uid(connection: socket.socket) -> int:

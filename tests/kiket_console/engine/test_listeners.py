@@ -73,3 +73,16 @@ def test_a_port_that_was_asked_for_is_that_port_or_an_error(own_ports: int) -> N
     assert refused.value.message == f"Port {own_ports} is already in use."
     assert refused.value.hint == "Stop what uses it or pass --port."
     assert refused.value.exit_code is ExitCode.NETWORK
+
+
+@pytest.mark.parametrize("descriptors", [128, 256, 1024, 4096, 1_000_000])
+def test_connections_leave_descriptors_for_store_control_and_workers(descriptors: int) -> None:
+    """At the worst each port is full, a quarter more are being refused, and all are forwarded."""
+    share = listeners.share(descriptors)
+    worst = (share.gateway + share.platform) * 5 // 4 + share.gateway
+    assert worst + listeners.RESERVED <= descriptors
+    assert 1 <= share.platform <= share.gateway <= listeners.CONNECTIONS
+
+
+def test_a_usual_system_lets_each_port_have_512() -> None:
+    assert listeners.share(listeners.DESCRIPTORS) == (512, 512)
