@@ -65,13 +65,23 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    *,
+    is_quiet: bool = False,
 ) -> Iterator[int]:
-    """Run *command* until the block ends; yield its pid when something listens on *port*."""
+    """Run *command* until the block ends; yield its pid when something listens on *port*.
+
+    What it says goes to our stderr, unless *is_quiet*.
+    """
     process = subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL, stdout=sys.stderr, env={**os.environ, **(environment or {})},
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL if is_quiet else sys.stderr,
+        stderr=subprocess.DEVNULL if is_quiet else None,
+        env={**os.environ, **(environment or {})},
+    )
     try:
         deadline_s = time.monotonic() + PATIENCE_S
         while not _listens(port):
