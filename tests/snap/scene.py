@@ -24,11 +24,11 @@ from kiket_console.model import (
     Worker,
     WorkerState,
 )
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row, SetPinned
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.place import DETAILS_DELAY_S
-from kiket_console.wire import Result, Template
+from kiket_console.wire import Result, Selection, Template
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -128,8 +128,9 @@ class Story:
         answer: bytes = b'{"ok": true, "comment": "Labelled and assigned"}',
         state: State = State.FORWARDED,
         error: str = "",
+        failed_first: str = "",
     ) -> int:
-        """Tell of a delivery and its answer."""
+        """Tell of a delivery and its answer; *failed_first*: why a first attempt failed."""
         self.at_us += gap_us
         number = self._next()
         self.rows.append(
@@ -142,10 +143,21 @@ class Story:
         )  # fmt: skip
         if state is State.RECEIVED:
             return number
-        self.rows.append(NewAttempt(number, 1, "marketing#3", self.at_us + 400))
+        last = 1
+        if failed_first:
+            last = 2
+            self.rows += [
+                NewAttempt(number, 1, "marketing#2", self.at_us + 400),
+                AttemptEnd(number, 1, State.FAILED, None, 700, failed_first),
+            ]
+        self.rows.append(NewAttempt(number, last, "marketing#3", self.at_us + 1_400))
         said = message(answer, ("server", "uvicorn")) if state is State.FORWARDED else None
-        self.rows.append(AttemptEnd(number, 1, state, status, took_us, error, said))
+        self.rows.append(AttemptEnd(number, last, state, status, took_us, error, said))
         return number
+
+    def pin(self, number: int) -> None:
+        """Tell that an exchange was pinned."""
+        self.rows.append(SetPinned(number, True))
 
     def call(self, parent: int, name: str, status: int, took_us: int, *, after_us: int) -> int:
         """Tell of a call to the platform that a handler made."""
@@ -205,7 +217,11 @@ def tell(story: Story) -> None:
         "comment.created", "v1", issue(44, comment="Größe passt 🎉"), 404, 610,
         answer=b'{"detail": "No handler for comment.created v1"}',
     )  # fmt: skip
-    story.webhook("issue.updated", "v2", issue(45), 200, 2_910, gap_us=6_000_000)
+    story.pin(bad)
+    story.webhook(
+        "issue.updated", "v2", issue(45), 200, 2_910, gap_us=6_000_000,
+        failed_first="marketing#2 ended before it answered.",
+    )  # fmt: skip
     story.webhook("issue.created", "v1", issue(46), 200, 3_050, gap_us=4_200_000)
     story.log("labelled KIK-46")
 
@@ -344,6 +360,21 @@ class ToldEngine:
         """Note that an exchange was replayed."""
         self.asked.append(("replay", str(exchange_id), way))
         return self.result
+
+    async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
+        """Note what was pinned."""
+        self.asked.append(("pin", *map(str, ids), str(pinned)))
+        return Selection(tuple(ids))
+
+    async def remove(self, ids: Sequence[int]) -> Selection:
+        """Note what was removed."""
+        self.asked.append(("remove", *map(str, ids)))
+        return Selection(tuple(ids))
+
+    async def restore(self, ids: Sequence[int]) -> Selection:
+        """Note what was brought back."""
+        self.asked.append(("restore", *map(str, ids)))
+        return Selection(tuple(ids))
 
     async def templates(self) -> tuple[Template, ...]:
         """Return a few samples."""

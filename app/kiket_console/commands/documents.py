@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiket_console.model import Body, Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
-from kiket_console.ui.paint.traffic import STATE_WORDS, source_cell
+from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
 if TYPE_CHECKING:
     from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
@@ -86,10 +86,10 @@ def exchange_line(exchange: Exchange, *, below_cause: bool = False) -> str:
     elif exchange.parent_id is not None and not below_cause:
         word = f"{word}   └ {exchange.parent_id}".strip()
     columns = (
-        fit_right(str(exchange.id), 6),
-        " " + clock(exchange.started_us),
+        fit_right(str(exchange.id), 6) + (PINNED if exchange.pinned else " "),
+        clock(exchange.started_us),
         " " + fit(source_cell(exchange, below_cause=below_cause), 8),
-        " " + fit(visible(exchange.name), 32),
+        " " + _event(exchange, 32),
         fit(visible(exchange.version), 8),
         fit(_ending(exchange), 11),
         " " + fit_right(took, 8),
@@ -97,6 +97,15 @@ def exchange_line(exchange: Exchange, *, below_cause: bool = False) -> str:
         " " + word,
     )
     return " ".join(columns).rstrip()
+
+
+def _event(exchange: Exchange, cells: int) -> str:
+    again = tries(exchange)
+    return (
+        f"{fit(visible(exchange.name), cells - len(again) - 1)} {again}"
+        if again
+        else (fit(visible(exchange.name), cells))
+    )
 
 
 def _ending(exchange: Exchange) -> str:

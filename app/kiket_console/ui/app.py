@@ -15,10 +15,12 @@ from textual.app import App
 from textual.notifications import Notify
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.text import duration, visible
+from kiket_console.model import Notice
+from kiket_console.text import visible
 from kiket_console.ui import actions, moment
 from kiket_console.ui.ending import complain, stop_engine
 from kiket_console.ui.paint.status import Connection
+from kiket_console.ui.requests import Requests
 from kiket_console.ui.sanitiser import ControlFilter
 from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
@@ -29,19 +31,17 @@ from kiket_console.ui.turns import Turns
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.filter import LineFilter
 
-    from kiket_console.model import EngineStatus, Exchange, Notice
+    from kiket_console.model import EngineStatus
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.feed import Reader
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.quit import Leave
-    from kiket_console.wire import Result, Template
 
 TWICE_WITHIN_S = 1.5
-_ASKED = {"start": "is starting", "restart": "is starting anew", "stop": "is stopping"}
 TROUBLE_EVERY_S = 10.0
 COLLECT_EVERY_S = 30.0
 
@@ -71,6 +71,9 @@ class ConsoleApp(App[bool]):
         super().__init__(**options)
         self.project = paths.folder.name
         self.status: EngineStatus | None = None
+        self.newest = Notice(0, 0, 0, 0)
+        """What the engine said last of what is recorded."""
+        self.requests = Requests(self)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
         self.crash: ConsoleError | None = None
         """What to tell a person when a fault of our own ended the console."""
@@ -119,6 +122,7 @@ class ConsoleApp(App[bool]):
 
     def heard_notice(self, notice: Notice) -> None:
         """Show what was recorded."""
+        self.newest = notice
         if (place := self.place) is not None:
             place.heard(notice)
 
@@ -165,38 +169,6 @@ class ConsoleApp(App[bool]):
         self.go_to("traffic")
         if isinstance(self.place, TrafficScreen):
             self.place.go_to(exchange_id)
-
-    def replay(self, exchange: Exchange) -> None:
-        """Send a recorded delivery again, signed anew; for a call, the one that caused it."""
-        delivery_id, name = exchange.id, exchange.name
-        if exchange.parent_id is not None and not exchange.parent_guessed:
-            delivery_id, name = exchange.parent_id, f"Delivery {exchange.parent_id}"
-
-        async def send(engine: Engine) -> None:
-            result = await engine.replay(delivery_id)
-            self._tell(f"{name} again", result)
-
-        self._ask(send)
-
-    def trigger(self) -> None:
-        """Let a person choose a sample event, and send it."""
-
-        async def choose(engine: Engine) -> None:
-            from kiket_console.ui.screens.trigger import trigger_dialog
-
-            self.push_screen(trigger_dialog(await engine.templates(), self._send_sample))
-
-        self._ask(choose)
-
-    def command_worker(self, name: str, verb: str) -> None:
-        """Restart, stop or start a worker."""
-
-        async def command(engine: Engine) -> None:
-            await engine.worker(name, verb)
-            self.say(f"{name} {_ASKED[verb]}.")  # it has only begun; the status says how it goes
-            self.heard_status(await engine.status())
-
-        self._ask(command)
 
     def action_place(self, name: str) -> None:
         """Show a place."""
@@ -246,31 +218,8 @@ class ConsoleApp(App[bool]):
 
     # Behind the scenes
 
-    async def _send_sample(self, template: Template) -> str:
-        """Send a sample event; return what went wrong, for the dialog to show."""
-        try:
-            result = await self._connected().trigger(template.event, version=template.version)
-        except ConsoleError as error:
-            return str(error)
-        self._tell(f"{template.event} {template.version}".strip(), result)
-        return ""
-
-    def _tell(self, what: str, result: Result) -> None:
-        took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
-        answer = result.error or f"{result.status or result.state}{took}"
-        self.say(f"{what}: {answer}", error=not result.ok)
-        self.show_exchange(result.exchange_id)
-
-    def _ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
-        async def ask() -> None:
-            try:
-                await request(self._connected())
-            except ConsoleError as error:
-                self.say(str(error), error=True)
-
-        self.run_worker(ask(), group="ask")
-
-    def _connected(self) -> Engine:
+    def connected(self) -> Engine:
+        """Return the engine to ask."""
         if self._engine is None:
             self._engine = self._open_engine()
         return self._engine

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from kiket_console.errors import ConsoleError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from kiket_console.model import EngineStatus, Notice, Worker
-    from kiket_console.wire import Result, Template
+    from kiket_console.wire import Result, Selection, Template
 
 STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
@@ -33,6 +33,15 @@ class Engine(Protocol):
 
     async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
         """Send a recorded delivery again."""
+
+    async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
+        """Keep exchanges whatever their age, or no longer."""
+
+    async def remove(self, ids: Sequence[int]) -> Selection:
+        """Take exchanges out of sight."""
+
+    async def restore(self, ids: Sequence[int]) -> Selection:
+        """Bring removed exchanges back."""
 
     async def templates(self) -> tuple[Template, ...]:
         """Return the sample events."""

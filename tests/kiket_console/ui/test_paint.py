@@ -143,6 +143,7 @@ class TestTraffic:
             replace(EXCHANGE, name="x" * 200, version="v" * 30, signature="missing-timestamp kr"),
             replace(EXCHANGE, name="日本" * 40, status=None, state=State.REJECTED),
             replace(EXCHANGE, replay_of=1187, signature="re-signed", duration_us=None),
+            replace(EXCHANGE, pinned=True, attempts=12, name="日本" * 40),
             replace(EXCHANGE, parent_id=12, parent_guessed=True, source=Source.API, signature=""),
         ]
         for row in rows:
@@ -175,7 +176,7 @@ class TestTraffic:
             (State.HELD, None, "held"),
             (State.FAILED, None, "failed ✗"),
             (State.REJECTED, None, "refused ✗"),
-            (State.INTERRUPTED, None, "cut off ✗"),
+            (State.INTERRUPTED, None, "cut off ?"),
         ],
     )
     def test_each_state_has_a_word_or_a_sign(
@@ -183,6 +184,14 @@ class TestTraffic:
     ) -> None:
         exchange = replace(EXCHANGE, state=state, status=status)
         assert traffic.status(exchange, scene.NOW_US)[0] == shown
+
+    @pytest.mark.parametrize("width", [40, 80, 120])
+    def test_a_pin_and_further_tries_are_marked_at_any_width(self, width: int) -> None:
+        row = replace(EXCHANGE, pinned=True, attempts=3)
+        columns = traffic.columns(width, 1204)
+        drawn = text_of(traffic.row(row, columns, below_cause=False, now_us=0))
+        assert f"{EXCHANGE.id}★" in drawn
+        assert " ×3 " in drawn  # noqa: RUF001 - a multiplication sign is meant
 
     def test_an_answer_within_100_ms_never_shows_as_pending(self) -> None:
         exchange = replace(EXCHANGE, state=State.RECEIVED, status=None)

@@ -19,7 +19,7 @@ from kiket_console.text import clock, duration, fit, fit_right, size, visible
 
 if TYPE_CHECKING:
     from kiket_console.model import Exchange
-    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.line import Line, Piece
 
 PENDING_AFTER_US = 100_000
 """An answer that comes sooner never shows as pending."""
@@ -30,10 +30,11 @@ _TIGHT = 52
 _BOTH = 19
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
+PINNED = "★"
 STATE_WORDS = {
     State.HELD: ("held", "warning"),
     State.FAILED: ("failed ✗", "error"),
-    State.INTERRUPTED: ("cut off ✗", "error"),
+    State.INTERRUPTED: ("cut off ?", "warning"),
     State.REJECTED: ("refused ✗", "error"),
 }
 _SIGNATURE_ROLES = {"ok": "muted", "re-signed": "muted", "unsigned": "warning", "": "muted"}
@@ -118,11 +119,11 @@ def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int)
     source, source_role = source_cell(exchange, below_cause=below_cause), exchange.source.value
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     note, note_role, tail = _note(exchange, below_cause, columns.signature)
-    pieces = [
-        (" " + fit_right(str(exchange.id), columns.number) + "  ", "muted"),
+    pieces: list[Piece] = [
+        *_number(exchange, columns.number),
         (_time(exchange, columns), "muted"),
         (fit(source, columns.source) + "  ", source_role),
-        (fit(visible(exchange.name), columns.event) + "  ", ""),
+        *_event(exchange, columns.event),
     ]
     if columns.version:
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
@@ -135,6 +136,29 @@ def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int)
         pieces.append(("  " + fit(note, columns.signature - len(tail)), note_role))
         pieces.append((tail, "muted"))
     return pieces
+
+
+def _number(exchange: Exchange, cells: int) -> list[Piece]:
+    number = " " + fit_right(str(exchange.id), cells)
+    return (
+        [(number, "muted"), (f"{PINNED} ", "accent")]
+        if exchange.pinned
+        else [(f"{number}  ", "muted")]
+    )
+
+
+def tries(exchange: Exchange) -> str:
+    """Return how often it was tried, where that says something."""
+    return f"×{exchange.attempts}" if exchange.attempts > 1 else ""  # noqa: RUF001 - it is meant
+
+
+def _event(exchange: Exchange, cells: int) -> list[Piece]:
+    """Return the event's name, and how often it was tried at the right end of its column."""
+    name, again = visible(exchange.name), tries(exchange)
+    if not again:
+        return [(fit(name, cells) + "  ", "")]
+    room = cells - len(again) - 1
+    return [(fit(name, room) + " ", ""), (f"{again}  ", "warning")]
 
 
 def _time(exchange: Exchange, columns: Columns) -> str:

@@ -58,13 +58,13 @@ class ProcessesScreen(PlaceScreen):
         worker = self._rows.selected
         if worker is not None:
             stopped = worker.state.value in ("stopped", "fatal")
-            self.console.command_worker(worker.name, "start" if stopped else "restart")
+            self.console.requests.command_worker(worker.name, "start" if stopped else "restart")
 
     def action_stop(self) -> None:
         """Stop the selected worker."""
         worker = self._rows.selected
         if worker is not None:
-            self.console.command_worker(worker.name, "stop")
+            self.console.requests.command_worker(worker.name, "stop")
 
     def _about(self, width: int) -> LineSource:
         worker, status = self._rows.selected, self.console.status

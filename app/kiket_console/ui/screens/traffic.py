@@ -53,11 +53,14 @@ class TrafficScreen(FollowingScreen[Exchange]):
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Read new and changed rows."""
         change = notice.newest_change if notice else self.console.reader.newest()[1]
+        moved = self.feed.reread(self.console.newest.removals)
+        if moved:
+            self._redraw_rows()
         fresh = self.feed.extend()
         shown = self.list
         changed = self.feed.refresh(change, shown.first_shown, shown.last_shown)
         shown.changed(changed)
-        if self._wanted is not None and fresh:
+        if self._wanted is not None and (fresh or moved):
             self.go_to(self._wanted)
         if self.feed.stale:
             self.load_older()
@@ -68,6 +71,15 @@ class TrafficScreen(FollowingScreen[Exchange]):
                 selected.change != known.change or (fresh and detail.may_grow(self._detail))
             ):
                 self.show_details()
+
+    def _redraw_rows(self) -> None:
+        """Draw the list again after rows went away or came back, and the details with it."""
+        self.list.redraw()
+        self.list.sync()
+        self.list.reveal()
+        self.show_details()
+        if not self.feed.count:
+            self.action_back()
 
     def show_details(self) -> None:
         """Show the selected exchange in the tab that is chosen."""
@@ -107,11 +119,27 @@ class TrafficScreen(FollowingScreen[Exchange]):
         """Send the selected delivery again, signed anew."""
         selected = self.feed.selected
         if selected is not None:
-            self.console.replay(selected)
+            self.console.requests.replay(selected)
 
     def action_trigger(self) -> None:
         """Choose a sample event and send it."""
-        self.console.trigger()
+        self.console.requests.trigger()
+
+    def action_pin(self) -> None:
+        """Keep the selected exchange whatever its age, or no longer."""
+        selected = self.feed.selected
+        if selected is not None:
+            self.console.requests.pin(selected)
+
+    def action_remove(self) -> None:
+        """Delete the selected exchange, until it is undone."""
+        selected = self.feed.selected
+        if selected is not None:
+            self.console.requests.remove(selected)
+
+    def action_undo(self) -> None:
+        """Take back what was done last."""
+        self.console.requests.undo()
 
     def action_tab(self, by: int) -> None:
         """Show the next tab."""

@@ -1,0 +1,152 @@
+"""What a person asks of the engine, and what they are told of how it went.
+
+Whatever can be undone is done at once, without a question; `undo` takes it back, step by step.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kiket_console.errors import ConsoleError
+from kiket_console.text import duration, plural, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from kiket_console.model import Exchange
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.link import Engine
+    from kiket_console.wire import Result, Template
+
+STEPS = 100
+"""So many steps can be undone; the oldest are forgotten."""
+_ASKED = {"start": "is starting", "restart": "is starting anew", "stop": "is stopping"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that was done, and how it is taken back."""
+
+    take_back: Callable[[Engine], Awaitable[str]]
+    """Returns the sentence that says what is so again."""
+
+
+class Requests:
+    """Carry out what is asked, one request after the other as they come."""
+
+    def __init__(self, console: ConsoleApp) -> None:
+        self._console = console
+        self._steps: deque[Step] = deque(maxlen=STEPS)
+
+    def replay(self, exchange: Exchange) -> None:
+        """Send a recorded delivery again, signed anew; for a call, the one that caused it."""
+        delivery_id, name = exchange.id, exchange.name
+        if exchange.parent_id is not None and not exchange.parent_guessed:
+            delivery_id, name = exchange.parent_id, f"Delivery {exchange.parent_id}"
+
+        async def send(engine: Engine) -> None:
+            result = await engine.replay(delivery_id)
+            self._tell(f"{name} again", result)
+
+        self._ask(send)
+
+    def trigger(self) -> None:
+        """Let a person choose a sample event, and send it."""
+
+        async def choose(engine: Engine) -> None:
+            from kiket_console.ui.screens.trigger import trigger_dialog
+
+            dialog = trigger_dialog(await engine.templates(), self._send_sample)
+            self._console.push_screen(dialog)
+
+        self._ask(choose)
+
+    def command_worker(self, name: str, verb: str) -> None:
+        """Restart, stop or start a worker."""
+
+        async def command(engine: Engine) -> None:
+            await engine.worker(name, verb)
+            self._console.say(f"{name} {_ASKED[verb]}.")  # it has only begun
+            self._console.heard_status(await engine.status())
+
+        self._ask(command)
+
+    def pin(self, exchange: Exchange) -> None:
+        """Keep an exchange whatever its age, or no longer when it is kept."""
+        pinned = not exchange.pinned
+        name = _named(exchange)
+
+        async def change(engine: Engine, *, to: bool) -> str:
+            await engine.pin((exchange.id,), pinned=to)
+            return f"Pinned {name}: it is kept." if to else f"{name} is pinned no longer."
+
+        async def take_back(engine: Engine) -> str:
+            return await change(engine, to=not pinned)
+
+        async def pin(engine: Engine) -> None:
+            self._console.say(await change(engine, to=pinned))
+            self._steps.append(Step(take_back))
+
+        self._ask(pin)
+
+    def remove(self, exchange: Exchange) -> None:
+        """Take an exchange out of the list and the store, with the calls that it caused."""
+        name = _named(exchange)
+
+        async def take_back(engine: Engine) -> str:
+            await engine.restore((exchange.id,))
+            self._console.show_exchange(exchange.id)
+            return f"{name} is back."
+
+        async def remove(engine: Engine) -> None:
+            gone = await engine.remove((exchange.id,))
+            along = len(gone.ids) - 1
+            calls = f" and {plural(along, 'call')}" if along else ""
+            self._steps.append(Step(take_back))
+            self._console.say(f"Deleted {name}{calls}; u undoes it.")
+
+        self._ask(remove)
+
+    def undo(self) -> None:
+        """Take back what was done last."""
+        if not self._steps:
+            self._console.say("There is nothing to undo.")
+            return
+        step = self._steps.pop()
+
+        async def undo(engine: Engine) -> None:
+            self._console.say(await step.take_back(engine))
+
+        self._ask(undo)
+
+    async def _send_sample(self, template: Template) -> str:
+        """Send a sample event; return what went wrong, for the dialog to show."""
+        try:
+            result = await self._console.connected().trigger(
+                template.event, version=template.version
+            )
+        except ConsoleError as error:
+            return str(error)
+        self._tell(f"{template.event} {template.version}".strip(), result)
+        return ""
+
+    def _tell(self, what: str, result: Result) -> None:
+        took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
+        answer = result.error or f"{result.status or result.state}{took}"
+        self._console.say(f"{what}: {answer}", error=not result.ok)
+        self._console.show_exchange(result.exchange_id)
+
+    def _ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+        async def ask() -> None:
+            try:
+                await request(self._console.connected())
+            except ConsoleError as error:
+                self._console.say(str(error), error=True)
+
+        self._console.run_worker(ask(), group="ask")
+
+
+def _named(exchange: Exchange) -> str:
+    return f"{exchange.id} {visible(exchange.name)}".rstrip()

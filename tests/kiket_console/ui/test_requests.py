@@ -1,0 +1,174 @@
+"""Pinning, deleting and undoing in Traffic, on a real store that really changes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.engine.curator import Curator
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Notice
+from kiket_console.store.reader import Reader
+from kiket_console.store.writer import Writer
+from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.traffic import TrafficScreen
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.store.records import Committed
+    from kiket_console.wire import Selection
+
+SMALL = (80, 24)
+TALL = (120, 36)
+
+
+class CuratingEngine(scene.ToldEngine):
+    """An engine that changes the store as it is asked, and says so."""
+
+    def __init__(self, paths: ProjectPaths) -> None:
+        super().__init__()
+        self.writer = Writer(paths.store)
+        self.reader = Reader(paths.store)
+        self._curator = Curator(self.writer, self.reader)
+        self.pin = self._curator.pin  # type: ignore[method-assign]  # what it is asked, it does
+        self.remove = self._curator.remove  # type: ignore[method-assign]  # likewise
+        self.restore = self._curator.restore  # type: ignore[method-assign]  # likewise
+        self._loop = asyncio.get_running_loop()
+        self.writer.on_commit = self._committed
+
+    def _committed(self, committed: Committed) -> None:
+        """Tell of a commit; called in the writer's thread."""
+        numbers = (committed.newest_exchange, committed.newest_change, committed.newest_log)
+        notice = Notice(*numbers, 1, committed.removals)
+        self._loop.call_soon_threadsafe(self.news.put_nowait, notice)
+
+
+@pytest.fixture
+async def engine(paths: ProjectPaths) -> AsyncIterator[CuratingEngine]:
+    scene.write_store(paths.store)
+    made = CuratingEngine(paths)
+    yield made
+    made.reader.close()
+    made.writer.close()
+
+
+@pytest.fixture
+def app(paths: ProjectPaths, engine: CuratingEngine) -> ConsoleApp:
+    return ConsoleApp(paths, open_engine=lambda: engine)
+
+
+def traffic(app: ConsoleApp) -> TrafficScreen:
+    assert isinstance(app.place, TrafficScreen)
+    return app.place
+
+
+def selected(app: ConsoleApp) -> int | None:
+    found = traffic(app).feed.selected
+    return found.id if found is not None else None
+
+
+async def test_a_deleted_delivery_goes_with_its_calls_and_u_brings_all_back(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).go_to(1191)
+        await pilot.press("delete")
+        said = "Deleted 1191 issue.transitioned and 2 calls; u undoes it."
+        await until(pilot, lambda: said in screen_text(app))
+        assert 1191 not in engine.reader.ids()
+        await until(pilot, lambda: selected(app) == 1194)
+        await until(pilot, lambda: "─ 1194 comment.created v1" in screen_text(app))
+        assert "POST notifications" not in screen_text(app)
+        await pilot.press("u")
+        await until(pilot, lambda: selected(app) == 1191)
+        await until(pilot, lambda: "POST notifications" in screen_text(app))
+        await until(pilot, lambda: "1191 issue.transitioned is back." in screen_text(app))
+
+
+async def test_a_pinned_exchange_is_marked_and_u_takes_the_mark_off(app: ConsoleApp) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).go_to(1194)
+        await pilot.press("m")
+        await until(pilot, lambda: "1194★" in screen_text(app))
+        await until(pilot, lambda: "Pinned 1194 comment.created: it is kept." in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "1194★" not in screen_text(app))
+        await pilot.press("m")
+        await until(pilot, lambda: "1194★" in screen_text(app))
+        await pilot.press("m")
+        await until(pilot, lambda: "1194★" not in screen_text(app))
+
+
+async def test_everything_can_be_deleted_and_undone_one_step_after_the_other(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        everything = list(engine.reader.ids())
+        removed = 0
+        while engine.reader.ids():
+            before = len(engine.reader.ids())
+            await pilot.press("delete")
+            await until(pilot, lambda before=before: traffic(app).feed.count < before)  # type: ignore[misc]  # a loop's lambda
+            removed += 1
+        assert "Nothing has arrived yet." in screen_text(app)
+        await pilot.press("delete", "m")
+        for _ in range(removed):
+            before = len(engine.reader.ids())
+            await pilot.press("u")
+            await until(pilot, lambda before=before: traffic(app).feed.count > before)  # type: ignore[misc]  # a loop's lambda
+        assert list(engine.reader.ids()) == everything
+        await pilot.press("u")
+        await until(pilot, lambda: "There is nothing to undo." in screen_text(app))
+
+
+async def test_deleting_the_last_exchange_from_its_details_steps_out_of_them(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await engine.remove([each for each in engine.reader.ids() if each != 1194])
+        await until(pilot, lambda: traffic(app).feed.count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: traffic(app).opened)
+        await pilot.press("delete")
+        await until(pilot, lambda: "Nothing has arrived yet." in screen_text(app))
+        assert not traffic(app).opened
+
+
+async def test_what_another_program_removed_leaves_this_list_as_well(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    """Also while another place is shown."""
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await engine.remove([1194])
+        await until(pilot, lambda: "comment.created" not in screen_text(app))
+        await pilot.press("3")
+        await engine.restore([1194])
+        await until(pilot, lambda: app.newest.removals == 2)
+        await pilot.press("1")
+        await until(pilot, lambda: "comment.created" in screen_text(app))
+
+
+async def test_a_refusal_is_said_and_leaves_nothing_to_undo(
+    app: ConsoleApp, engine: CuratingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(ids: Sequence[int]) -> Selection:
+        raise ConsoleError("The store could not be written: the disk is full.")
+
+    monkeypatch.setattr(engine, "remove", refuse)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("delete")
+        await until(pilot, lambda: "the disk is full" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: "There is nothing to undo." in screen_text(app))
