@@ -32,6 +32,7 @@ def console(
     trust: bool,
     port: int | None,
     allow_host: tuple[str, ...],
+    durability: str | None,
     session_secrets: bool,
 ) -> int:
     """Open the console for the project in FOLDER, or here."""
@@ -43,7 +44,7 @@ def console(
         return show(paths, None)
     from kiket_console import config, project
 
-    flags = {"port": port, "allow_hosts": allow_host}
+    flags = {"port": port, "allow_hosts": allow_host, "durability": durability}
     config.load(paths.folder, flags)  # what is wrong is said before anything starts
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
@@ -52,6 +53,7 @@ def console(
     arguments = ["--trust"] if trust else []
     arguments += [] if port is None else ["--port", str(port)]
     arguments += [part for name in allow_host for part in ("--allow-host", name)]
+    arguments += [] if durability is None else ["--durability", durability]
     arguments += ["--session-secrets"] if session_secrets else []
     return show(paths, start_engine(paths, arguments))
 

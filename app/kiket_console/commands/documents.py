@@ -71,13 +71,19 @@ def _body_members(body: Body) -> dict[str, str]:
         return {"base64": base64.b64encode(body.raw).decode()}
 
 
-LIST_HEAD = (
-    f"{'#':>6}  {'time':<12}  {'source':<8}  {'event':<32} {'v':<8} {'status':<11}  "
-    f"{'dur':>8}  {'size':>6}  signature"
-)
+_WORKER = 12
 
 
-def exchange_line(exchange: Exchange, *, below_cause: bool = False) -> str:
+def list_head(*, worker: bool = False) -> str:
+    """Return the names of the columns, one of them for the *worker* where there are several."""
+    whose = f"{'worker':<{_WORKER}}  " if worker else ""
+    return (
+        f"{'#':>6}  {'time':<12}  {whose}{'source':<8}  {'event':<32} {'v':<8} {'status':<11}  "
+        f"{'dur':>8}  {'size':>6}  signature"
+    )
+
+
+def exchange_line(exchange: Exchange, *, below_cause: bool = False, worker: bool = False) -> str:
     """Return an exchange as one aligned line; *below_cause* when what caused it stands above."""
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     word = visible(exchange.signature)
@@ -88,6 +94,7 @@ def exchange_line(exchange: Exchange, *, below_cause: bool = False) -> str:
     columns = (
         fit_right(str(exchange.id), 6) + (PINNED if exchange.pinned else " "),
         clock(exchange.started_us),
+        *([" " + fit(visible(exchange.worker), _WORKER)] if worker else []),
         " " + fit(source_cell(exchange, below_cause=below_cause), 8),
         " " + _event(exchange, 32),
         fit(visible(exchange.version), 8),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kiket_console.config import DURABILITIES
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def engine_options(command: F) -> F:
             "--session-secrets",
             is_flag=True,
             help="Keep secrets in memory only, for as long as the engine runs.",
+        ),
+        click.option(
+            "--durability",
+            type=click.Choice(DURABILITIES),
+            help="When an answer is given: once the exchange is on disk (full), or once it would "
+            "survive the end of the engine, but not a power cut (process).",
         ),
         click.option(
             "--allow-host",

@@ -38,6 +38,7 @@ def run(
     trust: bool,
     port: int | None,
     allow_host: tuple[str, ...],
+    durability: str | None,
     session_secrets: bool,
 ) -> int:
     """Run this project's engine until it is interrupted."""
@@ -55,7 +56,8 @@ def run(
             exit_code=ExitCode.USAGE,
         )
     paths = paths_of(context, directory)
-    settings = config.load(paths.folder, {"port": port, "allow_hosts": allow_host})
+    flags = {"port": port, "allow_hosts": allow_host, "durability": durability}
+    settings = config.load(paths.folder, flags)
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
     wanted = Wanted(

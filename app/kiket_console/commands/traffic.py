@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands.curate import COMMANDS
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
+    from kiket_console.store.reader import Reader
 
 SHOWN_BODY_CHARACTERS = 20_000
 PAGE = 128
@@ -22,31 +24,53 @@ FOLLOW_PERIOD_S = 0.1
 
 @click.group()
 def traffic() -> None:
-    """List, show and follow recorded exchanges."""
+    """List, show, follow and keep or delete recorded exchanges."""
+
+
+for command in COMMANDS:
+    traffic.add_command(command)
 
 
 @traffic.command("list")
 @directory_option
 @json_option
 @click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
+@click.option("--worker", metavar="NAME", help="Those of one extension only.")
 @click.pass_context
 def list_exchanges(
-    context: click.Context, directory: Path | None, as_json: bool, limit: int
+    context: click.Context, directory: Path | None, as_json: bool, limit: int, worker: str | None
 ) -> None:
     """List the newest exchanges, oldest first."""
-    from kiket_console.commands.documents import LIST_HEAD
+    from kiket_console.commands.documents import list_head
     from kiket_console.store.reader import Reader
+    from kiket_console.text import visible
 
     reader = context.with_resource(Reader(paths_of(context, directory).store))
-    ids = reader.ids()[-limit:]
+    ids = reader.ids()[-limit:] if worker is None else _ids_of(reader, worker, limit)
     if not ids:
-        click.echo("Nothing is recorded for this project yet.", err=True)
+        whose = "" if worker is None else f" of {visible(worker)}"
+        click.echo(f"Nothing{whose} is recorded for this project yet.", err=True)
         return
+    newest = reader.page(ids[-PAGE:])
+    several = worker is None and len({each.worker for each in newest}) > 1
     if not as_json:
-        click.echo(LIST_HEAD)
+        click.echo(list_head(worker=several))
     above: Exchange | None = None
     for start in range(0, len(ids), PAGE):
-        above = _print(reader.page(ids[start : start + PAGE]), as_json=as_json, above=above)
+        page = reader.page(ids[start : start + PAGE])
+        above = _print(page, as_json=as_json, above=above, worker=several)
+
+
+def _ids_of(reader: Reader, worker: str, limit: int) -> list[int]:
+    """Return the ids of the newest exchanges of one worker, ascending."""
+    ids = reader.ids()
+    found: list[int] = []
+    for end in range(len(ids), 0, -PAGE):
+        page = reader.page(ids[max(0, end - PAGE) : end])
+        found += [each.id for each in reversed(page) if each.worker == worker]
+        if len(found) >= limit:
+            break
+    return found[:limit][::-1]
 
 
 @traffic.command()
@@ -82,7 +106,7 @@ def show(context: click.Context, exchange_id: int, directory: Path | None, as_js
 @click.pass_context
 def tail(context: click.Context, directory: Path | None, as_json: bool, limit: int) -> None:
     """Print the newest exchanges, then each one as it ends, until interrupted."""
-    from kiket_console.commands.documents import LIST_HEAD, is_final
+    from kiket_console.commands.documents import is_final, list_head
     from kiket_console.store.reader import Reader
 
     reader = context.with_resource(Reader(paths_of(context, directory).store))
@@ -92,7 +116,7 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
     open_ids = list(begun)
     above: Exchange | None = None
     if not as_json:
-        click.echo(LIST_HEAD)
+        click.echo(list_head())
     while True:
         page = reader.page(open_ids[:PAGE])
         ended = [each for each in page if is_final(each)]
@@ -107,9 +131,9 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
 
 
 def _print(
-    exchanges: Sequence[Exchange], *, as_json: bool, above: Exchange | None
+    exchanges: Sequence[Exchange], *, as_json: bool, above: Exchange | None, worker: bool = False
 ) -> Exchange | None:
-    """Print exchanges below the one *above*; return the last."""
+    """Print exchanges below the one *above*, with their *worker*; return the last."""
     from kiket_console.commands.documents import document, exchange_line, exchange_members
     from kiket_console.ui.paint.traffic import neighbour
 
@@ -117,18 +141,19 @@ def _print(
         if as_json:
             click.echo(document(**exchange_members(exchange)))
         else:
-            click.echo(exchange_line(exchange, below_cause=neighbour(exchange, above)))
+            below = neighbour(exchange, above)
+            click.echo(exchange_line(exchange, below_cause=below, worker=worker))
         above = exchange
     return above
 
 
 def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
-    from kiket_console.commands.documents import LIST_HEAD, exchange_line, log_lines, title
+    from kiket_console.commands.documents import exchange_line, list_head, log_lines, title
     from kiket_console.model import State
     from kiket_console.text import visible
 
     exchange = detail.exchange
-    lines = [LIST_HEAD, exchange_line(exchange)]
+    lines = [list_head(), exchange_line(exchange)]
     if exchange.state is State.REJECTED and exchange.status is not None:
         lines.append(f"  never forwarded, answered {exchange.status}")
     if exchange.parent_id is not None:

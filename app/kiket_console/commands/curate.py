@@ -1,0 +1,93 @@
+"""Keep, delete and bring back what was recorded; the engine has to run, for it alone writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kiket_console.commands.options import directory_option, json_option, paths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from kiket_console.client import Client
+    from kiket_console.wire import Selection
+
+    Ask = Callable[[Client, Sequence[int]], Coroutine[Any, Any, Selection]]
+    Tell = Callable[[Sequence[int], Sequence[int]], str]
+
+
+def _command(name: str, sentence: str, ask: Ask, tell: Tell) -> click.Command:
+    """Return a command that does *ask* to exchanges and says with *tell* what was done."""
+
+    def run(
+        context: click.Context, exchange_ids: tuple[int, ...], directory: Path | None, as_json: bool
+    ) -> None:
+        from kiket_console.client import Client, call
+        from kiket_console.commands.documents import document
+
+        paths = paths_of(context, directory)
+
+        async def carry_out() -> Selection:
+            async with Client(paths) as client:
+                return await ask(client, exchange_ids)
+
+        done = call(carry_out())
+        if as_json:
+            click.echo(document(ids=list(done.ids)))
+        else:
+            click.echo(tell(exchange_ids, done.ids), err=True)
+
+    exchange_ids = click.argument(
+        "exchange_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1)
+    )
+    made = click.pass_context(run)
+    return click.command(name, help=sentence)(exchange_ids(directory_option(json_option(made))))
+
+
+def _counted(named: Sequence[int], done: Sequence[int]) -> str:
+    from kiket_console.text import plural
+
+    asked = len(set(named))
+    along = len(done) - asked
+    calls = f" and {plural(along, 'call')} of {'it' if asked == 1 else 'them'}" if along else ""
+    return f"{plural(asked, 'exchange')}{calls}"
+
+
+def _deleted(named: Sequence[int], done: Sequence[int]) -> str:
+    ids = " ".join(str(each) for each in dict.fromkeys(named))
+    return (
+        f"Deleted {_counted(named, done)}. Until the engine quits, "
+        f"`kiket-console traffic restore {ids}` undoes it."
+    )
+
+
+COMMANDS = (
+    _command(
+        "pin",
+        "Keep exchanges whatever their age and the store's size.",
+        lambda client, ids: client.pin(ids),
+        lambda named, done: f"Pinned {_counted(named, done)}.",
+    ),
+    _command(
+        "unpin",
+        "Keep exchanges no longer than others.",
+        lambda client, ids: client.pin(ids, pinned=False),
+        lambda named, done: f"Unpinned {_counted(named, done)}.",
+    ),
+    _command(
+        "delete",
+        "Delete exchanges and the calls that they caused.",
+        lambda client, ids: client.remove(ids),
+        _deleted,
+    ),
+    _command(
+        "restore",
+        "Bring deleted exchanges back, until the engine quits.",
+        lambda client, ids: client.restore(ids),
+        lambda named, done: f"Brought back {_counted(named, done)}.",
+    ),
+)
