@@ -8,7 +8,7 @@ ARGS   ?=
 bin    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check units bench screenshots wheel pins clean app-env dev-env
+.PHONY: help demo run test test-all check units bench torture screenshots wheel pins clean app-env dev-env
 
 help:  ## say what can be done here
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(firstword $(MAKEFILE_LIST)) | while IFS=: read -r target text; \
@@ -42,6 +42,9 @@ test-all: check  ## the tests on each Python 3.11 … 3.13 that is there, or on 
 
 bench: dev-env  ## measure; one JSON document on stdout: make bench ARGS=--quick
 	@$(bin)/python -m tests.benchmarks $(ARGS)
+
+torture: dev-env  ## kill everything at random, and count what is lost: make torture ARGS="--kills 1000 --minutes 15"
+	@$(bin)/python -m tests.torture $(ARGS)
 
 screenshots: dev-env  ## write screenshots/ from the running program
 	$(bin)/python packaging/screenshots.py $(ARGS)

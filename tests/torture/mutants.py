@@ -1,0 +1,215 @@
+"""Builds of the program that are known to be bad: a judge that does not catch them judges nothing.
+
+Each breaks one promise, at the seam where a mistake would break it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sqlite3
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVERY = 20
+"""One in so many deliveries, or commits, is mistreated."""
+
+
+def acknowledge_before_commit() -> None:
+    """Answer when a delivery is in the queue, as if it were on disk."""
+    _promise_early(lambda _: True)
+
+
+def answer_before_outcome() -> None:
+    """Answer when the request is on disk and its outcome is in the queue."""
+    from kiket_console.store.records import AttemptEnd
+
+    _promise_early(lambda row: isinstance(row, AttemptEnd))
+
+
+def _promise_early(of: Callable[[Any], bool]) -> None:
+    from kiket_console.store.writer import Writer
+
+    submit = Writer.submit
+
+    def submitted(self: Any, new_rows: Any, *rest: Any, **options: Any) -> Any:
+        real = submit(self, new_rows, *rest, **options)
+        if not any(of(row) for row in new_rows):
+            return real
+        early: Future[Any] = Future()
+        early.set_result(self.newest)
+        return early
+
+    Writer.submit = submitted  # type: ignore[method-assign]
+
+
+def rolled_back_as_committed() -> None:
+    """Tell those who wait for a batch that it is stored when it was rolled back."""
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+    counter = itertools.count(1)
+
+    class Forgetful(sqlite3.Connection):
+        """Rolls back one in `EVERY` of its commits, without a word."""
+
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            """Run a statement, or the opposite of it."""
+            return super().execute(_forgotten(sql, counter), *values)
+
+        def commit(self) -> None:
+            """Commit, or not."""
+            self.execute("COMMIT")
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return connect(*arguments, factory=Forgetful, **options)
+
+    sqlite3.connect = connected  # type: ignore[assignment]  # one signature for all its overloads
+
+
+def _forgotten(sql: str, counter: itertools.count[int]) -> str:
+    if sql.strip().upper() == "COMMIT" and next(counter) % EVERY == 0:
+        return "ROLLBACK"
+    return sql
+
+
+def normal_instead_of_full() -> None:
+    """Leave the flush of each commit out; no `kill -9` shows that, a power cut does."""
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    class Lax(sqlite3.Connection):
+        """Knows no `synchronous = FULL`."""
+
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            """Run a statement."""
+            if "synchronous" in sql.lower():
+                sql = "PRAGMA synchronous = NORMAL"
+            return super().execute(sql, *values)
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return connect(*arguments, factory=Lax, **options)
+
+    sqlite3.connect = connected  # type: ignore[assignment]  # one signature for all its overloads
+
+
+def no_lifeline() -> None:
+    """Start workers without the parent that would end their trees."""
+    spawn = asyncio.create_subprocess_exec
+    bare = str(Path(__file__).with_name("no_lifeline.py"))
+
+    async def spawned(*command: Any, **options: Any) -> Any:
+        return await spawn(
+            *(bare if str(word).endswith("lifeline.py") else word for word in command), **options
+        )
+
+    asyncio.create_subprocess_exec = spawned
+
+
+def references_dropped() -> None:
+    """Store bodies without what is needed to put their secrets back."""
+    import dataclasses
+
+    from kiket_console.engine import bodies
+
+    stored = bodies.stored
+
+    def forgetful(*arguments: Any, **options: Any) -> Any:
+        return dataclasses.replace(stored(*arguments, **options), references=())
+
+    bodies.stored = forgetful
+
+
+def forward_twice() -> None:
+    """Try one in `EVERY` deliveries a second time, though the first was answered."""
+    from kiket_console.engine.forward import Forwarder
+
+    forward, counter = Forwarder.forward, itertools.count(1)
+
+    async def forwarded(self: Any, *arguments: Any, **options: Any) -> Any:
+        if next(counter) % EVERY == 0:
+            await forward(self, *arguments, **options)
+        return await forward(self, *arguments, **options)
+
+    Forwarder.forward = forwarded  # type: ignore[method-assign]
+
+
+def recorded_twice() -> None:
+    """Record one in `EVERY` deliveries twice."""
+    from kiket_console.engine.recorder import Recorder
+
+    receive, counter = Recorder.receive, itertools.count(1)
+
+    async def received(self: Any, *arguments: Any, **options: Any) -> Any:
+        if next(counter) % EVERY == 0:
+            await receive(self, *arguments, **options)
+        return await receive(self, *arguments, **options)
+
+    Recorder.receive = received  # type: ignore[method-assign]
+
+
+def left_under_way() -> None:
+    """Forget at the start to say that what a dead engine had under way is interrupted."""
+    from kiket_console.store import writer
+
+    writer._interrupt_unfinished = lambda *_: 0
+
+
+def answered_by_nobody() -> None:
+    """Make up one in `EVERY` answers, and ask no worker."""
+    from kiket_console.engine.forward import Forwarder
+    from kiket_console.engine.link import Answer
+
+    forward, counter = Forwarder.forward, itertools.count(1)
+
+    async def forwarded(self: Any, *arguments: Any, **options: Any) -> Any:
+        if next(counter) % EVERY == 0:
+            return Answer(200, (("content-length", "2"),), b"{}")
+        return await forward(self, *arguments, **options)
+
+    Forwarder.forward = forwarded  # type: ignore[method-assign]
+
+
+def writer_dies() -> None:
+    """End the thread that writes the store after some commits: no mutant, but a fault."""
+    from kiket_console.store.writer import Writer
+
+    commit, counter = Writer._commit, itertools.count(1)
+
+    def commits(self: Any, *arguments: Any, **options: Any) -> Any:
+        if next(counter) > EVERY:
+            raise SystemExit
+        return commit(self, *arguments, **options)
+
+    Writer._commit = commits  # type: ignore[method-assign]
+
+
+def task_fails() -> None:
+    """Let one of the engine's own tasks raise what nobody expects: no mutant, but a fault."""
+    from kiket_console.engine.supervisor import Supervisor
+
+    async def measures(self: Any) -> None:
+        await asyncio.sleep(1.0)
+        raise RuntimeError("a mistake of ours")
+
+    Supervisor._measure = measures  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant
+    for mutant in (
+        acknowledge_before_commit,
+        answer_before_outcome,
+        rolled_back_as_committed,
+        normal_instead_of_full,
+        no_lifeline,
+        references_dropped,
+        forward_twice,
+        recorded_twice,
+        left_under_way,
+        answered_by_nobody,
+        writer_dies,
+        task_fails,
+    )
+}
