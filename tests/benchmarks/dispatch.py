@@ -9,13 +9,12 @@ limit       a bare ASGI function: HMAC, a dictionary as router, JSON
 original    what the first SDK did, its one defect mended: FastAPI, a new HTTP client for each
             request (but on a shared TLS context), the telemetry hook awaited
 
-Work per processor second (capacity) moves least with other load on the machine; the ratios are
-medians of the rounds' ratios.
+A contender has one core and the sender the other. Work per processor second (capacity) moves least
+with other load on the machine; the ratios are medians of the rounds' ratios.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import json
 import socket
@@ -25,18 +24,24 @@ import sys
 import time
 from collections import deque
 from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.benchmarks._load import Burst, Generator, cores, cpu_s, pin
+from tests.benchmarks._request import (
+    BODY_BYTES,
+    EVENT,
+    PATH,
+    SECRET,
+    VERSION,
+    issue_body,
+    signed_post,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 CONTENDERS = ("kiket_sdk", "starlette", "limit", "original")
 CONNECTIONS = 16
-SECRET = "a webhook secret of more than 24 bytes"
-EVENT, VERSION = "issue.created", "v1"
-PATH = f"/v/{VERSION}/webhooks/{EVENT}"
-_PATIENCE_S = 10.0
 GOAL_OF_LIMIT = 0.90
 GOAL_OF_ORIGINAL = 8.0
 GOAL_P99_OF_LIMIT = 1.2
@@ -55,17 +60,20 @@ def measure(quick: bool) -> dict[str, Any]:
     """Load all contenders in interleaved rounds and return figures, ratios and goals."""
     rounds, seconds = (3, 0.7) if quick else (9, 2.0)
     taken: dict[str, list[Round]] = {name: [] for name in CONTENDERS}
+    ours, theirs = cores()
     with ExitStack() as stack:
+        load = stack.enter_context(Generator(theirs))
         servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
-        for pid, port in servers.values():
-            _load(pid, port, 0.3)
+        pin([pid for pid, _ in servers.values()], ours)
+        for server in servers.values():
+            _load(load, *server, 0.3)
         for index in range(rounds):
             turn = index % len(CONTENDERS)
             for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
-                taken[name].append(_load(*servers[name], seconds))
+                taken[name].append(_load(load, *servers[name], seconds))
     return {
         "benchmark": "webhook dispatch",
-        "body_bytes": len(_raw_body()),
+        "body_bytes": BODY_BYTES,
         "connections": CONNECTIONS,
         "rounds": rounds,
         "contenders": {
@@ -95,128 +103,19 @@ def _ratio(taken: dict[str, list[Round]], peer: str, field: str) -> float:
     return round(statistics.median(ratios), 3)
 
 
-def _raw_body() -> bytes:
-    body: dict[str, Any] = {
-        "event": EVENT,
-        "event_version": VERSION,
-        "issue": {
-            "id": 1042,
-            "key": "MKT-1042",
-            "title": "Spring campaign: landing page",
-            "labels": ["marketing", "web", "q2"],
-            "assignee": {"id": 7, "name": "Ada", "email": "ada@example.com"},
-            "description": "",
-        },
-        "context": {"user_id": 7, "workspace": "example"},
-    }
-    body["issue"]["description"] = "x" * (1024 - len(json.dumps(body)))
-    return json.dumps(body).encode()
-
-
-# The load generator
-
-
-class _Connection(asyncio.Protocol):
-    """Send the same request again as soon as its answer is complete."""
-
-    def __init__(self, raw_request: bytes, until: float, done: asyncio.Future[None]) -> None:
-        self._raw_request = raw_request
-        self._until = until
-        self._done = done
-        self._sent_at = 0.0
-        self._buffer = b""
-        self.latencies_ms: list[float] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by duck
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, separator, rest = self._buffer.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
-        if len(rest) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self._finish(RuntimeError(f"A contender answered {self._buffer!r}."))
-            return
-        now = time.perf_counter()
-        self.latencies_ms.append((now - self._sent_at) * 1000)
-        self._buffer = b""
-        if now < self._until:
-            self._send()
-        else:
-            self._finish(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._finish(exc or ConnectionError("A contender closed the connection."))
-
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._raw_request)
-
-    def _finish(self, trouble: Exception | None) -> None:
-        if self._done.done():
-            return
-        if trouble is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(trouble)
-        self._transport.close()
-
-
-def _itself(protocol: _Connection) -> _Connection:
-    return protocol
-
-
-def _load(pid: int, port: int, seconds: float) -> Round:
-    import psutil
-    import uvloop
-
-    process = psutil.Process(pid)
-    before = process.cpu_times()
-    started = time.perf_counter()
-    latencies_ms = uvloop.run(_load_connections(port, started + seconds))
-    elapsed_s = time.perf_counter() - started
-    after = process.cpu_times()
-    cpu_s = after.user - before.user + after.system - before.system
-    ordered = sorted(latencies_ms)
+def _load(load: Generator, pid: int, port: int, seconds: float) -> Round:
+    raw_request = signed_post(PATH, issue_body())
+    before_s = cpu_s([pid])
+    answers = load.run(Burst(port, raw_request, CONNECTIONS, seconds))
+    taken_s = max(cpu_s([pid]) - before_s, 0.01)
+    if answers.failed:
+        raise RuntimeError(f"{answers.failed} answers of a contender were not 2xx.")
     return Round(
-        len(ordered) / elapsed_s,
-        len(ordered) / max(cpu_s, 0.01),
-        ordered[len(ordered) // 2],
-        ordered[len(ordered) * 99 // 100],
+        answers.good / answers.elapsed_s,
+        answers.good / taken_s,
+        answers.p50_ms,
+        answers.p99_ms,
     )
-
-
-async def _load_connections(port: int, until: float) -> list[float]:
-    from kiket_sdk._signing import sign
-
-    raw_body = _raw_body()
-    headers = {
-        "Host": "127.0.0.1",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(raw_body)),
-        "Accept": "*/*",
-        "User-Agent": "kiket-benchmark",
-        **sign("k0", SECRET, raw_body, message_id="msg_1"),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    raw_request = f"POST {PATH} HTTP/1.1\r\n{head}\r\n".encode() + raw_body
-    loop = asyncio.get_running_loop()
-    protocols = []
-    finished = []
-    for _ in range(CONNECTIONS):
-        done: asyncio.Future[None] = loop.create_future()
-        protocol = _Connection(raw_request, until, done)
-        await loop.create_connection(partial(_itself, protocol), "127.0.0.1", port)
-        protocols.append(protocol)
-        finished.append(done)
-    async with asyncio.timeout_at(loop.time() + until - time.perf_counter() + _PATIENCE_S):
-        await asyncio.gather(*finished)
-    return [each for protocol in protocols for each in protocol.latencies_ms]
 
 
 # The contenders
@@ -225,7 +124,7 @@ async def _load_connections(port: int, until: float) -> list[float]:
 @contextmanager
 def _serving(name: str) -> Iterator[tuple[int, int]]:
     """Run one contender in a process of its own; yield its pid and port."""
-    command = [sys.executable, __file__, name]
+    command = [sys.executable, "-m", "tests.benchmarks.dispatch", name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -31,14 +31,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.benchmarks import _peers
 from tests.benchmarks._engine import console, engine
 from tests.benchmarks._load import Answers, Burst, Generator, cores, cpu_s, pin
+from tests.benchmarks._request import BODY_BYTES, PATH, SECRET, issue_body, signed_post
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tests.benchmarks._engine import Engine
 
-SECRET = "a webhook secret of more than 24 bytes"
-BODY_BYTES = 1024
 CONNECTIONS = (1, 16, 64)
 RATE_PER_S = 200.0
 PEERS = {"mitmdump": _peers.mitmdump, "nginx": _peers.nginx, "forwarder": _peers.forwarder}
@@ -138,6 +137,7 @@ def _start(
     upstream_port, upstream_pid = stack.enter_context(_peers.upstream())
     pin([upstream_pid], theirs)
     contenders, missing = {}, {}
+    raw_body = issue_body()
     for name in ENGINES:
         folder = place / name
         folder.mkdir()
@@ -149,7 +149,9 @@ def _start(
         if name in {"full", "process"}:
             pin([stack.enter_context(console(running))], theirs)
         secret = SECRET if name == "sdk" else _secret_of(running)
-        contenders[name] = Contender(running.port, [running.pid], _raw_request(secret))
+        contenders[name] = Contender(
+            running.port, [running.pid], signed_post(PATH, raw_body, secret)
+        )
         _need_judged(running, contenders[name])
     for name, start in PEERS.items():
         own = place / name
@@ -160,8 +162,8 @@ def _start(
             missing[name] = str(reason)
             continue
         pin([pid], ours)
-        contenders[name] = Contender(port, [pid], _raw_request(SECRET))
-    contenders["direct"] = Contender(upstream_port, [upstream_pid], _raw_request(SECRET))
+        contenders[name] = Contender(port, [pid], signed_post(PATH, raw_body))
+    contenders["direct"] = Contender(upstream_port, [upstream_pid], signed_post(PATH, raw_body))
     return contenders, missing
 
 
@@ -193,25 +195,6 @@ def _need_judged(running: Engine, contender: Contender) -> None:
         [found] = [each for each in reader.recent(10) if each.source == "webhook"]
     if (found.status, found.signature) != (200, "ok k0"):
         raise RuntimeError(f"A request of the benchmark became {found}.")
-
-
-def _raw_request(secret: str) -> bytes:
-    from kiket_sdk._signing import sign
-
-    issue = {"id": 1042, "key": "MKT-1042", "title": "Spring campaign: landing page"}
-    document = {"event": "issue.created", "event_version": "v1", "issue": issue, "note": ""}
-    document["note"] = "x" * (BODY_BYTES - len(json.dumps(document)))
-    raw_body = json.dumps(document).encode()
-    headers = {
-        "Host": "127.0.0.1",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(raw_body)),
-        "Accept": "*/*",
-        "User-Agent": "kiket-benchmark",
-        **sign("k0", secret, raw_body, message_id="msg_1"),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /v/v1/webhooks/issue.created HTTP/1.1\r\n{head}\r\n".encode() + raw_body
 
 
 def _burst(contender: Contender, connections: int, seconds: float, **more: Any) -> Burst:

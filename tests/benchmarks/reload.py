@@ -31,13 +31,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.benchmarks import _peers
 from tests.benchmarks._engine import Engine, engine
+from tests.benchmarks._request import SECRET, signed_post
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "assets" / "samples" / "marketing"
-SECRET = "a webhook secret of more than 24 bytes"
 RATE_PER_S = 50
 ASK_EVERY_S = 0.002
 PATIENCE_S = 10.0
@@ -176,20 +176,10 @@ def _uvicorn(stack: ExitStack, folder: Path) -> Contender:
 
 
 def _raw_request() -> bytes:
-    from kiket_sdk._signing import sign
-
     document = json.loads((SAMPLE / "events" / "issue.updated.v1.json").read_text())
     del document["changes"]  # nothing to score again, so the handler makes no calls
     raw_body = json.dumps(document).encode()
-    headers = {
-        "Host": "127.0.0.1",
-        "Content-Type": "application/json",
-        "Content-Length": str(len(raw_body)),
-        "Connection": "close",
-        **sign("k0", SECRET, raw_body, message_id="msg_1"),
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /v/v1/webhooks/issue.updated HTTP/1.1\r\n{head}\r\n".encode() + raw_body
+    return signed_post("/v/v1/webhooks/issue.updated", raw_body, keep_alive=False)
 
 
 async def _measure(
