@@ -325,6 +325,7 @@ def _answer(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_head
     headers = [
         *common_headers,
         (b"content-type", b"application/json"),
+        (b"x-content-type-options", b"nosniff"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lab import Lab, engine
-from tests.kiket_core import forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +13,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
-    """Return an engine that takes small bodies, and that every test leaves in good health."""
-    with engine(body_bytes=forms.BODY_BYTES) as running:
+    """Return an engine as people run it, that every test leaves in good health."""
+    with engine() as running:
         yield running
 
 

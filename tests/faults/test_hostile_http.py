@@ -15,8 +15,10 @@ from tests.kiket_core import forms
 if TYPE_CHECKING:
     from tests.faults.lab import Lab
 
-REFUSED = forms.refused()
-SERVED = forms.served()
+BODY_BYTES = 5 * 1024 * 1024
+"""What a body may have unless a person sets it otherwise."""
+REFUSED = forms.refused(BODY_BYTES)
+SERVED = forms.served(BODY_BYTES)
 SMUGGLED = post(body=b"smuggled")
 
 
@@ -96,11 +98,11 @@ def test_memory_is_given_back_after_large_and_endless_requests(lab: Lab) -> None
         at_the_worker(forms.get("/", f"X-A: {'b' * 1_000_000}")),
         at_the_worker(forms.get("/", *["X-A: b"] * 10_000)),
         forms.get(f"/{'a' * 100_000}"),
-        at_the_worker(forms.chunked(b"1;" + b"e" * 1_000_000)),
-        at_the_worker(forms.chunked((b"1;" + b"e" * 1000 + b"\r\nx\r\n") * 1000)),
+        at_the_worker(forms.chunked(b"1;" + b"e" * 6_000_000)),
+        at_the_worker(forms.chunked((b"1;" + b"e" * 1000 + b"\r\nx\r\n") * 6000)),
         at_the_worker(forms.post("Content-Length: 6000000", body=b"x" * 1_000_000)),
     ]
-    for _ in range(10):
+    for _ in range(5):
         with contextlib.ExitStack() as stack:
             held = [stack.enter_context(lab.connect()) for _ in endless]
             for connection, raw in zip(held, endless, strict=True):

@@ -29,8 +29,9 @@ def statuses(raw: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", raw)]
 
 
-def refused() -> dict[str, tuple[bytes, int]]:
-    """Return forms to be refused, and the status of each."""
+def refused(body_bytes: int = BODY_BYTES) -> dict[str, tuple[bytes, int]]:
+    """Return forms to be refused where bodies have *body_bytes* at most, and each one's status."""
+    chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     return {
         "length and chunked": (
             post("Content-Length: 5", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
@@ -98,7 +99,7 @@ def refused() -> dict[str, tuple[bytes, int]]:
         "absurd length": (post(f"Content-Length: {'9' * 18}"), 413),
         "overflowing length": (post(f"Content-Length: {'9' * 40}"), 400),
         "chunks over the limit": (
-            chunked(b"".join([b"1000\r\n", b"x" * 4096, b"\r\n"] * 6) + b"0\r\n\r\n"),
+            chunked(chunk * (body_bytes // 4096 + 2) + b"0\r\n\r\n"),
             413,
         ),
         "web socket": (
@@ -116,8 +117,8 @@ def refused() -> dict[str, tuple[bytes, int]]:
     }
 
 
-def served() -> dict[str, bytes]:
-    """Return odd forms to be served."""
+def served(body_bytes: int = BODY_BYTES) -> dict[str, bytes]:
+    """Return odd forms to be served where bodies have *body_bytes* at most."""
     return {
         "plain": get(),
         "HTTP/1.0": b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n",
@@ -126,7 +127,7 @@ def served() -> dict[str, bytes]:
         "IPv4": get(host="127.0.0.1"),
         "IPv6": get(host="[::1]:80"),
         "query": get("/?a=b&c=%00"),
-        "body of just the limit": post(f"Content-Length: {BODY_BYTES}", body=b"x" * BODY_BYTES),
+        "body of just the limit": post(f"Content-Length: {body_bytes}", body=b"x" * body_bytes),
         "chunks": chunked(b"3\r\nabc\r\n3;ext=1\r\nabc\r\n0\r\n\r\n"),
         "chunks of one byte": chunked(b"1\r\nx\r\n" * BODY_BYTES + b"0\r\n\r\n"),
         "100 headers": get("/", *["X-A: b"] * 99),

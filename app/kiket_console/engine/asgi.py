@@ -63,7 +63,12 @@ async def send_answer(send: Send, status: int, headers: Headers, raw_body: bytes
     await send({"type": "http.response.body", "body": raw_body})
 
 
-JSON_TYPE: Headers = (("content-type", "application/json"),)
+JSON_TYPE: Headers = (
+    ("content-type", "application/json"),
+    ("x-content-type-options", "nosniff"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""Of an answer of our own: JSON, that no page is to take for anything else or make use of."""
 
 
 def error_body(sentence: str, **more: Any) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SAMPLE = 20
 """How many of a kind are kept in a minute."""
 MINUTE_S = 60.0
-BODY_SAMPLE = 4096
+BODY_SAMPLE = 1024
 """How many bytes of a refused request's body are kept."""
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 TARGET = "platform"
 _API = "/api/v1/"
 _NAME_LIMIT = 200
-_ANONYMOUS_PER_MINUTE = 120
+_ANONYMOUS_PER_MINUTE = 60
 """How much is recorded of what comes without a token, where none is asked for, and belongs to no
 delivery that is known."""
 

@@ -1,0 +1,82 @@
+"""Floods of what is refused: counted and sampled, so that they fill nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from typing import TYPE_CHECKING
+
+from tests.faults.lab import EVENT, engine, rest, statuses
+
+if TYPE_CHECKING:
+    from tests.faults.lab import Lab
+
+MANY = 10_000
+LARGE = b"x" * 16_000
+
+
+def flood(lab: Lab, address: tuple[str, int], raw: bytes, number: int) -> list[int]:
+    """Send a request that does not end its connection *number* times, piped; return statuses."""
+    with lab.connect(address) as connection:
+        last = raw.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        sender = threading.Thread(target=connection.sendall, args=(raw * (number - 1) + last,))
+        sender.start()
+        answers = statuses(rest(connection))
+        sender.join()
+    return answers
+
+
+def request(path: str, *lines: str, body: bytes = b"") -> bytes:
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def store_bytes(lab: Lab) -> int:
+    """Return how large the store is, when its log is merged."""
+    with contextlib.closing(sqlite3.connect(f"file:{lab.paths.store}?mode=ro", uri=True)) as store:
+        [(pages, size)] = store.execute(
+            "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
+        )
+    return int(pages) * int(size)
+
+
+def test_ten_thousand_refusals_fill_less_than_a_mebibyte() -> None:
+    """Calls with a wrong token, telemetry of nobody, no webhooks, and what the guard refuses."""
+    telemetry = json.dumps({"event": "e", "filler": "y" * 5000}).encode()
+    with engine() as lab:
+        before = store_bytes(lab)
+        wrong = request("/api/v1/extensions/logs", "Authorization: Bearer no", body=LARGE)
+        assert flood(lab, lab.platform, wrong, 4000) == [401] * 4000
+        anonymous = request("/api/v1/ext/telemetry", body=telemetry)
+        assert flood(lab, lab.platform, anonymous, 2000) == [204] * 2000
+        misnamed = request("/webhooks/no%20event", body=LARGE)
+        assert flood(lab, lab.gateway, misnamed, 2000) == [404] * 2000
+        elsewhere = request("/nothing")
+        assert flood(lab, lab.gateway, elsewhere, 1500) == [404] * 1500
+        for _ in range(500):
+            assert statuses(lab.send(b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n")) == [421]
+        assert store_bytes(lab) - before < 1024 * 1024
+        assert lab.status()["refused"] == MANY - 2000
+        calls = lab.details("api")
+        refused = [each for each in calls if each.exchange.status == 401]
+        assert len(refused) == 20
+        assert all(len(each.request.body.raw) == 1024 for each in refused)
+        assert all(each.request.body.truncated for each in refused)
+        assert len(calls) - len(refused) == 60
+        assert lab.rows("webhook") == 1  # that of the lab itself
+        told = [
+            each.text
+            for each in lab.reader.log_page(lab.reader.log_ids())
+            if each.logger == "refusals"
+        ]
+        assert sum("gateway 421: The host 'evil.example'" in each for each in told) == 20
+
+
+def test_what_a_worker_refuses_itself_is_recorded_whole(lab: Lab) -> None:
+    """An unsigned delivery is forwarded: its developer is to see the refusal of their own code."""
+    before = lab.rows("webhook")
+    answers = flood(lab, lab.gateway, request(f"/webhooks/{EVENT}", body=b"{}"), 50)
+    assert answers == [200] * 50
+    assert lab.rows("webhook") == before + 50

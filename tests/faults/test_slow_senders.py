@@ -1,0 +1,102 @@
+"""Senders that are slow, or say nothing: they cost a place for a while and keep nobody out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.faults.lab import PATH, engine, post, rest, statuses
+
+if TYPE_CHECKING:
+    import socket
+
+    from tests.faults.lab import Lab
+
+PROMPT_S = 0.1
+"""What a good delivery may take while others misbehave."""
+
+
+def drip(lab: Lab, start: bytes, piece: bytes) -> tuple[list[int], float]:
+    """Send *start*, then a piece every 50 ms; return the answer's status and when it came."""
+    with lab.connect() as connection:
+        began_s = time.monotonic()
+        connection.sendall(start)
+        connection.settimeout(0.05)
+        while True:
+            try:
+                first = connection.recv(65536)
+            except TimeoutError:
+                connection.sendall(piece)
+                continue
+            took_s = time.monotonic() - began_s
+            connection.settimeout(10)
+            return statuses(first + rest(connection)), took_s
+
+
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("start", "piece", "limit_s"),
+    [
+        (b"", b"", 0.5),
+        (b"P", b"", 0.5),
+        (HEAD, b"X-A: b\r\n", 0.5),
+        (HEAD + b"X-A: ", b"b", 0.5),
+        (b"\r\n", b"\r\n", 0.5),
+        (HEAD + b"Content-Length: 10000\r\n\r\n", b"x", 0.7),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", 0.7),
+        (HEAD + b"Content-Length: 9\r\n\r\nabc", b"", 0.7),
+    ],
+    ids=["silent", "one byte", "headers", "value", "line ends", "body", "chunks", "body stops"],
+)
+def test_a_slow_request_is_refused_when_its_time_is_over(
+    hasty: Lab, start: bytes, piece: bytes, limit_s: float
+) -> None:
+    before = hasty.calls()
+    status, took_s = drip(hasty, start, piece)
+    assert status == [408]
+    assert limit_s * 0.9 < took_s < limit_s + 1
+    assert hasty.calls() == before
+
+
+def silent(lab: Lab, stack: contextlib.ExitStack, number: int) -> list[socket.socket]:
+    """Open connections that say nothing, each with a few bytes at most."""
+    held = [stack.enter_context(lab.connect()) for _ in range(number)]
+    for place, connection in enumerate(held):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall([b"", b"POST /web", HEAD][place % 3])
+    return held
+
+
+def test_600_silent_senders_keep_nobody_out() -> None:
+    """From the 513th on they are refused, the oldest first; a delivery goes through at once."""
+    with engine(header_deadline_s=3.0) as lab, contextlib.ExitStack() as stack:
+        began_s = time.monotonic()
+        held = silent(lab, stack, 600)
+        during = sorted(lab.deliver() for _ in range(20))
+        assert time.monotonic() - began_s < 3.0, "the machine is too slow for this test"
+        assert lab.status()["exchanges"] >= 20
+        answers = [statuses(rest(connection)) for connection in held]
+        after = lab.deliver()
+        assert answers.count([503]) >= 88
+        assert answers.count([408]) <= 512
+        assert answers.count([503]) + answers.count([408]) == 600
+    assert during[10] < PROMPT_S
+    assert after < PROMPT_S
+
+
+def test_with_256_descriptors_store_and_control_have_theirs() -> None:
+    """A thousand silent connections to both ports: what is served goes on, nothing runs out."""
+    with engine(descriptors=256, header_deadline_s=3.0) as lab, contextlib.ExitStack() as stack:
+        for _ in range(5):
+            silent(lab, stack, 100)
+            for _ in range(100):
+                stack.enter_context(lab.connect(lab.platform))
+            assert lab.descriptors() <= 256 - 32
+            assert lab.deliver() < 1
+        assert lab.status()["exchanges"] >= 5
+        call = lab.send(post(path="/api/v1/ext/telemetry", body=b"{}"), lab.platform)
+        assert statuses(call) == [204]
