@@ -8,7 +8,7 @@ ARGS   ?=
 bin    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check units bench torture screenshots wheel pins clean app-env dev-env
+.PHONY: help demo run test test-all check units bench torture powercut screenshots wheel pins clean app-env dev-env
 
 help:  ## say what can be done here
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(firstword $(MAKEFILE_LIST)) | while IFS=: read -r target text; \
@@ -45,6 +45,9 @@ bench: dev-env  ## measure; one JSON document on stdout: make bench ARGS=--quick
 
 torture: dev-env  ## kill everything at random, and count what is lost: make torture ARGS="--kills 1000 --minutes 15"
 	@$(bin)/python -m tests.torture $(ARGS)
+
+powercut: dev-env  ## pull the plug on a disk of its own, as root: make powercut ARGS="--cuts 20"
+	@$(bin)/python -m tests.torture.powercut $(ARGS)
 
 screenshots: dev-env  ## write screenshots/ from the running program
 	$(bin)/python packaging/screenshots.py $(ARGS)

@@ -82,6 +82,8 @@ class Campaign:
         self.senders = senders
         self.judge = judge
         self.handled = handled
+        self.kill = subject.kill
+        """How an engine dies that no failpoint kills."""
         self.findings = Findings()
         """Of all cycles so far."""
 
@@ -177,7 +179,7 @@ class Campaign:
             for pid in self.subject.pids_of("lifeline.py", pids):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        await asyncio.to_thread(self.subject.kill)
+        await asyncio.to_thread(self.kill)
         return suffered
 
     async def _orphans(self, run: int, died_s: float) -> list[str]:
@@ -190,11 +192,14 @@ class Campaign:
 
 @contextlib.asynccontextmanager
 async def campaign(
-    seed: int, *, connections: int = 32, durability: str = "full"
+    seed: int, *, connections: int = 32, state: Path | None = None
 ) -> AsyncIterator[Campaign]:
-    """Set up a project under load in a place of its own; nothing of it is left afterwards."""
+    """Set up a project under load in a place of its own; nothing of it is left afterwards.
+
+    *state*: where the store goes instead.
+    """
     place = Path(tempfile.mkdtemp(prefix="kt", dir="/tmp"))  # short: sockets lie below it
-    subject = Subject(place, durability=durability)
+    subject = Subject(place, state)
     ledger, handled = Ledger(place / "ledger"), Handled(subject.worker_ledger)
     senders = Senders(subject, ledger, random.Random(seed), connections)  # noqa: S311 - to be repeated
     stop = asyncio.Event()

@@ -80,7 +80,6 @@ class Subject:
 
     place: Path
     state: Path | None = None
-    durability: str = "full"
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -121,7 +120,7 @@ class Subject:
     def environment(self) -> dict[str, str]:
         """Return the variables of an engine, or of a command about it."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
-        settings = {"durability": self.durability, **_UNBOUNDED, **self.settings}
+        settings = {**_UNBOUNDED, **self.settings}
         said = {
             f"{config.ENVIRONMENT_PREFIX}{name.upper()}": value
             for name, value in settings.items()
