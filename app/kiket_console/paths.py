@@ -82,23 +82,59 @@ class ProjectPaths:
 
 
 def private_dir(place: Path) -> None:
-    """Make *place* a folder of this user with mode 0700, or raise `ConsoleError`."""
+    """Make *place* a folder of this user with mode 0700, or raise `ConsoleError`.
+
+    So are those above it that are ours (from the one called `kiket-console` on); the one above
+    those must be such that nobody else can exchange what is in it.
+    """
+    above = [*place.parents]
+    ours = next((n for n, each in enumerate((place, *above), 1) if each.name == APP), 1)
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        seen = place.lstat()
-        if not stat.S_ISDIR(seen.st_mode):
-            raise ConsoleError(f"{place} is not a folder.", hint="Move it away and try again.")
-        if seen.st_uid != os.getuid():
-            raise ConsoleError(
-                f"{place} belongs to user {seen.st_uid}, not to you.",
-                hint="Remove it, or set XDG_STATE_HOME to a folder of yours.",
-            )
-        if stat.S_IMODE(seen.st_mode) != 0o700:
-            place.chmod(0o700)
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
+        for folder in reversed((place, *above)):
+            _make(folder)
+        _check_holder(above[ours - 1])
+        for folder in reversed((place, *above)[:ours]):
+            _make_private(folder)
     except OSError as error:
         raise ConsoleError(
             f"Cannot write to the state folder {place}: {error.strerror}.",
             hint="Make it writable, or set XDG_STATE_HOME to a folder that is.",
         ) from error
+
+
+def _make(folder: Path) -> None:
+    """Make a folder where there is none; `mkdir` with parents would leave those open to others."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not folder.is_symlink() and not folder.is_dir():
+            raise
+    except OSError:
+        if not folder.is_dir():  # else it is there, on a file system that cannot be written to
+            raise
+
+
+def _check_holder(folder: Path) -> None:
+    seen = folder.stat()
+    others_write = seen.st_mode & 0o002 and not seen.st_mode & stat.S_ISVTX
+    if seen.st_uid not in {0, os.getuid()} or others_write:
+        why = "is open to everybody" if others_write else f"belongs to user {seen.st_uid}"
+        raise ConsoleError(
+            f"{folder} {why}, so what we keep in it could be exchanged.",
+            hint="Point XDG_RUNTIME_DIR and XDG_STATE_HOME at folders of yours.",
+        )
+
+
+def _make_private(folder: Path) -> None:
+    seen = folder.lstat()
+    if not stat.S_ISDIR(seen.st_mode):
+        raise ConsoleError(f"{folder} is not a folder.", hint="Move it away and try again.")
+    if seen.st_uid != os.getuid():
+        raise ConsoleError(
+            f"{folder} belongs to user {seen.st_uid}, not to you.",
+            hint="Remove it, or set XDG_STATE_HOME to a folder of yours.",
+        )
+    if stat.S_IMODE(seen.st_mode) != 0o700:
+        folder.chmod(0o700)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(13, "Permission denied")

@@ -110,6 +110,50 @@ def test_a_place_of_somebody_else_is_refused(tmp_path: Path) -> None:
         private_dir(place)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_a_place_below_a_folder_of_somebody_else_is_refused(own_places: Path) -> None:
+    """Whoever owns the folder above could put another in the place of ours."""
+    squatted = own_places / "r" / "kiket-console"
+    squatted.mkdir(mode=0o700)
+    os.chown(squatted, 12345, 12345)
+
+    with pytest.raises(ConsoleError) as refused:
+        ProjectPaths(own_places).make()
+
+    assert refused.value.message == f"{squatted} belongs to user 12345, not to you."
+
+
+def test_a_place_in_a_folder_that_everybody_may_change_is_refused(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with the sticky bit, as the system's folder for temporary files has it, will do."""
+    shared = own_places / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(shared))
+    shared.chmod(0o1777)
+    ProjectPaths(own_places).make()
+    shared.chmod(0o777)
+
+    with pytest.raises(ConsoleError) as refused:
+        ProjectPaths(own_places).make()
+
+    assert refused.value.message == (
+        f"{shared} is open to everybody, so what we keep in it could be exchanged."
+    )
+    assert "XDG_RUNTIME_DIR" in refused.value.hint
+
+
+def test_every_folder_that_is_made_is_private_whatever_the_umask(own_places: Path) -> None:
+    earlier = os.umask(0)
+    try:
+        ProjectPaths(own_places).make()
+    finally:
+        os.umask(earlier)
+    made = [place for place in own_places.rglob("*") if place.is_dir()]
+    assert {mode(place) for place in made} == {0o700}
+    assert len(made) >= 6
+
+
 def test_a_socket_folder_that_is_too_deep_is_refused(
     own_places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
