@@ -22,6 +22,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kiket_core._admission import LOOPBACK, Admission, Limits
 from kiket_core._guarded_protocol import GuardedProtocol, Policy
@@ -45,6 +46,7 @@ def guarded(
     *,
     allow_cross_site: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
+    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
 ) -> type[asyncio.Protocol]:
     """Make the class for uvicorn's `http=` setting that enforces `limits`.
 
@@ -54,10 +56,12 @@ def guarded(
     that changes Host, needs that.
 
     `on_refusal` is called with status and sentence, on the event loop: it must be quick and must
-    not raise.
+    not raise. `protocol` is what the guard stands in front of: uvicorn's own, or a subclass that
+    serves requests without an app.
     """
     admission = Admission(limits, hosts, allow_cross_site=allow_cross_site)
-    return type("Guarded", (GuardedProtocol,), {"policy": Policy(limits, admission, on_refusal)})
+    policy = Policy(limits, admission, on_refusal)
+    return type("Guarded", (GuardedProtocol, protocol), {"policy": policy})
 
 
 def server_config(
@@ -67,6 +71,7 @@ def server_config(
     hosts: Collection[str] | None = LOOPBACK,
     allow_cross_site: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
+    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
     **overrides: Any,
 ) -> uvicorn.Config:
     """Configure uvicorn to serve `app` guarded, and to leave logging to the host program.
@@ -76,7 +81,13 @@ def server_config(
     """
     settings = {
         "loop": "uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
-        "http": guarded(limits, hosts, allow_cross_site=allow_cross_site, on_refusal=on_refusal),
+        "http": guarded(
+            limits,
+            hosts,
+            allow_cross_site=allow_cross_site,
+            on_refusal=on_refusal,
+            protocol=protocol,
+        ),
         "ws": "none",
         "lifespan": "on",
         "interface": "asgi3",  # a guess would take a bound method for ASGI 2

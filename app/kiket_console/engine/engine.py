@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kiket_console.engine import listeners
+from kiket_console.engine.front import front_config
 from kiket_console.engine.lock import engine_lock
 from kiket_console.engine.parts import Parts
 from kiket_console.engine.private_socket import OwnPeers, bind_private
@@ -133,12 +134,13 @@ class Engine:
     ) -> None:
         share = listeners.share(listeners.descriptors())
         gateway = Server(
-            server_config(
-                parts.gateway.app,
-                limits=replace(LIMITS, connections=share.gateway),
+            front_config(
+                parts.gateway,
+                replace(
+                    LIMITS, connections=share.gateway, body_bytes=self._config.body_mib * 1024**2
+                ),
                 hosts=(*LOOPBACK, *self._config.allow_hosts),
                 on_refusal=parts.refusals.told_by("gateway"),
-                lifespan="off",
             )
         )
         platform = Server(

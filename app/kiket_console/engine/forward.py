@@ -1,4 +1,4 @@
-"""Take a request to a worker's Unix socket and bring its answer back, otherwise untouched."""
+"""Take a request to a worker and bring its answer back, otherwise untouched."""
 
 from __future__ import annotations
 
@@ -6,76 +6,121 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.link import Answer, LinkError, WorkerLink, request_head
+from kiket_console.engine.headers import answer_headers, request_head
+from kiket_console.engine.link import (
+    Answer,
+    BrokenError,
+    LinkError,
+    SilentError,
+    TooLargeError,
+    UntouchedError,
+    WorkerLink,
+)
+from kiket_console.engine.room import Room
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kiket_console.engine.ports import Target
     from kiket_console.model import Headers
 
 ANSWER_BYTES = 5 * 1024 * 1024
 TIMEOUT_S = 30.0
+CONNECT_S = 3.0
 
-_HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",  # answered by the server that read the body
-    }
-)
 _WITHOUT_BODY = frozenset({204, 304})
 _LINKS = 128
 """Connections to one worker; more requests wait for one of them."""
+_LEAST_S = 1.0
+"""What a worker has at least to answer what had to wait for a connection to it."""
 _IDLE_S = 2.0
 """Below the 5 s after which a worker closes an idle connection, so that it never does so just
 as a request is on its way."""
 
 
 class NoAnswerError(Exception):
-    """No usable answer came; `sentence` says why, `status` is what the sender is told."""
+    """No usable answer came; `sentence` says why, `status` is what the sender is told.
 
-    def __init__(self, sentence: str, status: int) -> None:
+    `beginning` is what came of an answer that was too large. One that `is_broken` ended with its
+    connection: the worker has the request, and may have ended itself.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        status: int,
+        beginning: Answer | None = None,
+        *,
+        is_broken: bool = False,
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.status = status
+        self.beginning = beginning
+        self.is_broken = is_broken
 
 
 class NotTakenError(NoAnswerError):
-    """The worker did not accept the connection, so it has seen nothing of the request."""
+    """The worker took no byte of the request, so another one may be asked."""
 
 
 class _Pool:
     """The connections to one start of a worker."""
 
-    def __init__(self, socket_path: str) -> None:
-        self.socket_path = socket_path
+    def __init__(self, target: Target, answer_bytes: int, room: Room) -> None:
+        self.target = target
+        self._make_link = lambda: WorkerLink(answer_bytes, room)
         self._idle: list[WorkerLink] = []
         self._free = asyncio.Semaphore(_LINKS)
         self._retired = False
 
-    async def ask(self, raw_request: bytes) -> Answer:
+    async def ask(
+        self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool
+    ) -> Answer:
         """Send a request over a free connection, or a new one; raises OSError, `LinkError`."""
-        async with self._free:
-            link = self._waiting() or await self._connect()
-            answer = await link.ask(raw_request)
-            if link.usable and not self._retired:
-                link.idle_since_s = time.monotonic()
-                self._idle.append(link)
-            else:
-                link.close()
-            return answer
+        left_s = timeout_s
+        if self._free.locked():
+            left_s = await self._wait_free(timeout_s)
+        else:
+            await self._free.acquire()
+        try:
+            while True:
+                if self._retired:
+                    raise UntouchedError("was replaced.")
+                kept = self._waiting()
+                link = kept or await self._connect()
+                try:
+                    answer = await link.ask(raw_head, raw_body, left_s, is_head=is_head)
+                except UntouchedError:
+                    if kept is None:
+                        raise
+                    continue  # it was closed while it waited; a new one will tell
+                if link.usable and not self._retired:
+                    link.idle_since_s = time.monotonic()
+                    self._idle.append(link)
+                else:
+                    link.close()
+                return answer
+        finally:
+            self._free.release()
 
     def retire(self) -> None:
         """Close what is idle now, and the rest as soon as it has answered."""
         self._retired = True
         while self._idle:
             self._idle.pop().close()
+
+    async def _wait_free(self, timeout_s: float) -> float:
+        """Wait for a connection to be free; return what is left of the time to answer."""
+        began_s = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._free.acquire()
+        except TimeoutError:
+            raise SilentError(
+                f"had {_LINKS} requests under way and answered none of them within {timeout_s:g} s."
+            ) from None
+        return max(timeout_s - (time.monotonic() - began_s), min(timeout_s, _LEAST_S))
 
     def _waiting(self) -> WorkerLink | None:
         """Take the connection that was used last; close those that have been idle too long."""
@@ -90,20 +135,30 @@ class _Pool:
 
     async def _connect(self) -> WorkerLink:
         loop = asyncio.get_running_loop()
-        _, link = await loop.create_unix_connection(
-            lambda: WorkerLink(ANSWER_BYTES), self.socket_path
-        )
-        return link
+        async with asyncio.timeout(CONNECT_S):
+            if self.target.port is None:
+                path = self.target.socket_path
+                return (await loop.create_unix_connection(self._make_link, path))[1]
+            return (await loop.create_connection(self._make_link, "127.0.0.1", self.target.port))[1]
 
 
 class Forwarder:
     """Send requests to workers, over a pool of connections for each.
 
-    An answer takes `timeout_s` at most.
+    An answer takes *timeout_s* and has *answer_bytes* at most. *own_ports* are those that the
+    engine itself listens on: they are never a worker's.
     """
 
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        timeout_s: float = TIMEOUT_S,
+        answer_bytes: int = ANSWER_BYTES,
+        own_ports: Collection[int] = (),
+    ) -> None:
         self._timeout_s = timeout_s
+        self._answer_bytes = answer_bytes
+        self._own_ports = frozenset(own_ports)
+        self._room = Room()
         self._pools: dict[str, _Pool] = {}
 
     async def forward(
@@ -113,36 +168,54 @@ class Forwarder:
         path: str,
         headers: Headers,
         raw_body: bytes,
+        *,
+        traceparent: str = "",
+        sender: str = "",
         timeout_s: float | None = None,
     ) -> Answer:
         """Return the target's answer to one request; *path* includes the query.
 
-        Raises `NoAnswerError` when none came in time, in full and within `ANSWER_BYTES`;
-        `NotTakenError`, which is one, when nothing was sent.
+        *traceparent* and *sender*: see `request_head`. Raises `NoAnswerError` when none came in
+        time, in full and within the limits; `NotTakenError`, which is one, when nothing was sent.
         """
         timeout_s = timeout_s or self._timeout_s
-        sent = with_header(end_to_end(headers), "content-length", str(len(raw_body)))
-        if not any(name.lower() == "host" for name, _ in sent):
-            sent = (("host", "localhost"), *sent)
+        host = "localhost" if target.port is None else f"127.0.0.1:{target.port}"
         try:
-            raw_request = request_head(method, path, sent) + raw_body
+            raw_head = request_head(
+                method,
+                path,
+                headers,
+                host=host,
+                length=len(raw_body),
+                traceparent=traceparent,
+                sender=sender,
+            )
         except ValueError as error:
             raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error
-        try:
-            async with asyncio.timeout(timeout_s):
-                answer = await self._pool(target).ask(raw_request)
-        except TimeoutError as error:
+        if target.port in self._own_ports:
             raise NoAnswerError(
-                f"{target.label} did not answer within {timeout_s:g} s.", 504
+                f"{target.label} is said to listen on port {target.port}, which is the console's "
+                "own; give it another port in kiket.toml.",
+                508,
+            )
+        try:
+            answer = await self._pool(target).ask(
+                raw_head, raw_body, timeout_s, is_head=method == "HEAD"
+            )
+        except TimeoutError as error:
+            raise NotTakenError(
+                f"{target.label} did not accept a connection within {CONNECT_S:g} s.", 504
             ) from error
         except OSError as error:
             raise NotTakenError(f"{target.label} did not accept the connection.", 502) from error
         except LinkError as error:
-            raise NoAnswerError(f"{target.label} {error}", 502) from error
-        answered = end_to_end(answer.headers)
-        if answer.status not in _WITHOUT_BODY:
-            answered = with_header(answered, "content-length", str(len(answer.raw_body)))
-        return Answer(answer.status, answered, answer.raw_body)
+            raise _no_answer(target, error) from error
+        length = None if answer.status in _WITHOUT_BODY else len(answer.raw_body)
+        if method == "HEAD":
+            return answer
+        return Answer(
+            answer.status, answer_headers(answer.headers, length), answer.raw_body, answer.room
+        )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -151,36 +224,23 @@ class Forwarder:
 
     def _pool(self, target: Target) -> _Pool:
         pool = self._pools.get(target.worker_name)
-        if pool is not None and pool.socket_path == target.socket_path:
-            return pool
-        if pool is not None:
-            pool.retire()
-        pool = self._pools[target.worker_name] = _Pool(target.socket_path)
+        if pool is None or pool.target != target:
+            if pool is not None:
+                pool.retire()
+            pool = self._pools[target.worker_name] = _Pool(target, self._answer_bytes, self._room)
         return pool
 
 
-def end_to_end(headers: Headers) -> Headers:
-    """Return *headers* in order without those that concern one connection (RFC 9110, 7.6.1)."""
-    named = {
-        token.strip().lower()
-        for name, value in headers
-        if name.lower() == "connection"
-        for token in value.split(",")
-    }
-    dropped = _HOP_BY_HOP | named
-    return tuple(pair for pair in headers if pair[0].lower() not in dropped)
-
-
-def with_header(headers: Headers, name: str, value: str) -> Headers:
-    """Return *headers* with exactly one *name*, at the place of the first one that was there."""
-    kept: list[tuple[str, str]] = []
-    said = False
-    for pair in headers:
-        if pair[0].lower() != name:
-            kept.append(pair)
-        elif not said:
-            said = True
-            kept.append((pair[0], value))
-    if not said:
-        kept.append((name, value))
-    return tuple(kept)
+def _no_answer(target: Target, error: LinkError) -> NoAnswerError:
+    sentence = f"{target.label} {error}"
+    match error:
+        case UntouchedError():
+            return NotTakenError(sentence, 502)
+        case SilentError():
+            return NoAnswerError(sentence, 504)
+        case TooLargeError():
+            return NoAnswerError(sentence, 502, error.beginning)
+        case BrokenError():
+            return NoAnswerError(sentence, 502, is_broken=True)
+        case _:
+            return NoAnswerError(sentence, 502)

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a worker's Unix socket; carries one request at a time.
+"""One HTTP/1.1 connection to a worker; carries one request at a time.
 
 An own client on httptools, because it is on every delivery's way: a general one took 1.3 ms of
 processor time for each request, several times what all the rest of the pipeline takes.
@@ -7,19 +7,22 @@ processor time for each request, several times what all the rest of the pipeline
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import httptools
 
+from kiket_console.engine.room import SMALL_BYTES
+
 if TYPE_CHECKING:
+    from kiket_console.engine.room import Claim, Room
     from kiket_console.model import Headers
 
-_TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+HEAD_BYTES = 64 * 1024
+"""Of an answer's status and headers together."""
+_PIECE_BYTES = 256 * 1024
 _INTERIM = range(100, 200)
+_WITHOUT_BODY = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,131 +32,238 @@ class Answer:
     status: int
     headers: Headers
     raw_body: bytes
+    room: Claim | None = None
+    """What a large body takes of the room; to be given back by whoever drops the body last."""
 
 
 class LinkError(Exception):
     """The connection did not bring a whole answer; the text completes "WORKER …"."""
 
 
-def request_head(method: str, path: str, headers: Headers) -> bytes:
-    """Return a request's head; raises ValueError, in words, for what HTTP cannot carry."""
-    if not _TARGET.fullmatch(path):
-        raise ValueError(f"{path!r} is not a path of HTTP's")
-    for name, value in headers:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not a header's name")
-        if not _VALUE.fullmatch(value):
-            raise ValueError(f"the value of the header {name} has control or foreign characters")
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
-    return "\r\n".join(lines).encode("latin-1")
+class UntouchedError(LinkError):
+    """Not a byte of the request was taken, so that it may be sent again."""
+
+
+class BrokenError(LinkError):
+    """The connection ended before the answer, and the worker has the request."""
+
+
+class SilentError(LinkError):
+    """No answer came in time."""
+
+
+class TooLargeError(LinkError):
+    """The answer is over the limit; `beginning` has the first bytes of its body."""
+
+    def __init__(self, what: str, beginning: Answer) -> None:
+        super().__init__(what)
+        self.beginning = beginning
 
 
 class WorkerLink(asyncio.Protocol):
-    """A connection: `ask` sends a request and returns the answer, or raises `LinkError`."""
+    """A connection: `ask` sends a request and returns the answer, or raises `LinkError`.
 
-    def __init__(self, answer_bytes: int) -> None:
+    The bodies of answers have *answer_bytes* at most; large ones wait until there is *room*.
+    """
+
+    def __init__(self, answer_bytes: int, room: Room) -> None:
         self._answer_bytes = answer_bytes
+        self._room = room
+        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
+        self._deadline: asyncio.TimerHandle
+        self._is_head = False
+        self._is_one_piece = False
+        self._is_write_paused = False
+        self._unsent = memoryview(b"")
+        self._claim: Claim | None = None
         self._headers: list[tuple[str, str]]
-        self._chunks: list[bytes]
+        self._body: bytearray
         self._begin()
         self.idle_since_s = 0.0
         self.usable = True
         """Whether another request may be sent when this one is answered."""
 
-    async def ask(self, raw_request: bytes) -> Answer:
-        """Send one request and return the answer; giving up closes the connection."""
+    async def ask(
+        self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool = False
+    ) -> Answer:
+        """Send one request and return the answer; giving up closes the connection.
+
+        The time that the worker takes counts, not the time that its answer waits for room.
+        """
         if self._transport is None or not self.usable:
-            raise LinkError("closed the connection.")
-        self._answer = asyncio.get_running_loop().create_future()
+            raise UntouchedError("closed the connection.")
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answer = answer
+        self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
+        self._is_head = is_head
+        self._is_one_piece = len(raw_body) <= SMALL_BYTES
         self._begin()
-        self._transport.write(raw_request)
         try:
-            return await self._answer
+            if self._is_one_piece:
+                self._transport.write(raw_head + raw_body)
+            else:
+                self._transport.write(raw_head)
+                self._unsent = memoryview(raw_body)
+                self._send_more()
+            return await answer
         except asyncio.CancelledError:
             self.close()
             raise
         finally:
+            self._deadline.cancel()
             self._answer = None
 
     def close(self) -> None:
         """Close the connection; what is under way is given up."""
         self.usable = False
+        self._unsent = memoryview(b"")
+        self._give_room_back()
         if self._transport is not None:
             self._transport.abort()
 
+    # What the transport tells
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport (asyncio)."""
+        """Take the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
+    def pause_writing(self) -> None:
+        """Send no more until the worker has read what is on its way."""
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self._is_write_paused = False
+        self._send_more()
+
     def data_received(self, data: bytes) -> None:
-        """Take bytes (asyncio)."""
+        """Take bytes."""
         if self._answer is None or self._answer.done():
             self.close()  # it talks without having been asked
             return
+        self._is_answering = True
+        if self._in_headers:
+            self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._fail("switched to another protocol instead of answering.")
         except httptools.HttpParserError:
             self._fail("answered something that is not HTTP.")
+        else:
+            if self._in_headers and self._head_size > HEAD_BYTES:
+                self._fail(f"answered with more than {HEAD_BYTES // 1024} KiB of headers.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take note of the end (asyncio)."""
-        del exc
+        """Take note of the end."""
         self.usable = False
         if self._until_end and not self._in_headers:
             self._finish()
-        elif self._in_headers and not self._headers:
-            self._fail("broke the connection before it answered.")
+        elif self._is_answering:
+            size = f"{len(self._body):,}"
+            self._fail_with(BrokenError(f"broke the connection after {size} bytes of its answer."))
+        elif isinstance(exc, BrokenPipeError) and self._is_one_piece:
+            # The worker had gone before the request, so the system took nothing of it.
+            self._fail_with(UntouchedError("closed the connection."))
         else:
-            self._fail(f"broke the connection after {self._size:,} bytes of its answer.")
+            self._fail_with(BrokenError("broke the connection before it answered."))
+
+    # What the parser tells
 
     def on_message_begin(self) -> None:
-        """Begin an answer (httptools)."""
+        """Begin an answer."""
         if self._answer is None or self._answer.done():
             self.usable = False  # it says more than one request asked for
         self._begin()
+        self._is_answering = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which nobody asked for (httptools)."""
+        """Take a header, or a trailer, which nobody asked for."""
         if self._in_headers:
             self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
-        """Tell whether the body ends with the connection (httptools)."""
+        """Tell whether there is a body, and whether it ends with the connection."""
         self._in_headers = False
-        names = {name.lower() for name, _ in self._headers}
-        self._until_end = not names & {"content-length", "transfer-encoding"}
+        status = self._parser.get_status_code()
+        if status in _INTERIM:
+            return
+        if self._is_head:
+            self.usable = False  # the parser waits for a body that its Content-Length promises
+            self._finish()
+        elif status not in _WITHOUT_BODY:
+            self._until_end = not any(
+                name.lower() in {"content-length", "transfer-encoding"} for name, _ in self._headers
+            )
 
     def on_body(self, chunk: bytes) -> None:
-        """Take a piece of the body (httptools)."""
-        self._size += len(chunk)
-        if self._size > self._answer_bytes:
-            status = self._parser.get_status_code()
-            limit = self._answer_bytes // 1024**2
-            self._fail(f"answered {status} with more than {limit} MiB; the answer was dropped.")
-        else:
-            self._chunks.append(chunk)
+        """Take a piece of the body."""
+        if self._answer is None or self._answer.done():
+            return
+        self._body += chunk
+        if len(self._body) > self._answer_bytes:
+            self._refuse_size()
+        elif len(self._body) > SMALL_BYTES and self._claim is None and self._transport is not None:
+            self._transport.pause_reading()
+            self._claim = self._room.ask(self._answer_bytes, self._transport.resume_reading)
 
     def on_message_complete(self) -> None:
-        """Finish an answer (httptools)."""
+        """Finish an answer."""
         if self._parser.get_status_code() not in _INTERIM:
-            self.usable = self.usable and self._parser.should_keep_alive()
+            self.usable = self.usable and not self._unsent and self._parser.should_keep_alive()
             self._finish()
 
+    # The rest
+
     def _begin(self) -> None:
-        self._headers, self._chunks, self._size = [], [], 0
-        self._in_headers, self._until_end = True, False
+        self._headers, self._body, self._head_size = [], bytearray(), 0
+        self._in_headers, self._until_end, self._is_answering = True, False, False
+
+    def _send_more(self) -> None:
+        """Send a large body in pieces, as fast as the worker reads."""
+        while self._unsent and not self._is_write_paused and self._transport is not None:
+            piece, self._unsent = self._unsent[:_PIECE_BYTES], self._unsent[_PIECE_BYTES:]
+            self._transport.write(piece)
 
     def _finish(self) -> None:
-        if self._answer is not None and not self._answer.done():
-            status = self._parser.get_status_code()
-            self._answer.set_result(Answer(status, tuple(self._headers), b"".join(self._chunks)))
+        if self._answer is None or self._answer.done():
+            return
+        status = self._parser.get_status_code()
+        raw_body, self._body = bytes(self._body), bytearray()
+        claim, self._claim = self._claim, None
+        if claim is not None and not claim.is_granted and self._transport is not None:
+            self._transport.resume_reading()
+        self._answer.set_result(Answer(status, tuple(self._headers), raw_body, claim))
+
+    def _refuse_size(self) -> None:
+        status = self._parser.get_status_code()
+        beginning = bytes(self._body[:SMALL_BYTES])
+        self._fail_with(
+            TooLargeError(
+                f"answered {status} with more than {self._answer_bytes // 1024**2} MiB, "
+                "which is too large; the answer was dropped.",
+                Answer(status, tuple(self._headers), beginning),
+            )
+        )
+
+    def _give_up(self, timeout_s: float) -> None:
+        if self._claim is not None and not self._claim.is_granted:
+            self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
+            return
+        self._fail_with(SilentError(f"did not answer within {timeout_s:g} s."))
 
     def _fail(self, what: str) -> None:
+        self._fail_with(LinkError(what))
+
+    def _fail_with(self, error: LinkError) -> None:
         self.close()
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(LinkError(what))
+            self._answer.set_exception(error)
+
+    def _give_room_back(self) -> None:
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.give_back()

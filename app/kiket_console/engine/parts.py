@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kiket_console import __version__
 from kiket_console.engine.actions import Actions
@@ -145,12 +146,15 @@ class Parts:
             )
             for extension in project.extensions
         )
-        self.forwarder = Forwarder(config.forward_timeout_s)
+        body_bytes = config.body_mib * 1024**2
+        own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
+        self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)
         self.gateway = Gateway(
             self.workers,
             self.recorder,
             self.forwarder,
             hold_s=config.held_s,
+            body_bytes=body_bytes,
             on_outcome=self._ended,
         )
         self.platform = Platform(

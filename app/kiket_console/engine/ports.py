@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from kiket_console.engine.room import Claim
     from kiket_console.model import Headers, State, Worker
 
 SECRET_NAME = r"[A-Za-z0-9_.-]{1,128}"  # noqa: S105 (a pattern for names, not a password)
@@ -114,6 +115,8 @@ class Delivery:
     replay_of: int | None = None
     signature_word: str | None = None
     """What the list says of the signature instead of the verdict: `re-signed`."""
+    sender: str = ""
+    """The address that it came from; empty for one that the engine itself sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ class Outcome:
     duration_us: int
     error: str
     """One sentence when the worker did not answer, else empty."""
+    room: Claim | None = None
+    """What a large answer takes of the memory for such, until it is given back."""
 
 
 Deliver = Callable[[Delivery], Awaitable[Outcome]]

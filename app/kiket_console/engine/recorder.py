@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.engine import bodies, trace
+from kiket_console.engine.outbox import Outbox
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Headers, Judgement, Message, Source, State
 from kiket_console.store.records import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Future
 
+    from kiket_console.engine.outbox import Ticket
     from kiket_console.model import Body, Detail
     from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
@@ -65,7 +67,7 @@ class Arrival:
     """Store only so many bytes of the body; 0 for one that cannot be cleared of its secrets."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Recorded:
     """An exchange that is on its way into the store."""
 
@@ -73,18 +75,24 @@ class Recorded:
     trace: trace.Trace
     span_id: str
     is_delivery: bool
-    submitted: list[Future[Committed]]
+    ticket: Ticket
+    attempt: int = 1
+    """The number of the try that is under way, or is to come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended; `answer` is headers and body of the target, None without one."""
+    """How an attempt ended; `answer` is headers and body of the target, None without one.
+
+    Of an answer that `is_truncated` the body is only the beginning.
+    """
 
     state: State
     status: int | None
     duration_us: int
     error: str = ""
     answer: tuple[Headers, bytes] | None = None
+    is_truncated: bool = False
 
 
 class Parent(NamedTuple):
@@ -118,6 +126,8 @@ class Recorder:
         self._newest_id = writer.newest.newest_exchange
         self._by_trace: dict[str, tuple[int, str]] = {}
         self._in_flight: dict[int, tuple[str, trace.Trace]] = {}
+        self._outbox = Outbox(writer)
+        self._large = asyncio.Lock()
         self._logs: deque[NewLog] = deque()
         self._logs_written: Future[Committed] | None = None
         self._logs_due: asyncio.TimerHandle | None = None
@@ -138,11 +148,22 @@ class Recorder:
         *known* are secrets in the body that the redactor may not know, by name. Raises
         `StoreBusyError` and `StoreFailedError`: then nothing was accepted.
         """
-        body = await self._stored(arrival.raw_body, arrival.truncate_to, known)
+        body = await self.stored(arrival.raw_body, arrival.truncate_to, known)
+        return self.begin(arrival, body, target=target, parent=parent)
+
+    def begin(
+        self,
+        arrival: Arrival,
+        body: Body,
+        *,
+        target: str | None = None,
+        parent: Parent | None = None,
+    ) -> Recorded:
+        """Do what `receive` does, with the body as `stored` has made it."""
         seen = trace.sent(arrival.headers) or (parent.trace if parent else trace.new_trace())
         exchange_id = self._newest_id + 1
         span_id = trace.new_span_id()
-        started_us = time.time_ns() // 1000
+        started_us = _now_us()
         rows: list[Row] = [
             NewExchange(
                 id=exchange_id,
@@ -166,18 +187,25 @@ class Recorder:
         ]
         if target is not None:
             rows.append(NewAttempt(exchange_id, 1, target, started_us))
-        submitted = [self._writer.submit(rows)]
+        ticket = self._outbox.hold(exchange_id, rows)
         self._newest_id = exchange_id
         is_delivery = arrival.source is Source.WEBHOOK
         if is_delivery:
             self._remember(seen.trace_id, exchange_id, arrival.worker)
             self._in_flight[exchange_id] = arrival.worker, seen
-        return Recorded(exchange_id, seen, span_id, is_delivery, submitted)
+        return Recorded(exchange_id, seen, span_id, is_delivery, ticket)
 
     def attempt(self, recorded: Recorded, target: str) -> None:
-        """Record that an exchange's try begins now: it was held, or its first target is gone."""
-        row = NewAttempt(recorded.id, 1, target, time.time_ns() // 1000)
-        recorded.submitted.append(self._writer.submit([row]))
+        """Record that an exchange's try begins now, because it was held until now."""
+        row = NewAttempt(recorded.id, recorded.attempt, target, _now_us())
+        self._outbox.send(recorded.ticket, row)
+
+    def again(self, recorded: Recorded, ending: Ending, target: str) -> None:
+        """Record that a try ended in vain and that the next one begins, on another target."""
+        ended = self._ended(recorded, ending, None)
+        recorded.attempt += 1
+        began = NewAttempt(recorded.id, recorded.attempt, target, _now_us())
+        self._outbox.send(recorded.ticket, ended, began)
 
     async def answered(
         self, recorded: Recorded, ending: Ending, *, known: Mapping[str, str] | None = None
@@ -186,13 +214,12 @@ class Recorder:
         answer = None
         if ending.answer is not None:
             headers, raw_body = ending.answer
-            answer = Message(self._headers(headers), await self._stored(raw_body, None, known))
+            limit = len(raw_body) if ending.is_truncated else None
+            answer = Message(self._headers(headers), await self.stored(raw_body, limit, known))
         self.ended(recorded)
-        error = self._redactor.redact(ending.error)
-        row = AttemptEnd(
-            recorded.id, 1, ending.state, ending.status, ending.duration_us, error, answer
-        )
-        recorded.submitted.append(self._writer.submit([row]))
+        self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
+        if recorded.ticket.failure is not None:
+            raise recorded.ticket.failure
 
     def ended(self, recorded: Recorded) -> None:
         """Stop taking calls without a trace for calls of this delivery."""
@@ -203,11 +230,7 @@ class Recorder:
 
         Raises `StoreFailedError` when it is not, and will not be.
         """
-        for future in recorded.submitted:
-            if future.done():
-                future.result()
-            else:
-                await asyncio.wrap_future(future)
+        await self._outbox.durable(recorded.ticket)
 
     def parent(self, headers: Headers, worker: str = "") -> Parent | None:
         """Return the delivery that a call of *worker* belongs to; empty when nobody knows whose.
@@ -257,7 +280,8 @@ class Recorder:
             self._logs_due = self._loop.call_later(LOG_PAUSE_S, self._write_logs)
 
     def flush(self) -> None:
-        """Hand the writer every log line that waits; for an orderly end."""
+        """Hand the writer every row and log line that waits; for an orderly end."""
+        self._outbox.send_until(self._newest_id)
         if self._logs_due is not None:
             self._logs_due.cancel()
             self._logs_due = None
@@ -279,14 +303,27 @@ class Recorder:
         except ConsoleError:  # busy, or closed
             self.dropped_logs += len(batch)
 
-    async def _stored(
-        self, raw: bytes, truncate_to: int | None, known: Mapping[str, str] | None
+    async def stored(
+        self, raw: bytes, truncate_to: int | None = None, known: Mapping[str, str] | None = None
     ) -> Body:
+        """Return a body as it may be stored; a large one takes a while, in another thread."""
         if truncate_to is not None:
             return bodies.cut(raw, truncate_to, self._redactor)
         if len(raw) > INLINE_BYTES:
-            return await asyncio.to_thread(bodies.stored, raw, self._redactor, known or {})
+            async with self._large:  # one after the other, so that they do not crowd out small ones
+                return await asyncio.to_thread(bodies.stored, raw, self._redactor, known or {})
         return bodies.stored(raw, self._redactor, known or {})
+
+    def _ended(self, recorded: Recorded, ending: Ending, answer: Message | None) -> AttemptEnd:
+        return AttemptEnd(
+            recorded.id,
+            recorded.attempt,
+            ending.state,
+            ending.status,
+            ending.duration_us,
+            self._redactor.redact(ending.error),
+            answer,
+        )
 
     def _headers(self, headers: Headers) -> Headers:
         return tuple(self._redactor.redact_headers(headers))
@@ -306,3 +343,7 @@ class Recorder:
 def _storable(text: str) -> str:
     """Return *text* with what UTF-8 cannot carry (lone surrogates) written out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

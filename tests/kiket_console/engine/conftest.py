@@ -279,13 +279,19 @@ class Stall:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._told = writer.on_commit
+        self._reached = threading.Event()
         self._release = threading.Event()
         writer.on_commit = self._wait
 
     def _wait(self, committed: Committed) -> None:
         if self._told is not None:
             self._told(committed)
+        self._reached.set()
         self._release.wait(PATIENCE_S)
+
+    async def reached(self) -> None:
+        """Wait until the thread stands still."""
+        assert await asyncio.to_thread(self._reached.wait, PATIENCE_S)
 
     def release(self) -> None:
         """Let the thread go on."""

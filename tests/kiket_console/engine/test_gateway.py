@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from kiket_console.engine import gateway as module
+from kiket_console.engine import holding, outbox
 from kiket_console.engine.forward import Forwarder
+from kiket_console.engine.front import front_config
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.ports import Delivery
 from kiket_console.model import Problem, State, WorkerState
-from kiket_core.guard import Server, server_config
+from kiket_core.guard import Limits, Server
 from kiket_sdk import _signing
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ async def gateway(crew: Any, recorder: Recorder) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def sender(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    """Return a client of the gateway behind its guard, on a real port."""
+    """Return a client of the gateway behind its front and guard, on a real port."""
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = Server(server_config(gateway.app, lifespan="off", loop="none"))
+        server = Server(front_config(gateway, Limits(), loop="none"))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(server.serve([listener]))
         await server.wait_started()
@@ -120,19 +120,33 @@ async def test_the_answer_is_durable_before_the_sender_has_it(
     gateway: Gateway, fake_worker: Any, stall: Callable[[], Any], reader: Reader
 ) -> None:
     """The store stands still after the arrival's commit: the answer must wait for its own."""
-    stalled = stall()
+    fake_worker.go_on.clear()
     async with asyncio.TaskGroup() as tasks:
+        stalled = stall()
         sent = tasks.create_task(gateway.deliver(delivery()))
-        await fake_worker.arrived.wait()
-        for _ in range(100):
-            await asyncio.sleep(0)
+        await stalled.reached()
+        while_it_runs = [row.state for row in reader.page(reader.ids())]
+        fake_worker.go_on.set()
+        await asyncio.sleep(0.05)  # for what must not happen there is no event
         early = sent.done()
         stalled.release()
     outcome = sent.result()
 
+    assert while_it_runs == [State.RECEIVED]
     assert not early
     assert outcome.exchange_id is not None
     assert reader.exchange(outcome.exchange_id) is not None
+
+
+async def test_a_quick_answer_is_committed_together_with_its_request(
+    gateway: Gateway, fake_worker: Any, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "HOLD_BACK_S", PATIENCE_S)
+    before = writer.commits
+
+    await gateway.deliver(delivery())
+
+    assert writer.commits == before + 1
 
 
 async def test_one_delivery_costs_at_most_two_commits(
@@ -283,44 +297,11 @@ async def test_an_answer_that_cannot_be_stored_is_not_passed_on(
     assert "nothing more is recorded" in answer.json()["error"]
 
 
-async def test_a_worker_that_breaks_is_502_with_a_sentence_and_recorded_as_failed(
-    gateway: Gateway, reader: Reader
-) -> None:
-    outcome = await gateway.deliver(delivery())
-
-    assert (outcome.status, outcome.state) == (502, State.FAILED)
-    assert json.loads(outcome.raw_body) == {
-        "error": "marketing#3 did not accept the connection.",
-        "exchange": outcome.exchange_id,
-    }
-    detail = only(reader)
-    assert (detail.exchange.state, detail.exchange.status) == (State.FAILED, 502)
-    assert detail.attempts[0].error == "marketing#3 did not accept the connection."
-
-
-async def test_a_request_that_its_worker_has_not_seen_goes_to_the_next_one(
-    gateway: Gateway, fake_worker: Any, crew: Any, reader: Reader
-) -> None:
-    """As when it waits for one of many connections while a save replaces the worker."""
-    gateway._hold_s = PATIENCE_S
-    crew.socket_path += ".replaced"
-    async with asyncio.TaskGroup() as tasks:
-        sent = tasks.create_task(gateway.deliver(delivery()))
-        await crew.waiting.wait()
-        crew.socket_path = str(fake_worker.socket_path)
-        crew.become(WorkerState.SERVING)
-
-    assert (sent.result().status, sent.result().state) == (200, State.FORWARDED)
-    assert len(fake_worker.seen) == 1
-    [attempt] = only(reader).attempts
-    assert (attempt.number, attempt.status, attempt.error) == (1, 200, "")
-
-
 async def test_requests_wait_for_a_worker_that_starts_and_go_on_in_order(
     gateway: Gateway, fake_worker: Any, crew: Any, reader: Reader, commits: Any
 ) -> None:
     """One that comes while others are let go does not overtake them."""
-    gateway._hold_s = PATIENCE_S
+    gateway._holding.hold_s = PATIENCE_S
     crew.state = WorkerState.STARTING
     async with asyncio.TaskGroup() as tasks:
         for number in range(20):
@@ -355,8 +336,8 @@ async def test_after_ten_seconds_without_a_worker_a_request_is_rejected(
 async def test_only_so_many_requests_wait(
     gateway: Gateway, crew: Any, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HELD_LIMIT", 3)
-    gateway._hold_s = PATIENCE_S
+    monkeypatch.setattr(holding, "HELD_LIMIT", 3)
+    gateway._holding.hold_s = PATIENCE_S
     crew.state = WorkerState.STARTING
     async with asyncio.TaskGroup() as tasks:
         held = [tasks.create_task(gateway.deliver(delivery(n))) for n in range(3)]
@@ -405,7 +386,7 @@ async def test_when_no_worker_will_come_the_reason_is_told_at_once(
 async def test_a_worker_that_fails_while_requests_wait_lets_them_go_with_its_reason(
     gateway: Gateway, crew: Any
 ) -> None:
-    gateway._hold_s = PATIENCE_S
+    gateway._holding.hold_s = PATIENCE_S
     crew.state = WorkerState.STARTING
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(gateway.deliver(delivery()))
@@ -437,9 +418,10 @@ async def test_an_extension_is_chosen_by_name(
 
 
 async def test_a_body_over_the_limit_is_recorded_in_part_and_refused(
-    gateway: Gateway, fake_worker: Any, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, fake_worker: Any, reader: Reader
 ) -> None:
-    monkeypatch.setattr(module, "BODY_BYTES", 10)
+    """One that the engine itself sends; the guard has refused the others."""
+    gateway.body_bytes = 10
 
     outcome = await gateway.deliver(delivery())
 

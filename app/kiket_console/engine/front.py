@@ -1,0 +1,275 @@
+"""The gateway's HTTP server: the guarded protocol without an application behind it.
+
+    guard ─► head ─► body (large ones when there is room) ─► gateway ─► answer
+
+Webhooks are served here directly, because what ASGI does for a request costs more than all that
+the gateway does. The guard in front is the same as everywhere: limits, deadlines, Host and Origin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from kiket_console.engine import routing
+from kiket_console.engine.asgi import JSON_TYPE, error_body
+from kiket_console.engine.ports import Delivery
+from kiket_console.engine.room import SMALL_BYTES, Room
+from kiket_core.guard import Limits, server_config
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from kiket_console.engine.gateway import Gateway
+    from kiket_console.engine.room import Claim
+    from kiket_console.model import Headers
+
+DRAIN_S = 30.0
+"""How long a sender may take to read a large answer."""
+
+_FAILED = routing.Elsewhere(
+    500, JSON_TYPE, error_body("The gateway itself failed; its log has the traceback.")
+)
+_WITHOUT_BODY = frozenset({204, 304})
+_log = logging.getLogger(__name__)
+
+
+def front_config(gateway: Gateway, limits: Limits, **settings: Any) -> uvicorn.Config:
+    """Configure the server of *gateway*; *settings* are those of `server_config`."""
+    protocol = type("Webhooks", (WebhookProtocol,), {"gateway": gateway, "room": Room()})
+    return server_config(_no_app, limits=limits, protocol=protocol, lifespan="off", **settings)
+
+
+async def _no_app(scope: Any, receive: Any, send: Any) -> None:
+    """Stand where uvicorn wants an application; nothing reaches it."""
+
+
+class _Nobody:
+    """Stand where uvicorn wakes an application that waits for a body."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+_NOBODY = _Nobody()
+
+
+class _Request:
+    """One request, with the state that uvicorn and the guard look for."""
+
+    __slots__ = (
+        "body",
+        "claim",
+        "disconnected",
+        "headers",
+        "is_complete",
+        "is_due",
+        "keep_alive",
+        "method",
+        "response_complete",
+        "response_started",
+        "target",
+        "waiting_for_100_continue",
+    )
+    message_event = _NOBODY
+    scope = None
+
+    def __init__(self, method: str, target: str, headers: Headers, *, keep_alive: bool) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.body = bytearray()
+        self.claim: Claim | None = None
+        self.is_complete = False
+        self.is_due = False
+        """Whether those that came before it on the connection are answered."""
+        self.waiting_for_100_continue = False
+        self.disconnected = self.response_started = self.response_complete = False
+
+    def give_room_back(self) -> None:
+        """Let other large bodies have what this one took."""
+        if self.claim is not None:
+            self.claim.give_back()
+
+
+class WebhookProtocol(HttpToolsProtocol):
+    """One sender's connection; `kiket_core.guard.guarded` puts the guard in front of it."""
+
+    gateway: ClassVar[Gateway]
+    room: ClassVar[Room]
+
+    _pairs: list[tuple[str, str]]
+    cycle: _Request | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back what requests took that nobody serves now."""
+        super().connection_lost(exc)
+        waiting: list[Any] = [request for request, _ in self.pipeline]
+        for request in (self.cycle, *waiting):
+            if request is not None and not (request.is_complete and request.is_due):
+                request.give_room_back()
+        self.pipeline.clear()
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """Start a head."""
+        self.url = b""
+        self.headers = []
+        self._pairs = []
+        self.expect_100_continue = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header: in lower case for the guard, as it came for the worker."""
+        folded = name.lower()
+        self.headers.append((folded, value))
+        self._pairs.append((name.decode("latin-1"), value.decode("latin-1")))
+        if folded == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+
+    def on_headers_complete(self) -> None:
+        """Begin a request that the guard has let in; it waits for earlier ones."""
+        parser, before = self.parser, self.cycle
+        request = self.cycle = _Request(
+            parser.get_method().decode("ascii"),
+            self.url.decode("latin-1"),
+            tuple(self._pairs),
+            keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+        )
+        request.waiting_for_100_continue = self.expect_100_continue
+        length = next((value for name, value in self.headers if name == b"content-length"), b"0")
+        if int(length) > SMALL_BYTES:
+            self._ask_room(request, int(length))
+        if before is None or before.response_complete:
+            self._start(request)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # as `cycle`
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        request = self._current()
+        request.body += body
+        if len(request.body) > SMALL_BYTES and request.claim is None:
+            self._ask_room(request, self.gateway.body_bytes)  # it did not say how long it is
+
+    def on_message_complete(self) -> None:
+        """Serve a request that is all there, when it is its turn."""
+        request = self._current()
+        request.is_complete = True
+        if request.is_due:
+            self._serve_soon(request)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Go on with the request that waited for the one before (uvicorn's name for it)."""
+        del app
+        self._start(cycle)
+
+    def _current(self) -> _Request:
+        assert self.cycle is not None  # noqa: S101 (the parser begins with the head)
+        return self.cycle
+
+    # Serving
+
+    def _ask_room(self, request: _Request, size: int) -> None:
+        """Read no more of a large body until others have left room for it."""
+        self.flow.pause_reading()
+        request.claim = self.room.ask(size, lambda: self._go_on(request))
+
+    def _go_on(self, request: _Request) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if request.is_due:
+                self._continue(request)
+
+    def _start(self, request: _Request) -> None:
+        request.is_due = True
+        if request.claim is None or request.claim.is_granted:
+            self._continue(request)
+        if request.is_complete:
+            self._serve_soon(request)
+
+    def _continue(self, request: _Request) -> None:
+        """Tell a sender that asked whether to go on that it may."""
+        if request.waiting_for_100_continue:
+            request.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _serve_soon(self, request: _Request) -> None:
+        task = self.loop.create_task(self._serve(request))
+        self.tasks.add(task)  # uvicorn waits for these when it stops
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, request: _Request) -> None:
+        room: Claim | None = None
+        try:
+            answer = self._found(request)
+            if isinstance(answer, Delivery):
+                try:
+                    outcome = await self.gateway.carry_out(answer)
+                except Exception:
+                    _log.exception("A delivery of %r failed in the gateway.", answer.event)
+                    answer = _FAILED
+                else:
+                    room = outcome.room
+                    answer = routing.Elsewhere(outcome.status, outcome.headers, outcome.raw_body)
+            self._answer(request, *answer)
+            if len(answer.raw_body) > SMALL_BYTES:
+                await self._drain()
+        finally:
+            request.give_room_back()
+            if room is not None:
+                room.give_back()
+
+    def _found(self, request: _Request) -> Delivery | routing.Elsewhere:
+        """Return the delivery that a request brings, or the answer to one that brings none."""
+        path, mark, query = request.target.partition("?")
+        found = routing.find(request.method, path)
+        if isinstance(found, routing.Elsewhere):
+            return found
+        raw_body = bytes(request.body)
+        request.body = bytearray()
+        return Delivery(
+            found.extension,
+            found.event,
+            found.version,
+            f"{found.path}?{query}" if mark else found.path,
+            request.headers,
+            raw_body,
+            sender=self.client[0] if self.client else "",
+        )
+
+    def _answer(self, request: _Request, status: int, headers: Headers, raw_body: bytes) -> None:
+        """Answer the sender, unless it has gone; what it asked for is recorded either way."""
+        if request.disconnected or self.transport.is_closing():
+            return
+        lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        lines += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        measured = status in _WITHOUT_BODY
+        for name, value in headers:
+            folded = name.lower()
+            if folded != "date":  # the server says it, for every answer
+                measured = measured or folded == "content-length"
+                lines.append(f"{name}: {value}\r\n".encode("latin-1"))
+        if not measured:
+            lines.append(b"content-length: %d\r\n" % len(raw_body))
+        lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
+        if request.method != "HEAD" and status not in _WITHOUT_BODY:
+            lines.append(raw_body)
+        request.response_started = request.response_complete = True
+        self.transport.write(b"".join(lines))
+        if not request.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    async def _drain(self) -> None:
+        """Wait until the sender has read a large answer; one that does not loses its connection."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                await self.flow.drain()
+        except TimeoutError:
+            self.transport.abort()

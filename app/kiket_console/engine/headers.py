@@ -1,0 +1,147 @@
+"""What a gateway passes on of the headers of a request and of an answer (RFC 9110, 7.6).
+
+Names and values go on as they came, in their order, repeated ones too. Headers of one connection
+are dropped; those that say who speaks to whom are the gateway's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiket_console.model import Headers
+
+HOP = "x-kiket-console-hop"
+"""Marks what the gateway has forwarded, so that a loop ends where it closes."""
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
+
+_PASSED, _DROPPED, _CONNECTION, _HOST, _LENGTH, _TRACE = range(6)
+_KINDS = {
+    **dict.fromkeys(
+        (
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "expect",  # answered by the server that read the body
+            "forwarded",
+            HOP,
+        ),
+        _DROPPED,
+    ),
+    "connection": _CONNECTION,
+    "host": _HOST,
+    "content-length": _LENGTH,
+    "traceparent": _TRACE,
+}
+_NEVER_NAMED = frozenset({"host", "content-length", "traceparent"})
+"""What a Connection header cannot take out of a request."""
+
+
+def request_head(
+    method: str,
+    path: str,
+    headers: Headers,
+    *,
+    host: str,
+    length: int,
+    traceparent: str = "",
+    sender: str = "",
+) -> bytes:
+    """Return the head of a request on its way to a worker.
+
+    Host, Content-Length and, when given, `traceparent` replace the first one that came, in its
+    place. *sender* is the address that the request came from, empty when it is our own. Raises
+    ValueError, in words, for what HTTP cannot carry.
+    """
+    if not _TARGET.fullmatch(path):
+        raise ValueError(f"{path!r} is not a path of HTTP's")
+    lines = [f"{method} {path} HTTP/1.1"]
+    own = {_HOST: host, _LENGTH: str(length)}
+    if traceparent:
+        own[_TRACE] = traceparent
+    asked_host = ""
+    named = _named_in_connection(headers)
+    for name, value in headers:
+        kind = _request_kind(name)
+        if kind == _PASSED:
+            if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
+                raise ValueError(
+                    f"the value of the header {name} has control or foreign characters"
+                )
+            if not named or name.lower() not in named:
+                lines.append(f"{name}: {value}")
+        elif kind in own:
+            asked_host = value if kind == _HOST else asked_host
+            lines.append(f"{name}: {own.pop(kind)}")
+    if _HOST in own:
+        lines.insert(1, f"host: {host}")
+    if _LENGTH in own:
+        lines.append(f"content-length: {length}")
+    if _TRACE in own:
+        lines.append(f"traceparent: {traceparent}")
+    if sender:
+        lines.append(f"x-forwarded-for: {sender}")
+        lines.append(f"x-forwarded-host: {asked_host or host}")
+        lines.append("x-forwarded-proto: http")
+    lines.append(f"{HOP}: 1\r\n\r\n")
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def answer_headers(headers: Headers, length: int | None) -> Headers:
+    """Return what goes on of an answer's headers, and says that its body has *length* bytes.
+
+    None for an answer that has no body by its status.
+    """
+    named = _named_in_connection(headers)
+    kept: list[tuple[str, str]] = []
+    for pair in headers:
+        kind = _answer_kind(pair[0])
+        if kind == _PASSED and (not named or pair[0].lower() not in named):
+            kept.append(pair)
+        elif kind == _LENGTH and length is not None:
+            kept.append((pair[0], str(length)))
+            length = None
+    if length is not None:
+        kept.append(("content-length", str(length)))
+    return tuple(kept)
+
+
+def value_of(headers: Headers, wanted: str) -> str:
+    """Return the first value of a header by its name in lower case; empty when there is none."""
+    for name, value in headers:
+        if name.lower() == wanted:
+            return value
+    return ""
+
+
+def _named_in_connection(headers: Headers) -> frozenset[str]:
+    """Return the names that Connection headers take out, in lower case."""
+    values = [value for name, value in headers if _answer_kind(name) == _CONNECTION]
+    if not values:
+        return frozenset()
+    tokens = {token.strip().lower() for value in values for token in value.split(",")}
+    return frozenset(tokens - _NEVER_NAMED)
+
+
+@functools.lru_cache(maxsize=256)  # senders use the same names again and again
+def _request_kind(name: str) -> int:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a header's name")
+    folded = name.lower()
+    return _KINDS.get(folded, _DROPPED if folded.startswith("x-forwarded-") else _PASSED)
+
+
+@functools.lru_cache(maxsize=256)
+def _answer_kind(name: str) -> int:
+    kind = _KINDS.get(name.lower(), _PASSED)
+    return _PASSED if kind in (_HOST, _TRACE) else kind

@@ -1,0 +1,99 @@
+"""Requests that wait for a worker: some of them, for some time, let go in the order they came."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kiket_console.engine.ports import Target, Workers
+    from kiket_console.model import Worker
+
+HOLD_S = 10.0
+HELD_LIMIT = 100
+NOTICED_S = 0.5
+"""How long a worker's end may take to be known after its connections broke."""
+_LOOK_S = 0.02
+
+_HOPELESS = frozenset({WorkerState.BROKEN, WorkerState.FATAL, WorkerState.STOPPED})
+
+
+@dataclass(slots=True)
+class _Queue:
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # asyncio's locks are fair
+    waiting: int = 0
+
+
+class Holding:
+    """Find the worker that takes a request, now or within `hold_s`."""
+
+    def __init__(self, workers: Workers, hold_s: float = HOLD_S) -> None:
+        self._workers = workers
+        self.hold_s = hold_s
+        self._queues: dict[str, _Queue] = {}
+
+    def target(self, name: str) -> Target | None:
+        """Return the worker that takes a request now; None when it must wait."""
+        queue = self._queues.get(name)
+        return None if queue is not None and queue.waiting else self._workers.serving(name)
+
+    def refusal(self, worker: Worker) -> str:
+        """Say why a request cannot even wait; empty when it can."""
+        if not worker.serving and worker.state in _HOPELESS:
+            return _why_not(worker)
+        if self._queue(worker.name).waiting >= HELD_LIMIT:
+            return f"{HELD_LIMIT} requests wait for {worker.name!r} already; send it again."
+        return ""
+
+    @contextmanager
+    def place(self, name: str) -> Iterator[None]:
+        """Keep a place in the queue of a worker, so that who comes later waits behind it."""
+        queue = self._queue(name)
+        queue.waiting += 1
+        try:
+            yield
+        finally:
+            queue.waiting -= 1
+
+    async def wait(self, name: str) -> Target | None:
+        """Wait for the turn of this place and a worker; None when none came in time."""
+        try:
+            async with asyncio.timeout(self.hold_s), self._queue(name).turn:
+                return await self._workers.wait_serving(name, self.hold_s)
+        except TimeoutError:
+            return None
+
+    async def gone(self, target: Target) -> bool:
+        """Tell whether a worker that broke its connection serves no more, once that is known."""
+        deadline_s = asyncio.get_running_loop().time() + NOTICED_S
+        while self._workers.serving(target.worker_name) == target:
+            if asyncio.get_running_loop().time() > deadline_s:
+                return False
+            await asyncio.sleep(_LOOK_S)  # the end of a process and that of its sockets race
+        return True
+
+    def why_not_yet(self, name: str) -> str:
+        """Say why no worker came for a request that has waited."""
+        worker = next((each for each in self._workers.workers() if each.name == name), None)
+        if worker is not None and not worker.serving and worker.state in _HOPELESS:
+            return _why_not(worker)
+        return f"No worker of {name!r} was ready within {self.hold_s:g} s; send it again."
+
+    def _queue(self, name: str) -> _Queue:
+        return self._queues.setdefault(name, _Queue())
+
+
+def _why_not(worker: Worker) -> str:
+    if worker.state is WorkerState.STOPPED:
+        return f"The worker {worker.name!r} is stopped; start it to take deliveries."
+    problem = worker.problem
+    if problem is None:
+        return f"The worker {worker.name!r} does not run; see its log."
+    place = f" ({problem.file}:{problem.line})" if problem.file else ""
+    return f"The worker {worker.name!r} did not start: {problem.sentence}{place}"

@@ -1,0 +1,129 @@
+"""Rows of exchanges on their way to the writer, and who waits until they are durable.
+
+    hold ──► send ──► writer, one batch ──► settled ──► `durable` returns
+
+An exchange goes to the writer with its answer, in one submission, when that comes within
+`HOLD_BACK_S`; else it goes ahead, so that it is seen while its handler runs. Exchanges go in the
+order of their ids: who reads the ids after the newest that he knows misses none.
+
+Belongs to one event loop; call it from that loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from kiket_console.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.store.records import Row
+    from kiket_console.store.writer import StoreFailedError, Writer
+
+HOLD_BACK_S = 0.004
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One exchange's rows."""
+
+    exchange_id: int
+    rows: list[Row]
+    """Those that the writer does not have yet."""
+    since_s: float = 0.0
+    unsettled: int = 0
+    """How many of its submissions are neither in the store nor refused."""
+    failure: ConsoleError | None = None
+    settled: asyncio.Future[None] | None = None
+
+
+class Outbox:
+    """Hand rows to *writer*, and tell when it has put them into the store."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._loop = asyncio.get_running_loop()
+        self._held: deque[Ticket] = deque()
+        self._held_rows = 0
+        self._due: asyncio.TimerHandle | None = None
+        writer.on_settled = self._settled_in_thread
+
+    def hold(self, exchange_id: int, rows: list[Row]) -> Ticket:
+        """Take a new exchange; raises `StoreBusyError` and `StoreFailedError`: then not."""
+        cost = sum(row.cost for row in rows)
+        self._writer.check_room(self._held_rows + len(rows), cost)
+        ticket = Ticket(exchange_id, rows, self._loop.time())
+        self._held.append(ticket)
+        self._held_rows += len(rows)
+        if self._due is None:
+            self._due = self._loop.call_later(HOLD_BACK_S, self._send_old)
+        return ticket
+
+    def send(self, ticket: Ticket, *rows: Row) -> None:
+        """Hand the writer more rows of an exchange, after all that is held of earlier ones."""
+        if ticket.rows:
+            ticket.rows += rows
+            self._held_rows += len(rows)
+            self.send_until(ticket.exchange_id)
+        else:
+            self._put(ticket, rows)
+
+    def send_until(self, exchange_id: int) -> None:
+        """Hand the writer what is held of exchanges up to one."""
+        while self._held and self._held[0].exchange_id <= exchange_id:
+            self._send_first()
+
+    async def durable(self, ticket: Ticket) -> None:
+        """Wait until all that was sent of an exchange is in the store, flushed.
+
+        Raises `StoreFailedError` when it is not, and will not be.
+        """
+        self.send_until(ticket.exchange_id)
+        if ticket.unsettled:
+            ticket.settled = self._loop.create_future()
+            await ticket.settled
+        if ticket.failure is not None:
+            raise ticket.failure
+
+    def _send_old(self) -> None:
+        """Hand the writer the exchanges that have waited long enough for their answers."""
+        self._due = None
+        oldest_s = self._loop.time() - HOLD_BACK_S * 0.9
+        while self._held and self._held[0].since_s <= oldest_s:
+            self._send_first()
+        if self._held:
+            self._due = self._loop.call_at(self._held[0].since_s + HOLD_BACK_S, self._send_old)
+
+    def _send_first(self) -> None:
+        ticket = self._held.popleft()
+        rows, ticket.rows = ticket.rows, []
+        self._held_rows -= len(rows)
+        self._put(ticket, rows)
+
+    def _put(self, ticket: Ticket, rows: Sequence[Row]) -> None:
+        try:
+            self._writer.put(rows, ticket)
+        except ConsoleError as error:
+            ticket.failure = error
+        else:
+            ticket.unsettled += 1
+
+    def _settled_in_thread(
+        self, tickets: Sequence[object], failure: StoreFailedError | None
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
+            self._loop.call_soon_threadsafe(self._settled, tickets, failure)
+
+    def _settled(self, tickets: Sequence[object], failure: StoreFailedError | None) -> None:
+        """Let those go on that waited for their last submission."""
+        for ticket in cast("Sequence[Ticket]", tickets):
+            ticket.unsettled -= 1
+            ticket.failure = ticket.failure or failure
+            settled = ticket.settled
+            if not ticket.unsettled and settled is not None and not settled.done():
+                settled.set_result(None)
