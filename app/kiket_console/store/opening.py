@@ -1,72 +1,154 @@
-"""Open the store for writing: make it private, check it, bring it to the newest schema."""
+"""Open the store for writing: private, checked, whole, of the newest schema.
+
+make ready ─► look (read-only) ─► sound: open
+├─► older: migrate beside it, put in place, open
+├─► damaged: keep it, salvage beside it, put in place, open
+└─► newer, or not to be written: refuse
+"""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.store import schema
+from kiket_console.store import building, files, mark, schema
+from kiket_console.store.batch import read_counters, write_counters
+from kiket_console.store.records import Committed
+from kiket_console.store.salvage import salvage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-CHECK_LIMIT_S = 3.0
-"""How long the check after an unclean end may take (about 0.1 s per 100 MB)."""
+    Connect = Callable[..., sqlite3.Connection]  # as `sqlite3.connect`
+
+CHECK_LIMIT_S = 1.5
+"""How long the check of a store may take that was not closed, or changed since (0.1 s a 100 MB)."""
+UNKNOWN_HIGHEST = 2**22
+"""Up to which number rows of a damaged store are looked for when nothing says how many."""
 
 _PRAGMAS = (
     "busy_timeout = 2000",
-    "journal_mode = WAL",
     "fullfsync = 1",
     "wal_autocheckpoint = 1000",
     "journal_size_limit = 67108864",
     "foreign_keys = ON",
+    "secure_delete = FAST",
     "trusted_schema = OFF",
     "cell_size_check = ON",
 )
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""What SQLite's first look fails with when the content is wrong; all else is about the file."""
 _SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
 
 
-def open_store(path: Path, durability: str = "full") -> sqlite3.Connection:
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The writing connection, where its counters are, and what a person should know."""
+
+    connection: sqlite3.Connection
+    newest: Committed
+    notes: tuple[str, ...]
+
+
+class DamagedError(Exception):
+    """The store cannot be trusted; the text says what was found."""
+
+
+def open_store(path: Path, durability: str = "full", connect: Connect = sqlite3.connect) -> Opened:
     """Return the writing connection, usable from any one thread, in autocommit mode.
 
     With *durability* `full` a commit is on disk when it returns; with `process` it survives the
-    end of this process, but not a power cut.
-
-    A new file is 0600 and its folder is flushed; a file that an engine left in a hurry is
-    checked. Raises `ConsoleError` when the store cannot be written, is damaged or is newer than
-    this program; a file that cannot be used is left as it is.
+    end of this process, but not a power cut. A damaged store is kept under another name, and what
+    can be read of it is in the new one. Raises `ConsoleError` when the store cannot be written or
+    is newer than this program.
     """
-    _make_private(path)
-    unclean = _size(path.with_name(path.name + "-wal")) > 0
+    files.make_ready(path)
+    seen = mark.read(path)
+    notes = []
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        found = _look(path, seen)
+        if found is None:
+            if seen is not None and seen.newest.exchanges:
+                notes.append(
+                    f"The store {path} is gone: {seen.newest.exchanges:,} exchanges were in it. "
+                    "A new one was begun."
+                )
+            building.create(path)
+        elif found < schema.VERSION:
+            notes.append(building.migrate(path, found))
+    except DamagedError as damage:
+        notes.append(_replace_damaged(path, seen, str(damage)))
+    network = files.network_kind(path.parent)
+    if network:
+        notes.append(
+            f"The store is on a network file system ({network}), where its files cannot be "
+            "locked safely: set XDG_STATE_HOME to a folder on a local disk."
+        )
+    try:
+        connection = _connect(path, durability, connect, "DELETE" if network else "WAL")
     except sqlite3.Error as error:
-        raise _unwritable(path, str(error)) from error
+        raise files.unwritable(path, str(error)) from error
+    try:
+        newest = _count_on(connection, seen)
+    except sqlite3.Error as error:
+        connection.close()
+        raise files.unwritable(path, str(error)) from error
+    return Opened(connection, newest, tuple(notes))
+
+
+def _connect(
+    path: Path, durability: str, connect: Connect, journal_mode: str
+) -> sqlite3.Connection:
+    connection = connect(path, isolation_level=None, check_same_thread=False)
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA journal_mode = {journal_mode}")
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
-        if unclean:
-            check(connection, path)
-        schema.migrate(connection)
-    except sqlite3.OperationalError as error:
-        connection.close()
-        raise _unwritable(path, str(error)) from error
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise damaged(path, str(error)) from error
-    except ConsoleError:
+    except sqlite3.Error:
         connection.close()
         raise
     return connection
 
 
-def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Look for damage, for at most `CHECK_LIMIT_S`; raises `ConsoleError` when there is some."""
+def _look(path: Path, seen: mark.Seen | None) -> int | None:
+    """Return the schema version of the store at *path*, None without one; change nothing.
+
+    Raises `DamagedError`, or `ConsoleError` for a newer version.
+    """
+    if not path.exists():
+        return None
+    if not files.size(path):
+        if seen is None or not (seen.newest.exchanges or seen.newest.logs):
+            return None
+        raise DamagedError("it is empty")
+    was_closed = seen is not None and seen.clean is not None and seen.clean == mark.clean_end(path)
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as connection:
+            connection.execute("PRAGMA cell_size_check = ON")
+            found = schema.user_version(connection)
+            schema.refuse_newer(found)
+            if not was_closed:
+                _check(connection)
+            if found == schema.VERSION:
+                _compare(read_counters(connection), seen)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _DAMAGE:
+            raise files.unwritable(path, str(error)) from error
+        raise DamagedError(str(error)) from error
+    if found < 1:
+        raise DamagedError("it is not one of ours")
+    return found
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Look for damage, for at most `CHECK_LIMIT_S`; raises `DamagedError` when there is some."""
     deadline = time.monotonic() + CHECK_LIMIT_S
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
@@ -78,53 +160,55 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
     finally:
         connection.set_progress_handler(None, 0)
     if found != "ok":
-        raise damaged(path, found.splitlines()[-1])  # before it there is a heading
+        raise DamagedError(found.splitlines()[-1])  # before it there is a heading
 
 
-def damaged(path: Path, finding: str) -> ConsoleError:
-    """Return the error that says that the store at *path* is damaged."""
-    return ConsoleError(
-        f"The store {path} is damaged ({finding}); it was left as it is.",
-        hint="Move it away to start a new one, and keep it: most of it may be readable.",
-        exit_code=ExitCode.VERIFICATION,
+def _compare(there: Committed, seen: mark.Seen | None) -> None:
+    """Raise `DamagedError` when less is there than was committed."""
+    if seen is not None and there.newest_change + there.newest_log < (
+        seen.newest.newest_change + seen.newest.newest_log
+    ):
+        raise DamagedError("the newest of what was recorded is missing")
+
+
+def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
+    """Put a new store with what can be read in place of a damaged one; say both."""
+    kept = files.keep_damaged(path)
+    newest = Committed(0, 0, 0) if seen is None else seen.newest
+    highest = max(newest.newest_exchange, newest.newest_log) * 4 or UNKNOWN_HIGHEST
+    target = files.begin(path)
+    try:
+        salvaged = salvage(kept, target, highest)
+        files.put_in_place(target, path)
+    except (sqlite3.Error, OSError) as error:
+        raise files.unwritable(path, str(error)) from error
+    finally:
+        target.unlink(missing_ok=True)
+    lost = max(0, newest.exchanges - salvaged.exchanges), max(0, newest.logs - salvaged.logs)
+    missing = ""
+    if seen is not None:
+        missing = f"; {lost[0]:,} exchanges and {lost[1]:,} log lines could not be"
+    return (
+        f"The store was damaged ({finding}) and is kept as {kept}; {salvaged.exchanges:,} "
+        f"exchanges and {salvaged.logs:,} log lines were read from it into a new one{missing}."
     )
 
 
-def _make_private(path: Path) -> None:
-    try:
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-        except FileExistsError:
-            found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
-                raise ConsoleError(
-                    f"The store {path} is not a file of yours.",
-                    hint="Move it away and start again.",
-                    exit_code=ExitCode.CONFIG,
-                ) from None
-            if stat.S_IMODE(found.st_mode) != 0o600:
-                path.chmod(0o600)
-            return
-        os.close(descriptor)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)  # a new name survives a power cut only when its folder was flushed
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise _unwritable(path, error.strerror or type(error).__name__) from error
-
-
-def _unwritable(path: Path, reason: str) -> ConsoleError:
-    return ConsoleError(
-        f"The store {path} cannot be written: {reason}.",
-        hint="Make its folder writable, or set XDG_STATE_HOME to one that is.",
-        exit_code=ExitCode.CONFIG,
+def _count_on(connection: sqlite3.Connection, seen: mark.Seen | None) -> Committed:
+    """Return the counters, moved on to what the mark says, so that no number is given twice."""
+    there = read_counters(connection)
+    if seen is None:
+        return there
+    newest = Committed(
+        max(there.newest_exchange, seen.newest.newest_exchange),
+        max(there.newest_change, seen.newest.newest_change),
+        max(there.newest_log, seen.newest.newest_log),
+        0,
+        there.exchanges,
+        there.logs,
     )
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    if newest != there:
+        connection.execute("BEGIN IMMEDIATE")
+        write_counters(connection, newest)
+        connection.execute("COMMIT")
+    return newest

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 CHILDREN_LIMIT = 500
 """Of one exchange's children, the oldest that are read with it."""
 
+_LIST = 500
+"""How many values a statement's list takes; any SQLite can hold as many."""
+
 
 class Reader:
     """Read-only pages of the store at *path*; usable from several threads.
 
     While there is no store yet it behaves as an empty one, and opens it when it appears; it never
-    makes a file of its own accord. Raises `ConsoleError` for a store that cannot be read. Close
+    makes a file of its own accord. When another file takes the store's place, it reads that one.
+    Removed exchanges are nowhere. Raises `ConsoleError` for a store that cannot be read. Close
     it when done, or use it as `with Reader(path) as reader`.
     """
 
@@ -33,6 +37,7 @@ class Reader:
         self._path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None  # device and inode of what is open
 
     def __enter__(self) -> Self:
         return self
@@ -54,14 +59,8 @@ class Reader:
 
     def newest(self) -> tuple[int, int, int]:
         """Return the newest exchange id, change number and log id; zeros when there is none."""
-        found = self._rows(
-            "SELECT (SELECT max(id) FROM exchange), (SELECT max(change) FROM exchange),"
-            " (SELECT max(id) FROM log)"
-        )
-        if not found:
-            return 0, 0, 0
-        exchange_id, change, log_id = found[0]
-        return exchange_id or 0, change or 0, log_id or 0
+        found = self._rows("SELECT exchange, change, log FROM counters")
+        return (found[0][0], found[0][1], found[0][2]) if found else (0, 0, 0)
 
     def ids(self, after: int = 0) -> array[int]:
         """Return the ids above *after* of all exchanges that are not deleted, ascending."""
@@ -73,10 +72,11 @@ class Reader:
         """Return these exchanges, in this order; those that are gone are left out."""
         found = {
             row[0]: row
+            for at in range(0, len(ids), _LIST)
             for row in self._rows(
                 f"SELECT {rows.EXCHANGE_COLUMNS} FROM exchange"  # noqa: S608 (our constant)
-                " WHERE id IN (SELECT value FROM json_each(?)) AND deleted_us IS NULL",
-                (json.dumps(list(ids)),),
+                f" WHERE id IN ({_marks(ids[at : at + _LIST])}) AND deleted_us IS NULL",
+                ids[at : at + _LIST],
             )
         }
         return [rows.exchange(found[each]) for each in ids if each in found]
@@ -92,14 +92,27 @@ class Reader:
             )
         ]
 
-    def family(self, ids: Sequence[int], *, removed: bool) -> list[int]:
-        """Return which of these exchanges, and of what they caused, are (or are not) removed."""
+    def family(self, ids: Sequence[int]) -> list[int]:
+        """Return which of these exchanges, and of what they caused, are there."""
         chosen = json.dumps(list(ids))
         found = self._rows(
             "SELECT id FROM exchange WHERE (id IN (SELECT value FROM json_each(?))"
             " OR parent_id IN (SELECT value FROM json_each(?)))"
-            " AND (deleted_us IS NOT NULL) = ? ORDER BY id",
-            (chosen, chosen, removed),
+            " AND deleted_us IS NULL ORDER BY id",
+            (chosen, chosen),
+        )
+        return [row[0] for row in found]
+
+    def removed(self, ids: Sequence[int]) -> list[int]:
+        """Return which of these exchanges were removed, and what they caused that went along."""
+        chosen = json.dumps(list(ids))
+        found = self._rows(
+            "SELECT id FROM exchange"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND deleted_us IS NOT NULL"
+            " UNION SELECT child.id FROM exchange AS child JOIN exchange AS cause"
+            " ON child.parent_id = cause.id AND child.deleted_us = cause.deleted_us"
+            " WHERE cause.id IN (SELECT value FROM json_each(?)) ORDER BY 1",
+            (chosen, chosen),
         )
         return [row[0] for row in found]
 
@@ -117,15 +130,12 @@ class Reader:
         found = self.exchange(exchange_id)
         if found is None:
             return None
-        verdict = self._rows("SELECT verdict FROM exchange WHERE id = ?", (exchange_id,))
-        messages = {
-            row[0]: rows.message(row[1:])
-            for row in self._rows(
-                "SELECT part, headers, body, size, sha256, truncated, refs FROM message"
-                " WHERE exchange_id = ?",
-                (exchange_id,),
-            )
-        }
+        stored = self._rows(
+            "SELECT part, headers, body, size, sha256, truncated, refs, verdict FROM message"
+            " WHERE exchange_id = ? ORDER BY part",
+            (exchange_id,),
+        )
+        messages = {row[0]: rows.message(row[1:]) for row in stored}
         attempts = self._rows(
             "SELECT exchange_id, number, target, started_us, state, status, duration_us, error"
             " FROM attempt WHERE exchange_id = ? ORDER BY number",
@@ -140,7 +150,7 @@ class Reader:
         return Detail(
             found,
             messages[0],
-            rows.judgement(verdict[0][0]) if verdict else None,
+            rows.judgement(stored[0][-1]),
             tuple(rows.attempt(row, messages.get(row[1])) for row in attempts),
             tuple(children),
         )
@@ -194,23 +204,49 @@ class Reader:
         """Run one statement to its end, so that no read transaction stays open."""
         with self._lock:
             try:
-                if self._connection is None:
-                    self._connection = _open(self._path)
-                if self._connection is None:
+                connection = self._current()
+                if connection is None:
                     return []
-                return self._connection.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
+                try:
+                    return connection.execute(sql, values).fetchall()
+                except sqlite3.OperationalError as error:
+                    if not str(error).startswith("Could not decode to UTF-8"):
+                        raise
+                    connection.text_factory = _text  # slower, and only where a byte has changed
+                    return connection.execute(sql, values).fetchall()
+            except (sqlite3.Error, OSError) as error:
                 raise ConsoleError(
                     f"The store {self._path} cannot be read: {error}.",
                     hint="Is it damaged? Move it away to start a new one.",
                     exit_code=ExitCode.VERIFICATION,
                 ) from error
 
+    def _current(self) -> sqlite3.Connection | None:
+        """Return a connection to the file that is at the path now: it may have been replaced."""
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            found = None
+        file = None if found is None else (found.st_dev, found.st_ino)
+        if self._connection is not None and file != self._file:
+            self._connection.close()
+            self._connection = None
+        if self._connection is None and file is not None:
+            self._connection = _open(self._path)
+            self._file = file
+        return self._connection
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
 
 def _open(path: Path) -> sqlite3.Connection | None:
-    """Open the store, or return None while there is none, or none with a schema yet."""
-    if not path.exists():
-        return None
+    """Open the store, or return None while it has no schema that can be read, or not yet."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro",
         uri=True,

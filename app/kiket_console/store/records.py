@@ -141,10 +141,13 @@ class Committed:
     """What a commit brought, for those who look at the store: numbers, never rows.
 
     `removals` rises when exchanges were removed, restored or purged: a list of ids that was read
-    before holds too many, or too few.
+    before holds too many, or too few. `exchanges` and `logs` say how many rows there are, removed
+    ones included.
     """
 
     newest_exchange: int
     newest_change: int
     newest_log: int
     removals: int = 0
+    exchanges: int = 0
+    logs: int = 0

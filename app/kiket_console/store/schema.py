@@ -7,7 +7,7 @@ from importlib import resources
 
 from kiket_console.errors import ConsoleError, ExitCode
 
-VERSION = 1
+VERSION = 2
 """The newest script's number."""
 
 

@@ -1,90 +1,73 @@
 """The one connection that writes, in a thread of its own, committing in groups.
 
-    submit(rows) ──► queue (bounded) ──► drain ──► one transaction ──► all futures of the batch
+    submit(rows) ──► intake (bounded) ──► batch ──► one transaction ──► all futures of the batch
     check_room(…) ─ put(rows, ticket) ──► the same ──► on_settled(all tickets of the batch)
+    tend(step) ──► between two batches, in a transaction of its own
 
 A submission is durable when its future has a result: with `synchronous=FULL` each commit is
-flushed before it returns. A commit that fails fails every submission in it, and the file is
-opened and checked anew before the next one is tried.
+flushed before it returns. When a commit fails, all of it fails; nothing more is accepted until the
+file was opened and checked anew and a commit went through, which is tried every `RETRY_S`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
-from kiket_console.model import State
-from kiket_console.store import opening, rows
-from kiket_console.store.records import (
-    AttemptEnd,
-    Committed,
-    NewAttempt,
-    NewExchange,
-    NewLog,
-    Remove,
-    Restore,
-    Row,
-    SetPinned,
+from kiket_console.store import files, mark, opening, purging, recovery
+from kiket_console.store.batch import Batch, write_counters
+from kiket_console.store.intake import (
+    Chore,
+    Intake,
+    StoreBusyError,
+    StoreFailedError,
+    Submission,
 )
+from kiket_console.store.records import Committed, NewLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-QUEUE_ROWS = 4096
-QUEUE_BYTES = 64 * 1024 * 1024
-BATCH_ROWS = 512
-BATCH_BYTES = 4 * 1024 * 1024
+    from kiket_console.store.purging import Purged
+    from kiket_console.store.records import Row
+
+__all__ = ["StoreBusyError", "StoreFailedError", "Writer"]
+
 GATHER_S = 0.002
 """How long a busy writer waits for company before it commits; an idle one does not wait."""
-
-
-class StoreBusyError(ConsoleError):
-    """More is waiting to be written than the store takes in time."""
-
-
-class StoreFailedError(ConsoleError):
-    """What was to be written is not in the store.
-
-    `status` is what a sender is answered: 507 when the disk is full, else 503.
-    """
-
-    def __init__(self, message: str, *, hint: str = "", status: int = 503) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-
-
-@dataclass(slots=True)
-class _Submission:
-    rows: Sequence[Row]
-    cost: int
-    future: Future[Committed] | None
-    ticket: object = None
+RETRY_S = 0.5
+"""How often a store that failed is tried again; in between, everything is refused at once."""
+PURGE_LIMIT_S = 1.0
+"""How long a clean stop may take to delete what was removed; the rest goes after the next start."""
 
 
 class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
     *durability*: see `opening.open_store`. Opening marks what a dead engine left under way as
-    interrupted. Raises `ConsoleError` when the store cannot be used.
+    interrupted. *connect* opens the file. Raises `ConsoleError` when the store cannot be used.
     """
 
-    def __init__(self, path: Path, durability: str = "full") -> None:
+    def __init__(
+        self,
+        path: Path,
+        durability: str = "full",
+        *,
+        connect: opening.Connect = sqlite3.connect,
+    ) -> None:
         self._path = path
-        self._durability = durability
-        self._connection: sqlite3.Connection | None = opening.open_store(path, durability)
-        self._waiting: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._waiting_rows = 0
-        self._waiting_bytes = 0
-        self._closed = False
+        self._open_store = partial(opening.open_store, path, durability, connect)
+        opened = self._open_store()
+        self._connection: sqlite3.Connection | None = opened.connection
+        self._intake = Intake(path)
         self.on_commit: Callable[[Committed], None] | None = None
         """Called in the writer's thread after each commit; must not raise."""
         self.on_settled: Callable[[Sequence[object], StoreFailedError | None], None] | None = None
@@ -93,11 +76,20 @@ class Writer:
         self.trouble = ""
         """What is wrong with the store, in one sentence; empty while all is well."""
         self.commits = 0
-        self.interrupted = _interrupt_unfinished(self._connection)
-        """How many exchanges an earlier engine left unfinished."""
-        self.notes: tuple[str, ...] = ()
+        self.notes = opened.notes
         """What a person should know about how the store was found, in sentences."""
-        self.newest = _newest(self._connection)
+        self.interrupted, self.newest = recovery.interrupt_unfinished(
+            opened.connection, opened.newest
+        )
+        """How many exchanges an earlier engine left unfinished; where the counters are."""
+        self._mark = mark.Mark(path)
+        self._mark.write(self.newest)
+        self._failure: StoreFailedError | None = None
+        self._failed_us = 0
+        self._retry_at = 0.0
+        self._refused = 0
+        self._in_hand: Sequence[Submission] = ()
+        self._purged = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -108,16 +100,12 @@ class Writer:
         """
         future: Future[Committed] = Future()
         future.set_running_or_notify_cancel()  # a waiter that gives up changes nothing
-        cost = sum(row.cost for row in new_rows)
-        with self._lock:
-            self._refuse_overflow(len(new_rows), cost)
-            self._queue(_Submission(new_rows, cost, future))
+        self._intake.put(Submission(new_rows, sum(row.cost for row in new_rows), future))
         return future
 
     def check_room(self, rows: int, cost: int) -> None:
         """Raise what `submit` would for so much more, before work for it is taken on."""
-        with self._lock:
-            self._refuse_overflow(rows, cost)
+        self._intake.check_room(rows, cost)
 
     def put(self, new_rows: Sequence[Row], ticket: object) -> None:
         """Queue rows for which there was room when their exchange came; tell `on_settled`.
@@ -126,106 +114,138 @@ class Writer:
         Raises `StoreFailedError` when the writer ended.
         """
         cost = sum(row.cost for row in new_rows)
-        with self._lock:
-            self._refuse_closed()
-            self._queue(_Submission(new_rows, cost, None, ticket))
+        self._intake.put(Submission(new_rows, cost, None, ticket), checked=True)
 
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise StoreFailedError(f"The store {self._path} is closed; nothing more is recorded.")
+    def tend(self, step: Callable[[sqlite3.Connection], Purged]) -> Future[Purged]:
+        """Do *step* between two batches, in a transaction of its own; it should be short.
 
-    def _refuse_overflow(self, rows: int, cost: int) -> None:
-        self._refuse_closed()
-        if self._waiting_rows + rows > QUEUE_ROWS or self._waiting_bytes + cost > QUEUE_BYTES:
-            raise StoreBusyError(
-                f"The store cannot keep up: {self._waiting_rows:,} rows wait to be written.",
-                hint="Send it again in a second.",
-            )
-
-    def _queue(self, submission: _Submission) -> None:
-        self._waiting_rows += len(submission.rows)
-        self._waiting_bytes += submission.cost
-        self._waiting.put(submission)
+        Raises `StoreFailedError` when the writer ended.
+        """
+        chore = Chore(step)
+        chore.future.set_running_or_notify_cancel()
+        self._intake.put_chore(chore)
+        return chore.future
 
     def close(self) -> None:
         """Write what waits, then close the file; returns when that is done."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._waiting.put(None)
+        self._intake.close()
         self._thread.join()
 
     def _run(self) -> None:
         busy = False
         try:
-            while (first := self._waiting.get()) is not None:
-                if busy:
-                    time.sleep(GATHER_S)
-                batch, ended = self._drain(first)
-                self._write(batch)
-                busy = len(batch) > 1
-                if ended:
-                    break
-            self._checkpoint()
+            while not self._intake.ended:
+                found = self._intake.first(RETRY_S if self._failure else None)
+                if isinstance(found, Submission):
+                    if busy:
+                        time.sleep(GATHER_S)
+                    batch = self._intake.batch(found)
+                    self._write(batch)
+                    busy = len(batch) > 1
+                elif found is not None:
+                    self._tend(found)
+                elif self._failure is not None and not self._intake.ended:
+                    self._write([])
+            self._finish()
         finally:
             self._end()
 
-    def _drain(self, first: _Submission) -> tuple[list[_Submission], bool]:
-        """Take what waits, up to a batch; tell whether the end came with it."""
-        batch, count, cost = [first], len(first.rows), first.cost
-        while count < BATCH_ROWS and cost < BATCH_BYTES:
-            try:
-                following = self._waiting.get_nowait()
-            except queue.Empty:
-                return batch, False
-            if following is None:
-                return batch, True
-            batch.append(following)
-            count += len(following.rows)
-            cost += following.cost
-        return batch, False
-
-    def _write(self, batch: list[_Submission]) -> None:
-        """Commit *batch* and settle its futures, one way or the other."""
-        failure: StoreFailedError | None = None
-        committed = self.newest
+    def _write(self, batch: Sequence[Submission]) -> None:
+        """Commit *batch* and settle it, one way or the other; an empty one tries the store."""
+        self._in_hand = batch
+        if self._failure is not None and time.monotonic() < self._retry_at:
+            self._settle(batch, self._failure)
+            return
         try:
-            if self._connection is None:
-                self._connection = opening.open_store(self._path, self._durability)
-                opening.check(self._connection, self._path)
-            committed = self._commit(self._connection, batch)
-        except ConsoleError as error:
+            committed = self._commit(batch)
+        except (ConsoleError, sqlite3.OperationalError, sqlite3.InternalError) as error:
+            self._fail(batch, error)
+        except sqlite3.DatabaseError as error:
+            if type(error) is sqlite3.DatabaseError:  # the file is damaged, or no database
+                self._fail(batch, error)
+            else:
+                self._write_each(batch, error)
+        except Exception as error:  # what one row holds must not end the thread of all others
+            self._write_each(batch, error)
+        else:
+            self.commits += 1
+            self.newest = committed
+            self._failure = None
+            self.trouble = ""
+            self._settle(batch, None)
+            self._mark.write(committed)
+            if self.on_commit is not None:
+                self.on_commit(committed)
+
+    def _commit(self, batch: Sequence[Submission]) -> Committed:
+        connection = self._connection
+        notes: Sequence[str] = ()
+        if connection is None:
+            opened = self._open_store()
+            self._connection = connection = opened.connection
+            self.newest = replace(opened.newest, removals=self.newest.removals)
+            notes = opened.notes
+        connection.execute("BEGIN IMMEDIATE")
+        rows = Batch(connection, self.newest)
+        for note in (*notes, *self._outage()):
+            rows.add(_log(note))
+        for each in batch:
+            for row in each.rows:
+                rows.add(row)
+        committed = rows.write()
+        connection.execute("COMMIT")
+        return committed
+
+    def _write_each(self, batch: Sequence[Submission], error: Exception) -> None:
+        """Keep a row that cannot be written from failing those that came with it."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.rollback()
+        if len(batch) > 1:
+            for each in batch:
+                self._write([each])
+            return
+        failure = StoreFailedError(
+            f"A row could not be written to the store: {type(error).__name__}.",
+            hint="Please report this.",
+        )
+        self._settle(batch, failure)
+
+    def _fail(self, batch: Sequence[Submission], error: ConsoleError | sqlite3.Error) -> None:
+        """Refuse *batch*, and trust the file no more before it was opened and checked anew."""
+        full = isinstance(error, sqlite3.Error) and files.is_full(error)
+        if isinstance(error, ConsoleError):
             failure = StoreFailedError(error.message, hint=error.hint)
-        except sqlite3.Error as error:
+        else:
             failure = StoreFailedError(
                 f"The store {self._path} could not be written: {error}.",
-                hint="Is the disk full? Nothing is accepted until it can be written again.",
-                status=507 if _is_full(error) else 503,
+                hint="Make room on its disk: nothing is accepted until it can be written again."
+                if full
+                else "Nothing is accepted until it can be written again.",
+                status=507 if full else 503,
             )
-        except Exception as error:  # what one row holds must not end the thread of all others
-            failure = StoreFailedError(
-                f"A row could not be written to the store: {type(error).__name__}.",
-                hint="Please report this.",
-            )
-        finally:
-            with self._lock:
-                self._waiting_rows -= sum(len(each.rows) for each in batch)
-                self._waiting_bytes -= sum(each.cost for each in batch)
-        if failure is not None:
-            self.trouble = failure.message
-            self._forget_connection()
-            self._settle(batch, failure, committed)
-            return
-        self.trouble = ""
-        self.commits += 1
-        self.newest = committed
-        self._settle(batch, None, committed)
-        if self.on_commit is not None:
-            self.on_commit(committed)
+        if self._failure is None:
+            self._failed_us = time.time_ns() // 1000
+        self._failure = failure
+        self._retry_at = time.monotonic() + RETRY_S
+        self.trouble = failure.message
+        self._forget_connection()
+        self._settle(batch, failure)
 
-    def _settle(
-        self, batch: Sequence[_Submission], failure: StoreFailedError | None, committed: Committed
-    ) -> None:
+    def _outage(self) -> Sequence[str]:
+        """Say for how long nothing was recorded, once something is again."""
+        if self._failure is None:
+            return ()
+        seconds = (time.time_ns() // 1000 - self._failed_us) / 1_000_000
+        sentence = (
+            f"For {seconds:.1f} s nothing could be recorded, and {self._refused:,} submissions "
+            f"were refused: {self._failure.message}"
+        )
+        return (sentence,)
+
+    def _settle(self, batch: Sequence[Submission], failure: StoreFailedError | None) -> None:
+        """Tell everybody who waits for *batch*."""
+        self._refused = self._refused + len(batch) if failure is not None else 0
+        self._in_hand = ()
         tickets: list[object] = []
         for each in batch:
             if each.future is None:
@@ -233,55 +253,55 @@ class Writer:
             elif failure is not None:
                 each.future.set_exception(failure)
             else:
-                each.future.set_result(committed)
+                each.future.set_result(self.newest)
         if tickets and self.on_settled is not None:
             self.on_settled(tickets, failure)
 
-    def _commit(self, connection: sqlite3.Connection, batch: Sequence[_Submission]) -> Committed:
-        exchange_id, change, log_id, removals = (
-            self.newest.newest_exchange,
-            self.newest.newest_change,
-            self.newest.newest_log,
-            self.newest.removals,
-        )
-        connection.execute("BEGIN IMMEDIATE")
-        for each in batch:
-            for row in each.rows:
-                match row:
-                    case NewExchange():
-                        change += 1
-                        exchange_id = max(exchange_id, row.id)
-                        rows.insert_exchange(connection, row, change)
-                    case NewAttempt():
-                        change += 1
-                        rows.insert_attempt(connection, row, change)
-                    case AttemptEnd():
-                        change += 1
-                        rows.end_attempt(connection, row, change)
-                    case NewLog():
-                        log_id += 1
-                        rows.insert_log(connection, row, log_id)
-                    case SetPinned():
-                        change += 1
-                        rows.set_pinned(connection, row, change)
-                    case Remove():
-                        change += 1
-                        if rows.set_removed(connection, row.exchange_ids, row.at_us, change):
-                            removals += 1
-                    case Restore():
-                        change += 1
-                        if rows.set_removed(connection, row.exchange_ids, None, change):
-                            removals += 1
-                    case _:
-                        assert_never(row)
-        connection.execute("COMMIT")
-        return Committed(exchange_id, change, log_id, removals)
+    def _tend(self, chore: Chore) -> None:
+        try:
+            purged = self._purge(chore.step)
+        except (ConsoleError, sqlite3.Error) as error:
+            self._fail((), error)
+            chore.future.set_exception(error)
+        else:
+            chore.future.set_result(purged)
+            if purged.exchanges or purged.logs:
+                self._mark.write(self.newest)
 
-    def _checkpoint(self) -> None:
-        """Empty the log into the file: an empty log is how the next start knows a clean end."""
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):  # the log is kept, and read again
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _purge(self, step: Callable[[sqlite3.Connection], Purged]) -> Purged:
+        """Do one step; lists of ids are told of it when the last step is done."""
+        if self._connection is None:
+            raise self._failure or StoreFailedError(f"The store {self._path} is closed.")
+        self._connection.execute("BEGIN IMMEDIATE")
+        purged = step(self._connection)
+        self._purged |= purged.exchanges > 0
+        newest = replace(
+            self.newest,
+            removals=self.newest.removals + (self._purged and purged.done),
+            exchanges=self.newest.exchanges - purged.exchanges,
+            logs=self.newest.logs - purged.logs,
+        )
+        write_counters(self._connection, newest)
+        self._connection.execute("COMMIT")
+        told = newest.removals != self.newest.removals
+        self.newest = newest
+        if told:
+            self._purged = False
+            if self.on_commit is not None:
+                self.on_commit(newest)
+        return purged
+
+    def _finish(self) -> None:
+        """Delete what was removed, then empty the log into the file, which is then whole."""
+        if self._connection is None:
+            return
+        deadline = time.monotonic() + PURGE_LIMIT_S
+        with contextlib.suppress(sqlite3.Error):  # what is left is left for the next start
+            while not self._purge(purging.purge_removed).done and time.monotonic() < deadline:
+                continue
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._forget_connection()
+            self._mark.write(self.newest, mark.clean_end(self._path))
 
     def _forget_connection(self) -> None:
         """Close a connection that failed; closing rolls its transaction back."""
@@ -291,58 +311,16 @@ class Writer:
 
     def _end(self) -> None:
         """Close the file, and leave nobody waiting, whatever ended this thread."""
-        with self._lock:
-            if not self._closed:
-                self.trouble = "The thread that writes the store has ended; restart the engine."
-            self._closed = True
-        left: list[_Submission] = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                following = self._waiting.get_nowait()
-                left += [following] if following is not None else []
+        if self._intake.close():
+            self.trouble = "The thread that writes the store has ended; restart the engine."
+        submissions, chores = self._intake.rest()
         closed = StoreFailedError(f"The store {self._path} was closed.")
-        self._settle(left, closed, self.newest)
+        self._settle([*self._in_hand, *submissions], closed)
+        for chore in chores:
+            chore.future.set_exception(closed)
         self._forget_connection()
+        self._mark.close()
 
 
-def _interrupt_unfinished(connection: sqlite3.Connection) -> int:
-    """Mark what was under way when an engine ended; return how many exchanges that were."""
-    connection.execute("BEGIN IMMEDIATE")
-    change = connection.execute("SELECT max(change) FROM exchange").fetchone()[0] or 0
-    unfinished = [
-        row[0]
-        for row in connection.execute(
-            "SELECT id FROM exchange WHERE state IN ('received', 'held') ORDER BY id"
-        )
-    ]
-    for offset, exchange_id in enumerate(unfinished, start=1):
-        connection.execute(
-            "UPDATE exchange SET state = ?, change = ? WHERE id = ?",
-            (State.INTERRUPTED, change + offset, exchange_id),
-        )
-        connection.execute(
-            "UPDATE attempt SET state = ?, error = ? WHERE exchange_id = ? AND state = ?",
-            (
-                State.INTERRUPTED,
-                "The engine ended before an answer was recorded.",
-                exchange_id,
-                State.RECEIVED,
-            ),
-        )
-    connection.execute("COMMIT")
-    return len(unfinished)
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    """Tell whether there is no room: the disk, a quota or a limit on the file's size."""
-    return getattr(error, "sqlite_errorcode", 0) in {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR_WRITE,
-    }
-
-
-def _newest(connection: sqlite3.Connection) -> Committed:
-    """Return the highest numbers ever given, those of deleted rows included."""
-    given = dict(connection.execute("SELECT name, seq FROM sqlite_sequence"))
-    change = connection.execute("SELECT max(change) FROM exchange").fetchone()[0] or 0
-    return Committed(given.get("exchange", 0), change, given.get("log", 0))
+def _log(sentence: str) -> NewLog:
+    return NewLog(time.time_ns() // 1000, "engine", "log", "WARNING", "store", sentence)

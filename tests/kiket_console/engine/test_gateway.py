@@ -272,7 +272,7 @@ async def test_without_room_in_the_store_nothing_is_accepted(
     fake_worker: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kiket_console.store.writer.QUEUE_ROWS", 0)
+    monkeypatch.setattr("kiket_console.store.intake.QUEUE_ROWS", 0)
 
     answer = await sender.post("/webhooks/issue.created", content=RAW)
 

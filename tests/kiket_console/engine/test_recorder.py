@@ -75,7 +75,7 @@ async def test_commits_are_told_on_the_event_loop(recorder: Recorder, commits: A
 async def test_a_store_that_is_behind_refuses_and_the_id_is_not_lost(
     recorder: Recorder, stall: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiket_console.store.writer.QUEUE_ROWS", 1)
+    monkeypatch.setattr("kiket_console.store.intake.QUEUE_ROWS", 1)
     first = await recorder.receive(webhook())
     await recorder.durable(first)
     stalled = stall()

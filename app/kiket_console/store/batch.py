@@ -1,0 +1,278 @@
+"""The rows of one transaction, grouped so that each kind of statement runs over many rows.
+
+    add(row) … add(row) ──► write(): exchanges ► attempts ► ends ► messages ► logs ► counters
+
+The order of the groups is right unless a row follows one of the same exchange that belongs to a
+later group; then what has gathered is written first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, assert_never
+
+import msgspec
+
+from kiket_console.model import State
+from kiket_console.store import digests
+from kiket_console.store.records import (
+    AttemptEnd,
+    Committed,
+    NewAttempt,
+    NewExchange,
+    NewLog,
+    Remove,
+    Restore,
+    Row,
+    SetPinned,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.model import Body, Judgement, Message
+
+_NEW_EXCHANGE = (
+    "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
+    " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
+    " attempts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_CHANGE, _STATE, _ATTEMPTS = 1, 9, 17  # places in the values of `_NEW_EXCHANGE`
+_RECEIVED = State.RECEIVED.value
+_TRIED = "UPDATE exchange SET change = ?, state = ?, attempts = ? WHERE id = ?"
+_NEW_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
+    "INSERT INTO attempt (exchange_id, number, target, started_us, state, error, begin_digest)"
+    " SELECT id, ?, ?, ?, ?, '', ? FROM exchange WHERE id = ?"
+    " ON CONFLICT DO UPDATE SET target = excluded.target, started_us = excluded.started_us,"
+    " begin_digest = excluded.begin_digest"
+)
+_ENDED = "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?"
+_ATTEMPT_END = (
+    "UPDATE attempt SET state = ?, status = ?, duration_us = ?, error = ?, end_digest = ?"
+    " WHERE exchange_id = ? AND number = ?"
+)
+_REQUEST = "INSERT INTO message VALUES (?,0,?,?,?,?,?,?,?,?)"
+_ANSWER = (
+    "INSERT INTO message SELECT id, ?, ?, ?, ?, ?, ?, ?, NULL, NULL FROM exchange WHERE id = ?"
+)
+_NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
+_COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Batch:
+    """Write rows within the caller's transaction on *connection*, counting on from *newest*."""
+
+    def __init__(self, connection: sqlite3.Connection, newest: Committed) -> None:
+        self._connection = connection
+        self._exchange_id = newest.newest_exchange
+        self._change = newest.newest_change
+        self._log_id = newest.newest_log
+        self._removals = newest.removals
+        self._exchange_count = newest.exchanges
+        self._log_count = newest.logs
+        self._exchanges: dict[int, list[Any]] = {}
+        self._tried: list[Sequence[Any]] = []
+        self._attempts: list[Sequence[Any]] = []
+        self._ended: dict[int, Sequence[Any]] = {}
+        self._ends: list[Sequence[Any]] = []
+        self._requests: list[Sequence[Any]] = []
+        self._answers: list[Sequence[Any]] = []
+        self._logs: list[Sequence[Any]] = []
+
+    def add(self, row: Row) -> None:
+        """Take *row* along."""
+        match row:
+            case NewExchange():
+                self._add_exchange(row)
+            case NewAttempt():
+                self._add_attempt(row)
+            case AttemptEnd():
+                self._add_end(row)
+            case NewLog():
+                self._add_log(row)
+            case SetPinned():
+                self._flush()
+                self._change += 1
+                self._connection.execute(
+                    "UPDATE exchange SET change = ?, pinned = ? WHERE id = ?",
+                    (self._change, row.pinned, row.exchange_id),
+                )
+            case Remove():
+                self._set_removed(row.exchange_ids, row.at_us)
+            case Restore():
+                self._set_removed(row.exchange_ids, None)
+            case _:
+                assert_never(row)
+
+    def write(self) -> Committed:
+        """Write what was added; return where the counters are now."""
+        self._flush()
+        committed = Committed(
+            self._exchange_id,
+            self._change,
+            self._log_id,
+            self._removals,
+            self._exchange_count,
+            self._log_count,
+        )
+        write_counters(self._connection, committed)
+        return committed
+
+    def _add_exchange(self, row: NewExchange) -> None:
+        if row.id in self._exchanges:
+            self._flush()  # and let SQLite refuse the second
+        self._change += 1
+        self._exchange_id = max(self._exchange_id, row.id)
+        # What never changes, in the order of `verification.EXCHANGE_COLUMNS`.
+        said = (
+            row.source.value,  # a plain text: sqlite3 looks for an adapter of any other type
+            row.worker,
+            row.name,
+            row.version,
+            row.method,
+            row.path,
+            row.started_us,
+        )
+        size = row.request.body.size
+        parent = (row.parent_id, int(row.parent_guessed), row.replay_of)
+        mine = (row.signature, row.trace_id, row.span_id, *parent)
+        self._exchanges[row.id] = [row.id, self._change, *said, row.state.value, size, *mine, 0]
+        message = _message_values(row.request)
+        verdict = _judgement_text(row.judgement)
+        digest = digests.digest(row.id, *said, size, *mine, verdict, digests.of_message(*message))
+        self._requests.append((row.id, *message, verdict, digest))
+
+    def _add_attempt(self, row: NewAttempt) -> None:
+        if row.exchange_id in self._ended:
+            self._flush()
+        self._change += 1
+        pending = self._exchanges.get(row.exchange_id)
+        if pending is None:
+            self._tried.append((self._change, _RECEIVED, row.number, row.exchange_id))
+        else:
+            pending[_CHANGE] = self._change
+            pending[_STATE] = _RECEIVED
+            pending[_ATTEMPTS] = row.number
+        begun = (row.number, row.target, row.started_us)
+        digest = digests.digest(row.exchange_id, *begun)
+        self._attempts.append((*begun, _RECEIVED, digest, row.exchange_id))
+
+    def _add_end(self, row: AttemptEnd) -> None:
+        if row.exchange_id in self._ended:
+            self._flush()
+        self._change += 1
+        ended = (row.state.value, row.status, row.duration_us)
+        self._ended[row.exchange_id] = (self._change, *ended, row.exchange_id)
+        message = None if row.answer is None else _message_values(row.answer)
+        answer = None if message is None else digests.of_message(*message)
+        digest = digests.digest(row.exchange_id, row.number, *ended, row.error, answer)
+        self._ends.append((*ended, row.error, digest, row.exchange_id, row.number))
+        if message is not None:
+            self._answers.append((row.number, *message, row.exchange_id))
+
+    def _add_log(self, row: NewLog) -> None:
+        self._log_id += 1
+        values = (
+            self._log_id,
+            row.at_us,
+            row.worker,
+            row.stream,
+            row.level,
+            row.logger,
+            row.text,
+            row.trace_id,
+            row.exchange_id,
+        )
+        self._logs.append((*values, digests.digest(*values)))
+
+    def _set_removed(self, exchange_ids: Sequence[int], removed_us: int | None) -> None:
+        """Take exchanges out of sight, or bring them back; count it where it was news.
+
+        A removed exchange keeps its messages, attempts and logs; its children stay where they are.
+        """
+        self._flush()
+        self._change += 1
+        changed = self._connection.execute(
+            "UPDATE exchange SET change = ?, deleted_us = ?"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND (deleted_us IS NULL) = ?",
+            (self._change, removed_us, json.dumps(list(exchange_ids)), removed_us is not None),
+        ).rowcount
+        if changed:
+            self._removals += 1
+
+    def _flush(self) -> None:
+        """Write what has gathered, one prepared statement for each kind."""
+        run = self._connection.executemany
+        if self._exchanges:
+            run(_NEW_EXCHANGE, self._exchanges.values())
+            run(_REQUEST, self._requests)
+            self._exchange_count += len(self._exchanges)
+            self._exchanges, self._requests = {}, []
+        if self._tried:
+            run(_TRIED, self._tried)
+            self._tried = []
+        if self._attempts:
+            run(_NEW_ATTEMPT, self._attempts)
+            self._attempts = []
+        if self._ended:
+            run(_ENDED, self._ended.values())
+            run(_ATTEMPT_END, self._ends)
+            self._ended, self._ends = {}, []
+        if self._answers:
+            run(_ANSWER, self._answers)
+            self._answers = []
+        if self._logs:
+            run(_NEW_LOG, self._logs)
+            self._log_count += len(self._logs)
+            self._logs = []
+
+
+def write_counters(connection: sqlite3.Connection, newest: Committed) -> None:
+    """Write where the counters are, as part of the caller's transaction."""
+    connection.execute(
+        _COUNTERS,
+        (
+            newest.newest_exchange,
+            newest.newest_change,
+            newest.newest_log,
+            newest.exchanges,
+            newest.logs,
+        ),
+    )
+
+
+def read_counters(connection: sqlite3.Connection) -> Committed:
+    """Return where the counters are; `removals` begins at 0. Raises `sqlite3.DatabaseError`."""
+    found = connection.execute(
+        "SELECT exchange, change, log, exchanges, logs FROM counters"
+    ).fetchone()
+    if found is None or not all(isinstance(number, int) for number in found):
+        raise sqlite3.DatabaseError("its counters are missing")
+    exchange, change, log, exchanges, logs = found
+    return Committed(exchange, change, log, 0, exchanges, logs)
+
+
+def _message_values(message: Message) -> tuple[str, bytes, int, bytes, int, str]:
+    """Return headers, body, size, sha256, truncated and references as a row has them."""
+    body = message.body
+    return (
+        _encode(message.headers).decode(),
+        body.raw,
+        body.size,
+        body.sha256,
+        int(body.truncated),
+        _references_text(body),
+    )
+
+
+def _references_text(body: Body) -> str:
+    if not body.references:
+        return "[]"
+    return json.dumps([[each.offset, each.length, each.name] for each in body.references])
+
+
+def _judgement_text(found: Judgement | None) -> str | None:
+    return None if found is None else _encode(found).decode()

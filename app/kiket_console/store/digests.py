@@ -1,0 +1,43 @@
+"""Digests over what never changes in a row: they show that another program changed it.
+
+They prove nothing against somebody who means to deceive: whoever can write the file can write a
+digest too.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DIGEST_BYTES = 16
+SHA256_BYTES = 32
+
+_encode = msgspec.json.Encoder().encode
+
+
+def digest(*values: Any) -> bytes:
+    """Return the digest of *values*: numbers, texts, bytes, None, and sequences of them."""
+    return sha256(_encode(values)).digest()[:DIGEST_BYTES]
+
+
+def of_message(
+    headers: str, raw_body: bytes, size: int, body_sha256: bytes, truncated: int, references: str
+) -> Sequence[Any]:
+    """Return what a digest covers of a message, as its row has it.
+
+    The body itself is covered by its SHA-256 where that is one of the bytes that are stored, so
+    that a body is hashed once; see `is_whole`.
+    """
+    whole = is_whole(body_sha256, truncated, references)
+    stored = b"" if whole else sha256(raw_body).digest()
+    return (headers, size, body_sha256, truncated, references, stored)
+
+
+def is_whole(body_sha256: bytes, truncated: int, references: str) -> bool:
+    """Tell whether a body is stored as it came, so that its SHA-256 is of the stored bytes."""
+    return references == "[]" and not truncated and len(body_sha256) == SHA256_BYTES

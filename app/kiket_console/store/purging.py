@@ -1,0 +1,118 @@
+"""Delete for good: a few rows at a time, within the caller's transaction, so that nobody waits.
+
+Pinned exchanges stay, and so do the calls that were made during them and the lines that were
+logged; what is under way stays too. Free pages are used again, so the file stops growing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+STEP_ROWS = 32
+"""Exchanges, or four times as many log lines: a millisecond or two of work."""
+
+_OLDEST_EXCHANGES = (
+    "SELECT id, started_us FROM exchange WHERE id > ? AND pinned = 0"
+    " AND state NOT IN ('received', 'held') AND deleted_us IS NULL"
+    " AND (parent_id IS NULL OR parent_id NOT IN (SELECT id FROM exchange WHERE pinned = 1))"
+    " ORDER BY id LIMIT ?"
+)
+_OLDEST_LOGS = (
+    "SELECT id, at_us FROM log WHERE id > ? AND (exchange_id IS NULL"
+    " OR exchange_id NOT IN (SELECT id FROM exchange WHERE pinned = 1)) ORDER BY id LIMIT ?"
+)
+
+
+class Purged(NamedTuple):
+    """What a step deleted; with `done` there is nothing left for the next one."""
+
+    exchanges: int = 0
+    logs: int = 0
+    done: bool = True
+
+
+def purge_removed(connection: sqlite3.Connection) -> Purged:
+    """Delete exchanges that a person removed."""
+    ids = [
+        row[0]
+        for row in connection.execute(
+            "SELECT id FROM exchange WHERE deleted_us IS NOT NULL ORDER BY id LIMIT ?", (STEP_ROWS,)
+        )
+    ]
+    return Purged(_delete_exchanges(connection, ids), 0, done=len(ids) < STEP_ROWS)
+
+
+class Oldest:
+    """Purge from the oldest on; each call is one step, and goes on where the last one ended."""
+
+    def __init__(self) -> None:
+        self._after_exchange = 0
+        self._after_log = 0
+
+    def purge(self, connection: sqlite3.Connection, before_us: int) -> Purged:
+        """Delete what is older than *before_us*, in Unix microseconds."""
+        exchanges = connection.execute(
+            _OLDEST_EXCHANGES, (self._after_exchange, STEP_ROWS)
+        ).fetchall()
+        old_exchanges = [row[0] for row in exchanges if row[1] < before_us]
+        if old_exchanges:
+            self._after_exchange = old_exchanges[-1]
+        logs = connection.execute(_OLDEST_LOGS, (self._after_log, 4 * STEP_ROWS)).fetchall()
+        old_logs = [row[0] for row in logs if row[1] < before_us]
+        if old_logs:
+            self._after_log = old_logs[-1]
+        return Purged(
+            _delete_exchanges(connection, old_exchanges),
+            _delete_logs(connection, old_logs),
+            done=len(old_exchanges) < STEP_ROWS and len(old_logs) < 4 * STEP_ROWS,
+        )
+
+    def age_of_step(self, connection: sqlite3.Connection) -> int:
+        """Return the moment up to which the next step may purge: that of a step's last row.
+
+        Returns 0 when there is nothing to purge.
+        """
+        exchanges = connection.execute(
+            _OLDEST_EXCHANGES, (self._after_exchange, STEP_ROWS)
+        ).fetchall()
+        if exchanges:
+            return int(exchanges[-1][1]) + 1
+        logs = connection.execute(_OLDEST_LOGS, (self._after_log, 4 * STEP_ROWS)).fetchall()
+        return int(logs[-1][1]) + 1 if logs else 0
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Return how much of the file is in use; its free pages take what comes next."""
+    [pages, free, page_bytes] = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * page_bytes)
+
+
+def _delete_exchanges(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
+    listed = (json.dumps(ids),)
+    for table in ("message", "attempt"):
+        connection.execute(
+            f"DELETE FROM {table}"  # noqa: S608 (ours)
+            " WHERE exchange_id IN (SELECT value FROM json_each(?))",
+            listed,
+        )
+    return connection.execute(
+        "DELETE FROM exchange WHERE id IN (SELECT value FROM json_each(?))", listed
+    ).rowcount
+
+
+def _delete_logs(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    if not ids:
+        return 0
+    return connection.execute(
+        "DELETE FROM log WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
+    ).rowcount

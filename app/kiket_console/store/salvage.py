@@ -1,0 +1,177 @@
+"""Read what can still be read of a damaged store into a new one, row by row around the damage.
+
+A range of rows is copied by one statement; where that fails the range is halved, until the rows
+that cannot be read stand alone. A file whose first page is lost gets that page from an empty
+store: every store has its tables in the same places.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import time
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from kiket_console.store import building, files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FINE_S = 1.5
+"""How long single rows are told apart; from then on whole ranges of `COARSE` rows are given up."""
+COARSE = 512
+_RANGE = 8192
+_HEADER_BYTES = 100
+_SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
+_KEYS: Final = {"exchange": "id", "message": "rowid", "attempt": "exchange_id", "log": "id"}
+_WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
+    "exchange": "typeof(id) = 'integer' AND typeof(started_us) = 'integer'",
+    "message": "typeof(exchange_id) = 'integer' AND typeof(part) = 'integer'",
+    "attempt": "typeof(number) = 'integer'",
+    "log": "typeof(at_us) = 'integer'",
+}
+
+
+class Salvaged(NamedTuple):
+    """How many rows were read from a damaged store."""
+
+    exchanges: int
+    logs: int
+
+
+def salvage(damaged: Path, target: Path, highest: int) -> Salvaged:
+    """Copy what can be read of *damaged*, which stays as it is, into the empty file *target*.
+
+    *highest* is a number that no id in it exceeds.
+    """
+    building.make_empty(target)
+    for source in _readable(damaged, target):
+        _copy(source, target, highest)
+        salvaged = _count(target)
+        if salvaged.exchanges or salvaged.logs:
+            return salvaged
+    return Salvaged(0, 0)
+
+
+def _readable(damaged: Path, target: Path) -> Iterator[Path]:
+    """Give the file as it is; then, where its beginning is lost, copies of it with another one."""
+    yield damaged
+    patched = files.begin(target, "-patched")
+    try:
+        first_page = target.read_bytes()[: building.PAGE_BYTES]
+        for whole_page in (False, True):
+            shutil.copyfile(damaged, patched)
+            if files.beside(damaged, "-wal").exists():
+                shutil.copyfile(files.beside(damaged, "-wal"), files.beside(patched, "-wal"))
+            pages = files.size(patched) // building.PAGE_BYTES
+            header = bytearray(first_page)
+            header[28:32] = pages.to_bytes(4, "big")
+            header[32:40] = bytes(8)  # no list of free pages: nothing is written to this copy
+            with patched.open("r+b") as file:
+                file.write(header if whole_page else header[:_HEADER_BYTES])
+            yield patched
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            files.beside(patched, suffix).unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path, highest: int) -> None:
+    """Copy all tables of *source* that can be read."""
+    with closing(
+        sqlite3.connect(target.absolute().as_uri(), uri=True, isolation_level=None)
+    ) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute("PRAGMA writable_schema = ON")  # opens a file that was cut short
+        with suppress(sqlite3.DatabaseError):  # no page of it can be read
+            connection.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro",))
+            deadline = time.monotonic() + FINE_S
+            for table, key in _KEYS.items():
+                with suppress(sqlite3.DatabaseError):
+                    _Table(connection, target, table, key, deadline).copy(highest)
+        _make_consistent(connection)
+
+
+class _Table:
+    """Copy one table from `old` to `main`, leaving out what cannot be read."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, target: Path, table: str, key: str, deadline: float
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._table = table
+        self._key = key
+        self._deadline = deadline
+        new, old = (self._columns(schema) for schema in ("main", "old"))
+        self._is_there = key in {*old, "rowid"} and bool(old)
+        shared = ", ".join(column for column in new if column in old)
+        self._insert = (
+            f"INSERT OR IGNORE INTO main.{table} ({shared}) SELECT {shared} FROM old.{table}"  # noqa: S608 (names of ours)
+            f" WHERE {key} BETWEEN ? AND ? AND {_WORDS[table]}"
+        )
+
+    def copy(self, highest: int) -> None:
+        """Copy all rows; no key of the table is above *highest*, or what its last row says."""
+        if not self._is_there:
+            return
+        low, high = self._edge("min", 0), self._edge("max", highest)
+        for start in range(low, high + 1, _RANGE):
+            self._range(start, min(start + _RANGE - 1, high))
+
+    def _range(self, low: int, high: int) -> None:
+        try:
+            self._connection.execute(self._insert, (low, high))
+        except sqlite3.DatabaseError as error:
+            if files.is_full(error):
+                raise files.unwritable(self._target, str(error)) from error
+            if high - low < (1 if time.monotonic() < self._deadline else COARSE):
+                return
+            middle = (low + high) // 2
+            self._range(low, middle)
+            self._range(middle + 1, high)
+
+    def _edge(self, function: str, otherwise: int) -> int:
+        try:
+            found = self._connection.execute(
+                f"SELECT {function}({self._key}) FROM old.{self._table}"  # noqa: S608 (names of ours)
+            ).fetchone()[0]
+        except sqlite3.DatabaseError:
+            return otherwise
+        return found if isinstance(found, int) and 0 <= found < _SENSIBLE else otherwise
+
+    def _columns(self, schema: str) -> list[str]:
+        found = self._connection.execute(f"PRAGMA {schema}.table_info({self._table})")
+        return [row[1] for row in found]
+
+
+def _make_consistent(connection: sqlite3.Connection) -> None:
+    """Let each row have what belongs to it, and the counters be what is there.
+
+    An exchange whose request was lost gets an empty one that says that it was cut.
+    """
+    for statement in (
+        "DELETE FROM message WHERE exchange_id NOT IN (SELECT id FROM exchange)",
+        "DELETE FROM attempt WHERE exchange_id NOT IN (SELECT id FROM exchange)",
+        (
+            "INSERT OR IGNORE INTO message"
+            " SELECT id, 0, '[]', x'', request_bytes, x'', 1, '[]', NULL, NULL FROM exchange"
+        ),
+        (
+            "UPDATE counters SET"
+            " exchange = (SELECT coalesce(max(id), 0) FROM exchange),"
+            " change = (SELECT coalesce(max(change), 0) FROM exchange),"
+            " log = (SELECT coalesce(max(id), 0) FROM log),"
+            " exchanges = (SELECT count(*) FROM exchange),"
+            " logs = (SELECT count(*) FROM log)"
+        ),
+    ):
+        connection.execute(statement)
+
+
+def _count(target: Path) -> Salvaged:
+    with closing(sqlite3.connect(target)) as connection:
+        row = connection.execute("SELECT exchanges, logs FROM counters").fetchone()
+    return Salvaged(*row)
