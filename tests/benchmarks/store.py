@@ -1,0 +1,392 @@
+"""How the store writes, and reads a million exchanges of about 2 KB.
+
+ingest      exchanges through the store's writer, durable (`full`) with all its indexes, counters
+            and checks, as the engine hands them over: an arrival, then its end
+plain       the same finished rows, inserted by a bare connection in durable batches of 100
+
+They take turns on one file that holds a million already (1/20 of that with --quick). Then pages
+are read as the screen reads them, and scans run that filters and searches come down to. Figures are
+exchanges per second and milliseconds; the ratio is of work per processor second.
+
+The file is made in the system's folder for temporary files by writing some exchanges and copying
+them with new ids; a million take about 2.5 GB there, and less room than that means fewer rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kiket_console.model import Body, Judgement, Message, Source, State
+from kiket_console.store.reader import Reader
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, Row
+from kiket_console.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+ROWS = 1_000_000
+BYTES_EACH = 2_700
+"""On disk, roughly, with indexes."""
+TEMPLATES = 10_000
+BATCH = 100
+CHUNK = 128
+"""Exchanges that are handed over together, as from so many senders."""
+MOST_WAITING = 1_024
+PAGE = 50
+SEED = 7
+EVENTS = ("issue.created", "issue.updated", "issue.transitioned", "campaign.created")
+RARE_EVERY = 1_000
+"""One exchange of so many is of a rare event, fails, or has a rare word in its body."""
+WORDS = (  # noqa: SIM905 (words, read as a text)
+    "printer urgent customer billing invoice refund login error timeout queue worker deploy "
+    "release sprint board label assignee webhook retry token schema field report export import "
+    "search filter index cache memory latency budget alert incident owner review merge branch"
+).split()
+SCANS = {
+    "status_first": ("status = 500", PAGE),
+    "status_complete": ("status = 500", -1),
+    "status_range_complete": ("status >= 500", -1),
+    "event_first": ("name = 'rare.event'", PAGE),
+    "event_complete": ("name = 'rare.event'", -1),
+    "trace_complete": ("trace_id = '00000000000000000000000000000000'", -1),
+}
+"""Conditions on metadata, newest first; -1: to the end of the table."""
+GOALS = {
+    "ingest_of_plain": ">= 0.5",
+    "reads_ms.last_page.median": "<= 0.3",
+    "reads_ms.middle_page.median": "<= 0.3",
+    "reads_ms.scan_status_first.median": "<= 50",
+    "reads_ms.scan_event_first.median": "<= 50",
+    "reads_ms.scan_status_complete.median": "<= 400",
+    "reads_ms.scan_event_complete.median": "<= 400",
+    "reads_ms.scan_trace_complete.median": "<= 400",
+    "reads_ms.substring_recent.median": "<= 200",
+}
+
+
+class Ingest(NamedTuple):
+    """What one turn of writing came to."""
+
+    per_s: float
+    per_cpu_s: float
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """Write and read a large store; return figures, ratios and goals."""
+    rows, rounds, count, repeats = (ROWS // 20, 3, 2_000, 20) if quick else (ROWS, 5, 10_000, 100)
+    with tempfile.TemporaryDirectory(prefix="kcbench") as place:
+        rows = min(rows, shutil.disk_usage(place).free // 2 // BYTES_EACH // TEMPLATES * TEMPLATES)
+        path = Path(place, "store.sqlite3")
+        began_s = time.perf_counter()
+        _fill(path, rows)
+        made_s = time.perf_counter() - began_s
+        size = path.stat().st_size
+        taken = _ingest(path, rounds, count)
+        with Reader(path) as reader:
+            reads = _reads(reader, repeats)
+        reads |= _scans(path, max(3, repeats // 10))
+    return {
+        "benchmark": f"a store of {rows:,} exchanges",
+        "rows": rows,
+        "made_s": round(made_s, 1),
+        "disk_mb": round(size / 1e6),
+        "bytes_per_exchange": round(size / rows),
+        "sqlite": sqlite3.sqlite_version,
+        "exchanges_per_s": {
+            name: {
+                field: round(statistics.median(getattr(each, field) for each in turns))
+                for field in Ingest._fields
+            }
+            for name, turns in taken.items()
+        },
+        "reads_ms": reads,
+        "ratios": {
+            "ingest_of_plain": _ratio(taken, "per_cpu_s"),
+            "ingest_of_plain_by_the_clock": _ratio(taken, "per_s"),
+        },
+        "goals": GOALS,
+    }
+
+
+def _ratio(taken: dict[str, list[Ingest]], field: str) -> float:
+    pairs = zip(taken["ingest"], taken["plain"], strict=True)
+    ratios = [float(getattr(ours, field) / getattr(plain, field)) for ours, plain in pairs]
+    return round(statistics.median(ratios), 3)
+
+
+# Making exchanges
+
+
+class Exchange(NamedTuple):
+    """One exchange as the engine records it: as it arrives, and as it ends."""
+
+    arrival: Sequence[Row]
+    end: Sequence[Row]
+
+
+def _exchanges(first_id: int, count: int) -> Iterator[Exchange]:
+    """Return exchanges of about 2 KB, every thousandth out of the ordinary."""
+    chance = random.Random(SEED + first_id)  # noqa: S311 (texts, not secrets)
+    for exchange_id in range(first_id, first_id + count):
+        rare = exchange_id % RARE_EVERY == RARE_EVERY // 2
+        name = "rare.event" if rare else chance.choice(EVENTS)
+        issue = {
+            "id": exchange_id,
+            "key": f"MKT-{exchange_id}",
+            "title": " ".join(chance.choices(WORDS, k=6)) + (" zebracorn" if rare else ""),
+            "description": " ".join(chance.choices(WORDS, k=120)),
+        }
+        answer = {"ok": not rare, "id": exchange_id, "note": " ".join(chance.choices(WORDS, k=40))}
+        started_us = 1_795_000_000_000_000 + exchange_id * 1_000
+        arrival = NewExchange(
+            id=exchange_id,
+            source=Source.WEBHOOK,
+            worker="marketing",
+            name=name,
+            version="v1",
+            method="POST",
+            path=f"/v/v1/webhooks/{name}",
+            started_us=started_us,
+            state=State.RECEIVED,
+            request=_message({"event": name, "issue": issue}),
+            signature="ok k0",
+            judgement=Judgement(True, "ok", "k0", "The signature matches the body.", 1.0),
+            trace_id=f"{chance.getrandbits(128) | 1:032x}",
+            span_id=f"{chance.getrandbits(64):016x}",
+        )
+        status = 500 if rare else 200
+        yield Exchange(
+            (arrival, NewAttempt(exchange_id, 1, "marketing#1", started_us)),
+            (AttemptEnd(exchange_id, 1, State.FORWARDED, status, 2_000, answer=_message(answer)),),
+        )
+
+
+def _message(document: dict[str, Any]) -> Message:
+    raw = json.dumps(document).encode()
+    headers = (
+        ("host", "127.0.0.1:8700"),
+        ("content-type", "application/json"),
+        ("content-length", str(len(raw))),
+        ("x-kiket-signature", "[signature]"),
+        ("x-kiket-event-version", "v1"),
+    )
+    return Message(headers, Body(raw, len(raw), hashlib.sha256(raw).digest()))
+
+
+def _fill(path: Path, rows: int) -> None:
+    """Make a store of *rows* exchanges."""
+    writer = Writer(path, "process")
+    try:
+        _write(writer, list(_exchanges(1, TEMPLATES)))
+    finally:
+        writer.close()
+    with closing(_bare(path, "OFF")) as connection:
+        for part in range(1, rows // TEMPLATES):
+            connection.execute("BEGIN")
+            for table in ("exchange", "message", "attempt"):
+                _copy(connection, table, part * TEMPLATES)
+            connection.execute("COMMIT")
+        _count(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _bare(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
+    """Return a connection of nobody's, in the mode that the store's file is in."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    return connection
+
+
+def _count(connection: sqlite3.Connection) -> None:
+    """Let the store know of exchanges that its writer did not write."""
+    connection.execute(
+        "UPDATE counters SET exchanges = (SELECT count(*) FROM exchange),"
+        " exchange = (SELECT max(id) FROM exchange), change = (SELECT max(change) FROM exchange)"
+    )
+
+
+def _copy(connection: sqlite3.Connection, table: str, offset: int) -> None:
+    """Insert the first exchanges' rows of *table* again, *offset* ids further on."""
+    renewed = {
+        "id": f"id + {offset}",
+        "exchange_id": f"exchange_id + {offset}",
+        "change": f"change + {offset * 3}",
+        "trace_id": "lower(hex(randomblob(16)))",
+        "span_id": "lower(hex(randomblob(8)))",
+    }
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(renewed.get(column, column) for column in columns)
+    key = "id" if table == "exchange" else "exchange_id"
+    connection.execute(
+        f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {key} <= {TEMPLATES}"  # noqa: S608 (ours)
+    )
+
+
+# Writing
+
+
+def _ingest(path: Path, rounds: int, count: int) -> dict[str, list[Ingest]]:
+    """Write through the writer and through a bare connection in turn, a round more than counts."""
+    taken: dict[str, list[Ingest]] = {"ingest": [], "plain": []}
+    for _ in range(rounds + 1):
+        writer = Writer(path, "full")
+        try:
+            exchanges = list(_exchanges(writer.newest.newest_exchange + 1, count))
+            taken["ingest"].append(_timed(count, partial(_write, writer, exchanges)))
+        finally:
+            writer.close()
+        with closing(_bare(path)) as connection:
+            finished = _finished(connection, count)
+            taken["plain"].append(_timed(count, partial(_insert, connection, finished)))
+            _count(connection)
+    return {name: turns[1:] for name, turns in taken.items()}
+
+
+def _timed(count: int, work: Callable[[], None]) -> Ingest:
+    cpu_s, began_s = time.process_time(), time.perf_counter()
+    work()
+    took_s, used_s = time.perf_counter() - began_s, time.process_time() - cpu_s
+    return Ingest(count / took_s, count / used_s)
+
+
+class _Backlog:
+    """What has been handed to a writer and is not in the store yet."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._moved = threading.Condition()
+        self._failure: Exception | None = None
+
+    def settled(self, tickets: Sequence[object], failure: Exception | None) -> None:
+        """Note what the writer has settled."""
+        with self._moved:
+            self._waiting -= len(tickets)
+            self._failure = self._failure or failure
+            self._moved.notify()
+
+    def make_room(self, more: int, most: int) -> None:
+        """Wait until *more* make no more than *most*, and count them in."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._waiting + more <= most)
+            self._waiting += more
+        if self._failure is not None:
+            raise self._failure
+
+
+def _write(writer: Writer, exchanges: Sequence[Exchange]) -> None:
+    """Hand exchanges over as the engine does, and wait until the last is in the store."""
+    backlog = _Backlog()
+    writer.on_settled = backlog.settled
+    for start in range(0, len(exchanges), CHUNK):
+        chunk = exchanges[start : start + CHUNK]
+        backlog.make_room(2 * len(chunk), MOST_WAITING)
+        for exchange in chunk:
+            writer.put(exchange.arrival, exchange)
+        for exchange in chunk:
+            writer.put(exchange.end, exchange)
+    backlog.make_room(0, 0)
+
+
+def _finished(connection: sqlite3.Connection, count: int) -> list[dict[str, list[tuple[Any, ...]]]]:
+    """Return batches of *count* new exchanges' finished rows, by table."""
+    newest: int = connection.execute("SELECT max(id) FROM exchange").fetchone()[0]
+    batches = []
+    for start in range(1, count, BATCH):
+        batch = {}
+        for table, key in (
+            ("exchange", "id"),
+            ("message", "exchange_id"),
+            ("attempt", "exchange_id"),
+        ):
+            rows = connection.execute(
+                f"SELECT * FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key}",  # noqa: S608 (ours)
+                (start, start + BATCH - 1),
+            )
+            batch[table] = [(row[0] + newest, *row[1:]) for row in rows]
+        batches.append(batch)
+    return batches
+
+
+def _insert(
+    connection: sqlite3.Connection, batches: Sequence[dict[str, list[tuple[Any, ...]]]]
+) -> None:
+    """Insert batches, each durable when its transaction ends."""
+    for batch in batches:
+        connection.execute("BEGIN IMMEDIATE")
+        for table, rows in batch.items():
+            places = ",".join("?" * len(rows[0]))
+            connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 (ours)
+        connection.execute("COMMIT")
+
+
+# Reading
+
+
+def _reads(reader: Reader, repeats: int) -> dict[str, dict[str, float]]:
+    """Return how long reads of the screen take."""
+    began_s = time.perf_counter()
+    ids = reader.ids()
+    all_ids_ms = round((time.perf_counter() - began_s) * 1000, 1)
+    middle = len(ids) // 2
+    chance = random.Random(SEED)  # noqa: S311 (places, not secrets)
+    return {
+        "all_ids": {"median": all_ids_ms},
+        "last_page": _repeated(repeats, lambda: reader.page(ids[-PAGE:])),
+        "middle_page": _repeated(repeats, lambda: reader.page(ids[middle : middle + PAGE])),
+        "random_page": _repeated(
+            repeats, lambda: reader.page(ids[(at := chance.randrange(middle)) : at + PAGE])
+        ),
+        "detail": _repeated(repeats, lambda: reader.detail(ids[chance.randrange(len(ids))])),
+        "newest": _repeated(repeats, reader.newest),
+    }
+
+
+def _scans(path: Path, repeats: int) -> dict[str, dict[str, float]]:
+    """Return how long scans take that filters and searches come down to."""
+    found = {}
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+
+        def run(sql: str, *values: object) -> list[Any]:
+            return connection.execute(sql, values).fetchall()
+
+        for name, (condition, limit) in SCANS.items():
+            sql = (
+                # by the rows themselves: the index of what is not deleted leads to nearly all
+                f"SELECT id FROM exchange WHERE {condition} AND +deleted_us IS NULL"  # noqa: S608 (ours)
+                f" ORDER BY id DESC LIMIT {limit}"
+            )
+            found[f"scan_{name}"] = _repeated(repeats, partial(run, sql))
+        substring = (
+            "SELECT exchange_id FROM message WHERE instr(body, ?) > 0"
+            " ORDER BY exchange_id DESC LIMIT ?"
+        )
+        found["substring_recent"] = _repeated(repeats, lambda: run(substring, b"zebracorn", 10))
+        found["substring_complete"] = _repeated(1, lambda: run(substring, b"nowhere at all", 10))
+    return found
+
+
+def _repeated(repeats: int, read: Callable[[], object]) -> dict[str, float]:
+    """Return median and 99th percentile of the times of a read, after one that does not count."""
+    read()
+    taken_ms = []
+    for _ in range(repeats):
+        began_s = time.perf_counter()
+        read()
+        taken_ms.append((time.perf_counter() - began_s) * 1000)
+    taken_ms.sort()
+    return {
+        "median": round(statistics.median(taken_ms), 3),
+        "p99": round(taken_ms[len(taken_ms) * 99 // 100], 3),
+    }
