@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kiket_console import entry as entries
 from kiket_console import extension_table
@@ -18,6 +19,9 @@ from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable, refused
 from kiket_console.model import Problem
 from kiket_console.settings_file import PROJECT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _TEACHING = (
     "Put an extension.yaml beside a main.py that makes a KiketSDK, or write kiket.toml with "
@@ -87,6 +91,26 @@ def find(folder: Path) -> Project:
         raise _unreadable(folder, error) from error
 
 
+def with_known_names(project: Project, known: Sequence[ExtensionSpec]) -> Project:
+    """Return *project* with the names under which its extensions are *known*.
+
+    A name that nobody gave comes from a manifest or a folder; it would change while somebody
+    edits those, and look like another extension.
+    """
+    names = {spec.name for spec in project.extensions}
+    lost = {spec.folder: spec.name for spec in known if spec.name not in names}
+    names_known = {spec.name for spec in known}
+    return replace(
+        project,
+        extensions=tuple(
+            spec
+            if spec.is_named or spec.name in names_known
+            else replace(spec, name=lost.pop(spec.folder, spec.name))
+            for spec in project.extensions
+        ),
+    )
+
+
 def _find(folder: Path) -> Project:
     if not folder.is_dir():
         raise refused(f"There is no folder {folder}.", "Name the folder of your project.")
@@ -143,11 +167,15 @@ def _unusable(
     folder: Path, raw: dict[str, object], number: int, error: ConsoleError
 ) -> ExtensionSpec:
     """Return the extension of a table that cannot be used, so that it is seen why."""
-    name = raw.get("name")
+    name, path = raw.get("name"), raw.get("path")
     is_named = isinstance(name, str) and extension_table.is_name(name)
+    try:
+        place = _inside(folder, ExtensionTable(), "path", path if isinstance(path, str) else ".")
+    except ConsoleError:
+        place = folder
     return ExtensionSpec(
         name=str(name) if is_named else f"extension-{number}",
-        folder=folder,
+        folder=place,
         entry="",
         import_roots=(),
         interpreter=Path(sys.executable),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.project import find
+from kiket_console.project import find, with_known_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -291,3 +291,23 @@ def test_a_command_needs_no_app_and_names_what_runs_it(folder: Path) -> None:
     assert spec.port == 9090
     assert spec.declared.secrets == ("API_KEY",)
     assert spec.problem is None
+
+
+def test_an_extension_keeps_its_name_while_its_manifest_is_being_edited(folder: Path) -> None:
+    """A name that nobody gave would change with the file that it comes from."""
+    with_tables(folder, "path = 'orders'", "path = 'refunds'", "name = 'c'\ncommand = 'x'")
+    manifest = folder / "orders" / "extension.yaml"
+    manifest.write_text("id: com.example.orders\n")
+    before = find(folder).extensions
+    manifest.write_text("id: com.exam\n")
+    after = find(folder)
+    assert [spec.name for spec in after.extensions] == ["com.exam", "refunds", "c"]
+    known = with_known_names(after, before).extensions
+    assert [spec.name for spec in known] == ["com.example.orders", "refunds", "c"]
+
+
+def test_an_extension_that_is_given_another_name_is_another_one(folder: Path) -> None:
+    with_tables(folder, "path = 'orders'\nname = 'a'")
+    before = find(folder).extensions
+    with_tables(folder, "path = 'orders'\nname = 'b'")
+    assert [spec.name for spec in with_known_names(find(folder), before).extensions] == ["b"]

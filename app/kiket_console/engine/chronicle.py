@@ -45,7 +45,7 @@ class Chronicle:
 
     def removed(self) -> None:
         """Say that the project has no such extension any more."""
-        self._on_log(line(self._worker, "INFO", f"{PROJECT_FILE} names it no more; it is stopped"))
+        self._on_log(line(self._worker, "INFO", f"{PROJECT_FILE} names it no more; it was stopped"))
 
     def checked(self, label: str, *, silent_s: float | None) -> bool:
         """Say that the start called *label* fell silent, or answers again (*silent_s* is None).

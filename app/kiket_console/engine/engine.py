@@ -159,7 +159,7 @@ class Engine:
             tasks.create_task(platform.serve([platform_socket]))
             tasks.create_task(control.serve([control_socket]))
             workers = tasks.create_task(parts.workers.run())
-            reloaders = [tasks.create_task(each.run()) for each in parts.reloaders]
+            watching = tasks.create_task(parts.watching.run())
             for server in self._servers:
                 await server.wait_started()
             write_private(self._paths.engine_info, json.dumps(asdict(parts.info)).encode())
@@ -167,8 +167,7 @@ class Engine:
             await self._stopping.wait()
             # From here on nobody finds us, and what is under way ends before what it needs.
             self._paths.engine_info.unlink(missing_ok=True)
-            for reloader in reloaders:
-                reloader.cancel()
+            watching.cancel()
             gateway.should_exit = True
             await serving
             parts.workers.close()

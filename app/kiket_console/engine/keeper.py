@@ -92,9 +92,9 @@ class Keeper:
             starts=0,
             reloads=0,
             restarts=0,
-            entry=spec.entry,
+            entry=spec.runs,
             guessed=spec.guessed,
-            interpreter=str(spec.interpreter),
+            interpreter=spec.run_by,
             dialects=spec.dialects,
         )
 
@@ -104,6 +104,11 @@ class Keeper:
     def worker(self) -> Worker:
         """Return how it is now."""
         return self._worker
+
+    @property
+    def spec(self) -> ExtensionSpec:
+        """Return how it was run when it was last started."""
+        return self._spec
 
     @property
     def serving(self) -> Process | None:
@@ -161,6 +166,12 @@ class Keeper:
         if self._attempt is not None:
             self._attempt.cut()
         self._wake.set()
+
+    def remove(self) -> None:
+        """End it for good, and say that the project names it no more."""
+        if not self._closing:
+            self._chronicle.removed()
+            self.close()
 
     def close(self) -> None:
         """End it for good; `run` returns when nothing is left."""
@@ -238,8 +249,7 @@ class Keeper:
         before = self._spec.manifest
         spec = await asyncio.to_thread(self._look_again)
         if spec is None:
-            self._chronicle.removed()
-            self.stop()
+            self.remove()
             return None
         self._spec = spec
         if before is not None and spec.manifest is None:
@@ -250,9 +260,9 @@ class Keeper:
         self._worker = replace(
             self._worker,
             starts=number,
-            entry=spec.entry,
+            entry=spec.runs,
             guessed=spec.guessed,
-            interpreter=str(spec.interpreter),
+            interpreter=spec.run_by,
         )
         self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
         self._worker = replace(self._worker, secrets=self._given.declared)

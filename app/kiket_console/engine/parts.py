@@ -2,7 +2,7 @@
 
 Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, changes ──► Hub ──► clients
 ▲                                                outcomes ──► Pulse ──► status
-└── Platform ──► Vault        Actions ──► Gateway.deliver        Reloader ──► Supervisor
+└── Platform ──► Vault        Actions ──► Gateway.deliver        Watching ──► Supervisor
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,10 +27,9 @@ from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.refusals import Refusals
-from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.supervisor import Supervisor
+from kiket_console.engine.watching import Watching
 from kiket_console.model import EngineStatus, Notice
-from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
@@ -137,15 +135,7 @@ class Parts:
             on_change=self._workers_changed,
             on_log=self.recorder.log,
         )
-        self.reloaders = tuple(
-            Reloader(
-                extension,
-                project.folder / PROJECT_FILE,
-                partial(self.workers.reload, extension.name),
-                self.recorder.log,
-            )
-            for extension in project.extensions
-        )
+        self.watching = Watching(project, self.workers, self.recorder.log)
         body_bytes = config.body_mib * 1024**2
         own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
         self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)

@@ -103,8 +103,8 @@ class Reloader:
     """Watches an extension's folders and calls `reload(file)`, the file relative to the first.
 
     Reloads that chase each other, as when the code itself writes what is watched, are spaced out
-    more and more; what was written meanwhile becomes one reload. *settings* is the project's
-    `kiket.toml`, watched wherever it is.
+    more and more; what was written meanwhile becomes one reload. The file *settings* does not
+    count: `watching` has it.
     """
 
     def __init__(
@@ -115,34 +115,12 @@ class Reloader:
         on_log: Callable[[NewLog], None],
     ) -> None:
         self._roots = spec.watch
-        self._settings = settings
+        self._settings = str(settings)
         self._reload = reload
         self._pace = Pace(on_log)
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            if not matters(str(self._settings), self._roots):
-                tasks.create_task(self._watch_settings())
-            await self._watch_code()
-
-    async def _watch_settings(self) -> None:
-        """Watch one file by its folder: a file that is saved by renaming is another one."""
-        import watchfiles
-
-        watch = watchfiles.awatch(
-            self._settings.parent,
-            watch_filter=lambda _, path: path == str(self._settings),
-            debounce=DEBOUNCE_MS,
-            step=STEP_MS,
-            rust_timeout=LOOK_EVERY_MS,
-            recursive=False,
-        )
-        async with contextlib.aclosing(watch):
-            async for _ in watch:
-                self._reload(self._settings.name)
-
-    async def _watch_code(self) -> None:
         places = self._places()
         while True:
             if None in places:
@@ -160,7 +138,9 @@ class Reloader:
         gone = {(watchfiles.Change.deleted, str(root)) for root in self._roots}
         watch = watchfiles.awatch(
             *self._roots,
-            watch_filter=lambda change, path: (change, path) in gone or matters(path, self._roots),
+            watch_filter=lambda change, path: (
+                (change, path) in gone or (path != self._settings and matters(path, self._roots))
+            ),
             debounce=DEBOUNCE_MS,
             step=STEP_MS,
             rust_timeout=LOOK_EVERY_MS,

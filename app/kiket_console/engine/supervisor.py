@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ from kiket_console.engine.ports import Judging
 from kiket_console.engine.surroundings import WEBHOOK_SECRET, WORKSPACE_TOKEN, Surrounder
 from kiket_console.engine.worker import WorkerProcess
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.project import with_known_names
+from kiket_console.settings_file import PROJECT_FILE
 from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -59,31 +60,34 @@ class Supervisor:
             inherited=os.environ if inherited is None else inherited,
             variables=variables,
         )
-        self._folder = project.folder
-        self._keepers = {
-            spec.name: Keeper(
-                spec,
-                partial(self._look_again, spec.name),
-                surrounder,
-                partial(WorkerProcess, on_log=on_log),
-                on_change=on_change,
-                on_log=on_log,
-            )
-            for spec in project.extensions
-        }
+        self._project = project
+        self._make_keeper = partial(
+            Keeper,
+            surrounder=surrounder,
+            make_process=partial(WorkerProcess, on_log=on_log),
+            on_change=on_change,
+            on_log=on_log,
+        )
+        self._keepers: dict[str, Keeper] = {}
+        self._keeping: asyncio.TaskGroup | None = None
+        self._closed = asyncio.Event()
+        for spec in project.extensions:
+            self._add(spec)
 
     async def run(self) -> None:
         """Run the workers until `close`, or until cancelled; both leave no process behind."""
         await asyncio.to_thread(end_marked, f"{self._key}/")
         async with asyncio.TaskGroup() as tasks:
             measuring = tasks.create_task(self._measure())
-            async with asyncio.TaskGroup() as keeping:
+            async with asyncio.TaskGroup() as self._keeping:
                 for keeper in self._keepers.values():
-                    keeping.create_task(keeper.run())
+                    self._keeping.create_task(self._keep(keeper))
+                await self._closed.wait()
             measuring.cancel()
 
     def close(self) -> None:
         """End every worker; `run` returns when nothing is left."""
+        self._closed.set()
         for keeper in self._keepers.values():
             keeper.close()
 
@@ -127,6 +131,29 @@ class Supervisor:
         """Start worker *name* anew because *file* was saved."""
         self._keeper(name).reload(file)
 
+    def reload_all(self, file: str) -> None:
+        """Start every worker anew because *file* was saved."""
+        for keeper in self._keepers.values():
+            keeper.reload(file)
+
+    def adopt(self, project: Project) -> tuple[ExtensionSpec, ...]:
+        """Run what *project* names now, and nothing else; return it by the names it goes by."""
+        self._project = project = self._known(project)
+        names = [spec.name for spec in project.extensions]
+        for name, keeper in self._keepers.items():
+            if name not in names:
+                keeper.remove()
+        for spec in project.extensions:
+            known = self._keepers.get(spec.name)
+            if known is None:
+                self._add(spec)
+            elif known.spec != spec or known.worker.problem is not None:
+                known.reload(PROJECT_FILE)
+        in_order = [*names, *(name for name in self._keepers if name not in names)]
+        self._keepers = {name: self._keepers[name] for name in in_order}
+        self._on_change()
+        return project.extensions
+
     def restart(self, name: str) -> None:
         """Start worker *name* anew; what serves goes on until the new one does."""
         self._keeper(name).restart()
@@ -150,10 +177,30 @@ class Supervisor:
 
         Raises `ConsoleError` when the folder cannot be understood.
         """
-        found = projects.find(self._folder).extensions
-        if len(found) == len(self._keepers) == 1:
-            return replace(found[0], name=name)
+        found = self._known(projects.find(self._project.folder)).extensions
         return next((spec for spec in found if spec.name == name), None)
+
+    def _known(self, project: Project) -> Project:
+        keepers = list(self._keepers.values())  # at once: a thread may be asking
+        return with_known_names(project, [keeper.spec for keeper in keepers])
+
+    def _add(self, spec: ExtensionSpec) -> None:
+        """Keep one more extension, from now on if the others are kept already."""
+        keeper = self._make_keeper(spec, partial(self._look_again, spec.name))
+        self._keepers[spec.name] = keeper
+        if self._keeping is not None:
+            self._keeping.create_task(self._keep(keeper))
+
+    async def _keep(self, keeper: Keeper) -> None:
+        """Keep an extension until the project names it no more; it may come back by then."""
+        await keeper.run()
+        if self._closed.is_set():
+            return
+        del self._keepers[keeper.name]
+        back = next((spec for spec in self._project.extensions if spec.name == keeper.name), None)
+        if back is not None:
+            self._add(back)
+        self._on_change()
 
     def _keeper(self, name: str) -> Keeper:
         try:
@@ -169,10 +216,11 @@ class Supervisor:
         """Note every two seconds what each worker's processes use."""
         from kiket_console.engine.usage import Usage
 
-        usages = {name: Usage() for name in self._keepers}
+        usages: dict[str, Usage] = {}
         while True:
             await asyncio.sleep(MEASURE_EVERY_S)
-            for name, keeper in self._keepers.items():
+            usages = {name: usages.get(name) or Usage() for name in self._keepers}
+            for name, keeper in list(self._keepers.items()):
                 pid = keeper.serving.pid if keeper.serving else None
                 keeper.measured(*await asyncio.to_thread(usages[name].measure, pid))
             self._on_change()

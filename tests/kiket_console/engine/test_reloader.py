@@ -159,25 +159,11 @@ def test_somebody_who_types_waits_a_second_at_most() -> None:
     assert pace.pause_s(now_s + reloader.STREAK_GAP_S) == 0, "a breath ends the streak"
 
 
-async def test_settings_above_the_watched_folders_are_watched_too(own_places: Path) -> None:
-    folder = own_places / "shop"
-    (folder / "code").mkdir(parents=True)
-    settings = folder / "kiket.toml"
-    settings.write_text('[[extension]]\npath = "code"\nentry = "main:sdk"\n')
-    (folder / "code" / "main.py").write_text("sdk = 1\n")
-    async with watching(folder) as saves:
-        for number in range(200):  # until the watch is in place
-            new = folder / "kiket.toml~"
-            new.write_text(f"{settings.read_text()}# {number}\n")
-            new.replace(settings)
-            (folder / "other.py").write_text(str(number))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
-                    await saves.came.wait()
-                    break
-        assert await saves.next() == "kiket.toml"
-        await settled(saves)
-        assert set(saves.files) == {"kiket.toml"}
+async def test_settings_are_no_code(project_folder: Path, saves: Saves) -> None:
+    """They say which code runs, and are watched for the whole project."""
+    (project_folder / "kiket.toml").write_text("")
+    await settled(saves)
+    assert saves.files == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Watch a whole project: the code of each extension, and `kiket.toml`, which may name others.
+
+a save below an extension ──► reload it            kiket.toml ──► look at the project again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from kiket_console import project as projects
+from kiket_console.engine.reloader import DEBOUNCE_MS, LOOK_EVERY_MS, STEP_MS, Reloader
+from kiket_console.errors import ConsoleError
+from kiket_console.settings_file import PROJECT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.project import ExtensionSpec, Project
+    from kiket_console.store.records import NewLog
+
+
+class Reloaded(Protocol):
+    """Who runs the extensions."""
+
+    def reload(self, name: str, file: str) -> None:
+        """Start worker *name* anew because *file* was saved."""
+        ...
+
+    def adopt(self, project: Project) -> tuple[ExtensionSpec, ...]:
+        """Run what *project* names now, and nothing else; return it by the names it goes by."""
+        ...
+
+    def reload_all(self, file: str) -> None:
+        """Start every worker anew because *file* was saved."""
+        ...
+
+
+class Watching:
+    """Watches one project for as long as `run` goes on."""
+
+    def __init__(
+        self, project: Project, workers: Reloaded, on_log: Callable[[NewLog], None]
+    ) -> None:
+        self._project = project
+        self._settings = project.folder / PROJECT_FILE
+        self._workers = workers
+        self._on_log = on_log
+        self._watched: dict[str, tuple[ExtensionSpec, asyncio.Task[None]]] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._watch(tasks, self._project.extensions)
+            await self._watch_settings(tasks)
+
+    def _watch(self, tasks: asyncio.TaskGroup, extensions: tuple[ExtensionSpec, ...]) -> None:
+        """Have a watch over the folders of each extension, and over no other."""
+        wanted = {spec.name: spec for spec in extensions if spec.watch}
+        for name, (seen, task) in list(self._watched.items()):
+            if name not in wanted or wanted[name].watch != seen.watch:
+                task.cancel()
+                del self._watched[name]
+        for name, spec in wanted.items():
+            if name not in self._watched:
+                watch = Reloader(
+                    spec, self._settings, partial(self._workers.reload, name), self._on_log
+                )
+                self._watched[name] = (spec, tasks.create_task(watch.run()))
+
+    async def _watch_settings(self, tasks: asyncio.TaskGroup) -> None:
+        """Watch one file by its folder: a file that is saved by renaming is another one."""
+        import watchfiles
+
+        while True:
+            watch = watchfiles.awatch(
+                self._settings.parent,
+                watch_filter=lambda _, path: path == str(self._settings),
+                debounce=DEBOUNCE_MS,
+                step=STEP_MS,
+                rust_timeout=LOOK_EVERY_MS,
+                recursive=False,
+            )
+            with contextlib.suppress(FileNotFoundError):  # the folder is being replaced
+                async with contextlib.aclosing(watch):
+                    async for _ in watch:
+                        await self._look_again(tasks)
+            await asyncio.sleep(LOOK_EVERY_MS / 1000)
+
+    async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
+        try:
+            project = await asyncio.to_thread(projects.find, self._project.folder)
+        except ConsoleError:
+            self._workers.reload_all(PROJECT_FILE)  # each then looks itself, and says what is wrong
+        else:
+            self._watch(tasks, self._workers.adopt(project))

@@ -1,0 +1,176 @@
+"""What kiket.toml names is what runs: also what is added, changed or removed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console import project as projects
+from kiket_console.engine.watching import Watching
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from kiket_console.model import Worker
+
+Supervise = Any
+
+A = '[[extension]]\nname = "a"\nentry = "main:app"\n'
+B = '[[extension]]\nname = "b"\npath = "b"\nentry = "main:app"\n'
+
+
+@dataclass
+class Watched:
+    """A supervisor at work, and a watch over its project."""
+
+    running: Any
+    folder: Path
+
+    def names(self) -> list[str]:
+        return [worker.name for worker in self.running.supervisor.workers()]
+
+    def worker(self, name: str) -> Worker:
+        workers: tuple[Worker, ...] = self.running.supervisor.workers()
+        return next(each for each in workers if each.name == name)
+
+    def settings(self, text: str) -> None:
+        """Save kiket.toml as most editors do."""
+        new = self.folder / "kiket.toml~"
+        new.write_text(text)
+        new.replace(self.folder / "kiket.toml")
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        await self.running.until(holds)
+
+    async def until_serving(self, *names: str) -> None:
+        await self.until(
+            lambda: (
+                self.names() == list(names)
+                and all(self.worker(name).state is WorkerState.SERVING for name in names)
+            )
+        )
+
+
+@pytest.fixture
+async def watched(project_folder: Path, supervise: Supervise) -> AsyncIterator[Watched]:
+    """Run and watch a project whose kiket.toml names `a`; folders `a` and `b` have an app."""
+    (project_folder / "b").mkdir()
+    (project_folder / "b" / "main.py").write_text((project_folder / "main.py").read_text())
+    (project_folder / "kiket.toml").write_text(A)
+    async with supervise() as running, watching(running):
+        watched = Watched(running, project_folder)
+        await watched.until_serving("a")
+        yield watched
+
+
+@contextlib.asynccontextmanager
+async def watching(running: Any) -> AsyncIterator[None]:
+    watch = Watching(projects.find(running.folder), running.supervisor, running.logs.append)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(watch.run())
+        yield
+        task.cancel()
+
+
+async def until_seen(save: Callable[[int], object], seen: Callable[[], bool]) -> None:
+    """Save until the watch, which may only begin, has seen it."""
+    for number in range(500):
+        if number % 20 == 0:
+            save(number)
+        if seen():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("never seen")
+
+
+async def until_added(watched: Watched) -> None:
+    """Add `b` to the settings, and wait until it serves."""
+    await until_seen(
+        lambda number: watched.settings(f"{A}{B}# {number}\n"),
+        lambda: watched.names() == ["a", "b"],
+    )
+    await watched.until_serving("a", "b")
+
+
+async def test_an_extension_that_is_added_starts_and_the_others_go_on(watched: Watched) -> None:
+    await until_added(watched)
+    assert watched.worker("a").starts == 1
+    assert watched.running.supervisor.serving("b") is not None
+    main = watched.folder / "b" / "main.py"
+    code = main.read_text()
+    await until_seen(lambda _: main.write_text(code), lambda: watched.worker("b").reloads > 0)
+    assert watched.worker("b").last_reload == "main.py"
+
+
+async def test_an_extension_that_is_removed_is_stopped_and_the_logs_say_so(
+    watched: Watched,
+) -> None:
+    await until_added(watched)
+    watched.settings(B)
+    await watched.until_serving("b")
+    assert watched.worker("b").starts == 1
+    assert ("a", "kiket.toml names it no more; it was stopped") in [
+        (line.worker, line.text) for line in watched.running.logs
+    ]
+    assert watched.running.supervisor.serving("a") is None
+    watched.settings(A + B)
+    await watched.until_serving("a", "b")
+
+
+async def test_an_extension_that_is_changed_starts_anew_and_the_others_go_on(
+    watched: Watched,
+) -> None:
+    await until_added(watched)
+    watched.settings(f'{A}dialect = "sw1"\n{B}')
+    await watched.until(lambda: watched.worker("a").dialects == ("sw1",))
+    await watched.until_serving("a", "b")
+    assert watched.worker("a").last_reload == "kiket.toml"
+    assert watched.worker("b").starts == 1
+    assert watched.running.supervisor.judging("a").accept == ("sw1",)
+
+
+async def test_a_mistake_in_one_table_leaves_the_others_alone_and_its_old_code_serving(
+    watched: Watched,
+) -> None:
+    await until_added(watched)
+    watched.settings(f'{A}python = "nowhere"\n{B}')
+    await watched.until(lambda: watched.worker("a").state is WorkerState.BROKEN)
+    problem = watched.worker("a").problem
+    assert problem is not None
+    assert problem.sentence.startswith(
+        "kiket.toml, [[extension]] \"a\", has python = 'nowhere': no such file"
+    )
+    assert watched.worker("a").serving
+    assert watched.worker("b").state is WorkerState.SERVING
+    watched.settings(A + B)
+    await watched.until_serving("a", "b")
+    assert watched.worker("b").starts == 1
+
+
+async def test_settings_that_cannot_be_understood_are_told_and_everything_goes_on(
+    watched: Watched,
+) -> None:
+    await until_added(watched)
+    watched.settings(A + A)
+    for name in ("a", "b"):
+        await watched.until(lambda name=name: watched.worker(name).problem is not None)  # type: ignore[misc]  # a default binds the loop's value
+        problem = watched.worker(name).problem
+        assert problem is not None
+        assert 'kiket.toml has two extensions called "a"' in problem.sentence
+        assert watched.worker(name).serving
+    watched.settings(A + B)
+    await watched.until_serving("a", "b")
+
+
+async def test_a_comment_in_the_settings_reloads_nothing(watched: Watched) -> None:
+    await until_added(watched)
+    watched.settings(f"# only a comment\n{A}{B}")
+    watched.settings(f"# and one that is seen\n{A}{B}dialect = 'k0'\n")
+    await watched.until(lambda: watched.worker("b").dialects == ("k0",))
+    assert watched.worker("a").starts == 1
