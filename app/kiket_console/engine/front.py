@@ -21,6 +21,8 @@ from kiket_console.engine.room import SMALL_BYTES, Room
 from kiket_core.guard import Limits, server_config
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import uvicorn
 
     from kiket_console.engine.gateway import Gateway
@@ -37,10 +39,27 @@ _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger(__name__)
 
 
-def front_config(gateway: Gateway, limits: Limits, **settings: Any) -> uvicorn.Config:
-    """Configure the server of *gateway*; *settings* are those of `server_config`."""
-    protocol = type("Webhooks", (WebhookProtocol,), {"gateway": gateway, "room": Room()})
-    return server_config(_no_app, limits=limits, protocol=protocol, lifespan="off", **settings)
+def front_config(
+    gateway: Gateway,
+    limits: Limits,
+    *,
+    on_refusal: Callable[[int, str], None] = lambda _status, _sentence: None,
+    **settings: Any,
+) -> uvicorn.Config:
+    """Configure the server of *gateway*; *settings* are those of `server_config`.
+
+    `on_refusal` hears of every request that is refused without being recorded.
+    """
+    members = {"gateway": gateway, "room": Room(), "on_refusal": staticmethod(on_refusal)}
+    protocol = type("Webhooks", (WebhookProtocol,), members)
+    return server_config(
+        _no_app,
+        limits=limits,
+        on_refusal=on_refusal,
+        protocol=protocol,
+        lifespan="off",
+        **settings,
+    )
 
 
 async def _no_app(scope: Any, receive: Any, send: Any) -> None:
@@ -113,6 +132,10 @@ class WebhookProtocol(HttpToolsProtocol):
             if request is not None and not (request.is_complete and request.is_due):
                 request.give_room_back()
         self.pipeline.clear()
+
+    @staticmethod
+    def on_refusal(status: int, sentence: str) -> None:
+        """Hear of a request that is refused without being recorded."""
 
     # What the parser tells
 
@@ -217,6 +240,11 @@ class WebhookProtocol(HttpToolsProtocol):
                 else:
                     room = outcome.room
                     answer = routing.Elsewhere(outcome.status, outcome.headers, outcome.raw_body)
+                    if outcome.exchange_id is None:
+                        self.on_refusal(outcome.status, outcome.error)
+            elif answer.status >= 400:
+                asked = f"{request.method} {request.target[:80]!a}"
+                self.on_refusal(answer.status, f"{asked} is nothing that is served here.")
             self._answer(request, *answer)
             if len(answer.raw_body) > SMALL_BYTES:
                 await self._drain()
