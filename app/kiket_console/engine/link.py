@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 """Of an answer's status and headers together."""
+PAUSE_S = 1.0
+"""A deadline that strikes so late shows that we ourselves were stopped, as by a closed laptop."""
 _PIECE_BYTES = 256 * 1024
 _INTERIM = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
@@ -91,7 +93,8 @@ class WorkerLink(asyncio.Protocol):
     ) -> Answer:
         """Send one request and return the answer; giving up closes the connection.
 
-        The time that the worker takes counts, not the time that its answer waits for room.
+        The time that the worker takes counts, not the time that its answer waits for room; it
+        begins anew when this process was stopped meanwhile.
         """
         if self._transport is None or not self.usable:
             raise UntouchedError("closed the connection.")
@@ -250,7 +253,8 @@ class WorkerLink(asyncio.Protocol):
         )
 
     def _give_up(self, timeout_s: float) -> None:
-        if self._claim is not None and not self._claim.is_granted:
+        waits = self._claim is not None and not self._claim.is_granted
+        if waits or self._loop.time() - self._deadline.when() > PAUSE_S:
             self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
             return
         self._fail_with(SilentError(f"did not answer within {timeout_s:g} s."))
