@@ -117,11 +117,11 @@ def _when_stored() -> Callable[[str], Awaitable[None]]:
     """
     from kiket_console.engine.recorder import Recorder
 
-    receive = Recorder.receive
+    begin = Recorder.begin
     by_id: dict[str, tuple[Any, Any]] = {}
 
-    async def received(self: Any, arrival: Any, **options: Any) -> Any:
-        found = await receive(self, arrival, **options)
+    def begun(self: Any, arrival: Any, *rest: Any, **options: Any) -> Any:
+        found = begin(self, arrival, *rest, **options)
         by_id[id_of(arrival.headers)] = self, found
         return found
 
@@ -129,7 +129,7 @@ def _when_stored() -> Callable[[str], Awaitable[None]]:
         recorder, found = by_id[delivery_id]
         await recorder.durable(found)
 
-    Recorder.receive = received  # type: ignore[method-assign]
+    Recorder.begin = begun  # type: ignore[method-assign]
     return stored
 
 
@@ -137,15 +137,15 @@ def committed(fuse: Fuse) -> None:
     """Die when request and outcome are durable, and the sender has not been answered."""
     from kiket_console.engine.gateway import Gateway
 
-    deliver = Gateway.deliver
+    carry_out = Gateway.carry_out
 
-    async def delivered(self: Any, delivery: Any, *rest: Any, **options: Any) -> Any:
-        outcome = await deliver(self, delivery, *rest, **options)
+    async def carried_out(self: Any, delivery: Any, *rest: Any, **options: Any) -> Any:
+        outcome = await carry_out(self, delivery, *rest, **options)
         if fuse.passes():
             fuse.strike(id_of(delivery.headers))
         return outcome
 
-    Gateway.deliver = delivered  # type: ignore[method-assign]
+    Gateway.carry_out = carried_out  # type: ignore[method-assign]
 
 
 def before_commit_of_arrival(fuse: Fuse) -> None:

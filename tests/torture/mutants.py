@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,39 +16,40 @@ if TYPE_CHECKING:
 
 EVERY = 20
 """One in so many deliveries, or commits, is mistreated."""
+LATE_S = 0.05
 
 
 def acknowledge_before_commit() -> None:
-    """Answer when a delivery is in the queue, as if it were on disk."""
-    _promise_early(lambda _: True)
+    """Answer when a delivery is on its way to the writer, as if it were on disk."""
+    from kiket_console.engine.outbox import Outbox
+
+    async def durable(self: Any, ticket: Any) -> None:
+        self.send_until(ticket.exchange_id)
+
+    Outbox.durable = durable  # type: ignore[method-assign]
 
 
 def answer_before_outcome() -> None:
-    """Answer when the request is on disk and its outcome is in the queue."""
-    from kiket_console.store.records import AttemptEnd
+    """Answer when the request is on disk, and write its outcome a moment later."""
+    from kiket_console.engine.recorder import Recorder
 
-    _promise_early(lambda row: isinstance(row, AttemptEnd))
+    answered = Recorder.answered
+    late: set[Any] = set()
 
+    async def answers(self: Any, *arguments: Any, **options: Any) -> None:
+        async def write() -> None:
+            await asyncio.sleep(LATE_S)
+            await answered(self, *arguments, **options)
 
-def _promise_early(of: Callable[[Any], bool]) -> None:
-    from kiket_console.store.writer import Writer
+        task = asyncio.ensure_future(write())
+        late.add(task)
+        task.add_done_callback(late.discard)
 
-    submit = Writer.submit
-
-    def submitted(self: Any, new_rows: Any, *rest: Any, **options: Any) -> Any:
-        real = submit(self, new_rows, *rest, **options)
-        if not any(of(row) for row in new_rows):
-            return real
-        early: Future[Any] = Future()
-        early.set_result(self.newest)
-        return early
-
-    Writer.submit = submitted  # type: ignore[method-assign]
+    Recorder.answered = answers  # type: ignore[method-assign]
 
 
 def rolled_back_as_committed() -> None:
     """Tell those who wait for a batch that it is stored when it was rolled back."""
-    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
     counter = itertools.count(1)
 
     class Forgetful(sqlite3.Connection):
@@ -63,10 +63,7 @@ def rolled_back_as_committed() -> None:
             """Commit, or not."""
             self.execute("COMMIT")
 
-    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*arguments, factory=Forgetful, **options)
-
-    sqlite3.connect = connected  # type: ignore[assignment]  # one signature for all its overloads
+    _connect_as(Forgetful)
 
 
 def _forgotten(sql: str, counter: itertools.count[int]) -> str:
@@ -77,7 +74,6 @@ def _forgotten(sql: str, counter: itertools.count[int]) -> str:
 
 def normal_instead_of_full() -> None:
     """Leave the flush of each commit out; no `kill -9` shows that, a power cut does."""
-    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
     class Lax(sqlite3.Connection):
         """Knows no `synchronous = FULL`."""
@@ -88,10 +84,7 @@ def normal_instead_of_full() -> None:
                 sql = "PRAGMA synchronous = NORMAL"
             return super().execute(sql, *values)
 
-    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*arguments, factory=Lax, **options)
-
-    sqlite3.connect = connected  # type: ignore[assignment]  # one signature for all its overloads
+    _connect_as(Lax)
 
 
 def no_lifeline() -> None:
@@ -139,21 +132,48 @@ def recorded_twice() -> None:
     """Record one in `EVERY` deliveries twice."""
     from kiket_console.engine.recorder import Recorder
 
-    receive, counter = Recorder.receive, itertools.count(1)
+    begin, counter = Recorder.begin, itertools.count(1)
 
-    async def received(self: Any, *arguments: Any, **options: Any) -> Any:
+    def begun(self: Any, *arguments: Any, **options: Any) -> Any:
         if next(counter) % EVERY == 0:
-            await receive(self, *arguments, **options)
-        return await receive(self, *arguments, **options)
+            begin(self, *arguments, **options)
+        return begin(self, *arguments, **options)
 
-    Recorder.receive = received  # type: ignore[method-assign]
+    Recorder.begin = begun  # type: ignore[method-assign]
 
 
 def left_under_way() -> None:
-    """Forget at the start to say that what a dead engine had under way is interrupted."""
-    from kiket_console.store import writer
+    """Say of no delivery that it was interrupted, whatever became of its engine."""
 
-    writer._interrupt_unfinished = lambda *_: 0
+    def silenced(sql: str, values: Any = ()) -> bool:
+        return sql.lstrip().upper().startswith("UPDATE") and "interrupted" in f"{sql} {values}"
+
+    class Silent(sqlite3.Connection):
+        """Writes nothing that says `interrupted`."""
+
+        def execute(self, sql: str, values: Any = ()) -> sqlite3.Cursor:
+            """Run a statement, or none."""
+            return (
+                super().execute("SELECT 1")
+                if silenced(sql, values)
+                else super().execute(sql, values)
+            )
+
+        def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+            """Run a statement for each row, or for none."""
+            return super().executemany(sql, [row for row in rows if not silenced(sql, row)])
+
+    _connect_as(Silent)
+
+
+def _connect_as(kind: type[sqlite3.Connection]) -> None:
+    """Let every SQLite connection be of *kind*."""
+    connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        return connect(*arguments, factory=kind, **options)
+
+    sqlite3.connect = connected  # type: ignore[assignment]  # one signature for all its overloads
 
 
 def answered_by_nobody() -> None:

@@ -1,0 +1,69 @@
+"""The wall clock jumps while the engine works: nothing but what is shown as a time may notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.torture.senders import run_of
+from tests.torture.subject import Plan, until
+
+from kiket_console.store.reader import Reader
+
+if TYPE_CHECKING:
+    from tests.torture.ledger import Handled
+    from tests.torture.senders import Senders
+    from tests.torture.subject import Subject
+
+pytestmark = pytest.mark.xdist_group("torture")
+
+HOUR_S = 3600
+TIMEOUT_S = 2.0
+
+
+@pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S])
+async def test_no_timer_order_or_duration_follows_the_wall_clock(
+    subject: Subject, senders: Senders, handled: Handled, jump_s: int
+) -> None:
+    subject.settings["forward_timeout_s"] = str(TIMEOUT_S)
+    subject.start(Plan(clock=True))
+    subject.wait_ready()
+    assert (await senders.send_one())[1] == 200
+
+    async with asyncio.TaskGroup() as tasks:
+        begun_s = time.monotonic()
+        slow = tasks.create_task(senders.send_one(hold_s=TIMEOUT_S / 2))
+        hanging = tasks.create_task(senders.send_one(hold_s=30))
+        await asyncio.to_thread(until, lambda: _reached(handled, 3), "both are in a handler")
+        subject.clock.write_text(str(jump_s))
+    assert slow.result()[1] == 200, "not given up early"
+    assert hanging.result()[1] == 504
+    assert TIMEOUT_S <= time.monotonic() - begun_s < TIMEOUT_S + 1, "nor late"
+
+    os.kill(handled.pids[-1], signal.SIGKILL)
+    killed_s = time.monotonic()
+    assert (await senders.send_one())[1] in {200, 502}
+    assert (await senders.send_one())[1] == 200
+    assert time.monotonic() - killed_s < 3.0, "started again after the usual pause"
+
+    with Reader(subject.store) as reader:
+        rows = [reader.detail(each) for each in reader.ids()]
+        logs = [line.text for line in reader.log_page(reader.log_ids())]
+    sent = [row.request.header("x-torture-id") for row in rows if row is not None]
+    assert sent == sorted(sent, key=lambda each: (run_of(each), int(each.partition("-")[2])))
+    took_us = [row.exchange.duration_us for row in rows if row is not None]
+    assert all(us is not None and 0 <= us < 5_000_000 for us in took_us), took_us
+    lived = [float(each) for text in logs for each in re.findall(r"after (-?[\d.]+) s\.", text)]
+    assert lived
+    assert all(0 <= s < 60 for s in lived), lived
+    assert subject.stop() == 0
+
+
+def _reached(handled: Handled, count: int) -> bool:
+    handled.read()
+    return handled.times.total() >= count
