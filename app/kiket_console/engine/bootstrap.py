@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from kiket_console.engine import bootstrap_output as output
     from kiket_console.engine import bootstrap_preload as early
 
+TERM_LIMIT_S = 5
+"""How long a worker finishes what is under way when it is told by signal; KILL comes earlier."""
 ORPHAN_LIMIT_S = 2.0
 """How long a worker may go on once the engine is gone."""
 
@@ -138,8 +140,7 @@ def _serve(
     channel: output.Channel,
     ending: Ending,
 ) -> int:
-    limit_s = start["drain_limit_s"]
-    server = make_server(app, limit_s, lambda: channel.send({"type": "ready"}))
+    server = make_server(app, lambda: channel.send({"type": "ready"}))
     ending.server = server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
     with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
@@ -157,10 +158,11 @@ class Ending:
 
     server: Any = None
 
-    def __call__(self) -> None:
-        """End."""
+    def __call__(self, limit_s: float = TERM_LIMIT_S) -> None:
+        """End; what is under way may take *limit_s*."""
         if self.server is None:
             os._exit(0)
+        self.server.config.timeout_graceful_shutdown = limit_s
         self.server.should_exit = True
 
 
@@ -168,8 +170,9 @@ def follow(channel: output.Channel, ending: Ending) -> None:
     """Obey the engine until it is gone."""
     with contextlib.suppress(OSError, ValueError):
         for raw in channel.received:
-            if json.loads(raw).get("type") == "drain":
-                ending()
+            message = json.loads(raw)
+            if message["type"] == "drain":
+                ending(message["limit_s"])
     ending()
     time.sleep(ORPHAN_LIMIT_S)
     os._exit(0)
@@ -185,9 +188,7 @@ def watch_import(
         os._exit(1)
 
 
-def make_server(
-    app: output.TracedApp, drain_limit_s: float, on_listening: Callable[[], None]
-) -> Any:
+def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
     """Return a uvicorn server, with limits and deadlines where our guard is within reach."""
     uvicorn = importlib.import_module("uvicorn")
 
@@ -198,7 +199,7 @@ def make_server(
             if self.started:
                 on_listening()
 
-    settings = {"lifespan": "auto", "timeout_graceful_shutdown": drain_limit_s}
+    settings = {"lifespan": "auto", "timeout_graceful_shutdown": TERM_LIMIT_S}
     try:
         guard = importlib.import_module("kiket_core.guard")
         # The gateway has judged Host, Origin and sizes; what it forwards is not refused here.

@@ -47,6 +47,29 @@ class Chronicle:
         """Say that the project has no such extension any more."""
         self._on_log(line(self._worker, "INFO", f"{PROJECT_FILE} names it no more; it was stopped"))
 
+    def unfit(self, why: Problem) -> None:
+        """Say why installed packages are not imported before a save any more."""
+        text = (
+            f"reloads take longer from now on: installed packages cannot be imported ahead "
+            f"({why.sentence})"
+        )
+        self._on_log(line(self._worker, "INFO", text))
+
+    def drains(self, label: str, limit_s: float) -> None:
+        """Say that the replaced start called *label* still has requests to answer."""
+        text = f"{label} answers what it took before the save, for {limit_s:.0f} s at most"
+        self._on_log(line(self._worker, "INFO", text))
+
+    def unfinished(self, label: str, limit_s: float) -> None:
+        """Say that requests to the start called *label* were cut off by its end."""
+        text = f"{label} still had requests after {limit_s:.0f} s and was ended"
+        self._on_log(line(self._worker, "WARNING", text))
+
+    def cut_short(self, label: str, allowed: int) -> None:
+        """Say that the start called *label* is ended although it may have requests."""
+        text = f"{label} was ended: more than {allowed} older processes had requests to answer"
+        self._on_log(line(self._worker, "WARNING", text))
+
     def checked(self, label: str, *, silent_s: float | None) -> bool:
         """Say that the start called *label* fell silent, or answers again (*silent_s* is None).
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console.engine import health
 from kiket_console.engine.chronicle import Chronicle
+from kiket_console.engine.crashes import CRASH_WINDOW_S, CRASHES_ALLOWED, Crashes
+from kiket_console.engine.drains import Drains
 from kiket_console.engine.process import StartFailed, how_ended
+from kiket_console.engine.standby import Standby
+from kiket_console.engine.worker import UnfitError
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem, Worker, WorkerState
 
@@ -29,12 +32,10 @@ if TYPE_CHECKING:
     from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
 
-FIRST_BACKOFF_S = 0.5
-MOST_BACKOFF_S = 30.0
-CRASH_WINDOW_S = 60.0
-CRASHES_ALLOWED = 5
-HANDOVER_S = 0.25
-"""How long the old worker goes on listening for requests that were already on their way to it."""
+DRAIN_LIMIT_S = 30.0
+"""The longest that a request can take, and so a worker that has been replaced."""
+HANG_LIMIT_S = 30.0
+"""Past this a worker that does not answer, and has let requests time out, is ended."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
 _GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPED, WorkerState.FATAL)
@@ -61,6 +62,7 @@ class Keeper:
         *,
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
+        drain_limit_s: float = DRAIN_LIMIT_S,
     ) -> None:
         self.name = spec.name
         self._spec = spec
@@ -69,6 +71,8 @@ class Keeper:
         self._make_process = make_process
         self._on_change = on_change
         self._chronicle = Chronicle(self.name, on_log)
+        self._standby = Standby(on_log)
+        self._drains = Drains(self._chronicle, self._drains_changed, drain_limit_s)
         self._serving: Process | None = None
         self._attempt: Process | None = None
         self._attempt_s = 0.0
@@ -77,7 +81,8 @@ class Keeper:
         self._closing = False
         self._due = True
         self._saved: Save | None = None
-        self._crashes_s: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self._crashes = Crashes()
+        self._unanswered = 0
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._worker = Worker(
@@ -141,7 +146,7 @@ class Keeper:
         """Start the code as saved; saves while that goes on become one more start after it."""
         if not self._wanted:
             return
-        self._crashes_s.clear()
+        self._crashes.forget()
         self._saved = Save(file, time.monotonic())
         if self._attempt is not None and time.monotonic() - self._attempt_s > STUCK_S:
             self._attempt.cut()
@@ -155,7 +160,7 @@ class Keeper:
     def restart(self) -> None:
         """Start it anew; what serves goes on until the new one does."""
         self._wanted = True
-        self._crashes_s.clear()
+        self._crashes.forget()
         self._ask()
 
     def stop(self) -> None:
@@ -163,6 +168,7 @@ class Keeper:
         self._wanted = False
         self._due = False
         self._saved = None
+        self._standby.discard()
         if self._attempt is not None:
             self._attempt.cut()
         self._wake.set()
@@ -222,30 +228,69 @@ class Keeper:
             f"{save.file} was saved" if save else "started",
         )
         try:
-            process = await self._new_process()
-            if process is None or not self._wanted:
-                return  # removed, or asked to stop while there was no process to end yet
-            processes.add(process)
-            tasks.create_task(self._follow(process, processes))
-            self._attempt, self._attempt_s = process, time.monotonic()
-            try:
-                await process.become_ready()
-            except StartFailed:
-                tasks.create_task(process.end())
-                raise
-            finally:
-                self._attempt = None
+            process = await self._started(tasks, processes)
         except (StartFailed, ConsoleError) as error:
             self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
-            return
-        self._serving = process
-        self._succeeded(process, save)
-        tasks.create_task(health.watch(process, partial(self._checked, process)))
-        if old is not None:
-            tasks.create_task(_retire(old))
+            process = None
+        if process is not None:
+            self._serving, self._unanswered = process, 0
+            self._standby.learn(process)
+            self._succeeded(process, save)
+            tasks.create_task(health.watch(process, partial(self._checked, process)))
+            if old is not None:
+                tasks.create_task(self._drains.retire(old))
+        if self._given is not None and self._wanted:
+            waiting = self._standby.refill(
+                self._spec, self._worker.starts, self._given, self._wake.set
+            )
+            if waiting is not None:
+                self._run(waiting, tasks, processes)
 
-    async def _new_process(self) -> Process | None:
-        """Look at the folder again, and make a process for what is there now, if anything is."""
+    async def _started(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> Process | None:
+        """Return a process that serves; None when it is not wanted any more.
+
+        Raises `StartFailed`, `ConsoleError`.
+        """
+        spec = await self._looked_again()
+        if spec is None:
+            return None
+        number = self._worker.starts + 1
+        self._worker = replace(
+            self._worker,
+            starts=number,
+            entry=spec.runs,
+            guessed=spec.guessed,
+            interpreter=spec.run_by,
+        )
+        given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
+        self._worker = replace(self._worker, secrets=given.declared)
+        if not self._wanted:
+            return None  # asked to stop while there was no process to end yet
+        process: Process | None = self._standby.take(spec, number, given)
+        if process is not None:
+            try:
+                return await self._ready(process, tasks)
+            except UnfitError as error:
+                self._standby.spoil()
+                self._chronicle.unfit(error.problem)
+        process = self._make_process(spec, number, given, on_gone=self._wake.set)
+        self._run(process, tasks, processes)
+        return await self._ready(process, tasks)
+
+    async def _ready(self, process: Process, tasks: asyncio.TaskGroup) -> Process:
+        """Wait until *process* serves; end it if it fails to, or if that is given up."""
+        self._attempt, self._attempt_s = process, time.monotonic()
+        try:
+            await process.become_ready()
+        except StartFailed:
+            tasks.create_task(process.end())
+            raise
+        finally:
+            self._attempt = None
+        return process
+
+    async def _looked_again(self) -> ExtensionSpec | None:
+        """Return what is in the folder now; raises `StartFailed` when that cannot start."""
         before = self._spec.manifest
         spec = await asyncio.to_thread(self._look_again)
         if spec is None:
@@ -256,17 +301,11 @@ class Keeper:
             self._chronicle.lost(before.name)
         if spec.problem is not None:
             raise StartFailed(spec.problem)
-        number = self._worker.starts + 1
-        self._worker = replace(
-            self._worker,
-            starts=number,
-            entry=spec.runs,
-            guessed=spec.guessed,
-            interpreter=spec.run_by,
-        )
-        self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
-        self._worker = replace(self._worker, secrets=self._given.declared)
-        return self._make_process(spec, number, self._given, on_gone=self._wake.set)
+        return spec
+
+    def _run(self, process: Process, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
+        processes.add(process)
+        tasks.create_task(self._follow(process, processes))
 
     async def _follow(self, process: Process, processes: set[Process]) -> None:
         try:
@@ -336,33 +375,35 @@ class Keeper:
         alive_s = (_now_us() - process.started_us) / 1e6
         returncode = await process.returncode_soon()
         tasks.create_task(process.end())
-        now_s = time.monotonic()
-        self._crashes_s.append(now_s)
-        recent = [moment for moment in self._crashes_s if now_s - moment <= CRASH_WINDOW_S]
         how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
-        problem = Problem(f"{how}.")
-        self._chronicle.failed(problem)
+        now_s = time.monotonic()
+        count = self._crashes.add(now_s, alive_s)
+        self._chronicle.failed(Problem(f"{how}."))
         if self._due:
             return
-        if len(recent) >= CRASHES_ALLOWED:
+        if count >= CRASHES_ALLOWED:
             sentence = (
-                f"{how}; that is {len(recent)} crashes within {CRASH_WINDOW_S:.0f} s, so it is not "
+                f"{how}; that is {count} crashes within {CRASH_WINDOW_S:.0f} s, so it is not "
                 "started again. Save a file or restart it to try once more."
             )
-            self._go(WorkerState.FATAL, "crashes", pid=None, problem=Problem(sentence))
+            problem = Problem(sentence, traceback=process.last_stderr)
+            self._go(WorkerState.FATAL, "crashes", pid=None, problem=problem)
             return
-        pause = f"starts again in {_backoff_s(len(recent)):g} s"
+        pause = f"starts again in {self._crashes.backoff_s(now_s):g} s"
+        problem = Problem(f"{how}.", traceback=process.last_stderr)
         self._go(WorkerState.BACKOFF, pause, pid=None, problem=problem)
 
     async def _wait_backoff(self) -> None:
-        now_s = time.monotonic()
-        recent = sum(now_s - moment <= CRASH_WINDOW_S for moment in self._crashes_s)
         try:
-            async with asyncio.timeout(_backoff_s(recent)):
+            async with asyncio.timeout(self._crashes.backoff_s(time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
             self._worker = replace(self._worker, restarts=self._worker.restarts + 1)
             self._due = True
+
+    def _drains_changed(self) -> None:
+        self._worker = replace(self._worker, draining=self._drains.shown)
+        self._on_change()
 
     async def _stop_serving(self) -> None:
         process, self._serving = self._serving, None
@@ -381,15 +422,6 @@ class Keeper:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
         self._on_change()
-
-
-async def _retire(process: Process) -> None:
-    await asyncio.sleep(HANDOVER_S)
-    await process.drain()
-
-
-def _backoff_s(crashes: int) -> float:
-    return min(MOST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** max(0, crashes - 1))
 
 
 def _now_us() -> int:

@@ -71,8 +71,13 @@ class Process(Protocol):
         """
         ...
 
-    async def drain(self) -> None:
-        """Let it finish what is under way, then end it."""
+    @property
+    def last_stderr(self) -> tuple[str, ...]:
+        """The newest lines that it wrote to standard error, some fifty at most."""
+        ...
+
+    async def drain(self, limit_s: float) -> bool:
+        """Let it finish what is under way, then end it; return whether it did within *limit_s*."""
         ...
 
     async def end(self) -> None:

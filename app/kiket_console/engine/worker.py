@@ -35,6 +35,7 @@ from kiket_console.engine.worker_messages import (
     Ready,
     Unfit,
     decode,
+    drain_message,
     prepare_message,
     start_message,
 )
@@ -43,7 +44,7 @@ from kiket_console.model import Handler, Problem
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.project import ExtensionSpec
@@ -54,8 +55,8 @@ IMPORT_LIMIT_S = 60.0
 LISTEN_LIMIT_S = 10.0
 """From the import's end to listening: the app's own start-up."""
 HEALTH_LIMIT_S = 10.0
-DRAIN_LIMIT_S = 30.0
-"""The longest that a request can take."""
+PREPARE_LIMIT_S = 20.0
+"""How long what is learned may take to import; a start does not wait longer for it."""
 END_LIMIT_S = 5.0
 """What the life-line needs at most: its grace, and killing."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -64,7 +65,7 @@ _REST_LIMIT_S = 1.0
 
 
 class UnfitError(StartFailed):
-    """What it imported early must not have been: another process has to be started."""
+    """What it imported early must not have been, and why: another process has to start."""
 
 
 class WorkerProcess:
@@ -89,16 +90,19 @@ class WorkerProcess:
         self.started_us = _now_us()
         mark = "w" if waits else ""
         self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
-        self.prepared: Prepared | None = None
+        self.package_folders: tuple[str, ...] = ()
         self.found: Found | None = None
         self._given = given
         self._learned = tuple(learned)
         self._on_gone = on_gone
         self._is_gone = False
+        self._is_cut = False
         self._log = WorkerLog(spec.name, on_log)
         self._raw_start = b""
+        self._prepared = asyncio.Event()
         self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended = asyncio.Event()
+        self._spawned_s = time.monotonic()
         self._life: int | None = None
         self._control: asyncio.StreamWriter | None = None
         self._shim: asyncio.subprocess.Process | None = None
@@ -111,8 +115,8 @@ class WorkerProcess:
         self.spec = spec
         self.label = f"{spec.name}#{number}"
         self.started_us = _now_us()
-        self._given = replace(given, marker=self._given.marker)
-        self._raw_start = start_message(spec, given.secrets, IMPORT_LIMIT_S, DRAIN_LIMIT_S)
+        self._given = replace(given, marker=self._given.marker, environment=self._given.environment)
+        self._raw_start = start_message(spec, given.secrets, IMPORT_LIMIT_S)
         self._log.release()
         if self._control is not None:
             self._control.write(self._raw_start)
@@ -121,6 +125,11 @@ class WorkerProcess:
     def target(self) -> Target:
         """Return where it takes requests."""
         return Target(self.spec.name, self.label, str(self.socket_path))
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return the variables that its process was made with."""
+        return self._given.environment
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
@@ -141,6 +150,8 @@ class WorkerProcess:
     async def run(self) -> None:
         """Start it and follow it to its end; whatever happens, nothing of it is left."""
         try:
+            if self._is_cut:
+                return  # before there was a process
             control = await self._spawn()
             async with asyncio.TaskGroup() as tasks:
                 assert self._shim is not None  # noqa: S101 - just spawned
@@ -166,6 +177,8 @@ class WorkerProcess:
 
     async def become_ready(self) -> None:
         """Wait until it answers its health check; raises `StartFailed`."""
+        if self._learned:
+            await self._become_prepared()
         try:
             # The worker itself gives up an import, saying where it stands.
             async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S):
@@ -184,19 +197,31 @@ class WorkerProcess:
             )
             raise StartFailed(Problem(sentence)) from None
 
+    async def _become_prepared(self) -> None:
+        waits_s = self._spawned_s + PREPARE_LIMIT_S - time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, waits_s)):
+                await self._prepared.wait()
+        except TimeoutError:
+            problem = Problem(f"an installed package takes {PREPARE_LIMIT_S:.0f} s to import")
+            raise UnfitError(problem) from None
+
     async def check(self, limit_s: float) -> str:
         """Ask for GET /health; raises TimeoutError or OSError when no answer comes."""
         await health.ask(self.socket_path, limit_s)
         return health.ANSWERED
 
-    async def drain(self) -> None:
-        """Let it finish what is under way, then end it."""
+    async def drain(self, limit_s: float) -> bool:
+        """Let it finish what is under way, then end it; return whether it did within *limit_s*."""
         if self._control is not None and not self._control.is_closing():
-            self._control.write(b'{"type":"drain"}\n')
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_LIMIT_S + _REST_LIMIT_S):
+            self._control.write(drain_message(limit_s))
+        try:
+            async with asyncio.timeout(limit_s + _REST_LIMIT_S):
                 await self._ended.wait()
-        await self.end()
+        except TimeoutError:
+            await self.end()
+            return False
+        return True
 
     async def end(self) -> None:
         """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""
@@ -212,6 +237,7 @@ class WorkerProcess:
 
     def cut(self) -> None:
         """Close the life-line: the tree begins to end, whether or not we live to see it."""
+        self._is_cut = True
         if self._life is not None:
             os.close(self._life)
             self._life = None
@@ -277,7 +303,10 @@ class WorkerProcess:
                 self._take(message)
         self._is_gone = True
         self._on_gone()
-        if not self._listening.done():
+        if self._learned and not self._prepared.is_set():
+            self._fail_with(UnfitError(Problem("an installed package ends the process")))
+            self._prepared.set()
+        elif not self._listening.done():
             self._fail(Problem(await self._early_end()))
 
     async def _early_end(self) -> str:
@@ -294,10 +323,11 @@ class WorkerProcess:
                 self._log.take(message)
             case Dropped(count=count):
                 self._log.drop(count)
-            case Prepared():
-                self.prepared = message
+            case Prepared(package_folders=folders):
+                self.package_folders = folders
+                self._prepared.set()
             case Unfit(variable=name):
-                self._fail_with(UnfitError(Problem(f"{name} was read too early.")))
+                self._fail_with(UnfitError(Problem(f"an installed package reads {name}")))
             case Found():
                 self._protect(message)
                 self.found = message

@@ -40,9 +40,7 @@ def prepare_message(spec: ExtensionSpec, listener: int, learned: Sequence[str]) 
     )
 
 
-def start_message(
-    spec: ExtensionSpec, secrets: Mapping[str, str], import_limit_s: float, drain_limit_s: float
-) -> bytes:
+def start_message(spec: ExtensionSpec, secrets: Mapping[str, str], import_limit_s: float) -> bytes:
     """Say what to import and serve."""
     return _encoded(
         {
@@ -51,10 +49,14 @@ def start_message(
             "folder": str(spec.folder),
             "import_roots": [str(root) for root in spec.import_roots],
             "import_limit_s": import_limit_s,
-            "drain_limit_s": drain_limit_s,
             "environment": dict(secrets),
         }
     )
+
+
+def drain_message(limit_s: float) -> bytes:
+    """Say to finish what is under way, and end."""
+    return _encoded({"type": "drain", "limit_s": limit_s})
 
 
 def _encoded(message: dict[str, object]) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine import health, keeper, supervisor, worker
+from kiket_console.engine import crashes, drains, health, keeper, supervisor, worker
 from kiket_console.errors import ConsoleError
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
@@ -214,9 +214,9 @@ async def test_a_crashed_worker_is_started_again_after_a_visible_pause(
 async def test_five_crashes_in_a_minute_are_fatal_until_the_next_save(
     supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "FIRST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(crashes, "FIRST_BACKOFF_S", 0.01)
     async with supervise() as running:
-        for start in range(1, keeper.CRASHES_ALLOWED + 1):
+        for start in range(1, crashes.CRASHES_ALLOWED + 1):
             await running.until(lambda start=start: running.worker.starts == start)
             await running.serving()
             os.kill(running.worker.pid, signal.SIGKILL)
@@ -293,11 +293,11 @@ async def test_a_worker_that_dies_just_as_it_is_replaced_is_no_trouble(
     async with supervise() as running:
         target = await running.serving()
         dying = psutil.Process(running.worker.pid)
-        monkeypatch.setattr(keeper, "HANDOVER_S", 1.0)
+        monkeypatch.setattr(drains, "HANDOVER_S", 1.0)
         running.supervisor.restart(running.name)
         await running.until(lambda: running.worker.starts == 2 and running.worker.pid != dying.pid)
         dying.kill()
-        await asyncio.to_thread(psutil.wait_procs, [dying], keeper.HANDOVER_S)
+        await asyncio.to_thread(psutil.wait_procs, [dying], drains.HANDOVER_S)
         assert (await running.serving()).label != target.label
 
 
@@ -503,13 +503,20 @@ async def test_a_socket_that_cannot_be_made_is_a_problem_not_a_crash(
 ) -> None:
     async with supervise() as running:
         target = await running.serving()
-        next_socket = target.socket_path.replace("-1.sock", "-2.sock")
-        os.mkdir(next_socket)  # noqa: PTH102 (a folder in the way)
-        running.supervisor.restart(running.name)
-        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        in_the_way = [
+            target.socket_path.replace("-1.sock", name) for name in ("-2w.sock", "-3.sock")
+        ]
+        for place in in_the_way:
+            os.mkdir(place)  # noqa: PTH102 (a text)
+        for starts in (2, 3):
+            running.supervisor.restart(running.name)
+            await running.until(lambda starts=starts: running.worker.starts == starts)
+            await running.until(lambda: running.worker.state is not WorkerState.RELOADING)
+        assert running.worker.state is WorkerState.BROKEN
         assert "is in the way" in running.worker.problem.sentence
         assert running.worker.serving
-        os.rmdir(next_socket)  # noqa: PTH106 (see above)
+        for place in in_the_way:
+            os.rmdir(place)  # noqa: PTH106 (as above)
 
 
 async def test_a_broken_manifest_is_the_extensions_problem_not_ours(

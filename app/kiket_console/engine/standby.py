@@ -1,0 +1,139 @@
+"""A process that has imported everything but the project's code, so that a save need not wait.
+
+serves ─refill→ waits ─save→ taken: told what to start ─serves→ refill …
+                └ stale, or ended → ended, and the save starts a fresh process
+
+Chosen over forking a warmed process: it is as fast, keeps each worker the child of its own
+life-line, and is safe for libraries that start threads while they are imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.leftovers import MARK
+from kiket_console.engine.worker import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kiket_console.engine.process import Process
+    from kiket_console.engine.surroundings import Surroundings
+    from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
+
+LOCK_FILES = (
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "pylock.toml",
+    "requirements.txt",
+)
+"""What tools write when installed packages change."""
+
+Prints = tuple[tuple[int, int, int] | None, ...]
+
+
+class Standby:
+    """At most one waiting process of a worker; it knows nothing of the project but its folder."""
+
+    def __init__(self, on_log: Callable[[NewLog], None]) -> None:
+        self._on_log = on_log
+        self._waiting: WorkerProcess | None = None
+        self._prints: Prints = ()
+        self._package_folders: tuple[str, ...] = ()
+        self._learned: tuple[str, ...] = ()
+        self._is_spoiled = False
+
+    def take(self, spec: ExtensionSpec, number: int, given: Surroundings) -> WorkerProcess | None:
+        """Tell what waits to start *spec*, and return it; None when nothing fit for it waits."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None:
+            return None
+        if waiting.is_gone or not self._fits(waiting, spec, given):
+            waiting.cut()
+            return None
+        waiting.begin(spec, number, given)
+        return waiting
+
+    def learn(self, process: Process) -> None:
+        """Remember what a process that serves has imported of what is installed."""
+        if not isinstance(process, WorkerProcess):
+            return
+        self._package_folders = process.package_folders
+        if process.found is not None and not self._is_spoiled:
+            self._learned = process.found.modules
+
+    def spoil(self) -> None:
+        """Import only what every worker needs from now on: what was learned does harm early."""
+        self._is_spoiled = True
+        self._learned = ()
+
+    def refill(
+        self, spec: ExtensionSpec, number: int, given: Surroundings, on_gone: Callable[[], None]
+    ) -> WorkerProcess | None:
+        """Return a process to run that will wait, if none does; *number* is of the newest start."""
+        if spec.command or (self._waiting is not None and not self._waiting.is_gone):
+            return None
+        marker = f"{given.marker.rstrip('/')}w/"
+        self._prints = self._prints_of(spec)
+        self._waiting = WorkerProcess(
+            spec,
+            number,
+            replace(
+                given,
+                marker=marker,
+                environment={**given.environment, MARK: marker},
+                secrets={},
+            ),
+            on_log=self._on_log,
+            on_gone=on_gone,
+            learned=self._learned,
+            waits=True,
+        )
+        return self._waiting
+
+    def discard(self) -> None:
+        """Begin to end what waits."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cut()
+
+    def _fits(self, waiting: WorkerProcess, spec: ExtensionSpec, given: Surroundings) -> bool:
+        before = waiting.spec
+        same = (before.interpreter, before.folder, before.uses_sdk, before.command) == (
+            spec.interpreter,
+            spec.folder,
+            spec.uses_sdk,
+            spec.command,
+        )
+        return (
+            same
+            and _plain(waiting.environment) == _plain(given.environment)
+            and self._prints == self._prints_of(spec)
+        )
+
+    def _prints_of(self, spec: ExtensionSpec) -> Prints:
+        """Return what changes when the interpreter or a package of it does."""
+        places: Iterable[Path | str] = (
+            spec.interpreter,
+            spec.interpreter.parent.parent / "pyvenv.cfg",
+            *(spec.folder / name for name in LOCK_FILES),
+            *self._package_folders,
+        )
+        return tuple(_print_of(place) for place in places)
+
+
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != MARK}
+
+
+def _print_of(place: Path | str) -> tuple[int, int, int] | None:
+    try:
+        seen = Path(place).stat()
+    except OSError:
+        return None
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns
