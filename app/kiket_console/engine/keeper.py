@@ -76,6 +76,7 @@ class Keeper:
         self._serving: Process | None = None
         self._attempt: Process | None = None
         self._attempt_s = 0.0
+        self._serving_since_s = 0.0
         self._given: Surroundings | None = None
         self._wanted = True
         self._closing = False
@@ -314,6 +315,7 @@ class Keeper:
             processes.discard(process)
 
     def _succeeded(self, process: Process, save: Save | None) -> None:
+        self._serving_since_s = time.monotonic()
         found = process.found
         declared = self._spec.declared
         handled = {handler.event for handler in process.handlers}
@@ -372,7 +374,7 @@ class Keeper:
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
 
     async def _crashed(self, process: Process, tasks: asyncio.TaskGroup) -> None:
-        alive_s = (_now_us() - process.started_us) / 1e6
+        alive_s = time.monotonic() - self._serving_since_s
         returncode = await process.returncode_soon()
         tasks.create_task(process.end())
         how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
