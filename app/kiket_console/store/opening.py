@@ -18,6 +18,7 @@ from kiket_console.store import building, files, mark, schema
 from kiket_console.store.batch import read_counters, write_counters
 from kiket_console.store.records import Committed
 from kiket_console.store.salvage import salvage
+from kiket_console.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +75,8 @@ def open_store(path: Path, durability: str = "full", connect: Connect = sqlite3.
         if found is None:
             if seen is not None and seen.newest.exchanges:
                 notes.append(
-                    f"The store {path} is gone: {seen.newest.exchanges:,} exchanges were in it. "
-                    "A new one was begun."
+                    f"The store {path} is gone, and with it "
+                    f"{plural(seen.newest.exchanges, 'exchange')}; a new one was begun."
                 )
             building.create(path)
         elif found < schema.VERSION:
@@ -184,13 +185,15 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
         raise files.unwritable(path, str(error)) from error
     finally:
         target.unlink(missing_ok=True)
-    lost = max(0, newest.exchanges - salvaged.exchanges), max(0, newest.logs - salvaged.logs)
     missing = ""
     if seen is not None:
-        missing = f"; {lost[0]:,} exchanges and {lost[1]:,} log lines could not be"
+        lost_exchanges = plural(max(0, newest.exchanges - salvaged.exchanges), "exchange")
+        lost_logs = plural(max(0, newest.logs - salvaged.logs), "log line")
+        missing = f"; {lost_exchanges} and {lost_logs} could not be"
     return (
-        f"The store was damaged ({finding}) and is kept as {kept}; {salvaged.exchanges:,} "
-        f"exchanges and {salvaged.logs:,} log lines were read from it into a new one{missing}."
+        f"The store was damaged ({finding}) and is kept as {kept}; "
+        f"{plural(salvaged.exchanges, 'exchange')} and {plural(salvaged.logs, 'log line')} were "
+        f"read from it into a new one{missing}."
     )
 
 

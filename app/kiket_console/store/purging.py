@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+EVER_US = 2**62
+"""A moment that nothing comes after."""
 STEP_ROWS = 32
 """Exchanges, or four times as many log lines: a millisecond or two of work."""
 
@@ -36,12 +38,12 @@ class Purged(NamedTuple):
     done: bool = True
 
 
-def purge_removed(connection: sqlite3.Connection) -> Purged:
-    """Delete exchanges that a person removed."""
+def purge_removed(connection: sqlite3.Connection, before_us: int) -> Purged:
+    """Delete exchanges that a person removed before *before_us*, in Unix microseconds."""
     ids = [
         row[0]
         for row in connection.execute(
-            "SELECT id FROM exchange WHERE deleted_us IS NOT NULL ORDER BY id LIMIT ?", (STEP_ROWS,)
+            "SELECT id FROM exchange WHERE deleted_us < ? LIMIT ?", (before_us, STEP_ROWS)
         )
     ]
     return Purged(_delete_exchanges(connection, ids), 0, done=len(ids) < STEP_ROWS)

@@ -31,6 +31,7 @@ from kiket_console.store.intake import (
     Submission,
 )
 from kiket_console.store.records import Committed, NewLog
+from kiket_console.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -237,8 +238,8 @@ class Writer:
             return ()
         seconds = (time.time_ns() // 1000 - self._failed_us) / 1_000_000
         sentence = (
-            f"For {seconds:.1f} s nothing could be recorded, and {self._refused:,} submissions "
-            f"were refused: {self._failure.message}"
+            f"For {seconds:.1f} s nothing could be recorded, and "
+            f"{plural(self._refused, 'submission')} were refused: {self._failure.message}"
         )
         return (sentence,)
 
@@ -297,7 +298,7 @@ class Writer:
             return
         deadline = time.monotonic() + PURGE_LIMIT_S
         with contextlib.suppress(sqlite3.Error):  # what is left is left for the next start
-            while not self._purge(purging.purge_removed).done and time.monotonic() < deadline:
+            while not self._purge(_purge_removed).done and time.monotonic() < deadline:
                 continue
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._forget_connection()
@@ -320,6 +321,10 @@ class Writer:
             chore.future.set_exception(closed)
         self._forget_connection()
         self._mark.close()
+
+
+def _purge_removed(connection: sqlite3.Connection) -> Purged:
+    return purging.purge_removed(connection, purging.EVER_US)
 
 
 def _log(sentence: str) -> NewLog:

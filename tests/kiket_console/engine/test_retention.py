@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.engine.retention import Retention
+from kiket_console.model import Body, Message, Source, State
+from kiket_console.store import building, purging
+from kiket_console.store.reader import Reader
+from kiket_console.store.records import (
+    AttemptEnd,
+    NewAttempt,
+    NewExchange,
+    NewLog,
+    Remove,
+    SetPinned,
+)
+from kiket_console.store.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE_S = 10
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def path(own_places: Path) -> Path:
+    return own_places / "store.sqlite3"
+
+
+@pytest.fixture
+def writer(path: Path) -> Iterator[Writer]:
+    writer = Writer(path)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def reader(path: Path) -> Iterator[Reader]:
+    with Reader(path) as reader:
+        yield reader
+
+
+def delivery(exchange_id: int, started_us: int, size: int = 20, **fields: Any) -> list[Any]:
+    body = Body(b"x" * size, size, b"")
+    values: dict[str, Any] = {"state": State.RECEIVED, "request": Message((), body)} | fields
+    return [
+        NewExchange(
+            exchange_id,
+            Source.WEBHOOK,
+            "m",
+            "e",
+            "v1",
+            "POST",
+            "/",
+            started_us=started_us,
+            **values,
+        ),
+        NewAttempt(exchange_id, 1, "m#1", started_us),
+        AttemptEnd(exchange_id, 1, State.FORWARDED, 200, 5, "", Message((), body)),
+    ]
+
+
+def line(at_us: int, exchange_id: int | None = None) -> NewLog:
+    return NewLog(at_us, "m", "stdout", "", "", "hi", "", exchange_id)
+
+
+def bodies(path: Path) -> set[int]:
+    connection = sqlite3.connect(path)
+    found = {row[0] for row in connection.execute("SELECT exchange_id FROM message")}
+    connection.close()
+    return found
+
+
+async def test_what_is_too_old_goes_and_what_is_pinned_or_under_way_stays(
+    path: Path, writer: Writer, reader: Reader
+) -> None:
+    """A pinned delivery keeps the call that was made during it, and its log line."""
+    now_us = time.time_ns() // 1000
+    for exchange_id in range(1, 101):
+        writer.submit(delivery(exchange_id, now_us - 9 * DAY_US))
+    writer.submit(delivery(101, now_us - 9 * DAY_US, parent_id=50))
+    writer.submit(delivery(102, now_us - 9 * DAY_US)[:2])  # under way
+    writer.submit(delivery(103, now_us - 6 * DAY_US))
+    writer.submit([line(now_us - 9 * DAY_US), line(now_us - 9 * DAY_US, 50), line(now_us)])
+    before = writer.submit([SetPinned(50, True)]).result(PATIENCE_S)
+    told: list[NewLog] = []
+
+    gone = await Retention(writer, days=7, megabytes=0, on_log=told.append).sweep()
+
+    assert gone == (99, 1)
+    assert list(reader.ids()) == [50, 101, 102, 103]
+    assert bodies(path) == {50, 101, 102, 103}
+    assert [each.exchange_id for each in reader.log_page(reader.log_ids())] == [50, None]
+    assert (writer.newest.exchanges, writer.newest.logs) == (4, 2)
+    assert writer.newest.removals == before.removals + 1
+
+
+async def test_without_limits_nothing_goes(writer: Writer, reader: Reader) -> None:
+    writer.submit(delivery(1, 5)).result(PATIENCE_S)
+
+    assert await Retention(writer, days=0, megabytes=0, on_log=print).sweep() == (0, 0)
+    assert list(reader.ids()) == [1]
+
+
+async def test_the_oldest_go_while_the_store_is_too_large_and_the_file_stops_growing(
+    writer: Writer, reader: Reader
+) -> None:
+    """Log lines are as old as the exchanges that they go with; the file takes what comes next."""
+    now_us = time.time_ns() // 1000
+    retention = Retention(writer, days=0, megabytes=2, on_log=print)
+    sizes: list[int] = []
+    exchange_id = 0
+
+    def measure(connection: sqlite3.Connection) -> purging.Purged:
+        sizes.append(connection.execute("PRAGMA page_count").fetchone()[0] * building.PAGE_BYTES)
+        return purging.Purged()
+
+    for _ in range(8):
+        for _ in range(50):
+            exchange_id += 1
+            writer.submit([*delivery(exchange_id, now_us + exchange_id, 10_000)])
+            writer.submit([line(now_us + exchange_id)])
+        await asyncio.wrap_future(writer.submit([SetPinned(1, True)]))
+        await retention.sweep()
+        await asyncio.wrap_future(writer.tend(measure))
+
+    left = list(reader.ids())
+    assert left[0] == 1
+    assert left[1:] == list(range(left[1], exchange_id + 1))
+    assert 60 < len(left) < 110
+    oldest_log = reader.log_page(reader.log_ids()[:1])[0].at_us
+    assert abs(oldest_log - (now_us + left[1])) <= 2 * purging.STEP_ROWS
+    assert set(sizes[4:]) == {sizes[3]}
+
+
+async def test_what_was_removed_in_an_earlier_run_is_deleted_and_what_was_removed_now_stays(
+    path: Path, reader: Reader
+) -> None:
+    now_us = time.time_ns() // 1000
+    first = Writer(path)
+    first.submit([*delivery(1, now_us), *delivery(2, now_us)]).result(PATIENCE_S)
+    first.submit([Remove((1,), now_us)]).result(PATIENCE_S)
+    second = _without_a_clean_stop(first, path)
+    retention = Retention(second, days=7, megabytes=500, on_log=print)
+    second.submit([Remove((2,), time.time_ns() // 1000 + 1)]).result(PATIENCE_S)
+
+    await retention.sweep()
+
+    assert bodies(path) == {2}
+    second.close()
+    assert bodies(path) == set()
+    assert list(reader.ids()) == []
+
+
+def _without_a_clean_stop(writer: Writer, path: Path) -> Writer:
+    """Return a writer of a copy of the store as a killed engine would have left it."""
+    raw = {file: file.read_bytes() for file in path.parent.glob("store*")}
+    writer.close()
+    for file, content in raw.items():
+        file.write_bytes(content)
+    path.with_name(path.name + "-shm").unlink()
+    return Writer(path)
+
+
+async def test_a_run_says_what_it_deleted_and_ends_when_it_is_cancelled(writer: Writer) -> None:
+    writer.submit([*delivery(1, 5), line(5)]).result(PATIENCE_S)
+    told: asyncio.Queue[NewLog] = asyncio.Queue()
+    retention = Retention(writer, days=7, megabytes=0, on_log=told.put_nowait)
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(retention.run())
+        said = await asyncio.wait_for(told.get(), PATIENCE_S)
+        running.cancel()
+
+    assert said.text == (
+        "To keep the store within its limits, 1 exchange and 1 log line were deleted, "
+        "the oldest first."
+    )
