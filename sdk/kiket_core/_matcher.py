@@ -10,10 +10,10 @@ from kiket_core._spellings import SHORTEST_SUBSTRING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A pattern has at least 8 characters, so any place where it stands contains a whole group of 5
-# that starts at a multiple of 4. Looking up one group in four finds every pattern.
+# Wherever a pattern of n characters stands there is a whole group of 5 that starts at a multiple of
+# n - 4. So looking up every (n - 4)th group finds every pattern of n characters or more.
 _GROUP: Final = 5
-_STRIDE: Final = SHORTEST_SUBSTRING - _GROUP + 1
+_LONGEST_STRIDE: Final = 32
 
 _TOKEN_START: Final = re.compile(r"(?<!\w)(?=\S)")
 _TOKEN_END: Final = re.compile(r"(?!\w)")
@@ -33,27 +33,29 @@ class Matcher:
     Immutable once built, so that any thread may use it without a lock.
     """
 
-    __slots__ = ("_names", "_probes", "_token_lengths")
+    __slots__ = ("_names", "_probes", "_stride", "_token_lengths", "_tokens_known")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take pattern → name."""
         probes: dict[str, set[tuple[int, int]]] = {}
-        token_lengths: set[int] = set()
-        for pattern in names:
-            if len(pattern) < SHORTEST_SUBSTRING:
-                token_lengths.add(len(pattern))
-                continue
-            for offset in range(_STRIDE):
+        tokens = [pattern for pattern in names if len(pattern) < SHORTEST_SUBSTRING]
+        longer = [pattern for pattern in names if len(pattern) >= SHORTEST_SUBSTRING]
+        shortest = min(map(len, longer), default=SHORTEST_SUBSTRING)
+        stride = min(shortest - _GROUP + 1, _LONGEST_STRIDE)
+        for pattern in longer:
+            for offset in range(stride):
                 group = pattern[offset : offset + _GROUP]
                 probes.setdefault(group, set()).add((offset, len(pattern)))
         self._names = dict(names)
         self._probes = probes
-        self._token_lengths = sorted(token_lengths, reverse=True)
+        self._stride = stride
+        self._tokens_known = tokens
+        self._token_lengths = sorted(set(map(len, tokens)), reverse=True)
 
     def spans(self, text: str) -> list[Span]:
         """List every place of every pattern, overlapping ones too, by start, longest first."""
         found = self._substrings(text)
-        if self._token_lengths:
+        if any(token in text for token in self._tokens_known):
             found += self._tokens(text)
         if len(found) > 1:
             found.sort(key=lambda span: (span.start, -span.end))
@@ -63,7 +65,7 @@ class Matcher:
         probes, names = self._probes, self._names
         if not probes:
             return []
-        groups = range(0, len(text) - _GROUP + 1, _STRIDE)
+        groups = range(0, len(text) - _GROUP + 1, self._stride)
         found = []
         for at in [at for at in groups if text[at : at + _GROUP] in probes]:
             for offset, length in probes[text[at : at + _GROUP]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import threading
@@ -127,8 +128,12 @@ class Redactor:
 
     def redact_headers(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return HTTP headers with credentials masked by header name, and secrets by value."""
+        values = "\n".join([value for _, value in pairs])
+        hides = not self._is_empty and bool(self._current().text.spans(values))
         return [
-            (name, _mask_credential(value) if is_credential(name) else self.redact(value))
+            (name, _mask_credential(value))
+            if is_credential(name)
+            else (name, self.redact(value) if hides else value)
             for name, value in pairs
         ]
 
@@ -190,6 +195,7 @@ def restorations(value: str, length: int) -> list[bytes]:
     return [raw for raw in map(utf8, spellings(value)) if len(raw) == length]
 
 
+@functools.lru_cache(maxsize=256)  # the same few names come with every message
 def is_credential(header: str) -> bool:
     """Tell whether the HTTP header called `header` carries a credential, whatever its value."""
     folded = header.lower()
