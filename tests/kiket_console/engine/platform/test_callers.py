@@ -1,0 +1,190 @@
+"""Whose call it is, and during which delivery it was made: two extensions, a token each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from kiket_console.engine.platform.callers import Callers
+from kiket_console.engine.platform.calls import RefusedError
+from kiket_console.engine.platform.surface import Platform
+from kiket_console.engine.recorder import Arrival, Ending, Recorded, Recorder
+from kiket_console.engine.refusals import Refusals
+from kiket_console.model import Detail, Source, State
+from kiket_core.secret import Secret
+
+if TYPE_CHECKING:
+    from kiket_console.model import Worker
+    from kiket_console.store.reader import Reader
+    from kiket_console.store.writer import Writer
+
+TOKENS = {"billing": "wk_local_of_billing", "crm": "wk_local_of_crm", "shared": "wk_of_both"}
+LOGS = "/api/v1/extensions/logs"
+FOREIGN_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@dataclass
+class Pair:
+    """The workers of a project with two extensions."""
+
+    crew: Any
+
+    def workers(self) -> tuple[Worker, ...]:
+        [one] = self.crew.workers()
+        return tuple(
+            replace(one, name=name, extension_id=f"com.example.{name}")
+            for name in ("billing", "crm")
+        )
+
+
+@dataclass
+class World:
+    """A platform, and the deliveries that are under way while it is called."""
+
+    platform: Platform
+    recorder: Recorder
+    reader: Reader
+    writer: Writer
+
+    async def deliver(self, worker: str) -> Recorded:
+        """Begin a delivery to a worker."""
+        arrival = Arrival(Source.WEBHOOK, worker, "e", "v1", "POST", "/", (), b"{}")
+        return await self.recorder.receive(arrival, target=f"{worker}#1")
+
+    async def end(self, delivery: Recorded) -> None:
+        """End a delivery."""
+        await self.recorder.answered(delivery, Ending(State.FORWARDED, 200, 1))
+
+    async def call(
+        self, caller: str, *, trace: str = "", path: str = LOGS, method: str = "POST"
+    ) -> httpx.Response:
+        """Call the platform with the token of *caller*; empty sends none."""
+        headers = {"authorization": f"Bearer {TOKENS[caller]}"} if caller else {}
+        headers |= {"traceparent": trace} if trace else {}
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.platform.app), base_url="http://127.0.0.1:9"
+        ) as client:
+            return await client.request(method, path, json={"message": "hi"}, headers=headers)
+
+    def calls(self) -> list[Detail]:
+        """Return the calls that are recorded, the first one first."""
+        self.writer.close()
+        found = [self.reader.detail(each) for each in self.reader.ids()]
+        return [each for each in found if each and each.exchange.source == Source.API]
+
+
+@pytest.fixture
+def world(recorder: Recorder, reader: Reader, writer: Writer, crew: Any) -> World:
+    pairs = [
+        ("billing", Secret(TOKENS["billing"], "KIKET_WORKSPACE_TOKEN.billing")),
+        ("crm", Secret(TOKENS["crm"], "KIKET_WORKSPACE_TOKEN.crm")),
+        *((name, Secret(TOKENS["shared"], "SHARED")) for name in ("billing", "crm")),
+    ]
+    secrets: Any = None
+    platform = Platform(recorder, secrets, Pair(crew), lambda: pairs, Refusals(recorder.log))  # type: ignore[arg-type]  # asked for its workers only
+    return World(platform, recorder, reader, writer)
+
+
+def parents(world: World) -> list[tuple[str, int | None, bool]]:
+    """Return worker, parent and whether that is a guess of each call."""
+    return [
+        (each.exchange.worker, each.exchange.parent_id, each.exchange.parent_guessed)
+        for each in world.calls()
+    ]
+
+
+async def test_a_call_belongs_to_the_newest_delivery_under_way_of_its_own_worker(
+    world: World,
+) -> None:
+    await world.deliver("billing")
+    newest = await world.deliver("billing")
+    crm = await world.deliver("crm")
+
+    assert (await world.call("billing")).status_code == 204
+    assert (await world.call("crm")).status_code == 204
+
+    assert parents(world) == [("billing", newest.id, True), ("crm", crm.id, True)]
+
+
+async def test_a_call_outside_of_deliveries_has_no_parent_but_a_caller(world: World) -> None:
+    ended = await world.deliver("billing")
+    await world.end(ended)
+    await world.deliver("crm")
+
+    await world.call("billing")
+
+    assert parents(world) == [("billing", None, False)]
+
+
+async def test_the_trace_of_our_sdk_tells_for_certain(world: World) -> None:
+    """Even when a newer delivery is under way, or the delivery is over."""
+    older = await world.deliver("billing")
+    await world.deliver("billing")
+    ours = older.trace.parent("00f067aa0ba902b7")
+
+    await world.call("billing", trace=ours)
+    await world.end(older)
+    await world.call("billing", trace=ours)
+
+    assert parents(world) == [("billing", older.id, False)] * 2
+
+
+async def test_a_trace_of_somebody_elses_making_is_no_obstacle(world: World) -> None:
+    delivery = await world.deliver("crm")
+
+    await world.call("crm", trace=FOREIGN_TRACE)
+
+    [call] = world.calls()
+    assert (call.exchange.parent_id, call.exchange.parent_guessed) == (delivery.id, True)
+    assert call.exchange.trace_id == FOREIGN_TRACE.split("-")[1]
+
+
+async def test_without_a_token_the_trace_tells_whose_telemetry_it_is(world: World) -> None:
+    await world.deliver("billing")
+    crm = await world.deliver("crm")
+
+    await world.call("", path="/api/v1/ext/telemetry", trace=crm.trace.parent("00f067aa0ba902b7"))
+    await world.call("", path="/api/v1/ext/telemetry")
+
+    assert parents(world) == [("crm", crm.id, False), ("", None, False)]
+
+
+async def test_a_token_that_several_have_tells_nobody(world: World) -> None:
+    only = await world.deliver("crm")
+    await world.call("shared")
+    await world.deliver("billing")
+    await world.call("shared")
+
+    assert parents(world) == [("crm", only.id, True), ("", None, False)]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+async def test_the_token_of_one_extension_opens_nothing_of_another(
+    world: World, method: str
+) -> None:
+    path = "/api/v1/extensions/com.example.crm/secrets"
+    answer = await world.call(
+        "billing", path=path if method in {"GET", "POST"} else f"{path}/KEY", method=method
+    )
+
+    assert answer.status_code == 403
+    assert answer.json()["error"] == (
+        "The token is that of 'billing'; it opens nothing of 'com.example.crm'."
+    )
+    assert [each.exchange.status for each in world.calls()] == [403]
+
+
+@pytest.mark.parametrize("token", ["", "wk_local_of_billin", "wk_local_of_billingx", "wk_ü"])
+def test_only_the_whole_token_is_good(token: str) -> None:
+    callers = Callers(
+        lambda: [("billing", Secret(TOKENS["billing"], "T")), ("crm", Secret("", "T"))]
+    )
+
+    with pytest.raises(RefusedError) as refused:
+        callers.caller((("authorization", f"Bearer {token}"),))
+
+    assert refused.value.reply.status == 401
+    assert callers.caller((("Authorization", f"bearer {TOKENS['billing']}"),)) == "billing"
