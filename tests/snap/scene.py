@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiket_console.model import (
     Body,
+    Draining,
     EngineStatus,
     Handler,
     Judgement,
@@ -306,7 +307,7 @@ def status(*workers: Worker, **changes: object) -> EngineStatus:
         "platform_url": "http://127.0.0.1:41233",
         "store": "/home/dev/.local/state/kiket-console/store.sqlite3",
         "recording": "ok",
-        "durability": "committed before the answer",
+        "durability": "full",
         "vault": "Secret Service",
         "exchanges": 1204,
         "dropped_logs": 0,
@@ -317,6 +318,30 @@ def status(*workers: Worker, **changes: object) -> EngineStatus:
     }
     return EngineStatus(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
 
+
+def several() -> EngineStatus:
+    """Return what an engine says of three extensions: one serves, one gave up, one is a command."""
+    return status(
+        worker(draining=(Draining("marketing#3", 8101, NOW_US - 3_000_000),)),
+        worker(
+            name="billing", state=WorkerState.FATAL, serving=False, pid=None, handlers=(),
+            problem=Problem("It ended 5 times within 60 s; r starts it again."),
+            cpu_percent=None, memory_bytes=None, evidence="", restarts=5,
+        ),
+        worker(
+            name="search", command=("node", "server.js"), port=41877, entry="", guessed="",
+            handlers=(), unhandled=(), in_environment=("CRM_TOKEN", "KIKET_WEBHOOK_SECRET"),
+            evidence="answered a signed self-test", pid=8130, last_reload="", last_reload_us=0,
+        ),
+        interrupted=3, refused=12,
+    )  # fmt: skip
+
+
+FULL_DISK = {
+    "recording": "The store /home/dev/.local/state/kiket-console/store.sqlite3 could not be "
+    "written: database or disk is full.",
+    "recording_since_us": NOW_US - 12_000_000,
+}
 
 TEMPLATES = (
     Template("issue.created", "v1", True, "An issue was created", {}),

@@ -41,14 +41,14 @@ class Curator:
 
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight, together with what they caused."""
-        found = self._reader.family(ids, removed=False)
+        found = self._reader.family(ids)
         self._refuse_unknown(ids, found)
         await self._write([Remove(tuple(found), time.time_ns() // 1000)])
         return Selection(tuple(found))
 
     async def restore(self, ids: Sequence[int]) -> Selection:
-        """Bring removed exchanges back, together with what they caused."""
-        found = self._reader.family(ids, removed=True)
+        """Bring removed exchanges back, together with what went along with them."""
+        found = self._reader.removed(ids)
         missing = _missing(ids, found)
         if missing:
             raise ConsoleError(

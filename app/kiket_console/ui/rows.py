@@ -52,7 +52,8 @@ class TrafficRows(_FeedRows[Exchange]):
             return ("gone",)
         if traffic.pending(exchange):
             return None
-        return (exchange.id, exchange.change, self._below_cause(exchange, position))
+        below_cause = self._below_cause(exchange, position)
+        return (exchange.id, exchange.change, below_cause, self._workers)
 
     def line(self, position: int, width: int) -> Line:
         """Return an exchange's row."""
@@ -64,6 +65,7 @@ class TrafficRows(_FeedRows[Exchange]):
             self._columns(width),
             below_cause=self._below_cause(exchange, position),
             now_us=moment.now_us(),
+            workers=self._workers,
         )
 
     def header(self, width: int) -> Line:
@@ -80,8 +82,11 @@ class TrafficRows(_FeedRows[Exchange]):
         return [position for position, row in rows if row is not None and traffic.pending(row)]
 
     def _columns(self, width: int) -> traffic.Columns:
-        newest = self._feed.newest_id
-        return traffic.columns(width, newest)
+        return traffic.columns(width, self._feed.newest_id, several=len(self._workers) > 1)
+
+    @property
+    def _workers(self) -> tuple[str, ...]:
+        return _names(self._status())
 
     def _below_cause(self, exchange: Exchange, position: int) -> bool:
         if exchange.parent_id is None:
@@ -92,15 +97,21 @@ class TrafficRows(_FeedRows[Exchange]):
 class LogRows(_FeedRows[LogLine]):
     """Log lines as rows."""
 
+    def __init__(self, feed: Feed[LogLine], status: Callable[[], EngineStatus | None]) -> None:
+        super().__init__(feed)
+        self._status = status
+
     def key(self, position: int) -> Hashable | None:
-        """Return what a row depends on: its line, which never changes."""
+        """Return what a row depends on: its line, which never changes, and who else there is."""
         line = self._feed.row(position)
-        return ("gone",) if line is None else line.id
+        return ("gone",) if line is None else (line.id, _names(self._status()))
 
     def line(self, position: int, width: int) -> Line:
         """Return a log line's row."""
         line = self._feed.row(position)
-        return [("   deleted", "faint")] if line is None else logs.row(line, width)
+        if line is None:
+            return [("   deleted", "faint")]
+        return logs.row(line, width, _names(self._status()))
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""
@@ -162,3 +173,7 @@ class ProcessRows:
     def teach(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
         """Return what a project needs to run."""
         return teach.empty_processes(self._status())
+
+
+def _names(status: EngineStatus | None) -> tuple[str, ...]:
+    return tuple(worker.name for worker in status.workers) if status is not None else ()

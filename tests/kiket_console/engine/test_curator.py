@@ -69,6 +69,15 @@ async def test_one_call_goes_alone(recorded: Recorded) -> None:
     assert recorded.ids == [1, 3, 4]
 
 
+async def test_what_was_removed_before_stays_so_when_its_cause_comes_back(
+    recorded: Recorded,
+) -> None:
+    await recorded.curator.remove([2])
+    assert await recorded.curator.remove([1]) == Selection((1, 3))
+    assert await recorded.curator.restore([1]) == Selection((1, 3))
+    assert await recorded.curator.restore([2]) == Selection((2,))
+
+
 async def test_a_request_with_an_unknown_exchange_changes_nothing(recorded: Recorded) -> None:
     """Nobody is left to wonder which half of a request was carried out."""
     for request in (recorded.curator.remove, lambda ids: recorded.curator.pin(ids, pinned=True)):

@@ -134,9 +134,12 @@ class TestSyntax:
 
 
 class TestTraffic:
+    @pytest.mark.parametrize("several", [False, True])
     @pytest.mark.parametrize("width", range(30, 220, 7))
-    def test_a_row_is_as_wide_as_its_columns_whatever_it_holds(self, width: int) -> None:
-        columns = traffic.columns(width, 1204)
+    def test_a_row_is_as_wide_as_its_columns_whatever_it_holds(
+        self, width: int, several: bool
+    ) -> None:
+        columns = traffic.columns(width, 1204, several=several)
         wide = cell_width(text_of(traffic.header(columns)))
         rows = [
             EXCHANGE,
@@ -167,6 +170,19 @@ class TestTraffic:
         assert (full.version, full.size, full.time) == (4, 7, 12)
         assert (middle.version, middle.size, middle.time) == (0, 0, 12)
         assert (narrow.version, narrow.size, narrow.time) == (0, 0, 8)
+
+    @pytest.mark.parametrize(("width", "there"), [(80, False), (105, False), (106, True)])
+    def test_of_several_workers_a_row_says_which_where_there_is_room(
+        self, width: int, there: bool
+    ) -> None:
+        row = replace(EXCHANGE, worker="com.example.billing")
+        columns = traffic.columns(width, 1204, several=True)
+        drawn = traffic.row(
+            row, columns, below_cause=False, now_us=0, workers=("marketing", row.worker)
+        )
+        assert ("billing       ", "api") in drawn or not there
+        assert ("worker" in text_of(traffic.header(columns))) == there
+        assert "worker" not in text_of(traffic.header(traffic.columns(width, 1204)))
 
     @pytest.mark.parametrize(
         ("state", "status", "shown"),
@@ -223,6 +239,11 @@ class TestLogs:
         wide, narrow = self.shown(text, 120), self.shown(text, 80)
         assert "The handler of issue.created failed.  ⏎ KeyError: 'reporter'  +6" in wide
         assert narrow.endswith("KeyError: 'reporter' · The handler of is…  +6")
+
+    def test_neighbours_among_the_workers_have_colours_of_their_own(self) -> None:
+        names = ("marketing", "billing", "search", "crm")
+        assert len({logs.worker_role(name, names) for name in names}) == len(names)
+        assert logs.worker_role("engine", names) == "log"
 
     def test_a_bare_traceback_is_its_exception(self) -> None:
         assert self.shown(scene.TRACEBACK, 64).endswith("error     KeyError: 'reporter'  +5")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.errors import ConsoleError
-from kiket_console.model import WorkerState
+from kiket_console.model import Notice, WorkerState
 from kiket_console.ui import app as app_module
 from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
@@ -315,11 +314,70 @@ async def test_an_old_save_gives_way_to_the_traffic(
 async def test_trouble_with_recording_is_said_at_the_top(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
-    engine.said = replace(scene.status(), recording="the disk is full")
+    """With its age, until it is over; then the line is as it was."""
+    engine.said = scene.status(**scene.FULL_DISK)
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
-        assert "✗ rec: the disk is full" in screen_text(app).splitlines()[0]
+        said = "✗ rec 12 s: could not be written: database or disk is full."
+        assert said in screen_text(app).splitlines()[0]
+    app = console(empty=True)
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: "full. It has been so for 12 s." in screen_text(app))
+        engine.said = scene.status()
+        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        await until(pilot, lambda: "rec ok" in screen_text(app).splitlines()[0])
+
+
+async def test_what_went_wrong_at_the_edges_is_counted_at_the_top(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.status(interrupted=3, refused=1_200, dropped_logs=7)
+    for width, counts in (
+        (160, "3 cut off by an earlier end, 1,200 refused unread, 7 log lines dropped"),
+        (80, "3 cut off, 1,200 refused, 7 logs dropped"),
+    ):
+        app = console(empty=True)
+        async with app.run_test(size=(width, 24)) as pilot:
+            await settled(pilot)
+            assert counts in screen_text(app).splitlines()[0]
+
+
+async def test_of_several_workers_the_one_in_trouble_is_named_at_the_top(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.several()
+    app = console(empty=True)
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        first = screen_text(app).splitlines()[0]
+        assert "✗ billing gave up: It ended 5 times within 60 s" in first
+        assert "2 of 3 serve" in first
+        await pilot.press("2", "j", "j")
+        await until(pilot, lambda: "/x/search/webhooks/{event}" in screen_text(app))
+        shown = screen_text(app)
+        assert "serving · signed self-test 4 s ago" in shown
+        assert "node server.js · port 41877" in shown
+        given = "CRM_TOKEN · KIKET_WEBHOOK_SECRET · in its environment, which your other programs"
+        assert given in shown
+        await pilot.press("k", "k")
+        drains = "marketing#3 finishes what it took, for 3 s, pid 8101"
+        await until(pilot, lambda: drains in screen_text(app))
+
+
+async def test_the_worker_column_comes_with_a_second_worker(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        assert "worker" not in screen_text(app).splitlines()[3]
+        engine.said = scene.several()
+        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        await until(pilot, lambda: "worker" in screen_text(app).splitlines()[3])
+        assert "  marketing     webhook" in screen_text(app)
 
 
 @pytest.mark.parametrize("size", [(40, 12), (20, 5), (80, 24), (120, 30), (200, 50)])

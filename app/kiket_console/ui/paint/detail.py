@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
 from kiket_console.text import duration, fit, plural, size, visible
+from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.body import body_lines, hides_characters
 from kiket_console.ui.paint.line import joined, wrap
 from kiket_console.ui.paint.source import Chain, Lines
@@ -40,6 +41,8 @@ def outcome(detail: Detail, now_us: int) -> Line:
     parts: list[Line] = []
     if exchange.replay_of is not None:
         parts.append([(f"replay of {exchange.replay_of}", "muted")])
+    if exchange.attempts > 1:
+        parts.append([(plural(exchange.attempts, "attempt"), "warning")])
     if exchange.duration_us is not None:
         parts.append([(duration(exchange.duration_us), "muted")])
     if exchange.status is not None and exchange.state is not State.FORWARDED:
@@ -59,12 +62,13 @@ def request(detail: Detail) -> LineSource:
 def response(detail: Detail, width: int) -> LineSource:
     """Return the lines of the last answer, or why there is none."""
     attempt = detail.attempts[-1] if detail.attempts else None
+    tried = [*attempt_lines(detail.attempts, width), []] if len(detail.attempts) > 1 else []
     if attempt is None or attempt.answer is None:
-        return Lines(_no_answer(detail, attempt, width))
+        return Lines([*tried, *_no_answer(detail, attempt, width)])
     head = [_facts(_answer_line(attempt), attempt.answer), []]
     if attempt.error:
         head[1:1] = wrap(attempt.error, width, "error", MARGIN)
-    return Chain(Lines(head), body_lines(attempt.answer.body))
+    return Chain(Lines([*tried, *head]), body_lines(attempt.answer.body))
 
 
 def headers(detail: Detail, width: int) -> LineSource:

@@ -9,6 +9,8 @@ from kiket_console.ui.paint.line import cut, joined, line_width, wrap
 from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.model import LogLine
     from kiket_console.ui.paint.line import Line, Piece
 
@@ -34,7 +36,7 @@ def level(line: LogLine) -> tuple[str, str]:
     return ("stderr", "warning") if line.stream == "stderr" else (line.stream, "muted")
 
 
-def row(line: LogLine, width: int) -> Line:
+def row(line: LogLine, width: int, workers: Sequence[str] = ()) -> Line:
     """Return a log line as a row; of several lines the first and the last say most.
 
     Where there is no room for both, the exception at the end of a traceback comes first.
@@ -44,7 +46,7 @@ def row(line: LogLine, width: int) -> Line:
     said = (visible(first), role if role == "error" else "")
     pieces: list[Piece] = [
         ("   " + clock(line.at_us, milliseconds=width >= _FULL_TIME) + "  ", "muted"),
-        (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker)),
+        (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker, workers)),
         (fit(word, 8) + "  ", role),
     ]
     last = visible(next((each for each in reversed(rest) if each.strip()), "").strip())
@@ -106,8 +108,13 @@ def short_name(worker: str) -> str:
     return visible(worker.rstrip(".").rpartition(".")[2])
 
 
-def worker_role(worker: str) -> str:
-    """Return the colour that a worker keeps; the engine itself stays muted."""
+def worker_role(worker: str, workers: Sequence[str] = ()) -> str:
+    """Return the colour that a worker keeps; the engine itself stays muted.
+
+    Among the project's *workers*, neighbours differ.
+    """
     if worker == "engine":
         return "log"
+    if worker in workers:
+        return _SOURCES[workers.index(worker) % len(_SOURCES)]
     return _SOURCES[sum(worker.encode("utf-8", "replace")) % len(_SOURCES)]

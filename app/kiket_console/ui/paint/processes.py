@@ -1,4 +1,4 @@
-"""Workers: as rows of the list, and what is known of one of them.
+"""Workers as rows of the list; what is known of one of them is in `worker`.
 
     name        kind       state                         pid   up    cpu   mem  reloads  restarts
   ● marketing   extension  serving, checked 4 s ago     8121   12 s  1 %  48 M        3         0
@@ -8,20 +8,18 @@ In a narrow terminal the pid and the counts go first, then what a process uses, 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kiket_console.model import WorkerState
-from kiket_console.text import age, cell_width, clock, duration, fit, fit_right, size, visible
-from kiket_console.ui.paint.line import cut, joined, shortened, wrap
+from kiket_console.text import age, cell_width, fit, fit_right, size, visible
+from kiket_console.ui.paint.line import shortened
 from kiket_console.ui.paint.logs import short_name
-from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus, Handler, Worker
+    from kiket_console.model import Worker
     from kiket_console.ui.paint.line import Line, Piece
 
-MARGIN = "  "
-LABEL = 12
 _ROOMY = 100
 _WIDE = 140
 _NARROW = 72
@@ -39,6 +37,7 @@ _WORDS = {
     WorkerState.STOPPED: "stopped",
     WorkerState.FATAL: "gave up",
 }
+_ANSWERED = re.compile("^answered (its |a )?")
 _BAD = (WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL)
 
 
@@ -51,18 +50,29 @@ def state_sign(worker: Worker) -> Piece:
     return ("○", "muted") if worker.state is WorkerState.STOPPED else ("…", "warning")
 
 
+def state_word(worker: Worker) -> str:
+    """Return what a worker does in a word or two."""
+    return _WORDS[worker.state].partition(",")[0]
+
+
 def state_sentences(worker: Worker, now_us: int) -> list[str]:
     """Return what a worker does and how sure that is, in ever fewer words."""
     word = _WORDS[worker.state]
     sentences = [word]
     if worker.state is WorkerState.SERVING and worker.evidence:
-        ago = _ago(worker.evidence_us, now_us)
-        sentences = [f"{word} · {visible(worker.evidence)} {ago}", f"{word}, checked {ago}", word]
+        since = ago(worker.evidence_us, now_us)
+        surely = f"{word} · {visible(worker.evidence)} {since}"
+        briefly = f"{word} · {_ANSWERED.sub('', visible(worker.evidence))} {since}"
+        sentences = [surely, briefly, f"{word}, checked {since}", word]
+        if worker.draining:
+            older = f"{len(worker.draining)} older"
+            sentences.insert(0, f"{surely} · {older} {'drains' if older[0] == '1' else 'drain'}")
     elif worker.state in (*_BAD, WorkerState.RELOADING):
         serves = "old code serves" if worker.serving else "nothing serves"
         sentences = [f"{word}, {serves}", word, word.partition(",")[0]]
         if worker.problem is not None:
-            sentences.insert(0, f"{word}, {serves}: {visible(worker.problem.sentence)}")
+            still = f", {serves}" if worker.state is not WorkerState.FATAL else ""
+            sentences.insert(0, f"{word}{still}: {visible(worker.problem.sentence)}")
     return sentences
 
 
@@ -105,33 +115,6 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
     ]
 
 
-def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list[Line]:
-    """Return what is known of a worker: what is wrong first, then what it handles and needs."""
-    lines: list[Line] = []
-    if worker.problem is not None:
-        lines += _problem(worker, width)
-    lines += _labelled("Handlers", _handlers(worker.handlers), width)
-    if worker.unhandled:
-        names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
-        why: Line = [("the manifest names it, no handler takes it", "muted")]
-        lines += _labelled("No handler", [*names, why], width)
-    lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
-    lines += [[], *_labelled("Webhooks", [_route(status)], width)]
-    if worker.dialects:
-        accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
-        lines += _labelled("Accepts", accepted, width)
-    lines += _labelled("Code", _code(worker), width)
-    if worker.guessed:
-        lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
-    if worker.last_reload:
-        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
-    for note in status.notes:
-        wrapped = wrap(note, width - LABEL - 4, "muted")
-        lines += [[(MARGIN + fit("Note" if not at else "", LABEL), "muted"), *each]
-                  for at, each in enumerate(wrapped)]  # fmt: skip
-    return lines
-
-
 def _cells(width: int, numbers: int) -> tuple[int, int, int]:
     """Return how many cells the name, the kind and the state take."""
     name = 22 if width >= _WIDE else 12
@@ -160,71 +143,6 @@ def _numbers(width: int) -> list[tuple[str, int]]:
     return columns[1:4] if width >= _NARROW else columns[1 : 2 if width >= _TIGHT else 1]
 
 
-def _problem(worker: Worker, width: int) -> list[Line]:
-    problem = worker.problem
-    if problem is None:
-        return []
-    lines = wrap(problem.sentence, width, "error", MARGIN)
-    if problem.file:
-        where = f"{visible(problem.file)}:{problem.line}" if problem.line else visible(problem.file)
-        serves = "The code before this save serves." if worker.serving else "Nothing serves now."
-        lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
-    lines.append([])
-    for each in problem.traceback:
-        for written in each.splitlines():
-            shown = traceback_lines(written, width - len(MARGIN) - 4)
-            lines += [[(MARGIN + "  ", ""), *line] for line in shown]
-    return [*lines, []] if problem.traceback else lines
-
-
-def _handlers(handlers: tuple[Handler, ...]) -> list[Line]:
-    by_event: dict[str, list[str]] = {}
-    for handler in handlers:
-        by_event.setdefault(handler.event, []).append(handler.version)
-    return [
-        [(visible(event), ""), (f" {visible(' '.join(filter(None, versions)))}".rstrip(), "muted")]
-        for event, versions in by_event.items()
-    ]
-
-
-def _secret(name: str, there: bool) -> Line:
-    return [(visible(name), ""), (" ✓", "ok") if there else (" missing", "warning")]
-
-
-def _route(status: EngineStatus) -> Line:
-    return [(f"{visible(status.gateway_url).rstrip('/')}/webhooks/", ""), ("{event}", "muted")]
-
-
-def _code(worker: Worker) -> list[Line]:
-    identity = f"{worker.extension_id} {worker.extension_version}".strip()
-    parts = (identity, worker.entry, worker.interpreter)
-    return [[(visible(part), "")] for part in parts if part]
-
-
-def _reload(worker: Worker, now_us: int) -> Line:
-    took = duration(round(worker.last_reload_ms * 1000))
-    when = (
-        f"{clock(worker.last_reload_us, milliseconds=False)}, {_ago(worker.last_reload_us, now_us)}"
-    )
-    return [(visible(worker.last_reload), ""), (f"  {when}, took {took}", "muted")]
-
-
-def _labelled(label: str, values: list[Line], width: int) -> list[Line]:
-    """Return values after a label, as many to a line as fit."""
-    lines: list[Line] = []
-    room = width - LABEL - 4
-    group: list[Line] = []
-    for value in values or [[("none", "muted")]]:
-        if group and sum(len(text) for text, _ in joined([*group, value], " · ")) > room:
-            lines.append(joined(group, " · "))
-            group = []
-        group.append(value)
-    lines.append(joined(group, " · "))
-    return [
-        [(MARGIN + fit(label if not position else "", LABEL), "muted"), *cut(line, room)]
-        for position, line in enumerate(lines)
-    ]
-
-
-def _ago(at_us: int, now_us: int) -> str:
+def ago(at_us: int, now_us: int) -> str:
+    """Write how long ago something was."""
     return f"{age((now_us - at_us) / 1e6)} ago"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kiket_console.model import WorkerState
 from kiket_console.text import age, duration, visible
 from kiket_console.ui.paint.line import joined, line_width, shortened, spread
-from kiket_console.ui.paint.processes import state_role, state_sentences, state_sign
+from kiket_console.ui.paint.processes import state_role, state_sentences, state_sign, state_word
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
@@ -44,6 +44,8 @@ def status_line(
         return spread(
             [(" ◆ ", "accent"), (visible(project), "strong"), ("   ", ""), *chip], [], width
         )
+    if link.up and status.recording != "ok":
+        return _not_recording(status, width, now_us)
     recording = _recording(status)
     if not link.up:
         return spread(
@@ -52,14 +54,18 @@ def status_line(
     who, name = _who(status, short=False), _who(status, short=True)
     state, brief = (_state(status, now_us, short=short) for short in (False, True))
     reload, rates = _reload(status, now_us), _rates(status)
+    counts, few = (_counts(status, short=short) for short in (False, True))
     fresh = bool(reload) and now_us - _last_reload(status).last_reload_us < _FRESH_US
-    candidates = [[who, state, reload, rates]]
+    candidates = [[who, state, reload, counts, rates]]
     if _in_trouble(status):
-        candidates += [[who, state, rates], [who, state]]
-        sign, (text, role) = state
+        candidates += [[who, state, counts, rates], [who, state, counts], [who, state]]
+        sign, (text, role), *_ = state
         room = width - line_width(joined([name, [sign], recording], "   ")) - 3
         if room >= _MUCH:  # what is wrong comes before any number
             candidates += [[name, [sign, (shortened(text, room), role)]]]
+    elif counts:
+        candidates += [[who, state, counts], [who, brief, counts], [name, brief, few]]
+        candidates += [[name, brief[:2], few]]
     elif fresh:
         candidates += [[who, brief, reload, rates], [name, brief, reload, rates]]
         candidates += [[name, brief, reload, rates[:1]], [name, brief, reload[:-1]]]
@@ -89,9 +95,7 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
     if not status.workers:
         return [("nothing to run here yet", "warning")]
     if len(status.workers) > 1:
-        serving = sum(worker.serving for worker in status.workers)
-        role = "ok" if serving == len(status.workers) else "warning"
-        return [("● ", role), (f"{serving} of {len(status.workers)} serve", "")]
+        return _states(status, short=short)
     worker = _only(status)
     sign, role = state_sign(worker)
     said = state_role(worker, now_us)
@@ -105,8 +109,29 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
     return [(f"{sign} ", role), (word + serves, said)]
 
 
+def _states(status: EngineStatus, *, short: bool) -> Line:
+    """Return how several workers are: the first that is wrong by its name, the others counted."""
+    serving = sum(worker.serving for worker in status.workers)
+    counted = f"{serving} of {len(status.workers)} serve"
+    wrong = _wrong(status)
+    if wrong is None:
+        role = "ok" if serving == len(status.workers) else "warning"
+        return [("● ", role), (counted, "")]
+    said = f"{visible(wrong.name)} {state_word(wrong)}"
+    if short:
+        return [("✗ ", "error"), (said, "error")]
+    problem = f": {visible(wrong.problem.sentence)}" if wrong.problem is not None else ""
+    return [("✗ ", "error"), (said + problem, "error"), (f" · {counted}", "muted")]
+
+
+def _wrong(status: EngineStatus) -> Worker | None:
+    """Return the first worker that is in trouble."""
+    return next((each for each in status.workers if state_sign(each)[1] == "error"), None)
+
+
 def _in_trouble(status: EngineStatus) -> bool:
-    return len(status.workers) == 1 and _only(status).problem is not None
+    wrong = _wrong(status)
+    return wrong is not None and wrong.problem is not None
 
 
 def _last_reload(status: EngineStatus) -> Worker:
@@ -133,11 +158,34 @@ def _rates(status: EngineStatus) -> Line:
     return line
 
 
+def _counts(status: EngineStatus, *, short: bool) -> Line:
+    """Return what went wrong at the edges, as counts."""
+    counts = (
+        (status.interrupted, "cut off by an earlier end", "cut off"),
+        (status.refused, "refused unread", "refused"),
+        (status.dropped_logs, "log lines dropped", "logs dropped"),
+    )
+    said = [f"{count:,} {brief if short else full}" for count, full, brief in counts if count]
+    return [(", ".join(said), "warning")] if said else []
+
+
 def _recording(status: EngineStatus) -> Line:
-    if status.recording == "ok":
-        dropped = f", {status.dropped_logs:,} log lines dropped" if status.dropped_logs else ""
-        return [("rec ", "muted"), ("ok", "ok"), (dropped, "warning"), (" ", "")]
-    return [("✗ rec: ", "error"), (visible(status.recording), "error"), (" ", "")]
+    if status.durability == "process":
+        return [("rec ", "muted"), ("ok", "ok"), (" (process) ", "warning")]
+    return [("rec ", "muted"), ("ok", "ok"), (" ", "")]
+
+
+def _not_recording(status: EngineStatus, width: int, now_us: int) -> Line:
+    """Return the line while nothing is accepted, for this is what matters: why, and since when."""
+    left: list[tuple[str, str]] = [*_who(status, short=True), ("   ", "")]
+    age_s = (now_us - status.recording_since_us) / 1e6
+    since = f" {age(age_s)}" if status.recording_since_us else ""
+    sentence = visible(status.recording).replace(f"The store {visible(status.store)} ", "")
+    said = f"✗ rec{since}: {sentence}"
+    room = width - line_width(left) - 1
+    if room < _MUCH:
+        left, room = [(" ", "")], width - 2
+    return spread([*left, (shortened(said, room), "error")], [], width)
 
 
 def _chip(link: Connection, now_us: int) -> Line:

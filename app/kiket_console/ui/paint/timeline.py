@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.text import clock, duration, fit, fit_right, visible
-from kiket_console.ui.paint.line import wrap
+from kiket_console.text import duration, fit, fit_right, visible
+from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.traffic import status
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Detail, Exchange
+    from kiket_console.model import Detail, Exchange
     from kiket_console.ui.paint.line import Line
 
 MARGIN = "  "
@@ -48,29 +48,7 @@ def timeline(detail: Detail, width: int, now_us: int) -> list[Line]:
         )
     if len(detail.children) > SHOWN:
         lines.append([(f"{MARGIN}… and {len(detail.children) - SHOWN:,} more", "muted")])
-    return [*lines, [], *_attempts(detail.attempts, width)]
-
-
-def _attempts(attempts: tuple[Attempt, ...], width: int) -> list[Line]:
-    if not attempts:
-        return [[(MARGIN + "Not tried yet.", "muted")]]
-    lines: list[Line] = []
-    for attempt in attempts:
-        took = "" if attempt.duration_us is None else duration(attempt.duration_us)
-        answer = attempt.state.value if attempt.status is None else str(attempt.status)
-        bad = attempt.error or (attempt.status or 0) >= 400
-        lines.append(
-            [
-                (f"{MARGIN}attempt {attempt.number}  ", "muted"),
-                (clock(attempt.started_us) + "  ", "muted"),
-                (visible(attempt.target) + "  ", ""),
-                (answer + (" ✗" if bad else ""), "error" if bad else ""),
-                (f"  {took}", "muted"),
-            ]
-        )
-        if attempt.error:
-            lines += wrap(attempt.error, width, "error", MARGIN + "  ")
-    return lines
+    return [*lines, [], *attempt_lines(detail.attempts, width)]
 
 
 def _end_us(exchange: Exchange) -> int:

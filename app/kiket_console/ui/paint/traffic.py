@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint.logs import short_name, worker_role
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.model import Exchange
     from kiket_console.ui.paint.line import Line, Piece
 
@@ -28,6 +31,7 @@ _ROOMY = 112
 _FULL_TIME = 92
 _TIGHT = 52
 _BOTH = 19
+_WORKER = 12
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
 PINNED = "★"
@@ -46,6 +50,7 @@ class Columns:
 
     number: int
     time: int
+    worker: int
     source: int
     event: int
     version: int
@@ -55,9 +60,11 @@ class Columns:
     signature: int
 
 
-def columns(width: int, newest_id: int) -> Columns:
-    """Return the columns for a list *width* cells wide."""
+def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
+    """Return the columns for a list *width* cells wide; *several*: of more than one worker."""
     number = max(5, len(str(newest_id)))
+    worker = _WORKER if several and width >= _FULL_TIME + _WORKER + 2 else 0
+    width -= worker and worker + 2
     roomy = width >= _ROOMY
     time = 12 if width >= _FULL_TIME else 8
     version, size_ = (4, 7) if roomy else (0, 0)
@@ -71,7 +78,7 @@ def columns(width: int, newest_id: int) -> Columns:
     if event < 14 and signature:  # narrow: the signature gives way as well
         event, signature = event + signature + 2, 0
     event = max(6, min(_WIDEST_EVENT, event))
-    return Columns(number, time, 8, event, version, 9, took, size_, signature)
+    return Columns(number, time, worker, 8, event, version, 9, took, size_, signature)
 
 
 def header(columns: Columns) -> Line:
@@ -79,6 +86,7 @@ def header(columns: Columns) -> Line:
     cells = [
         fit_right("#", columns.number),
         fit("time", columns.time),
+        fit("worker", columns.worker) if columns.worker else "",
         fit("source", columns.source),
         fit("event", columns.event),
         fit("v", columns.version),
@@ -113,7 +121,14 @@ def status(exchange: Exchange, now_us: int) -> tuple[str, str]:
     return STATE_WORDS[exchange.state]
 
 
-def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int) -> Line:
+def row(
+    exchange: Exchange,
+    columns: Columns,
+    *,
+    below_cause: bool,
+    now_us: int,
+    workers: Sequence[str] = (),
+) -> Line:
     """Return the row of an exchange; *below_cause* indents a child under what caused it."""
     word, word_role = status(exchange, now_us)
     source, source_role = source_cell(exchange, below_cause=below_cause), exchange.source.value
@@ -122,6 +137,7 @@ def row(exchange: Exchange, columns: Columns, *, below_cause: bool, now_us: int)
     pieces: list[Piece] = [
         *_number(exchange, columns.number),
         (_time(exchange, columns), "muted"),
+        *_worker(exchange, columns.worker, workers),
         (fit(source, columns.source) + "  ", source_role),
         *_event(exchange, columns.event),
     ]
@@ -150,6 +166,14 @@ def _number(exchange: Exchange, cells: int) -> list[Piece]:
 def tries(exchange: Exchange) -> str:
     """Return how often it was tried, where that says something."""
     return f"×{exchange.attempts}" if exchange.attempts > 1 else ""  # noqa: RUF001 - it is meant
+
+
+def _worker(exchange: Exchange, cells: int, workers: Sequence[str]) -> list[Piece]:
+    if not cells:
+        return []
+    name = visible(exchange.worker)
+    shown = name if len(name) <= cells else short_name(exchange.worker)
+    return [(fit(shown, cells) + "  ", worker_role(exchange.worker, workers))]
 
 
 def _event(exchange: Exchange, cells: int) -> list[Piece]:

@@ -42,6 +42,16 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         self._pages = pages
         self.feed = feed
         self._more = feed.open()
+        self._workers: tuple[str, ...] = ()
+
+    def status_changed(self) -> None:
+        """Take in how the engine is; workers that came or went change how rows look."""
+        super().status_changed()
+        status = self.console.status
+        workers = tuple(worker.name for worker in status.workers) if status else ()
+        if workers != self._workers:
+            self._workers = workers
+            self.list.redraw()
 
     def on_mount(self) -> None:
         """Read older ids in a thread once the newest are on screen."""

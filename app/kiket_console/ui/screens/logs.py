@@ -30,7 +30,7 @@ class LogsScreen(FollowingScreen[LogLine]):
 
     def __init__(self, console: ConsoleApp) -> None:
         feed: Feed[LogLine] = Feed(LogPages(console.reader))
-        super().__init__(console, LogPages, feed, LogRows(feed))
+        super().__init__(console, LogPages, feed, LogRows(feed, lambda: console.status))
 
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Read new lines."""

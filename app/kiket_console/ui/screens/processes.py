@@ -9,6 +9,7 @@ from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.paint.worker import about
 from kiket_console.ui.rows import ProcessRows
 from kiket_console.ui.screens.place import PlaceScreen
 
@@ -70,7 +71,7 @@ class ProcessesScreen(PlaceScreen):
         worker, status = self._rows.selected, self.console.status
         if worker is None or status is None:
             return Lines()
-        return Lines(processes.about(worker, status, width, moment.now_us()))
+        return Lines(about(worker, status, width, moment.now_us()))
 
     def tick(self) -> None:
         """Count seconds."""

@@ -1,0 +1,173 @@
+"""All that is known of one worker, and of the engine around it."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from kiket_console.text import age, clock, duration, fit, plural, visible
+from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.processes import ago
+from kiket_console.ui.paint.syntax import traceback_lines
+
+if TYPE_CHECKING:
+    from kiket_console.model import Draining, EngineStatus, Worker
+    from kiket_console.ui.paint.line import Line
+
+MARGIN = "  "
+LABEL = 12
+_DURABILITIES = {
+    "full": "each exchange is on disk before it is answered",
+    "process": "an answer may come before the disk has it: a power cut can lose the newest",
+}
+
+
+def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list[Line]:
+    """Return what is known of a worker: what is wrong first, then what it handles and needs.
+
+    The engine comes last, unless nothing can be recorded.
+    """
+    unsafe = status.recording != "ok"
+    lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []
+    if worker.problem is not None:
+        lines += _problem(worker, width)
+    lines += _labelled("Handlers", _handlers(worker), width)
+    if worker.unhandled:
+        names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
+        why: Line = [("the manifest names it, no handler takes it", "muted")]
+        lines += _labelled("No handler", [*names, why], width)
+    lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
+    if worker.in_environment:
+        given: list[Line] = [[(visible(name), "")] for name in worker.in_environment]
+        why = [("in its environment, which your other programs can read", "warning")]
+        lines += _labelled("Given", [*given, why], width)
+    lines += [[], *_labelled("Webhooks", [_route(worker, status)], width)]
+    if worker.dialects:
+        accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
+        lines += _labelled("Accepts", accepted, width)
+    lines += _labelled("Command" if worker.command else "Code", _code(worker), width)
+    if worker.guessed:
+        lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
+    if worker.last_reload:
+        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
+    if worker.draining:
+        drains = [_drains(each, now_us) for each in worker.draining]
+        lines += _labelled("Draining", drains, width)
+    return lines if unsafe else [*lines, [], *_engine(status, width, now_us)]
+
+
+def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
+    """Return how safe recording is, and what a person should know of the engine."""
+    if status.recording == "ok":
+        safe = _DURABILITIES.get(status.durability, visible(status.durability))
+        role = "" if status.durability == "full" else "warning"
+        lines = _labelled("Recording", [[("ok", "ok")], [(safe, role)]], width)
+    else:
+        since = _since(status.recording_since_us, now_us)
+        lines = _sentence("Recording", f"✗ {status.recording}{since}", width, "error")
+    if status.dropped_logs:
+        said = f"{plural(status.dropped_logs, 'log line')} dropped: more came than can be kept"
+        lines += _sentence("Logs", said, width, "warning")
+    if status.interrupted:
+        cut_off = plural(status.interrupted, "exchange")
+        said = f"{cut_off} of an earlier run, which ended while they were under way"
+        lines += _sentence("Cut off", said, width, "warning")
+    if status.refused:
+        said = f"{plural(status.refused, 'request')} unread: foreign, malformed or over a limit"
+        lines += _sentence("Refused", said, width, "warning")
+    for number, note in enumerate(status.notes):
+        lines += _sentence("" if number else "Note", note, width, "muted")
+    return lines
+
+
+def _since(since_us: int, now_us: int) -> str:
+    return f" It has been so for {age((now_us - since_us) / 1e6)}." if since_us else ""
+
+
+def _sentence(label: str, text: str, width: int, role: str) -> list[Line]:
+    """Return a sentence after a label, on as many lines as it needs."""
+    wrapped = wrap(text, width - LABEL - 4, role)
+    return [
+        [(MARGIN + fit("" if position else label, LABEL), "muted"), *line]
+        for position, line in enumerate(wrapped)
+    ]
+
+
+def _drains(process: Draining, now_us: int) -> Line:
+    pid = f", pid {process.pid}" if process.pid else ""
+    said = f" finishes what it took, for {age((now_us - process.since_us) / 1e6)}{pid}"
+    return [(visible(process.label), ""), (said, "muted")]
+
+
+def _problem(worker: Worker, width: int) -> list[Line]:
+    problem = worker.problem
+    if problem is None:
+        return []
+    lines = wrap(problem.sentence, width, "error", MARGIN)
+    if problem.file:
+        where = f"{visible(problem.file)}:{problem.line}" if problem.line else visible(problem.file)
+        serves = "The code before this save serves." if worker.serving else "Nothing serves now."
+        lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
+    lines.append([])
+    for each in problem.traceback:
+        for written in each.splitlines():
+            shown = traceback_lines(written, width - len(MARGIN) - 4)
+            lines += [[(MARGIN + "  ", ""), *line] for line in shown]
+    return [*lines, []] if problem.traceback else lines
+
+
+def _handlers(worker: Worker) -> list[Line]:
+    if worker.command and not worker.handlers:
+        return [[("its command does not tell; it may take anything", "muted")]]
+    by_event: dict[str, list[str]] = {}
+    for handler in worker.handlers:
+        by_event.setdefault(handler.event, []).append(handler.version)
+    return [
+        [(visible(event), ""), (f" {visible(' '.join(filter(None, versions)))}".rstrip(), "muted")]
+        for event, versions in by_event.items()
+    ]
+
+
+def _secret(name: str, there: bool) -> Line:
+    return [(visible(name), ""), (" ✓", "ok") if there else (" missing", "warning")]
+
+
+def _route(worker: Worker, status: EngineStatus) -> Line:
+    one_of_several = f"/x/{visible(worker.name)}" if len(status.workers) > 1 else ""
+    url = visible(status.gateway_url).rstrip("/")
+    return [(f"{url}{one_of_several}/webhooks/", ""), ("{event}", "muted")]
+
+
+def _code(worker: Worker) -> list[Line]:
+    identity = f"{worker.extension_id} {worker.extension_version}".strip()
+    if worker.command:
+        port = f"port {worker.port}" if worker.port else ""
+        parts = [shlex.join(worker.command), port, identity]
+    else:
+        parts = [identity, worker.entry, worker.interpreter]
+    return [[(visible(part), "")] for part in parts if part]
+
+
+def _reload(worker: Worker, now_us: int) -> Line:
+    took = duration(round(worker.last_reload_ms * 1000))
+    when = (
+        f"{clock(worker.last_reload_us, milliseconds=False)}, {ago(worker.last_reload_us, now_us)}"
+    )
+    return [(visible(worker.last_reload), ""), (f"  {when}, took {took}", "muted")]
+
+
+def _labelled(label: str, values: list[Line], width: int) -> list[Line]:
+    """Return values after a label, as many to a line as fit."""
+    lines: list[Line] = []
+    room = width - LABEL - 4
+    group: list[Line] = []
+    for value in values or [[("none", "muted")]]:
+        if group and sum(len(text) for text, _ in joined([*group, value], " · ")) > room:
+            lines.append(joined(group, " · "))
+            group = []
+        group.append(value)
+    lines.append(joined(group, " · "))
+    return [
+        [(MARGIN + fit(label if not position else "", LABEL), "muted"), *cut(line, room)]
+        for position, line in enumerate(lines)
+    ]
