@@ -33,6 +33,9 @@ _REQUEST_LINE_BYTES: Final = 64
 """Method, version and line ends: what stands in a head besides target and headers."""
 
 
+_HEADER_FRAMING_BYTES: Final = len(b": \r\n")
+
+
 class Policy(NamedTuple):
     """What a guarded server allows, and who hears of refusals."""
 
@@ -47,6 +50,9 @@ class _Phase(enum.Enum):
     BODY = enum.auto()
 
 
+_IDLE, _HEAD, _BODY = _Phase  # Python 3.11 looks members up by a descriptor, slowly
+
+
 class _Refused(Exception):  # noqa: N818  # it stops the parser; nobody sees it
     """Leave the parser in the middle of a read."""
 
@@ -59,8 +65,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = self.policy.limits
+        self._most_header_bytes = self._limits.header_bytes
+        self._most_headers = self._limits.header_count
         self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._refusal: Refusal | None = None
         self._admitted_app, self.app = self.app, self._call_unless_abandoned
         self._abandoned_scope: HTTPScope | None = None
@@ -93,7 +101,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refusal is not None:
             return
         self._unset_keepalive_if_required()
-        if self._phase is _Phase.BODY:
+        if self._phase is _BODY:
             self._body_wire_bytes += len(data)
         else:
             self._expect_head()
@@ -123,14 +131,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header, bounded; drop a trailer, which nobody has judged."""
-        if self._phase is _Phase.BODY:
+        if self._phase is _BODY:
             return
         super().on_header(name, value)
-        self._header_bytes += len(name) + len(value) + len(b": \r\n")
-        if self._header_bytes > self._limits.header_bytes:
+        self._header_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
+        if self._header_bytes > self._most_header_bytes:
             self._stop(*self._head_too_large())
-        if len(self.headers) > self._limits.header_count:
-            self._stop(431, f"The request has more than {self._limits.header_count} headers.")
+        if len(self.headers) > self._most_headers:
+            self._stop(431, f"The request has more than {self._most_headers} headers.")
 
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
@@ -139,7 +147,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if refusal is not None:
             self._stop(*refusal)
         super().on_headers_complete()
-        self._phase = _Phase.BODY
+        self._phase = _BODY
         self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
         self._disarm()
 
@@ -156,7 +164,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._disarm()
         super().on_message_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
@@ -183,18 +191,18 @@ class GuardedProtocol(HttpToolsProtocol):
     # Limits
 
     def _expect_head(self) -> None:
-        if self._phase is not _Phase.IDLE:
+        if self._phase is not _IDLE:
             return
-        self._phase = _Phase.HEAD
+        self._phase = _HEAD
         self._head_wire_bytes = 0
 
     def _check_wire_bytes(self) -> None:
         """Refuse what the parser swallows without a callback: unfinished headers, extensions."""
-        if self._phase is _Phase.HEAD:
+        if self._phase is _HEAD:
             most = self._limits.header_bytes + self._limits.url_bytes + _REQUEST_LINE_BYTES
             if self._head_wire_bytes > most:
                 self._refuse(self._head_too_large())
-        elif self._phase is _Phase.BODY:
+        elif self._phase is _BODY:
             framing = (self._body_chunks + 1) * _CHUNK_OVERHEAD_BYTES
             if self._body_wire_bytes > self._limits.body_bytes + framing:
                 self._refuse(body_too_large(self._limits))
@@ -230,7 +238,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return None
         if self.timeout_keep_alive_task is not None:
             return self.timeout_keep_alive_task.when() - self._limits.idle_s
-        if self._deadline is not None and self._phase is not _Phase.BODY and self._owes_nothing():
+        if self._deadline is not None and self._phase is not _BODY and self._owes_nothing():
             return self._deadline.when() - self._limits.header_deadline_s
         return None
 
@@ -243,9 +251,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """
         if self._deadline is not None or self._refusal is not None:
             return
-        if self._phase is _Phase.BODY:
+        if self._phase is _BODY:
             self._arm(self._limits.body_deadline_s)
-        elif self._phase is _Phase.HEAD or self.cycle is None:
+        elif self._phase is _HEAD or self.cycle is None:
             self._arm(self._limits.header_deadline_s)
 
     def _arm(self, seconds: float) -> None:
@@ -260,7 +268,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.flow.read_paused:  # the app is slow, not the sender
             self._arm(seconds)
             return
-        part = "body" if self._phase is _Phase.BODY else "headers"
+        part = "body" if self._phase is _BODY else "headers"
         self._refuse(Refusal(408, f"The request {part} did not arrive within {seconds:g} seconds."))
 
     # Refusing
@@ -279,7 +287,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.policy.on_refusal(*refusal)
         answer = _answer(refusal, self._common_headers(), self._is_head())
         cycle = self.cycle
-        if self._phase is not _Phase.BODY:
+        if self._phase is not _BODY:
             if self._owes_nothing():
                 self._close_with(answer)
         elif self.pipeline:

@@ -33,7 +33,7 @@ class Matcher:
     Immutable once built, so that any thread may use it without a lock.
     """
 
-    __slots__ = ("_names", "_probes", "_stride", "_token_lengths", "_tokens_known")
+    __slots__ = ("_names", "_probes", "_stride", "_token_lengths", "_tokens_known", "shortest")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take pattern → name."""
@@ -46,6 +46,8 @@ class Matcher:
             for offset in range(stride):
                 group = pattern[offset : offset + _GROUP]
                 probes.setdefault(group, set()).add((offset, len(pattern)))
+        self.shortest: Final = min(map(len, names), default=0)
+        """No text that has fewer characters holds a pattern."""
         self._names = dict(names)
         self._probes = probes
         self._stride = stride

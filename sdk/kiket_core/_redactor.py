@@ -108,9 +108,9 @@ class Redactor:
 
         Where secrets overlap, the whole stretch becomes the marker of the longest one.
         """
-        if self._is_empty:
+        if self._is_empty or len(text) < (matcher := self._current().text).shortest:
             return text
-        spans = self._current().text.spans(text)
+        spans = matcher.spans(text)
         return _mask(text, spans) if spans else text
 
     def find(self, raw: bytes) -> list[Match]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from kiket_console.engine.headers import answer_headers, request_head
@@ -71,7 +72,8 @@ class _Pool:
         self.target = target
         self._make_link = lambda: WorkerLink(answer_bytes, room)
         self._idle: list[WorkerLink] = []
-        self._free = asyncio.Semaphore(_LINKS)
+        self._free = _LINKS
+        self._waiting_free: deque[asyncio.Future[None]] = deque()
         self._retired = False
 
     async def ask(
@@ -79,10 +81,10 @@ class _Pool:
     ) -> Answer:
         """Send a request over a free connection, or a new one; raises OSError, `LinkError`."""
         left_s = timeout_s
-        if self._free.locked():
-            left_s = await self._wait_free(timeout_s)
+        if self._free:
+            self._free -= 1
         else:
-            await self._free.acquire()
+            left_s = await self._wait_free(timeout_s)
         try:
             while True:
                 if self._retired:
@@ -102,7 +104,7 @@ class _Pool:
                     link.close()
                 return answer
         finally:
-            self._free.release()
+            self._release()
 
     def retire(self) -> None:
         """Close what is idle now, and the rest as soon as it has answered."""
@@ -113,14 +115,30 @@ class _Pool:
     async def _wait_free(self, timeout_s: float) -> float:
         """Wait for a connection to be free; return what is left of the time to answer."""
         began_s = time.monotonic()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting_free.append(turn)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._free.acquire()
-        except TimeoutError:
-            raise SilentError(
-                f"had {_LINKS} requests under way and answered none of them within {timeout_s:g} s."
-            ) from None
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._release()
+            if isinstance(error, TimeoutError):
+                raise SilentError(
+                    f"had {_LINKS} requests under way and answered none of them within "
+                    f"{timeout_s:g} s."
+                ) from None
+            raise
         return max(timeout_s - (time.monotonic() - began_s), min(timeout_s, _LEAST_S))
+
+    def _release(self) -> None:
+        """Let the first that waits have the connection's place."""
+        while self._waiting_free:
+            turn = self._waiting_free.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def _waiting(self) -> WorkerLink | None:
         """Take the connection that was used last; close those that have been idle too long."""

@@ -121,7 +121,7 @@ class WebhookProtocol(HttpToolsProtocol):
     gateway: ClassVar[Gateway]
     room: ClassVar[Room]
 
-    _pairs: list[tuple[str, str]]
+    _as_they_came: list[tuple[bytes, bytes]]
     cycle: _Request | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -143,14 +143,14 @@ class WebhookProtocol(HttpToolsProtocol):
         """Start a head."""
         self.url = b""
         self.headers = []
-        self._pairs = []
+        self._as_they_came = []
         self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header: in lower case for the guard, as it came for the worker."""
         folded = name.lower()
         self.headers.append((folded, value))
-        self._pairs.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._as_they_came.append((name, value))
         if folded == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
 
@@ -160,7 +160,7 @@ class WebhookProtocol(HttpToolsProtocol):
         request = self.cycle = _Request(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
-            tuple(self._pairs),
+            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._as_they_came]),
             keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
         )
         request.waiting_for_100_continue = self.expect_100_continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -51,10 +52,15 @@ def asked_version(delivery: Delivery) -> str:
 
 def nearest_handler(event: str, version: str, handlers: Sequence[Handler]) -> str | None:
     """Return the handler that was probably meant, as `event@version`; None when one fits."""
-    names = {f"{handler.event}@{handler.version}": handler.event for handler in handlers}
-    wanted = f"{event}@{version}"
-    if wanted in names:
+    if any(each.event == event and each.version == version for each in handlers):
         return None
+    return _nearest(event, version, tuple((each.event, each.version) for each in handlers))
+
+
+@functools.lru_cache(maxsize=256)  # comparing with many names takes long, and senders repeat theirs
+def _nearest(event: str, version: str, handled: tuple[tuple[str, str], ...]) -> str | None:
+    names = {f"{its_event}@{its_version}": its_event for its_event, its_version in handled}
+    wanted = f"{event}@{version}"
     same_event = [name for name, its_event in names.items() if its_event == event]
     close = difflib.get_close_matches(wanted, same_event or list(names), n=1, cutoff=0.6)
     return close[0] if close else next(iter(same_event), None)

@@ -28,7 +28,7 @@ class Trace(NamedTuple):
 
 def sent(headers: Headers) -> Trace | None:
     """Return the trace that a request says it belongs to; None unless it says so once, validly."""
-    found = [value for name, value in headers if name.lower() == "traceparent"]
+    found = [value for name, value in headers if len(name) == 11 and name.lower() == "traceparent"]
     match = _TRACEPARENT.fullmatch(found[0].strip()) if len(found) == 1 else None
     return Trace._make(match.groups()) if match else None
 
