@@ -185,14 +185,16 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
         raise files.unwritable(path, str(error)) from error
     finally:
         target.unlink(missing_ok=True)
+    bare = f" ({salvaged.bare:,} without their request)" if salvaged.bare else ""
     missing = ""
     if seen is not None:
         lost_exchanges = plural(max(0, newest.exchanges - salvaged.exchanges), "exchange")
         lost_logs = plural(max(0, newest.logs - salvaged.logs), "log line")
         missing = f"; {lost_exchanges} and {lost_logs} could not be"
+    exchanges = plural(salvaged.exchanges, "exchange") + bare
+    logs = plural(salvaged.logs, "log line")
     return (
-        f"The store was damaged ({finding}) and is kept as {kept}; "
-        f"{plural(salvaged.exchanges, 'exchange')} and {plural(salvaged.logs, 'log line')} were "
+        f"The store was damaged ({finding}) and is kept as {kept}; {exchanges} and {logs} were "
         f"read from it into a new one{missing}."
     )
 

@@ -35,10 +35,11 @@ _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anyt
 
 
 class Salvaged(NamedTuple):
-    """How many rows were read from a damaged store."""
+    """How many rows were read from a damaged store; `bare` exchanges came without a request."""
 
-    exchanges: int
-    logs: int
+    exchanges: int = 0
+    logs: int = 0
+    bare: int = 0
 
 
 def salvage(damaged: Path, target: Path, highest: int) -> Salvaged:
@@ -52,7 +53,7 @@ def salvage(damaged: Path, target: Path, highest: int) -> Salvaged:
         salvaged = _count(target)
         if salvaged.exchanges or salvaged.logs:
             return salvaged
-    return Salvaged(0, 0)
+    return Salvaged()
 
 
 def _readable(damaged: Path, target: Path) -> Iterator[Path]:
@@ -173,5 +174,8 @@ def _make_consistent(connection: sqlite3.Connection) -> None:
 
 def _count(target: Path) -> Salvaged:
     with closing(sqlite3.connect(target)) as connection:
-        row = connection.execute("SELECT exchanges, logs FROM counters").fetchone()
+        row = connection.execute(
+            "SELECT exchanges, logs, (SELECT count(*) FROM message WHERE part = 0"
+            " AND headers = '[]' AND body = x'' AND truncated AND digest IS NULL) FROM counters"
+        ).fetchone()
     return Salvaged(*row)

@@ -94,6 +94,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def trouble_since_us(self) -> int:
+        """Since when there is `trouble`; 0 while all is well."""
+        return self._failed_us if self.trouble else 0
+
     def submit(self, new_rows: Sequence[Row]) -> Future[Committed]:
         """Queue *new_rows*, to be committed together; never blocks.
 
@@ -238,8 +243,8 @@ class Writer:
             return ()
         seconds = (time.time_ns() // 1000 - self._failed_us) / 1_000_000
         sentence = (
-            f"For {seconds:.1f} s nothing could be recorded, and "
-            f"{plural(self._refused, 'submission')} were refused: {self._failure.message}"
+            f"For {seconds:.1f} s nothing could be recorded ("
+            f"{plural(self._refused, 'submission')} refused): {self._failure.message}"
         )
         return (sentence,)
 
