@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Handler = Callable[[Any, "HandlerContext"], Any]
 """Take payload and context, return the reply's JSON; synchronous or asynchronous."""
 
+SELF_TEST_EVENT = "kiket.self-test"
+"""An event that is verified as any other and then has no handler: "404" tells that it arrived."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,9 +60,11 @@ class HandlerRegistry:
     def register(self, event: str, handler: Handler, *, version: str) -> None:
         """Add a handler, replacing one of the same event and version.
 
-        Raises ValueError when the version is blank.
+        Raises ValueError when the version is blank or the event is reserved.
         """
         version = stripped_version(version)
+        if event == SELF_TEST_EVENT:
+            raise ValueError(f"The event {event!r} is reserved for checks and never handled.")
         self._handlers.setdefault(event, {})[version] = HandlerMetadata(handler, version)
 
     def get(self, event: str, version: str | None) -> HandlerMetadata | None:

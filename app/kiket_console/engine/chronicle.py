@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.health import silent
+from kiket_console.engine.health import HANG_LIMIT_S, silent
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 
@@ -25,6 +25,7 @@ class Chronicle:
         self._on_log = on_log
         self._silent = ""
         self._failed = False
+        self._doubted: Problem | None = None
 
     def failed(self, problem: Problem) -> None:
         """Say that code did not start, or crashed: one record with its traceback."""
@@ -69,6 +70,20 @@ class Chronicle:
         """Say that the start called *label* is ended although it may have requests."""
         text = f"{label} was ended: more than {allowed} older processes had requests to answer"
         self._on_log(line(self._worker, "WARNING", text))
+
+    def doubts(self, problem: Problem | None) -> bool:
+        """Say what is wrong with what serves, once; return whether that is news."""
+        if problem == self._doubted:
+            return False
+        self._doubted = problem
+        if problem is not None:
+            self._on_log(line(self._worker, "WARNING", problem.sentence))
+        return True
+
+    def hung(self, label: str) -> None:
+        """Say that the start called *label* is ended because it has been silent for too long."""
+        text = f"{label} {silent(HANG_LIMIT_S)} or longer; it is ended and started anew"
+        self._on_log(line(self._worker, "ERROR", text))
 
     def checked(self, label: str, *, silent_s: float | None) -> bool:
         """Say that the start called *label* fell silent, or answers again (*silent_s* is None).

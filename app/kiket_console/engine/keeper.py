@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
-HANG_LIMIT_S = 30.0
-"""Past this a worker that does not answer, and has let requests time out, is ended."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
 _GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPED, WorkerState.FATAL)
@@ -83,7 +81,6 @@ class Keeper:
         self._due = True
         self._saved: Save | None = None
         self._crashes = Crashes()
-        self._unanswered = 0
         self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._worker = Worker(
@@ -234,7 +231,7 @@ class Keeper:
             self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
             process = None
         if process is not None:
-            self._serving, self._unanswered = process, 0
+            self._serving = process
             self._standby.learn(process)
             self._succeeded(process, save)
             tasks.create_task(health.watch(process, partial(self._checked, process)))
@@ -343,19 +340,28 @@ class Keeper:
         )
         self._go(
             WorkerState.SERVING,
-            health.ANSWERED,
+            process.finding.said,
             started_us=process.started_us,
             pid=process.pid,
-            problem=None,
+            problem=process.finding.problem,
         )
+        self._chronicle.doubts(process.finding.problem)
 
-    def _checked(self, process: Process, said: str, silent_s: float | None) -> None:
-        """Refresh the evidence; a process that is silent goes on: people see it, and decide."""
+    def _checked(self, process: Process, found: health.Finding, silent_s: float | None) -> None:
+        """Refresh the evidence; begin to end a process that hangs, as if it had crashed."""
         if process is not self.serving:
             return
+        is_news = self._chronicle.checked(process.label, silent_s=silent_s)
         if self._worker.state is WorkerState.SERVING:  # else the evidence is about a newer start
-            self._worker = replace(self._worker, evidence=said, evidence_us=_now_us())
-        if self._chronicle.checked(process.label, silent_s=silent_s):
+            seen = replace(self._worker, evidence=found.said, evidence_us=_now_us())
+            if silent_s is None:
+                is_news |= self._chronicle.doubts(found.problem)
+                seen = replace(seen, problem=found.problem)
+            self._worker = seen
+        if health.is_hung(silent_s, process.found.modules if process.found else ()):
+            self._chronicle.hung(process.label)
+            process.cut()
+        if is_news:
             self._on_change()
 
     @property

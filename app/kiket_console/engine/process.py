@@ -1,6 +1,6 @@
 """What a keeper asks of one life of a worker, whatever it runs.
 
-`worker.WorkerProcess` runs Python code under our bootstrap.
+`worker.WorkerProcess` runs Python code under our bootstrap, `command.CommandProcess` any command.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiket_console.engine.health import Finding
     from kiket_console.engine.ports import Target
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_messages import Found
@@ -35,6 +36,8 @@ class Process(Protocol):
     found: Found | None
     """What its code turned out to be, for code that can tell."""
     returncode: int | None
+    finding: Finding
+    """What its newest answer showed."""
 
     @property
     def target(self) -> Target:
@@ -64,8 +67,8 @@ class Process(Protocol):
         """Wait until it serves; raises `StartFailed`."""
         ...
 
-    async def check(self, limit_s: float) -> str:
-        """Ask whether it answers, and say how it did: `answered its health check`.
+    async def check(self, limit_s: float) -> Finding:
+        """Ask whether it answers, remember what that shows in `finding`, and return it.
 
         Raises TimeoutError or OSError when no answer comes.
         """

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kiket_console.engine import health
+from kiket_console.engine.health import Signing
 from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.platform.delivery import dialect_for
 from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
 from kiket_console.engine.process import StartFailed, how_ended
+from kiket_console.engine.surroundings import WEBHOOK_SECRET
 from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import (
     Dropped,
@@ -46,6 +49,7 @@ from kiket_core.secret import redactor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from kiket_console.engine.health import Finding
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
@@ -92,6 +96,7 @@ class WorkerProcess:
         self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
         self.package_folders: tuple[str, ...] = ()
         self.found: Found | None = None
+        self.finding = health.NOTHING
         self._given = given
         self._learned = tuple(learned)
         self._on_gone = on_gone
@@ -206,10 +211,26 @@ class WorkerProcess:
             problem = Problem(f"an installed package takes {PREPARE_LIMIT_S:.0f} s to import")
             raise UnfitError(problem) from None
 
-    async def check(self, limit_s: float) -> str:
-        """Ask for GET /health; raises TimeoutError or OSError when no answer comes."""
-        await health.ask(self.socket_path, limit_s)
-        return health.ANSWERED
+    async def check(self, limit_s: float) -> Finding:
+        """Send a signed self-test to code on our SDK, ask any other for GET /health.
+
+        Raises TimeoutError or OSError when no answer comes.
+        """
+        signing = self._signing()
+        if signing is None:
+            self.finding = await health.ask(self.target, limit_s)
+        else:
+            self.finding = await health.test(self.target, signing, limit_s)
+        return self.finding
+
+    def _signing(self) -> Signing | None:
+        """Return how deliveries to it are signed; None when it does not verify them as we know."""
+        if self.found is None or not self.found.is_sdk:
+            return None
+        given = self._given.secrets.get(WEBHOOK_SECRET, "")
+        secret = next(iter(self.found.webhook_secrets), given)
+        dialect = dialect_for(self.spec.dialects or self.found.accepts)
+        return Signing(dialect, secret, secret != given) if secret.strip() else None
 
     async def drain(self, limit_s: float) -> bool:
         """Let it finish what is under way, then end it; return whether it did within *limit_s*."""
