@@ -1,0 +1,177 @@
+"""Consoles come and go, by fair means or foul, and the engine does not care; there is one of it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.torture.subject import PATIENCE_S, ROOT, until
+
+from kiket_console.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.torture.judge import Judge
+    from tests.torture.senders import Senders
+    from tests.torture.subject import Subject
+
+pytestmark = [
+    pytest.mark.xdist_group("torture"),
+    pytest.mark.skipif(sys.platform != "linux", reason="setsid gives a terminal on Linux"),
+]
+
+STARTS_AT_ONCE = 8
+_SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Console:
+    """`kiket-console` in a terminal of its own."""
+
+    def __init__(self, subject: Subject, *arguments: str) -> None:
+        self.terminal, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (30, 100))
+        self.process = subprocess.Popen(
+            [
+                *("setsid", "-c", sys.executable, "-m", "kiket_console"),
+                *("-C", str(subject.folder), *arguments),
+            ],
+            cwd=ROOT,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**subject.environment(), "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+        )
+        os.close(theirs)
+        self._raw = bytearray()
+        self._reading = threading.Thread(target=self._read)
+        self._reading.start()
+
+    def shows(self, pattern: str) -> None:
+        """Wait until something has been painted; colours and places do not count."""
+
+        def painted() -> bool:
+            return (
+                re.search(pattern, _SEQUENCE.sub(b"", bytes(self._raw)).decode("utf-8", "replace"))
+                is not None
+            )
+
+        until(painted, f"{pattern!r} on screen")
+
+    def shows_delivery(self, number: int) -> None:
+        """Wait until the list has a delivery."""
+        self.shows(rf" {number} +\d\d:\d\d:\d\d\.\d+ +webhook +torture\.delivered +200 ")
+
+    def end(self, how: str) -> None:
+        """Let it die: by a signal's name, or with its terminal."""
+        if how == "terminal":
+            os.close(self.terminal)
+            self.terminal = -1
+        else:
+            self.process.send_signal(signal.Signals[how])
+        self.process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        """Leave nothing of it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+        self._reading.join(PATIENCE_S)
+        if self.terminal >= 0:
+            os.close(self.terminal)
+
+    def _read(self) -> None:
+        try:
+            while raw := os.read(self.terminal, 65536):
+                self._raw += raw
+        except OSError:
+            return  # the other side is gone
+
+
+@pytest.fixture
+def consoles() -> Iterator[list[Console]]:
+    """Return where to keep consoles that are to be gone after the test."""
+    kept: list[Console] = []
+    yield kept
+    for each in kept:
+        each.close()
+
+
+async def test_however_a_console_dies_the_engine_serves_on_and_the_next_one_shows_all(
+    subject: Subject, senders: Senders, judge: Judge, consoles: list[Console]
+) -> None:
+    """A closed terminal, a signal, a kill: nothing is lost in between."""
+    subject.start()
+    subject.wait_ready()
+    for count, how in enumerate(("SIGKILL", "SIGHUP", "terminal"), start=1):
+        consoles.append(Console(subject, "attach"))
+        consoles[-1].shows("serving")
+        assert (await senders.send_one())[1] == 200
+        consoles[-1].shows_delivery(count)
+        consoles[-1].end(how)
+    assert (await senders.send_one())[1] == 200
+    assert subject.status()["pid"] == subject.pid
+    consoles.append(Console(subject, "attach"))
+    for number in range(1, 5):
+        consoles[-1].shows_delivery(number)
+    assert subject.stop() == 0
+    assert judge.look(2).is_clean
+
+
+def test_of_many_that_start_at_once_one_engine_runs_and_the_others_name_it(
+    subject: Subject,
+) -> None:
+    subject.start()
+    others = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "kiket_console", "-C", str(subject.folder)),
+                *("run", "--headless", "--trust", "--session-secrets"),
+            ],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=subject.environment(),
+        )
+        for _ in range(STARTS_AT_ONCE - 1)
+    ]
+    assert subject.process is not None
+    all_of_them: list[subprocess.Popen[Any]] = [subject.process, *others]
+    try:
+        until(
+            lambda: sum(each.poll() is None for each in all_of_them) == 1,
+            "one is left",
+            2 * PATIENCE_S,
+        )
+        [winner] = [each for each in all_of_them if each.poll() is None]
+        for other in others:
+            if other is not winner:
+                said = other.communicate(timeout=PATIENCE_S)[1]
+                assert other.returncode == ExitCode.NETWORK, said
+                assert f"An engine (pid {winner.pid}) runs for" in said
+        until(lambda: _answers(subject), "the one serves")
+        assert subject.status()["pid"] == winner.pid
+    finally:
+        for each in all_of_them:
+            if each.poll() is None:
+                each.terminate()
+            each.wait(PATIENCE_S)
+            if each.stderr is not None:
+                each.stderr.close()
+
+
+def _answers(subject: Subject) -> bool:
+    try:
+        return bool(subject.status())
+    except AssertionError:
+        return False
