@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, LogLine, Message, State
 from kiket_console.store import opening
 from kiket_console.store.intake import QUEUE_BYTES, QUEUE_ROWS
@@ -116,15 +115,6 @@ def test_no_file_of_the_store_is_readable_by_others(path: Path, arrived: Any) ->
         "store.sqlite3-shm": 0o600,
         "store.sqlite3-wal": 0o600,
     }
-
-
-def test_a_store_that_others_could_read_is_made_private(path: Path) -> None:
-    Writer(path).close()
-    path.chmod(0o644)
-
-    Writer(path).close()
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_an_exchange_with_its_answer_takes_at_most_two_commits(
@@ -332,26 +322,6 @@ def test_what_was_durable_survives_a_kill_with_its_hash(path: Path, killed_after
         assert body.raw == b"%d" % number * 300
         assert body.sha256 == hashlib.sha256(body.raw).digest()
     reader.close()
-
-
-def test_a_folder_that_is_not_there_is_named(path: Path) -> None:
-    missing = path.parent / "gone" / "store.sqlite3"
-
-    with pytest.raises(ConsoleError) as refused:
-        Writer(missing)
-
-    assert refused.value.message == (
-        f"The store {missing} cannot be written: No such file or directory."
-    )
-
-
-def test_a_link_in_place_of_the_store_is_refused(path: Path) -> None:
-    path.symlink_to(path.parent / "elsewhere")
-
-    with pytest.raises(ConsoleError, match="is not a file of yours"):
-        Writer(path)
-
-    assert not (path.parent / "elsewhere").exists()
 
 
 def test_answers_and_log_lines_come_back_as_they_were_written(
