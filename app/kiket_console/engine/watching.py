@@ -6,12 +6,14 @@ a save below an extension ──► reload it            kiket.toml ──► lo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from kiket_console import project as projects
-from kiket_console.engine.reloader import DEBOUNCE_MS, LOOK_EVERY_MS, STEP_MS, Reloader
+from kiket_console.engine import tree
+from kiket_console.engine.pace import GONE_SETTLE_S
+from kiket_console.engine.reloader import LOOK_EVERY_S, Reloader
+from kiket_console.engine.watches import watched
 from kiket_console.errors import ConsoleError
 from kiket_console.settings_file import PROJECT_FILE
 
@@ -72,22 +74,21 @@ class Watching:
 
     async def _watch_settings(self, tasks: asyncio.TaskGroup) -> None:
         """Watch one file by its folder: a file that is saved by renaming is another one."""
-        import watchfiles
-
+        folder, since_ns = self._settings.parent, tree.now_ns()
         while True:
-            watch = watchfiles.awatch(
-                self._settings.parent,
-                watch_filter=lambda _, path: path == str(self._settings),
-                debounce=DEBOUNCE_MS,
-                step=STEP_MS,
-                rust_timeout=LOOK_EVERY_MS,
-                recursive=False,
-            )
-            with contextlib.suppress(FileNotFoundError):  # the folder is being replaced
-                async with contextlib.aclosing(watch):
-                    async for _ in watch:
+            place = tree.place_of(folder)
+            async with watched([folder], since_ns, self._on_poll, deep=False) as watch:
+                while place is not None and tree.place_of(folder) == place:
+                    since_ns = tree.now_ns()
+                    seen = await watch.wait(LOOK_EVERY_S)
+                    if str(self._settings) in seen.written | seen.gone:
+                        await asyncio.sleep(GONE_SETTLE_S)  # an editor may be about to put it back
+                        await watch.wait(0)
                         await self._look_again(tasks)
-            await asyncio.sleep(LOOK_EVERY_MS / 1000)
+            await asyncio.sleep(LOOK_EVERY_S)  # the folder is being replaced
+
+    def _on_poll(self, sentence: str) -> None:
+        """Leave it to the watches over the code to say so."""
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
         try:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console import project as projects
-from kiket_console.engine import reloader
-from kiket_console.engine.reloader import Pace, Reloader, matters
+from kiket_console.engine import pace as paces
+from kiket_console.engine.pace import Pace
+from kiket_console.engine.reloader import Reloader
+from kiket_console.engine.tree import matters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -125,8 +127,8 @@ async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarti
     project_folder: Path, saves: Saves, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The code may write what is watched: each reload would then cause the next."""
-    monkeypatch.setattr(reloader, "SHORT_PAUSE_S", 60.0)
-    for number in range(reloader.STREAK_ALLOWED * 3):
+    monkeypatch.setattr(paces, "SHORT_PAUSE_S", 60.0)
+    for number in range(paces.STREAK_ALLOWED * 3):
         (project_folder / "counter.yaml").write_text(str(number))
         try:
             async with asyncio.timeout(1.0):
@@ -134,7 +136,7 @@ async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarti
         except TimeoutError:
             break
         saves.came.clear()
-    assert 3 <= len(saves.files) <= reloader.STREAK_ALLOWED
+    assert 3 <= len(saves.files) <= paces.STREAK_ALLOWED
     assert [(line.worker, line.text) for line in saves.logs] == [
         ("engine", "Saves come faster than every 2 s; a reload waits 60 s now")
     ]
@@ -145,18 +147,18 @@ def test_somebody_who_types_waits_a_second_at_most() -> None:
     logs: list[NewLog] = []
     pace = Pace(logs.append)
     pauses_s = []
-    for now_s in range(reloader.STREAK_HUMAN + 20):
+    for now_s in range(paces.STREAK_HUMAN + 20):
         pauses_s.append(pace.pause_s(now_s))
         pace.reloaded(now_s)
-    typing = pauses_s[: reloader.STREAK_HUMAN]
-    assert typing[: reloader.STREAK_ALLOWED] == [0] * reloader.STREAK_ALLOWED
+    typing = pauses_s[: paces.STREAK_HUMAN]
+    assert typing[: paces.STREAK_ALLOWED] == [0] * paces.STREAK_ALLOWED
     assert max(typing) <= 1.0
-    assert pauses_s[-1] == reloader.MOST_PAUSE_S
+    assert pauses_s[-1] == paces.MOST_PAUSE_S
     assert [line.text for line in logs] == [
         "Saves come faster than every 2 s; a reload waits 1 s now",
         "Saves come faster than every 2 s; a reload waits 5 s now, and longer while it goes on",
     ]
-    assert pace.pause_s(now_s + reloader.STREAK_GAP_S) == 0, "a breath ends the streak"
+    assert pace.pause_s(now_s + paces.STREAK_GAP_S) == 0, "a breath ends the streak"
 
 
 async def test_settings_are_no_code(project_folder: Path, saves: Saves) -> None:
