@@ -12,8 +12,9 @@ from kiket_console.engine.asgi import JSON_TYPE, error_body
 if TYPE_CHECKING:
     from kiket_console.model import Headers
 
-_EVENT = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
-_VERSION = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+# Not dots alone, which a path means otherwise.
+_EVENT = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+_VERSION = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 _ROUTE = re.compile(r"(?:/x/([^/]+))?((?:/v/([^/]+))?/webhooks/([^/]+))")
 
 

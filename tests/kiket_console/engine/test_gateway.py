@@ -230,10 +230,6 @@ async def test_names_that_are_none_are_404_with_a_sentence(
 ) -> None:
     answer = await sender.post(path, content=RAW)
 
-    if path == "/webhooks/%2e%2e":  # the dots are allowed characters, and never a path
-        assert answer.status_code == 200
-        assert fake_worker.seen[0].path == path
-        return
     assert answer.status_code == 404
     assert answer.json()["error"].strip()
     assert fake_worker.seen == []
