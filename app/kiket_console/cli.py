@@ -32,6 +32,7 @@ class CommandTree(click.Group):
         "trigger": "kiket_console.commands.deliver:trigger",
         "replay": "kiket_console.commands.deliver:replay",
         "traffic": "kiket_console.commands.traffic:traffic",
+        "verify": "kiket_console.commands.verify:verify",
         "doctor": "kiket_console.commands.doctor:doctor",
     }
     default = "console"

@@ -1,0 +1,202 @@
+"""Compare every stored row with its digest, and every body with its SHA-256; change nothing.
+
+Works beside a running engine: a few rows are read at a time, each time as of one moment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.store import digests, schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_STEP = 256
+_MESSAGES = (
+    "SELECT exchange_id, part, headers, body, size, sha256, truncated, refs, verdict, digest"
+    " FROM message WHERE exchange_id BETWEEN ? AND ?"
+)
+_ATTEMPTS = (
+    "SELECT exchange_id, number, target, started_us, state, status, duration_us, error,"
+    " begin_digest, end_digest FROM attempt WHERE exchange_id BETWEEN ? AND ?"
+)
+_EXCHANGES = (
+    "SELECT id, source, worker, name, version, method, path, started_us, request_bytes, signature,"
+    " trace_id, span_id, parent_id, parent_guessed, replay_of, state, status, duration_us"
+    " FROM exchange WHERE id BETWEEN ? AND ? ORDER BY id"
+)
+_LOGS = (
+    "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, digest FROM log"
+    " WHERE id BETWEEN ? AND ? ORDER BY id"
+)
+_COVERED = 15  # of `_EXCHANGES`: what never changes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A row that is not as it was recorded; `row` is `exchange 12`, `log line 7` or `the file`."""
+
+    row: str
+    what: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was compared, and what was found."""
+
+    exchanges: int = 0
+    bodies: int = 0
+    logs: int = 0
+    undigested: int = 0
+    """Rows that were recorded before there were digests; of these only bodies were compared."""
+    findings: list[Finding] = field(default_factory=list)
+
+
+def verify(path: Path) -> Report:
+    """Compare the store at *path*; raises `sqlite3.Error` when it cannot be opened at all."""
+    with closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    ) as connection:
+        connection.text_factory = _text
+        schema.refuse_newer(schema.user_version(connection))
+        return _Verification(connection).run()
+
+
+class _Verification:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._report = Report()
+        self._undigested_exchange, self._undigested_log = connection.execute(
+            "SELECT undigested_exchange, undigested_log FROM counters"
+        ).fetchone()
+
+    def run(self) -> Report:
+        structure = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if structure != "ok":
+            self._found("the file", f"is damaged: {structure.splitlines()[-1]}")
+        for low, high in self._ranges("exchange"):
+            self._in_one_moment(self._exchanges, low, high)
+        for low, high in self._ranges("log"):
+            self._in_one_moment(self._logs, low, high)
+        self._in_one_moment(self._counts, 0, 0)
+        return self._report
+
+    def _ranges(self, table: str) -> Iterator[tuple[int, int]]:
+        first, last = self._connection.execute(
+            f"SELECT min(id), max(id) FROM {table}"  # noqa: S608 (ours)
+        ).fetchone()
+        if first is not None:
+            for low in range(first, last + 1, _STEP):
+                yield low, min(low + _STEP - 1, last)
+
+    def _in_one_moment(self, compare: Any, low: int, high: int) -> None:
+        self._connection.execute("BEGIN")
+        try:
+            compare(low, high)
+        except sqlite3.DatabaseError as error:
+            self._found(f"rows {low:,} to {high:,}", f"cannot be read: {error}")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
+    def _exchanges(self, low: int, high: int) -> None:
+        messages = {row[:2]: row[2:] for row in self._connection.execute(_MESSAGES, (low, high))}
+        attempts: dict[int, list[Sequence[Any]]] = {}
+        for row in self._connection.execute(_ATTEMPTS, (low, high)):
+            attempts.setdefault(row[0], []).append(row)
+        for row in self._connection.execute(_EXCHANGES, (low, high)):
+            self._report.exchanges += 1
+            self._request(row, messages.get((row[0], 0)))
+            mine = attempts.get(row[0], [])
+            for attempt in mine:
+                self._attempt(attempt, messages.get((row[0], attempt[1])))
+            ends = {tuple(attempt[4:7]) for attempt in mine if attempt[4] != "received"}
+            if ends and row[15] not in {"interrupted", "received"} and row[15:18] not in ends:
+                self._found(_name(row[0]), "has another state or status than its attempts")
+
+    def _request(self, row: Sequence[Any], message: Sequence[Any] | None) -> None:
+        name = _name(row[0])
+        if message is None:
+            self._found(name, "has lost its request")
+            return
+        *content, verdict, digest = message
+        if not self._body(name, "request", content):
+            return
+        covered = (*row[:_COVERED], verdict, digests.of_message(*content))
+        self._digest(name, "its request, or what is known of it", digest, covered, row[0])
+
+    def _attempt(self, row: Sequence[Any], answer: Sequence[Any] | None) -> None:
+        exchange_id, number, *_, begin_digest, end_digest = row
+        name = _name(exchange_id)
+        begun = (exchange_id, number, *row[2:4])
+        self._digest(name, f"where attempt {number} went", begin_digest, begun, exchange_id)
+        if row[4] == "received":
+            return
+        content = None
+        if answer is not None:
+            content = answer[:6]
+            if not self._body(name, f"answer {number}", content):
+                return
+        covered = (
+            exchange_id,
+            number,
+            *row[4:8],
+            None if content is None else digests.of_message(*content),
+        )
+        self._digest(name, f"how attempt {number} ended", end_digest, covered, exchange_id)
+
+    def _body(self, name: str, part: str, content: Sequence[Any]) -> bool:
+        """Compare a body with its SHA-256, where that is one of the bytes that are stored."""
+        self._report.bodies += 1
+        _, raw, _, expected, truncated, references = content
+        if not isinstance(raw, bytes) or (
+            digests.is_whole(expected, truncated, references) and sha256(raw).digest() != expected
+        ):
+            self._found(name, f"the body of its {part} was changed")
+            return False
+        return True
+
+    def _logs(self, low: int, high: int) -> None:
+        for *row, digest in self._connection.execute(_LOGS, (low, high)):
+            self._report.logs += 1
+            if digest is None and row[0] <= self._undigested_log:
+                self._report.undigested += 1
+            elif digest is None or digests.digest(*row) != digest:
+                self._found(f"log line {row[0]:,}", "was changed")
+
+    def _digest(
+        self, name: str, what: str, digest: bytes | None, covered: Sequence[Any], exchange_id: int
+    ) -> None:
+        if digest is None:
+            if exchange_id <= self._undigested_exchange:
+                self._report.undigested += 1
+            else:
+                self._found(name, f"{what} was lost, or written by another program")
+        elif digests.digest(*covered) != digest:
+            self._found(name, f"{what} was changed")
+
+    def _counts(self, *_: int) -> None:
+        """Compare how many rows there are with how many there should be."""
+        for table, noun in (("exchange", "exchanges"), ("log", "log lines")):
+            there, expected = self._connection.execute(
+                f"SELECT (SELECT count(*) FROM {table}), {table}s FROM counters"  # noqa: S608 (ours)
+            ).fetchone()
+            if there != expected:
+                self._found("the file", f"has {there:,} {noun}, and {expected:,} were recorded")
+
+    def _found(self, row: str, what: str) -> None:
+        self._report.findings.append(Finding(row, what))
+
+
+def _name(exchange_id: int) -> str:
+    return f"exchange {exchange_id}"
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

@@ -1,0 +1,175 @@
+"""Whatever another program changes in the store, the row that it changed is named."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.model import Body, Judgement, Message, SecretReference, State
+from kiket_console.store.records import (
+    AttemptEnd,
+    NewAttempt,
+    NewLog,
+    Remove,
+    Restore,
+    SetPinned,
+)
+from kiket_console.store.verification import Finding, verify
+from kiket_console.store.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE_S = 10
+
+
+@pytest.fixture
+def filled(path: Path, arrived: Any) -> Path:
+    """Return the path of a store with one of everything."""
+    writer = Writer(path)
+    answer = _message(b'{"ok":true}')
+    judgement = Judgement(True, "ok", "k0", "It matches.", 0.5)
+    for number in range(1, 8):
+        writer.submit(
+            [
+                arrived(number, b"body %d" % number, judgement=judgement, signature="ok k0"),
+                NewAttempt(number, 1, "m#1", 5),
+            ]
+        )
+        writer.submit([AttemptEnd(number, 1, State.FAILED, None, 9, "It broke.")])
+        writer.submit([NewAttempt(number, 2, "m#2", 15)])
+        writer.submit([AttemptEnd(number, 2, State.FORWARDED, 200, 9, "", answer)])
+        writer.submit([NewLog(5, "m", "stdout", "", "", f"line {number}", "", number)])
+    marked = Body(b"a[secret:K]", 5, b"s" * 32, False, (SecretReference(1, 4, "K"),))
+    cut = Body(b"only the beg", 999, b"", True)
+    writer.submit([arrived(8, request=Message((), marked)), arrived(9, request=Message((), cut))])
+    writer.submit([SetPinned(1, True), Remove((3,), 7), Restore((3,))]).result(PATIENCE_S)
+    writer.close()
+    return path
+
+
+def _message(raw: bytes) -> Message:
+    return Message((("A", "ü"),), Body(raw, len(raw), hashlib.sha256(raw).digest()))
+
+
+def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived: Any) -> None:
+    """Also what the next engine marked as cut short, and what is under way beside us."""
+    writer = Writer(filled)
+    writer.submit([arrived(10), NewAttempt(10, 1, "m#1", 5)]).result(PATIENCE_S)
+
+    report = verify(filled)
+    writer.close()
+
+    assert report.findings == []
+    assert (report.exchanges, report.bodies, report.logs, report.undigested) == (10, 17, 7, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "row", "what"),
+    [
+        (
+            "UPDATE message SET body = x'00' WHERE exchange_id = 4 AND part = 0",
+            "exchange 4",
+            "the body of its request was changed",
+        ),
+        (
+            "UPDATE message SET body = x'7b7d' WHERE exchange_id = 4 AND part = 2",
+            "exchange 4",
+            "the body of its answer 2 was changed",
+        ),
+        (
+            "UPDATE message SET body = x'00', sha256 = zeroblob(32) WHERE exchange_id = 8",
+            "exchange 8",
+            "its request, or what is known of it was changed",
+        ),
+        (
+            "UPDATE message SET body = x'00' WHERE exchange_id = 9",
+            "exchange 9",
+            "its request, or what is known of it was changed",
+        ),
+        (
+            "UPDATE message SET headers = '[]' WHERE exchange_id = 5 AND part = 0",
+            "exchange 5",
+            "its request, or what is known of it was changed",
+        ),
+        (
+            "UPDATE message SET headers = '[]' WHERE exchange_id = 5 AND part = 2",
+            "exchange 5",
+            "how attempt 2 ended was changed",
+        ),
+        (
+            "UPDATE exchange SET path = '/other' WHERE id = 6",
+            "exchange 6",
+            "its request, or what is known of it was changed",
+        ),
+        (
+            "UPDATE exchange SET status = 500 WHERE id = 6",
+            "exchange 6",
+            "has another state or status than its attempts",
+        ),
+        (
+            "UPDATE attempt SET target = 'm#9' WHERE exchange_id = 7 AND number = 1",
+            "exchange 7",
+            "where attempt 1 went was changed",
+        ),
+        (
+            "UPDATE attempt SET error = '' WHERE exchange_id = 7 AND number = 1",
+            "exchange 7",
+            "how attempt 1 ended was changed",
+        ),
+        (
+            "UPDATE message SET digest = NULL WHERE exchange_id = 7 AND part = 0",
+            "exchange 7",
+            "its request, or what is known of it was lost, or written by another program",
+        ),
+        (
+            "DELETE FROM message WHERE exchange_id = 7 AND part = 0",
+            "exchange 7",
+            "has lost its request",
+        ),
+        ("UPDATE log SET text = 'another' WHERE id = 3", "log line 3", "was changed"),
+        ("DELETE FROM log WHERE id = 3", "the file", "has 6 log lines, and 7 were recorded"),
+        ("DELETE FROM exchange WHERE id = 2", "the file", "has 8 exchanges, and 9 were recorded"),
+    ],
+)
+def test_a_row_that_another_program_changed_is_named(
+    filled: Path, change: str, row: str, what: str
+) -> None:
+    with closing(sqlite3.connect(filled)) as connection:
+        connection.execute(change)
+        connection.commit()
+
+    assert verify(filled).findings == [Finding(row, what)]
+
+
+def test_a_byte_of_a_body_turned_in_the_file_itself_is_found(filled: Path) -> None:
+    """SQLite takes such a file for sound: it has no checksums of its own."""
+    raw = filled.read_bytes()
+    assert raw.count(b"body 5") == 1
+    filled.write_bytes(raw.replace(b"body 5", b"body 6"))
+
+    with closing(sqlite3.connect(filled)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert verify(filled).findings == [Finding("exchange 5", "the body of its request was changed")]
+
+
+def test_of_rows_older_than_digests_the_bodies_are_compared(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as connection:
+        for statement in (
+            "UPDATE message SET digest = NULL",
+            "UPDATE attempt SET begin_digest = NULL, end_digest = NULL",
+            "UPDATE log SET digest = NULL",
+            "UPDATE counters SET undigested_exchange = 9, undigested_log = 7",
+            "UPDATE message SET body = x'00' WHERE exchange_id = 4 AND part = 0",
+        ):
+            connection.execute(statement)
+        connection.commit()
+
+    report = verify(filled)
+
+    assert report.findings == [Finding("exchange 4", "the body of its request was changed")]
+    assert report.undigested == 8 + 4 * 7 + 7
