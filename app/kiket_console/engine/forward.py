@@ -32,6 +32,7 @@ CONNECT_S = 3.0
 _WITHOUT_BODY = frozenset({204, 304})
 _LINKS = 128
 """Connections to one worker; more requests wait for one of them."""
+_QUEUE_FULL_S = 0.01
 _LEAST_S = 1.0
 """What a worker has at least to answer what had to wait for a connection to it."""
 _IDLE_S = 2.0
@@ -75,6 +76,9 @@ class _Pool:
         self._free = _LINKS
         self._waiting_free: deque[asyncio.Future[None]] = deque()
         self._retired = False
+        # Whoever answers on a port is any server: one that answers twice, or closes what it has
+        # kept for long, must not harm the next request.
+        self._keeps_links = target.port is None
 
     async def ask(
         self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool
@@ -97,7 +101,7 @@ class _Pool:
                     if kept is None:
                         raise
                     continue  # it was closed while it waited; a new one will tell
-                if link.usable and not self._retired:
+                if link.usable and self._keeps_links and not self._retired:
                     link.idle_since_s = time.monotonic()
                     self._idle.append(link)
                 else:
@@ -152,12 +156,18 @@ class _Pool:
         return None
 
     async def _connect(self) -> WorkerLink:
-        loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_S):
-            if self.target.port is None:
-                path = self.target.socket_path
-                return (await loop.create_unix_connection(self._make_link, path))[1]
-            return (await loop.create_connection(self._make_link, "127.0.0.1", self.target.port))[1]
+            while True:
+                try:
+                    return await self._connected()
+                except BlockingIOError:  # a Unix socket's queue is full; it is told at once
+                    await asyncio.sleep(_QUEUE_FULL_S)
+
+    async def _connected(self) -> WorkerLink:
+        loop, target = asyncio.get_running_loop(), self.target
+        if target.port is None:
+            return (await loop.create_unix_connection(self._make_link, target.socket_path))[1]
+        return (await loop.create_connection(self._make_link, "127.0.0.1", target.port))[1]
 
 
 class Forwarder:
@@ -207,6 +217,7 @@ class Forwarder:
                 length=len(raw_body),
                 traceparent=traceparent,
                 sender=sender,
+                is_last=target.port is not None,
             )
         except ValueError as error:
             raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error

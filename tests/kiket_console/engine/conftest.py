@@ -205,6 +205,30 @@ async def fake_worker(own_places: Path) -> AsyncIterator[FakeWorker]:
             fake.go_on.set()
 
 
+RawAnswer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+def raw_worker() -> Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]:
+    """Return a way to answer a socket's connections with bytes, one call for each."""
+
+    @contextlib.asynccontextmanager
+    async def answering(socket_path: str, answer: RawAnswer) -> AsyncIterator[None]:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                    await answer(reader, writer)
+            except asyncio.CancelledError:
+                pass  # the test is over, and it still has not answered
+            finally:
+                writer.close()
+
+        async with await asyncio.start_unix_server(handle, socket_path):
+            yield
+
+    return answering
+
+
 @dataclass
 class Crew:
     """The workers of a project: one extension, `marketing`, that serves unless a test says so."""
