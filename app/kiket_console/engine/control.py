@@ -19,6 +19,7 @@ import msgspec
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -260,6 +261,7 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
         exception_handlers={
             ConsoleError: _refused,
             HTTPException: _no_such_thing,
+            ClientDisconnect: _gone,
             Exception: _failed,
         },
     )
@@ -299,6 +301,12 @@ async def _no_such_thing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     sentence = f"The control API has no {request.method} {request.url.path}."
     return _json(Refusal(sentence, "GET /openapi.json says what it has.", 2), error.status_code)
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    """Answer nobody: the client left, or was refused, in the middle of its request."""
+    del error
+    return Response(status_code=400)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

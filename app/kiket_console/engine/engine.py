@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 
 LIMITS = Limits()
 """What one connection to the gateway or the platform may cost."""
-NO_READERS = [
-    ("x-content-type-options", "nosniff"),
-    ("cross-origin-resource-policy", "same-origin"),
-]
-"""Headers of every answer of ours: no page of another origin is to make anything of it."""
 CONTROL_GRACE_S = 1
 """How long requests of clients may go on while the engine ends."""
 WORKERS_END_S = 9.0
@@ -149,7 +144,6 @@ class Engine:
                 limits=replace(LIMITS, connections=share.platform),
                 on_refusal=parts.refusals.told_by("platform"),
                 lifespan="off",
-                headers=NO_READERS,
             )
         )
         control = Server(_control_config(parts))
@@ -181,15 +175,9 @@ class Engine:
 
 
 def _control_config(parts: Parts) -> uvicorn.Config:
-    import uvicorn
-
-    return uvicorn.Config(
+    return server_config(
         parts.control,
-        http=OwnPeers,
-        ws="none",
+        http=OwnPeers,  # with limits of its own
         lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
         timeout_graceful_shutdown=CONTROL_GRACE_S,
     )
