@@ -242,7 +242,7 @@ def engine(
                 lab.count_file.write_bytes(b"")
             yield lab
             assert process.poll() is None, f"the engine ended: {errors.read_text()}"
-            assert lab.errors() == ""
+            assert lab.errors() == "", errors.read_text()[:20_000]
             lab.reader.close()
         finally:
             process.terminate()
