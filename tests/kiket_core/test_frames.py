@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -90,6 +91,38 @@ class TestLineFrames:
             frames.feed(piece)
             assert len(frames._rest) <= LIMIT + 1
 
+    def test_a_line_of_200_mb_costs_no_more_than_the_limit(self) -> None:
+        """It is one error, and the line after it is there."""
+        limit, piece = 1024 * 1024, b"x" * 65536
+        frames = LineFrames(limit)
+        tracemalloc.start()
+        try:
+            got = [frame for _ in range(3200) for frame in frames.feed(piece)]
+            got += frames.feed(b"\n" + b'{"op":"next"}\n')
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert got == [Oversize(3200 * 65536), b'{"op":"next"}']
+        assert peak_bytes < 3 * limit
+
+    @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=12))
+    def test_takes_garbage_for_lines_and_loses_nothing_within_the_limit(
+        self, raw: bytes, places: list[int]
+    ) -> None:
+        frames = LineFrames(200)
+        got = [frame for piece in cut(raw, places) for frame in frames.feed(piece)]
+        rest = frames.close()
+        assert [*got, *([rest] if rest is not None else [])] == [
+            line.removesuffix(b"\r") for line in raw.split(b"\n")[:-1]
+        ] + ([raw.rpartition(b"\n")[2].removesuffix(b"\r")] if rest is not None else [])
+
+    def test_takes_binary_text_of_other_encodings_and_marks_as_they_are(self) -> None:
+        """What a line means is for its reader; a cut character is whole again in the frame."""
+        odd = ["\ufeff{}".encode(), "{}".encode("utf-16-le"), b"\x00\xff\xfe", "é€😀".encode()]
+        raw = b"\r\n".join(odd) + b"\n"
+        frames = LineFrames(64)
+        assert [frame for byte in raw for frame in frames.feed(bytes([byte]))] == odd
+
 
 def test_refuses_to_encode_a_document_of_two_lines() -> None:
     with pytest.raises(FrameError, match=r"^A document with a line feed cannot be framed"):
@@ -162,6 +195,39 @@ class TestLengthFrames:
             got += fault.frames
             assert rest.endswith(b"\x00x")
         assert got == expected
+
+    @pytest.mark.parametrize("length", [2**20 + 1, 2**31, 2**32 - 1])
+    def test_waits_for_no_payload_over_the_limit(self, length: int) -> None:
+        """Not even while its header drips in; and nothing is set aside for it."""
+        frames = LengthFrames(2**20)
+        header = length.to_bytes(4, "big") + b"\x01"
+        tracemalloc.start()
+        try:
+            for byte in header[:-1]:
+                assert frames.feed(bytes([byte])) == []
+            with pytest.raises(FrameError, match=f"A frame of {length} bytes is over the limit"):
+                frames.feed(header[-1:])
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak_bytes < 64 * 1024
+
+    @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=12))
+    def test_takes_garbage_for_frames_or_refuses_it_however_it_is_cut(
+        self, raw: bytes, places: list[int]
+    ) -> None:
+        outcomes = []
+        for pieces in ([raw], cut(raw, places)):
+            frames, got, refusal = LengthFrames(LIMIT), [], ""
+            for piece in pieces:
+                try:
+                    got += frames.feed(piece)
+                except FrameError as fault:
+                    got += fault.frames
+                    refusal = str(fault)
+                    break
+            outcomes.append((got, refusal))
+        assert outcomes[0] == outcomes[1]
 
     @given(st.lists(st.binary(max_size=20), max_size=30))
     def test_never_holds_more_than_a_frame(self, pieces: list[bytes]) -> None:
