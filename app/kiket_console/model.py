@@ -246,6 +246,8 @@ class Worker:
     guessed: str = ""
     """What was guessed about it, in words; empty when `kiket.toml` says it."""
     interpreter: str = ""
+    note: str = ""
+    """What a person should know of how it is run: `its secrets are in its environment`."""
     handlers: tuple[Handler, ...] = ()
     unhandled: tuple[str, ...] = ()
     """Events that the manifest names and no handler takes."""

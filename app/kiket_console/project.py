@@ -68,6 +68,11 @@ class ExtensionSpec:
         """Return the interpreter of an entry; a command says its own."""
         return "" if self.command else str(self.interpreter)
 
+    @property
+    def note(self) -> str:
+        """Say what a person should know of how it is run."""
+        return "its secrets are in its environment" if self.command else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

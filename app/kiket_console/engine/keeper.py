@@ -259,6 +259,7 @@ class Keeper:
             entry=spec.runs,
             guessed=spec.guessed,
             interpreter=spec.run_by,
+            note=spec.note,
         )
         given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
         self._worker = replace(self._worker, secrets=given.declared)
@@ -271,9 +272,22 @@ class Keeper:
             except UnfitError as error:
                 self._standby.spoil()
                 self._chronicle.unfit(error.problem)
+        if spec.port is not None and not await self._make_way():
+            return None
         process = self._make_process(spec, number, given, on_gone=self._wake.set)
         self._run(process, tasks, processes)
         return await self._ready(process, tasks)
+
+    async def _make_way(self) -> bool:
+        """End what serves on the port that its successor needs; requests wait meanwhile.
+
+        Returns whether a successor is still wanted then.
+        """
+        process, self._serving = self._serving, None
+        self._worker = replace(self._worker, serving=False)
+        if process is not None:
+            await process.drain(DRAIN_LIMIT_S)
+        return self._wanted
 
     async def _ready(self, process: Process, tasks: asyncio.TaskGroup) -> Process:
         """Wait until *process* serves; end it if it fails to, or if that is given up."""

@@ -37,6 +37,7 @@ _IS_LINUX = sys.platform == "linux"
 def main(arguments: list[str]) -> None:
     """Start the command, wait for its end or the life-line's, end what is left of the tree."""
     life, *given = (int(number) for number in arguments[0].split(","))
+    _close_all_but({0, 1, 2, life, *given})
     if _IS_LINUX:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _forbid_core_files()
@@ -163,6 +164,14 @@ def _living_by_ps() -> list[tuple[int, int]]:
     return [
         (int(row[0]), int(row[1])) for row in rows if row[2][0] != "Z" and int(row[0]) != ps.pid
     ]
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Close what else was inherited: uvloop leaves copies of the output's ends open."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208  # as above
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # that of the listing itself
+                os.close(int(name))
 
 
 def _prctl(option: int, value: int) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console import project as projects
+from kiket_console.engine.command import CommandProcess
 from kiket_console.engine.keeper import Keeper
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Judging
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.ports import Target
     from kiket_console.engine.process import Process
+    from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
@@ -64,7 +66,7 @@ class Supervisor:
         self._make_keeper = partial(
             Keeper,
             surrounder=surrounder,
-            make_process=partial(WorkerProcess, on_log=on_log),
+            make_process=partial(_make_process, on_log=on_log),
             on_change=on_change,
             on_log=on_log,
         )
@@ -224,6 +226,18 @@ class Supervisor:
                 pid = keeper.serving.pid if keeper.serving else None
                 keeper.measured(*await asyncio.to_thread(usages[name].measure, pid))
             self._on_change()
+
+
+def _make_process(
+    spec: ExtensionSpec,
+    number: int,
+    given: Surroundings,
+    *,
+    on_log: Callable[[NewLog], None],
+    on_gone: Callable[[], None],
+) -> Process:
+    kind = CommandProcess if spec.command else WorkerProcess
+    return kind(spec, number, given, on_log=on_log, on_gone=on_gone)
 
 
 def _target(process: Process | None) -> Target | None:

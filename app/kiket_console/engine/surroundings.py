@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
+_GENERATED = {WEBHOOK_SECRET: "whsec_local_", WORKSPACE_TOKEN: "wk_local_"}
+"""What each extension has of its own, made by us unless the person set it, and how it begins."""
 _ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
 _SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASS|CREDENTIAL|DSN)\w*", re.ASCII)
 
@@ -82,18 +84,17 @@ class Surrounder:
     ) -> tuple[dict[str, str], tuple[tuple[str, bool], ...]]:
         """Return (variables, declared names and whether they have a value)."""
         secrets = {
-            WEBHOOK_SECRET: await self.vault.generated(WEBHOOK_SECRET, "whsec_local_"),
-            WORKSPACE_TOKEN: await self.vault.generated(
-                f"{WORKSPACE_TOKEN}.{spec.name}", "wk_local_"
-            ),
+            name: await self.vault.generated(f"{name}.{spec.name}", prefix)
+            for name, prefix in _GENERATED.items()
         }
         for name in spec.declared.secrets:
             value = await self.vault.get(name)
             if value is not None:
                 secrets[environment_secret_name(name)] = value
+        wanted = {*_GENERATED, *spec.declared.variables}
+        wanted |= {environment_secret_name(name) for name in spec.declared.secrets}
         for name, value in self.inherited.items():
-            # What the person set is explicit, and wins.
-            if value and (_SECRET.fullmatch(name) or name in spec.declared.variables):
+            if value and name in wanted:  # what the person set is explicit, and wins
                 secrets[name] = value
                 redactor.add(name, value)
         return secrets, tuple(

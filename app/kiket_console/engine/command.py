@@ -1,0 +1,343 @@
+"""One life of a worker that is any command: told by PORT where to listen, watched until it ends.
+
+engine ── life-line pipe ── lifeline.py, its parent: closing it ends the whole tree
+       ── environment ── PORT, HOST, KIKET_… and the secrets that the extension declares
+       ── stdout, stderr ── all that it writes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiket_console.engine import health, holders
+from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.ports import Target
+from kiket_console.engine.process import StartFailed, how_ended
+from kiket_console.engine.programs import CannotRunError, resolved
+from kiket_console.engine.worker_log import WorkerLog
+from kiket_console.engine.worker_messages import Line
+from kiket_console.model import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.engine.health import Finding
+    from kiket_console.engine.surroundings import Surroundings
+    from kiket_console.engine.worker_messages import Found
+    from kiket_console.model import Handler
+    from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
+
+LIFELINE = Path(__file__).parent / "lifeline.py"
+START_LIMIT_S = 60.0
+"""From its start to its first answer."""
+ELSEWHERE_LIMIT_S = 10.0
+"""How long it may listen on another port alone: some open one before the one that counts."""
+PORT_LIMIT_S = 6.0
+"""How long a fixed port may be held yet by what is being ended."""
+END_LIMIT_S = 5.0
+"""What the life-line needs at most: its grace, and killing."""
+LOOK_EVERY_S = 0.05
+LOOK_AROUND_EVERY_S = 1.0
+SHOWN_LIMIT = 60
+_REST_LIMIT_S = 1.0
+
+
+class CommandProcess:
+    """A started command; `become_ready` tells whether it serves."""
+
+    def __init__(
+        self,
+        spec: ExtensionSpec,
+        number: int,
+        given: Surroundings,
+        *,
+        on_log: Callable[[NewLog], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self.label = f"{spec.name}#{number}"
+        self.started_us = time.time_ns() // 1000
+        self.found: Found | None = None
+        self.finding = health.NOTHING
+        self.pid: int | None = None
+        self.returncode: int | None = None
+        self.handlers: tuple[Handler, ...] = ()
+        self._spec = spec
+        self._given = given
+        self._on_gone = on_gone
+        self._shown = _shown(spec.command)
+        self._port = spec.port or 0
+        self._log = WorkerLog(spec.name, on_log)
+        self._log.release()
+        self._problem: Problem | None = None
+        self._spawned = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._is_gone = False
+        self._cut = asyncio.Event()
+        self._life: int | None = None
+        self._shim: asyncio.subprocess.Process | None = None
+
+    @property
+    def target(self) -> Target:
+        """Return where it takes requests."""
+        return Target(self._spec.name, self.label, port=self._port)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process has ended."""
+        return self._is_gone
+
+    @property
+    def last_stderr(self) -> tuple[str, ...]:
+        """Return the newest lines that it wrote to standard error."""
+        return self._log.last_stderr
+
+    async def run(self) -> None:
+        """Start it and follow it to its end; whatever happens, nothing of it is left."""
+        try:
+            shim = await self._spawn()
+            self._spawned.set()
+            assert shim.stdout is not None  # noqa: S101 - asked for
+            assert shim.stderr is not None  # noqa: S101 - asked for
+            async with asyncio.TaskGroup() as tasks:
+                readers = [
+                    tasks.create_task(self._log.read("stdout", shim.stdout)),
+                    tasks.create_task(self._log.read("stderr", shim.stderr)),
+                ]
+                self.returncode = await shim.wait()
+                self._gone()
+                await asyncio.to_thread(end_marked, self._given.marker)
+                # What the tree wrote before its end is still in the pipes, and read to the end.
+                _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
+                for reader in unended:
+                    reader.cancel()
+        except StartFailed as error:
+            self._problem = error.problem
+        except OSError as error:
+            self._problem = Problem(f"{self._shown} cannot be started: {error}.")
+        finally:
+            self.cut()
+            self._log.close()
+            self._spawned.set()
+            self._ended.set()
+            self._gone()
+
+    async def become_ready(self) -> None:
+        """Wait until its port answers HTTP; raises `StartFailed`."""
+        await self._spawned.wait()
+        started_s = time.monotonic()
+        look_around_s = started_s + LOOK_AROUND_EVERY_S
+        while not await self._listens():
+            if await self._ends_within(LOOK_EVERY_S):
+                await self._ended.wait()
+                raise StartFailed(self._problem or self._early_end())
+            now_s = time.monotonic()
+            if now_s >= look_around_s:
+                look_around_s = now_s + LOOK_AROUND_EVERY_S
+                await self._check_elsewhere(now_s - started_s)
+            if now_s - started_s >= START_LIMIT_S:
+                raise StartFailed(
+                    self._explained(
+                        f"{self._shown} did not listen on port {self._port} within "
+                        f"{START_LIMIT_S:.0f} s. Let it listen on $HOST at the port $PORT."
+                    )
+                )
+        await self._check_holder()
+        assert self._shim is not None  # noqa: S101 - it listens
+        self.pid = await asyncio.to_thread(holders.child_of, self._shim.pid)
+        try:
+            await self.check(max(1.0, started_s + START_LIMIT_S - time.monotonic()))
+        except (TimeoutError, OSError):
+            raise StartFailed(
+                self._explained(
+                    f"{self._shown} listens on port {self._port}, but does not answer HTTP there. "
+                    "Let it serve HTTP on $PORT."
+                )
+            ) from None
+
+    async def check(self, limit_s: float) -> Finding:
+        """Ask for GET /health; raises TimeoutError or OSError when no answer comes."""
+        self.finding = await health.ask(self.target, limit_s)
+        return self.finding
+
+    async def drain(self, limit_s: float) -> bool:
+        """Let it answer what is under way, then end it; return whether it did within *limit_s*.
+
+        Each request has a connection of its own.
+        """
+        finished = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not await self._ends_within(LOOK_EVERY_S):
+                    if not await asyncio.to_thread(holders.is_asked, self._port):
+                        break
+                finished = True
+        await self.end()
+        return finished
+
+    async def end(self) -> None:
+        """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""
+        self.cut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_LIMIT_S):
+                await self._ended.wait()
+            return
+        if self._shim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._shim.kill()
+        await self._ended.wait()
+
+    def cut(self) -> None:
+        """Close the life-line: the tree begins to end, whether or not we live to see it."""
+        self._cut.set()
+        if self._life is not None:
+            os.close(self._life)
+            self._life = None
+
+    async def wait_ended(self) -> None:
+        """Wait until nothing of it is left."""
+        await self._ended.wait()
+
+    async def returncode_soon(self) -> int | None:
+        """Return how it ended, None when what it started keeps that from being known yet."""
+        await self._ends_within(_REST_LIMIT_S / 2)
+        return self.returncode
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        """Start the command below its life-line; raises `StartFailed`, OSError."""
+        if self._cut.is_set():
+            raise StartFailed(Problem(f"{self._shown} was stopped before it was started."))
+        environment = dict(self._given.environment)
+        program, *arguments = self._spec.command
+        try:
+            place = await asyncio.to_thread(
+                resolved, program, self._spec.folder, environment.get("PATH", os.defpath)
+            )
+        except CannotRunError as error:
+            raise StartFailed(Problem(str(error))) from error
+        await self._choose_port()
+        life, ours = os.pipe()
+        try:
+            self._shim = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(LIFELINE), str(life), str(place), *arguments),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(life,),
+                env={
+                    **environment,
+                    **self._given.secrets,
+                    "PORT": str(self._port),
+                    "HOST": holders.LOOPBACK,
+                },
+                cwd=self._spec.folder,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(life)
+        self._life = ours
+        if self._cut.is_set():
+            self.cut()
+        return self._shim
+
+    async def _choose_port(self) -> None:
+        """Take a free port, or wait for the fixed one; raises `StartFailed` when that is taken."""
+        if self._spec.port is None:
+            self._port = holders.free_port()
+            return
+        deadline_s = time.monotonic() + PORT_LIMIT_S
+        while not holders.is_free(self._port):
+            if time.monotonic() >= deadline_s or self._cut.is_set():
+                who = await asyncio.to_thread(holders.holder, self._port)
+                raise StartFailed(self._taken(who))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _listens(self) -> bool:
+        """Tell whether somebody takes connections on the port."""
+        if self._is_gone:
+            return False
+        try:
+            async with asyncio.timeout(LOOK_AROUND_EVERY_S):
+                _, writer = await asyncio.open_connection(holders.LOOPBACK, self._port)
+        except (TimeoutError, OSError):
+            return False
+        writer.close()
+        return True
+
+    async def _check_holder(self) -> None:
+        """Raise `StartFailed` unless it is the command that listens on the port."""
+        for _ in range(3):  # a process that has just forked may be looked at too early
+            for address, port in await self._listening():
+                if port == self._port and holders.takes_loopback(address):
+                    if holders.reaches_others(address):
+                        self._warn(
+                            f"{self._shown} listens on every address of this machine ({address}); "
+                            "let it listen on $HOST, so that no other machine reaches it"
+                        )
+                    return
+            await self._ends_within(LOOK_EVERY_S)
+        who = await asyncio.to_thread(holders.holder, self._port)
+        raise StartFailed(self._taken(who))
+
+    async def _check_elsewhere(self, after_s: float) -> None:
+        """Raise `StartFailed` when it listens, but long enough on another port alone."""
+        if after_s < ELSEWHERE_LIMIT_S:
+            return
+        places = sorted(await self._listening())
+        if places and not any(port == self._port for _, port in places):
+            seen = f"on port {places[0][1]}, not on {self._port}"
+            what = f"Let it listen on the port $PORT, or write port = {places[0][1]} in kiket.toml."
+        elif places and not any(holders.takes_loopback(address) for address, _ in places):
+            seen = f"on {places[0][0]}, not on {holders.LOOPBACK}"
+            what = "Let it listen on the address $HOST."
+        else:
+            return
+        raise StartFailed(self._explained(f"{self._shown} listens {seen}. {what}"))
+
+    async def _listening(self) -> set[tuple[str, int]]:
+        if self._shim is None:
+            return set()
+        return await asyncio.to_thread(holders.listening, self._shim.pid)
+
+    def _taken(self, who: str) -> Problem:
+        what = "choose another port in kiket.toml" if self._spec.port else "save or restart it"
+        return self._explained(f"Port {self._port} is taken by {who}; end that, or {what}.")
+
+    def _early_end(self) -> Problem:
+        why = f"{self._shown} {how_ended(self.returncode)} before it listened on port {self._port}"
+        if self.returncode == 0:
+            return self._explained(f"{why}: let it go on running, and serve HTTP there.")
+        return self._explained(f"{why}.")
+
+    def _explained(self, sentence: str) -> Problem:
+        return Problem(sentence, traceback=self.last_stderr)
+
+    def _warn(self, text: str) -> None:
+        self._log.take(Line(time.time_ns() // 1000, "log", text, 0, "WARNING", "kiket_console"))
+
+    async def _ends_within(self, limit_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._ended.wait()
+        return self._is_gone
+
+    def _gone(self) -> None:
+        if not self._is_gone:
+            self._is_gone = True
+            self._on_gone()
+
+
+def _shown(command: tuple[str, ...]) -> str:
+    """Return a command as a shell would take it, not longer than a line."""
+    text = shlex.join(command)
+    return text if len(text) <= SHOWN_LIMIT else f"{text[: SHOWN_LIMIT - 1]}…"
