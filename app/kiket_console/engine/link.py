@@ -81,6 +81,8 @@ class WorkerLink(asyncio.Protocol):
         self._is_write_paused = False
         self._unsent = memoryview(b"")
         self._claim: Claim | None = None
+        self._head_size = 0
+        """What came for an answer until its headers were all there, interim answers included."""
         self._headers: list[tuple[str, str]]
         self._body: bytearray
         self._begin()
@@ -103,6 +105,7 @@ class WorkerLink(asyncio.Protocol):
         self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
         self._is_head = is_head
         self._is_one_piece = len(raw_body) <= SMALL_BYTES
+        self._head_size = 0
         self._begin()
         try:
             if self._is_one_piece:
@@ -222,7 +225,7 @@ class WorkerLink(asyncio.Protocol):
     # The rest
 
     def _begin(self) -> None:
-        self._headers, self._body, self._head_size = [], bytearray(), 0
+        self._headers, self._body = [], bytearray()
         self._in_headers, self._until_end, self._is_answering = True, False, False
 
     def _send_more(self) -> None:

@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiket_console.engine import link as module
 from kiket_console.engine.headers import request_head
-from kiket_console.engine.link import Answer, LinkError, WorkerLink
-from kiket_console.engine.room import Room
+from kiket_console.engine.link import (
+    Answer,
+    BrokenError,
+    LinkError,
+    SilentError,
+    TooLargeError,
+    WorkerLink,
+)
+from kiket_console.engine.room import SMALL_BYTES, Room
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 LIMIT = 1024 * 1024
 ASKED = request_head("POST", "/", (), host="localhost", length=0)
@@ -113,3 +123,186 @@ async def test_giving_up_closes_the_connection(path: Path) -> None:
                 await link.ask(ASKED, b"", TIMEOUT_S)
 
         assert not link.usable
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "sentence"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", LinkError, "answered something that is not HTTP."),
+        (b"HTTP/1.1 2x0 OK\r\n\r\n", LinkError, "answered something that is not HTTP."),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+            LinkError,
+            "switched to another protocol instead of answering.",
+        ),
+        (b"", BrokenError, "broke the connection before it answered."),
+        (b"HTTP/1.1 200", BrokenError, "broke the connection after 0 bytes of its answer."),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+            BrokenError,
+            "broke the connection after 2 bytes of its answer.",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000,
+            LinkError,
+            "answered with more than 64 KiB of headers.",
+        ),
+    ],
+)
+async def test_what_is_no_answer_is_told_in_a_sentence(
+    path: Path, said: bytes, error: type[LinkError], sentence: str
+) -> None:
+    async with linked(path, said) as link:
+        with pytest.raises(error) as failed:
+            await link.ask(ASKED, b"", TIMEOUT_S)
+
+        assert type(failed.value) is error
+        assert str(failed.value) == sentence
+        assert not link.usable
+
+
+async def test_any_number_of_interim_answers_may_come_first(path: Path) -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000
+    async with linked(path, interim + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as link:
+        answer = await link.ask(ASKED, b"", TIMEOUT_S)
+
+    assert answer == Answer(200, (("Content-Length", "2"),), b"ok")
+
+
+async def test_the_answer_to_a_head_request_has_no_body_whatever_its_length_says(
+    path: Path,
+) -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"
+    async with linked(path, said) as link:
+        answer = await link.ask(ASKED, b"", TIMEOUT_S, is_head=True)
+
+        assert answer == Answer(200, (("Content-Length", "999"),), b"")
+        assert not link.usable
+
+
+@contextlib.asynccontextmanager
+async def talking(path: Path, says: Talk, room: Room | None = None) -> AsyncIterator[WorkerLink]:
+    """Connect to a worker that does what a test says, once a request's head has come."""
+    ended = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                await reader.readuntil(b"\r\n\r\n")
+                await says(reader, writer)
+        except asyncio.CancelledError:
+            pass  # the test is over
+        finally:
+            writer.close()
+            ended.set()
+
+    async with await asyncio.start_unix_server(handle, path):
+        loop = asyncio.get_running_loop()
+        made = room or Room()
+        _, link = await loop.create_unix_connection(lambda: WorkerLink(LIMIT, made), str(path))
+        yield link
+        link.close()
+        async with asyncio.timeout(TIMEOUT_S):
+            await ended.wait()
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_an_answer_without_an_end_is_cut_off_at_the_limit(path: Path, chunked: bool) -> None:
+    """Its beginning is kept for people; the worker finds its connection closed."""
+    sent = 0
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        coding = b"Transfer-Encoding: chunked\r\n" if chunked else b""
+        writer.write(b"HTTP/1.1 200 OK\r\n" + coding + b"\r\n")
+        while True:
+            writer.write(b"8000\r\n%b\r\n" % (b"x" * 0x8000) if chunked else b"x" * 0x8000)
+            await writer.drain()
+            sent += 0x8000
+
+    async with talking(path, endless) as link:
+        with pytest.raises(TooLargeError, match=r"^answered 200 with more than 1 MiB") as failed:
+            await link.ask(ASKED, b"", TIMEOUT_S)
+
+    assert failed.value.beginning.raw_body == b"x" * SMALL_BYTES
+    assert sent < 2 * LIMIT
+
+
+async def test_an_answer_that_drips_is_given_up_when_the_time_is_over(path: Path) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with talking(path, drip) as link:
+        with pytest.raises(SilentError, match=r"^did not answer within 0\.2 s\.$"):
+            await link.ask(ASKED, b"", 0.2)
+
+
+async def test_a_large_body_goes_out_as_fast_as_the_worker_reads(path: Path) -> None:
+    """What waits in the connection is a few pieces, however slowly it is read."""
+    body = bytes(range(256)) * 16 * 1024  # 4 MiB
+    got = bytearray()
+    waiting: list[int] = []
+
+    async def read_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while len(got) < len(body):
+            await asyncio.sleep(0.001)
+            waiting.append(link._transport.get_write_buffer_size())  # type: ignore[union-attr]
+            got.extend(await reader.read(65536))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with talking(path, read_slowly) as link:
+        answer = await link.ask(ASKED, body, TIMEOUT_S)
+
+        assert answer.status == 204
+        assert bytes(got) == body
+        assert max(waiting) <= 2 * module._PIECE_BYTES
+        assert link.usable
+
+
+async def test_an_answer_before_the_end_of_a_large_body_is_the_answer(path: Path) -> None:
+    """The rest of the body is of no use to anybody, and the connection ends with it."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(1000)
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await writer.drain()
+        await over.wait()  # and reads no more
+
+    over = asyncio.Event()
+    async with talking(path, refuse) as link:
+        answer = await link.ask(ASKED, b"x" * 8 * LIMIT, TIMEOUT_S)
+
+        assert (answer.status, answer.raw_body) == (413, b"no")
+        assert not link.usable
+        over.set()
+
+
+async def test_a_large_answer_is_read_on_when_there_is_room_for_it(path: Path) -> None:
+    """Until then the worker waits, and that is not counted as its time."""
+    room = Room(LIMIT)
+    other = room.ask(LIMIT, lambda: None)
+    said = b"x" * (LIMIT - 1)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said))
+        writer.write(said)
+        await writer.drain()
+
+    async with talking(path, answer, room) as link, asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(link.ask(ASKED, b"", 0.2))
+        await asyncio.sleep(0.5)
+        early = asked.done()
+        read = len(link._body)
+        other.give_back()
+        got = await asked
+
+    assert not early
+    assert read < LIMIT // 2
+    assert got.raw_body == said
+    assert got.room is not None
+    got.room.give_back()
+    assert room._taken == 0
