@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.faults.lab import Lab
 
+SILENT = int(os.environ.get("KIKET_TORTURE_SILENT", "600"))
+DEADLINE_S = 3.0 if SILENT < 1000 else 20.0
 PROMPT_S = 0.1
 """What a good delivery may take while others misbehave."""
 
@@ -71,21 +74,25 @@ def silent(lab: Lab, stack: contextlib.ExitStack, number: int) -> list[socket.so
     return held
 
 
-def test_600_silent_senders_keep_nobody_out() -> None:
+def test_silent_senders_keep_nobody_out() -> None:
     """From the 513th on they are refused, the oldest first; a delivery goes through at once."""
-    with engine(header_deadline_s=3.0) as lab, contextlib.ExitStack() as stack:
-        began_s = time.monotonic()
-        held = silent(lab, stack, 600)
+    with engine(header_deadline_s=DEADLINE_S) as lab, contextlib.ExitStack() as stack:
+        held = silent(lab, stack, SILENT)
         during = sorted(lab.deliver() for _ in range(20))
-        assert time.monotonic() - began_s < 3.0, "the machine is too slow for this test"
         assert lab.status()["exchanges"] >= 20
         answers = [statuses(rest(connection)) for connection in held]
-        after = lab.deliver()
-        assert answers.count([503]) >= 88
+        after = sorted(lab.deliver() for _ in range(20))
+        print(
+            f"{SILENT} silent: during {during[10] * 1e3:.1f}, {during[-1] * 1e3:.1f} ms;"
+            f" after {after[10] * 1e3:.1f}, {after[-1] * 1e3:.1f} ms;"
+            f" 408 {answers.count([408])}, 503 {answers.count([503])}, cut {answers.count([])}"
+        )
         assert answers.count([408]) <= 512
-        assert answers.count([503]) + answers.count([408]) == 600
+        assert answers.count([503]) >= 88
+        assert answers.count([503]) + answers.count([408]) + answers.count([]) == SILENT
+        assert SILENT > 640 or answers.count([]) == 0
     assert during[10] < PROMPT_S
-    assert after < PROMPT_S
+    assert after[10] < PROMPT_S
 
 
 def test_with_256_descriptors_store_and_control_have_theirs() -> None:
