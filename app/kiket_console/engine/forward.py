@@ -38,6 +38,8 @@ _LEAST_S = 1.0
 _IDLE_S = 2.0
 """Below the 5 s after which a worker closes an idle connection, so that it never does so just
 as a request is on its way."""
+_FOREIGN_IDLE_S = 0.5
+"""The same for a command's server, which has a time of its own; few have less than a second."""
 
 
 class NoAnswerError(Exception):
@@ -76,9 +78,9 @@ class _Pool:
         self._free = _LINKS
         self._waiting_free: deque[asyncio.Future[None]] = deque()
         self._retired = False
-        # Whoever answers on a port is any server: one that answers twice, or closes what it has
-        # kept for long, must not harm the next request.
-        self._keeps_links = target.port is None
+        self._keeps_links = True
+        """Whether connections are used again: never with a worker that once said too much."""
+        self._idle_s = _IDLE_S if target.port is None else _FOREIGN_IDLE_S
 
     async def ask(
         self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool
@@ -105,7 +107,7 @@ class _Pool:
                     link.idle_since_s = time.monotonic()
                     self._idle.append(link)
                 else:
-                    link.close()
+                    self._drop(link)
                 return answer
         finally:
             self._release()
@@ -146,14 +148,19 @@ class _Pool:
 
     def _waiting(self) -> WorkerLink | None:
         """Take the connection that was used last; close those that have been idle too long."""
-        oldest_s = time.monotonic() - _IDLE_S
+        oldest_s = time.monotonic() - self._idle_s
         while self._idle and (self._idle[0].idle_since_s < oldest_s or not self._idle[0].usable):
-            self._idle.pop(0).close()
+            self._drop(self._idle.pop(0))
         while self._idle:
             link = self._idle.pop()
             if link.usable:
                 return link
+            self._drop(link)
         return None
+
+    def _drop(self, link: WorkerLink) -> None:
+        self._keeps_links = self._keeps_links and not link.said_too_much
+        link.close()
 
     async def _connect(self) -> WorkerLink:
         async with asyncio.timeout(CONNECT_S):
@@ -217,7 +224,6 @@ class Forwarder:
                 length=len(raw_body),
                 traceparent=traceparent,
                 sender=sender,
-                is_last=target.port is not None,
             )
         except ValueError as error:
             raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error

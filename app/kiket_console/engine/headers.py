@@ -56,14 +56,12 @@ def request_head(
     length: int,
     traceparent: str = "",
     sender: str = "",
-    is_last: bool = False,
 ) -> bytes:
     """Return the head of a request on its way to a worker.
 
     Host, Content-Length and, when given, `traceparent` replace the first one that came, in its
-    place. *sender* is the address that the request came from, empty when it is our own; *is_last*
-    says that the connection ends with the answer. Raises ValueError, in words, for what HTTP cannot
-    carry.
+    place. *sender* is the address that the request came from, empty when it is our own. Raises
+    ValueError, in words, for what HTTP cannot carry.
     """
     if not _TARGET.fullmatch(path):
         raise ValueError(f"{path!r} is not a path of HTTP's")
@@ -95,8 +93,6 @@ def request_head(
         lines.append(f"x-forwarded-for: {sender}")
         lines.append(f"x-forwarded-host: {asked_host or host}")
         lines.append("x-forwarded-proto: http")
-    if is_last:
-        lines.append("connection: close")
     lines.append(f"{HOP}: 1\r\n\r\n")
     return "\r\n".join(lines).encode("latin-1")
 

@@ -89,6 +89,8 @@ class WorkerLink(asyncio.Protocol):
         self.idle_since_s = 0.0
         self.usable = True
         """Whether another request may be sent when this one is answered."""
+        self.said_too_much = False
+        """Whether the worker said something without having been asked."""
 
     async def ask(
         self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool = False
@@ -148,7 +150,8 @@ class WorkerLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         if self._answer is None or self._answer.done():
-            self.close()  # it talks without having been asked
+            self.said_too_much = True
+            self.close()
             return
         self._is_answering = True
         if self._in_headers:
@@ -182,7 +185,8 @@ class WorkerLink(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Begin an answer."""
         if self._answer is None or self._answer.done():
-            self.usable = False  # it says more than one request asked for
+            self.said_too_much = True
+            self.usable = False
         self._begin()
         self._is_answering = True
 

@@ -238,6 +238,29 @@ async def test_a_worker_on_a_port_of_loopback_is_asked_there_by_that_name(
     assert f"Host: 127.0.0.1:{port}\r\n".encode() in said.raw_body
 
 
+async def test_with_a_worker_that_says_too_much_each_request_has_its_own_connection(
+    forwarder: Forwarder, target: Target
+) -> None:
+    """What it says late would be taken for the answer to the next request."""
+    connections = 0
+
+    async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" * 2)
+
+    async with raw_worker(target, answer_twice):
+        for _ in range(5):
+            await forwarder.forward(target, "POST", "/", (), b"")
+        pool = forwarder._pools["marketing"]
+        await forwarder.close()
+
+    assert connections == 5
+    assert not pool._keeps_links
+
+
 async def test_a_port_of_our_own_is_never_a_target() -> None:
     """Else the console's platform or gateway could be reached through it, with its rights."""
     with socket.create_server(("127.0.0.1", 0)) as own:

@@ -100,10 +100,6 @@ def test_the_trace_takes_the_place_of_the_first_one_that_came() -> None:
     ]
 
 
-def test_the_last_request_on_a_connection_says_so() -> None:
-    assert "connection: close" in lines_of((), is_last=True)
-
-
 @pytest.mark.parametrize(
     ("target", "headers", "problem"),
     [
