@@ -122,7 +122,7 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
 
 
 async def test_without_its_parent_a_worker_ends_and_the_next_engine_ends_the_rest(
-    subject: Subject, senders: Senders, handled: Handled
+    subject: Subject, senders: Senders, handled: Handled, reader: Reader
 ) -> None:
     """Engine and life-line killed together: only what detached itself is left, for so long."""
     subject.start()
@@ -140,6 +140,9 @@ async def test_without_its_parent_a_worker_ends_and_the_next_engine_ends_the_res
     subject.wait_ready()
     assert (await senders.send_one())[1] == 200
     assert subject.wait_gone(1, killed_s) == []
+    assert subject.stop() == 0
+    said = [line.text for line in reader.log_page(reader.log_ids(worker="engine"))]
+    assert any(text.startswith("Processes of an earlier engine still ran") for text in said), said
 
 
 async def test_when_the_store_can_never_be_written_again_nobody_waits(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from kiket_console.engine.worker import WorkerProcess
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.project import with_known_names
 from kiket_console.settings_file import PROJECT_FILE
+from kiket_console.store.records import NewLog
 from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import ExtensionSpec, Project
-    from kiket_console.store.records import NewLog
 
 MEASURE_EVERY_S = 2.0
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
@@ -55,6 +56,7 @@ class Supervisor:
     ) -> None:
         self._key = paths.key
         self._on_change = on_change
+        self._on_log = on_log
         surrounder = Surrounder(
             key=paths.key,
             run_folder=paths.run,
@@ -78,7 +80,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Run the workers until `close`, or until cancelled; both leave no process behind."""
-        await asyncio.to_thread(end_marked, f"{self._key}/")
+        await self._end_leftovers()
         async with asyncio.TaskGroup() as tasks:
             measuring = tasks.create_task(self._measure())
             async with asyncio.TaskGroup() as self._keeping:
@@ -213,6 +215,15 @@ class Supervisor:
                 hint=f"There is {', '.join(self._keepers)}.",
                 exit_code=ExitCode.USAGE,
             ) from None
+
+    async def _end_leftovers(self) -> None:
+        """End what an engine that was killed together with its life-lines left, and say so."""
+        ended = await asyncio.to_thread(end_marked, f"{self._key}/")
+        if ended:
+            sentence = f"Processes of an earlier engine still ran, and were ended: {ended}."
+            self._on_log(
+                NewLog(time.time_ns() // 1000, "engine", "log", "WARNING", "workers", sentence)
+            )
 
     async def _measure(self) -> None:
         """Note every two seconds what each worker's processes use."""
