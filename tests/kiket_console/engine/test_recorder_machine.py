@@ -315,12 +315,12 @@ class RecorderMachine(RuleBasedStateMachine):
     # Means
 
     def _open(self) -> None:
-        self.lives += 1
         self.writer = Writer(self.path, connect=partial(sqlite3.connect, factory=self.gated))
         self.reader = Reader(self.path)
         self.recorder: Recorder = self._run(
             _called(Recorder, self.writer, self.redactor, lambda _: None, _value_of)
         )
+        self.lives += 1
         assert not self.writer.notes
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
