@@ -42,6 +42,7 @@ class Reloader:
         on_log: Callable[[NewLog], None],
     ) -> None:
         self._roots = spec.watch
+        self._foreign = () if spec.command else tuple(tree.COMMAND_SUFFIXES)
         self._settings = str(settings)
         self._reload = reload
         self._on_log = on_log
@@ -85,8 +86,10 @@ class Reloader:
 
     def _take(self, seen: Seen) -> None:
         """Add what has changed to what waits to be taken up."""
-        seen.written.discard(self._settings)
-        seen.gone.discard(self._settings)
+        for paths in (seen.written, seen.gone):
+            paths -= {
+                path for path in paths if path == self._settings or path.endswith(self._foreign)
+            }
         if seen.written or seen.gone:
             self._changed.add(seen)
             self._settling.changed(time.monotonic(), gone=bool(self._changed.gone))

@@ -29,7 +29,31 @@ IGNORED_FOLDERS = frozenset(
         ".vscode",
     }
 )
-SUFFIXES = frozenset({".py", ".yaml", ".yml", ".toml"})
+COMMAND_SUFFIXES = frozenset(
+    {
+        ".cjs",
+        ".cs",
+        ".ex",
+        ".exs",
+        ".go",
+        ".java",
+        ".js",
+        ".json",
+        ".jsx",
+        ".kt",
+        ".lua",
+        ".mjs",
+        ".php",
+        ".pl",
+        ".rb",
+        ".rs",
+        ".sh",
+        ".ts",
+        ".tsx",
+    }
+)
+"""What is code for a command, and data or pages for a Python app."""
+SUFFIXES = frozenset({".py", ".yaml", ".yml", ".toml"}) | COMMAND_SUFFIXES
 NAMES = frozenset({".env"})
 _SUFFIXES = tuple(SUFFIXES)
 

@@ -62,7 +62,7 @@ class Watching:
         """Have a watch over the folders of each extension, and over no other."""
         wanted = {spec.name: spec for spec in extensions if spec.watch}
         for name, (seen, task) in list(self._watched.items()):
-            if name not in wanted or wanted[name].watch != seen.watch:
+            if name not in wanted or _watched_as(wanted[name]) != _watched_as(seen):
                 task.cancel()
                 del self._watched[name]
         for name, spec in wanted.items():
@@ -97,3 +97,8 @@ class Watching:
             self._workers.reload_all(PROJECT_FILE)  # each then looks itself, and says what is wrong
         else:
             self._watch(tasks, self._workers.adopt(project))
+
+
+def _watched_as(spec: ExtensionSpec) -> tuple[object, ...]:
+    """Return what makes another watch."""
+    return spec.watch, bool(spec.command)

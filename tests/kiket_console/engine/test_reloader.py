@@ -115,12 +115,19 @@ async def test_many_files_at_once_are_few_reloads(project_folder: Path, saves: S
 async def test_what_is_not_the_developers_code_is_ignored(
     project_folder: Path, saves: Saves
 ) -> None:
-    for path in (".git/index.py", "notes.md", "server.log", "data.sqlite3"):
+    for path in (".git/index.py", "notes.md", "server.log", "data.sqlite3", "a.json", "page.js"):
         (project_folder / path).write_text("x")
     await settled(saves)
     assert saves.files == []
     (project_folder / "extension.yaml").write_text("id: sample\n")
     assert await saves.next() == "extension.yaml"
+
+
+async def test_what_is_data_for_python_may_be_code_for_a_command(project_folder: Path) -> None:
+    (project_folder / "kiket.toml").write_text("[[extension]]\ncommand = 'node server.js'\n")
+    async with watching(project_folder) as saves:
+        (project_folder / "server.js").write_text("1")
+        assert await saves.next() == "server.js"
 
 
 async def test_files_that_are_written_all_the_time_do_not_keep_the_code_restarting(
@@ -177,7 +184,8 @@ async def test_settings_are_no_code(project_folder: Path, saves: Saves) -> None:
         (".kiket/manifest.yaml", True),
         (".env", True),
         ("kiket.toml", True),
-        ("orders.json", False),
+        ("server.js", True),
+        ("go.mod", False),
         ("__pycache__/main.cpython-311.pyc", False),
         (".venv/lib/python3.11/site-packages/a.py", False),
         ("node_modules/a/setup.py", False),
