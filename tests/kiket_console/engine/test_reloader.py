@@ -126,6 +126,7 @@ async def test_what_is_not_the_developers_code_is_ignored(
 async def test_what_is_data_for_python_may_be_code_for_a_command(project_folder: Path) -> None:
     (project_folder / "kiket.toml").write_text("[[extension]]\ncommand = 'node server.js'\n")
     async with watching(project_folder) as saves:
+        await settled(saves)  # what the fixture wrote just before is told too
         (project_folder / "server.js").write_text("1")
         assert await saves.next() == "server.js"
 
