@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.lab import PATH, engine, post, rest, statuses
+from tests.faults.lab import PATH, engine, post, rest, statuses, until
 
 if TYPE_CHECKING:
     import socket
@@ -107,3 +107,37 @@ def test_with_256_descriptors_store_and_control_have_theirs() -> None:
         assert lab.status()["exchanges"] >= 5
         call = lab.send(post(path="/api/v1/ext/telemetry", body=b"{}"), lab.platform)
         assert statuses(call) == [204]
+
+
+WORDY = """\
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    headers = [(b"content-length", b"60000")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * 60000})
+"""
+
+
+def test_a_sender_that_does_not_read_is_not_served_on() -> None:
+    """Answers wait for it in bounded memory; so do the requests that it goes on sending."""
+    files = {"main.py": WORDY, "extension.yaml": "id: sample\nversion: '1.0'\n"}
+    piped = HEAD + b"Content-Length: 2\r\n\r\n{}"
+    with engine(project_files=files) as wordy, wordy.connect() as connection:
+        until(lambda: statuses(wordy.send(post(body=b"{}"))) == [200], "the worker serves")
+        before, rows = wordy.memory_bytes(), wordy.rows()
+        connection.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(1000):
+                connection.sendall(piped)
+        served = -1
+        while wordy.rows() != served:  # until nothing more is served to it
+            served = wordy.rows()
+            for _ in range(50):
+                assert statuses(wordy.send(post(path="/health").replace(b"POST", b"GET"))) == [200]
+                time.sleep(0.01)
+        # Of a thousand answers some fit into the buffers of both systems, most do not.
+        assert served - rows < 300
+        assert wordy.memory_bytes() - before < 16 * 1024 * 1024
+        connection.settimeout(10)
+        assert len(connection.recv(65536)) > 0

@@ -245,6 +245,8 @@ class WebhookProtocol(HttpToolsProtocol):
             elif answer.status >= 400:
                 asked = f"{request.method} {request.target[:80]!a}"
                 self.on_refusal(answer.status, f"{asked} is nothing that is served here.")
+            if self.flow.write_paused:
+                await self._drain()  # else answers would pile up for a sender that reads none
             self._answer(request, *answer)
             if len(answer.raw_body) > SMALL_BYTES:
                 await self._drain()
@@ -295,7 +297,7 @@ class WebhookProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     async def _drain(self) -> None:
-        """Wait until the sender has read a large answer; one that does not loses its connection."""
+        """Wait until the sender has read what was answered; else its connection is given up."""
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self.flow.drain()
