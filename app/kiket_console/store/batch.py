@@ -1,6 +1,6 @@
 """The rows of one transaction, grouped so that each kind of statement runs over many rows.
 
-    add(row) … add(row) ──► write(): exchanges ► attempts ► ends ► messages ► logs ► counters
+    add(row) … add(row) ──► write(): exchanges ► tries ► ends ► attempts ► logs ► counters
 
 The order of the groups is right unless a row follows one of the same exchange that belongs to a
 later group; then what has gathered is written first.
@@ -27,6 +27,7 @@ from kiket_console.store.records import (
     Row,
     SetPinned,
 )
+from kiket_console.store.rows import ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,37 +37,42 @@ if TYPE_CHECKING:
 _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " attempts, target, tried_us) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
-_CHANGE, _STATE, _ATTEMPTS = 1, 9, 17  # places in the values of `_NEW_EXCHANGE`
+_CHANGE, _STATE, _ATTEMPTS, _TARGET, _TRIED_US = 1, 9, 17, 18, 19  # places in those values
 _RECEIVED = State.RECEIVED.value
-_TRIED = "UPDATE exchange SET change = ?, state = ?, attempts = ? WHERE id = ?"
-_NEW_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
-    "INSERT INTO attempt (exchange_id, number, target, started_us, state, error, begin_digest)"
-    " SELECT id, ?, ?, ?, ?, '', ? FROM exchange WHERE id = ?"
-    " ON CONFLICT DO UPDATE SET target = excluded.target, started_us = excluded.started_us,"
-    " begin_digest = excluded.begin_digest"
+_REQUEST = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?)"
+_TRIED = (
+    "UPDATE exchange SET change = ?, state = ?, attempts = ?, target = ?, tried_us = ? WHERE id = ?"
 )
 _ENDED = "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?"
-_ATTEMPT_END = (
-    "UPDATE attempt SET state = ?, status = ?, duration_us = ?, error = ?, end_digest = ?"
-    " WHERE exchange_id = ? AND number = ?"
+_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
+    "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
-_REQUEST = "INSERT INTO message VALUES (?,0,?,?,?,?,?,?,?,?)"
-_ANSWER = (
-    "INSERT INTO message SELECT id, ?, ?, ?, ?, ?, ?, ?, NULL, NULL FROM exchange WHERE id = ?"
-)
+_NO_ANSWER = (None, None, None, None, None, None)
 _NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
+
+Begun = tuple[int, str, int]
+"""Number, target and start (Unix microseconds) of an attempt."""
+Running = dict[int, Begun]
+"""The attempts that are under way, by their exchange."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Batch:
-    """Write rows within the caller's transaction on *connection*, counting on from *newest*."""
+    """Write rows within the caller's transaction on *connection*, counting on from *newest*.
 
-    def __init__(self, connection: sqlite3.Connection, newest: Committed) -> None:
+    *running* are the attempts that are under way, so that most need not be looked up when they end;
+    it is brought up to date, and to be forgotten with a transaction that fails.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, newest: Committed, running: Running | None = None
+    ) -> None:
         self._connection = connection
+        self._running = {} if running is None else running
         self._exchange_id = newest.newest_exchange
         self._change = newest.newest_change
         self._log_id = newest.newest_log
@@ -74,12 +80,10 @@ class Batch:
         self._exchange_count = newest.exchanges
         self._log_count = newest.logs
         self._exchanges: dict[int, list[Any]] = {}
-        self._tried: list[Sequence[Any]] = []
-        self._attempts: list[Sequence[Any]] = []
-        self._ended: dict[int, Sequence[Any]] = {}
-        self._ends: list[Sequence[Any]] = []
         self._requests: list[Sequence[Any]] = []
-        self._answers: list[Sequence[Any]] = []
+        self._tried: list[Sequence[Any]] = []
+        self._ended: dict[int, Sequence[Any]] = {}
+        self._attempts: list[Sequence[Any]] = []
         self._logs: list[Sequence[Any]] = []
 
     def add(self, row: Row) -> None:
@@ -139,7 +143,17 @@ class Batch:
         size = row.request.body.size
         parent = (row.parent_id, int(row.parent_guessed), row.replay_of)
         mine = (row.signature, row.trace_id, row.span_id, *parent)
-        self._exchanges[row.id] = [row.id, self._change, *said, row.state.value, size, *mine, 0]
+        self._exchanges[row.id] = [
+            row.id,
+            self._change,
+            *said,
+            row.state.value,
+            size,
+            *mine,
+            0,
+            "",
+            0,
+        ]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
         digest = digests.digest(row.id, *said, size, *mine, verdict, digests.of_message(*message))
@@ -149,16 +163,15 @@ class Batch:
         if row.exchange_id in self._ended:
             self._flush()
         self._change += 1
+        begun = (row.number, row.target, row.started_us)
         pending = self._exchanges.get(row.exchange_id)
         if pending is None:
-            self._tried.append((self._change, _RECEIVED, row.number, row.exchange_id))
+            self._tried.append((self._change, _RECEIVED, *begun, row.exchange_id))
         else:
             pending[_CHANGE] = self._change
             pending[_STATE] = _RECEIVED
-            pending[_ATTEMPTS] = row.number
-        begun = (row.number, row.target, row.started_us)
-        digest = digests.digest(row.exchange_id, *begun)
-        self._attempts.append((*begun, _RECEIVED, digest, row.exchange_id))
+            pending[_ATTEMPTS], pending[_TARGET], pending[_TRIED_US] = begun
+        self._running[row.exchange_id] = begun
 
     def _add_end(self, row: AttemptEnd) -> None:
         if row.exchange_id in self._ended:
@@ -166,12 +179,24 @@ class Batch:
         self._change += 1
         ended = (row.state.value, row.status, row.duration_us)
         self._ended[row.exchange_id] = (self._change, *ended, row.exchange_id)
-        message = None if row.answer is None else _message_values(row.answer)
-        answer = None if message is None else digests.of_message(*message)
-        digest = digests.digest(row.exchange_id, row.number, *ended, row.error, answer)
-        self._ends.append((*ended, row.error, digest, row.exchange_id, row.number))
-        if message is not None:
-            self._answers.append((row.number, *message, row.exchange_id))
+        begun = self._running.pop(row.exchange_id, None) or self._begun(row.exchange_id)
+        if begun is not None and begun[0] == row.number:
+            answer = None if row.answer is None else _message_values(row.answer)
+            self._attempts.append(
+                (
+                    *attempt_values(row.exchange_id, begun, (*ended, row.error), answer),
+                    row.exchange_id,
+                )
+            )
+
+    def _begun(self, exchange_id: int) -> Begun | None:
+        """Return number, target and start of the attempt that an exchange is in, from the store."""
+        self._flush()
+        found: Begun | None = self._connection.execute(
+            "SELECT attempts, target, tried_us FROM exchange WHERE id = ? AND attempts > 0",
+            (exchange_id,),
+        ).fetchone()
+        return found
 
     def _add_log(self, row: NewLog) -> None:
         self._log_id += 1
@@ -214,20 +239,34 @@ class Batch:
         if self._tried:
             run(_TRIED, self._tried)
             self._tried = []
-        if self._attempts:
-            run(_NEW_ATTEMPT, self._attempts)
-            self._attempts = []
         if self._ended:
             run(_ENDED, self._ended.values())
-            run(_ATTEMPT_END, self._ends)
-            self._ended, self._ends = {}, []
-        if self._answers:
-            run(_ANSWER, self._answers)
-            self._answers = []
+            self._ended = {}
+        if self._attempts:
+            run(_ATTEMPT, self._attempts)
+            self._attempts = []
         if self._logs:
             run(_NEW_LOG, self._logs)
             self._log_count += len(self._logs)
             self._logs = []
+
+
+def attempt_values(
+    exchange_id: int,
+    begun: Begun,
+    ended: tuple[str, int | None, int | None, str],
+    answer: Sequence[Any] | None,
+) -> Sequence[Any]:
+    """Return the row of an attempt: begun (number, target, start), ended (state … error), answer.
+
+    Raises `ValueError` for a number that its id cannot hold.
+    """
+    if not 0 < begun[0] < ATTEMPTS:
+        raise ValueError(f"An exchange has {ATTEMPTS - 1:,} attempts at most.")
+    covered = None if answer is None else digests.of_message(*answer)
+    digest = digests.digest(exchange_id, *begun, *ended, covered)
+    row_id = exchange_id * ATTEMPTS + begun[0]
+    return (row_id, *begun[1:], *ended, *(_NO_ANSWER if answer is None else answer), digest)
 
 
 def write_counters(connection: sqlite3.Connection, newest: Committed) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from kiket_console.store.rows import ATTEMPTS
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
@@ -27,6 +29,10 @@ _OLDEST_EXCHANGES = (
 _OLDEST_LOGS = (
     "SELECT id, at_us FROM log WHERE id > ? AND (exchange_id IS NULL"
     " OR exchange_id NOT IN (SELECT id FROM exchange WHERE pinned = 1)) ORDER BY id LIMIT ?"
+)
+_DELETE_ATTEMPTS = (  # CROSS JOIN keeps the order: a range of rows for each exchange
+    "DELETE FROM attempt WHERE id IN (SELECT attempt.id FROM json_each(:ids) CROSS JOIN attempt"
+    " ON attempt.id BETWEEN value * :attempts AND (value + 1) * :attempts - 1)"
 )
 
 
@@ -101,12 +107,10 @@ def _delete_exchanges(connection: sqlite3.Connection, ids: Sequence[int]) -> int
     if not ids:
         return 0
     listed = (json.dumps(ids),)
-    for table in ("message", "attempt"):
-        connection.execute(
-            f"DELETE FROM {table}"  # noqa: S608 (ours)
-            " WHERE exchange_id IN (SELECT value FROM json_each(?))",
-            listed,
-        )
+    connection.execute(
+        "DELETE FROM request WHERE exchange_id IN (SELECT value FROM json_each(?))", listed
+    )
+    connection.execute(_DELETE_ATTEMPTS, {"ids": listed[0], "attempts": ATTEMPTS})
     return connection.execute(
         "DELETE FROM exchange WHERE id IN (SELECT value FROM json_each(?))", listed
     ).rowcount

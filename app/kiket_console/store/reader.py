@@ -130,28 +130,31 @@ class Reader:
         found = self.exchange(exchange_id)
         if found is None:
             return None
-        stored = self._rows(
-            "SELECT part, headers, body, size, sha256, truncated, refs, verdict FROM message"
-            " WHERE exchange_id = ? ORDER BY part",
+        request = self._rows(
+            "SELECT headers, body, size, sha256, truncated, refs, verdict, attempts, target,"
+            " tried_us FROM request, exchange WHERE exchange_id = ? AND id = exchange_id",
             (exchange_id,),
         )
-        messages = {row[0]: rows.message(row[1:]) for row in stored}
-        attempts = self._rows(
-            "SELECT exchange_id, number, target, started_us, state, status, duration_us, error"
-            " FROM attempt WHERE exchange_id = ? ORDER BY number",
-            (exchange_id,),
+        ended = self._rows(
+            "SELECT id, target, started_us, state, status, duration_us, error, headers, body, size,"
+            " sha256, truncated, refs FROM attempt WHERE id BETWEEN ? AND ? ORDER BY id",
+            (exchange_id * rows.ATTEMPTS, exchange_id * rows.ATTEMPTS + rows.ATTEMPTS - 1),
         )
         children = self._exchanges(
             "WHERE parent_id = ? AND deleted_us IS NULL ORDER BY id LIMIT ?",
             (exchange_id, CHILDREN_LIMIT),
         )
-        if 0 not in messages:
+        if not request:
             return None  # deleted between two of these reads
+        attempts = [rows.attempt(row) for row in ended]
+        under_way = rows.attempt_under_way(exchange_id, request[0][7:10])
+        if under_way is not None and under_way.number > (attempts[-1].number if attempts else 0):
+            attempts.append(under_way)
         return Detail(
             found,
-            messages[0],
-            rows.judgement(stored[0][-1]),
-            tuple(rows.attempt(row, messages.get(row[1])) for row in attempts),
+            rows.message(request[0]),
+            rows.judgement(request[0][6]),
+            tuple(attempts),
             tuple(children),
         )
 

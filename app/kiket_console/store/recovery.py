@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiket_console.model import State
-from kiket_console.store import digests
-from kiket_console.store.batch import write_counters
+from kiket_console.store.batch import attempt_values, write_counters
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,39 +24,28 @@ def interrupt_unfinished(
     Return how many exchanges that were, and where the counters are now.
     """
     connection.execute("BEGIN IMMEDIATE")
-    unfinished = [
-        row[0]
-        for row in connection.execute(
-            "SELECT id FROM exchange WHERE id > (SELECT settled FROM counters)"
-            " AND state IN ('received', 'held') ORDER BY id"
-        )
-    ]
+    under_way = connection.execute(
+        "SELECT id, attempts, target, tried_us FROM exchange"
+        " WHERE id > (SELECT settled FROM counters) AND state IN ('received', 'held') ORDER BY id"
+    ).fetchall()
     connection.executemany(
         "UPDATE exchange SET state = ?, change = ? WHERE id = ?",
         [
-            (State.INTERRUPTED.value, change, exchange_id)
-            for change, exchange_id in enumerate(unfinished, start=newest.newest_change + 1)
+            (State.INTERRUPTED.value, change, row[0])
+            for change, row in enumerate(under_way, start=newest.newest_change + 1)
         ],
     )
-    attempts = [
-        attempt
-        for exchange_id in unfinished
-        for attempt in connection.execute(
-            "SELECT exchange_id, number FROM attempt WHERE exchange_id = ? AND state = ?",
-            (exchange_id, State.RECEIVED.value),
-        )
-    ]
-    ended = (State.INTERRUPTED.value, None, None)
+    ended = (State.INTERRUPTED.value, None, None, SENTENCE)
     connection.executemany(
-        "UPDATE attempt SET state = ?, error = ?, end_digest = ?"
-        " WHERE exchange_id = ? AND number = ?",
+        "INSERT OR IGNORE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         [
-            (ended[0], SENTENCE, digests.digest(*attempt, *ended, SENTENCE, None), *attempt)
-            for attempt in attempts
+            attempt_values(exchange_id, begun, ended, None)
+            for exchange_id, *begun in under_way
+            if begun[0]
         ],
     )
-    newest = replace(newest, newest_change=newest.newest_change + len(unfinished))
+    newest = replace(newest, newest_change=newest.newest_change + len(under_way))
     write_counters(connection, newest)
     connection.execute("UPDATE counters SET settled = exchange")
     connection.execute("COMMIT")
-    return len(unfinished), newest
+    return len(under_way), newest

@@ -28,6 +28,9 @@ EXCHANGE_COLUMNS = (
 )
 LOG_COLUMNS = "id, at_us, worker, stream, level, logger, text, trace_id, exchange_id"
 
+ATTEMPTS = 4096
+"""An attempt's id is so many times its exchange's, and its number."""
+
 _EXCHANGE_SETTERS = [getattr(Exchange, name).__set__ for name in EXCHANGE_COLUMNS.split(", ")]
 _SOURCE, _STATE, _GUESSED, _PINNED = 2, 9, 16, 19
 _put_source = _EXCHANGE_SETTERS[_SOURCE]
@@ -67,10 +70,20 @@ def message(row: Sequence[Any]) -> Message:
     )
 
 
-def attempt(row: Sequence[Any], answer: Message | None) -> Attempt:
-    """Return the attempt of a row (exchange_id, number, target, … error) and its answer."""
-    state = _STATES.get(row[4], State.INTERRUPTED)
-    return Attempt(row[0], row[1], row[2], row[3], state, row[5], row[6], row[7], answer)
+def attempt(row: Sequence[Any]) -> Attempt:
+    """Return the attempt of a row (id, target, … error, and the answer's message)."""
+    exchange_id, number = divmod(row[0], ATTEMPTS)
+    state = _STATES.get(row[3], State.INTERRUPTED)
+    answer = None if row[7] is None else message(row[7:])
+    return Attempt(exchange_id, number, row[1], row[2], state, row[4], row[5], row[6], answer)
+
+
+def attempt_under_way(exchange_id: int, row: Sequence[Any]) -> Attempt | None:
+    """Return the attempt that an exchange (attempts, target, tried_us) is in; None before any."""
+    number, target, tried_us = row
+    if not number:
+        return None
+    return Attempt(exchange_id, number, target, tried_us, State.RECEIVED, None, None, "", None)
 
 
 def judgement(text: str | None) -> Judgement | None:

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiket_console.store import building, files
+from kiket_console.store.rows import ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,13 +26,17 @@ COARSE = 512
 _RANGE = 8192
 _HEADER_BYTES = 100
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
-_KEYS: Final = {"exchange": "id", "message": "rowid", "attempt": "exchange_id", "log": "id"}
+_KEYS: Final = {"exchange": "id", "request": "exchange_id", "attempt": "id", "log": "id"}
 _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
     "exchange": "typeof(id) = 'integer' AND typeof(started_us) = 'integer'",
-    "message": "typeof(exchange_id) = 'integer' AND typeof(part) = 'integer'",
-    "attempt": "typeof(number) = 'integer'",
+    "request": "typeof(headers) = 'text' AND typeof(body) = 'blob'",
+    "attempt": "typeof(started_us) = 'integer' AND typeof(state) = 'text'",
     "log": "typeof(at_us) = 'integer'",
 }
+_REQUESTS_OF_VERSION_1 = (
+    "CREATE TEMP VIEW request AS SELECT exchange_id, headers, body, size, sha256, truncated, refs"
+    " FROM old.message WHERE part = 0"
+)
 
 
 class Salvaged(NamedTuple):
@@ -88,6 +93,8 @@ def _copy(source: Path, target: Path, highest: int) -> None:
         connection.execute("PRAGMA writable_schema = ON")  # opens a file that was cut short
         with suppress(sqlite3.DatabaseError):  # no page of it can be read
             connection.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro",))
+            if connection.execute("PRAGMA old.table_info(message)").fetchone():
+                connection.execute(_REQUESTS_OF_VERSION_1)
             deadline = time.monotonic() + FINE_S
             for table, key in _KEYS.items():
                 with suppress(sqlite3.DatabaseError):
@@ -106,11 +113,15 @@ class _Table:
         self._table = table
         self._key = key
         self._deadline = deadline
-        new, old = (self._columns(schema) for schema in ("main", "old"))
-        self._is_there = key in {*old, "rowid"} and bool(old)
+        self._step = ATTEMPTS if table == "attempt" else 1  # between the keys of two exchanges
+        new = self._columns("main")
+        old, self._source = self._columns("old"), f"old.{table}"
+        if not old:
+            old, self._source = self._columns("temp"), f"temp.{table}"
+        self._is_there = key in old
         shared = ", ".join(column for column in new if column in old)
         self._insert = (
-            f"INSERT OR IGNORE INTO main.{table} ({shared}) SELECT {shared} FROM old.{table}"  # noqa: S608 (names of ours)
+            f"INSERT OR IGNORE INTO main.{table} ({shared}) SELECT {shared} FROM {self._source}"  # noqa: S608 (names of ours)
             f" WHERE {key} BETWEEN ? AND ? AND {_WORDS[table]}"
         )
 
@@ -118,9 +129,10 @@ class _Table:
         """Copy all rows; no key of the table is above *highest*, or what its last row says."""
         if not self._is_there:
             return
-        low, high = self._edge("min", 0), self._edge("max", highest)
-        for start in range(low, high + 1, _RANGE):
-            self._range(start, min(start + _RANGE - 1, high))
+        width = _RANGE * self._step
+        low, high = self._edge("min", 0), self._edge("max", highest * self._step)
+        for start in range(low, high + 1, width):
+            self._range(start, min(start + width - 1, high))
 
     def _range(self, low: int, high: int) -> None:
         try:
@@ -128,7 +140,8 @@ class _Table:
         except sqlite3.DatabaseError as error:
             if files.is_full(error):
                 raise files.unwritable(self._target, str(error)) from error
-            if high - low < (1 if time.monotonic() < self._deadline else COARSE):
+            rows = 1 if time.monotonic() < self._deadline else COARSE
+            if high - low < rows * self._step:
                 return
             middle = (low + high) // 2
             self._range(low, middle)
@@ -137,7 +150,7 @@ class _Table:
     def _edge(self, function: str, otherwise: int) -> int:
         try:
             found = self._connection.execute(
-                f"SELECT {function}({self._key}) FROM old.{self._table}"  # noqa: S608 (names of ours)
+                f"SELECT {function}({self._key}) FROM {self._source}"  # noqa: S608 (names of ours)
             ).fetchone()[0]
         except sqlite3.DatabaseError:
             return otherwise
@@ -154,11 +167,11 @@ def _make_consistent(connection: sqlite3.Connection) -> None:
     An exchange whose request was lost gets an empty one that says that it was cut.
     """
     for statement in (
-        "DELETE FROM message WHERE exchange_id NOT IN (SELECT id FROM exchange)",
-        "DELETE FROM attempt WHERE exchange_id NOT IN (SELECT id FROM exchange)",
+        "DELETE FROM request WHERE exchange_id NOT IN (SELECT id FROM exchange)",
+        f"DELETE FROM attempt WHERE id / {ATTEMPTS} NOT IN (SELECT id FROM exchange)",  # noqa: S608 - ours
         (
-            "INSERT OR IGNORE INTO message"
-            " SELECT id, 0, '[]', x'', request_bytes, x'', 1, '[]', NULL, NULL FROM exchange"
+            "INSERT OR IGNORE INTO request"
+            " SELECT id, '[]', x'', request_bytes, x'', 1, '[]', NULL, NULL FROM exchange"
         ),
         (
             "UPDATE counters SET"
@@ -175,7 +188,7 @@ def _make_consistent(connection: sqlite3.Connection) -> None:
 def _count(target: Path) -> Salvaged:
     with closing(sqlite3.connect(target)) as connection:
         row = connection.execute(
-            "SELECT exchanges, logs, (SELECT count(*) FROM message WHERE part = 0"
-            " AND headers = '[]' AND body = x'' AND truncated AND digest IS NULL) FROM counters"
+            "SELECT exchanges, logs, (SELECT count(*) FROM request WHERE"
+            " headers = '[]' AND body = x'' AND truncated AND digest IS NULL) FROM counters"
         ).fetchone()
     return Salvaged(*row)

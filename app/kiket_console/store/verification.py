@@ -12,19 +12,20 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.store import digests, schema
+from kiket_console.store.rows import ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _STEP = 256
-_MESSAGES = (
-    "SELECT exchange_id, part, headers, body, size, sha256, truncated, refs, verdict, digest"
-    " FROM message WHERE exchange_id BETWEEN ? AND ?"
+_REQUESTS = (
+    "SELECT exchange_id, headers, body, size, sha256, truncated, refs, verdict, digest"
+    " FROM request WHERE exchange_id BETWEEN ? AND ?"
 )
 _ATTEMPTS = (
-    "SELECT exchange_id, number, target, started_us, state, status, duration_us, error,"
-    " begin_digest, end_digest FROM attempt WHERE exchange_id BETWEEN ? AND ?"
+    "SELECT id, target, started_us, state, status, duration_us, error, headers, body, size, sha256,"
+    " truncated, refs, digest FROM attempt WHERE id BETWEEN ? AND ?"
 )
 _EXCHANGES = (
     "SELECT id, source, worker, name, version, method, path, started_us, request_bytes, signature,"
@@ -106,50 +107,41 @@ class _Verification:
                 self._connection.execute("COMMIT")
 
     def _exchanges(self, low: int, high: int) -> None:
-        messages = {row[:2]: row[2:] for row in self._connection.execute(_MESSAGES, (low, high))}
+        requests = {row[0]: row[1:] for row in self._connection.execute(_REQUESTS, (low, high))}
         attempts: dict[int, list[Sequence[Any]]] = {}
-        for row in self._connection.execute(_ATTEMPTS, (low, high)):
-            attempts.setdefault(row[0], []).append(row)
+        between = (low * ATTEMPTS, high * ATTEMPTS + ATTEMPTS - 1)
+        for row in self._connection.execute(_ATTEMPTS, between):
+            attempts.setdefault(row[0] // ATTEMPTS, []).append(row)
         for row in self._connection.execute(_EXCHANGES, (low, high)):
             self._report.exchanges += 1
-            self._request(row, messages.get((row[0], 0)))
+            self._request(row, requests.get(row[0]))
             mine = attempts.get(row[0], [])
             for attempt in mine:
-                self._attempt(attempt, messages.get((row[0], attempt[1])))
-            ends = {tuple(attempt[4:7]) for attempt in mine if attempt[4] != "received"}
+                self._attempt(attempt)
+            ends = {tuple(attempt[3:6]) for attempt in mine}
             if ends and row[15] not in {"interrupted", "received"} and row[15:18] not in ends:
                 self._found(_name(row[0]), "has another state or status than its attempts")
 
-    def _request(self, row: Sequence[Any], message: Sequence[Any] | None) -> None:
+    def _request(self, row: Sequence[Any], request: Sequence[Any] | None) -> None:
         name = _name(row[0])
-        if message is None:
+        if request is None:
             self._found(name, "has lost its request")
             return
-        *content, verdict, digest = message
-        if not self._body(name, "request", content):
-            return
-        covered = (*row[:_COVERED], verdict, digests.of_message(*content))
-        self._digest(name, "its request, or what is known of it", digest, covered, row[0])
+        *content, verdict, digest = request
+        if self._body(name, "request", content):
+            covered = (*row[:_COVERED], verdict, digests.of_message(*content))
+            self._digest(name, "its request, or what is known of it", digest, covered, row[0])
 
-    def _attempt(self, row: Sequence[Any], answer: Sequence[Any] | None) -> None:
-        exchange_id, number, *_, begin_digest, end_digest = row
+    def _attempt(self, row: Sequence[Any]) -> None:
+        exchange_id, number = divmod(row[0], ATTEMPTS)
         name = _name(exchange_id)
-        begun = (exchange_id, number, *row[2:4])
-        self._digest(name, f"where attempt {number} went", begin_digest, begun, exchange_id)
-        if row[4] == "received":
-            return
-        content = None
-        if answer is not None:
-            content = answer[:6]
-            if not self._body(name, f"answer {number}", content):
+        answer = None
+        if row[7] is not None:
+            if not self._body(name, f"answer {number}", row[7:13]):
                 return
-        covered = (
-            exchange_id,
-            number,
-            *row[4:8],
-            None if content is None else digests.of_message(*content),
-        )
-        self._digest(name, f"how attempt {number} ended", end_digest, covered, exchange_id)
+            answer = digests.of_message(*row[7:13])
+        covered = (exchange_id, number, *row[1:7], answer)
+        self._digest(name, f"attempt {number}", row[13], covered, exchange_id)
 
     def _body(self, name: str, part: str, content: Sequence[Any]) -> bool:
         """Compare a body with its SHA-256, where that is one of the bytes that are stored."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
 from kiket_console.store import files, mark, opening, purging, recovery
-from kiket_console.store.batch import Batch, write_counters
+from kiket_console.store.batch import Batch, Running, write_counters
 from kiket_console.store.intake import (
     Chore,
     Intake,
@@ -46,6 +46,8 @@ GATHER_S = 0.002
 """How long a busy writer waits for company before it commits; an idle one does not wait."""
 RETRY_S = 0.5
 """How often a store that failed is tried again; in between, everything is refused at once."""
+RUNNING = 8192
+"""So many attempts under way are remembered; others are looked up when they end."""
 PURGE_LIMIT_S = 1.0
 """How long a clean stop may take to delete what was removed; the rest goes after the next start."""
 
@@ -89,6 +91,7 @@ class Writer:
         self._failed_us = 0
         self._retry_at = 0.0
         self._refused = 0
+        self._running: Running = {}
         self._in_hand: Sequence[Submission] = ()
         self._purged = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -175,6 +178,8 @@ class Writer:
             self._write_each(batch, error)
         else:
             self.commits += 1
+            if len(self._running) > RUNNING:
+                self._running.clear()
             self.newest = committed
             self._failure = None
             self.trouble = ""
@@ -192,7 +197,7 @@ class Writer:
             self.newest = replace(opened.newest, removals=self.newest.removals)
             notes = opened.notes
         connection.execute("BEGIN IMMEDIATE")
-        rows = Batch(connection, self.newest)
+        rows = Batch(connection, self.newest, self._running)
         for note in (*notes, *self._outage()):
             rows.add(_log(note))
         for each in batch:
@@ -204,6 +209,7 @@ class Writer:
 
     def _write_each(self, batch: Sequence[Submission], error: Exception) -> None:
         """Keep a row that cannot be written from failing those that came with it."""
+        self._running.clear()
         if self._connection is not None and self._connection.in_transaction:
             self._connection.rollback()
         if len(batch) > 1:
@@ -233,6 +239,7 @@ class Writer:
             self._failed_us = time.time_ns() // 1000
         self._failure = failure
         self._retry_at = time.monotonic() + RETRY_S
+        self._running.clear()
         self.trouble = failure.message
         self._forget_connection()
         self._settle(batch, failure)

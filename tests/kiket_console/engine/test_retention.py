@@ -73,7 +73,7 @@ def line(at_us: int, exchange_id: int | None = None) -> NewLog:
 
 def bodies(path: Path) -> set[int]:
     connection = sqlite3.connect(path)
-    found = {row[0] for row in connection.execute("SELECT exchange_id FROM message")}
+    found = {row[0] for row in connection.execute("SELECT exchange_id FROM request")}
     connection.close()
     return found
 

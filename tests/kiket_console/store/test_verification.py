@@ -72,34 +72,34 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
     ("change", "row", "what"),
     [
         (
-            "UPDATE message SET body = x'00' WHERE exchange_id = 4 AND part = 0",
+            "UPDATE request SET body = x'00' WHERE exchange_id = 4",
             "exchange 4",
             "the body of its request was changed",
         ),
         (
-            "UPDATE message SET body = x'7b7d' WHERE exchange_id = 4 AND part = 2",
+            "UPDATE attempt SET body = x'7b7d' WHERE id = 4 * 4096 + 2",
             "exchange 4",
             "the body of its answer 2 was changed",
         ),
         (
-            "UPDATE message SET body = x'00', sha256 = zeroblob(32) WHERE exchange_id = 8",
+            "UPDATE request SET body = x'00', sha256 = zeroblob(32) WHERE exchange_id = 8",
             "exchange 8",
             "its request, or what is known of it was changed",
         ),
         (
-            "UPDATE message SET body = x'00' WHERE exchange_id = 9",
+            "UPDATE request SET body = x'00' WHERE exchange_id = 9",
             "exchange 9",
             "its request, or what is known of it was changed",
         ),
         (
-            "UPDATE message SET headers = '[]' WHERE exchange_id = 5 AND part = 0",
+            "UPDATE request SET headers = '[]' WHERE exchange_id = 5",
             "exchange 5",
             "its request, or what is known of it was changed",
         ),
         (
-            "UPDATE message SET headers = '[]' WHERE exchange_id = 5 AND part = 2",
+            "UPDATE attempt SET headers = '[]' WHERE id = 5 * 4096 + 2",
             "exchange 5",
-            "how attempt 2 ended was changed",
+            "attempt 2 was changed",
         ),
         (
             "UPDATE exchange SET path = '/other' WHERE id = 6",
@@ -112,22 +112,22 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
             "has another state or status than its attempts",
         ),
         (
-            "UPDATE attempt SET target = 'm#9' WHERE exchange_id = 7 AND number = 1",
+            "UPDATE attempt SET target = 'm#9' WHERE id = 7 * 4096 + 1",
             "exchange 7",
-            "where attempt 1 went was changed",
+            "attempt 1 was changed",
         ),
         (
-            "UPDATE attempt SET error = '' WHERE exchange_id = 7 AND number = 1",
+            "UPDATE attempt SET error = '' WHERE id = 7 * 4096 + 1",
             "exchange 7",
-            "how attempt 1 ended was changed",
+            "attempt 1 was changed",
         ),
         (
-            "UPDATE message SET digest = NULL WHERE exchange_id = 7 AND part = 0",
+            "UPDATE request SET digest = NULL WHERE exchange_id = 7",
             "exchange 7",
             "its request, or what is known of it was lost, or written by another program",
         ),
         (
-            "DELETE FROM message WHERE exchange_id = 7 AND part = 0",
+            "DELETE FROM request WHERE exchange_id = 7",
             "exchange 7",
             "has lost its request",
         ),
@@ -160,11 +160,11 @@ def test_a_byte_of_a_body_turned_in_the_file_itself_is_found(filled: Path) -> No
 def test_of_rows_older_than_digests_the_bodies_are_compared(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as connection:
         for statement in (
-            "UPDATE message SET digest = NULL",
-            "UPDATE attempt SET begin_digest = NULL, end_digest = NULL",
+            "UPDATE request SET digest = NULL",
+            "UPDATE attempt SET digest = NULL",
             "UPDATE log SET digest = NULL",
             "UPDATE counters SET undigested_exchange = 9, undigested_log = 7",
-            "UPDATE message SET body = x'00' WHERE exchange_id = 4 AND part = 0",
+            "UPDATE request SET body = x'00' WHERE exchange_id = 4",
         ):
             connection.execute(statement)
         connection.commit()
@@ -172,4 +172,4 @@ def test_of_rows_older_than_digests_the_bodies_are_compared(filled: Path) -> Non
     report = verify(filled)
 
     assert report.findings == [Finding("exchange 4", "the body of its request was changed")]
-    assert report.undigested == 8 + 4 * 7 + 7
+    assert report.undigested == 8 + 2 * 7 + 7

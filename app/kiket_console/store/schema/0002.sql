@@ -1,9 +1,11 @@
 -- Counters of their own, so that a number is never given twice, whatever was purged; digests, so
 -- that a row that another program changed can be named.
 --
--- `counters.change` takes the place of an index that each change of an exchange had to keep, and
--- ids need no AUTOINCREMENT any more. Messages and attempts go with their exchange because the
--- purge deletes them, not by a foreign key that each insert has to look up.
+-- What each recorded exchange costs decides how many can be recorded: four statements, and no index
+-- beside the rows' own order but the one that lists them. So `counters.change` takes the place of
+-- an index, ids need no AUTOINCREMENT, an attempt is written once, when it has ended, with its
+-- answer, and the one that is under way stands in its exchange. Requests and attempts go with
+-- their exchange because the purge deletes them, not by a foreign key that each insert looks up.
 
 CREATE TABLE counters (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -44,45 +46,55 @@ CREATE TABLE new_exchange (
     parent_id INTEGER,
     parent_guessed INTEGER NOT NULL,
     replay_of INTEGER,
-    attempts INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,  -- how many have begun
+    target TEXT NOT NULL DEFAULT '',      -- of the last of them
+    tried_us INTEGER NOT NULL DEFAULT 0,  -- when that began
     pinned INTEGER NOT NULL DEFAULT 0,
     deleted_us INTEGER                    -- deleted by a person, and not yet for good
 );
 INSERT INTO new_exchange SELECT id, change, source, worker, name, version, method, path,
     started_us, state, status, duration_us, request_bytes, signature, trace_id, span_id,
-    parent_id, parent_guessed, replay_of, attempts, pinned, deleted_us FROM exchange;
+    parent_id, parent_guessed, replay_of, attempts,
+    coalesce((SELECT target FROM attempt WHERE exchange_id = id AND number = attempts), ''),
+    coalesce((SELECT started_us FROM attempt WHERE exchange_id = id AND number = attempts), 0),
+    pinned, deleted_us FROM exchange;
 
-CREATE TABLE new_message (
-    exchange_id INTEGER NOT NULL,
-    part INTEGER NOT NULL,                -- 0: the request; n: the answer of attempt n
+CREATE TABLE request (
+    exchange_id INTEGER PRIMARY KEY,
     headers TEXT NOT NULL,                -- JSON [[name, value], …] in order
     body BLOB NOT NULL,                   -- known secrets replaced by [secret:NAME]
     size INTEGER NOT NULL,                -- of the original, in bytes
     sha256 BLOB NOT NULL,                 -- of the original
     truncated INTEGER NOT NULL,
     refs TEXT NOT NULL,                   -- JSON [[offset, length, name], …] into the original
-    verdict TEXT,                         -- of a request: JSON of a judgement
-    digest BLOB,                          -- of a request and its exchange; an answer has its attempt's
-    PRIMARY KEY (exchange_id, part)
+    verdict TEXT,                         -- JSON of a judgement
+    digest BLOB                           -- of the exchange too, as far as it never changes
 );
-INSERT INTO new_message SELECT exchange_id, part, headers, body, size, sha256, truncated, refs,
-    CASE part WHEN 0 THEN (SELECT verdict FROM exchange WHERE id = exchange_id) END, NULL
-    FROM message;
+INSERT INTO request SELECT exchange_id, headers, body, size, sha256, truncated, refs,
+    (SELECT verdict FROM exchange WHERE id = exchange_id), NULL
+    FROM message WHERE part = 0 ORDER BY exchange_id;
 
-CREATE TABLE new_attempt (
-    exchange_id INTEGER NOT NULL,
-    number INTEGER NOT NULL,
+CREATE TABLE new_attempt (                -- those that have ended
+    id INTEGER PRIMARY KEY,               -- 4096 times the exchange's id, and the number
     target TEXT NOT NULL,
     started_us INTEGER NOT NULL,
     state TEXT NOT NULL,
     status INTEGER,
     duration_us INTEGER,
     error TEXT NOT NULL,
-    begin_digest BLOB,
-    end_digest BLOB,                      -- with the answer
-    PRIMARY KEY (exchange_id, number)
-) WITHOUT ROWID;
-INSERT INTO new_attempt SELECT *, NULL, NULL FROM attempt;
+    headers TEXT,                         -- of the answer, as a request's; NULL without one
+    body BLOB,
+    size INTEGER,
+    sha256 BLOB,
+    truncated INTEGER,
+    refs TEXT,
+    digest BLOB
+);
+INSERT INTO new_attempt SELECT attempt.exchange_id * 4096 + number, target, started_us, state,
+    status, duration_us, error, headers, body, size, sha256, truncated, refs, NULL
+    FROM attempt
+    LEFT JOIN message ON message.exchange_id = attempt.exchange_id AND part = number
+    WHERE state <> 'received' ORDER BY attempt.exchange_id, number;
 
 CREATE TABLE new_log (
     id INTEGER PRIMARY KEY,
@@ -103,7 +115,6 @@ DROP TABLE attempt;
 DROP TABLE exchange;
 DROP TABLE log;
 ALTER TABLE new_exchange RENAME TO exchange;
-ALTER TABLE new_message RENAME TO message;
 ALTER TABLE new_attempt RENAME TO attempt;
 ALTER TABLE new_log RENAME TO log;
 
