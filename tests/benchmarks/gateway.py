@@ -4,10 +4,12 @@ A POST of 1 KB, signed, goes to each contender in turn, round by round, over 1, 
 connections, each answered with 200 bytes; and at 200 a second over one connection, for the time
 that a contender adds. All stand before the same kind of upstream, which parses next to nothing:
 
-full         the engine, durable before each answer, judged and traced, a console open on it
+full         the engine, durable before each answer, judged and traced, a console open on it; its
+             extension a bare ASGI function
 full_alone   the same without a console
 process      as `full`, with `durability = "process"`
-sdk          as `full_alone`, its upstream an extension made with our SDK, trivial handler
+sdk          as `full_alone`, its extension made with our SDK, a trivial handler
+command      as `full_alone`, its extension the upstream of the others, run as a command
 mitmdump     a reverse proxy that records to a file (`make bench ARGS=--peers` installs it)
 nginx        a reverse proxy that records nothing (where it is installed)
 forwarder    bytes passed on by a few lines over uvloop, nothing parsed, nothing recorded
@@ -28,10 +30,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.benchmarks import _peers
+from tests.benchmarks import _peers, _raw
 from tests.benchmarks._engine import console, engine
 from tests.benchmarks._load import Answers, Burst, Generator, cores, cpu_s, pin
-from tests.benchmarks._request import BODY_BYTES, PATH, SECRET, issue_body, signed_post
+from tests.benchmarks._request import BODY_BYTES, PATH, issue_body, signed_post
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,25 +43,49 @@ if TYPE_CHECKING:
 CONNECTIONS = (1, 16, 64)
 RATE_PER_S = 200.0
 PEERS = {"mitmdump": _peers.mitmdump, "nginx": _peers.nginx, "forwarder": _peers.forwarder}
-ENGINES = ("full", "full_alone", "process", "sdk")
 WARM_UP = 2_000
+PYTHON = """
+[[extension]]
+name = "bench"
+entry = "main:app"
+"""
 COMMAND = f"""
 [[extension]]
 name = "bench"
 command = {json.dumps([sys.executable, str(_peers.RAW), "upstream"])}
 """
+SAY_SECRET = """
+import os
+from pathlib import Path
+Path("secret").write_text(os.environ["KIKET_WEBHOOK_SECRET"])
+"""
+ASGI = f"""
+{SAY_SECRET}
+RAW_BODY = {_raw.RAW_BODY!r}
+HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(RAW_BODY))]
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
+        await send({{"type": "http.response.start", "status": 200, "headers": HEADERS}})
+        await send({{"type": "http.response.body", "body": RAW_BODY}})
+"""
 SDK = f"""
+{SAY_SECRET}
 from kiket_sdk import KiketSDK
-sdk = KiketSDK(webhook_secret={SECRET!r}, telemetry_enabled=False)
-@sdk.webhook("issue.created", version="v1")
+app = KiketSDK(telemetry_enabled=False)
+@app.webhook("issue.created", version="v1")
 async def created(payload, context):
-    return {{"ok": True, "padding": "x" * 176}}
+    return {json.loads(_raw.RAW_BODY)!r}
 """
-EXTENSION = """
-[[extension]]
-name = "bench"
-entry = "main:sdk"
-"""
+ENGINES = {
+    "full": (PYTHON, ASGI),
+    "full_alone": (PYTHON, ASGI),
+    "process": (PYTHON, ASGI),
+    "sdk": (PYTHON, SDK),
+    "command": (COMMAND, ""),
+}
+"""By name, what `kiket.toml` and `main.py` are."""
 GOALS = {
     "full_of_mitmdump": ">= 10",
     "process_of_mitmdump": ">= 25",
@@ -140,20 +166,18 @@ def _start(
     pin([upstream_pid], theirs)
     contenders, missing = {}, {}
     raw_body = issue_body()
-    for name in ENGINES:
+    for name, (settings, source) in ENGINES.items():
         folder = place / name
         folder.mkdir()
-        (folder / "kiket.toml").write_text(EXTENSION if name == "sdk" else COMMAND)
-        (folder / "main.py").write_text(SDK if name == "sdk" else "")
+        (folder / "kiket.toml").write_text(settings)
+        (folder / "main.py").write_text(source)
         durability = "process" if name == "process" else "full"
         running = stack.enter_context(engine(folder, {"durability": durability}))
         _pin_engine(running, ours, theirs)
         if name in {"full", "process"}:
             pin([stack.enter_context(console(running))], theirs)
-        secret = SECRET if name == "sdk" else _secret_of(running)
-        contenders[name] = Contender(
-            running.port, [running.pid], signed_post(PATH, raw_body, secret)
-        )
+        raw_request = signed_post(PATH, raw_body, _secret_of(running))
+        contenders[name] = Contender(running.port, [running.pid], raw_request)
         _need_judged(running, contenders[name])
     for name, start in PEERS.items():
         own = place / name
@@ -178,9 +202,12 @@ def _pin_engine(running: Engine, ours: int | None, theirs: int | None) -> None:
 
 
 def _secret_of(running: Engine) -> str:
-    """Return the webhook secret that the engine has given its command."""
+    """Return the webhook secret that the engine has given its extension."""
     import psutil
 
+    said = running.folder / "secret"
+    if said.exists():
+        return said.read_text()
     environments = [psutil.Process(pid).environ() for pid in running.worker_pids()]
     return next(
         each["KIKET_WEBHOOK_SECRET"] for each in environments if "KIKET_WEBHOOK_SECRET" in each
@@ -253,7 +280,7 @@ def _memory(load: Generator, contender: Contender, count: int, seconds: float) -
 def _ratios(taken: Mapping[str, Mapping[str, list[Round]]]) -> dict[str, float]:
     """Return how contenders compare, of those that were measured."""
     found = {}
-    for ours in ("full", "full_alone", "process", "sdk"):
+    for ours in ENGINES:
         for peer in ("mitmdump", "nginx", "forwarder"):
             if peer not in taken:
                 continue
