@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 ROWS = 1_000_000
 BYTES_EACH = 2_700
 """On disk, roughly, with indexes."""
+KEYS = {"exchange": "id", "request": "exchange_id", "attempt": "id"}
+PER_EXCHANGE = {"exchange": 1, "request": 1, "attempt": 4096}
+"""How far apart the keys of two exchanges' rows are."""
 TEMPLATES = 10_000
 BATCH = 100
 CHUNK = 128
@@ -195,7 +198,7 @@ def _fill(path: Path, rows: int) -> None:
     with closing(_bare(path, "OFF")) as connection:
         for part in range(1, rows // TEMPLATES):
             connection.execute("BEGIN")
-            for table in ("exchange", "message", "attempt"):
+            for table in KEYS:
                 _copy(connection, table, part * TEMPLATES)
             connection.execute("COMMIT")
         _count(connection)
@@ -220,7 +223,7 @@ def _count(connection: sqlite3.Connection) -> None:
 def _copy(connection: sqlite3.Connection, table: str, offset: int) -> None:
     """Insert the first exchanges' rows of *table* again, *offset* ids further on."""
     renewed = {
-        "id": f"id + {offset}",
+        "id": f"id + {offset * PER_EXCHANGE[table]}",
         "exchange_id": f"exchange_id + {offset}",
         "change": f"change + {offset * 3}",
         "trace_id": "lower(hex(randomblob(16)))",
@@ -228,9 +231,9 @@ def _copy(connection: sqlite3.Connection, table: str, offset: int) -> None:
     }
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     values = ", ".join(renewed.get(column, column) for column in columns)
-    key = "id" if table == "exchange" else "exchange_id"
+    last = (TEMPLATES + 1) * PER_EXCHANGE[table] - 1
     connection.execute(
-        f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {key} <= {TEMPLATES}"  # noqa: S608 (ours)
+        f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {KEYS[table]} <= {last}"  # noqa: S608 (ours)
     )
 
 
@@ -305,16 +308,13 @@ def _finished(connection: sqlite3.Connection, count: int) -> list[dict[str, list
     batches = []
     for start in range(1, count, BATCH):
         batch = {}
-        for table, key in (
-            ("exchange", "id"),
-            ("message", "exchange_id"),
-            ("attempt", "exchange_id"),
-        ):
+        for table, key in KEYS.items():
+            per = PER_EXCHANGE[table]
             rows = connection.execute(
                 f"SELECT * FROM {table} WHERE {key} BETWEEN ? AND ? ORDER BY {key}",  # noqa: S608 (ours)
-                (start, start + BATCH - 1),
+                (start * per, (start + BATCH) * per - 1),
             )
-            batch[table] = [(row[0] + newest, *row[1:]) for row in rows]
+            batch[table] = [(row[0] + newest * per, *row[1:]) for row in rows]
         batches.append(batch)
     return batches
 
@@ -369,7 +369,7 @@ def _scans(path: Path, repeats: int) -> dict[str, dict[str, float]]:
             )
             found[f"scan_{name}"] = _repeated(repeats, partial(run, sql))
         substring = (
-            "SELECT exchange_id FROM message WHERE instr(body, ?) > 0"
+            "SELECT exchange_id FROM request WHERE instr(body, ?) > 0"
             " ORDER BY exchange_id DESC LIMIT ?"
         )
         found["substring_recent"] = _repeated(repeats, lambda: run(substring, b"zebracorn", 10))

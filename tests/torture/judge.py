@@ -125,8 +125,8 @@ class Judge:
         rows = database.execute(
             "SELECT e.id, e.state, e.status, e.attempts, m.headers, m.body, m.sha256, m.truncated,"
             " m.refs, a.body, a.sha256, a.refs FROM exchange e"
-            " JOIN message m ON m.exchange_id = e.id AND m.part = 0"
-            " LEFT JOIN message a ON a.exchange_id = e.id AND a.part = e.attempts AND a.part > 0"
+            " JOIN request m ON m.exchange_id = e.id"
+            " LEFT JOIN attempt a ON a.id = e.id * 4096 + e.attempts"
             " WHERE e.source = 'webhook' AND e.replay_of IS NULL AND e.id > ? ORDER BY e.id",
             (self._judged_id,),
         )
@@ -157,7 +157,7 @@ class Judge:
             row[0]: row[1:]
             for row in database.execute(
                 "SELECT e.id, e.state, e.status, m.body, m.sha256, m.refs FROM exchange e"
-                " JOIN message m ON m.exchange_id = e.id AND m.part = 0 WHERE e.id <= ?",
+                " JOIN request m ON m.exchange_id = e.id WHERE e.id <= ?",
                 (self._judged_id,),
             )
         }

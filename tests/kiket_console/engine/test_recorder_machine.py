@@ -1,8 +1,9 @@
 """Recorder, writer and reader against a model of what they promise, in any order of events.
 
-What was promised (`durable` has returned) is there after a crash, as it was or as it became later;
-what was not promised is there whole, or not at all. A crash is what `kill -9` leaves: the files as
-they are between two commits, and nothing of the process.
+What was promised (`durable` has returned) is there after a crash exactly as it was, and what was
+not is not there at all: the model decides when commits go through, so that it knows. A crash is
+what `kill -9` leaves: the files as they are, perhaps within a transaction, and nothing of the
+process.
 
 `RECORDER_EXAMPLES=2000` looks for longer, and at random.
 """
@@ -10,13 +11,14 @@ they are between two commits, and nothing of the process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +36,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from kiket_console.engine import outbox
 from kiket_console.engine.recorder import Arrival, Ending, Recorded, Recorder
 from kiket_console.model import Source, State
 from kiket_console.store import writer as writing
@@ -43,7 +46,7 @@ from kiket_console.store.writer import StoreFailedError, Writer
 from kiket_core.secret import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from kiket_console.model import Detail
 
@@ -73,20 +76,20 @@ BODIES = st.lists(st.sampled_from(sorted(PIECES)), max_size=4).map(
 class Gated(sqlite3.Connection):
     """Commits when it is let, and fails to when it is told to."""
 
-    gate: ClassVar[threading.Lock]
+    is_open: ClassVar[threading.Event]
     failing: ClassVar[threading.Event]
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
         """Run a statement."""
         if sql != "COMMIT":
             return super().execute(sql, *values)
-        with self.gate:
-            if self.failing.is_set():
-                self.failing.clear()
-                full = sqlite3.OperationalError("database or disk is full")
-                full.sqlite_errorcode = sqlite3.SQLITE_FULL
-                raise full
-            return super().execute(sql)
+        assert self.is_open.wait(PATIENCE_S)
+        if self.failing.is_set():
+            self.failing.clear()
+            full = sqlite3.OperationalError("database or disk is full")
+            full.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise full
+        return super().execute(sql)
 
 
 @dataclass(frozen=True)
@@ -108,15 +111,13 @@ class Fact:
 
 @dataclass
 class Model:
-    """One exchange: what it was, one fact after the other, and which of them was promised."""
+    """One exchange: what it was, one fact after the other, and which of them is in the store."""
 
     raw: bytes
     facts: list[Fact]
-    promised: int = -1
+    stored: int = -1
     recorded: Recorded | None = None
-    """While its engine lives and it is under way."""
-    submitted: list[Any] = field(default_factory=list)
-    """Futures of what was asked besides."""
+    """While its engine lives and can say how it ends."""
 
     @property
     def now(self) -> Fact:
@@ -139,10 +140,14 @@ class RecorderMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         self.redactor = Redactor()
         self.redactor.add("TEST", SECRET)
-        self.gated: type[Gated] = type("Gated", (Gated,), {})
-        self.gated.gate, self.gated.failing = threading.Lock(), threading.Event()
-        self.patch = mock.patch.object(writing, "RETRY_S", 0.01)
-        self.patch.start()
+        self.sent_id = 0
+        """All that is known of exchanges up to this one has been handed to the writer."""
+        self.patches = (
+            mock.patch.object(writing, "RETRY_S", 0.01),
+            mock.patch.object(outbox, "HOLD_BACK_S", 3600.0),
+        )
+        for patch in self.patches:
+            patch.start()
 
     @initialize()
     def begin(self) -> None:
@@ -154,10 +159,12 @@ class RecorderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Give everything back."""
         if self.lives:
+            self.gated.is_open.set()
             self.writer.close()
             self.reader.close()
         self.runner.close()
-        self.patch.stop()
+        for patch in self.patches:
+            patch.stop()
         shutil.rmtree(self.place)
 
     # What happens to exchanges
@@ -178,7 +185,7 @@ class RecorderMachine(RuleBasedStateMachine):
         """Let one that was held go to its worker."""
         model = self._draw(data, State.HELD)
         self._run(_called(self.recorder.attempt, model.recorded, "sample#1"))
-        model.becomes(state=State.RECEIVED, attempts=1)
+        self._sends(model, state=State.RECEIVED, attempts=1)
 
     @precondition(lambda self: self._having(State.RECEIVED))
     @rule(data=st.data())
@@ -187,7 +194,7 @@ class RecorderMachine(RuleBasedStateMachine):
         model = self._draw(data, State.RECEIVED)
         in_vain = Ending(State.FAILED, None, 7, "It was gone.")
         self._run(_called(self.recorder.again, model.recorded, in_vain, "sample#2"))
-        model.becomes(state=State.RECEIVED, attempts=model.now.attempts + 1)
+        self._sends(model, state=State.RECEIVED, attempts=model.now.attempts + 1)
 
     @precondition(lambda self: self._having(State.RECEIVED))
     @rule(data=st.data(), state=st.sampled_from(ENDS), raw_answer=BODIES)
@@ -199,13 +206,19 @@ class RecorderMachine(RuleBasedStateMachine):
         ending = Ending(state, status, 7, "", ((), raw_answer) if has_answer else None)
         assert model.recorded is not None
         self._run(self.recorder.answered(model.recorded, ending))
-        model.becomes(state=state, status=status, answer=raw_answer if has_answer else None)
+        self._sends(model, state=state, status=status, answer=raw_answer if has_answer else None)
 
     @precondition(lambda self: self._alive())
     @rule(data=st.data())
     def promise(self, data: st.DataObject) -> None:
         """Wait until one is durable, as a sender does."""
         self._promise(data.draw(st.sampled_from(self._alive())))
+
+    @rule()
+    def commit(self) -> None:
+        """Let the writer go on for a while, and nobody ask."""
+        with self._writing():
+            pass
 
     # What people do to them
 
@@ -236,13 +249,10 @@ class RecorderMachine(RuleBasedStateMachine):
     def fail_to_take(self, raw: bytes) -> None:
         """Let the disk be full as a delivery comes: it is refused, and nothing of it is left."""
         self._settle()
-        self.gated.failing.set()
         recorded = self._receive(raw, is_held=False)
-        with pytest.raises(StoreFailedError) as refused:
+        with self._failing(), pytest.raises(StoreFailedError) as refused:
             self._run(self.recorder.durable(recorded))
         assert refused.value.status == 507
-        self._run(_called(self.recorder.ended, recorded))
-        self._recover()
 
     @precondition(lambda self: self._having(State.RECEIVED))
     @rule(data=st.data())
@@ -252,38 +262,33 @@ class RecorderMachine(RuleBasedStateMachine):
         model = self._draw(data, State.RECEIVED)
         recorded, model.recorded = model.recorded, None
         assert recorded is not None
-        self.gated.failing.set()
-        with pytest.raises(StoreFailedError):
+        with self._failing(), pytest.raises(StoreFailedError):
             self._run(self._end_durably(recorded))
-        self._recover()
 
     @rule()
     def crash(self) -> None:
         """Kill the engine between two commits, and start the next one on what is left."""
-        old_writer, old_path = self.writer, self.path
+        old_writer, old_gated, old_path = self.writer, self.gated, self.path
         self.reader.close()
-        with self.gated.gate:
-            self.path = self._next_place() / "store.sqlite3"
-            for file in old_path.parent.iterdir():
-                if not file.name.endswith("-shm"):
-                    shutil.copyfile(file, self.path.parent / file.name)
+        self.path = self._next_place() / "store.sqlite3"
+        for file in old_path.parent.iterdir():
+            if not file.name.endswith("-shm"):
+                shutil.copyfile(file, self.path.parent / file.name)
+        old_gated.is_open.set()
         old_writer.close()
         self._open()
-        for exchange_id, model in list(self.known.items()):
-            detail = self._detail(exchange_id)
-            possible = [fact.after_its_engine for fact in model.facts[max(0, model.promised) :]]
-            if detail is None:
-                assert model.promised < 0, f"{exchange_id} was promised, and is lost"
-                del self.known[exchange_id]
-            else:
-                assert detail in possible, f"{exchange_id} is {detail}, and was {model}"
-                self.known[exchange_id] = Model(model.raw, [detail], 0)
+        self.known = {
+            exchange_id: Model(model.raw, [model.facts[model.stored].after_its_engine], 0)
+            for exchange_id, model in self.known.items()
+            if model.stored >= 0
+        }
         self.look()
 
     @rule()
     def restart(self) -> None:
         """Stop the engine in order: all that was sent is there, and what was removed is gone."""
         self._run(_called(self.recorder.flush))
+        self.gated.is_open.set()
         self.writer.close()
         self.reader.close()
         under_way = [model for model in self.known.values() if model.now.state in UNDER_WAY]
@@ -315,7 +320,11 @@ class RecorderMachine(RuleBasedStateMachine):
     # Means
 
     def _open(self) -> None:
+        self.gated: type[Gated] = type("Gated", (Gated,), {})
+        self.gated.is_open, self.gated.failing = threading.Event(), threading.Event()
+        self.gated.is_open.set()
         self.writer = Writer(self.path, connect=partial(sqlite3.connect, factory=self.gated))
+        self.gated.is_open.clear()
         self.reader = Reader(self.path)
         self.recorder: Recorder = self._run(
             _called(Recorder, self.writer, self.redactor, lambda _: None, _value_of)
@@ -360,31 +369,50 @@ class RecorderMachine(RuleBasedStateMachine):
     def _ask(self, row: Row, ids: list[int], **changes: Any) -> None:
         """Submit what a person asks of exchanges that are there for them to see."""
         for exchange_id in ids:
-            if self.known[exchange_id].recorded is not None:
-                self._promise(exchange_id)
-        future = self.writer.submit([row])
-        for exchange_id in ids:
-            self.known[exchange_id].becomes(**changes)
-            self.known[exchange_id].submitted.append(future)
-
-    def _promise(self, exchange_id: int) -> None:
-        model = self.known[exchange_id]
-        for future in model.submitted:
-            future.result(PATIENCE_S)
-        model.submitted.clear()
-        if model.recorded is not None:
-            self._run(self.recorder.durable(model.recorded))
-        model.promised = len(model.facts) - 1
-
-    def _settle(self) -> None:
-        for exchange_id in self.known:
             self._promise(exchange_id)
+        self.writer.submit([row])
+        for exchange_id in ids:
+            self._sends(self.known[exchange_id], **changes)
 
-    def _recover(self) -> None:
+    def _sends(self, model: Model, **changes: Any) -> None:
+        """Add a fact that goes to the writer, and all that is older with it."""
+        model.becomes(**changes)
+        if model.recorded is not None:
+            self.sent_id = max(self.sent_id, model.recorded.id)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let the writer commit, all that it has and all that it is given meanwhile."""
+        self.gated.is_open.set()
+        yield
+        self.writer.submit([]).result(PATIENCE_S)
+        self.gated.is_open.clear()
+        for exchange_id, model in self.known.items():
+            if exchange_id <= self.sent_id:
+                model.stored = len(model.facts) - 1
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Let one commit fail, and wait until the store is in use again."""
+        self.gated.failing.set()
+        self.gated.is_open.set()
+        yield
         deadline = time.monotonic() + PATIENCE_S
         while self.writer.trouble:
             assert time.monotonic() < deadline, self.writer.trouble
             time.sleep(0.002)
+        self.gated.is_open.clear()
+
+    def _promise(self, exchange_id: int) -> None:
+        recorded = self.known[exchange_id].recorded
+        with self._writing():
+            if recorded is not None:
+                self._run(self.recorder.durable(recorded))
+                self.sent_id = max(self.sent_id, exchange_id)
+
+    def _settle(self) -> None:
+        for exchange_id in self.known:
+            self._promise(exchange_id)
 
     def _detail(self, exchange_id: int) -> Fact | None:
         """Return what the store says, of removed ones too."""
@@ -401,7 +429,8 @@ class RecorderMachine(RuleBasedStateMachine):
                 "SELECT state, status, attempts, pinned FROM exchange WHERE id = ?", (exchange_id,)
             )
             body = database.execute(
-                "SELECT body FROM message WHERE exchange_id = ? AND part = ?", (exchange_id, row[2])
+                "SELECT body FROM attempt WHERE id = ? AND body IS NOT NULL",
+                (exchange_id * 4096 + row[2],),
             ).fetchone()
         database.close()
         known = self.known[exchange_id].now.answer
