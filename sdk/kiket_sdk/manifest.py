@@ -7,6 +7,7 @@ internal and `callback` stands beside it; other SDKs write `delivery_secret` and
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ DEFAULT_MANIFEST_FILENAMES = (
     ".kiket/manifest.yml",
 )
 MANIFEST_LIMIT_BYTES = 1024 * 1024
+_FAST_NESTING = 500
+"""Brackets and columns up to which values are nested little enough for the fast parser."""
 
 # The platform style's kinds of delivery; public words, so never a secret.
 _DELIVERY_KINDS = {"http", "internal"}
@@ -159,7 +162,7 @@ def _read(path: Path) -> ExtensionManifest:
             "keep data that long in files of its own."
         )
     try:
-        content = yaml.safe_load(raw_text)
+        content = _parsed(raw_text)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line = mark.line + 1 if mark else 0
@@ -176,6 +179,20 @@ def _read(path: Path) -> ExtensionManifest:
     except (RecursionError, ValueError) as exc:
         raise ManifestError(f"{path} cannot be understood ({exc}); simplify it and save.") from exc
     return ExtensionManifest(path, content if isinstance(content, dict) else {})
+
+
+def _parsed(raw_text: bytes) -> Any:
+    """Parse YAML ten times as fast as usual where that is safe; raises what `safe_load` does.
+
+    The fast parser crashes when values are nested too deep, and words errors in its own way.
+    """
+    columns = max(map(len, raw_text.splitlines()), default=0)
+    if columns + raw_text.count(b"[") + raw_text.count(b"{") <= _FAST_NESTING and hasattr(
+        yaml, "CSafeLoader"
+    ):
+        with contextlib.suppress(yaml.YAMLError, ValueError):
+            return yaml.load(raw_text, yaml.CSafeLoader)
+    return yaml.safe_load(raw_text)
 
 
 def _text(value: Any) -> str | None:

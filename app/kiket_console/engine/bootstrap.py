@@ -87,8 +87,8 @@ def main(descriptor: int) -> int:
     status = 1
     try:
         with preload.guard():
-            app = _import(start, channel, before)
-        status = _serve(app, start, listener, channel, ending)
+            app = _import(start, channel)
+        status = _serve(app, start, before, listener, channel, ending)
     except BaseException as error:  # whatever the code raises is what we report
         channel.send(code.failure(error, start["folder"]))
     for writer in writers:
@@ -116,7 +116,7 @@ def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preloa
     return preload, before
 
 
-def _import(start: code.Message, channel: output.Channel, before: set[str]) -> output.TracedApp:
+def _import(start: code.Message, channel: output.Channel) -> output.TracedApp:
     folder = start["folder"]
     os.environ.update(start["environment"])
     os.chdir(folder)
@@ -127,8 +127,7 @@ def _import(start: code.Message, channel: output.Channel, before: set[str]) -> o
     code.admit_project(start)
     found = code.import_entry(start)
     app = output.TracedApp(code.app_of(found, start["entry"]))
-    learned = early.installed_modules(before, code.is_installed)
-    channel.send({**code.describe(found, start), "modules": learned})
+    channel.send(code.describe(found, start))
     imported.set()
     return app
 
@@ -136,11 +135,17 @@ def _import(start: code.Message, channel: output.Channel, before: set[str]) -> o
 def _serve(
     app: output.TracedApp,
     start: code.Message,
+    before: set[str],
     listener: socket.socket,
     channel: output.Channel,
     ending: Ending,
 ) -> int:
-    server = make_server(app, lambda: channel.send({"type": "ready"}))
+
+    def say_ready() -> None:
+        modules = early.installed_modules(before, code.is_installed)
+        channel.send({"type": "ready", "modules": modules})
+
+    server = make_server(app, say_ready)
     ending.server = server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
     with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start

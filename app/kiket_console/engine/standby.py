@@ -64,8 +64,8 @@ class Standby:
         if not isinstance(process, WorkerProcess):
             return
         self._package_folders = process.package_folders
-        if process.found is not None and not self._is_spoiled:
-            self._learned = process.found.modules
+        if not self._is_spoiled:
+            self._learned = process.modules
 
     def spoil(self) -> None:
         """Import only what every worker needs from now on: what was learned does harm early."""

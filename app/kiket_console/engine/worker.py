@@ -95,6 +95,7 @@ class WorkerProcess:
         mark = "w" if waits else ""
         self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
         self.package_folders: tuple[str, ...] = ()
+        self.modules: tuple[str, ...] = ()
         self.found: Found | None = None
         self.finding = health.NOTHING
         self._given = given
@@ -352,7 +353,8 @@ class WorkerProcess:
             case Found():
                 self._protect(message)
                 self.found = message
-            case Ready():
+            case Ready(modules=modules):
+                self.modules = modules
                 if not self._listening.done():
                     self._listening.set_result(None)
             case Failed():

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from kiket_console.project import ExtensionSpec
 
 SDK_PACKAGES = ("kiket_core", "kiket_sdk")
+_SERVER_PRELOAD = (
+    "uvicorn",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
+    "uvloop",
+    "kiket_core.guard",
+    "yaml",
+)
 _SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
 """The SDK, and what its client would import within the first delivery, which then waits for it."""
 
@@ -30,7 +39,7 @@ def prepare_message(spec: ExtensionSpec, listener: int, learned: Sequence[str]) 
             "type": "prepare",
             "folder": str(spec.folder),
             "listen_fd": listener,
-            "preload": ["uvicorn", "yaml", *(_SDK_PRELOAD if spec.uses_sdk else ())],
+            "preload": [*_SERVER_PRELOAD, *(_SDK_PRELOAD if spec.uses_sdk else ())],
             "learned": learned,
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
             "sdk_packages": SDK_PACKAGES,
@@ -87,9 +96,6 @@ class Found(msgspec.Struct, tag="found"):
     webhook_secrets: tuple[str, ...] = ()
     workspace_token: str = ""
     handlers: tuple[FoundHandler, ...] = ()
-    modules: tuple[str, ...] = ()
-    """What of the interpreter's packages was imported, in order."""
-
     def __repr__(self) -> str:
         return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"
 
@@ -109,6 +115,9 @@ class Unfit(msgspec.Struct, tag="unfit"):
 
 class Ready(msgspec.Struct, tag="ready"):
     """It listens."""
+
+    modules: tuple[str, ...] = ()
+    """What of its interpreter's packages is imported, in order."""
 
 
 class Failed(msgspec.Struct, tag="failed"):
