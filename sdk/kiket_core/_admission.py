@@ -52,6 +52,8 @@ class Limits:
     """From the connection, or the first byte of a later request, to the end of the headers."""
     body_deadline_s: float = 15.0
     """From the end of the headers to the end of the body, unless the app is what is slow."""
+    answer_deadline_s: float = 30.0
+    """How long an answer may wait for a sender that reads less of it than 1 KiB a second."""
     idle_s: float = 5.0
     """How long a connection may wait for its next request; raise it for pooled clients."""
     connections: int = 512

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _LINGER_S: Final = 1.0
 """How long a refused sender may go on sending; an earlier close could destroy the answer."""
 
+_READ_BYTES_PER_S: Final = 1024
+"""What a sender has to read of its answers at least, to be waited for."""
+
 _CHUNK_OVERHEAD_BYTES: Final = 32
 """What framing may add to one chunk of a body; longer chunk extensions count as body."""
 
@@ -73,6 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._admitted_app, self.app = self.app, self._call_unless_abandoned
         self._abandoned_scope: HTTPScope | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._head_wire_bytes = 0
         self._header_bytes = 0
         self._body_wire_bytes = 0
@@ -93,6 +97,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop every clock."""
         self._disarm()
+        self._stop_waiting_for_reads()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -114,6 +119,16 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self._check_wire_bytes()
             self._watch()
+
+    def pause_writing(self) -> None:
+        """Keep the app waiting, and the sender in mind: its answers pile up."""
+        super().pause_writing()
+        self._wait_for_reads()
+
+    def resume_writing(self) -> None:
+        """Let the app go on."""
+        super().resume_writing()
+        self._stop_waiting_for_reads()
 
     # What the parser tells
 
@@ -270,6 +285,24 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         part = "body" if self._phase is _BODY else "headers"
         self._refuse(Refusal(408, f"The request {part} did not arrive within {seconds:g} seconds."))
+
+    def _wait_for_reads(self) -> None:
+        seconds, unread_bytes = self._limits.answer_deadline_s, self._unread_bytes()
+        self._unread = self.loop.call_later(seconds, self._on_unread, seconds, unread_bytes)
+
+    def _on_unread(self, seconds: float, unread_bytes: int) -> None:
+        if unread_bytes - self._unread_bytes() < seconds * _READ_BYTES_PER_S:
+            self.transport.abort()
+        else:
+            self._wait_for_reads()
+
+    def _unread_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def _stop_waiting_for_reads(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     # Refusing
 

@@ -271,6 +271,29 @@ class TestDeadlines:
             hasty.release.set()
             assert statuses(hasty.rest(slow)) == [200]
 
+    def test_gives_up_a_sender_that_reads_too_little(self, serve: Serve) -> None:
+        """An answer waits in memory; who reads on, slowly, is waited for."""
+        ended = asyncio.Event()
+
+        async def wordy(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(200):
+                body = b"x" * 100_000
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            ended.set()
+
+        limits = Limits(answer_deadline_s=0.3)
+        with serve(limits=limits, app=wordy, lifespan="off") as served:
+            with served.connect() as reading:
+                reading.sendall(get("/", "Connection: close"))
+                assert len(served.rest(reading)) > 20_000_000
+            wait_until(ended.is_set)
+            with served.connect() as still:
+                still.sendall(get())
+                time.sleep(1)  # it reads nothing for longer than it may
+                assert len(served.rest(still)) < 20_000_000
+
     def test_does_not_blame_the_sender_for_an_app_that_does_not_read(self, serve: Serve) -> None:
         release = asyncio.Event()
         loop: list[asyncio.AbstractEventLoop] = []
@@ -351,7 +374,8 @@ class TestConnections:
             assert served.refusals == []
 
     def test_bounds_even_those_it_refuses(self, serve: Serve) -> None:
-        with serve(limits=Limits(connections=self.MOST)) as served, contextlib.ExitStack() as stack:
+        limits = Limits(connections=self.MOST, header_deadline_s=1)
+        with serve(limits=limits) as served, contextlib.ExitStack() as stack:
             sockets = [stack.enter_context(served.connect()) for _ in range(3 * self.MOST)]
             endings = [served.rest(connection) for connection in sockets]
             told = [statuses(ending) for ending in endings]

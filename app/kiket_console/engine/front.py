@@ -8,7 +8,6 @@ the gateway does. The guard in front is the same as everywhere: limits, deadline
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from kiket_console.engine.gateway import Gateway
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
-
-DRAIN_S = 30.0
-"""How long a sender may take to read a large answer."""
 
 _FAILED = routing.Elsewhere(
     500, JSON_TYPE, error_body("The gateway itself failed; its log has the traceback.")
@@ -245,11 +241,10 @@ class WebhookProtocol(HttpToolsProtocol):
             elif answer.status >= 400:
                 asked = f"{request.method} {request.target[:80]!a}"
                 self.on_refusal(answer.status, f"{asked} is nothing that is served here.")
-            if self.flow.write_paused:
-                await self._drain()  # else answers would pile up for a sender that reads none
+            await self.flow.drain()  # else answers would pile up for a sender that reads none
             self._answer(request, *answer)
             if len(answer.raw_body) > SMALL_BYTES:
-                await self._drain()
+                await self.flow.drain()
         finally:
             request.give_room_back()
             if room is not None:
@@ -295,11 +290,3 @@ class WebhookProtocol(HttpToolsProtocol):
         if not request.keep_alive:
             self.transport.close()
         self.on_response_complete()
-
-    async def _drain(self) -> None:
-        """Wait until the sender has read what was answered; else its connection is given up."""
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                await self.flow.drain()
-        except TimeoutError:
-            self.transport.abort()

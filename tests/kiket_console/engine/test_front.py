@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.engine import front as module
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.front import front_config
 from kiket_console.engine.gateway import Gateway
@@ -43,11 +42,16 @@ async def gateway(crew: Any, recorder: Recorder) -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture
-async def port(gateway: Gateway) -> AsyncIterator[int]:
+def limits() -> Limits:
+    return Limits()
+
+
+@pytest.fixture
+async def port(gateway: Gateway, limits: Limits) -> AsyncIterator[int]:
     """Return the port of the gateway's server."""
     async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = Server(front_config(gateway, Limits(), loop="none"))
+        server = Server(front_config(gateway, limits, loop="none"))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(server.serve([listener]))
         await server.wait_started()
@@ -360,11 +364,11 @@ async def test_large_bodies_and_answers_come_through_whole_and_small_ones_pass_t
     assert len(waits_s) > 5, "small ones waited for large ones"
 
 
+@pytest.mark.parametrize("limits", [Limits(answer_deadline_s=0.2)], ids=["short"])
 async def test_a_sender_that_does_not_read_its_large_answer_loses_its_connection(
     port: int, fake_worker: Any, monkeypatch: pytest.MonkeyPatch, gateway: Gateway
 ) -> None:
     """What the answer takes of the room is free again."""
-    monkeypatch.setattr(module, "DRAIN_S", 0.2)
     fake_worker.chunks = [b"x" * KIB * KIB] * 5
     room = gateway._forwarder._room
     with socket.socket() as deaf:
