@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.health import HANG_LIMIT_S, silent
+from kiket_console.engine.health import silent
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 
@@ -80,9 +80,9 @@ class Chronicle:
             self._on_log(line(self._worker, "WARNING", problem.sentence))
         return True
 
-    def hung(self, label: str) -> None:
+    def hung(self, label: str, silent_s: float) -> None:
         """Say that the start called *label* is ended because it has been silent for too long."""
-        text = f"{label} {silent(HANG_LIMIT_S)} or longer; it is ended and started anew"
+        text = f"{label} {silent(silent_s)}; it is ended and started anew"
         self._on_log(line(self._worker, "ERROR", text))
 
     def checked(self, label: str, *, silent_s: float | None) -> bool:

@@ -65,6 +65,7 @@ class CommandProcess:
         self.label = f"{spec.name}#{number}"
         self.started_us = time.time_ns() // 1000
         self.found: Found | None = None
+        self.modules: tuple[str, ...] = ()
         self.finding = health.NOTHING
         self.pid: int | None = None
         self.returncode: int | None = None

@@ -83,9 +83,9 @@ class Watched(Protocol):
         ...
 
 
-def is_hung(silent_s: float | None, modules: Collection[str]) -> bool:
+def is_hung(silent_s: float, modules: Collection[str]) -> bool:
     """Tell whether a worker that imported *modules* has been silent for too long."""
-    return silent_s is not None and silent_s >= HANG_LIMIT_S and DEBUGGERS.isdisjoint(modules)
+    return silent_s >= HANG_LIMIT_S and DEBUGGERS.isdisjoint(modules)
 
 
 async def ask(target: Target, limit_s: float) -> Finding:

@@ -372,8 +372,8 @@ class Keeper:
                 is_news |= self._chronicle.doubts(found.problem)
                 seen = replace(seen, problem=found.problem)
             self._worker = seen
-        if health.is_hung(silent_s, process.found.modules if process.found else ()):
-            self._chronicle.hung(process.label)
+        if silent_s is not None and health.is_hung(silent_s, process.modules):
+            self._chronicle.hung(process.label, silent_s)
             process.cut()
         if is_news:
             self._on_change()

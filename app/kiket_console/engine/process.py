@@ -50,6 +50,11 @@ class Process(Protocol):
         ...
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """What its code has imported of what is installed, as far as that is known."""
+        ...
+
+    @property
     def pid(self) -> int | None:
         """The process that runs the developer's code, once it is known."""
         ...

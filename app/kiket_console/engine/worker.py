@@ -144,6 +144,11 @@ class WorkerProcess:
         return tuple(Handler(each.event, each.version, each.file, each.line) for each in known)
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """Return what its code has imported of what is installed."""
+        return self.found.modules if self.found else ()
+
+    @property
     def pid(self) -> int | None:
         """Return the process that runs the developer's code, once it has told."""
         return self.found.pid if self.found else None
