@@ -27,7 +27,7 @@ _INTERIM = range(100, 200)
 _WITHOUT_BODY = frozenset({204, 304})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Answer:
     """What a worker answered: status, headers in order, and the body's bytes."""
 

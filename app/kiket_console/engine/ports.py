@@ -99,7 +99,7 @@ class Secrets(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Delivery:
     """A webhook on its way to a worker, whoever sent it."""
 
@@ -119,7 +119,7 @@ class Delivery:
     """The address that it came from; empty for one that the engine itself sends."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Outcome:
     """What became of a delivery, and what its sender is answered."""
 

@@ -47,7 +47,7 @@ INLINE_BYTES = 64 * 1024
 """Larger bodies are searched for secrets in another thread, so that nobody waits for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Arrival:
     """What there is to record of a request as it arrives."""
 
@@ -80,7 +80,7 @@ class Recorded:
     """The number of the try that is under way, or is to come."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Ending:
     """How an attempt ended; `answer` is headers and body of the target, None without one.
 

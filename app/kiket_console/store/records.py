@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _ROW_BYTES = 256  # of a row's metadata, roughly; bodies are counted exactly
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class NewExchange:
     """An exchange that has arrived; nothing tried yet."""
 
@@ -39,7 +39,7 @@ class NewExchange:
         return _ROW_BYTES + len(self.request.body.raw)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class NewAttempt:
     """A try that has begun."""
 
@@ -54,7 +54,7 @@ class NewAttempt:
         return _ROW_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class AttemptEnd:
     """How a try ended, and with it, for now, its exchange.
 
