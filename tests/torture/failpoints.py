@@ -155,7 +155,7 @@ def before_commit_of_arrival(fuse: Fuse) -> None:
 
 def before_commit_of_outcome(fuse: Fuse) -> None:
     """Die with a transaction open that holds how a delivery ended, a moment after its writing."""
-    _die_in_transaction(fuse, "update attempt", pause_s=0.05)
+    _die_in_transaction(fuse, "insert into attempt", pause_s=0.05)
 
 
 def _die_in_transaction(fuse: Fuse, statement: str, pause_s: float = 0.0) -> None:

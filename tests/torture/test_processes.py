@@ -102,15 +102,15 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
     subject: Subject, senders: Senders, handled: Handled, judge: Judge
 ) -> None:
     """As when a laptop is closed: what was under way ends well, and no worker is started anew."""
-    subject.settings["forward_timeout_s"] = "1.5"
+    subject.settings["forward_timeout_s"] = "1"
     subject.start()
     subject.wait_ready()
     assert (await senders.send_one())[1] == 200
     async with asyncio.TaskGroup() as tasks:
-        under_way = [tasks.create_task(senders.send_one(hold_s=1.0)) for _ in range(4)]
+        under_way = [tasks.create_task(senders.send_one(hold_s=0.7)) for _ in range(4)]
         await in_handler(handled, 5)
         subject.signal(signal.SIGSTOP)
-        await asyncio.sleep(4.0)
+        await asyncio.sleep(3.0)
         subject.signal(signal.SIGCONT)
     assert [task.result()[1] for task in under_way] == [200] * 4
     assert (await senders.send_one())[1] == 200
