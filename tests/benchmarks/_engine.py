@@ -90,13 +90,11 @@ def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
                 stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment,
             )  # fmt: skip
         try:
-            until(lambda: ready.exists() or process.poll() is not None, "The engine is ready")
-            if process.poll() is not None:
-                raise RuntimeError(f"The engine did not start: {talk.read_text()}")
+            _need(process, talk, ready.exists, "The engine is ready")
             port = urlsplit(json.loads(ready.read_text())["gateway_url"]).port
             assert port is not None
             found = Engine(process.pid, port, folder, environment, told)
-            until(lambda: _serves(found), "The engine's worker serves")
+            _need(process, talk, lambda: _serves(found), "The engine's worker serves")
             yield found
         finally:
             process.terminate()
@@ -105,6 +103,15 @@ def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _need(
+    process: subprocess.Popen[bytes], talk: Path, is_so: Callable[[], bool], what: str
+) -> None:
+    """Wait until something is so of *process*; fail with its words when it has ended."""
+    until(lambda: is_so() or process.poll() is not None, what)
+    if process.poll() is not None:
+        raise RuntimeError(f"The engine has ended: {talk.read_text()}")
 
 
 def _serves(found: Engine) -> bool:
