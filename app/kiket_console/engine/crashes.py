@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections import deque
 
-FIRST_BACKOFF_S = 0.5
+FIRST_BACKOFF_S = 0.1
 MOST_BACKOFF_S = 30.0
+JITTER = 0.25
+"""By which share a rest is longer or shorter, so that what crashed together does not start so."""
 CRASH_WINDOW_S = 60.0
 CRASHES_ALLOWED = 5
 STABLE_S = 10.0
@@ -17,6 +20,8 @@ class Crashes:
 
     def __init__(self) -> None:
         self._moments_s: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self.backoff_s = 0.0
+        """How long the next start waits."""
 
     def forget(self) -> None:
         """Begin anew: somebody has changed something, or asks for another try."""
@@ -27,12 +32,16 @@ class Crashes:
         if alive_s >= STABLE_S:
             self.forget()
         self._moments_s.append(now_s)
-        return self._lately(now_s)
+        count = sum(now_s - moment_s <= CRASH_WINDOW_S for moment_s in self._moments_s)
+        rest_s = FIRST_BACKOFF_S * 2.0 ** (count - 1)
+        shorter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (not to be unguessable)
+        self.backoff_s = min(MOST_BACKOFF_S, rest_s * shorter)
+        return count
 
-    def backoff_s(self, now_s: float) -> float:
-        """Return how long the next start waits."""
-        doubled = 2.0 ** max(0, self._lately(now_s) - 1)
-        return min(MOST_BACKOFF_S, FIRST_BACKOFF_S * doubled)
 
-    def _lately(self, now_s: float) -> int:
-        return sum(now_s - moment_s <= CRASH_WINDOW_S for moment_s in self._moments_s)
+def given_up(how: str, count: int) -> str:
+    """Say that code is not started again: *how* it ended the last time, and how often it did."""
+    return (
+        f"{how}; that is {count} crashes within {CRASH_WINDOW_S:.0f} s, so it is not "
+        "started again. Save a file or restart it to try once more."
+    )

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine import health
 from kiket_console.engine.chronicle import Chronicle
-from kiket_console.engine.crashes import CRASH_WINDOW_S, CRASHES_ALLOWED, Crashes
+from kiket_console.engine.crashes import CRASHES_ALLOWED, Crashes, given_up
 from kiket_console.engine.drains import Drains
+from kiket_console.engine.launcher import Launcher
 from kiket_console.engine.process import StartFailed, how_ended
-from kiket_console.engine.standby import Standby
-from kiket_console.engine.worker import UnfitError
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem, Worker, WorkerState
 
@@ -66,14 +65,14 @@ class Keeper:
         self._spec = spec
         self._look_again = look_again
         self._surrounder = surrounder
-        self._make_process = make_process
         self._on_change = on_change
         self._chronicle = Chronicle(self.name, on_log)
-        self._standby = Standby(on_log)
+        self._wake = asyncio.Event()
+        self._launcher = Launcher(
+            make_process, self._chronicle, on_log=on_log, on_gone=self._wake.set
+        )
         self._drains = Drains(self._chronicle, self._drains_changed, drain_limit_s)
         self._serving: Process | None = None
-        self._attempt: Process | None = None
-        self._attempt_s = 0.0
         self._serving_since_s = 0.0
         self._given: Surroundings | None = None
         self._wanted = True
@@ -81,7 +80,6 @@ class Keeper:
         self._due = True
         self._saved: Save | None = None
         self._crashes = Crashes()
-        self._wake = asyncio.Event()
         self._moved = asyncio.Event()
         self._worker = Worker(
             name=self.name,
@@ -146,8 +144,7 @@ class Keeper:
             return
         self._crashes.forget()
         self._saved = Save(file, time.monotonic())
-        if self._attempt is not None and time.monotonic() - self._attempt_s > STUCK_S:
-            self._attempt.cut()
+        self._launcher.give_up(STUCK_S)
         self._ask()
 
     def start(self) -> None:
@@ -166,9 +163,8 @@ class Keeper:
         self._wanted = False
         self._due = False
         self._saved = None
-        self._standby.discard()
-        if self._attempt is not None:
-            self._attempt.cut()
+        self._launcher.discard()
+        self._launcher.give_up()
         self._wake.set()
 
     def remove(self) -> None:
@@ -190,34 +186,29 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep it until `close`, or until cancelled; both leave no process behind."""
-        processes: set[Process] = set()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                while not self._closing:
-                    await self._step(tasks, processes)
-                await self._stop_serving()
-        finally:
-            for process in processes:
-                process.cut()
+        async with self._launcher:
+            while not self._closing:
+                await self._step()
+            await self._stop_serving()
 
-    async def _step(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
+    async def _step(self) -> None:
         self._wake.clear()
         gone = self._serving
         if gone is not None and gone.is_gone and self._wanted:
             self._serving = None
-            await self._crashed(gone, tasks)
+            await self._crashed(gone)
         if not self._wanted:
             await self._stop_serving()
             self._go(WorkerState.STOPPED, "stopped when asked to", pid=None, problem=None)
             await self._wake.wait()
         elif self._due:
-            await self._start(tasks, processes)
+            await self._start()
         elif self._worker.state is WorkerState.BACKOFF:
             await self._wait_backoff()
         else:
             await self._wake.wait()
 
-    async def _start(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
+    async def _start(self) -> None:
         self._due = False
         save, self._saved = self._saved, None
         old = self.serving
@@ -226,25 +217,21 @@ class Keeper:
             f"{save.file} was saved" if save else "started",
         )
         try:
-            process = await self._started(tasks, processes)
+            process = await self._started()
         except (StartFailed, ConsoleError) as error:
             self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
             process = None
         if process is not None:
             self._serving = process
-            self._standby.learn(process)
+            self._launcher.learn(process)
             self._succeeded(process, save)
-            tasks.create_task(health.watch(process, partial(self._checked, process)))
+            self._launcher.soon(health.watch(process, partial(self._checked, process)))
             if old is not None:
-                tasks.create_task(self._drains.retire(old))
+                self._launcher.soon(self._drains.retire(old))
         if self._given is not None and self._wanted:
-            waiting = self._standby.refill(
-                self._spec, self._worker.starts, self._given, self._wake.set
-            )
-            if waiting is not None:
-                self._run(waiting, tasks, processes)
+            self._launcher.prepare_next(self._spec, self._worker.starts, self._given)
 
-    async def _started(self, tasks: asyncio.TaskGroup, processes: set[Process]) -> Process | None:
+    async def _started(self) -> Process | None:
         """Return a process that serves; None when it is not wanted any more.
 
         Raises `StartFailed`, `ConsoleError`.
@@ -265,18 +252,7 @@ class Keeper:
         self._worker = replace(self._worker, secrets=given.declared)
         if not self._wanted:
             return None  # asked to stop while there was no process to end yet
-        process: Process | None = self._standby.take(spec, number, given)
-        if process is not None:
-            try:
-                return await self._ready(process, tasks)
-            except UnfitError as error:
-                self._standby.spoil()
-                self._chronicle.unfit(error.problem)
-        if spec.port is not None and not await self._make_way():
-            return None
-        process = self._make_process(spec, number, given, on_gone=self._wake.set)
-        self._run(process, tasks, processes)
-        return await self._ready(process, tasks)
+        return await self._launcher.launch(spec, number, given, self._make_way)
 
     async def _make_way(self) -> bool:
         """End what serves on the port that its successor needs; requests wait meanwhile.
@@ -288,18 +264,6 @@ class Keeper:
         if process is not None:
             await process.drain(DRAIN_LIMIT_S)
         return self._wanted
-
-    async def _ready(self, process: Process, tasks: asyncio.TaskGroup) -> Process:
-        """Wait until *process* serves; end it if it fails to, or if that is given up."""
-        self._attempt, self._attempt_s = process, time.monotonic()
-        try:
-            await process.become_ready()
-        except StartFailed:
-            tasks.create_task(process.end())
-            raise
-        finally:
-            self._attempt = None
-        return process
 
     async def _looked_again(self) -> ExtensionSpec | None:
         """Return what is in the folder now; raises `StartFailed` when that cannot start."""
@@ -315,16 +279,6 @@ class Keeper:
             raise StartFailed(spec.problem)
         return spec
 
-    def _run(self, process: Process, tasks: asyncio.TaskGroup, processes: set[Process]) -> None:
-        processes.add(process)
-        tasks.create_task(self._follow(process, processes))
-
-    async def _follow(self, process: Process, processes: set[Process]) -> None:
-        try:
-            await process.run()
-        finally:
-            processes.discard(process)
-
     def _succeeded(self, process: Process, save: Save | None) -> None:
         self._serving_since_s = time.monotonic()
         found = process.found
@@ -332,7 +286,7 @@ class Keeper:
         handled = {handler.event for handler in process.handlers}
         handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
         seen = self._worker
-        after_ms = (time.monotonic() - (save.seen_s if save else self._attempt_s)) * 1000
+        after_ms = (time.monotonic() - (save.seen_s if save else self._launcher.attempt_s)) * 1000
         self._chronicle.serves(save.file if save else "", after_ms)
         if save is not None:
             seen = replace(
@@ -393,10 +347,10 @@ class Keeper:
             self._serving = None
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
 
-    async def _crashed(self, process: Process, tasks: asyncio.TaskGroup) -> None:
+    async def _crashed(self, process: Process) -> None:
         alive_s = time.monotonic() - self._serving_since_s
         returncode = await process.returncode_soon()
-        tasks.create_task(process.end())
+        self._launcher.soon(process.end())
         how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
         now_s = time.monotonic()
         count = self._crashes.add(now_s, alive_s)
@@ -404,20 +358,16 @@ class Keeper:
         if self._due:
             return
         if count >= CRASHES_ALLOWED:
-            sentence = (
-                f"{how}; that is {count} crashes within {CRASH_WINDOW_S:.0f} s, so it is not "
-                "started again. Save a file or restart it to try once more."
-            )
-            problem = Problem(sentence, traceback=process.last_stderr)
+            problem = Problem(given_up(how, count), traceback=process.last_stderr)
             self._go(WorkerState.FATAL, "crashes", pid=None, problem=problem)
             return
-        pause = f"starts again in {self._crashes.backoff_s(now_s):g} s"
+        pause = f"starts again in {self._crashes.backoff_s:.1f} s"
         problem = Problem(f"{how}.", traceback=process.last_stderr)
         self._go(WorkerState.BACKOFF, pause, pid=None, problem=problem)
 
     async def _wait_backoff(self) -> None:
         try:
-            async with asyncio.timeout(self._crashes.backoff_s(time.monotonic())):
+            async with asyncio.timeout(self._crashes.backoff_s):
                 await self._wake.wait()
         except TimeoutError:
             self._worker = replace(self._worker, restarts=self._worker.restarts + 1)

@@ -20,13 +20,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kiket_console.engine import health
-from kiket_console.engine.health import Signing
 from kiket_console.engine.leftovers import end_marked
-from kiket_console.engine.platform.delivery import dialect_for
 from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
 from kiket_console.engine.process import StartFailed, how_ended
-from kiket_console.engine.surroundings import WEBHOOK_SECRET
 from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import (
     Dropped,
@@ -144,11 +141,6 @@ class WorkerProcess:
         return tuple(Handler(each.event, each.version, each.file, each.line) for each in known)
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """Return what its code has imported of what is installed."""
-        return self.found.modules if self.found else ()
-
-    @property
     def pid(self) -> int | None:
         """Return the process that runs the developer's code, once it has told."""
         return self.found.pid if self.found else None
@@ -222,21 +214,12 @@ class WorkerProcess:
 
         Raises TimeoutError or OSError when no answer comes.
         """
-        signing = self._signing()
+        signing = health.signing(self.found, self._given.secrets, self.spec.dialects)
         if signing is None:
             self.finding = await health.ask(self.target, limit_s)
         else:
             self.finding = await health.test(self.target, signing, limit_s)
         return self.finding
-
-    def _signing(self) -> Signing | None:
-        """Return how deliveries to it are signed; None when it does not verify them as we know."""
-        if self.found is None or not self.found.is_sdk:
-            return None
-        given = self._given.secrets.get(WEBHOOK_SECRET, "")
-        secret = next(iter(self.found.webhook_secrets), given)
-        dialect = dialect_for(self.spec.dialects or self.found.accepts)
-        return Signing(dialect, secret, secret != given) if secret.strip() else None
 
     async def drain(self, limit_s: float) -> bool:
         """Let it finish what is under way, then end it; return whether it did within *limit_s*."""
@@ -342,7 +325,11 @@ class WorkerProcess:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_REST_LIMIT_S / 2):
                 await self._shim.wait()
-        return f"{self.spec.entry} {how_ended(self._shim.returncode)} before it listened."
+        how = how_ended(self._shim.returncode)
+        if not self._prepared.is_set():
+            interpreter = self.spec.interpreter
+            return f"{interpreter} {how} before it ran anything: name a Python 3 in kiket.toml."
+        return f"{self.spec.entry} {how} before it listened."
 
     def _take(self, message: Message) -> None:
         match message:

@@ -119,7 +119,7 @@ async def test_a_problem_shows_no_secret(supervise: Supervise, project_folder: P
     main = "import os\nraise ValueError(os.environ['KIKET_WORKSPACE_TOKEN'])\napp = 1\n"
     problem = await problem_of(supervise, project_folder, main)
     assert "wk_local_" not in f"{problem.sentence} {problem.traceback}"
-    assert "[secret:KIKET_WORKSPACE_TOKEN]" in problem.sentence
+    assert "[secret:KIKET_WORKSPACE_TOKEN" in problem.sentence
 
 
 async def test_files_of_the_project_do_not_shadow_what_the_bootstrap_imports(

@@ -1,0 +1,141 @@
+"""The processes of one worker: each from its launch, by standby or anew, to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.process import StartFailed
+from kiket_console.engine.standby import Standby
+from kiket_console.engine.worker import UnfitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from types import TracebackType
+    from typing import Any, Self
+
+    from kiket_console.engine.chronicle import Chronicle
+    from kiket_console.engine.process import MakeProcess, Process
+    from kiket_console.engine.surroundings import Surroundings
+    from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
+
+REFILL_AFTER_S = 0.1
+"""What has just started answers its first requests before the next process is prepared."""
+
+
+class Launcher:
+    """Launches processes, and leaves none behind when its block is left."""
+
+    def __init__(
+        self,
+        make_process: MakeProcess,
+        chronicle: Chronicle,
+        *,
+        on_log: Callable[[NewLog], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._make_process = make_process
+        self._chronicle = chronicle
+        self._on_gone = on_gone
+        self._standby = Standby(on_log)
+        self._keeps_standby = True
+        self._processes: set[Process] = set()
+        self._tasks = asyncio.TaskGroup()
+        self._attempt: Process | None = None
+        self.attempt_s = 0.0
+        """When the newest attempt began, on the monotonic clock."""
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            for process in self._processes:
+                process.cut()
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* meanwhile; the block is left when it is done."""
+        self._tasks.create_task(work)
+
+    async def launch(
+        self,
+        spec: ExtensionSpec,
+        number: int,
+        given: Surroundings,
+        make_way: Callable[[], Coroutine[Any, Any, bool]],
+    ) -> Process | None:
+        """Return a process that serves.
+
+        Where only one can at a time, *make_way* is called and says whether another is wanted
+        still; if not there is None. Raises `StartFailed`.
+        """
+        self._keeps_standby = True
+        process: Process | None = self._standby.take(spec, number, given)
+        if process is not None:
+            try:
+                return await self._ready(process)
+            except UnfitError as error:
+                self._standby.spoil()
+                self._chronicle.unfit(error.problem)
+        if spec.port is not None and not await make_way():
+            return None
+        process = self._make_process(spec, number, given, on_gone=self._on_gone)
+        self._run(process)
+        return await self._ready(process)
+
+    def prepare_next(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
+        """Have a process wait for the next start; *number* is of the newest one."""
+        self.soon(self._refill(spec, number, given))
+
+    def learn(self, process: Process) -> None:
+        """Prepare the next one as *process*, which serves, is."""
+        self._standby.learn(process)
+
+    def give_up(self, after_s: float = 0.0) -> None:
+        """End the attempt that is under way, if it is older than *after_s*."""
+        if self._attempt is not None and time.monotonic() - self.attempt_s >= after_s:
+            self._attempt.cut()
+
+    def discard(self) -> None:
+        """Have no process wait any more, until the next launch."""
+        self._keeps_standby = False
+        self._standby.discard()
+
+    async def _refill(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
+        await asyncio.sleep(REFILL_AFTER_S)
+        if self._keeps_standby:
+            waiting = self._standby.refill(spec, number, given, self._on_gone)
+            if waiting is not None:
+                self._run(waiting)
+
+    async def _ready(self, process: Process) -> Process:
+        """Wait until *process* serves; end it if it fails to, or if that is given up."""
+        self._attempt, self.attempt_s = process, time.monotonic()
+        try:
+            await process.become_ready()
+        except StartFailed:
+            self.soon(process.end())
+            raise
+        finally:
+            self._attempt = None
+        return process
+
+    def _run(self, process: Process) -> None:
+        self._processes.add(process)
+        self.soon(self._follow(process))
+
+    async def _follow(self, process: Process) -> None:
+        try:
+            await process.run()
+        finally:
+            self._processes.discard(process)
