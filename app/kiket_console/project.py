@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiket_console import entry as entries
-from kiket_console import extension_table
+from kiket_console import extension_table, programs
 from kiket_console.declared import Declared, plain, read_manifest
 from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable, refused
@@ -23,6 +23,7 @@ from kiket_console.settings_file import PROJECT_FILE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_OURS = Path(sys.executable)
 _TEACHING = (
     "Put an extension.yaml beside a main.py that makes a KiketSDK, or write kiket.toml with "
     '[[extension]] and entry = "main:sdk".'
@@ -144,6 +145,9 @@ def _extension(folder: Path, table: ExtensionTable) -> ExtensionSpec:
     where = _inside(folder, table, "path", table.path)
     manifest, declared, problem = read_manifest(where)
     entry, import_roots, guessed, uses_sdk = _entry(where, table, manifest)
+    interpreter = _interpreter(folder, where, table)
+    if problem is None and not table.command:
+        problem = _cannot_run(interpreter)
     if not entry and not table.command and problem is None:
         problem = Problem(
             f"No app was found in {', '.join(entries.FILE_NAMES)} or src/. "
@@ -154,7 +158,7 @@ def _extension(folder: Path, table: ExtensionTable) -> ExtensionSpec:
         folder=where,
         entry=entry,
         import_roots=import_roots,
-        interpreter=_interpreter(folder, where, table),
+        interpreter=interpreter,
         watch=(where, *(_inside(folder, table, "watch", each) for each in table.watch)),
         manifest=manifest,
         declared=declared,
@@ -183,7 +187,7 @@ def _unusable(
         folder=place,
         entry="",
         import_roots=(),
-        interpreter=Path(sys.executable),
+        interpreter=_OURS,
         watch=(),
         manifest=None,
         declared=Declared(),
@@ -264,7 +268,15 @@ def _interpreter(project: Path, folder: Path, table: ExtensionTable) -> Path:
             raise table.refused("python", table.python, ": no such file")
         return interpreter
     own = (place / ".venv" / "bin" / "python" for place in (folder, project))
-    return next((place for place in own if place.is_file()), Path(sys.executable))
+    return next((place for place in own if place.is_symlink() or place.is_file()), _OURS)
+
+
+def _cannot_run(interpreter: Path) -> Problem | None:
+    try:
+        programs.check(interpreter)
+    except programs.CannotRunError as error:
+        return Problem(str(error))
+    return None
 
 
 def _dialects(table: ExtensionTable) -> tuple[str, ...]:

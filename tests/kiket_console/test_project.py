@@ -127,7 +127,7 @@ def test_kiket_toml_says_it_all(folder: Path, own_places: Path) -> None:
     (folder / "ext" / "src" / "web.py").write_text(SDK)
     (folder / "lib").mkdir()
     python = own_places / "python"
-    python.touch()
+    python.symlink_to(sys.executable)
     (folder / "kiket.toml").write_text(
         '[[extension]]\nname = "orders"\npath = "ext"\nentry = "web:sdk"\n'
         f'python = "{python}"\nwatch = ["lib"]\ndialect = "sw1"\n'
@@ -311,3 +311,23 @@ def test_an_extension_that_is_given_another_name_is_another_one(folder: Path) ->
     before = find(folder).extensions
     with_tables(folder, "path = 'orders'\nname = 'b'")
     assert [spec.name for spec in with_known_names(find(folder), before).extensions] == ["b"]
+
+
+def test_an_environment_whose_interpreter_is_gone_is_told(folder: Path) -> None:
+    own = folder / ".venv" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.symlink_to("/opt/python3.9/bin/python")
+    problem = find(folder).extensions[0].problem
+    assert problem is not None
+    assert problem.sentence == (
+        f"{own} leads to /opt/python3.9/bin/python, which is gone; install it again, or make the "
+        "link anew."
+    )
+
+
+def test_an_interpreter_that_cannot_be_run_is_told(folder: Path) -> None:
+    (folder / "kiket.toml").write_text("[[extension]]\nentry = 'main:sdk'\npython = 'main.py'\n")
+    problem = find(folder).extensions[0].problem
+    assert problem is not None
+    place = folder / "main.py"
+    assert problem.sentence == f"{place} is not executable; allow it with `chmod +x {place}`."

@@ -20,10 +20,10 @@ from kiket_console.engine import health, holders
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Target
 from kiket_console.engine.process import StartFailed, how_ended
-from kiket_console.engine.programs import CannotRunError, resolved
 from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import Line
 from kiket_console.model import Problem
+from kiket_console.programs import CannotRunError, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

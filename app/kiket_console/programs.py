@@ -50,8 +50,8 @@ def check(place: Path) -> None:
     """Raise `CannotRunError` when the file *place* cannot be run on this machine."""
     if place.is_symlink() and not place.exists():
         raise CannotRunError(
-            f"{place} leads to {place.readlink()}, which is gone; install it again, or correct "
-            "the link."
+            f"{place} leads to {place.readlink()}, which is gone; install it again, or make "
+            "the link anew."
         )
     if not place.exists():
         raise CannotRunError(f"There is no file {place}; correct its path in kiket.toml.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.engine.programs import CannotRunError, check, resolved
+from kiket_console.programs import CannotRunError, check, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +61,8 @@ def test_what_cannot_be_run_is_told_apart(own_places: Path) -> None:
     assert told(place) == "There is no file PROGRAM; correct its path in kiket.toml."
     place.symlink_to(own_places / "old")
     assert told(place) == (
-        f"PROGRAM leads to {own_places / 'old'}, which is gone; install it again, or correct the "
-        "link."
+        f"PROGRAM leads to {own_places / 'old'}, which is gone; install it again, or make the "
+        "link anew."
     )
     place.unlink()
     place.mkdir()
