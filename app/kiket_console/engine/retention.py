@@ -92,7 +92,9 @@ class Retention:
             found_some = purged.exchanges > 0 or purged.logs > 0
             return purged._replace(done=purged.done and not (over and found_some))
 
-        return await self._repeat(step)
+        gone = await self._repeat(step)
+        await self._repeat(purging.give_back)
+        return gone
 
     async def _repeat(self, step: Callable[[sqlite3.Connection], Purged]) -> tuple[int, int]:
         """Do *step* until it is done, leaving the writer to others in between."""

@@ -32,7 +32,7 @@ def create(path: Path) -> None:
 def make_empty(file: Path) -> None:
     """Make the empty *file* a store without rows; tables lie where they lie in every store."""
     with closing(_connect(file)) as connection:
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        _lay_out(connection)
         schema.migrate(connection)
         connection.execute("VACUUM")
 
@@ -55,7 +55,7 @@ def migrate(path: Path, found: int) -> str:
             changing.execute("PRAGMA journal_mode = MEMORY")
             schema.migrate(changing)
             after = _counts(changing)
-            changing.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            _lay_out(changing)
             changing.execute("VACUUM INTO ?", (str(building),))
         copy.unlink()
         if after != before:
@@ -88,6 +88,12 @@ def _connect(file: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA secure_delete = OFF")
     return connection
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    """Say how the next VACUUM lays the file out; giving pages back costs inserts nothing."""
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 def _counts(connection: sqlite3.Connection) -> list[int]:

@@ -1,7 +1,8 @@
 """Delete for good: a few rows at a time, within the caller's transaction, so that nobody waits.
 
 Pinned exchanges stay, and so do the calls that were made during them and the lines that were
-logged; what is under way stays too. Free pages are used again, so the file stops growing.
+logged; what is under way stays too. Free pages are used again, so the file stops growing; when
+they become many, the file gives them back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 EVER_US = 2**62
 """A moment that nothing comes after."""
-STEP_ROWS = 32
+STEP_PAGES = 64
+STEP_ROWS = 64
 """Exchanges, or four times as many log lines: a millisecond or two of work."""
 
 _OLDEST_EXCHANGES = (
@@ -101,6 +103,21 @@ def used_bytes(connection: sqlite3.Connection) -> int:
         for name in ("page_count", "freelist_count", "page_size")
     )
     return int((pages - free) * page_bytes)
+
+
+def give_back(connection: sqlite3.Connection) -> Purged:
+    """Shorten the file by some pages while more than a quarter of it is free.
+
+    Less than that is kept for what comes next.
+    """
+    pages, free = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count")
+    )
+    spare = (4 * free - pages) // 3  # without so many, a quarter is free
+    for _ in range(min(spare, STEP_PAGES)):
+        connection.execute("PRAGMA incremental_vacuum(1)")  # sqlite3 asks it for one page only
+    return Purged(done=spare <= STEP_PAGES)
 
 
 def _delete_exchanges(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
