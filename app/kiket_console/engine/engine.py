@@ -135,7 +135,7 @@ class Engine:
                     LIMITS, connections=share.gateway, body_bytes=self._config.body_mib * 1024**2
                 ),
                 hosts=(*LOOPBACK, *self._config.allow_hosts),
-                on_refusal=parts.refusals.told_by("gateway"),
+                refusals=parts.refusals,
             )
         )
         platform = Server(
