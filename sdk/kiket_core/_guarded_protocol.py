@@ -60,7 +60,14 @@ class _Refused(Exception):  # noqa: N818  # it stops the parser; nobody sees it
     """Leave the parser in the middle of a read."""
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class Servant(HttpToolsProtocol):
+    """What the guard may stand in front of: uvicorn's protocol, which also hears of refusals."""
+
+    def on_refused(self, refusal: Refusal) -> None:
+        """Take note that the request that is being read is refused; the guard answers it."""
+
+
+class GuardedProtocol(Servant):
     """One connection. A subclass gives the policy."""
 
     policy: ClassVar[Policy]
@@ -318,6 +325,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         if self.policy.on_refusal is not None:
             self.policy.on_refusal(*refusal)
+        self.on_refused(refusal)
         answer = _answer(refusal, self._common_headers(), self._is_head())
         cycle = self.cycle
         if self._phase is not _BODY:

@@ -22,16 +22,24 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from kiket_core._admission import LOOPBACK, Admission, Limits
-from kiket_core._guarded_protocol import GuardedProtocol, Policy
+from kiket_core._admission import LOOPBACK, Admission, Limits, Refusal
+from kiket_core._guarded_protocol import GuardedProtocol, Policy, Servant
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["LOOPBACK", "Limits", "Server", "StartupError", "guarded", "server_config"]
+__all__ = [
+    "LOOPBACK",
+    "Limits",
+    "Refusal",
+    "Servant",
+    "Server",
+    "StartupError",
+    "guarded",
+    "server_config",
+]
 
 _DEFAULT_LIMITS = Limits()
 
@@ -46,7 +54,7 @@ def guarded(
     *,
     allow_cross_site: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
-    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+    protocol: type[Servant] = Servant,
 ) -> type[asyncio.Protocol]:
     """Make the class for uvicorn's `http=` setting that enforces `limits`.
 
@@ -71,7 +79,7 @@ def server_config(
     hosts: Collection[str] | None = LOOPBACK,
     allow_cross_site: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
-    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+    protocol: type[Servant] = Servant,
     **overrides: Any,
 ) -> uvicorn.Config:
     """Configure uvicorn to serve `app` guarded, and to leave logging to the host program.

@@ -8,7 +8,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from tests.faults.lab import EVENT, engine, rest, statuses
+from tests.faults.lab import EVENT, engine, rest, statuses, until
 
 if TYPE_CHECKING:
     from tests.faults.lab import Lab
@@ -80,3 +80,25 @@ def test_what_a_worker_refuses_itself_is_recorded_whole(lab: Lab) -> None:
     answers = flood(lab, lab.gateway, request(f"/webhooks/{EVENT}", body=b"{}"), 50)
     assert answers == [200] * 50
     assert lab.rows("webhook") == before + 50
+
+
+def test_deliveries_that_are_too_large_are_recorded_in_part_and_in_samples() -> None:
+    """A person sees what was refused: its headers and the start of its body."""
+    with engine() as lab:
+        declared = b"POST /webhooks/count.me HTTP/1.1\r\nHost: localhost\r\nX-Kept: yes\r\n"
+        chunk = b"10000\r\n" + b"z" * 0x10000 + b"\r\n"
+        endless = declared + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 100
+        assert statuses(lab.send(endless)) == [413]
+        for _ in range(60):
+            raw = declared + b"Content-Length: 9000000\r\n\r\nthe beginning"
+            assert statuses(lab.send(raw)) == [413]
+        until(lambda: lab.rows("webhook") == 1 + 20, "the sample is recorded")
+        found = [each for each in lab.details("webhook") if each.exchange.status == 413]
+        assert len(found) == 20
+        assert all(each.request.header("x-kept") == "yes" for each in found)
+        assert all(each.request.body.truncated for each in found)
+        assert found[-1].request.body.raw == b"z" * 1024
+        assert {each.exchange.state for each in found} == {"rejected"}
+        assert "larger than 5242880 bytes" in found[0].attempts[0].error
+        assert lab.status()["refused"] == 61
+        assert lab.calls() == 0

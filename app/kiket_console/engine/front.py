@@ -11,20 +11,22 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.ports import Delivery
+from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
-from kiket_core.guard import Limits, server_config
+from kiket_core.guard import Limits, Refusal, Servant, server_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Coroutine
 
     import uvicorn
 
     from kiket_console.engine.gateway import Gateway
+    from kiket_console.engine.refusals import Refusals
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
 
@@ -36,22 +38,18 @@ _log = logging.getLogger(__name__)
 
 
 def front_config(
-    gateway: Gateway,
-    limits: Limits,
-    *,
-    on_refusal: Callable[[int, str], None] = lambda _status, _sentence: None,
-    **settings: Any,
+    gateway: Gateway, limits: Limits, *, refusals: Refusals | None = None, **settings: Any
 ) -> uvicorn.Config:
     """Configure the server of *gateway*; *settings* are those of `server_config`.
 
-    `on_refusal` hears of every request that is refused without being recorded.
+    *refusals* hears of every request that is refused before it is recorded.
     """
-    members = {"gateway": gateway, "room": Room(), "on_refusal": staticmethod(on_refusal)}
+    members = {"gateway": gateway, "room": Room(), "refusals": refusals}
     protocol = type("Webhooks", (WebhookProtocol,), members)
     return server_config(
         _no_app,
         limits=limits,
-        on_refusal=on_refusal,
+        on_refusal=None if refusals is None else refusals.told_by("gateway"),
         protocol=protocol,
         lifespan="off",
         **settings,
@@ -111,11 +109,12 @@ class _Request:
             self.claim.give_back()
 
 
-class WebhookProtocol(HttpToolsProtocol):
+class WebhookProtocol(Servant):
     """One sender's connection; `kiket_core.guard.guarded` puts the guard in front of it."""
 
     gateway: ClassVar[Gateway]
     room: ClassVar[Room]
+    refusals: ClassVar[Refusals | None]
 
     _as_they_came: list[tuple[bytes, bytes]]
     cycle: _Request | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
@@ -129,9 +128,22 @@ class WebhookProtocol(HttpToolsProtocol):
                 request.give_room_back()
         self.pipeline.clear()
 
-    @staticmethod
-    def on_refusal(status: int, sentence: str) -> None:
-        """Hear of a request that is refused without being recorded."""
+    def on_refused(self, refusal: Refusal) -> None:
+        """Record a sample of the deliveries that are too large; the guard has counted them."""
+        if refusal.status != 413 or self.refusals is None or not self.refusals.kept("gateway", 413):
+            return
+        request = self.cycle
+        if request is None or request.is_complete:  # it is refused for its head
+            request = self._begun()
+        del request.body[BODY_SAMPLE:]
+        delivery = self._found(request)
+        if isinstance(delivery, Delivery):
+            self._go(self.gateway.too_large(delivery, refusal.sentence))
+
+    def _refused(self, status: int, sentence: str) -> None:
+        """Count a request that is answered with a refusal and is not recorded."""
+        if self.refusals is not None:
+            self.refusals.told_by("gateway")(status, sentence)
 
     # What the parser tells
 
@@ -152,13 +164,8 @@ class WebhookProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin a request that the guard has let in; it waits for earlier ones."""
-        parser, before = self.parser, self.cycle
-        request = self.cycle = _Request(
-            parser.get_method().decode("ascii"),
-            self.url.decode("latin-1"),
-            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._as_they_came]),
-            keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
-        )
+        before = self.cycle
+        request = self.cycle = self._begun()
         request.waiting_for_100_continue = self.expect_100_continue
         length = next((value for name, value in self.headers if name == b"content-length"), b"0")
         if int(length) > SMALL_BYTES:
@@ -168,6 +175,16 @@ class WebhookProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # as `cycle`
+
+    def _begun(self) -> _Request:
+        """Return the request of the head that was parsed last."""
+        parser = self.parser
+        return _Request(
+            parser.get_method().decode("ascii"),
+            self.url.decode("latin-1"),
+            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._as_they_came]),
+            keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+        )
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -219,7 +236,10 @@ class WebhookProtocol(HttpToolsProtocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _serve_soon(self, request: _Request) -> None:
-        task = self.loop.create_task(self._serve(request))
+        self._go(self._serve(request))
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
         self.tasks.add(task)  # uvicorn waits for these when it stops
         task.add_done_callback(self.tasks.discard)
 
@@ -237,10 +257,10 @@ class WebhookProtocol(HttpToolsProtocol):
                     room = outcome.room
                     answer = routing.Elsewhere(outcome.status, outcome.headers, outcome.raw_body)
                     if outcome.exchange_id is None:
-                        self.on_refusal(outcome.status, outcome.error)
+                        self._refused(outcome.status, outcome.error)
             elif answer.status >= 400:
                 asked = f"{request.method} {request.target[:80]!a}"
-                self.on_refusal(answer.status, f"{asked} is nothing that is served here.")
+                self._refused(answer.status, f"{asked} is nothing that is served here.")
             await self.flow.drain()  # else answers would pile up for a sender that reads none
             self._answer(request, *answer)
             if len(answer.raw_body) > SMALL_BYTES:

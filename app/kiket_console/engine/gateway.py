@@ -74,6 +74,26 @@ class Gateway:
         self._on_outcome(outcome)
         return outcome
 
+    async def too_large(self, delivery: Delivery, sentence: str) -> None:
+        """Record a delivery that was refused before all of it was read; its body is the start."""
+        worker = self._worker(delivery.extension)
+        if isinstance(worker, str) or routing.misnamed(delivery.event, delivery.version):
+            return
+        arrival = Arrival(
+            Source.WEBHOOK,
+            worker.name,
+            delivery.event,
+            judging.asked_version(delivery),
+            "POST",
+            delivery.path,
+            delivery.headers,
+            delivery.raw_body,
+        )
+        with suppress(ConsoleError):  # it is refused and counted all the same
+            body = await self._recorder.stored(delivery.raw_body, len(delivery.raw_body))
+            recorded = self._recorder.begin(arrival, body, target=_SELF)
+            self._on_outcome(await self._conclude(recorded, State.REJECTED, 413, sentence))
+
     async def _outcome(self, delivery: Delivery) -> Outcome:
         wrong = routing.misnamed(delivery.event, delivery.version)
         if wrong:

@@ -39,6 +39,10 @@ class Refusals:
         self.total += 1
         return self.keeps(f"{where} {status}", SAMPLE)
 
+    def kept(self, where: str, status: int) -> bool:
+        """Return whether the last refusal of this kind was one of those to be kept."""
+        return self._seen.get(f"{where} {status}", 0) <= SAMPLE
+
     def told_by(self, where: str) -> Callable[[int, str], None]:
         """Return what a guard calls on each refusal: it counts, and logs those to be kept."""
 
