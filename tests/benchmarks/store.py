@@ -5,8 +5,9 @@ ingest      exchanges through the store's writer, durable (`full`) with all its 
 plain       the same finished rows, inserted by a bare connection in durable batches of 100
 
 They take turns on one file that holds a million already (1/20 of that with --quick). Then pages
-are read as the screen reads them, and scans run that filters and searches come down to. Figures are
-exchanges per second and milliseconds; the ratio is of work per processor second.
+are read as the screen reads them, and scans run that filters and searches come down to; and the
+oldest exchanges are purged as retention does it, while others are recorded, one at a time. Figures
+are exchanges per second and milliseconds; the ratio is of work per processor second.
 
 The file is made in the system's folder for temporary files by writing some exchanges and copying
 them with new ids; a million take about 2.5 GB there, and less room than that means fewer rows.
@@ -14,6 +15,7 @@ them with new ids; a million take about 2.5 GB there, and less room than that me
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
@@ -26,15 +28,21 @@ import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from kiket_console.engine.retention import Retention
 from kiket_console.model import Body, Judgement, Message, Source, State
+from kiket_console.store import purging
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, Row
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+T = TypeVar("T")
+
+T = TypeVar("T")
 
 ROWS = 1_000_000
 BYTES_EACH = 2_700
@@ -48,6 +56,10 @@ CHUNK = 128
 """Exchanges that are handed over together, as from so many senders."""
 MOST_WAITING = 1_024
 PAGE = 50
+KEPT = 0.99
+"""Of the store, so much may stay when it is purged; what goes is a few hundredths more."""
+PURGE_LIMIT_S = 60.0
+ASK_EVERY_S = 0.005
 SEED = 7
 EVENTS = ("issue.created", "issue.updated", "issue.transitioned", "campaign.created")
 RARE_EVERY = 1_000
@@ -100,6 +112,7 @@ def measure(quick: bool) -> dict[str, Any]:
         with Reader(path) as reader:
             reads = _reads(reader, repeats)
         reads |= _scans(path, max(3, repeats // 10))
+        purge = asyncio.run(_purge(path))
     return {
         "benchmark": f"a store of {rows:,} exchanges",
         "rows": rows,
@@ -115,6 +128,7 @@ def measure(quick: bool) -> dict[str, Any]:
             for name, turns in taken.items()
         },
         "reads_ms": reads,
+        "purge": purge,
         "ratios": {
             "ingest_of_plain": _ratio(taken, "per_cpu_s"),
             "ingest_of_plain_by_the_clock": _ratio(taken, "per_s"),
@@ -385,8 +399,50 @@ def _repeated(repeats: int, read: Callable[[], object]) -> dict[str, float]:
         began_s = time.perf_counter()
         read()
         taken_ms.append((time.perf_counter() - began_s) * 1000)
-    taken_ms.sort()
+    return _spread(taken_ms)
+
+
+def _spread(taken_ms: list[float]) -> dict[str, float]:
+    ordered = sorted(taken_ms)
     return {
-        "median": round(statistics.median(taken_ms), 3),
-        "p99": round(taken_ms[len(taken_ms) * 99 // 100], 3),
+        "median": round(statistics.median(ordered), 3),
+        "p99": round(ordered[len(ordered) * 99 // 100], 3),
     }
+
+
+# Purging
+
+
+async def _purge(path: Path) -> dict[str, Any]:
+    """Purge for size; return how fast, and how long commits take without it and meanwhile."""
+    with closing(_bare(path)) as connection:
+        megabytes = int(purging.used_bytes(connection) * KEPT / 1e6)
+    writer = Writer(path, "full")
+    try:
+        before_ms: list[float] = []
+        await _record(writer, before_ms, asyncio.sleep(1.0))
+        retention = Retention(writer, days=0, megabytes=megabytes, on_log=lambda _: None)
+        meanwhile_ms: list[float] = []
+        began_s = time.perf_counter()
+        async with asyncio.timeout(PURGE_LIMIT_S):
+            exchanges, _ = await _record(writer, meanwhile_ms, retention.sweep())
+        took_s = time.perf_counter() - began_s
+    finally:
+        writer.close()
+    return {
+        "exchanges": exchanges,
+        "per_s": round(exchanges / took_s),
+        "commit_ms": {"before": _spread(before_ms), "meanwhile": _spread(meanwhile_ms)},
+    }
+
+
+async def _record(writer: Writer, taken_ms: list[float], until: Awaitable[T]) -> T:
+    """Record one exchange after the other while *until* is awaited, noting what each took."""
+    ending = asyncio.ensure_future(until)
+    while not ending.done():
+        [exchange] = _exchanges(writer.newest.newest_exchange + 1, 1)
+        began_s = time.perf_counter()
+        await asyncio.wrap_future(writer.submit((*exchange.arrival, *exchange.end)))
+        taken_ms.append((time.perf_counter() - began_s) * 1000)
+        await asyncio.sleep(ASK_EVERY_S)
+    return await ending
