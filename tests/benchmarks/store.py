@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-T = TypeVar("T")
-
 ROWS = 1_000_000
 BYTES_EACH = 2_700
 """On disk, roughly, with indexes."""
