@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 DIR    ?= .
 ARGS   ?=
+EXAMPLES ?= 20000
 bin    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check units bench torture powercut screenshots wheel pins clean app-env dev-env
+.PHONY: help demo run test test-all check units bench torture siege powercut screenshots wheel pins clean app-env dev-env
 
 help:  ## say what can be done here
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(firstword $(MAKEFILE_LIST)) | while IFS=: read -r target text; \
@@ -45,6 +46,10 @@ bench: dev-env  ## measure; one JSON document on stdout: make bench ARGS=--quick
 
 torture: dev-env  ## kill everything at random, and count what is lost: make torture ARGS="--kills 1000 --minutes 15"
 	@$(bin)/python -m tests.torture $(ARGS)
+
+siege: dev-env  ## send hostile bytes and crowds to every port: make siege EXAMPLES=20000
+	@KIKET_TORTURE_EXAMPLES=$(EXAMPLES) KIKET_TORTURE_SILENT=10000 KIKET_TORTURE_STARTS=100 \
+	    $(bin)/python -m pytest -q tests/faults tests/kiket_core/test_guard_fuzz.py $(ARGS)
 
 powercut: dev-env  ## pull the plug on a disk of its own, as root: make powercut ARGS="--cuts 20"
 	@$(bin)/python -m tests.torture.powercut $(ARGS)
