@@ -10,6 +10,7 @@ store.backup-v<n>.sqlite3        a store of an older schema, as it was
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -60,7 +61,9 @@ def make_ready(path: Path) -> None:
             if each.exists() and stat.S_IMODE(each.stat().st_mode) != 0o600:
                 each.chmod(0o600)
         if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied")
+            read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
+            reason = errno.EROFS if read_only else errno.EACCES
+            raise OSError(reason, os.strerror(reason))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from array import array
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Detail, Exchange, LogLine
-from kiket_console.store import rows, schema
+from kiket_console.store import files, rows, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,8 +251,11 @@ def _text(raw: bytes) -> str:
 
 def _open(path: Path) -> sqlite3.Connection | None:
     """Open the store, or return None while it has no schema that can be read, or not yet."""
+    # Where nobody can write, SQLite cannot make the memory that readers and the writer share; a
+    # store that was closed can be read without.
+    fixed = not os.access(path.parent, os.W_OK) and not files.size(files.beside(path, "-wal"))
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
+        f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if fixed else ''}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,

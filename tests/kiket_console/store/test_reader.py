@@ -141,6 +141,60 @@ def test_threads_may_share_it(writer: Writer, reader: Reader, arrived: Any) -> N
     assert all([row.id for row in page] == list(range(1, 200)) for page in pages)
 
 
+def test_a_closed_store_can_be_read_where_nobody_can_write(
+    path: Path, reader: Reader, arrived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only disk, say; and it leaves nothing beside the store."""
+    writer = Writer(path)
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+    writer.close()
+    before = sorted(path.parent.glob("store*"))
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    assert list(reader.ids()) == [1]
+    assert sorted(path.parent.glob("store*")) == before
+
+
+def test_when_another_file_takes_the_stores_place_it_reads_that_one(
+    path: Path, reader: Reader, arrived: Any
+) -> None:
+    """As when a damaged store was put aside; the old file lives on under another name."""
+    for number in (1, 2):
+        writer = Writer(path.with_name(f"{number}.sqlite3"))
+        writer.submit([arrived(number)]).result(PATIENCE_S)
+        writer.close()
+    path.with_name("1.sqlite3").rename(path)
+    assert list(reader.ids()) == [1]
+
+    path.rename(path.with_name("aside.sqlite3"))
+    assert list(reader.ids()) == []
+    path.with_name("2.sqlite3").rename(path)
+
+    assert list(reader.ids()) == [2]
+
+
+def test_a_byte_that_is_no_text_hides_no_page(
+    path: Path, writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    """Nor does a word of a state that nobody knows, nor headers that are no JSON."""
+    writer.submit([arrived(1), arrived(2), arrived(3)]).result(PATIENCE_S)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE exchange SET name = CAST(x'41ff' AS TEXT) WHERE id = 1")
+        connection.execute("UPDATE exchange SET state = 'forwarxed' WHERE id = 2")
+        connection.execute("UPDATE request SET headers = '[[', refs = 'x', verdict = '{'")
+    connection.close()
+
+    first, second, third = reader.page([1, 2, 3])
+
+    assert first.name == "A\ufffd"
+    assert second.state is State.INTERRUPTED
+    assert third.state is State.RECEIVED
+    detail = reader.detail(3)
+    assert detail is not None
+    assert detail.request.headers == (("[damaged]", "[["),)
+    assert (detail.request.body.references, detail.judgement) == ((), None)
+
+
 def test_it_cannot_write(writer: Writer, path: Path, arrived: Any) -> None:
     """It reads in `mode=ro`, so the engine's is the only connection that can change the file."""
     writer.submit([arrived(1)]).result(PATIENCE_S)
