@@ -91,6 +91,7 @@ class Writer:
         self._failed_us = 0
         self._retry_at = 0.0
         self._refused = 0
+        self._untold: tuple[str, ...] = ()
         self._running: Running = {}
         self._in_hand: Sequence[Submission] = ()
         self._purged = False
@@ -178,6 +179,7 @@ class Writer:
             self._write_each(batch, error)
         else:
             self.commits += 1
+            self._untold = ()
             if len(self._running) > RUNNING:
                 self._running.clear()
             self.newest = committed
@@ -190,15 +192,14 @@ class Writer:
 
     def _commit(self, batch: Sequence[Submission]) -> Committed:
         connection = self._connection
-        notes: Sequence[str] = ()
         if connection is None:
             opened = self._open_store()
             self._connection = connection = opened.connection
             self.newest = replace(opened.newest, removals=self.newest.removals)
-            notes = opened.notes
+            self._untold += opened.notes
         connection.execute("BEGIN IMMEDIATE")
         rows = Batch(connection, self.newest, self._running)
-        for note in (*notes, *self._outage()):
+        for note in (*self._untold, *self._outage()):
             rows.add(_log(note))
         for each in batch:
             for row in each.rows:
@@ -275,6 +276,10 @@ class Writer:
             purged = self._purge(chore.step)
         except (ConsoleError, sqlite3.Error) as error:
             self._fail((), error)
+            chore.future.set_exception(error)
+        except Exception as error:  # a step that fails must not end the thread of all others
+            if self._connection is not None and self._connection.in_transaction:
+                self._connection.rollback()
             chore.future.set_exception(error)
         else:
             chore.future.set_result(purged)
