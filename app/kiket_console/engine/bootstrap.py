@@ -110,6 +110,7 @@ def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preloa
     code.prepare_path(given)
     before = set(sys.modules)
     preload.run(given["learned"])
+    code.compile_early(given["sources"])
     gc.collect()
     gc.freeze()  # the collector need not go through what stays anyway
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
@@ -143,7 +144,7 @@ def _serve(
 
     def say_ready() -> None:
         modules = early.installed_modules(before, code.is_installed)
-        channel.send({"type": "ready", "modules": modules})
+        channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
 
     server = make_server(app, say_ready)
     ending.server = server

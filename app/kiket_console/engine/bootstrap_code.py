@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import types
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TRACEBACK_LINES = 200
 TEXT_LIMIT = 1000
+SOURCES_LIMIT = 2_000
+"""Files that are compiled early; what is beyond is compiled when it is imported."""
 _HERE = os.path.join(os.path.dirname(__file__), "bootstrap")  # noqa: PTH118, PTH120 (pathlib costs 10 ms of every start)
 _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 _LIBRARY = tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))
@@ -46,10 +48,32 @@ class FreshLoader(importlib.machinery.SourceFileLoader):
     that alike.
     """
 
+    compiled: ClassVar[dict[str, tuple[bytes, types.CodeType]]] = {}
+    """What was compiled early, by path, with the source that it was compiled from."""
+
     def get_code(self, fullname: str) -> types.CodeType | None:
-        """Compile the source as it is now."""
+        """Compile the source as it is now, unless just that is compiled already."""
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        raw_source = self.get_data(path)
+        known = self.compiled.pop(path, None)
+        if known is not None and known[0] == raw_source:
+            return known[1]
+        return self.source_to_code(raw_source, path)
+
+
+def compile_early(paths: Sequence[str]) -> None:
+    """Compile files, and run none of them; what does not compile now is left for its import."""
+    for path in paths:
+        with contextlib.suppress(Exception):
+            loader = FreshLoader("", path)
+            raw_source = loader.get_data(path)
+            FreshLoader.compiled[path] = (raw_source, loader.source_to_code(raw_source, path))
+
+
+def sources() -> list[str]:
+    """Return the files of the developer's code that are imported."""
+    loaders = [getattr(module, "__loader__", None) for module in list(sys.modules.values())]
+    return [loader.path for loader in loaders if isinstance(loader, FreshLoader)][:SOURCES_LIMIT]
 
 
 class BundledFinder:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine.leftovers import MARK
 from kiket_console.engine.worker import WorkerProcess
+from kiket_console.engine.worker_messages import NOTHING, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,7 +46,7 @@ class Standby:
         self._waiting: WorkerProcess | None = None
         self._prints: Prints = ()
         self._package_folders: tuple[str, ...] = ()
-        self._learned: tuple[str, ...] = ()
+        self._learned = NOTHING
         self._is_spoiled = False
 
     def take(self, spec: ExtensionSpec, number: int, given: Surroundings) -> WorkerProcess | None:
@@ -64,13 +65,13 @@ class Standby:
         if not isinstance(process, WorkerProcess):
             return
         self._package_folders = process.package_folders
-        if not self._is_spoiled:
-            self._learned = process.modules
+        modules = () if self._is_spoiled else process.ready.modules
+        self._learned = Ready(modules, process.ready.sources)
 
     def spoil(self) -> None:
         """Import only what every worker needs from now on: what was learned does harm early."""
         self._is_spoiled = True
-        self._learned = ()
+        self._learned = Ready((), self._learned.sources)
 
     def refill(
         self, spec: ExtensionSpec, number: int, given: Surroundings, on_gone: Callable[[], None]

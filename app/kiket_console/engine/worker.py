@@ -26,6 +26,7 @@ from kiket_console.engine.private_socket import bind_private
 from kiket_console.engine.process import StartFailed, how_ended
 from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import (
+    NOTHING,
     Dropped,
     Failed,
     Found,
@@ -44,7 +45,7 @@ from kiket_console.model import Handler, Problem
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from kiket_console.engine.health import Finding
     from kiket_console.engine.surroundings import Surroundings
@@ -83,7 +84,7 @@ class WorkerProcess:
         *,
         on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
-        learned: Sequence[str] = (),
+        learned: Ready = NOTHING,
         waits: bool = False,
     ) -> None:
         self.spec = spec
@@ -92,11 +93,11 @@ class WorkerProcess:
         mark = "w" if waits else ""
         self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
         self.package_folders: tuple[str, ...] = ()
-        self.modules: tuple[str, ...] = ()
+        self.ready = NOTHING
         self.found: Found | None = None
         self.finding = health.NOTHING
         self._given = given
-        self._learned = tuple(learned)
+        self._learned = learned
         self._on_gone = on_gone
         self._is_gone = False
         self._is_cut = False
@@ -141,6 +142,11 @@ class WorkerProcess:
         return tuple(Handler(each.event, each.version, each.file, each.line) for each in known)
 
     @property
+    def modules(self) -> tuple[str, ...]:
+        """Return what its code has imported of what is installed."""
+        return self.ready.modules
+
+    @property
     def pid(self) -> int | None:
         """Return the process that runs the developer's code, once it has told."""
         return self.found.pid if self.found else None
@@ -180,7 +186,7 @@ class WorkerProcess:
 
     async def become_ready(self) -> None:
         """Wait until it answers its health check; raises `StartFailed`."""
-        if self._learned:
+        if self._learned.modules:
             await self._become_prepared()
         try:
             # The worker itself gives up an import, saying where it stands.
@@ -313,7 +319,7 @@ class WorkerProcess:
                 self._take(message)
         self._is_gone = True
         self._on_gone()
-        if self._learned and not self._prepared.is_set():
+        if self._learned.modules and not self._prepared.is_set():
             self._fail_with(UnfitError(Problem("an installed package ends the process")))
             self._prepared.set()
         elif not self._listening.done():
@@ -345,8 +351,8 @@ class WorkerProcess:
             case Found():
                 self._protect(message)
                 self.found = message
-            case Ready(modules=modules):
-                self.modules = modules
+            case Ready():
+                self.ready = message
                 if not self._listening.done():
                     self._listening.set_result(None)
             case Failed():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from kiket_console.project import ExtensionSpec
 
@@ -30,7 +30,7 @@ _SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
 # From the engine
 
 
-def prepare_message(spec: ExtensionSpec, listener: int, learned: Sequence[str]) -> bytes:
+def prepare_message(spec: ExtensionSpec, listener: int, learned: Ready) -> bytes:
     """Say what to import before the project's code, and on which descriptor to listen."""
     import kiket_sdk
 
@@ -40,7 +40,8 @@ def prepare_message(spec: ExtensionSpec, listener: int, learned: Sequence[str]) 
             "folder": str(spec.folder),
             "listen_fd": listener,
             "preload": [*_SERVER_PRELOAD, *(_SDK_PRELOAD if spec.uses_sdk else ())],
-            "learned": learned,
+            "learned": learned.modules,
+            "sources": learned.sources,
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
             "sdk_packages": SDK_PACKAGES,
             "site_packages": [path for path in sys.path if path.endswith("site-packages")],
@@ -96,6 +97,7 @@ class Found(msgspec.Struct, tag="found"):
     webhook_secrets: tuple[str, ...] = ()
     workspace_token: str = ""
     handlers: tuple[FoundHandler, ...] = ()
+
     def __repr__(self) -> str:
         return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"
 
@@ -118,6 +120,12 @@ class Ready(msgspec.Struct, tag="ready"):
 
     modules: tuple[str, ...] = ()
     """What of its interpreter's packages is imported, in order."""
+    sources: tuple[str, ...] = ()
+    """The files of the project's own code that are imported."""
+
+
+NOTHING = Ready()
+"""What there is to know before anything has been ready."""
 
 
 class Failed(msgspec.Struct, tag="failed"):
