@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-LINE_LIMIT = 64_000
-"""Characters of one line that are kept; the rest is counted."""
+LINE_LIMIT = 72_192
+"""Characters of one line that are kept; the rest is counted. The engine keeps 64,000: it needs to
+see the whole of a secret that stands across that limit."""
 QUEUE_LIMIT_BYTES = 4 * 1024 * 1024
 """What may wait for a slow engine; lines beyond are dropped and counted."""
 

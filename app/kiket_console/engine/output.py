@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiket_core.secret import redactor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LINE_LIMIT_BYTES = 64_000
+HELD_BYTES = 8_192
+"""What is kept beyond that for a while: a secret may begin before the limit and end after it."""
 LINES_PER_S = 2_000
 
 
 class LineSplitter:
-    """Split chunks of bytes into lines of text; of a longer line the start is kept.
+    """Split chunks of bytes into lines: (text, bytes of it that were not kept).
 
-    Bytes that are no UTF-8 are shown as escapes.
+    Of a longer line the start is kept. Bytes that are no UTF-8 are shown as escapes; a carriage
+    return before a line's end belongs to that end.
     """
 
     def __init__(self) -> None:
         self._raw_partial = bytearray()
         self._cut_bytes = 0
 
-    def lines(self, raw_chunk: bytes) -> Iterator[str]:
+    def lines(self, raw_chunk: bytes) -> Iterator[tuple[str, int]]:
         """Yield the lines that *raw_chunk* completes."""
         *ended, rest = raw_chunk.split(b"\n")
         for raw_piece in ended:
@@ -29,26 +34,41 @@ class LineSplitter:
             yield self._line()
         self._keep(rest)
 
-    def rest(self) -> Iterator[str]:
+    def rest(self) -> Iterator[tuple[str, int]]:
         """Yield what has no line end: nothing more comes."""
         if self._raw_partial:
             yield self._line()
 
     def _keep(self, raw_piece: bytes) -> None:
-        room = LINE_LIMIT_BYTES - len(self._raw_partial)
+        room = LINE_LIMIT_BYTES + HELD_BYTES - len(self._raw_partial)
         self._raw_partial += raw_piece[:room]
         self._cut_bytes += max(0, len(raw_piece) - room)
 
-    def _line(self) -> str:
-        text = shortened(self._raw_partial.decode("utf-8", "backslashreplace"), self._cut_bytes)
+    def _line(self) -> tuple[str, int]:
+        text = self._raw_partial.removesuffix(b"\r").decode("utf-8", "backslashreplace")
+        cut_bytes = self._cut_bytes
         self._raw_partial.clear()
         self._cut_bytes = 0
-        return text
+        return text, cut_bytes
 
 
 def shortened(text: str, cut: int) -> str:
-    """Say at the end of *text* how much of it is missing."""
-    return f"{text} … ({cut:,} more not kept)" if cut else text
+    """Return a line within `LINE_LIMIT_BYTES` that says how much of it is missing; *cut* was.
+
+    A secret that the limit would cut in two is left out as a whole: its beginning would not be
+    recognised.
+    """
+    if not cut and len(text) * 4 <= LINE_LIMIT_BYTES:
+        return text
+    raw = text.encode("utf-8", "backslashreplace")
+    if not cut and len(raw) <= LINE_LIMIT_BYTES:
+        return text
+    limit = LINE_LIMIT_BYTES
+    for match in redactor.find(raw):
+        if match.offset < limit < match.offset + match.length:
+            limit = match.offset
+    kept = raw[:limit].decode("utf-8", "ignore")
+    return f"{kept} … ({cut + len(raw) - limit:,} more not kept)"
 
 
 class Allowance:

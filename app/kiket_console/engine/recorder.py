@@ -260,7 +260,7 @@ class Recorder:
 
     def log(self, line: NewLog) -> None:
         """Take a log line; the oldest are dropped when too many wait."""
-        text = line.text if len(line.text) <= LOG_TEXT else line.text[:LOG_TEXT] + "…"
+        text = self._redactor.redact(_storable(line.text))
         if len(self._logs) == LOG_LINES:
             self._logs.popleft()
             self.dropped_logs += 1
@@ -271,7 +271,7 @@ class Recorder:
                 line.stream,
                 line.level,
                 self._redactor.redact(_storable(line.logger)),
-                self._redactor.redact(_storable(text)),
+                text if len(text) <= LOG_TEXT else text[:LOG_TEXT] + "…",
                 line.trace_id,
                 line.exchange_id or self.by_trace(line.trace_id),
             )

@@ -1,4 +1,7 @@
-"""What a worker writes, on its way to the Logs: within an allowance, without secrets."""
+"""What a worker writes, on its way to the Logs: within an allowance.
+
+Whoever takes the lines takes the secrets out of them, once.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,8 @@ class WorkerLog:
 
     @property
     def last_stderr(self) -> tuple[str, ...]:
-        """Return the newest lines of standard error."""
-        return tuple(self._last_stderr)
+        """Return the newest lines of standard error, without secrets."""
+        return tuple(redactor.redact(text) for text in self._last_stderr)
 
     def release(self) -> None:
         """Pass on what was held, and from now on whatever comes."""
@@ -67,10 +70,10 @@ class WorkerLog:
         """Read `stdout` or `stderr` to its end."""
         splitter = LineSplitter()
         while raw_chunk := await pipe.read(_CHUNK_BYTES):
-            for text in splitter.lines(raw_chunk):
-                self.take(Line(time.time_ns() // 1000, stream, text))
-        for text in splitter.rest():
-            self.take(Line(time.time_ns() // 1000, stream, text))
+            for text, cut in splitter.lines(raw_chunk):
+                self.take(Line(time.time_ns() // 1000, stream, text, cut))
+        for text, cut in splitter.rest():
+            self.take(Line(time.time_ns() // 1000, stream, text, cut))
 
     def close(self) -> None:
         """Tell what was dropped and not told yet."""
@@ -78,7 +81,7 @@ class WorkerLog:
             self._tell_dropped(self._allowance.all_dropped())
 
     def _pass_on(self, line: Line) -> None:
-        text = redactor.redact(shortened(line.text, line.cut))
+        text = shortened(line.text, line.cut)
         if line.stream == "stderr":
             self._last_stderr.append(text)
         self._on_log(
@@ -87,7 +90,7 @@ class WorkerLog:
                 worker=self._worker,
                 stream=line.stream if line.stream in ("stdout", "stderr") else "log",
                 level=line.level[:20],
-                logger=redactor.redact(line.logger[:200]),
+                logger=line.logger[:200],
                 text=text,
                 trace_id=line.trace_id if len(line.trace_id) == 32 else "",
             )

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiket_console.engine.output import LINE_LIMIT_BYTES, Allowance, LineSplitter
+from kiket_console.engine.output import (
+    HELD_BYTES,
+    LINE_LIMIT_BYTES,
+    Allowance,
+    LineSplitter,
+    shortened,
+)
+from kiket_core.secret import redactor
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))
@@ -12,21 +20,61 @@ def test_lines_do_not_depend_on_how_the_bytes_were_cut(chunks: list[bytes]) -> N
     seen = [line for chunk in chunks for line in splitter.lines(chunk)]
     seen += splitter.rest()
     raw = b"".join(chunks)
-    expected = raw.decode("utf-8", "backslashreplace")
-    lines = [line.decode("utf-8", "backslashreplace") for line in raw.split(b"\n")]
-    assert seen == (lines if lines[-1] else lines[:-1])
-    assert "\n".join(seen) == expected.removesuffix("\n")
+    ended = [line.removesuffix(b"\r") for line in raw.split(b"\n")]
+    lines = [(line.decode("utf-8", "backslashreplace"), 0) for line in ended]
+    assert seen == (lines if raw.split(b"\n")[-1] else lines[:-1])
 
 
 def test_an_endless_line_costs_a_bounded_amount_of_memory() -> None:
     splitter = LineSplitter()
     for _ in range(1000):
         assert list(splitter.lines(b"x" * 65_536)) == []
-    assert len(splitter._raw_partial) == LINE_LIMIT_BYTES
-    [line] = splitter.lines(b"\nnext")
+    assert len(splitter._raw_partial) == LINE_LIMIT_BYTES + HELD_BYTES
+    [(text, cut)] = splitter.lines(b"\nnext")
     missing = 65_536_000 - LINE_LIMIT_BYTES
-    assert line == "x" * LINE_LIMIT_BYTES + f" … ({missing:,} more not kept)"
-    assert list(splitter.rest()) == ["next"]
+    assert shortened(text, cut) == "x" * LINE_LIMIT_BYTES + f" … ({missing:,} more not kept)"
+    assert list(splitter.rest()) == [("next", 0)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "texts"),
+    [
+        (b"dos\r\nline\r\n", ["dos", "line"]),
+        (b"10 %\r20 %\r\n", ["10 %\r20 %"]),
+        (b"\xef\xbb\xbfbom\n", ["\ufeffbom"]),
+        (b"nul\0\n\x1b[31mred\x1b[0m\n", ["nul\0", "\x1b[31mred\x1b[0m"]),
+        (b"caf\xe9 \xff\xfe\n", ["caf\\xe9 \\xff\\xfe"]),
+        ("hé\n".encode("utf-16-le"), ["h\0\\xe9\0", "\0"]),
+        (b"\n\n", ["", ""]),
+    ],
+)
+def test_whatever_bytes_come_each_line_is_one_line(raw: bytes, texts: list[str]) -> None:
+    """Shown as escapes later; nothing is lost, and nothing is taken for text that is none."""
+    splitter = LineSplitter()
+    seen = [*splitter.lines(raw), *splitter.rest()]
+    assert [text for text, _ in seen] == texts
+
+
+@given(st.integers(0, 60), st.booleans())
+def test_a_secret_across_the_limit_of_a_line_is_left_out_whole(shift: int, is_long: bool) -> None:
+    """Its beginning alone would not be recognised."""
+    secret = "canary-" + "5f" * 20
+    redactor.add("output-test", secret)
+    text = "x" * (LINE_LIMIT_BYTES - shift) + secret + ("y" * 100_000 if is_long else "")
+    splitter = LineSplitter()
+    [(kept, cut)] = splitter.lines(text.encode() + b"\n")
+    shown = redactor.redact(shortened(kept, cut))
+    assert "canary" not in shown
+    is_cut = is_long or len(text) > LINE_LIMIT_BYTES
+    assert shown.endswith("more not kept)") is is_cut
+    if is_cut:
+        kept_bytes = len(shown.partition(" … (")[0].replace("[secret:output-test]", secret))
+        assert f"({len(text) - kept_bytes:,} more not kept)" in shown
+
+
+@pytest.mark.parametrize(("size", "is_cut"), [(32_000, False), (32_001, True)])
+def test_the_limit_counts_bytes(size: int, is_cut: bool) -> None:
+    assert shortened("é" * size, 0).endswith("not kept)") is is_cut
 
 
 def test_only_so_many_lines_pass_in_a_second_and_the_rest_is_counted() -> None:
