@@ -81,6 +81,11 @@ def refused(body_bytes: int = BODY_BYTES) -> dict[str, tuple[bytes, int]]:
         "fragment in the target": (get("/a#b"), 400),
         "raw bytes in the target": (get("/\xff"), 400),
         "two signatures": (get("/", "X-Kiket-Signature: a", "X-Kiket-Signature: b"), 400),
+        "two versions": (
+            get("/", "X-Kiket-Event-Version: v1", "X-Kiket-Event-Version: v2"),
+            400,
+        ),
+        "two deliveries": (get("/", "X-Kiket-Delivery: a", "x-kiket-delivery: b"), 400),
         "two webhook ids": (get("/", "webhook-id: a", "Webhook-Id: a"), 400),
         "two authorizations": (get("/", "Authorization: a", "Authorization: b"), 400),
         "underscore in a name": (get("/", "X_Kiket_Signature: a"), 400),

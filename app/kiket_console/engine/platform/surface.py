@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 TARGET = "platform"
 _API = "/api/v1/"
 _NAME_LIMIT = 200
+_ANONYMOUS_BYTES = 64 * 1024
+"""Of the body of a call without a token."""
 _ANONYMOUS_PER_MINUTE = 60
 """How much is recorded of what comes without a token, where none is asked for, and belongs to no
 delivery that is known."""
@@ -98,8 +100,8 @@ class Platform:
             return
         method, path, headers = scope["method"], asgi.raw_path(scope), asgi.headers_of(scope)
         caller, refused = self._caller(method, path, headers)
-        parent = None if refused else self._recorder.parent(headers, caller)
-        stranger = refused is not None or (not caller and (parent is None or parent.guessed))
+        parent = None if refused else self._recorder.parent(headers, caller or "")
+        stranger = caller is None and (parent is None or parent.guessed)
         began_ns = time.perf_counter_ns()
         if stranger and not self._is_kept(refused):
             reply = refused or await self._reply(method, path, caller, raw_body)
@@ -109,7 +111,7 @@ class Platform:
         limit = BODY_SAMPLE if stranger else asgi.BODY_BYTES
         arrival = Arrival(
             Source.API,
-            self._worker(caller, parent),
+            self._worker(caller or "", parent),
             self._name(method, path),
             "",
             method,
@@ -128,8 +130,11 @@ class Platform:
         reply = refused or await self._reply(method, path, caller, raw_body)
         await self._answer(send, recorded, reply, {**known, **reply.secrets}, began_ns)
 
-    def _caller(self, method: str, path: str, headers: Headers) -> tuple[str, Reply | None]:
-        """Return the worker that calls, and the refusal when the call needs a token it lacks."""
+    def _caller(self, method: str, path: str, headers: Headers) -> tuple[str | None, Reply | None]:
+        """Return the worker that calls, and the refusal when the call needs a token it lacks.
+
+        The name is empty when several workers have the token, and None when none has.
+        """
         try:
             return self._callers.caller(headers), None
         except RefusedError as refusal:
@@ -137,7 +142,7 @@ class Platform:
                 route.open and route.method == method and route.path.fullmatch(path)
                 for route in self._routes
             )
-            return "", None if is_open else refusal.reply
+            return None, None if is_open else refusal.reply
 
     def _is_kept(self, refused: Reply | None) -> bool:
         """Return whether a call of a stranger is one of the sample that is recorded."""
@@ -167,14 +172,15 @@ class Platform:
             return
         await asgi.send_answer(send, reply.status, headers, raw_answer)
 
-    async def _reply(self, method: str, path: str, caller: str, raw_body: bytes) -> Reply:
+    async def _reply(self, method: str, path: str, caller: str | None, raw_body: bytes) -> Reply:
         try:
-            if len(raw_body) > asgi.BODY_BYTES:
-                raise _too_large()
+            limit = _ANONYMOUS_BYTES if caller is None else asgi.BODY_BYTES
+            if len(raw_body) > limit:
+                raise RefusedError(413, f"The body has more than {limit // 1024:,} KiB.")
             route, parts = self._find(method, path)
             if not route.open:
                 self._window.count()
-            return await route.answer(Call(parts, raw_body, caller))
+            return await route.answer(Call(parts, raw_body, caller or ""))
         except RefusedError as refusal:
             return refusal.reply
         except ConsoleError as error:  # the keyring does not answer
@@ -290,10 +296,6 @@ async def _notification(call: Call) -> Reply:
 async def _telemetry(call: Call) -> Reply:
     call.fields()
     return Reply(204)
-
-
-def _too_large() -> RefusedError:
-    return RefusedError(413, f"The body has more than {asgi.BODY_BYTES // 1024**2} MiB.")
 
 
 def _written(reply: Reply) -> tuple[Headers, bytes]:

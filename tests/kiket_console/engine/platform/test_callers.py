@@ -59,7 +59,13 @@ class World:
         await self.recorder.answered(delivery, Ending(State.FORWARDED, 200, 1))
 
     async def call(
-        self, caller: str, *, trace: str = "", path: str = LOGS, method: str = "POST"
+        self,
+        caller: str,
+        *,
+        trace: str = "",
+        path: str = LOGS,
+        method: str = "POST",
+        filler: str = "",
     ) -> httpx.Response:
         """Call the platform with the token of *caller*; empty sends none."""
         headers = {"authorization": f"Bearer {TOKENS[caller]}"} if caller else {}
@@ -67,7 +73,8 @@ class World:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(self.platform.app), base_url="http://127.0.0.1:9"
         ) as client:
-            return await client.request(method, path, json={"message": "hi"}, headers=headers)
+            document = {"message": "hi", "filler": filler}
+            return await client.request(method, path, json=document, headers=headers)
 
     def calls(self) -> list[Detail]:
         """Return the calls that are recorded, the first one first."""
@@ -159,6 +166,26 @@ async def test_a_token_that_several_have_tells_nobody(world: World) -> None:
     await world.call("shared")
 
     assert parents(world) == [("crm", only.id, True), ("", None, False)]
+
+
+async def test_every_call_with_a_good_token_is_recorded_whosever_it_is(world: World) -> None:
+    """Only what comes without one is sampled, and may not be as large."""
+    for _ in range(100):
+        assert (await world.call("shared")).status_code == 204
+        assert (await world.call("", path="/api/v1/ext/telemetry")).status_code == 204
+
+    names = [each.exchange.name for each in world.calls()]
+    assert names.count("POST extensions/logs") == 100
+    assert names.count("POST telemetry") == 60
+
+
+@pytest.mark.parametrize(("caller", "status"), [("billing", 204), ("", 413)])
+async def test_without_a_token_a_call_may_have_64_kib(
+    world: World, caller: str, status: int
+) -> None:
+    path, filler = "/api/v1/ext/telemetry", "x" * 65536
+    assert (await world.call(caller, path=path)).status_code == 204
+    assert (await world.call(caller, path=path, filler=filler)).status_code == status
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
