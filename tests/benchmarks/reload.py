@@ -41,10 +41,12 @@ SAMPLE = ROOT / "assets" / "samples" / "marketing"
 RATE_PER_S = 50
 ASK_EVERY_S = 0.002
 PATIENCE_S = 10.0
-PAUSE_S = 1.0
+PAUSE_S = 1.5
 """From one edit's first answer to the next edit."""
 BLOCK = 6
 """Edits of one contender before the other's turn."""
+STALE_S = 4.0
+"""Who serves older code for so long after a save will go on with it."""
 FILES = 5_000
 LATE_MS = 1_000.0
 MARK = '"rescored": False'
@@ -301,9 +303,7 @@ async def _double_saves(contender: Contender, tries: int) -> dict[str, int]:
     for _ in range(tries):
         await asyncio.sleep(1.0 - time.time() % 1.0 + 0.01)
         await _serves(contender, contender.save(), 0.9)
-        last = contender.save()
-        await asyncio.sleep(2.0)
-        stale += (await contender.ask()).edit != last
+        stale += not await _serves(contender, contender.save(), STALE_S)
     return {"tries": tries, "stale": stale}
 
 
