@@ -54,8 +54,6 @@ def lives(draw: st.DrawFn) -> list[list[Row]]:
             life.append(Remove((exchange_id, 99), 5))
             if draw(st.booleans()):
                 life.append(Restore((exchange_id,)))
-                : draw(st.integers(1, 2))
-            ]
         life.append(NewLog(5, "m", "stdout", "", "", "hi", "", exchange_id))
         found.append(life)
     return found
