@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands.options import directory_option, json_option, paths_of
+from kiket_console.config import MOST_BODY_MIB
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
     from kiket_console.wire import Result
 
-DATA_LIMIT = 5 * 1024 * 1024
+DATA_LIMIT = MOST_BODY_MIB * 1024 * 1024
 
 
 @click.command()

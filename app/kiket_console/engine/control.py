@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kiket_console.config import MOST_BODY_MIB
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import API, SELECTION_LIMIT, VERBS, WAYS, Refusal
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BODY_LIMIT = 8 * 1024 * 1024
+BODY_LIMIT = (MOST_BODY_MIB + 3) * 1024 * 1024
+"""Room for the largest payload, and what is said about it."""
 STATUS_OF = {
     ExitCode.USAGE: 400,
     ExitCode.CONFIG: 409,

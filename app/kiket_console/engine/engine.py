@@ -23,10 +23,12 @@ from kiket_console.engine.vault import open_vault
 from kiket_console.private_file import write_private
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
+from kiket_console.text import plural
 from kiket_core.guard import LOOPBACK, Limits, Server, server_config
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     import uvicorn
 
@@ -114,11 +116,14 @@ class Engine:
                 parts.note(note)
             if vault.is_session_only and not self._session_secrets:
                 parts.note(f"Secrets are kept for {vault.description}.")
+            for sentence in writer.notes:
+                parts.note(sentence)
             if writer.interrupted:
-                parts.note(f"{writer.interrupted} exchanges of an earlier run were cut short.")
+                under_way = plural(writer.interrupted, "exchange")
+                parts.note(f"An earlier run ended in the middle of {under_way}.")
             logging.getLogger().addHandler(parts.log)
             held.callback(logging.getLogger().removeHandler, parts.log)
-            await self._serve(parts, gateway_socket, platform_socket, control_socket)
+            await self._serve(parts, gateway_socket, platform_socket, control_socket, held)
 
     async def _serve(
         self,
@@ -126,6 +131,7 @@ class Engine:
         gateway_socket: socket.socket,
         platform_socket: socket.socket,
         control_socket: socket.socket,
+        held: ExitStack,
     ) -> None:
         share = listeners.share(listeners.descriptors())
         gateway = Server(
@@ -148,12 +154,14 @@ class Engine:
         )
         control = Server(_control_config(parts))
         self._servers = [gateway, platform, control]
+        held.callback(_close_all, self._servers)
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(gateway.serve([gateway_socket]))
             tasks.create_task(platform.serve([platform_socket]))
             tasks.create_task(control.serve([control_socket]))
             workers = tasks.create_task(parts.workers.run())
             watching = tasks.create_task(parts.watching.run())
+            retention = tasks.create_task(parts.retention.run())
             for server in self._servers:
                 await server.wait_started()
             write_private(self._paths.engine_info, json.dumps(asdict(parts.info)).encode())
@@ -162,6 +170,7 @@ class Engine:
             # From here on nobody finds us, and what is under way ends before what it needs.
             self._paths.engine_info.unlink(missing_ok=True)
             watching.cancel()
+            retention.cancel()
             gateway.should_exit = True
             await serving
             parts.workers.close()
@@ -172,6 +181,13 @@ class Engine:
             platform.should_exit = control.should_exit = True
         await parts.forwarder.close()
         parts.recorder.flush()
+
+
+def _close_all(servers: Sequence[Server]) -> None:
+    """Close what a server that was cancelled leaves open; the event loop could not end with it."""
+    for server in servers:
+        for listener in getattr(server, "servers", ()):  # it has them once it has started
+            listener.close()
 
 
 def _control_config(parts: Parts) -> uvicorn.Config:

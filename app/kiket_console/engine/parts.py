@@ -27,6 +27,7 @@ from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.refusals import Refusals
+from kiket_console.engine.retention import Retention
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.engine.watching import Watching
 from kiket_console.model import EngineStatus, Notice
@@ -164,6 +165,12 @@ class Parts:
             vault=vault,
             platform_url=platform_url,
         )
+        self.retention = Retention(
+            writer,
+            days=config.retention_days,
+            megabytes=config.retention_mb,
+            on_log=self.recorder.log,
+        )
         self.control = control_app(actions, Curator(writer, reader), self.hub)
 
     def note(self, sentence: str) -> None:
@@ -184,6 +191,8 @@ class Parts:
             platform_url=self.info.platform_url,
             store=str(self._paths.store),
             recording=self._writer.trouble or "ok",
+            recording_since_us=self._writer.trouble_since_us,
+            interrupted=self._writer.interrupted,
             durability=self._config.durability,
             vault=self._vault.description,
             exchanges=self._earlier + self.hub.newest.newest_exchange - self._first_id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,11 @@ from kiket_console.config import Config
 from kiket_console.engine.engine import Engine
 from kiket_console.engine.parts import Events
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import Message, Source, State
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
+from kiket_console.store.records import AttemptEnd, NewExchange, SetPinned
+from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -151,6 +155,67 @@ def test_durability_is_what_sqlite_is_told(
 ) -> None:
     from kiket_console.store.opening import open_store
 
-    connection = open_store(tmp_path / "store.sqlite3", durability)
-    assert connection.execute("PRAGMA synchronous").fetchone()[0] == synchronous
-    connection.close()
+    with closing(open_store(tmp_path / "store.sqlite3", durability).connection) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == synchronous
+
+
+async def test_a_pinned_exchange_outlives_its_age_and_an_old_one_does_not(
+    extension_folder: Path,
+) -> None:
+    """What is kept how long follows from the settings of the engine that runs."""
+    paths = ProjectPaths(extension_folder)
+    paths.make()
+    then_us = (time.time_ns() // 1000) - 3 * 86_400_000_000
+    with closing(Writer(paths.store)) as writer:
+        ended = [AttemptEnd(number, 1, State.FORWARDED, 200, 1) for number in (1, 2, 3)]
+        rows = [arrived(1, then_us), arrived(2, then_us), arrived(3, time.time_ns() // 1000)]
+        writer.submit([*rows, *ended, SetPinned(2, True)]).result(10)
+    async with running(paths, Config(retention_days=2)), Client(paths) as client:
+        with Reader(paths.store) as reader:
+            async with asyncio.timeout(20):
+                async for notice in client.notices():
+                    if notice.removals:
+                        break
+            assert list(reader.ids()) == [2, 3]
+    with Reader(paths.store) as reader:
+        said = [line.text for line in reader.log_page(reader.log_ids()) if "limits" in line.text]
+    assert [each.partition(", ")[2] for each in said] == [
+        "1 exchange and 0 log lines were deleted, the oldest first."
+    ]
+
+
+async def test_what_a_person_removes_is_gone_from_every_reader_until_it_is_brought_back(
+    extension_folder: Path,
+) -> None:
+    paths = ProjectPaths(extension_folder)
+    async with running(paths), Client(paths) as client:
+        await status_when_serving(client)
+        result = await client.trigger("issue.created", raw_payload=PAYLOAD)
+        with Reader(paths.store) as reader:
+            async with asyncio.timeout(20):
+                while len(before := list(reader.ids())) < 2:  # its call may be written after it
+                    await anext(client.notices())
+            gone = await client.remove([result.exchange_id])
+            assert (list(gone.ids), list(reader.ids())) == (before, [])
+            back = await client.restore([result.exchange_id])
+            assert (back, list(reader.ids())) == (gone, before)
+        assert (await anext(client.notices())).removals == 2
+
+
+async def test_an_exchange_that_an_earlier_engine_left_is_counted_and_told(
+    extension_folder: Path,
+) -> None:
+    paths = ProjectPaths(extension_folder)
+    paths.make()
+    with closing(Writer(paths.store)) as writer:
+        writer.submit([arrived(1, time.time_ns() // 1000)]).result(10)
+    async with running(paths) as (_, notes), Client(paths) as client:
+        assert "An earlier run ended in the middle of 1 exchange." in notes
+        assert (await client.status()).interrupted == 1
+
+
+def arrived(number: int, started_us: int) -> NewExchange:
+    return NewExchange(
+        number, Source.WEBHOOK, "sample", "issue.created", "v1", "POST", "/", started_us,
+        State.RECEIVED, Message(),
+    )  # fmt: skip
