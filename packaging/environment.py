@@ -69,7 +69,10 @@ def stamp_file(venv: Path) -> Path:
 def key(name: str) -> str:
     """Return what stands for list *name*, the project's own needs, and this interpreter."""
     digest = hashlib.sha256()
-    for part in (requirements(name), ROOT / "pyproject.toml"):
+    parts = [requirements(name)]
+    if name != PEERS:
+        parts.append(ROOT / "pyproject.toml")
+    for part in parts:
         digest.update(part.read_bytes())
     digest.update(os.path.realpath(sys.executable).encode())
     digest.update(sys.version.encode())
