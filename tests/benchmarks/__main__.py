@@ -33,7 +33,7 @@ VERSIONS_OF = ("click", "fastapi", "httptools", "starlette", "textual", "uvicorn
 
 
 def main() -> int:
-    """Run the benchmarks asked for, talk on stderr, print the document on stdout."""
+    """Run the benchmarks asked for, tell the goals on stderr, print the document on stdout."""
     names = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
@@ -47,6 +47,8 @@ def main() -> int:
     for name in asked.only or names:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         measured[name] = measure(name, quick=asked.quick)
+        for goal, judgement in measured[name].get("goals", {}).items():
+            print(f"  {goal}: {told(judgement)}", file=sys.stderr, flush=True)
     print(json.dumps(document(measured, quick=asked.quick), indent=2))
     return 1 if any("failed" in result for result in measured.values()) else 0
 
@@ -91,6 +93,12 @@ def judged(found: dict[str, Any], name: str, goal: str) -> dict[str, Any]:
     sign, _, bound = goal.partition(" ")
     met = value >= float(bound) if sign == ">=" else value <= float(bound)
     return {"goal": goal, "measured": value, "met": met}
+
+
+def told(judgement: dict[str, Any]) -> str:
+    """Return a goal's judgement in a line for people."""
+    words = {True: "met", False: "NOT met", None: "not measured"}
+    return f"{judgement['measured']} ({judgement['goal']}), {words[judgement['met']]}"
 
 
 def document(measured: dict[str, Any], *, quick: bool) -> dict[str, Any]:
