@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
+STALL_S = 0.15
+"""How long a COMMIT takes that ends in death: long enough to see who does not wait for it."""
+
 
 class Fuse:
     """Ends this process at the given pass of its point, leaving a note of the delivery."""
@@ -149,17 +152,17 @@ def committed(fuse: Fuse) -> None:
 
 
 def before_commit_of_arrival(fuse: Fuse) -> None:
-    """Die with a transaction open that holds a new delivery."""
+    """Die with a transaction open that holds a new delivery, a moment after its writing."""
     _die_in_transaction(fuse, "insert into exchange")
 
 
 def before_commit_of_outcome(fuse: Fuse) -> None:
     """Die with a transaction open that holds how a delivery ended, a moment after its writing."""
-    _die_in_transaction(fuse, "insert into attempt", pause_s=0.05)
+    _die_in_transaction(fuse, "insert into attempt")
 
 
-def _die_in_transaction(fuse: Fuse, statement: str, pause_s: float = 0.0) -> None:
-    """Strike at a COMMIT after *statement*; within *pause_s* whoever need not wait goes on."""
+def _die_in_transaction(fuse: Fuse, statement: str) -> None:
+    """Strike at a COMMIT after *statement*; until then whoever need not wait for it goes on."""
     seen = threading.local()
 
     def traced(sql: str) -> None:
@@ -169,7 +172,7 @@ def _die_in_transaction(fuse: Fuse, statement: str, pause_s: float = 0.0) -> Non
         elif word.startswith(statement):
             seen.it = True
         elif word.startswith("commit") and getattr(seen, "it", False) and fuse.passes():
-            time.sleep(pause_s)
+            time.sleep(STALL_S)
             fuse.strike("")
 
     trace_connections(traced)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 EVERY = 20
 """One in so many deliveries, or commits, is mistreated."""
-LATE_S = 0.05
+LATE_S = 0.3
+"""Longer than any engine under load goes without an acknowledgement."""
 
 
 def acknowledge_before_commit() -> None:

@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="setsid gives a terminal on Linux"),
 ]
 
-STARTS_AT_ONCE = 8
+STARTS_AT_ONCE = 6
 _SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 
 

@@ -12,7 +12,7 @@ from tests.torture.subject import Plan
 if TYPE_CHECKING:
     from tests.torture.campaign import Campaign
 
-pytestmark = pytest.mark.xdist_group("torture")
+pytestmark = [pytest.mark.xdist_group("torture"), pytest.mark.timeout(240)]
 
 EXPECTED = {
     "recorded": ("interrupted", None, 0),

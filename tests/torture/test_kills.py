@@ -6,12 +6,11 @@ import pytest
 from tests.torture.campaign import Step, campaign
 from tests.torture.faults import FAULTS
 
-pytestmark = pytest.mark.xdist_group("torture")
+pytestmark = [pytest.mark.xdist_group("torture"), pytest.mark.timeout(240)]
 
 STEPS = (
     Step(after_s=0.4),
     Step(after_s=0.1, with_lifeline=True),
-    Step(after_s=0.0),
     *(Step(fault=name, after_s=0.1) for name in FAULTS),
     Step(after_s=0.3, lingering=True),
 )
