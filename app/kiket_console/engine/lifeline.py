@@ -28,7 +28,9 @@ GRACE_S = 3.0
 """From TERM to KILL."""
 _KILL_S = 1.5
 """For how long killing is repeated: processes may be forking meanwhile."""
-_POLL_S = 0.02
+_FIRST_POLL_S = 0.01
+_MOST_POLL_S = 0.1
+"""Looking costs: what ends at once is seen at once, what takes its time is looked at seldom."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _IS_LINUX = sys.platform == "linux"
@@ -112,6 +114,7 @@ def _end_tree(worker: int, status: int | None) -> int | None:
     for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, _KILL_S)):
         deadline = time.monotonic() + patience_s
         told: set[int] = set()
+        poll_s = _FIRST_POLL_S
         while time.monotonic() < deadline:
             alive = _descendants()
             ended = _reap(worker)
@@ -122,7 +125,8 @@ def _end_tree(worker: int, status: int | None) -> int | None:
                 with contextlib.suppress(OSError):
                     os.kill(pid, number)
             told |= alive
-            time.sleep(_POLL_S)
+            time.sleep(poll_s)
+            poll_s = min(_MOST_POLL_S, poll_s * 1.5)
     return status
 
 

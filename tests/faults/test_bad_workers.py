@@ -1,0 +1,276 @@
+"""Code that hangs, floods or forks harms itself alone."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.faults.lab import EVENT, Lab, engine, post, statuses, until
+
+from kiket_console.engine import lifeline
+
+TIMEOUT_S = 1.0
+TRIALS = 10
+NO_TIME_MS = 25.0
+"""Below this a share of a core that another test takes is as much as what is measured."""
+
+APPS = """\
+import asyncio, ctypes, time
+
+def app_of(hang):
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        if scope["path"] != "/health":
+            await hang()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+    return app
+
+async def nothing():
+    pass
+
+async def waits():
+    await asyncio.sleep(600)
+
+async def sleeps():
+    time.sleep(600)
+
+async def spins():
+    while True:
+        pass
+
+async def blocks():
+    ctypes.PyDLL(None).sleep(600)
+
+good, waiting, sleeping, spinning, blocked = map(app_of, (nothing, waits, sleeps, spins, blocks))
+"""
+"""Apps that hang in each way: in a coroutine, in a call, in a loop, in C with the GIL held."""
+HANGING = ("waiting", "sleeping", "spinning", "blocked")
+
+
+def ask(lab: Lab, name: str) -> tuple[int, float]:
+    """Send a delivery to one extension; return the answer's status and how long it took (s)."""
+    began_s = time.perf_counter()
+    [status] = statuses(lab.send(post(body=b"{}", path=f"/x/{name}/webhooks/{EVENT}")))
+    return status, time.perf_counter() - began_s
+
+
+def p99_ms(lab: Lab) -> float:
+    """Return how long all but the slowest deliveries to the good extension take."""
+    taken = []
+    for _ in range(100):
+        status, took_s = ask(lab, "good")
+        assert status == 200
+        taken.append(took_s * 1000)
+    return sorted(taken)[-2]
+
+
+def test_a_request_that_hangs_gets_504_in_time_and_others_do_not_notice() -> None:
+    tables = [f"[[extension]]\nname = '{name}'\nentry = 'main:{name}'\n" for name in HANGING]
+    settings = "".join(["[[extension]]\nname = 'good'\nentry = 'main:good'\n", *tables])
+    files = {"main.py": APPS, "kiket.toml": settings}
+    environment = {"KIKET_CONSOLE_FORWARD_TIMEOUT_S": str(TIMEOUT_S)}
+    with (
+        engine(project_files=files, environment=environment) as lab,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        until(lambda: all(each["serving"] for each in lab.status()["workers"]), "all serve")
+        ask(lab, "good")
+        alone_ms = p99_ms(lab)
+        hung = [pool.submit(ask, lab, name) for name in HANGING]
+        beside_ms = p99_ms(lab)
+        for each in hung:
+            status, took_s = each.result()
+            assert status == 504
+            assert TIMEOUT_S <= took_s < TIMEOUT_S + 1
+        print(f"p99 {alone_ms:.1f} ms alone, {beside_ms:.1f} ms beside four that hang")
+        assert beside_ms <= max(2 * alone_ms, NO_TIME_MS), (alone_ms, beside_ms)
+
+
+FORKS = """\
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def child(then):
+    pid = os.fork()
+    if pid == 0:
+        then()
+        print(os.getpid(), flush=True)
+        time.sleep(300)
+        os._exit(0)
+    return pid
+
+def twice():
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+
+child(lambda: None)                       # ignores TERM, as its parent does
+child(os.setsid)                          # has left its group and session
+os.waitpid(child(twice), 0)               # a daemon: nobody is its parent
+child(lambda: child(os.setsid))           # a child of a child
+print(os.getpid(), flush=True)
+time.sleep(300)
+"""
+"""A tree of six, none of which ends when asked to."""
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_nothing_is_left_of_a_tree_that_will_not_end(batch: int) -> None:
+    """Ten trees at a time: their life-lines close, as by a stop, a reload or the engine's end."""
+    shims: list[tuple[subprocess.Popen[str], int]] = []
+    pids: list[int] = []
+    for _ in range(TRIALS):
+        life, kept = os.pipe()
+        command = [sys.executable, "-I", "-S", lifeline.__file__, str(life)]
+        shim = subprocess.Popen(
+            [*command, sys.executable, "-I", "-S", "-c", FORKS],
+            pass_fds=[life],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        os.close(life)
+        shims.append((shim, kept))
+    for shim, _ in shims:
+        assert shim.stdout is not None
+        pids += [int(shim.stdout.readline()) for _ in range(6)]
+    assert len({pid for pid in pids if psutil.pid_exists(pid)}) == 6 * TRIALS
+    began_s = time.monotonic()
+    for _, kept in shims:
+        os.close(kept)
+    for shim, _ in shims:
+        assert shim.wait(10) == -signal.SIGKILL
+        shim.communicate()
+    took_s = time.monotonic() - began_s
+    alive = [pid for pid in pids if psutil.pid_exists(pid)]
+    assert alive == []
+    assert took_s < 5, took_s
+
+
+def test_two_extensions_see_nothing_of_each_other() -> None:
+    """Variables, descriptors, sockets: each has its own."""
+    code = """\
+import json, os, stat
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    seen = {
+        "variables": dict(os.environ),
+        "process": open("/proc/self/environ", "rb").read().decode("latin-1"),
+        "descriptors": {
+            name: os.readlink(f"/proc/self/fd/{name}")
+            for name in os.listdir("/proc/self/fd")
+            if os.path.lexists(f"/proc/self/fd/{name}")
+        },
+    }
+    body = json.dumps(seen).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+    files = {
+        "kiket.toml": "".join(
+            f"[[extension]]\nname = '{name}'\npath = '{name}'\nentry = 'main:app'\n"
+            for name in "ab"
+        ),
+        **{f"{name}/main.py": code for name in "ab"},
+        **{f"{name}/extension.yaml": f"id: {name}\nsecrets: [{name}.key]\n" for name in "ab"},
+    }
+    environment = {
+        "KIKET_SECRET_A_KEY": "canary-of-a",
+        "KIKET_SECRET_B_KEY": "canary-of-b",
+        "KIKET_SECRET_OTHER": "canary-of-none",
+        "AWS_SESSION_TOKEN": "canary-of-aws",
+    }
+    with engine(project_files=files, environment=environment) as lab:
+        until(lambda: all(each["serving"] for each in lab.status()["workers"]), "both serve")
+        seen = {}
+        for name in "ab":
+            raw = lab.send(post(body=b"{}", path=f"/x/{name}/webhooks/{EVENT}"))
+            seen[name] = json.loads(raw.partition(b"\r\n\r\n")[2])
+        for name, other in ("ab", "ba"):
+            mine, theirs = seen[name], seen[other]
+            text = json.dumps(mine)
+            assert mine["variables"][f"KIKET_SECRET_{name.upper()}_KEY"] == f"canary-of-{name}"
+            assert f"canary-of-{other}" not in text
+            assert "canary-of-none" not in text
+            assert "canary-of-aws" not in text
+            assert "canary" not in mine["process"]
+            for variable in ("KIKET_WEBHOOK_SECRET", "KIKET_WORKSPACE_TOKEN"):
+                assert mine["variables"][variable] != theirs["variables"][variable]
+                assert mine["variables"][variable] not in mine["process"]
+            inherited = {
+                place
+                for number, place in mine["descriptors"].items()
+                if int(number) > 2 and place.startswith(("socket:", "pipe:", "/"))
+            }
+            shared = inherited & set(theirs["descriptors"].values())
+            assert {place for place in shared if not place.startswith("/dev/")} == set()
+        for place in lab.paths.run.iterdir():
+            assert place.stat().st_mode & 0o077 == 0, place
+        assert lab.paths.run.stat().st_mode & 0o077 == 0
+
+
+def test_a_crash_loop_ends_in_a_state_that_says_why() -> None:
+    """Five starts within the first seconds and no more, and what it wrote last is kept."""
+    code = """\
+import os, sys, threading
+print("a line of its last words", file=sys.stderr)
+threading.Timer(0.2, os._exit, [7]).start()
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+"""
+    with engine(project_files={"main.py": code, "extension.yaml": "id: a\n"}) as lab:
+        until(lambda: lab.status()["workers"][0]["state"] == "fatal", "it is given up")
+        [worker] = lab.status()["workers"]
+        assert worker["starts"] == 5
+        assert "ended with exit status 7" in worker["problem"]["sentence"]
+        assert "it is not started again. Save a file" in worker["problem"]["sentence"]
+        assert worker["problem"]["traceback"][-1] == "a line of its last words"
+        status, took_s = ask(lab, "a")
+        assert status == 503
+        assert took_s < 1
+
+
+def test_a_listener_is_never_reachable_from_other_machines() -> None:
+    """A command is told to listen on loopback, and gets a port that nobody has."""
+    code = """\
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(204)
+        self.end_headers()
+    do_GET = do_POST
+    def log_message(self, *_): pass
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+    command = json.dumps([sys.executable, "server.py"])
+    files = {"server.py": code, "kiket.toml": f"[[extension]]\nname='a'\ncommand = {command}\n"}
+    with engine(project_files=files) as lab:
+        until(lambda: lab.status()["workers"][0]["serving"], "it serves")
+        assert ask(lab, "a")[0] == 204
+        [worker] = lab.status()["workers"]
+        listening = [
+            each.laddr
+            for each in psutil.Process(worker["pid"]).net_connections()
+            if each.status == psutil.CONN_LISTEN
+        ]
+        assert [address for address, _ in listening] == ["127.0.0.1"]
+        other = socket.gethostbyname(socket.gethostname())
+        if not other.startswith("127."):
+            with pytest.raises(OSError):  # noqa: PT011 (refused, or no way there)
+                socket.create_connection((other, listening[0][1]), timeout=2).close()
+    assert not Path(f"/proc/{worker['pid']}").exists()
