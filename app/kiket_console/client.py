@@ -242,11 +242,15 @@ class Client(AbstractAsyncContextManager["Client"]):
 
         return await self._ask("POST", "/exchanges/restore", Selection, {"ids": list(ids)})
 
-    async def templates(self) -> tuple[Template, ...]:
-        """Return the events that can be triggered, handled ones first."""
+    async def templates(self, extension: str = "") -> tuple[Template, ...]:
+        """Return the events that can be triggered, those that *extension* handles first.
+
+        An empty name means every extension.
+        """
         from kiket_console.wire import Template
 
-        return await self._ask("GET", "/templates", tuple[Template, ...])
+        query = f"?extension={_quoted(extension)}" if extension else ""
+        return await self._ask("GET", f"/templates{query}", tuple[Template, ...])
 
     async def worker(self, name: str, verb: str) -> Worker:
         """Restart, stop or start a worker (*verb*: see `wire.VERBS`) and return how it is now."""

@@ -243,9 +243,11 @@ class Worker:
     extension_id: str = ""
     extension_version: str = ""
     entry: str = ""
+    """What it runs: module and attribute, or a command as a shell would take it."""
     guessed: str = ""
     """What was guessed about it, in words; empty when `kiket.toml` says it."""
     interpreter: str = ""
+    """What runs the entry; empty for a command, which says that itself."""
     note: str = ""
     """What a person should know of how it is run: `its secrets are in its environment`."""
     handlers: tuple[Handler, ...] = ()
@@ -261,12 +263,6 @@ class Worker:
     last_reload_ms: float = 0.0
     cpu_percent: float | None = None
     memory_bytes: int | None = None
-    command: tuple[str, ...] = ()
-    """What is run where it is no Python entry; empty for one that is."""
-    port: int | None = None
-    """The loopback port that its command was told to listen on."""
-    in_environment: tuple[str, ...] = ()
-    """Names of secrets that its command got by environment, which other programs can read."""
     draining: tuple[Draining, ...] = ()
 
 

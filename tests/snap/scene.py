@@ -329,8 +329,9 @@ def several() -> EngineStatus:
             cpu_percent=None, memory_bytes=None, evidence="", restarts=5,
         ),
         worker(
-            name="search", command=("node", "server.js"), port=41877, entry="", guessed="",
-            handlers=(), unhandled=(), in_environment=("CRM_TOKEN", "KIKET_WEBHOOK_SECRET"),
+            name="search", entry="node server.js", interpreter="", guessed="", handlers=(),
+            unhandled=(), note="its secrets are in its environment", extension_id="",
+            extension_version="",
             evidence="answered a signed self-test", pid=8130, last_reload="", last_reload_us=0,
         ),
         interrupted=3, refused=12,
@@ -376,9 +377,9 @@ class ToldEngine:
                 raise news
             yield news
 
-    async def trigger(self, event: str, *, version: str = "") -> Result:
-        """Note that an event was triggered."""
-        self.asked.append(("trigger", event, version))
+    async def trigger(self, event: str, *, version: str = "", extension: str = "") -> Result:
+        """Note that an event was triggered, and to whom where that was said."""
+        self.asked.append(("trigger", event, version, *([extension] if extension else [])))
         return self.result
 
     async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
@@ -401,9 +402,9 @@ class ToldEngine:
         self.asked.append(("restore", *map(str, ids)))
         return Selection(tuple(ids))
 
-    async def templates(self) -> tuple[Template, ...]:
-        """Return a few samples."""
-        return TEMPLATES
+    async def templates(self, extension: str = "") -> tuple[Template, ...]:
+        """Return a few samples; those that a command has handlers for are unknown."""
+        return TEMPLATES[4:] if extension == "search" else TEMPLATES
 
     async def worker(self, name: str, verb: str) -> Worker:
         """Note what was asked of a worker."""

@@ -46,9 +46,13 @@ class Actions:
         self._vault = vault
         self._platform_url = platform_url
 
-    def templates(self) -> tuple[Template, ...]:
-        """Return the events that can be triggered, handled ones first."""
-        handlers = [handler for worker in self._workers.workers() for handler in worker.handlers]
+    def templates(self, extension: str) -> tuple[Template, ...]:
+        """Return the events that can be triggered, those that *extension* handles first.
+
+        An empty name means every extension.
+        """
+        workers = [self._named(extension)] if extension else self._workers.workers()
+        handlers = [handler for worker in workers for handler in worker.handlers]
         return tuple(
             Template(each.event, each.version, each.handled, each.title, each.payload)
             for each in deliveries.templates(handlers, self._platform_url)

@@ -97,8 +97,8 @@ class Controls(Protocol):
         """Return what runs."""
         ...
 
-    def templates(self) -> tuple[Template, ...]:
-        """Return the events that can be triggered, handled ones first."""
+    def templates(self, extension: str) -> tuple[Template, ...]:
+        """Return the events that can be triggered, those that *extension* handles first."""
         ...
 
     async def trigger(
@@ -186,8 +186,8 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
 
         return EventSourceResponse(events(), ping=15)
 
-    async def templates(_: Request) -> Response:
-        return _json(controls.templates())
+    async def templates(request: Request) -> Response:
+        return _json(controls.templates(request.query_params.get("extension", "")))
 
     async def trigger(request: Request) -> Response:
         asked = await _body(request, TriggerAsked)

@@ -89,7 +89,10 @@ def describe() -> dict[str, Any]:
                     },
                 }
             },
-            f"{API}/templates": {"get": _asks("Events to trigger.", Template, many=True)},
+            f"{API}/templates": {
+                "parameters": [_parameter("extension", {"type": "string"}, where="query")],
+                "get": _asks("Events to trigger, handled ones first.", Template, many=True),
+            },
             f"{API}/trigger": {"post": _asks("Send a signed event.", Result, body=_TRIGGER)},
             f"{API}/exchanges/{{id}}/replay": {
                 "parameters": [exchange],
@@ -124,8 +127,8 @@ def _schema(kind: type) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 
-def _parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _parameter(name: str, schema: dict[str, Any], where: str = "path") -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
 
 
 def _refusal() -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Engine(Protocol):
     def notices(self) -> AsyncIterator[Notice]:
         """Yield what changed until the engine ends."""
 
-    async def trigger(self, event: str, *, version: str = "") -> Result:
+    async def trigger(self, event: str, *, version: str = "", extension: str = "") -> Result:
         """Send a sample event."""
 
     async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
@@ -43,8 +43,8 @@ class Engine(Protocol):
     async def restore(self, ids: Sequence[int]) -> Selection:
         """Bring removed exchanges back."""
 
-    async def templates(self) -> tuple[Template, ...]:
-        """Return the sample events."""
+    async def templates(self, extension: str = "") -> tuple[Template, ...]:
+        """Return the sample events, those that an extension handles first."""
 
     async def worker(self, name: str, verb: str) -> Worker:
         """Restart, stop or start a worker."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
@@ -53,13 +54,26 @@ class Requests:
         self._ask(send)
 
     def trigger(self) -> None:
-        """Let a person choose a sample event, and send it."""
+        """Let a person choose an extension, if there are several, and a sample; send it."""
+        from kiket_console.ui.screens.trigger import extension_dialog
+
+        status = self._console.status
+        workers = status.workers if status is not None else ()
+        if len(workers) > 1:
+            self._console.push_screen(extension_dialog(workers), self._choose_sample)
+        else:
+            self._choose_sample("")
+
+    def _choose_sample(self, extension: str | None) -> None:
+        if extension is None:
+            return
 
         async def choose(engine: Engine) -> None:
             from kiket_console.ui.screens.trigger import trigger_dialog
 
-            dialog = trigger_dialog(await engine.templates(), self._send_sample)
-            self._console.push_screen(dialog)
+            templates = await engine.templates(extension)
+            send = partial(self._send_sample, extension)
+            self._console.push_screen(trigger_dialog(templates, send, extension))
 
         self._ask(choose)
 
@@ -121,11 +135,11 @@ class Requests:
 
         self._ask(undo)
 
-    async def _send_sample(self, template: Template) -> str:
+    async def _send_sample(self, extension: str, template: Template) -> str:
         """Send a sample event; return what went wrong, for the dialog to show."""
         try:
             result = await self._console.connected().trigger(
-                template.event, version=template.version
+                template.event, version=template.version, extension=extension
             )
         except ConsoleError as error:
             return str(error)

@@ -94,7 +94,9 @@ class Desk:
     def status(self) -> EngineStatus:
         return STATUS
 
-    def templates(self) -> tuple[Template, ...]:
+    def templates(self, extension: str = "") -> tuple[Template, ...]:
+        if extension:
+            return (Template("issue.updated", "v1", True, extension, {}),)
         return (Template("issue.created", "v1", True, "An issue is made", {"issue": {"id": 1}}),)
 
     async def trigger(
@@ -178,6 +180,7 @@ async def test_the_client_gets_the_nouns_back_as_they_were(paths: ProjectPaths) 
         assert await client.status() == STATUS
         assert await client.workers() == (WORKER,)
         assert await client.templates() == desk.templates()
+        assert await client.templates("a b/c") == desk.templates("a b/c")
         assert await client.secrets() == await desk.secrets()
         assert await client.worker("sample", "restart") == WORKER
         assert desk.asked == [("sample", "restart")]

@@ -359,9 +359,9 @@ async def test_of_several_workers_the_one_in_trouble_is_named_at_the_top(
         await until(pilot, lambda: "/x/search/webhooks/{event}" in screen_text(app))
         shown = screen_text(app)
         assert "serving · signed self-test 4 s ago" in shown
-        assert "node server.js · port 41877" in shown
-        given = "CRM_TOKEN · KIKET_WEBHOOK_SECRET · in its environment, which your other programs"
-        assert given in shown
+        assert "Command     node server.js\n" in shown
+        assert "WEBHOOK_SECRET ✓ · CRM_TOKEN missing\n" in shown
+        assert "              its secrets are in its environment\n" in shown
         await pilot.press("k", "k")
         drains = "marketing#3 finishes what it took, for 3 s, pid 8101"
         await until(pilot, lambda: drains in screen_text(app))

@@ -247,6 +247,29 @@ async def test_triggering_lets_a_person_type_to_narrow_and_sends_with_enter(
         assert engine.asked == [("trigger", "comment.created", "v1")]
 
 
+async def test_with_several_extensions_a_trigger_asks_for_which_and_offers_its_samples(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.several()
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "Send it to which extension?" in screen_text(app))
+        assert "billing gave up 0 handlers" in " ".join(screen_text(app).split())
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.place)
+        assert engine.asked == []
+        await pilot.press("t")
+        await until(pilot, lambda: "Send it to which extension?" in screen_text(app))
+        await pilot.press(*"sear", "enter")
+        await until(pilot, lambda: "Send a sample event to search" in screen_text(app))
+        assert "sla.breach" not in screen_text(app), "that is for another extension"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.place)
+        assert engine.asked == [("trigger", "comment.created", "v1", "search")]
+
+
 async def test_what_a_trigger_cannot_do_is_said_in_its_dialog(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from kiket_console.text import age, clock, duration, fit, plural, visible
@@ -37,15 +36,13 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
         why: Line = [("the manifest names it, no handler takes it", "muted")]
         lines += _labelled("No handler", [*names, why], width)
     lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
-    if worker.in_environment:
-        given: list[Line] = [[(visible(name), "")] for name in worker.in_environment]
-        why = [("in its environment, which your other programs can read", "warning")]
-        lines += _labelled("Given", [*given, why], width)
+    if worker.note:
+        lines += _sentence("", worker.note, width, "warning")
     lines += [[], *_labelled("Webhooks", [_route(worker, status)], width)]
     if worker.dialects:
         accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
         lines += _labelled("Accepts", accepted, width)
-    lines += _labelled("Command" if worker.command else "Code", _code(worker), width)
+    lines += _labelled("Command" if _is_command(worker) else "Code", _code(worker), width)
     if worker.guessed:
         lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
     if worker.last_reload:
@@ -117,7 +114,7 @@ def _problem(worker: Worker, width: int) -> list[Line]:
 
 
 def _handlers(worker: Worker) -> list[Line]:
-    if worker.command and not worker.handlers:
+    if _is_command(worker) and not worker.handlers:
         return [[("its command does not tell; it may take anything", "muted")]]
     by_event: dict[str, list[str]] = {}
     for handler in worker.handlers:
@@ -140,12 +137,12 @@ def _route(worker: Worker, status: EngineStatus) -> Line:
 
 def _code(worker: Worker) -> list[Line]:
     identity = f"{worker.extension_id} {worker.extension_version}".strip()
-    if worker.command:
-        port = f"port {worker.port}" if worker.port else ""
-        parts = [shlex.join(worker.command), port, identity]
-    else:
-        parts = [identity, worker.entry, worker.interpreter]
+    parts = (identity, worker.entry, worker.interpreter)
     return [[(visible(part), "")] for part in parts if part]
+
+
+def _is_command(worker: Worker) -> bool:
+    return bool(worker.entry) and not worker.interpreter
 
 
 def _reload(worker: Worker, now_us: int) -> Line:
