@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CHILDREN_LIMIT = 500
 """Of one exchange's children, the oldest that are read with it."""
 
+_RUN = 65536
+"""So many ids are looked at together; counting them costs a tenth of fetching them."""
+_LIVE = "FROM exchange INDEXED BY exchange_live WHERE deleted_us IS NULL AND id BETWEEN ? AND ?"
 _LIST = 500
 """How many values a statement's list takes; any SQLite can hold as many."""
 
@@ -65,9 +68,20 @@ class Reader:
 
     def ids(self, after: int = 0) -> array[int]:
         """Return the ids above *after* of all exchanges that are not deleted, ascending."""
-        return self._ids(
-            "SELECT id FROM exchange WHERE id > ? AND deleted_us IS NULL ORDER BY id", (after,)
-        )
+        found = array("q")
+        bounds = self._rows("SELECT exchange, (SELECT min(id) FROM exchange) FROM counters")
+        if not bounds or bounds[0][1] is None:
+            return found
+        newest, oldest = bounds[0]
+        for low in range(max(after + 1, oldest), newest + 1, _RUN):
+            high = min(low + _RUN - 1, newest)
+            counted = self._rows(f"SELECT count(*) {_LIVE}", (low, high))
+            count = counted[0][0] if counted else 0
+            if count == high - low + 1:  # nearly always: nothing was removed, none was skipped
+                found.extend(range(low, high + 1))
+            elif count:
+                found.extend(self._ids(f"SELECT id {_LIVE} ORDER BY id", (low, high)))
+        return found
 
     def page(self, ids: Sequence[int]) -> list[Exchange]:
         """Return these exchanges, in this order; those that are gone are left out."""

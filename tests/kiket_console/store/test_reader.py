@@ -11,7 +11,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.model import Judgement, State
 from kiket_console.store import schema
 from kiket_console.store.reader import Reader
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog, Remove
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -225,3 +225,17 @@ def test_a_file_that_is_no_store_is_told_of(path: Path, reader: Reader) -> None:
         reader.recent(5)
 
     assert refused.value.message == (f"The store {path} cannot be read: file is not a database.")
+
+
+def test_all_ids_are_read_in_runs_with_and_without_holes(
+    writer: Writer, reader: Reader, arrived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kiket_console.store.reader._RUN", 7)
+    there = [number for number in range(3, 100) if number not in {20, 21, 50}]
+    writer.submit([arrived(number) for number in there]).result(PATIENCE_S)
+    writer.submit([Remove((60, 61), 5)]).result(PATIENCE_S)
+
+    shown = [number for number in there if number not in {60, 61}]
+    assert list(reader.ids()) == shown
+    assert list(reader.ids(55)) == [number for number in shown if number > 55]
+    assert list(reader.ids(99)) == []
