@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tests.benchmarks._peers import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -84,6 +86,7 @@ def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
         ready, told, talk = (Path(place, name) for name in ("ready", "told", "talk"))
         command = [sys.executable, "-m", "kiket_console", "-C", str(folder), "run", "--headless"]
         options = ["--json", "--trust", "--session-secrets", "--ready-file", str(ready)]
+        options += ["--port", str(free_port())]
         with told.open("wb") as out, talk.open("wb") as errors:
             process = subprocess.Popen(
                 [*command, *options],
