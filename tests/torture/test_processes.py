@@ -99,9 +99,12 @@ async def test_a_terminated_engine_answers_all_it_has_and_leaves_nothing(
 
 
 async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
-    subject: Subject, senders: Senders, handled: Handled, judge: Judge
+    subject: Subject, senders: Senders, handled: Handled, judge: Judge, reader: Reader
 ) -> None:
-    """As when a laptop is closed: what was under way ends well, and no worker is started anew."""
+    """As when a laptop is closed: what was under way ends well, no worker is started anew.
+
+    And people are told why everything was late.
+    """
     subject.settings["forward_timeout_s"] = "1"
     subject.start()
     subject.wait_ready()
@@ -117,6 +120,8 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
     handled.read()
     assert len(handled.pids) == 1
     assert subject.stop() == 0
+    said = [line.text for line in reader.log_page(reader.log_ids())]
+    assert any("The engine stood still for" in text for text in said), said
     found = judge.look(2)
     assert found.is_clean, found
 

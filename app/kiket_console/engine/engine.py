@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from kiket_console.engine import listeners
+from kiket_console.engine import listeners, pauses
 from kiket_console.engine.front import front_config
 from kiket_console.engine.lock import engine_lock
 from kiket_console.engine.parts import Parts
@@ -162,6 +162,7 @@ class Engine:
             workers = tasks.create_task(parts.workers.run())
             watching = tasks.create_task(parts.watching.run())
             retention = tasks.create_task(parts.retention.run())
+            pausing = tasks.create_task(pauses.watch())
             for server in self._servers:
                 await server.wait_started()
             write_private(self._paths.engine_info, json.dumps(asdict(parts.info)).encode())
@@ -171,6 +172,7 @@ class Engine:
             self._paths.engine_info.unlink(missing_ok=True)
             watching.cancel()
             retention.cancel()
+            pausing.cancel()
             gateway.should_exit = True
             await serving
             parts.workers.close()

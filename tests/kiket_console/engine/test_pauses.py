@@ -1,0 +1,43 @@
+"""A pause of the whole process, told from the outside by a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from kiket_console.engine import pauses
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def watched(monkeypatch: pytest.MonkeyPatch, pause_s: float) -> None:
+    """Watch for a few turns, the clock jumping ahead once as it does in a sleep."""
+    monkeypatch.setattr(pauses, "EVERY_S", 0.01)
+    began_s = time.monotonic()
+
+    def now_s() -> float:
+        passed_s = time.monotonic() - began_s
+        return passed_s + (pause_s if passed_s > 0.05 else 0)
+
+    monkeypatch.setattr(pauses, "_now_s", now_s)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.15):
+            await pauses.watch()
+
+
+async def test_a_pause_is_told_once_with_its_length(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await watched(monkeypatch, pause_s=3600)
+    [told] = caplog.messages
+    assert told.startswith("The engine stood still for 3600")
+
+
+async def test_what_is_merely_late_is_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await watched(monkeypatch, pause_s=1.0)
+    assert caplog.messages == []
