@@ -95,13 +95,12 @@ def folders(
     waiting = [root]
     while waiting:
         folder = waiting.pop()
+        place = place_of(folder)
+        if place is None or place in visited:
+            continue
+        visited.add(place)
+        on_enter(folder)
         try:
-            seen = os.stat(folder)  # noqa: PTH116  # thousands of them: a tenth of pathlib's cost
-            place = (seen.st_dev, seen.st_ino)
-            if place in visited:
-                continue
-            visited.add(place)
-            on_enter(folder)
             with os.scandir(folder) as listing:
                 entries = list(listing)
         except OSError:  # it went away, or is not for us to read
@@ -141,10 +140,10 @@ def now_ns() -> int:
     return time.time_ns() - _CLOCK_NS
 
 
-def place_of(folder: Path) -> tuple[int, int] | None:
+def place_of(folder: Path | str) -> tuple[int, int] | None:
     """Return the device and number of a folder, None when it is not there."""
     try:
-        seen = folder.stat()
+        seen = os.stat(folder)  # noqa: PTH116  # thousands of them: a tenth of pathlib's cost
     except OSError:
         return None
     return seen.st_dev, seen.st_ino
