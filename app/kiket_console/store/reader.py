@@ -243,7 +243,7 @@ class Reader:
         """Return a connection to the file that is at the path now: it may have been replaced."""
         try:
             found = self._path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             found = None
         file = None if found is None else (found.st_dev, found.st_ino)
         if self._connection is not None and file != self._file:
