@@ -34,6 +34,15 @@ class LineSplitter:
             yield self._line()
         self._keep(rest)
 
+    def skip(self, raw_chunk: bytes) -> int:
+        """Pass over the lines that *raw_chunk* completes; return how many they are."""
+        count = raw_chunk.count(b"\n")
+        if count:
+            self._raw_partial.clear()
+            self._cut_bytes = 0
+        self._keep(raw_chunk[raw_chunk.rfind(b"\n") + 1 :])
+        return count
+
     def rest(self) -> Iterator[tuple[str, int]]:
         """Yield what has no line end: nothing more comes."""
         if self._raw_partial:
@@ -89,6 +98,10 @@ class Allowance:
             return False
         self._taken += 1
         return True
+
+    def is_spent(self, now_s: float) -> bool:
+        """Tell whether no more lines may pass now."""
+        return int(now_s) == self._second and self._taken >= self._limit
 
     def drop(self, count: int) -> None:
         """Count lines that were lost on the way here."""

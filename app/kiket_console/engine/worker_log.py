@@ -22,7 +22,8 @@ LAST_LINES = 50
 """Lines of standard error that are kept to explain a crash."""
 HELD_LINES = 200
 """Lines that a worker may write before it is started; the rest is counted."""
-_CHUNK_BYTES = 64 * 1024
+_CHUNK_BYTES = 16 * 1024
+"""So few that the shortest lines in them hold up nobody else."""
 
 
 class WorkerLog:
@@ -70,6 +71,9 @@ class WorkerLog:
         """Read `stdout` or `stderr` to its end."""
         splitter = LineSplitter()
         while raw_chunk := await pipe.read(_CHUNK_BYTES):
+            if self._held is None and self._allowance.is_spent(time.monotonic()):
+                self.drop(splitter.skip(raw_chunk))
+                continue
             for text, cut in splitter.lines(raw_chunk):
                 self.take(Line(time.time_ns() // 1000, stream, text, cut))
         for text, cut in splitter.rest():

@@ -25,6 +25,19 @@ def test_lines_do_not_depend_on_how_the_bytes_were_cut(chunks: list[bytes]) -> N
     assert seen == (lines if raw.split(b"\n")[-1] else lines[:-1])
 
 
+@given(st.lists(st.tuples(st.binary(max_size=50), st.booleans()), max_size=20))
+def test_lines_that_are_passed_over_are_counted(chunks: list[tuple[bytes, bool]]) -> None:
+    """Each line is either yielded or counted, and what follows is not part of it."""
+    splitter = LineSplitter()
+    count = 0
+    for raw_chunk, skips in chunks:
+        count += splitter.skip(raw_chunk) if skips else len(list(splitter.lines(raw_chunk)))
+    assert count == sum(raw_chunk.count(b"\n") for raw_chunk, _ in chunks)
+    raw_rest = b"".join(raw_chunk for raw_chunk, _ in chunks).rpartition(b"\n")[2]
+    shown = [raw_rest.removesuffix(b"\r").decode("utf-8", "backslashreplace")] if raw_rest else []
+    assert [text for text, _ in splitter.rest()] == shown
+
+
 def test_an_endless_line_costs_a_bounded_amount_of_memory() -> None:
     splitter = LineSplitter()
     for _ in range(1000):
