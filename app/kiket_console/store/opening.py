@@ -59,7 +59,7 @@ class DamagedError(Exception):
     """The store cannot be trusted; the text says what was found."""
 
 
-def open_store(path: Path, durability: str = "full", connect: Connect = sqlite3.connect) -> Opened:
+def open_store(path: Path, durability: str = "full", connect: Connect | None = None) -> Opened:
     """Return the writing connection, usable from any one thread, in autocommit mode.
 
     With *durability* `full` a commit is on disk when it returns; with `process` it survives the
@@ -90,7 +90,9 @@ def open_store(path: Path, durability: str = "full", connect: Connect = sqlite3.
             "locked safely: set XDG_STATE_HOME to a folder on a local disk."
         )
     try:
-        connection = _connect(path, durability, connect, "DELETE" if network else "WAL")
+        connection = _connect(
+            path, durability, connect or sqlite3.connect, "DELETE" if network else "WAL"
+        )
     except sqlite3.Error as error:
         raise files.unwritable(path, str(error)) from error
     try:

@@ -56,7 +56,7 @@ class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
     *durability*: see `opening.open_store`. Opening marks what a dead engine left under way as
-    interrupted. *connect* opens the file. Raises `ConsoleError` when the store cannot be used.
+    interrupted. *connect* opens the file, as `sqlite3.connect` does by default. Raises `ConsoleError` when the store cannot be used.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Writer:
         path: Path,
         durability: str = "full",
         *,
-        connect: opening.Connect = sqlite3.connect,
+        connect: opening.Connect | None = None,
     ) -> None:
         self._path = path
         self._open_store = partial(opening.open_store, path, durability, connect)
