@@ -56,7 +56,8 @@ class Writer:
     """Write records to the store at *path*, in the order in which they are submitted.
 
     *durability*: see `opening.open_store`. Opening marks what a dead engine left under way as
-    interrupted. *connect* opens the file, as `sqlite3.connect` does by default. Raises `ConsoleError` when the store cannot be used.
+    interrupted. *connect* opens the file, as `sqlite3.connect` does by default. Raises
+    `ConsoleError` when the store cannot be used.
     """
 
     def __init__(
