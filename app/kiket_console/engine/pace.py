@@ -21,15 +21,15 @@ FIRST_WAIT_S = 0.1
 FOLLOW_UP_S = 0.5
 """Changes this soon after others belong to one thing, as the files of a checkout do."""
 FOLLOW_UP_SETTLE_S = 0.15
-FOLLOW_UP_WAIT_S = 5.0
+FOLLOW_UP_WAIT_S = 10.0
 """The longest that a further reload waits for quiet; doubled each time that none comes."""
 MOST_PAUSE_S = 60.0
 
 STREAK_GAP_S = 2.0
 STREAK_ALLOWED = 8
-"""Reloads that may follow each other within `STREAK_GAP_S`; then each waits `SHORT_PAUSE_S`."""
-SHORT_PAUSE_S = 1.0
-"""What an editor that saves every second while somebody types may cost at most."""
+"""Reloads that may follow each other within `STREAK_GAP_S`; then they come every `STEP_S`."""
+STEP_S = 1.0
+"""What an editor that saves all the time while somebody types may cost at most."""
 STREAK_HUMAN = 60
 """Past this nobody types: the code itself may write what is watched."""
 FIRST_PAUSE_S = 5.0
@@ -44,6 +44,11 @@ class Settling:
         self._is_follow_up = False
         self._is_gone = False
         self._restless = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether changes come that follow a reload closely."""
+        return self._first_s is not None and self._is_follow_up
 
     @property
     def is_restless(self) -> bool:
@@ -106,14 +111,12 @@ class Pace:
         if not self.is_chased:
             return 0.0
         if self._streak < STREAK_HUMAN:
-            pause_s, and_more = SHORT_PAUSE_S, ""
+            pause_s = max(0.0, self._last_s + STEP_S - now_s)
+            told = f"reloads come every {STEP_S:g} s now"
         else:
             pause_s = min(MOST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(9, self._streak - STREAK_HUMAN))
-            and_more = ", and longer while it goes on"
+            told = f"a reload waits {pause_s:g} s now, and longer while it goes on"
         if self._streak in (STREAK_ALLOWED, STREAK_HUMAN):
-            text = (
-                f"Saves come faster than every {STREAK_GAP_S:g} s; "
-                f"a reload waits {pause_s:g} s now{and_more}"
-            )
+            text = f"Saves come faster than every {STREAK_GAP_S:g} s; {told}"
             self._on_log(line("engine", "INFO", text))
         return pause_s

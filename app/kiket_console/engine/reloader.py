@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 1.0
 """How often to look whether a folder is still the one that is watched."""
+BATCH_S = 0.02
+"""For how long changes that will wait anyway are gathered, rather than taken one by one."""
 
 Places = list[tuple[int, int] | None]
 
@@ -78,6 +80,8 @@ class Reloader:
                 self._take(await watch.wait(0))
                 self._take_up()
                 continue
+            if self._settling.is_busy:
+                await asyncio.sleep(BATCH_S)
             self._since_ns = tree.now_ns()
             seen = await watch.wait(min(left_s, LOOK_EVERY_S))
             self._take(seen)
