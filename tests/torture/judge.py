@@ -182,11 +182,12 @@ class Judge:
         for delivery_id in [each for each in self._owed if run_of(each) < before_run]:
             self._owed.discard(delivery_id)
             answered, kept = self._ledger.answered[delivery_id], self._kept.get(delivery_id)
+            state = "forwarded" if answered.is_handlers else "failed"
             if kept is None:
                 found.lost.append(delivery_id)
-            elif (kept.state, kept.status) != ("forwarded", answered.status):
+            elif (kept.state, kept.status) != (state, answered.status):
                 found.unsettled.append(f"{delivery_id} {kept.state} {kept.status}")
-            elif kept.answer_sha != answered.sha256:
+            elif answered.is_handlers and kept.answer_sha != answered.sha256:
                 found.mangled.append(f"answer of {delivery_id}")
         repeats = {each for each, times in self._handled.times.items() if times > 1}
         found.repeated.extend(repeats - self._repeats)

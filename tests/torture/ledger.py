@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_GATEWAYS = frozenset({502, 504})
+"""What the gateway itself says of a delivery that it recorded, and that no answer came to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """How a sender was answered."""
@@ -26,7 +30,12 @@ class Answered:
     @property
     def is_taken(self) -> bool:
         """Whether the sender may rely on its delivery, and on this very outcome, being stored."""
-        return self.status < 500 and self.status != 429
+        return self.is_handlers or self.status in _GATEWAYS
+
+    @property
+    def is_handlers(self) -> bool:
+        """Whether it is the handler's own answer."""
+        return self.status < 500
 
     @property
     def is_success(self) -> bool:
