@@ -100,14 +100,26 @@ def _status_lines(found: EngineStatus) -> list[str]:
         f"  gateway    {found.gateway_url}",
         f"  platform   {found.platform_url}",
         f"  traffic    {traffic}",
-        f"  recording  {visible(found.recording)} ({found.durability})",
+        f"  recording  {visible(found.recording)}{_since(found)} ({found.durability})",
         f"  secrets    {visible(found.vault)}",
     ]
     if found.dropped_logs:
         lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
+    if found.interrupted:
+        lines.append(f"  cut off    {found.interrupted:,} exchanges, as an earlier run ended")
+    if found.refused:
+        lines.append(f"  refused    {found.refused:,} requests unread")
     for worker in found.workers:
         lines += _worker_lines(worker)
     return [*lines, *(f"  note       {visible(note)}" for note in found.notes)]
+
+
+def _since(found: EngineStatus) -> str:
+    from kiket_console.text import age
+
+    if not found.recording_since_us:
+        return ""
+    return f" It has been so for {age(time.time() - found.recording_since_us / 1e6)}."
 
 
 def _worker_lines(worker: Worker) -> list[str]:
@@ -118,7 +130,9 @@ def _worker_lines(worker: Worker) -> list[str]:
     handlers = " ".join(visible(f"{each.event}@{each.version}") for each in worker.handlers)
     how = f"{visible(worker.evidence)} {age(time.time() - worker.evidence_us / 1e6)} ago"
     head = f"  worker     {visible(worker.name)}  {state}, {how}  {pid}".rstrip()
-    lines = [head, *([f"             {handlers}"] if handlers else [])]
+    said = " · ".join(visible(each) for each in (worker.entry, worker.note) if each)
+    lines = [head, *(f"             {each}" for each in (said, handlers) if each)]
+    lines += [f"             {visible(each.label)} drains" for each in worker.draining]
     if worker.problem is not None:
         where = f"  {worker.problem.file}:{worker.problem.line}" if worker.problem.file else ""
         lines.append(f"           ✗ {visible(worker.problem.sentence + where)}")

@@ -1,0 +1,150 @@
+"""Pin, delete and bring back on the command line, and a project of several extensions."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from tests.acceptance.conftest import Engine
+
+    Running = Callable[..., AbstractContextManager[Engine]]
+    Until = Callable[..., Any]
+
+BODY = json.dumps({"event": "issue.created", "issue": {"id": 1, "key": "KIK-1"}})
+SEVERAL = f"""\
+[[extension]]
+name = "first"
+entry = "main:sdk"
+
+[[extension]]
+name = "second"
+path = "second"
+command = ["{sys.executable}", "server.py"]
+dialect = "k0"
+"""
+SERVER = """\
+import http.server, os
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"] or 0))
+        self.send_response(201)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    do_GET = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+
+
+def listed(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
+    """Return `traffic list --json`."""
+    done = engine.cli("traffic", "list", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, until: Until) -> None:
+    sent = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
+    until(lambda: len(listed(engine)) >= 3, "the delivery and the calls that it made are listed")
+    other = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
+
+    done = engine.cli("traffic", "pin", str(sent), "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"schema": 1, "ids": [sent]})
+    assert [each["id"] for each in listed(engine) if each["pinned"]] == [sent]
+    assert f" {sent}★ " in engine.cli("traffic", "list").stdout
+    assert engine.cli("traffic", "unpin", str(sent)).stderr == "Unpinned 1 exchange.\n"
+
+    done = engine.cli("traffic", "delete", str(sent))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("Deleted 1 exchange and ")
+    assert f"`kiket-console traffic restore {sent}` undoes it." in done.stderr
+    assert sent not in [each["id"] for each in listed(engine)]
+    assert other in [each["id"] for each in listed(engine)]
+    assert engine.cli("traffic", "show", str(sent)).returncode == ExitCode.USAGE
+
+    done = engine.cli("traffic", "restore", str(sent))
+    assert (done.returncode, done.stderr[:26]) == (0, "Brought back 1 exchange an")
+    assert engine.cli("traffic", "show", str(sent)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [("delete", "Exchange 77 is not recorded"), ("restore", "Exchange 77 cannot be brought back")],
+)
+def test_an_exchange_that_is_not_there_is_named(
+    engine: Engine, command: str, sentence: str
+) -> None:
+    done = engine.cli("traffic", command, "77")
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith(f"Error: {sentence}")
+
+
+def test_what_was_deleted_is_gone_for_good_when_the_engine_has_quit(
+    folder: Path, running: Running
+) -> None:
+    with running(folder) as engine:
+        engine.wait_serving()
+        sent = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
+        engine.cli("traffic", "delete", str(sent))
+        assert engine.stop() == 0
+    assert engine.cli("traffic", "delete", str(sent)).returncode == ExitCode.NETWORK
+    with running(folder) as engine:
+        assert engine.cli("traffic", "restore", str(sent)).returncode == ExitCode.USAGE
+        assert sent not in [each["id"] for each in listed(engine)]
+
+
+def test_two_extensions_one_of_them_a_command_are_addressed_by_name(
+    folder: Path, running: Running, until: Until
+) -> None:
+    (folder / "kiket.toml").write_text(SEVERAL)
+    (folder / "second").mkdir()
+    (folder / "second" / "server.py").write_text(SERVER)
+    with running(folder) as engine:
+
+        def serving() -> bool:
+            return [each["serving"] for each in engine.status()["workers"]] == [True, True]
+
+        until(serving, "both serve")
+        refused = engine.cli("trigger", "issue.created", "--data", BODY)
+        assert refused.returncode == ExitCode.USAGE
+        assert "Name one of first, second" in refused.stderr
+
+        assert (
+            engine.trigger("issue.created", "--extension", "first", "--data", BODY)["status"] == 200
+        )
+        assert (
+            engine.trigger("issue.created", "--extension", "second", "--data", BODY)["status"]
+            == 201
+        )
+        assert engine.post("/x/nobody/webhooks/issue.created", b"{}")[0] == 404
+
+        assert {each["worker"] for each in listed(engine)} == {"first", "second"}
+        assert {each["worker"] for each in listed(engine, "--worker", "second")} == {"second"}
+        assert "  worker " in engine.cli("traffic", "list").stdout.splitlines()[0]
+        done = engine.cli("traffic", "list", "--worker", "third")
+        assert (done.stdout, done.stderr) == (
+            "", "Nothing of third is recorded for this project yet.\n",
+        )  # fmt: skip
+
+        said = engine.cli("status").stdout
+        assert "server.py" in said
+        assert "its secrets are in its environment" in said
+        told = {each["name"] for each in engine.said("worker") if each["serving"]}
+        assert told == {"first", "second"}
