@@ -171,9 +171,11 @@ def _project(paths: ProjectPaths) -> Finding:
         found = project.find(paths.folder)
     except ConsoleError as error:
         return Finding("project", FAIL, error.message, error.hint)
-    problem = next((each.problem for each in found.extensions if each.problem is not None), None)
-    if problem is not None:
-        return Finding("project", FAIL, problem.sentence, "Correct it; the engine goes on.")
+    bad = next((each for each in found.extensions if each.problem is not None), None)
+    if bad is not None and bad.problem is not None:
+        whose = f"{bad.name}: " if len(found.extensions) > 1 else ""
+        sentence = f"{whose}{bad.problem.sentence}"
+        return Finding("project", FAIL, sentence, "Correct it; the engine goes on.")
     said = "; ".join(
         f"{each.name}: {shlex.join(each.command)}"
         if each.command

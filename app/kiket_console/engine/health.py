@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kiket_console.engine.platform import delivery
-from kiket_console.engine.surroundings import WEBHOOK_SECRET
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Problem
 from kiket_core.secret import redactor
 from kiket_sdk.routing import SELF_TEST_EVENT
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection
 
     from kiket_console.engine.ports import Target
     from kiket_console.engine.worker_messages import Found
@@ -90,17 +89,14 @@ def is_hung(silent_s: float, modules: Collection[str]) -> bool:
     return silent_s >= HANG_LIMIT_S and DEBUGGERS.isdisjoint(modules)
 
 
-def signing(
-    found: Found | None, secrets: Mapping[str, str], chosen: tuple[str, ...]
-) -> Signing | None:
-    """Return how deliveries to code that was *found* and given *secrets* are signed.
+def signing(found: Found | None, given: str, chosen: tuple[str, ...]) -> Signing | None:
+    """Return how deliveries to code that was *found* are signed.
 
-    *chosen* are the dialects that the project names. None for code that is not on our SDK, or has
-    no secret to verify with.
+    *given* is the webhook secret that it was given, *chosen* are the dialects that the project
+    names. None for code that is not on our SDK, or has no secret to verify with.
     """
     if found is None or not found.is_sdk:
         return None
-    given = secrets.get(WEBHOOK_SECRET, "")
     secret = next(iter(found.webhook_secrets), given)
     dialect = delivery.dialect_for(chosen or found.accepts)
     return Signing(dialect, secret, secret != given) if secret.strip() else None

@@ -63,6 +63,7 @@ class Supervisor:
             vault=vault,
             inherited=os.environ if inherited is None else inherited,
             variables=variables,
+            on_log=on_log,
         )
         self._project = project
         self._make_keeper = partial(

@@ -6,16 +6,18 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kiket_console.engine.chronicle import line
 from kiket_console.engine.leftovers import MARK
 from kiket_core.secret import redactor
 from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from kiket_console.engine.vault import Vault
     from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
@@ -40,6 +42,11 @@ class Surroundings:
     declared: tuple[tuple[str, bool], ...]
     """The secrets that the extension asks for, and whether each has a value."""
 
+    @property
+    def webhook_secret(self) -> str:
+        """Return what its deliveries are signed with, unless its code configures another."""
+        return self.secrets.get(WEBHOOK_SECRET, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Surrounder:
@@ -53,6 +60,9 @@ class Surrounder:
     """The variables that the person started us with."""
     variables: Mapping[str, str]
     """Those that point the code at this engine; they win over the shell's."""
+    on_log: Callable[[NewLog], None]
+    _told: set[tuple[str, str]] = field(default_factory=set)
+    """Of which extension it was said that it does not get which variable."""
 
     async def surround(self, spec: ExtensionSpec, label: str) -> Surroundings:
         """Return what the start called *label* gets; raises `ConsoleError` when the vault fails."""
@@ -97,6 +107,15 @@ class Surrounder:
             if value and name in wanted:  # what the person set is explicit, and wins
                 secrets[name] = value
                 redactor.add(name, value)
+            elif value and _SECRET.fullmatch(name):
+                self._tell_withheld(spec.name, name)
         return secrets, tuple(
             (name, environment_secret_name(name) in secrets) for name in spec.declared.secrets
         )
+
+    def _tell_withheld(self, worker: str, name: str) -> None:
+        """Say once that a secret of the person's shell does not reach an extension."""
+        if (worker, name) not in self._told:
+            self._told.add((worker, name))
+            text = f"{name} of your shell is not handed on: its manifest asks for no such secret"
+            self.on_log(line(worker, "INFO", text))

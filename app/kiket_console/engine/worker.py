@@ -220,7 +220,7 @@ class WorkerProcess:
 
         Raises TimeoutError or OSError when no answer comes.
         """
-        signing = health.signing(self.found, self._given.secrets, self.spec.dialects)
+        signing = health.signing(self.found, self._given.webhook_secret, self.spec.dialects)
         if signing is None:
             self.finding = await health.ask(self.target, limit_s)
         else:

@@ -1,0 +1,107 @@
+"""An extension gets listed variables, the secrets that its manifest names, and no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console import project as projects
+from kiket_console.engine.surroundings import Surrounder
+from kiket_console.engine.vault import open_vault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiket_console.project import ExtensionSpec
+    from kiket_console.store.records import NewLog
+
+SHELL = {
+    "PATH": "/usr/bin",
+    "LANG": "C.UTF-8",
+    "KIKET_SDK_DEBUG": "1",
+    "KIKET_SECRET_MINE": "of-mine",
+    "KIKET_SECRET_THEIRS": "of-theirs",
+    "KIKET_STRIPE_TOKEN": "of-nobody",
+    "KIKET_EMPTY_TOKEN": "",
+    "AWS_SECRET_ACCESS_KEY": "of-aws",
+    "LD_PRELOAD": "/evil.so",
+    "LD_LIBRARY_PATH": "/evil",
+    "PYTHONPATH": "/evil",
+    "PYTHONSTARTUP": "/evil.py",
+    "NODE_OPTIONS": "--require /evil.js",
+    "HTTPS_PROXY": "http://evil",
+    "VIRTUAL_ENV": "/other",
+    "SHOP_REGION": "eu",
+}
+
+
+@pytest.fixture
+def specs(own_places: Path) -> dict[str, ExtensionSpec]:
+    """Return two extensions of one project."""
+    folder = own_places / "project"
+    for name in ("mine", "theirs"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "extension.yaml").write_text(
+            f"id: {name}\nsecrets: [{name}]\nconfiguration:\n  properties:\n"
+            "    region: {default: 'env:SHOP_REGION'}\n"
+        )
+    (folder / "kiket.toml").write_text(
+        "".join(f"[[extension]]\npath = '{name}'\ncommand = 'x'\n" for name in ("mine", "theirs"))
+    )
+    return {spec.name: spec for spec in projects.find(folder).extensions}
+
+
+@pytest.fixture
+async def surrounder(own_places: Path) -> tuple[Surrounder, list[NewLog]]:
+    """Return what composes surroundings, and what it logs."""
+    logs: list[NewLog] = []
+    vault = await open_vault("key", own_places / "vault-index.json", "session")
+    variables = {"KIKET_BASE_URL": "http://127.0.0.1:1"}
+    return Surrounder("key", own_places, vault, SHELL, variables, logs.append), logs
+
+
+async def test_variables_are_those_of_a_list(
+    surrounder: tuple[Surrounder, list[NewLog]], specs: dict[str, ExtensionSpec]
+) -> None:
+    """What would put other code into a process, or its traffic elsewhere, is on none."""
+    given = await surrounder[0].surround(specs["mine"], "mine#1")
+    plain = dict(given.environment)
+    plain.pop("VIRTUAL_ENV", None)
+    assert plain.pop("PATH").endswith("/usr/bin")
+    assert plain == {
+        "LANG": "C.UTF-8",
+        "KIKET_SDK_DEBUG": "1",
+        "KIKET_BASE_URL": "http://127.0.0.1:1",
+        "KIKET_CONSOLE_WORKER": "key/mine#1/",
+    }
+
+
+async def test_secrets_are_those_that_its_own_manifest_names(
+    surrounder: tuple[Surrounder, list[NewLog]], specs: dict[str, ExtensionSpec]
+) -> None:
+    made = {name: await surrounder[0].surround(spec, f"{name}#1") for name, spec in specs.items()}
+    for name, given in made.items():
+        assert given.secrets.keys() == {
+            "KIKET_WEBHOOK_SECRET",
+            "KIKET_WORKSPACE_TOKEN",
+            f"KIKET_SECRET_{name.upper()}",
+            "SHOP_REGION",
+        }
+        assert given.secrets[f"KIKET_SECRET_{name.upper()}"] == f"of-{name}"
+        assert given.declared == ((name, True),)
+        assert "of-" not in repr(given)
+    for variable in ("KIKET_WEBHOOK_SECRET", "KIKET_WORKSPACE_TOKEN"):
+        assert made["mine"].secrets[variable] != made["theirs"].secrets[variable]
+
+
+async def test_a_secret_of_the_shell_that_is_not_handed_on_is_told_once(
+    surrounder: tuple[Surrounder, list[NewLog]], specs: dict[str, ExtensionSpec]
+) -> None:
+    composes, logs = surrounder
+    for number in range(3):
+        await composes.surround(specs["mine"], f"mine#{number}")
+    assert [(line.worker, line.text) for line in logs] == [
+        ("mine", f"{name} of your shell is not handed on: its manifest asks for no such secret")
+        for name in ("KIKET_SECRET_THEIRS", "KIKET_STRIPE_TOKEN")
+    ]
