@@ -114,6 +114,12 @@ def keep_damaged(path: Path) -> Path:
     return keep(path, f"corrupt-{_moment()}")
 
 
+def forget(kept: Path) -> None:
+    """Take a name back that `keep` gave."""
+    for suffix in ("", *_COMPANIONS):
+        beside(kept, suffix).unlink(missing_ok=True)
+
+
 def network_kind(folder: Path, mounts: str | None = None) -> str:
     """Return the kind of network file system that *folder* is on, empty when it is on none.
 

@@ -25,6 +25,9 @@ BATCH_ROWS = 512
 BATCH_BYTES = 4 * 1024 * 1024
 
 
+FULL, FAILED = 507, 503
+
+
 class StoreBusyError(ConsoleError):
     """More is waiting to be written than the store takes in time."""
 
@@ -35,7 +38,7 @@ class StoreFailedError(ConsoleError):
     `status` is what a sender is answered: 507 when the disk is full, else 503.
     """
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 503) -> None:
+    def __init__(self, message: str, *, hint: str = "", status: int = FAILED) -> None:
         super().__init__(message, hint=hint)
         self.status = status
 

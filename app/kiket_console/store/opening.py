@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiket_console.errors import ConsoleError
 from kiket_console.store import building, files, mark, schema
 from kiket_console.store.batch import read_counters, write_counters
 from kiket_console.store.records import Committed
@@ -59,19 +60,26 @@ class DamagedError(Exception):
     """The store cannot be trusted; the text says what was found."""
 
 
-def open_store(path: Path, durability: str = "full", connect: Connect | None = None) -> Opened:
+def open_store(
+    path: Path,
+    durability: str = "full",
+    connect: Connect | None = None,
+    *,
+    suspicious: bool = True,
+) -> Opened:
     """Return the writing connection, usable from any one thread, in autocommit mode.
 
     With *durability* `full` a commit is on disk when it returns; with `process` it survives the
     end of this process, but not a power cut. A damaged store is kept under another name, and what
-    can be read of it is in the new one. Raises `ConsoleError` when the store cannot be written or
+    can be read of it is in the new one; with *suspicious* false a store that was not closed is not
+    looked through for damage. Raises `ConsoleError` when the store cannot be written or
     is newer than this program.
     """
     files.make_ready(path)
     seen = mark.read(path)
     notes = []
     try:
-        found = _look(path, seen)
+        found = _look(path, seen, suspicious=suspicious)
         if found is None:
             if seen is not None and seen.newest.exchanges:
                 notes.append(
@@ -118,7 +126,7 @@ def _connect(
     return connection
 
 
-def _look(path: Path, seen: mark.Seen | None) -> int | None:
+def _look(path: Path, seen: mark.Seen | None, *, suspicious: bool) -> int | None:
     """Return the schema version of the store at *path*, None without one; change nothing.
 
     Raises `DamagedError`, or `ConsoleError` for a newer version.
@@ -137,7 +145,7 @@ def _look(path: Path, seen: mark.Seen | None) -> int | None:
             connection.execute("PRAGMA cell_size_check = ON")
             found = schema.user_version(connection)
             schema.refuse_newer(found)
-            if not was_closed:
+            if suspicious and not was_closed:
                 _check(connection)
             if found == schema.VERSION:
                 _compare(read_counters(connection), seen)
@@ -183,7 +191,10 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
     try:
         salvaged = salvage(kept, target, highest)
         files.put_in_place(target, path)
-    except (sqlite3.Error, OSError) as error:
+    except (ConsoleError, sqlite3.Error, OSError) as error:  # no room: it stands where it stood
+        files.forget(kept)
+        if isinstance(error, ConsoleError):
+            raise
         raise files.unwritable(path, str(error)) from error
     finally:
         target.unlink(missing_ok=True)

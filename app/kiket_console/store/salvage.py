@@ -33,6 +33,14 @@ _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anyt
     "attempt": "typeof(started_us) = 'integer' AND typeof(state) = 'text'",
     "log": "typeof(at_us) = 'integer'",
 }
+_ALL_UNDIGESTED = (
+    "UPDATE main.counters SET undigested_log = (SELECT coalesce(max(id), 0) FROM main.log),"
+    " undigested_exchange = (SELECT coalesce(max(id), 0) FROM main.exchange)"
+)
+_UNDIGESTED = (
+    "UPDATE main.counters SET (undigested_exchange, undigested_log)"
+    " = (SELECT undigested_exchange, undigested_log FROM old.counters)"
+)
 _REQUESTS_OF_VERSION_1 = (
     "CREATE TEMP VIEW request AS SELECT exchange_id, headers, body, size, sha256, truncated, refs"
     " FROM old.message WHERE part = 0"
@@ -93,12 +101,14 @@ def _copy(source: Path, target: Path, highest: int) -> None:
         connection.execute("PRAGMA writable_schema = ON")  # opens a file that was cut short
         with suppress(sqlite3.DatabaseError):  # no page of it can be read
             connection.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro",))
-            if connection.execute("PRAGMA old.table_info(message)").fetchone():
+            is_version_1 = connection.execute("PRAGMA old.table_info(message)").fetchone()
+            if is_version_1:
                 connection.execute(_REQUESTS_OF_VERSION_1)
             deadline = time.monotonic() + FINE_S
             for table, key in _KEYS.items():
                 with suppress(sqlite3.DatabaseError):
                     _Table(connection, target, table, key, deadline).copy(highest)
+            connection.execute(_ALL_UNDIGESTED if is_version_1 else _UNDIGESTED)
         _make_consistent(connection)
 
 

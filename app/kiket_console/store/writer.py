@@ -24,6 +24,8 @@ from kiket_console.errors import ConsoleError
 from kiket_console.store import files, mark, opening, purging, recovery
 from kiket_console.store.batch import Batch, Running, write_counters
 from kiket_console.store.intake import (
+    FAILED,
+    FULL,
     Chore,
     Intake,
     StoreBusyError,
@@ -194,7 +196,8 @@ class Writer:
     def _commit(self, batch: Sequence[Submission]) -> Committed:
         connection = self._connection
         if connection is None:
-            opened = self._open_store()
+            full = self._failure is not None and self._failure.status == FULL
+            opened = self._open_store(suspicious=not full)
             self._connection = connection = opened.connection
             self.newest = replace(opened.newest, removals=self.newest.removals)
             self._untold += opened.notes
@@ -235,7 +238,7 @@ class Writer:
                 hint="Make room on its disk: nothing is accepted until it can be written again."
                 if full
                 else "Nothing is accepted until it can be written again.",
-                status=507 if full else 503,
+                status=FULL if full else FAILED,
             )
         if self._failure is None:
             self._failed_us = time.time_ns() // 1000

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Message, State
 from kiket_console.store import building
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.verification import verify
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -258,3 +260,37 @@ def _check_all(reader: Reader, ids: list[int]) -> None:
         body = detail.request.body
         if not body.truncated:
             assert body.raw == b"%d " % exchange_id * 200
+
+
+def test_without_room_for_the_new_store_the_damaged_one_stays_in_its_place(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeroed_page(closed)
+    found = closed.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kiket_console.store.opening.salvage", full)
+
+    with pytest.raises(ConsoleError, match=r"cannot be written: \[Errno 28\]"):
+        Writer(closed)
+
+    assert closed.read_bytes() == found
+    assert {file.name for file in closed.parent.glob("store*")} == {
+        "store.sqlite3",
+        "store.sqlite3.mark",
+    }
+
+
+def test_what_is_salvaged_is_as_it_was_recorded(closed: Path) -> None:
+    """Only what was lost is named afterwards."""
+    zeroed_page(closed)
+    note, writer = _open(closed)
+    writer.close()
+
+    report = verify(closed)
+
+    without = re.search(r"\((\d+) without their request\)", note)
+    assert len(report.findings) == (int(without[1]) if without else 0)
+    assert report.exchanges == EXCHANGES
