@@ -10,6 +10,8 @@ import shutil
 import socket
 import sqlite3
 import sys
+import time
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -17,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 from kiket_console import config, project
 from kiket_console.client import find_engine, lock_holder
 from kiket_console.errors import ConsoleError
+from kiket_console.store import files, schema
+from kiket_console.text import plural, size
 from kiket_console.trust import Trust
 
 if TYPE_CHECKING:
@@ -30,6 +34,10 @@ FAIL: Final = "fail"
 
 OLDEST_SQLITE: Final = (3, 38, 0)
 """JSON functions that the store's queries use are built in from here on."""
+MENDED_SQLITE: Final = (3, 51, 3)
+"""Before it two connections could reset the write-ahead log under each other."""
+STORE_LIMIT_S: Final = 1.5
+"""How long the store is looked at."""
 LOW_DISK_BYTES: Final = 500 * 1024 * 1024
 FIRST_PORT, LAST_PORT = 8700, 8719
 
@@ -54,6 +62,7 @@ def examine(paths: ProjectPaths) -> list[Finding]:
         _sqlite,
         _distributions,
         _state,
+        _store,
         _keyring,
         _terminal,
         _config,
@@ -85,6 +94,14 @@ def _sqlite(_: ProjectPaths) -> Finding:
             FAIL,
             f"SQLite {sqlite3.sqlite_version} is too old for the store.",
             "Use a Python that is built with SQLite 3.38 or newer.",
+        )
+    if sqlite3.sqlite_version_info < MENDED_SQLITE:
+        mended = ".".join(str(part) for part in MENDED_SQLITE)
+        return Finding(
+            "sqlite",
+            OK,
+            f"SQLite {sqlite3.sqlite_version}: before {mended} two programs that write one store "
+            "can damage it; here the engine alone writes.",
         )
     return Finding("sqlite", OK, f"SQLite {sqlite3.sqlite_version}")
 
@@ -122,6 +139,63 @@ def _state(paths: ProjectPaths) -> Finding:
             "Make room: nothing is accepted that cannot be recorded.",
         )
     return Finding("state folder", OK, f"{paths.state} is writable and private.")
+
+
+def _store(paths: ProjectPaths) -> Finding:
+    name = "store"
+    network = files.network_kind(paths.state)
+    if network:
+        return Finding(
+            name,
+            WARN,
+            f"{paths.state} is on a network file system ({network}): slower, and only as durable "
+            "as its server.",
+            "Set XDG_STATE_HOME to a folder on a disk of this machine.",
+        )
+    if not paths.store.is_file():
+        return Finding(name, OK, "Nothing is recorded for this project yet.")
+    bytes_used = files.size(paths.store) + files.size(files.beside(paths.store, "-wal"))
+    try:
+        version, damage = _looked_at(paths)
+    except ConsoleError as error:
+        return Finding(name, FAIL, error.message, error.hint)
+    except sqlite3.Error as error:
+        version, damage = 0, str(error)
+    if damage:
+        return Finding(
+            name,
+            FAIL,
+            f"{paths.store} is damaged: {damage}.",
+            "Start the engine: it keeps this file, and begins a new one with what it can read.",
+        )
+    try:
+        settings = config.load(paths.folder)
+    except ConsoleError:  # the settings have a finding of their own
+        settings = config.Config()
+    kept = f"{plural(settings.retention_days, 'day')}" if settings.retention_days else "for ever"
+    most = f", {settings.retention_mb:,} MB at most" if settings.retention_mb else ""
+    return Finding(
+        name,
+        OK,
+        f"{size(bytes_used)}, schema {version}, sound at a first look (`kiket-console verify` "
+        f"compares each row); durability {settings.durability}; kept {kept}{most}.",
+    )
+
+
+def _looked_at(paths: ProjectPaths) -> tuple[int, str]:
+    """Return the store's schema and what is wrong with it, looking for `STORE_LIMIT_S` at most."""
+    with closing(sqlite3.connect(f"{paths.store.as_uri()}?mode=ro", uri=True)) as connection:
+        version = schema.user_version(connection)
+        schema.refuse_newer(version)
+        deadline = time.monotonic() + STORE_LIMIT_S
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+        try:
+            [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise
+            return version, ""
+    return version, "" if found == "ok" else found.splitlines()[-1]
 
 
 def _keyring(paths: ProjectPaths) -> Finding:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+from contextlib import closing
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ from keyring.backends import fail
 from kiket_console import doctor
 from kiket_console.doctor import FAIL, OK, WARN, Finding, examine
 from kiket_console.paths import ProjectPaths
+from kiket_console.store import files
+from kiket_console.store.schema import VERSION
+from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +106,56 @@ def test_a_terminal_that_cannot_draw_is_a_failure(
     assert found(paths, "terminal").sentence == "The terminal has 70 by 24 cells."
     monkeypatch.setenv("COLUMNS", "120")
     assert found(paths, "terminal").level == OK
+
+
+def test_a_store_is_told_with_its_size_schema_and_how_long_it_is_kept(paths: ProjectPaths) -> None:
+    assert found(paths, "store").sentence == "Nothing is recorded for this project yet."
+    paths.make()
+    with closing(Writer(paths.store)):
+        pass
+    (paths.folder / "kiket.toml").write_text(
+        '[console]\nretention_days = 0\nretention_mb = 9\ndurability = "process"\n'
+    )
+    finding = found(paths, "store")
+    assert finding.level == OK
+    assert f"schema {VERSION}, sound at a first look" in finding.sentence
+    assert finding.sentence.endswith("durability process; kept for ever, 9 MB at most.")
+
+
+def test_a_damaged_store_is_a_failure_with_what_will_happen(paths: ProjectPaths) -> None:
+    paths.make()
+    paths.store.write_bytes(b"this is no database" * 400)
+    finding = found(paths, "store")
+    assert finding.level == FAIL
+    assert finding.sentence == f"{paths.store} is damaged: file is not a database."
+    assert "begins a new one" in finding.advice
+
+
+def test_a_store_of_a_newer_program_is_a_failure(paths: ProjectPaths) -> None:
+    paths.make()
+    with closing(sqlite3.connect(paths.store)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    assert found(paths, "store").level == FAIL
+
+
+def test_a_store_on_a_network_file_system_is_a_warning(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "network_kind", lambda _: "nfs4")
+    finding = found(paths, "store")
+    assert finding.level == WARN
+    assert "a network file system (nfs4)" in finding.sentence
+    assert "XDG_STATE_HOME" in finding.advice
+
+
+@pytest.mark.parametrize(("version", "noted"), [((3, 40, 1), True), ((3, 51, 3), False)])
+def test_an_sqlite_that_can_damage_a_store_with_two_writers_is_noted(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], noted: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    finding = found(paths, "sqlite")
+    assert finding.level == OK
+    assert ("the engine alone writes" in finding.sentence) == noted
 
 
 def test_a_state_folder_that_is_none_is_a_failure(
