@@ -117,7 +117,7 @@ class Campaign:
         """
         subject, senders = self.subject, self.senders
         begun_s, run, acked = time.monotonic(), subject.starts, self._acked()
-        suffered = await self._before_death(step)
+        suffered = await self._die(step)
         died_s = time.monotonic()
         on_death(subject.struck() or "")
         found = Findings()
@@ -151,6 +151,15 @@ class Campaign:
             findings=found,
         )
 
+    async def dissect(self, step: Step) -> Findings:
+        """Let the running engine die, and judge what it leaves before another one mends it."""
+        run = self.subject.starts
+        await self._die(step)
+        found = await asyncio.to_thread(self.judge.look, run + 1, again=True)
+        if step.lingering:
+            found.orphans.extend(await self._orphans(run, time.monotonic()))
+        return found
+
     async def finish(self) -> Findings:
         """Stop the last engine in order, and judge all there is."""
         run = self.subject.starts
@@ -162,7 +171,7 @@ class Campaign:
         self.findings.add(found)
         return found
 
-    async def _before_death(self, step: Step) -> Suffered:
+    async def _die(self, step: Step) -> Suffered:
         """Do to the engine what is to be done; it is dead afterwards."""
         suffered = Suffered()
         if step.plan.failpoint:
