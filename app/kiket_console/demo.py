@@ -92,6 +92,7 @@ async def _play(client: Client, events: Path) -> None:
             failed = result
         await asyncio.sleep(OPENING_PAUSE_S)
     if failed is not None:
+        await client.pin((failed.exchange_id,))
         await client.replay(failed.exchange_id)
     chance = random.Random(SEED)  # noqa: S311 - a rhythm, not a secret
     for step in itertools.cycle(STREAM):

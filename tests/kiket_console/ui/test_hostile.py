@@ -11,7 +11,7 @@ from tests.snap import scene
 from tests.snap.scene import settled
 from textual.drivers.headless_driver import HeadlessDriver
 
-from kiket_console.model import Handler, Judgement, Problem, State, WorkerState
+from kiket_console.model import Draining, Handler, Judgement, Problem, State, WorkerState
 from kiket_console.store.records import NewExchange
 from kiket_console.ui.app import ConsoleApp
 
@@ -69,8 +69,10 @@ def hostile_story() -> scene.Story:
         story.log(f"Traceback (most recent call last):\n  File {clean}\nError: {clean}", of=number)
         story.log(clean, stream="stderr")
         failed = story.webhook(
-            clean, "", raw, None, 1, state=State.FAILED, error=clean, judgement=scene.STALE
-        )
+            clean, "", raw, None, 1, state=State.FAILED, error=clean, judgement=scene.STALE,
+            failed_first=clean,
+        )  # fmt: skip
+        story.pin(failed)
         story.log(clean, of=failed)
     return story
 
@@ -88,7 +90,7 @@ def replace_headers(row: object, text: str) -> NewExchange:
     return replace(row, request=request, path=f"/{text}", method=text)
 
 
-def hostile_status() -> EngineStatus:
+def hostile_status(recording: str) -> EngineStatus:
     """Return a status whose every text is hostile."""
     workers = [
         scene.worker(
@@ -96,28 +98,34 @@ def hostile_status() -> EngineStatus:
             extension_id=text, extension_version=text, interpreter=text, last_reload=text,
             handlers=(Handler(text, text, text, 1),), unhandled=(text,), dialects=(text,),
             secrets=((text, True), (text, False)), state=WorkerState.BROKEN,
-            problem=Problem(text, text, 3, (f'  File "{text}", line 3', text)),
+            problem=Problem(text, text, 3, (f'  File "{text}", line 3', text)), note=text,
+            draining=(Draining(text, 7, 1),),
         )
         for number, text in enumerate(HOSTILE)
     ]  # fmt: skip
     everything = "".join(HOSTILE)
-    return scene.status(*workers, project=everything, notes=HOSTILE, recording=everything)
+    return scene.status(
+        *workers, project=everything, notes=HOSTILE, recording=recording, durability=everything
+    )
 
 
 KEYS = (
     "g", "enter", "right_square_bracket", "right_square_bracket", "right_square_bracket",
     "right_square_bracket", "right_square_bracket", "escape", "j", "j", "j", "pagedown",
     "2", "j", "enter", "pagedown", "escape", "3", "g", "j", "enter", "escape", "G",
-    "ctrl+p", "escape", "question_mark", "escape", "1", "t", "down", "escape", "q", "escape",
+    "ctrl+p", "escape", "question_mark", "escape", "1", "t", "down", "enter", "escape", "m",
+    "delete", "u", "q", "escape",
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [(80, 24), (140, 44)])
+@pytest.mark.parametrize(
+    ("size", "recording"), [((80, 24), "ok"), ((140, 44), "ok"), ((140, 44), "".join(HOSTILE))]
+)
 async def test_only_our_own_sequences_reach_the_terminal(
-    paths: ProjectPaths, size: tuple[int, int]
+    paths: ProjectPaths, size: tuple[int, int], recording: str
 ) -> None:
     scene.write_store(paths.store, hostile_story())
-    engine = scene.ToldEngine(hostile_status())
+    engine = scene.ToldEngine(hostile_status(recording))
     Terminal.written = []
     app = ConsoleApp(paths, open_engine=lambda: engine, driver_class=Terminal)
     async with app.run_test(headless=False, size=size, notifications=True) as pilot:
