@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
+from kiket_console.engine.headers import value_of
 from kiket_console.engine.ports import Delivery
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
@@ -292,21 +293,18 @@ class WebhookProtocol(Servant):
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return
-        lines = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        lines += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        measured = status in _WITHOUT_BODY
-        for name, value in headers:
-            folded = name.lower()
-            if folded != "date":  # the server says it, for every answer
-                measured = measured or folded == "content-length"
-                lines.append(f"{name}: {value}\r\n".encode("latin-1"))
-        if not measured:
-            lines.append(b"content-length: %d\r\n" % len(raw_body))
-        lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
+        lines = [f"{name}: {value}" for name, value in headers if name.lower() != "date"]
+        if status not in _WITHOUT_BODY and not value_of(headers, "content-length"):
+            lines.append(f"content-length: {len(raw_body)}")
+        if not request.keep_alive:
+            lines.append("connection: close")
+        pieces = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
+        pieces += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        pieces.append("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
         if request.method != "HEAD" and status not in _WITHOUT_BODY:
-            lines.append(raw_body)
+            pieces.append(raw_body)
         request.response_started = request.response_complete = True
-        self.transport.write(b"".join(lines))
+        self.transport.write(b"".join(pieces))
         if not request.keep_alive:
             self.transport.close()
         self.on_response_complete()

@@ -118,15 +118,19 @@ def answer_headers(headers: Headers, length: int | None) -> Headers:
 
 def value_of(headers: Headers, wanted: str) -> str:
     """Return the first value of a header by its name in lower case; empty when there is none."""
+    length = len(wanted)
     for name, value in headers:
-        if name.lower() == wanted:
+        if len(name) == length and name.lower() == wanted:
             return value
     return ""
 
 
 def _named_in_connection(headers: Headers) -> frozenset[str]:
     """Return the names that Connection headers take out, in lower case."""
-    values = [value for name, value in headers if _answer_kind(name) == _CONNECTION]
+    length = len("connection")
+    values = [
+        value for name, value in headers if len(name) == length and name.lower() == "connection"
+    ]
     if not values:
         return frozenset()
     tokens = {token.strip().lower() for value in values for token in value.split(",")}

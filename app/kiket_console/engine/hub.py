@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import Notice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-
-    from kiket_console.model import Notice
 
 NOTICES_PER_S = 50
 PEER_LIMIT = 32
@@ -41,12 +40,12 @@ class Hub:
         """Say what the store's newest numbers are; they never go back."""
         newest = self.newest
         self._publish(
-            replace(
-                newest,
-                newest_exchange=max(newest.newest_exchange, exchange),
-                newest_change=max(newest.newest_change, change),
-                newest_log=max(newest.newest_log, log),
-                removals=max(newest.removals, removals),
+            Notice(  # in full, because `replace` takes ten times as long, for each commit
+                max(newest.newest_exchange, exchange),
+                max(newest.newest_change, change),
+                max(newest.newest_log, log),
+                newest.workers_change,
+                max(newest.removals, removals),
             )
         )
 

@@ -85,6 +85,8 @@ class WorkerLink(asyncio.Protocol):
         """What came for an answer until its headers were all there, interim answers included."""
         self._headers: list[tuple[str, str]]
         self._body: bytearray
+        self._most = answer_bytes
+        """How long the body can be, as far as its headers say."""
         self._begin()
         self.idle_since_s = 0.0
         self.usable = True
@@ -205,9 +207,15 @@ class WorkerLink(asyncio.Protocol):
             self.usable = False  # the parser waits for a body that its Content-Length promises
             self._finish()
         elif status not in _WITHOUT_BODY:
-            self._until_end = not any(
-                name.lower() in {"content-length", "transfer-encoding"} for name, _ in self._headers
-            )
+            self._most = self._answer_bytes
+            self._until_end = True
+            for name, value in self._headers:
+                folded = name.lower()
+                if folded == "content-length":
+                    self._until_end = False
+                    self._most = min(int(value), self._most)  # the parser has seen that it is one
+                elif folded == "transfer-encoding":
+                    self._until_end = False
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
@@ -218,7 +226,7 @@ class WorkerLink(asyncio.Protocol):
             self._refuse_size()
         elif len(self._body) > SMALL_BYTES and self._claim is None and self._transport is not None:
             self._transport.pause_reading()
-            self._claim = self._room.ask(self._answer_bytes, self._transport.resume_reading)
+            self._claim = self._room.ask(self._most, self._transport.resume_reading)
 
     def on_message_complete(self) -> None:
         """Finish an answer."""

@@ -55,7 +55,7 @@ class Outbox:
 
     def hold(self, exchange_id: int, rows: list[Row]) -> Ticket:
         """Take a new exchange; raises `StoreBusyError` and `StoreFailedError`: then not."""
-        cost = sum(row.cost for row in rows)
+        cost = sum([row.cost for row in rows])
         self._writer.check_room(self._held_rows + len(rows), cost)
         ticket = Ticket(exchange_id, rows, self._loop.time())
         self._held.append(ticket)

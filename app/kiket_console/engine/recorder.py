@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 TRACES = 8192
 """How many of the newest traces can find their exchange."""
+TOLD_PER_S = 50
 LOG_LINES = 2048
 LOG_BATCH = 256
 LOG_PAUSE_S = 0.01
@@ -107,7 +108,8 @@ class Parent(NamedTuple):
 class Recorder:
     """Record exchanges, attempts and logs through *writer*, redacted by *redactor*.
 
-    `on_commit` is called on the event loop after commits. `value_of` gives a secret's value, to
+    `on_commit` is called on the event loop after commits, `TOLD_PER_S` times a second at most and
+    always with the newest. `value_of` gives a secret's value, to
     put back what was taken out.
     """
 
@@ -133,6 +135,8 @@ class Recorder:
         self._logs_due: asyncio.TimerHandle | None = None
         self.dropped_logs = 0
         """Log lines that came faster than they could be stored."""
+        self._newest_commit = writer.newest
+        self._is_telling = False
         writer.on_commit = self._committed
 
     async def receive(
@@ -335,9 +339,23 @@ class Recorder:
             del self._by_trace[next(iter(self._by_trace))]
 
     def _committed(self, committed: Committed) -> None:
-        """Pass on a commit; called in the writer's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
-            self._loop.call_soon_threadsafe(self._on_commit, committed)
+        """Take note of a commit; called in the writer's thread."""
+        self._newest_commit = committed
+        if not self._is_telling:
+            self._is_telling = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
+                self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        told = self._newest_commit
+        self._on_commit(told)
+        self._loop.call_later(1 / TOLD_PER_S, self._tell_newer, told)
+
+    def _tell_newer(self, told: Committed) -> None:
+        self._is_telling = False  # before looking: a commit from here on tells of itself
+        if self._newest_commit is not told:
+            self._is_telling = True
+            self._tell()
 
 
 def _storable(text: str) -> str:

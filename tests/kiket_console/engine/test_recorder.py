@@ -262,3 +262,29 @@ async def test_log_lines_may_hold_anything(
     first, second = reader.log_page([1, 2])
     assert first.text == "a\\udcffb\x00"
     assert second.text == "x" * module.LOG_TEXT + "…"
+
+
+async def test_who_looks_at_commits_is_told_of_the_newest_and_not_of_each(
+    recorder: Recorder, writer: Writer, commits: Any
+) -> None:
+    """A screen that shows them costs the same however many there are."""
+    told = 0
+    real = recorder._on_commit
+
+    def counted(committed: Any) -> None:
+        nonlocal told
+        told += 1
+        real(committed)
+
+    recorder._on_commit = counted
+    before = writer.commits
+    began_s = recorder._loop.time()
+    for number in range(1, 101):
+        recorded = await recorder.receive(webhook())
+        await recorder.durable(recorded)
+        assert recorded.id == number
+    await commits.until(lambda newest: newest.newest_exchange == 100)
+
+    took_s = recorder._loop.time() - began_s
+    assert writer.commits - before == 100
+    assert told <= took_s * module.TOLD_PER_S + 2
