@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SERVES_AGAIN_S = 8.0
 """How long the senders may go without a 2xx when a worker was killed, at most."""
 FILL_LIMIT_S = 5.0
+FULL_BYTES = 64 * 1024
+"""No file may be written beyond this while the disk is full; the store's are larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,18 @@ async def fill_disk(
     """Let no file of the engine grow for a while: nothing is accepted, and then it is again."""
     del handled, chance
     refused = senders.refused
-    subject.limit_files(subject.store.with_name("store.sqlite3-wal").stat().st_size)
+    subject.limit_files(FULL_BYTES)
     deadline = time.monotonic() + FILL_LIMIT_S
     while senders.refused == refused and time.monotonic() < deadline:  # noqa: ASYNC110 - a count
         await asyncio.sleep(0.01)
     if senders.refused == refused:
         subject.limit_files(resource.RLIM_INFINITY)
         return Suffered(broken=f"a full disk was not said within {FILL_LIMIT_S:g} s")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.1)  # what was committed just before is answered
+    accepted = await next_success_s(senders, 0.3) is not None
     subject.limit_files(resource.RLIM_INFINITY)
+    if accepted:
+        return Suffered(broken="a 2xx while nothing could be stored")
     return await _served_again(senders, kills=0)
 
 
