@@ -61,6 +61,7 @@ class CommandProcess:
         *,
         on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
+        is_busy: Callable[[str], bool],
     ) -> None:
         self.label = f"{spec.name}#{number}"
         self.started_us = time.time_ns() // 1000
@@ -73,6 +74,7 @@ class CommandProcess:
         self._spec = spec
         self._given = given
         self._on_gone = on_gone
+        self._is_busy = is_busy
         self._shown = _shown(spec.command)
         self._port = spec.port or 0
         self._log = WorkerLog(spec.name, on_log)
@@ -169,17 +171,12 @@ class CommandProcess:
         return self.finding
 
     async def drain(self, limit_s: float) -> bool:
-        """Let it answer what is under way, then end it; return whether it did within *limit_s*.
-
-        Each request has a connection of its own.
-        """
-        finished = False
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                while not await self._ends_within(LOOK_EVERY_S):
-                    if not await asyncio.to_thread(holders.is_asked, self._port):
-                        break
-                finished = True
+        """Let it answer what is under way, then end it; return whether it did within *limit_s*."""
+        until_s = time.monotonic() + limit_s
+        while self._is_busy(self.label) and time.monotonic() < until_s:
+            if await self._ends_within(LOOK_EVERY_S):
+                break
+        finished = not self._is_busy(self.label)
         await self.end()
         return finished
 

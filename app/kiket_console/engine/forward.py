@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from kiket_console.engine.headers import answer_headers, request_head
@@ -195,6 +195,12 @@ class Forwarder:
         self._own_ports = frozenset(own_ports)
         self._room = Room()
         self._pools: dict[str, _Pool] = {}
+        self._under_way: Counter[str] = Counter()
+        """Of each command's start; Python code of ours tells itself when it is idle."""
+
+    def is_busy(self, label: str) -> bool:
+        """Tell whether the start of a command called *label* has requests to answer."""
+        return self._under_way[label] > 0
 
     async def forward(
         self,
@@ -233,6 +239,8 @@ class Forwarder:
                 "own; give it another port in kiket.toml.",
                 508,
             )
+        if target.port is not None:
+            self._under_way[target.label] += 1
         try:
             answer = await self._pool(target).ask(
                 raw_head, raw_body, timeout_s, is_head=method == "HEAD"
@@ -245,6 +253,10 @@ class Forwarder:
             raise NotTakenError(f"{target.label} did not accept the connection.", 502) from error
         except LinkError as error:
             raise _no_answer(target, error) from error
+        finally:
+            if target.port is not None:
+                self._under_way[target.label] -= 1
+                self._under_way += Counter()  # forgets what is down to nothing
         length = None if answer.status in _WITHOUT_BODY else len(answer.raw_body)
         if method == "HEAD":
             return answer

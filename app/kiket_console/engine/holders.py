@@ -62,14 +62,6 @@ def takes_loopback(address: str) -> bool:
     return address == LOOPBACK or address in _EVERY_ADDRESS
 
 
-def is_asked(port: int) -> bool:
-    """Tell whether this process has a connection to loopback's *port*."""
-    return any(
-        each.status == psutil.CONN_ESTABLISHED and _port(each.raddr) == port
-        for each in psutil.Process().net_connections(kind="tcp")
-    )
-
-
 def holder(port: int) -> str:
     """Say who listens on *port*: `node (process 4711)`, or `another program`."""
     with contextlib.suppress(psutil.Error, OSError):

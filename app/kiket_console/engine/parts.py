@@ -124,6 +124,9 @@ class Parts:
         self.recorder = Recorder(writer, redactor, self._committed, vault.get)
         self.refusals = Refusals(self.recorder.log)
         self.log = EngineLog(self.recorder, asyncio.get_running_loop())
+        body_bytes = config.body_mib * 1024**2
+        own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
+        self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)
         self.workers = Supervisor(
             project,
             paths,
@@ -135,11 +138,9 @@ class Parts:
             },
             on_change=self._workers_changed,
             on_log=self.recorder.log,
+            is_busy=self.forwarder.is_busy,
         )
         self.watching = Watching(project, self.workers, self.recorder.log)
-        body_bytes = config.body_mib * 1024**2
-        own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
-        self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)
         self.gateway = Gateway(
             self.workers,
             self.recorder,

@@ -40,7 +40,8 @@ class Supervisor:
     """Runs the project's workers; it is the gateway's `ports.Workers`.
 
     `on_change` is called on the event loop whenever a worker's state has changed, `on_log` for
-    each line; both must be quick. `variables` point the code at this engine.
+    each line; both must be quick. `variables` point the code at this engine. `is_busy` tells
+    whether a start of a command, by its label, has requests to answer.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Supervisor:
         variables: Mapping[str, str],
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
+        is_busy: Callable[[str], bool],
         inherited: Mapping[str, str] | None = None,
     ) -> None:
         self._key = paths.key
@@ -69,7 +71,7 @@ class Supervisor:
         self._make_keeper = partial(
             Keeper,
             surrounder=surrounder,
-            make_process=partial(_make_process, on_log=on_log),
+            make_process=partial(_make_process, on_log=on_log, is_busy=is_busy),
             on_change=on_change,
             on_log=on_log,
         )
@@ -247,9 +249,11 @@ def _make_process(
     *,
     on_log: Callable[[NewLog], None],
     on_gone: Callable[[], None],
+    is_busy: Callable[[str], bool],
 ) -> Process:
-    kind = CommandProcess if spec.command else WorkerProcess
-    return kind(spec, number, given, on_log=on_log, on_gone=on_gone)
+    if spec.command:
+        return CommandProcess(spec, number, given, on_log=on_log, on_gone=on_gone, is_busy=is_busy)
+    return WorkerProcess(spec, number, given, on_log=on_log, on_gone=on_gone)
 
 
 def _target(process: Process | None) -> Target | None:

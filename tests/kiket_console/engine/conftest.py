@@ -441,6 +441,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
         inherited: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         folder: Path = project_folder,
+        is_busy: Callable[[str], bool] = lambda _: False,
     ) -> AsyncIterator[Running]:
         paths = ProjectPaths(folder)
         paths.make()
@@ -463,6 +464,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             variables={"KIKET_BASE_URL": "http://127.0.0.1:1"},
             on_change=changed,
             on_log=logged,
+            is_busy=is_busy,
             inherited={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder.parent),

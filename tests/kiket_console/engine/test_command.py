@@ -149,7 +149,8 @@ async def test_what_it_writes_is_in_the_logs_whole_and_without_secrets(
 async def test_no_request_is_lost_when_a_save_starts_it_anew_beside_the_old_one(
     supervise: Supervise, folder: Path
 ) -> None:
-    async with supervise() as running:
+    busy: set[str] = set()
+    async with supervise(is_busy=busy.__contains__) as running:
         first = await running.serving()
         slow = answering("time.sleep(1) or 'slow' if path == '/slow' else 'two'")
         running.save(slow, "server.py")
@@ -157,11 +158,12 @@ async def test_no_request_is_lost_when_a_save_starts_it_anew_beside_the_old_one(
         second = await running.serving()
         assert second.port != first.port
         assert await ask(second) == "two"
+        busy.add(second.label)
         late = asyncio.ensure_future(ask(second, "/slow"))
-        await asyncio.sleep(0.1)
         running.save(SERVES, "server.py")
         await running.until(lambda: running.worker.reloads == 2)
         assert await late == "slow"
+        busy.clear()
         assert await ask(await running.serving()) == "one"
 
 

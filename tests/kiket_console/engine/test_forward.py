@@ -238,6 +238,29 @@ async def test_a_worker_on_a_port_of_loopback_is_asked_there_by_that_name(
     assert f"Host: 127.0.0.1:{port}\r\n".encode() in said.raw_body
 
 
+async def test_a_command_is_busy_until_it_has_answered(forwarder: Forwarder) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        target = Target("node", "node#1", port=server.sockets[0].getsockname()[1])
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(forwarder.forward(target, "POST", "/", (), b""))
+            await asked.wait()
+            assert forwarder.is_busy("node#1")
+            assert not forwarder.is_busy("node#2")
+            go_on.set()
+        assert not forwarder.is_busy("node#1")
+        await forwarder.close()
+
+
 async def test_with_a_worker_that_says_too_much_each_request_has_its_own_connection(
     forwarder: Forwarder, target: Target
 ) -> None:
