@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,3 +114,16 @@ def test_memory_is_given_back_after_large_and_endless_requests(lab: Lab) -> None
                 assert status in {413, 414, 431}
     assert lab.memory_bytes() - before < 32 * 1024 * 1024
     assert lab.deliver() < 1
+
+
+def test_a_compressed_body_stays_as_it_was_sent(lab: Lab) -> None:
+    """200 MiB of zeros in 200 KiB: nobody inflates them, they are stored and forwarded as bytes."""
+    packer = zlib.compressobj(wbits=31)
+    raw_body = b"".join(packer.compress(bytes(1024 * 1024)) for _ in range(200)) + packer.flush()
+    lab.deliver()
+    before = lab.memory_bytes()
+    assert statuses(lab.send(post("Content-Encoding: gzip", body=raw_body))) == [200]
+    assert lab.memory_bytes() - before < 32 * 1024 * 1024
+    assert lab.count_file.read_bytes().endswith(b"\n%d\n" % len(raw_body))
+    [newest, *_] = lab.details("webhook")
+    assert newest.request.body.raw == raw_body
