@@ -27,8 +27,9 @@ class Turns:
             wrong = _wrong(worker)
             if wrong is not None and wrong != before:
                 self._wrong[worker.name] = wrong
-                told.append((_bad_news(worker), True))
-            elif before is not None and worker.state is WorkerState.SERVING:
+                whose = f"{visible(worker.name)}: " if len(workers) > 1 else ""
+                told.append((whose + _bad_news(worker), True))
+            elif before is not None and wrong is None and worker.state is WorkerState.SERVING:
                 del self._wrong[worker.name]
                 told.append((f"{visible(worker.name)} is well again: it serves.", False))
         return told
@@ -40,6 +41,8 @@ def _wrong(worker: Worker) -> tuple[object, ...] | None:
         problem = worker.problem
         place = problem and (problem.sentence, problem.file, problem.line)
         return worker.state, place, worker.serving
+    if worker.state is WorkerState.SERVING and worker.problem is not None:
+        return worker.state, worker.problem.sentence
     if worker.state in (WorkerState.BACKOFF, WorkerState.FATAL):
         return (worker.state,)  # its sentence counts seconds
     return None

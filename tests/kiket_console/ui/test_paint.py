@@ -17,6 +17,7 @@ from kiket_console.model import (
     Exchange,
     Judgement,
     LogLine,
+    Problem,
     Source,
     State,
     Worker,
@@ -283,6 +284,27 @@ class TestProcesses:
         said = row[17:].replace("extension", "").replace("…", "").split("  ")
         words = next(each for each in said if each.strip()).replace(",", "").split()
         assert set(words) <= {*known, *(each.rstrip(":") for each in known)}
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            (
+                {"evidence": "has not answered its health check for 12 s"},
+                "serving, but has not answered its health check for 12 s",
+            ),
+            (
+                {"evidence": "refuses what is signed", "problem": Problem("Its secret differs.")},
+                "serving, but: Its secret differs.",
+            ),
+        ],
+    )
+    def test_a_worker_whose_check_went_wrong_serves_and_is_doubted(
+        self, changes: dict[str, object], said: str
+    ) -> None:
+        worker = scene.worker(**changes)
+        assert processes.state_sign(worker) == ("!", "warning")
+        assert said in self.shown(worker, 160)
+        assert "serving ?" in self.shown(worker, 50) or "serving, but" in self.shown(worker, 50)
 
     @pytest.mark.parametrize(("age_s", "role"), [(4, ""), (15, ""), (16, "warning")])
     def test_old_evidence_is_a_warning(self, age_s: int, role: str) -> None:

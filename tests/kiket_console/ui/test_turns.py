@@ -57,6 +57,18 @@ def test_crashes_are_told_once_though_each_has_a_time_of_its_own() -> None:
     assert turns.news([gave_up]) == [("It is not started again.", True)]
 
 
+def test_of_several_workers_it_is_said_whose_problem_it_is() -> None:
+    told = Turns().news([scene.worker(name="billing"), BROKEN])
+    assert told == [(f"marketing: {SAID}", True)]
+
+
+def test_a_worker_that_serves_and_refuses_what_is_signed_is_told_once() -> None:
+    turns = Turns()
+    refusing = replace(WELL, problem=Problem("It refuses what is signed."))
+    told = [turns.news([each]) for each in (WELL, refusing, refusing, WELL)]
+    assert told == [[], [("It refuses what is signed.", True)], [], [AGAIN]]
+
+
 async def test_a_save_that_does_not_start_is_said_on_screen(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:

@@ -38,6 +38,7 @@ _WORDS = {
     WorkerState.FATAL: "gave up",
 }
 _ANSWERED = re.compile("^answered (its |a )?")
+_SILENT = "has not "
 _BAD = (WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL)
 
 
@@ -45,9 +46,17 @@ def state_sign(worker: Worker) -> Piece:
     """Return the sign of a worker's state, and its role."""
     if worker.state in _BAD:
         return "✗", "error"
+    if doubtful(worker):
+        return "!", "warning"
     if worker.serving:
         return "●", "ok"
     return ("○", "muted") if worker.state is WorkerState.STOPPED else ("…", "warning")
+
+
+def doubtful(worker: Worker) -> bool:
+    """Return whether a worker serves and its last check found something wrong."""
+    silent = worker.evidence.startswith(_SILENT)
+    return worker.state is WorkerState.SERVING and (silent or worker.problem is not None)
 
 
 def state_word(worker: Worker) -> str:
@@ -59,7 +68,11 @@ def state_sentences(worker: Worker, now_us: int) -> list[str]:
     """Return what a worker does and how sure that is, in ever fewer words."""
     word = _WORDS[worker.state]
     sentences = [word]
-    if worker.state is WorkerState.SERVING and worker.evidence:
+    if doubtful(worker):
+        sentences = [f"{word}, but {visible(worker.evidence)}", f"{word} ?", word]
+        if worker.problem is not None:
+            sentences.insert(0, f"{word}, but: {visible(worker.problem.sentence)}")
+    elif worker.state is WorkerState.SERVING and worker.evidence:
         since = ago(worker.evidence_us, now_us)
         surely = f"{word} · {visible(worker.evidence)} {since}"
         briefly = f"{word} · {_ANSWERED.sub('', visible(worker.evidence))} {since}"

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from kiket_console.model import WorkerState
 from kiket_console.text import age, duration, visible
 from kiket_console.ui.paint.line import joined, line_width, shortened, spread
-from kiket_console.ui.paint.processes import state_role, state_sentences, state_sign, state_word
+from kiket_console.ui.paint.processes import (
+    doubtful,
+    state_role,
+    state_sentences,
+    state_sign,
+    state_word,
+)
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
@@ -117,16 +123,18 @@ def _states(status: EngineStatus, *, short: bool) -> Line:
     if wrong is None:
         role = "ok" if serving == len(status.workers) else "warning"
         return [("● ", role), (counted, "")]
+    sign, role = state_sign(wrong)
     said = f"{visible(wrong.name)} {state_word(wrong)}"
     if short:
-        return [("✗ ", "error"), (said, "error")]
+        return [(f"{sign} ", role), (said, role)]
     problem = f": {visible(wrong.problem.sentence)}" if wrong.problem is not None else ""
-    return [("✗ ", "error"), (said + problem, "error"), (f" · {counted}", "muted")]
+    return [(f"{sign} ", role), (said + problem, role), (f" · {counted}", "muted")]
 
 
 def _wrong(status: EngineStatus) -> Worker | None:
-    """Return the first worker that is in trouble."""
-    return next((each for each in status.workers if state_sign(each)[1] == "error"), None)
+    """Return the first worker that is in trouble, else the first whose last check was none."""
+    failing = next((each for each in status.workers if state_sign(each)[1] == "error"), None)
+    return failing or next((each for each in status.workers if doubtful(each)), None)
 
 
 def _in_trouble(status: EngineStatus) -> bool:
