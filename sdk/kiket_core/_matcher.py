@@ -33,7 +33,15 @@ class Matcher:
     Immutable once built, so that any thread may use it without a lock.
     """
 
-    __slots__ = ("_names", "_probes", "_stride", "_token_lengths", "_tokens_known", "shortest")
+    __slots__ = (
+        "_groups",
+        "_names",
+        "_probes",
+        "_stride",
+        "_token_lengths",
+        "_tokens_known",
+        "shortest",
+    )
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Take pattern → name."""
@@ -50,6 +58,7 @@ class Matcher:
         """No text that has fewer characters holds a pattern."""
         self._names = dict(names)
         self._probes = probes
+        self._groups = frozenset(map(tuple, probes))
         self._stride = stride
         self._tokens_known = tokens
         self._token_lengths = sorted(set(map(len, tokens)), reverse=True)
@@ -65,9 +74,11 @@ class Matcher:
 
     def _substrings(self, text: str) -> list[Span]:
         probes, names = self._probes, self._names
-        if not probes:
+        stride = self._stride
+        characters = [text[offset::stride] for offset in range(_GROUP)]
+        if self._groups.isdisjoint(zip(*characters, strict=False)):  # nearly always, and it is fast
             return []
-        groups = range(0, len(text) - _GROUP + 1, self._stride)
+        groups = range(0, len(text) - _GROUP + 1, stride)
         found = []
         for at in [at for at in groups if text[at : at + _GROUP] in probes]:
             for offset, length in probes[text[at : at + _GROUP]]:

@@ -15,7 +15,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
-from kiket_console.engine.headers import value_of
 from kiket_console.engine.ports import Delivery
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
@@ -293,8 +292,14 @@ class WebhookProtocol(Servant):
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return
-        lines = [f"{name}: {value}" for name, value in headers if name.lower() != "date"]
-        if status not in _WITHOUT_BODY and not value_of(headers, "content-length"):
+        lines = []
+        measured = status in _WITHOUT_BODY
+        for name, value in headers:
+            folded = name.lower()
+            if folded != "date":  # the server says it, for every answer
+                measured = measured or folded == "content-length"
+                lines.append(f"{name}: {value}")
+        if not measured:
             lines.append(f"content-length: {len(raw_body)}")
         if not request.keep_alive:
             lines.append("connection: close")
