@@ -135,8 +135,10 @@ class Supervisor:
     # What a person asks
 
     def reload(self, name: str, file: str) -> None:
-        """Start worker *name* anew because *file* was saved."""
-        self._keeper(name).reload(file)
+        """Start worker *name* anew because *file* was saved; it may have been removed by then."""
+        keeper = self._keepers.get(name)
+        if keeper is not None:
+            keeper.reload(file)
 
     def reload_all(self, file: str) -> None:
         """Start every worker anew because *file* was saved."""

@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -323,7 +324,7 @@ class WorkerProcess:
             self._fail_with(UnfitError(Problem("an installed package ends the process")))
             self._prepared.set()
         elif not self._listening.done():
-            self._fail(Problem(await self._early_end()))
+            self._fail(Problem(await self._early_end(), traceback=self.last_stderr))
 
     async def _early_end(self) -> str:
         """Say how it ended before it listened; its parent may need a moment to know."""
@@ -395,6 +396,5 @@ def _now_us() -> int:
 
 
 def _socket_stem(name: str) -> str:
-    """Return a short file name: socket paths have little room."""
-    safe = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
-    return safe[-12:] or "worker"
+    """Return a short file name that no other worker has: socket paths have little room."""
+    return f"worker-{zlib.crc32(name.encode('utf-8', 'backslashreplace')):08x}"

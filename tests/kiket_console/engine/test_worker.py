@@ -1,0 +1,73 @@
+"""One life of a Python worker, where it begins badly or beside others."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Supervise = Any
+
+
+async def test_extensions_with_names_alike_do_not_get_in_each_others_way(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """The path of a socket has room for a few letters only."""
+    names = ("first-notifications", "other-notifications")
+    (project_folder / "kiket.toml").write_text(
+        "".join(f"[[extension]]\nname = '{name}'\nentry = 'main:app'\n" for name in names)
+    )
+    async with supervise() as running:
+        targets = [await running.supervisor.wait_serving(name, 20) for name in names]
+        assert len({target.socket_path for target in targets}) == 2
+        assert [target.worker_name for target in targets] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("script", "how"),
+    [
+        ("exit 0", "ended with exit status 0"),
+        ("echo no such option >&2; exit 2", "ended with exit status 2"),
+        ("kill -9 $$", "was killed by SIGKILL"),
+    ],
+)
+async def test_an_interpreter_that_is_no_python_is_told(
+    supervise: Supervise, project_folder: Path, script: str, how: str
+) -> None:
+    place = project_folder / "python"
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    (project_folder / "kiket.toml").write_text(
+        "[[extension]]\nentry = 'main:app'\npython = 'python'\n"
+    )
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        problem = running.worker.problem
+        assert problem.sentence == (
+            f"{place} {how} before it ran anything: name a Python 3 in kiket.toml."
+        )
+        assert problem.traceback == (("no such option",) if "option" in script else ())
+
+
+async def test_a_folder_that_is_gone_is_told(supervise: Supervise, project_folder: Path) -> None:
+    async with supervise() as running:
+        await running.serving()
+        shutil.rmtree(project_folder)
+        running.supervisor.restart(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert running.worker.problem.sentence.startswith(f"There is no folder {project_folder}. ")
+        assert running.worker.serving, "what serves goes on"
+
+
+async def test_a_save_in_an_extension_that_was_just_removed_is_no_fault(
+    supervise: Supervise,
+) -> None:
+    async with supervise() as running:
+        running.supervisor.reload("removed", "main.py")
+        assert (await running.serving()).label == "sample#1"
