@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ class Launcher:
         self._chronicle = chronicle
         self._on_gone = on_gone
         self._standby = Standby(on_log)
-        self._keeps_standby = True
+        self._discarded = asyncio.Event()
         self._processes: set[Process] = set()
         self._tasks = asyncio.TaskGroup()
         self._attempt: Process | None = None
@@ -79,7 +80,7 @@ class Launcher:
         Where only one can at a time, *make_way* is called and says whether another is wanted
         still; if not there is None. Raises `StartFailed`.
         """
-        self._keeps_standby = True
+        self._discarded.clear()
         process: Process | None = self._standby.take(spec, number, given)
         if process is not None:
             try:
@@ -108,12 +109,14 @@ class Launcher:
 
     def discard(self) -> None:
         """Have no process wait any more, until the next launch."""
-        self._keeps_standby = False
+        self._discarded.set()
         self._standby.discard()
 
     async def _refill(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
-        await asyncio.sleep(REFILL_AFTER_S)
-        if self._keeps_standby:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REFILL_AFTER_S):
+                await self._discarded.wait()
+        if not self._discarded.is_set():
             waiting = self._standby.refill(spec, number, given, self._on_gone)
             if waiting is not None:
                 self._run(waiting)

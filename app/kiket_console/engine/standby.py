@@ -105,14 +105,9 @@ class Standby:
 
     def _fits(self, waiting: WorkerProcess, spec: ExtensionSpec, given: Surroundings) -> bool:
         before = waiting.spec
-        same = (before.interpreter, before.folder, before.uses_sdk, before.command) == (
-            spec.interpreter,
-            spec.folder,
-            spec.uses_sdk,
-            spec.command,
-        )
         return (
-            same
+            (before.interpreter, before.folder, before.command)
+            == (spec.interpreter, spec.folder, spec.command)
             and _plain(waiting.environment) == _plain(given.environment)
             and self._prints == self._prints_of(spec)
         )

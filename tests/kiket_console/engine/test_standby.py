@@ -1,0 +1,249 @@
+"""A save is taken up by a process that waits with all else imported, or by a fresh one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import venv
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from kiket_console.engine import launcher
+from kiket_console.engine.leftovers import MARK
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Supervise = Any
+WHO = "\nimport os as _os\ndef answer(path):\n    return _os.getpid()\n"
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "REFILL_AFTER_S", 0.0)
+
+
+@pytest.fixture
+def app(project_folder: Path) -> str:
+    """Return an app that answers which process it is."""
+    text = (project_folder / "main.py").read_text() + WHO
+    (project_folder / "main.py").write_text(text)
+    return text
+
+
+def waiting(running: Any) -> psutil.Process | None:
+    """Return the process of the worker that waits for a save, if one does."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            command = " ".join(process.cmdline())
+            if "bootstrap.py" in command and "lifeline.py" not in command:
+                mark = process.environ().get(MARK, "")
+                if mark.endswith(f"/{running.name}#{running.worker.starts}w/"):
+                    return process
+        except psutil.Error:
+            continue
+    return None
+
+
+async def until_waiting(running: Any) -> psutil.Process:
+    await running.until(lambda: waiting(running) is not None)
+    found = waiting(running)
+    assert found is not None
+    await running.until(lambda: found.num_threads() > 0 and found.cpu_times().user > 0)
+    return found
+
+
+async def save(running: Any, text: str, name: str = "main.py") -> str:
+    """Save, and return what the new code answers."""
+    reloads = running.worker.reloads
+    running.save(text, name)
+    await running.until(lambda: running.worker.reloads > reloads)
+    answer: str = await running.ask()
+    return answer
+
+
+async def test_a_save_is_taken_up_by_the_process_that_waits(supervise: Supervise, app: str) -> None:
+    async with supervise() as running:
+        await running.serving()
+        ready = await until_waiting(running)
+        assert await save(running, app) == str(ready.pid)
+        again = await until_waiting(running)
+        assert again.pid != ready.pid
+        assert await save(running, app) == str(again.pid)
+
+
+async def test_a_save_that_does_not_start_leaves_one_waiting_for_the_next(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        await until_waiting(running)
+        running.save("this is no Python\n")
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        ready = await until_waiting(running)
+        assert await save(running, app) == str(ready.pid)
+
+
+async def test_a_save_that_comes_before_one_waits_is_taken_up_by_a_fresh_process(
+    supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "REFILL_AFTER_S", 60.0)
+    async with supervise() as running:
+        await running.serving()
+        assert waiting(running) is None
+        assert int(await save(running, app)) > 0
+
+
+async def test_what_waits_has_no_secret_and_nothing_of_the_project(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    (project_folder / "extension.yaml").write_text("id: sample\nsecrets: [{key: token}]\n")
+    (project_folder / "helper.py").write_text("print('helper was run')\n")
+    main = f"import helper\n{app}".replace("_os.getpid()", "_os.environ['KIKET_SECRET_TOKEN']")
+    (project_folder / "main.py").write_text(main)
+    async with supervise(secrets={"token": "the-canary"}) as running:
+        assert await running.ask() == "the-canary"
+        ready = await until_waiting(running)
+        assert "canary" not in str(ready.environ())
+        await running.until(lambda: running.texts("stdout") == ["helper was run"])
+        await running.vault.set("token", "another-canary")
+        assert await save(running, main) == "another-canary"
+        assert running.texts("stdout") == ["helper was run"] * 2
+
+
+async def test_a_stopped_worker_has_none_waiting(supervise: Supervise, app: str) -> None:
+    async with supervise() as running:
+        await running.serving()
+        ready = await until_waiting(running)
+        running.supervisor.stop(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
+        await running.until(lambda: not psutil.pid_exists(ready.pid))
+        assert waiting(running) is None
+        running.supervisor.start(running.name)
+        await running.serving()
+        await until_waiting(running)
+
+
+async def test_one_that_was_killed_is_replaced_by_a_fresh_process(
+    supervise: Supervise, app: str
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        ready = await until_waiting(running)
+        ready.kill()
+        await running.until(lambda: not psutil.pid_exists(ready.pid))
+        assert int(await save(running, app)) != ready.pid
+
+
+async def test_one_is_stale_when_installed_packages_may_have_changed(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    async with supervise() as running:
+        await running.serving()
+        ready = await until_waiting(running)
+        (project_folder / "uv.lock").write_text("version = 1\n")
+        assert await save(running, app) != str(ready.pid)
+        ready = await until_waiting(running)
+        assert await save(running, app) == str(ready.pid)
+
+
+@pytest.fixture
+def packages(project_folder: Path) -> Path:
+    """Return the folder for installed packages of the project's own interpreter."""
+    venv.create(project_folder / ".venv", with_pip=False)
+    minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return project_folder / ".venv" / "lib" / minor / "site-packages"
+
+
+async def test_what_the_code_imported_of_installed_packages_is_imported_early(
+    supervise: Supervise, app: str, packages: Path
+) -> None:
+    """What it prints belongs to the start that the process becomes."""
+    (packages / "heavy.py").write_text("import os\nPID = os.getpid()\nprint('heavy in', PID)\n")
+    main = f"import heavy\n{app}"
+    (packages.parents[3] / "main.py").write_text(main)
+    async with supervise() as running:
+        await running.serving()
+        ready = await until_waiting(running)
+        await save(running, main)
+        await running.until(lambda: f"heavy in {ready.pid}" in running.texts("stdout"))
+        again = await until_waiting(running)
+        await running.until(lambda: again.cpu_times().user > 0.1)
+        assert f"heavy in {again.pid}" not in running.texts("stdout"), "nothing has started yet"
+
+
+@pytest.mark.parametrize("harm", ["raise SystemExit", "os._exit(3)", "os.abort()"])
+async def test_a_package_that_cannot_be_imported_early_costs_nothing_but_time(
+    supervise: Supervise, app: str, packages: Path, harm: str
+) -> None:
+    """It fails only where the project's code has not made ready what it wants."""
+    (packages / "picky.py").write_text(
+        f"import os, sys\nif 'first' not in sys.modules:\n    {harm}\n"
+    )
+    folder = packages.parents[3]
+    (folder / "first.py").write_text("")
+    main = f"import first\nimport picky\n{app}"
+    (folder / "main.py").write_text(main)
+    async with supervise() as running:
+        first = await running.ask()
+        for _ in range(3):
+            answer = await save(running, main)
+            assert answer != first
+        assert running.worker.state is WorkerState.SERVING
+
+
+async def test_a_package_that_read_what_the_code_sets_is_not_imported_early_again(
+    supervise: Supervise, app: str, packages: Path
+) -> None:
+    """Such a package would behave in another way after a save than at the first start."""
+    (packages / "region.py").write_text("import os\nREGION = os.environ.get('SHOP_REGION')\n")
+    main = "import os\nos.environ['SHOP_REGION'] = 'eu'\nimport region\n" + app.replace(
+        "_os.getpid()", "region.REGION"
+    )
+    (packages.parents[3] / "main.py").write_text(main)
+    async with supervise() as running:
+        assert await running.ask() == "eu"
+        await until_waiting(running)
+        assert await save(running, main) == "eu"
+        [told] = [line.text for line in running.logs if "ahead" in line.text]
+        assert told == (
+            "reloads take longer from now on: installed packages cannot be imported ahead "
+            "(an installed package reads SHOP_REGION)"
+        )
+        await until_waiting(running)
+        assert await save(running, main) == "eu"
+        assert len([line for line in running.logs if "ahead" in line.text]) == 1
+
+
+async def test_a_secret_that_a_package_reads_is_there_after_a_save_too(
+    supervise: Supervise, app: str, packages: Path
+) -> None:
+    (packages / "client.py").write_text("import os\nKEY = os.environ.get('KIKET_SECRET_TOKEN')\n")
+    folder = packages.parents[3]
+    (folder / "extension.yaml").write_text("id: sample\nsecrets: [{key: token}]\n")
+    main = f"import client\n{app.replace('_os.getpid()', 'client.KEY')}"
+    (folder / "main.py").write_text(main)
+    async with supervise(secrets={"token": "the-value"}) as running:
+        assert await running.ask() == "the-value"
+        await until_waiting(running)
+        assert await save(running, main) == "the-value"
+
+
+async def test_only_what_changed_is_compiled_and_the_change_is_seen(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    """Also when the change leaves size and moment as they were."""
+    main = f"import answers\n{app.replace('_os.getpid()', 'answers.ANSWER')}"
+    (project_folder / "main.py").write_text(main)
+    (project_folder / "answers.py").write_text("ANSWER = 'aaa'\n")
+    async with supervise() as running:
+        assert await running.ask() == "aaa"
+        moment = (project_folder / "answers.py").stat().st_mtime
+        for text in ("bbb", "ccc", "ddd"):
+            await until_waiting(running)
+            (project_folder / "answers.py").write_text(f"ANSWER = '{text}'\n")
+            os.utime(project_folder / "answers.py", (moment, moment))
+            assert await save(running, main) == text
