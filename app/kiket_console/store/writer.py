@@ -92,6 +92,7 @@ class Writer:
         self._mark.write(self.newest)
         self._failure: StoreFailedError | None = None
         self._failed_us = 0
+        self._failed_s = 0.0
         self._retry_at = 0.0
         self._refused = 0
         self._untold: tuple[str, ...] = ()
@@ -242,6 +243,7 @@ class Writer:
             )
         if self._failure is None:
             self._failed_us = time.time_ns() // 1000
+            self._failed_s = time.monotonic()  # the other one can be set
         self._failure = failure
         self._retry_at = time.monotonic() + RETRY_S
         self._running.clear()
@@ -253,7 +255,7 @@ class Writer:
         """Say for how long nothing was recorded, once something is again."""
         if self._failure is None:
             return ()
-        seconds = (time.time_ns() // 1000 - self._failed_us) / 1_000_000
+        seconds = time.monotonic() - self._failed_s
         sentence = (
             f"For {seconds:.1f} s nothing could be recorded ("
             f"{plural(self._refused, 'submission')} refused): {self._failure.message}"
