@@ -34,6 +34,7 @@ def test_every_example_says_which_file_it_is() -> None:
     assert [name for name, _ in EXAMPLES] == [
         "main.py",
         "extension.yaml",
+        "kiket.toml",
         "telemetry.py",
         "pytest.ini",
         "tests/test_main.py",
