@@ -9,6 +9,7 @@ from pathlib import Path
 from kiket_console import config, project
 from kiket_console.config import Config
 
+CODE = "from kiket_sdk import KiketSDK\n\nsdk = KiketSDK()\n"
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,8 +20,8 @@ def test_the_kiket_toml_of_the_reference_is_understood(tmp_path: Path) -> None:
     for place in ("services/billing/.venv/bin", "shared", "search"):
         (folder / place).mkdir(parents=True)
     (folder / "services/billing/.venv/bin/python").symlink_to(sys.executable)
-    (folder / "services/billing/main.py").write_text("sdk = 1\n")
-    (folder / "main.py").write_text("sdk = 1\n")
+    (folder / "services/billing/main.py").write_text(CODE)
+    (folder / "main.py").write_text(CODE)
     (folder / "kiket.toml").write_text(example)
 
     found = {each.name: each for each in project.find(folder).extensions}
