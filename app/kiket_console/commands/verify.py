@@ -34,7 +34,7 @@ def verify(context: click.Context, directory: Path | None, as_json: bool) -> Non
         return
     try:
         report = verify_store(store)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise ConsoleError(
             f"The store {store} cannot be read: {error}.",
             hint="The next start of the engine keeps it aside and reads what it can from it.",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 CHECK_LIMIT_S = 1.5
 """How long the check of a store may take that was not closed, or changed since (0.1 s a 100 MB)."""
+SENSIBLE_VERSION = 9999
+"""A schema of a higher version than any program's will be is damage."""
 UNKNOWN_HIGHEST = 2**22
 """Up to which number rows of a damaged store are looked for when nothing says how many."""
 
@@ -144,6 +146,8 @@ def _look(path: Path, seen: mark.Seen | None, *, suspicious: bool) -> int | None
         ) as connection:
             connection.execute("PRAGMA cell_size_check = ON")
             found = schema.user_version(connection)
+            if found > SENSIBLE_VERSION:
+                raise DamagedError("its version is none")
             schema.refuse_newer(found)
             if suspicious and not was_closed:
                 _check(connection)
@@ -153,6 +157,8 @@ def _look(path: Path, seen: mark.Seen | None, *, suspicious: bool) -> int | None
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF not in _DAMAGE:
             raise files.unwritable(path, str(error)) from error
         raise DamagedError(str(error)) from error
+    except UnicodeDecodeError as error:  # in SQLite's own message, which quotes what it found
+        raise DamagedError("not even what is wrong with it can be read") from error
     if found < 1:
         raise DamagedError("it is not one of ours")
     return found

@@ -232,7 +232,7 @@ class Reader:
                         raise
                     connection.text_factory = _text  # slower, and only where a byte has changed
                     return connection.execute(sql, values).fetchall()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 raise ConsoleError(
                     f"The store {self._path} cannot be read: {error}.",
                     hint="Is it damaged? Move it away to start a new one.",

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FINE_S = 1.5
+FINE_S = 1.0
 """How long single rows are told apart; from then on whole ranges of `COARSE` rows are given up."""
 COARSE = 512
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
 _RANGE = 8192
 _HEADER_BYTES = 100
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
@@ -99,14 +100,14 @@ def _copy(source: Path, target: Path, highest: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA writable_schema = ON")  # opens a file that was cut short
-        with suppress(sqlite3.DatabaseError):  # no page of it can be read
+        with suppress(*_UNREADABLE):  # no page of it can be read
             connection.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro",))
             is_version_1 = connection.execute("PRAGMA old.table_info(message)").fetchone()
             if is_version_1:
                 connection.execute(_REQUESTS_OF_VERSION_1)
             deadline = time.monotonic() + FINE_S
             for table, key in _KEYS.items():
-                with suppress(sqlite3.DatabaseError):
+                with suppress(*_UNREADABLE):
                     _Table(connection, target, table, key, deadline).copy(highest)
             connection.execute(_ALL_UNDIGESTED if is_version_1 else _UNDIGESTED)
         _make_consistent(connection)
@@ -147,8 +148,8 @@ class _Table:
     def _range(self, low: int, high: int) -> None:
         try:
             self._connection.execute(self._insert, (low, high))
-        except sqlite3.DatabaseError as error:
-            if files.is_full(error):
+        except _UNREADABLE as error:
+            if isinstance(error, sqlite3.Error) and files.is_full(error):
                 raise files.unwritable(self._target, str(error)) from error
             rows = 1 if time.monotonic() < self._deadline else COARSE
             if high - low < rows * self._step:
@@ -162,7 +163,7 @@ class _Table:
             found = self._connection.execute(
                 f"SELECT {function}({self._key}) FROM {self._source}"  # noqa: S608 (names of ours)
             ).fetchone()[0]
-        except sqlite3.DatabaseError:
+        except _UNREADABLE:
             return otherwise
         return found if isinstance(found, int) and 0 <= found < _SENSIBLE else otherwise
 

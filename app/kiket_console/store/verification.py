@@ -100,7 +100,7 @@ class _Verification:
         self._connection.execute("BEGIN")
         try:
             compare(low, high)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             self._found(f"rows {low:,} to {high:,}", f"cannot be read: {error}")
         finally:
             if self._connection.in_transaction:
