@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,19 @@ if TYPE_CHECKING:
 
 Supervise = Any
 
-A = '[[extension]]\nname = "a"\nentry = "main:app"\n'
-B = '[[extension]]\nname = "b"\npath = "b"\nentry = "main:app"\n'
+COMMAND = f"command = {json.dumps([sys.executable, '-I', '-S', 'server.py'])}\n"
+A = f'[[extension]]\nname = "a"\n{COMMAND}'
+B = f'[[extension]]\nname = "b"\npath = "b"\n{COMMAND}'
+SERVER = """\
+import os, socket
+server = socket.create_server((os.environ["HOST"], int(os.environ["PORT"])))
+while True:
+    connection, _ = server.accept()
+    connection.recv(9999)
+    connection.sendall(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+    connection.close()
+"""
+"""It starts fast."""
 
 
 @dataclass
@@ -59,9 +72,10 @@ class Watched:
 
 @pytest.fixture
 async def watched(project_folder: Path, supervise: Supervise) -> AsyncIterator[Watched]:
-    """Run and watch a project whose kiket.toml names `a`; folders `a` and `b` have an app."""
+    """Run and watch a project whose kiket.toml names `a`; there is code for a `b`, too."""
     (project_folder / "b").mkdir()
-    (project_folder / "b" / "main.py").write_text((project_folder / "main.py").read_text())
+    for folder in (project_folder, project_folder / "b"):
+        (folder / "server.py").write_text(SERVER)
     (project_folder / "kiket.toml").write_text(A)
     async with supervise() as running, watching(running):
         watched = Watched(running, project_folder)
@@ -102,10 +116,9 @@ async def test_an_extension_that_is_added_starts_and_the_others_go_on(watched: W
     await until_added(watched)
     assert watched.worker("a").starts == 1
     assert watched.running.supervisor.serving("b") is not None
-    main = watched.folder / "b" / "main.py"
-    code = main.read_text()
-    await until_seen(lambda _: main.write_text(code), lambda: watched.worker("b").reloads > 0)
-    assert watched.worker("b").last_reload == "main.py"
+    code = watched.folder / "b" / "server.py"
+    await until_seen(lambda _: code.write_text(SERVER), lambda: watched.worker("b").reloads > 0)
+    assert watched.worker("b").last_reload == "server.py"
 
 
 async def test_an_extension_that_is_removed_is_stopped_and_the_logs_say_so(
@@ -139,12 +152,12 @@ async def test_a_mistake_in_one_table_leaves_the_others_alone_and_its_old_code_s
     watched: Watched,
 ) -> None:
     await until_added(watched)
-    watched.settings(f'{A}python = "nowhere"\n{B}')
+    watched.settings(f"{A}port = 0\n{B}")
     await watched.until(lambda: watched.worker("a").state is WorkerState.BROKEN)
     problem = watched.worker("a").problem
     assert problem is not None
     assert problem.sentence.startswith(
-        "kiket.toml, [[extension]] \"a\", has python = 'nowhere': no such file"
+        'kiket.toml, [[extension]] "a", has port = 0, but needs a port from 1 to 65535.'
     )
     assert watched.worker("a").serving
     assert watched.worker("b").state is WorkerState.SERVING
