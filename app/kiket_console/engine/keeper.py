@@ -165,6 +165,7 @@ class Keeper:
         self._saved = None
         self._launcher.discard()
         self._launcher.give_up()
+        self._drains.cut()
         self._wake.set()
 
     def remove(self) -> None:
@@ -262,7 +263,7 @@ class Keeper:
         process, self._serving = self._serving, None
         self._worker = replace(self._worker, serving=False)
         if process is not None:
-            await process.drain(DRAIN_LIMIT_S)
+            await process.drain(self._drains.limit_s)
         return self._wanted
 
     async def _looked_again(self) -> ExtensionSpec | None:
@@ -289,13 +290,9 @@ class Keeper:
         after_ms = (time.monotonic() - (save.seen_s if save else self._launcher.attempt_s)) * 1000
         self._chronicle.serves(save.file if save else "", after_ms)
         if save is not None:
-            seen = replace(
-                seen,
-                reloads=seen.reloads + 1,
-                last_reload=save.file,
-                last_reload_us=_now_us(),
-                last_reload_ms=after_ms,
-            )
+            reloads, now_us = seen.reloads + 1, _now_us()
+            seen = replace(seen, reloads=reloads, last_reload=save.file, last_reload_us=now_us)
+            seen = replace(seen, last_reload_ms=after_ms)
         self._worker = replace(
             seen,
             extension_id=(found.extension_id if found else "") or declared.extension_id,

@@ -139,6 +139,7 @@ class Parts:
             on_change=self._workers_changed,
             on_log=self.recorder.log,
             is_busy=self.forwarder.is_busy,
+            drain_limit_s=config.forward_timeout_s,
         )
         self.watching = Watching(project, self.workers, self.recorder.log)
         self.gateway = Gateway(

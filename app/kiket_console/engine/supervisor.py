@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console import project as projects
 from kiket_console.engine.command import CommandProcess
-from kiket_console.engine.keeper import Keeper
+from kiket_console.engine.keeper import DRAIN_LIMIT_S, Keeper
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Judging
 from kiket_console.engine.surroundings import WEBHOOK_SECRET, WORKSPACE_TOKEN, Surrounder
@@ -41,7 +41,8 @@ class Supervisor:
 
     `on_change` is called on the event loop whenever a worker's state has changed, `on_log` for
     each line; both must be quick. `variables` point the code at this engine. `is_busy` tells
-    whether a start of a command, by its label, has requests to answer.
+    whether a start of a command, by its label, has requests to answer. What a save replaces has
+    `drain_limit_s` to answer what it took.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Supervisor:
         on_log: Callable[[NewLog], None],
         is_busy: Callable[[str], bool],
         inherited: Mapping[str, str] | None = None,
+        drain_limit_s: float = DRAIN_LIMIT_S,
     ) -> None:
         self._key = paths.key
         self._on_change = on_change
@@ -74,6 +76,7 @@ class Supervisor:
             make_process=partial(_make_process, on_log=on_log, is_busy=is_busy),
             on_change=on_change,
             on_log=on_log,
+            drain_limit_s=drain_limit_s,
         )
         self._keepers: dict[str, Keeper] = {}
         self._keeping: asyncio.TaskGroup | None = None
