@@ -113,8 +113,6 @@ def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None 
     Raises `ConsoleError` when they say no, or when there is no terminal to ask on. With *trust*
     given nobody is asked, and nothing is remembered.
     """
-    import shlex
-
     from kiket_console.text import visible
     from kiket_console.trust import Trust
 
@@ -131,10 +129,14 @@ def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None 
         f"This folder has not been run here before: {visible(str(project.folder))}", err=True
     )
     for extension in project.extensions:
-        what = shlex.join(extension.command) or extension.entry or "no entry found"
+        what = extension.runs or "no entry found"
         click.echo(f"  extension  {visible(extension.name)} ({visible(what)})", err=True)
-        if not extension.command:
-            click.echo(f"  run by     {visible(str(extension.interpreter))}", err=True)
+        if extension.folder != project.folder:
+            click.echo(f"  in         {visible(str(extension.folder))}", err=True)
+        if extension.run_by:
+            click.echo(f"  run by     {visible(extension.run_by)}", err=True)
+        if extension.problem is not None:
+            click.echo(f"  problem    {visible(extension.problem.sentence)}", err=True)
         if extension.guessed:
             click.echo(f"  guessed    {visible(extension.guessed)}", err=True)
     click.echo("Its code will run as you, again on each save.", err=True)
