@@ -195,7 +195,7 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
     highest = max(newest.newest_exchange, newest.newest_log) * 4 or UNKNOWN_HIGHEST
     target = files.begin(path)
     try:
-        salvaged = salvage(kept, target, highest)
+        salvaged = salvage(kept, target, highest, newest.exchanges + newest.logs)
         files.put_in_place(target, path)
     except (ConsoleError, sqlite3.Error, OSError) as error:  # no room: it stands where it stood
         files.forget(kept)

@@ -1,19 +1,22 @@
 """Read what can still be read of a damaged store into a new one, row by row around the damage.
 
+    through SQLite, by ranges ──► with another first page ──► off the pages themselves
+
 A range of rows is copied by one statement; where that fails the range is halved, until the rows
 that cannot be read stand alone. A file whose first page is lost gets that page from an empty
-store: every store has its tables in the same places.
+store: every store has its tables in the same places. See `leaves` for what is left then.
 """
 
 from __future__ import annotations
 
+import mmap
 import shutil
 import sqlite3
 import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kiket_console.store import building, files
+from kiket_console.store import building, files, leaves
 from kiket_console.store.rows import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -24,8 +27,15 @@ FINE_S = 1.0
 """How long single rows are told apart; from then on whole ranges of `COARSE` rows are given up."""
 COARSE = 512
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
+COLLECT_S = 1.0
+"""How long rows are collected from pages; the newest first."""
 _RANGE = 8192
 _HEADER_BYTES = 100
+_COLUMNS: Final = {24: ("exchange", 2), 9: ("request", 1), 14: ("attempt", 1), 10: ("log", 2)}
+"""Which table has so many columns, and which of them is a text in every row."""
+_FORGET_BARE = (
+    "DELETE FROM request WHERE headers = '[]' AND body = x'' AND truncated AND digest IS NULL"
+)
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
 _KEYS: Final = {"exchange": "id", "request": "exchange_id", "attempt": "id", "log": "id"}
 _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
@@ -56,18 +66,53 @@ class Salvaged(NamedTuple):
     bare: int = 0
 
 
-def salvage(damaged: Path, target: Path, highest: int) -> Salvaged:
+def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvaged:
     """Copy what can be read of *damaged*, which stays as it is, into the empty file *target*.
 
-    *highest* is a number that no id in it exceeds.
+    *highest* is a number that no id in it exceeds, *expected* how many exchanges and log lines
+    there should be: when there are fewer, they are looked for on the pages themselves.
     """
     building.make_empty(target)
     for source in _readable(damaged, target):
         _copy(source, target, highest)
         salvaged = _count(target)
         if salvaged.exchanges or salvaged.logs:
-            return salvaged
-    return Salvaged()
+            break
+    if salvaged.bare or salvaged.exchanges + salvaged.logs < expected:
+        _collect(damaged, target)
+        salvaged = _count(target)
+    return salvaged
+
+
+def _collect(damaged: Path, target: Path) -> None:
+    """Insert the rows that stand on pages to which nothing leads any more."""
+    deadline = time.monotonic() + COLLECT_S
+    with closing(_connect(target)) as connection:
+        connection.execute("BEGIN")
+        connection.execute(_FORGET_BARE)
+        for row in _rows(damaged):
+            if time.monotonic() > deadline:
+                break
+            table, text = _COLUMNS.get(len(row.values), ("", 0))
+            if table and row.values[0] is None and isinstance(row.values[text], str):
+                marks = ",".join("?" * len(row.values))
+                with suppress(sqlite3.Error, OverflowError):
+                    connection.execute(
+                        f"INSERT OR IGNORE INTO {table} VALUES ({marks})",  # noqa: S608 (ours)
+                        (row.id, *row.values[1:]),
+                    )
+        _make_consistent(connection)
+        connection.execute("COMMIT")
+
+
+def _rows(damaged: Path) -> Iterator[leaves.Row]:
+    if files.size(damaged) < building.PAGE_BYTES:
+        return
+    with (
+        damaged.open("rb") as file,
+        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as raw,
+    ):
+        yield from leaves.rows(raw, building.PAGE_BYTES)
 
 
 def _readable(damaged: Path, target: Path) -> Iterator[Path]:
@@ -94,11 +139,7 @@ def _readable(damaged: Path, target: Path) -> Iterator[Path]:
 
 def _copy(source: Path, target: Path, highest: int) -> None:
     """Copy all tables of *source* that can be read."""
-    with closing(
-        sqlite3.connect(target.absolute().as_uri(), uri=True, isolation_level=None)
-    ) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA journal_mode = MEMORY")
+    with closing(_connect(target)) as connection:
         connection.execute("PRAGMA writable_schema = ON")  # opens a file that was cut short
         with suppress(*_UNREADABLE):  # no page of it can be read
             connection.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro",))
@@ -111,6 +152,14 @@ def _copy(source: Path, target: Path, highest: int) -> None:
                     _Table(connection, target, table, key, deadline).copy(highest)
             connection.execute(_ALL_UNDIGESTED if is_version_1 else _UNDIGESTED)
         _make_consistent(connection)
+
+
+def _connect(target: Path) -> sqlite3.Connection:
+    """Open a file that nobody needs before it is whole: without any flush."""
+    connection = sqlite3.connect(target.absolute().as_uri(), uri=True, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    return connection
 
 
 class _Table:

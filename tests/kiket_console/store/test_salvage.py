@@ -8,6 +8,7 @@ import random
 import re
 import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +96,15 @@ def random_first_page(path: Path) -> None:
     _overwrite(path, 0, _noise(PAGE))
 
 
+def lost_roots(path: Path) -> None:
+    """Fill the pages with zeros from which SQLite finds all others of its tables."""
+    with closing(sqlite3.connect(path)) as connection:
+        roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE type = 'table'")
+        pages = [row[0] for row in roots]
+    for page in pages:
+        _overwrite(path, (page - 1) * PAGE, bytes(PAGE))
+
+
 def text_file(path: Path) -> None:
     """Put somebody's notes in the store's place."""
     path.write_text("Not a store, but a note to myself.\n" * 100)
@@ -135,6 +145,7 @@ def _overwrite(path: Path, at: int, raw: bytes) -> None:
         (bit_flip, EXCHANGES - 30),
         (random_header, EXCHANGES),
         (random_first_page, EXCHANGES),
+        (lost_roots, EXCHANGES),
         (text_file, 0),
         (empty_file, 0),
     ],
