@@ -159,6 +159,16 @@ async def test_what_another_program_removed_leaves_this_list_as_well(
         await until(pilot, lambda: "comment.created" in screen_text(app))
 
 
+async def test_a_log_line_of_a_deleted_exchange_says_that_it_is_gone(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await engine.remove([1191])
+        await pilot.press("3", "k", "c")
+        await until(pilot, lambda: "Exchange 1191 is not there any more." in screen_text(app))
+
+
 async def test_a_refusal_is_said_and_leaves_nothing_to_undo(
     app: ConsoleApp, engine: CuratingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,8 @@ class LogsScreen(FollowingScreen[LogLine]):
         line = self.feed.selected
         if line is None or line.exchange_id is None:
             self.console.say("This line belongs to no exchange.")
+        elif not self.console.reader.page([line.exchange_id]):
+            self.console.say(f"Exchange {line.exchange_id} is not there any more.")
         else:
             self.console.show_exchange(line.exchange_id)
 

@@ -51,7 +51,9 @@ class ProcessesScreen(PlaceScreen):
         if worker is None:
             return
         sign, role = processes.state_sign(worker)
-        self.details_rule.show(visible(worker.name), [(f"{sign} {worker.state.value}", role)])
+        self.details_rule.show(
+            visible(worker.name), [(f"{sign} {processes.state_word(worker)}", role)]
+        )
         self.text.show(self._about, stay=True)
 
     def action_restart(self) -> None:

@@ -19,7 +19,10 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
     """Return the dialog that asks to which of several extensions a sample is to go."""
     choices = [
         Choice(
-            worker.name, state_word(worker), plural(len(worker.handlers), "handler"), worker.name
+            worker.name,
+            state_word(worker),
+            plural(len(worker.handlers), "handler") if worker.handlers else "",
+            worker.name,
         )
         for worker in workers
     ]
