@@ -191,6 +191,8 @@ class _Table:
             return
         width = _RANGE * self._step
         low, high = self._edge("min", 0), self._edge("max", highest * self._step)
+        if not any(self._can_find(low + (high - low) * part // 16) for part in range(17)):
+            return  # what leads to all rows is lost: see `_collect`
         for start in range(low, high + 1, width):
             self._range(start, min(start + width - 1, high))
 
@@ -206,6 +208,16 @@ class _Table:
             middle = (low + high) // 2
             self._range(low, middle)
             self._range(middle + 1, high)
+
+    def _can_find(self, key: int) -> bool:
+        try:
+            self._connection.execute(
+                f"SELECT 1 FROM {self._source} WHERE {self._key} = ?",  # noqa: S608 (names of ours)
+                (key,),
+            ).fetchone()
+        except _UNREADABLE:
+            return False
+        return True
 
     def _edge(self, function: str, otherwise: int) -> int:
         try:
