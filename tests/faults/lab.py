@@ -147,6 +147,15 @@ class Lab:
         """Return how many descriptors the engine's process holds."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 (of another process)
 
+    def settled_descriptors(self) -> int:
+        """Return how many it holds when that has not changed for a second."""
+        held, since = self.descriptors(), time.monotonic()
+        while time.monotonic() < since + 1:
+            if self.descriptors() != held:
+                held, since = self.descriptors(), time.monotonic()
+            time.sleep(0.02)
+        return held
+
     def errors(self) -> str:
         """Return what the engine wrote to its standard error that tells of a fault inside it."""
         lines = self.error_file.read_text("utf-8", "backslashreplace").splitlines()

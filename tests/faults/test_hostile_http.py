@@ -74,14 +74,20 @@ def test_a_thousand_requests_at_once_on_one_connection_are_answered_in_order(lab
     assert paths == [f"{PATH}?n={number}" for number in reversed(range(1000))]
 
 
-def test_a_sender_that_breaks_off_at_any_byte_leaves_nothing_behind(lab: Lab) -> None:
+@pytest.mark.parametrize("port", ["gateway", "platform"])
+def test_a_sender_that_breaks_off_at_any_byte_leaves_nothing_behind(lab: Lab, port: str) -> None:
     """Reset after each byte of a request, and after all of it: at most that one is delivered."""
-    raw = post("X-Filler: " + "x" * 120, body=b'{"filler":"' + b"y" * 100 + b'"}')
+    address, path = {
+        "gateway": (lab.gateway, PATH),
+        "platform": (lab.platform, "/api/v1/ext/telemetry"),
+    }[port]
+    filler = b'{"filler":"' + b"y" * 100 + b'"}'
+    raw = post("X-Filler: " + "x" * 120, path=path, body=filler)
     assert len(raw) > 290
     lab.deliver()
-    before, held = lab.calls(), lab.descriptors()
+    before, held = lab.calls(), lab.settled_descriptors()
     for length in range(len(raw) + 1):
-        connection = lab.connect()
+        connection = lab.connect(address)
         connection.sendall(raw[:length])
         # A linger of no seconds makes the close a reset.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

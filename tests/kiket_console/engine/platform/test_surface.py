@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,28 @@ async def test_without_the_right_token_everything_is_401_with_a_sentence(
     assert "KIKET_WORKSPACE_TOKEN" in answer.json()["error"]
     assert TOKEN not in answer.text
     assert "wrong-token" not in answer.text
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+
+
+async def test_every_route_there_is_asks_for_a_token_but_those_named_here(
+    platform: Platform,
+) -> None:
+    """Whoever adds a route is to decide whether it is for everybody."""
+    paths = {re.sub(r"\(\?P<\w+>[^)]*\)", "x", each.path.pattern) for each in platform._routes}
+    assert len(paths) >= 8
+    public = set()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(platform.app), base_url="http://127.0.0.1:9"
+    ) as client:
+        for path in paths:
+            for method in METHODS:
+                answer = await client.request(method, path, json={})
+                assert not any(name.startswith("access-control") for name in answer.headers)
+                if answer.status_code != 401:
+                    public.add((method, path))
+    assert public == {("POST", "/api/v1/ext"), ("POST", "/api/v1/ext/telemetry")}
 
 
 async def test_the_token_that_the_code_configured_is_good_too(
