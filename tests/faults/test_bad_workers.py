@@ -20,8 +20,8 @@ from kiket_console.engine import lifeline
 
 TIMEOUT_S = 1.0
 TRIALS = 10
-NO_TIME_MS = 25.0
-"""Below this a share of a core that another test takes is as much as what is measured."""
+NOISE_MS = TIMEOUT_S * 1000 / 4
+"""What a core that others use may cost a delivery: far less than waiting for one that hangs."""
 
 APPS = """\
 import asyncio, ctypes, time
@@ -94,7 +94,7 @@ def test_a_request_that_hangs_gets_504_in_time_and_others_do_not_notice() -> Non
             assert status == 504
             assert TIMEOUT_S <= took_s < TIMEOUT_S + 1
         print(f"p99 {alone_ms:.1f} ms alone, {beside_ms:.1f} ms beside four that hang")
-        assert beside_ms <= max(2 * alone_ms, NO_TIME_MS), (alone_ms, beside_ms)
+        assert beside_ms <= max(2 * alone_ms, NOISE_MS), (alone_ms, beside_ms)
 
 
 FORKS = """\

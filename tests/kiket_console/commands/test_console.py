@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from kiket_console.project import Project
 
 
+WRONG = (
+    'kiket.toml, [[extension]] "bad", has command = '
+    "['node', '\\u202e'], but needs a text or a list of texts. Correct it."
+)
+
+
 @pytest.fixture
 def project(own_places: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """Return a project of two extensions, in front of a terminal."""
@@ -46,8 +52,7 @@ def test_every_extension_is_named_with_what_would_run(
         f"  in         {project.folder / 'web'}",
         "  extension  bad (no entry found)",
         f"  run by     {sys.executable}",
-        '  problem    kiket.toml, [[extension]] "bad", has command = '
-        "['node', '\\u202e'], but needs a text or a list of texts. Correct it.",
+        f"  problem    {WRONG}",
         "Its code will run as you, again on each save.",
     ]
 
