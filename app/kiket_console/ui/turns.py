@@ -57,6 +57,7 @@ def _bad_news(worker: Worker) -> str:
         more = " It is started again." if worker.state is WorkerState.BACKOFF else ""
         return f"{sentence}{more}"
     where = f"{visible(problem.file)}:{problem.line}: " if problem.file and problem.line else ""
+    where = "" if sentence.startswith(where) else where
     serves = "the old code serves" if worker.serving else "nothing serves"
     shows = "2 for the traceback" if problem.traceback else "2 shows it"
     return f"{where}{sentence.removesuffix('.')}; {serves}. {shows}"

@@ -300,6 +300,17 @@ async def test_an_empty_list_teaches_with_a_url_that_works(
         assert app.is_running
 
 
+async def test_an_empty_list_of_several_extensions_names_one_in_its_url(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.several()
+    app = console(empty=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        url = "http://127.0.0.1:8700/x/marketing/webhooks/issue.created"
+        assert f"curl -d '{{}}' {url}" in screen_text(app)
+
+
 async def test_a_store_that_cannot_be_read_is_a_sentence_and_the_console_goes_on(
     console: Callable[..., ConsoleApp], paths: ProjectPaths
 ) -> None:

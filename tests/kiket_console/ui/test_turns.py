@@ -45,6 +45,13 @@ def test_another_problem_is_told_as_well() -> None:
     assert turns.news([other]) == [(said, True)]
 
 
+def test_a_place_that_the_sentence_names_is_said_once() -> None:
+    at_start = Problem("main.py:7: SyntaxError: invalid syntax", "main.py", 7, ("…",))
+    told = Turns().news([replace(BROKEN, problem=at_start)])
+    said = "main.py:7: SyntaxError: invalid syntax; the old code serves. 2 for the traceback"
+    assert told == [(said, True)]
+
+
 def test_crashes_are_told_once_though_each_has_a_time_of_its_own() -> None:
     turns = Turns()
     crashes = [

@@ -27,7 +27,8 @@ def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
     ]
     if status is None:
         return lines
-    url = f"{status.gateway_url.rstrip('/')}/webhooks/{_event(status)}"
+    whose = f"/x/{status.workers[0].name}" if len(status.workers) > 1 else ""
+    url = f"{status.gateway_url.rstrip('/')}{whose}/webhooks/{_event(status)}"
     curl = f"curl -d '{{}}' {shlex.quote(url)}"
     unsigned = "That one carries no signature, so your code will refuse it: a first look at a 401."
     return [
