@@ -128,6 +128,7 @@ async def until_served(run: Run) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.timeout(LASTS_S * 2 + 60)
 async def test_nothing_is_lost_while_code_is_saved_every_second(run: Run) -> None:
     """None lost, refused, answered out of turn or twice; the store has each of them, once."""
     began_s = time.monotonic()

@@ -1,41 +1,68 @@
-"""Code that crashes rests longer each time, and is left alone when it crashes too often."""
+"""Code that crashes is given more and more rest, and is left alone when it never works."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from kiket_console.engine import crashes
 from kiket_console.engine.crashes import Crashes
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+Supervise = Any
 
 
-def test_each_rest_is_about_twice_as_long_as_the_one_before() -> None:
+def test_each_crash_in_a_row_waits_about_twice_as_long() -> None:
     counted = Crashes()
-    for number in range(crashes.CRASHES_ALLOWED):
-        counted.add(100.0, alive_s=0.1)
-        usual_s = crashes.FIRST_BACKOFF_S * 2**number
-        assert usual_s * 0.75 <= counted.backoff_s <= usual_s * 1.25
-    assert crashes.FIRST_BACKOFF_S == 0.1
+    for count in range(1, crashes.CRASHES_ALLOWED + 1):
+        assert counted.add(count, alive_s=0.1) == count
+        doubled_s = crashes.FIRST_BACKOFF_S * 2 ** (count - 1)
+        assert abs(counted.backoff_s / doubled_s - 1) <= crashes.JITTER + 1e-9
 
 
-def test_workers_that_crash_together_do_not_start_together() -> None:
-    rests = set()
-    for _ in range(20):
-        counted = Crashes()
-        counted.add(100.0, alive_s=0.1)
-        rests.add(counted.backoff_s)
-    assert len(rests) > 15
-
-
-def test_crashes_count_for_a_minute() -> None:
+def test_code_that_worked_for_a_while_begins_anew() -> None:
     counted = Crashes()
-    assert [counted.add(now_s, alive_s=0.1) for now_s in (0.0, 30.0, 61.0, 62.0)] == [1, 2, 2, 3]
+    for now_s in range(0, 40, 11):
+        assert counted.add(now_s, alive_s=crashes.STABLE_S) == 1
+    assert counted.backoff_s <= crashes.FIRST_BACKOFF_S * (1 + crashes.JITTER)
 
 
-def test_code_that_ran_for_a_while_is_taken_to_work() -> None:
+def test_crashes_long_ago_do_not_count() -> None:
     counted = Crashes()
-    assert [counted.add(0.0, alive_s) for alive_s in (0.1, 9.9, 10.0, 0.1)] == [1, 2, 1, 2]
+    counted.add(0.0, alive_s=1.0)
+    assert counted.add(crashes.CRASH_WINDOW_S + 1.0, alive_s=1.0) == 1
 
 
-def test_a_person_who_acts_begins_anew() -> None:
+def test_a_change_of_the_code_forgets_them() -> None:
     counted = Crashes()
-    counted.add(0.0, alive_s=0.1)
+    counted.add(0.0, alive_s=1.0)
     counted.forget()
-    assert counted.add(1.0, alive_s=0.1) == 1
+    assert counted.add(1.0, alive_s=1.0) == 1
+
+
+async def test_code_that_crashes_again_and_again_is_left_alone_with_its_last_words(
+    supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves for a moment each time, so that no start of it fails."""
+    monkeypatch.setattr(crashes, "FIRST_BACKOFF_S", 0.01)
+    with (project_folder / "main.py").open("a") as main:
+        main.write(
+            "import threading\n"
+            "def crash():\n"
+            "    print('no more memory for', os.getpid(), file=sys.stderr)\n"
+            "    os.abort()\n"
+            "threading.Timer(0.3, crash).start()\n"
+        )
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.FATAL)
+        assert running.worker.starts == crashes.CRASHES_ALLOWED
+        problem = running.worker.problem
+        assert "was killed by SIGABRT" in problem.sentence
+        assert problem.sentence.endswith("Save a file or restart it to try once more.")
+        assert any("no more memory for" in line for line in problem.traceback)
+        assert "Fatal Python error: Aborted" in problem.traceback
+        assert running.supervisor.serving(running.name) is None
