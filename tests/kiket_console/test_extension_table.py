@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable, raw_tables, read
@@ -70,3 +72,29 @@ def test_one_of_several_tables_is_told_apart_by_its_name_or_number() -> None:
 
 def test_a_folder_without_settings_has_no_tables(own_places: Path) -> None:
     assert raw_tables(own_places) == []
+
+
+KEYS = ["name", "path", "entry", "command", "python", "watch", "dialect", "port", "other"]
+VALUES = st.recursive(
+    st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.floats(allow_nan=False)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner)),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES), st.integers(0, 3))
+def test_whatever_stands_in_a_table_it_is_read_or_refused_in_a_sentence(
+    raw: dict[str, Any], number: int
+) -> None:
+    refusal = None
+    try:
+        table = read(raw, number)
+    except ConsoleError as error:
+        refusal = error
+    if refusal is not None:
+        assert refusal.message.startswith("kiket.toml")
+        assert refusal.hint
+    else:
+        assert not (table.entry and table.command)
+        assert all(isinstance(word, str) for word in table.command)
+        assert table.port is None or 1 <= table.port <= 65535

@@ -213,6 +213,10 @@ class CommandProcess:
         if self._cut.is_set():
             raise StartFailed(Problem(f"{self._shown} was stopped before it was started."))
         environment = dict(self._given.environment)
+        cut = next((name for name, value in self._given.secrets.items() if "\0" in value), None)
+        if cut is not None:
+            sentence = f"{cut} has a NUL character, which no variable can hold; set another value."
+            raise StartFailed(Problem(sentence))
         program, *arguments = self._spec.command
         try:
             place = await asyncio.to_thread(

@@ -257,6 +257,18 @@ async def test_a_command_that_never_answers_where_it_should_is_told_what_to_do(
         assert re.search(told.replace("OTHER", other), problem.sentence), problem.sentence
 
 
+async def test_a_secret_that_no_variable_can_hold_is_told(
+    supervise: Supervise, folder: Path
+) -> None:
+    (folder / "extension.yaml").write_text("id: shop\nsecrets: [api.key]\n")
+    async with supervise(secrets={"api.key": "with a \0 in it"}) as running:
+        problem = await broken(running)
+        assert problem.sentence == (
+            "KIKET_SECRET_API_KEY has a NUL character, which no variable can hold; set another "
+            "value."
+        )
+
+
 async def test_listening_on_every_address_is_warned_of(supervise: Supervise, folder: Path) -> None:
     (folder / "server.py").write_text(f"{SERVER}\nserve(host='')\n")
     async with supervise() as running:
