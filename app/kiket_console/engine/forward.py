@@ -82,9 +82,7 @@ class _Pool:
         """Whether connections are used again: never with a worker that once said too much."""
         self._idle_s = _IDLE_S if target.port is None else _FOREIGN_IDLE_S
 
-    async def ask(
-        self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool
-    ) -> Answer:
+    async def ask(self, raw_head: bytes, raw_body: bytes, timeout_s: float) -> Answer:
         """Send a request over a free connection, or a new one; raises OSError, `LinkError`."""
         left_s = timeout_s
         if self._free:
@@ -98,7 +96,7 @@ class _Pool:
                 kept = self._waiting()
                 link = kept or await self._connect()
                 try:
-                    answer = await link.ask(raw_head, raw_body, left_s, is_head=is_head)
+                    answer = await link.ask(raw_head, raw_body, left_s)
                 except UntouchedError:
                     if kept is None:
                         raise
@@ -242,9 +240,7 @@ class Forwarder:
         if target.port is not None:
             self._under_way[target.label] += 1
         try:
-            answer = await self._pool(target).ask(
-                raw_head, raw_body, timeout_s, is_head=method == "HEAD"
-            )
+            answer = await self._pool(target).ask(raw_head, raw_body, timeout_s)
         except TimeoutError as error:
             raise NotTakenError(
                 f"{target.label} did not accept a connection within {CONNECT_S:g} s.", 504
@@ -255,14 +251,16 @@ class Forwarder:
             raise _no_answer(target, error) from error
         finally:
             if target.port is not None:
-                self._under_way[target.label] -= 1
-                self._under_way += Counter()  # forgets what is down to nothing
+                self._ended(target.label)
         length = None if answer.status in _WITHOUT_BODY else len(answer.raw_body)
-        if method == "HEAD":
-            return answer
         return Answer(
             answer.status, answer_headers(answer.headers, length), answer.raw_body, answer.room
         )
+
+    def _ended(self, label: str) -> None:
+        self._under_way[label] -= 1
+        if not self._under_way[label]:
+            del self._under_way[label]
 
     async def close(self) -> None:
         """Close every connection."""

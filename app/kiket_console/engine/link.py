@@ -76,7 +76,6 @@ class WorkerLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._deadline: asyncio.TimerHandle
-        self._is_head = False
         self._is_one_piece = False
         self._is_write_paused = False
         self._unsent = memoryview(b"")
@@ -94,9 +93,7 @@ class WorkerLink(asyncio.Protocol):
         self.said_too_much = False
         """Whether the worker said something without having been asked."""
 
-    async def ask(
-        self, raw_head: bytes, raw_body: bytes, timeout_s: float, *, is_head: bool = False
-    ) -> Answer:
+    async def ask(self, raw_head: bytes, raw_body: bytes, timeout_s: float) -> Answer:
         """Send one request and return the answer; giving up closes the connection.
 
         The time that the worker takes counts, not the time that its answer waits for room; it
@@ -107,7 +104,6 @@ class WorkerLink(asyncio.Protocol):
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
-        self._is_head = is_head
         self._is_one_piece = len(raw_body) <= SMALL_BYTES
         self._head_size = 0
         self._begin()
@@ -203,10 +199,7 @@ class WorkerLink(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status in _INTERIM:
             return
-        if self._is_head:
-            self.usable = False  # the parser waits for a body that its Content-Length promises
-            self._finish()
-        elif status not in _WITHOUT_BODY:
+        if status not in _WITHOUT_BODY:
             self._most = self._answer_bytes
             self._until_end = True
             for name, value in self._headers:

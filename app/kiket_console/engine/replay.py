@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kiket_console.engine.headers import HOP
 from kiket_console.engine.platform import delivery
 from kiket_console.engine.ports import Delivery
 from kiket_console.errors import ConsoleError, ExitCode
@@ -112,7 +113,11 @@ def _sendable(detail: Detail) -> Headers:
             "again.",
             exit_code=ExitCode.USAGE,
         )
-    return tuple(pair for pair in detail.request.headers if not is_credential(pair[0]))
+    return tuple(
+        (name, value)
+        for name, value in detail.request.headers
+        if not is_credential(name) and name.lower() != HOP  # it comes from us anew, not round again
+    )
 
 
 def _value(headers: Headers, wanted: str) -> str:

@@ -169,17 +169,6 @@ async def test_any_number_of_interim_answers_may_come_first(path: Path) -> None:
     assert answer == Answer(200, (("Content-Length", "2"),), b"ok")
 
 
-async def test_the_answer_to_a_head_request_has_no_body_whatever_its_length_says(
-    path: Path,
-) -> None:
-    said = b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"
-    async with linked(path, said) as link:
-        answer = await link.ask(ASKED, b"", TIMEOUT_S, is_head=True)
-
-        assert answer == Answer(200, (("Content-Length", "999"),), b"")
-        assert not link.usable
-
-
 @contextlib.asynccontextmanager
 async def talking(path: Path, says: Talk, room: Room | None = None) -> AsyncIterator[WorkerLink]:
     """Connect to a worker that does what a test says, once a request's head has come."""
