@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINE_S = 1.0
-"""How long single rows are told apart; from then on whole ranges of `COARSE` rows are given up."""
-COARSE = 512
+"""So much processor time is spent on telling single rows apart; from then on ranges of `COARSE`
+rows that cannot be read as a whole are given up."""
+COARSE = 32
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
 COLLECT_S = 1.0
-"""How long rows are collected from pages; the newest first."""
+"""So much processor time is spent on rows that stand on pages alone; the newest come first."""
 _RANGE = 8192
 _HEADER_BYTES = 100
 _COLUMNS: Final = {24: ("exchange", 2), 9: ("request", 1), 14: ("attempt", 1), 10: ("log", 2)}
@@ -86,12 +87,12 @@ def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvage
 
 def _collect(damaged: Path, target: Path) -> None:
     """Insert the rows that stand on pages to which nothing leads any more."""
-    deadline = time.monotonic() + COLLECT_S
+    deadline = time.thread_time() + COLLECT_S
     with closing(_connect(target)) as connection:
         connection.execute("BEGIN")
         connection.execute(_FORGET_BARE)
         for row in _rows(damaged):
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 break
             table, text = _COLUMNS.get(len(row.values), ("", 0))
             if table and row.values[0] is None and isinstance(row.values[text], str):
@@ -146,7 +147,7 @@ def _copy(source: Path, target: Path, highest: int) -> None:
             is_version_1 = connection.execute("PRAGMA old.table_info(message)").fetchone()
             if is_version_1:
                 connection.execute(_REQUESTS_OF_VERSION_1)
-            deadline = time.monotonic() + FINE_S
+            deadline = time.thread_time() + FINE_S
             for table, key in _KEYS.items():
                 with suppress(*_UNREADABLE):
                     _Table(connection, target, table, key, deadline).copy(highest)
@@ -202,7 +203,7 @@ class _Table:
         except _UNREADABLE as error:
             if isinstance(error, sqlite3.Error) and files.is_full(error):
                 raise files.unwritable(self._target, str(error)) from error
-            rows = 1 if time.monotonic() < self._deadline else COARSE
+            rows = 1 if time.thread_time() < self._deadline else COARSE
             if high - low < rows * self._step:
                 return
             middle = (low + high) // 2
