@@ -3,7 +3,7 @@
     through SQLite, by ranges ──► with another first page ──► off the pages themselves
 
 A range of rows is copied by one statement; where that fails the range is halved, until the rows
-that cannot be read stand alone. A file whose first page is lost gets that page from an empty
+that cannot be read stand alone, or none of some pages in it can be read. A file whose first page is lost gets that page from an empty
 store: every store has its tables in the same places. See `leaves` for what is left then.
 """
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FINE_S = 1.0
-"""So much processor time is spent on telling single rows apart; from then on ranges of `COARSE`
-rows that cannot be read as a whole are given up."""
-COARSE = 32
+PROBES = 16
+"""So many places are looked at before a range of rows is given up as a whole."""
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
 COLLECT_S = 1.0
 """So much processor time is spent on rows that stand on pages alone; the newest come first."""
@@ -147,10 +145,9 @@ def _copy(source: Path, target: Path, highest: int) -> None:
             is_version_1 = connection.execute("PRAGMA old.table_info(message)").fetchone()
             if is_version_1:
                 connection.execute(_REQUESTS_OF_VERSION_1)
-            deadline = time.thread_time() + FINE_S
             for table, key in _KEYS.items():
                 with suppress(*_UNREADABLE):
-                    _Table(connection, target, table, key, deadline).copy(highest)
+                    _Table(connection, target, table, key).copy(highest)
             connection.execute(_ALL_UNDIGESTED if is_version_1 else _UNDIGESTED)
         _make_consistent(connection)
 
@@ -166,14 +163,11 @@ def _connect(target: Path) -> sqlite3.Connection:
 class _Table:
     """Copy one table from `old` to `main`, leaving out what cannot be read."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, target: Path, table: str, key: str, deadline: float
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, target: Path, table: str, key: str) -> None:
         self._connection = connection
         self._target = target
         self._table = table
         self._key = key
-        self._deadline = deadline
         self._step = ATTEMPTS if table == "attempt" else 1  # between the keys of two exchanges
         new = self._columns("main")
         old, self._source = self._columns("old"), f"old.{table}"
@@ -192,7 +186,7 @@ class _Table:
             return
         width = _RANGE * self._step
         low, high = self._edge("min", 0), self._edge("max", highest * self._step)
-        if not any(self._can_find(low + (high - low) * part // 16) for part in range(17)):
+        if not self._is_in_reach(low, high):
             return  # what leads to all rows is lost: see `_collect`
         for start in range(low, high + 1, width):
             self._range(start, min(start + width - 1, high))
@@ -203,12 +197,17 @@ class _Table:
         except _UNREADABLE as error:
             if isinstance(error, sqlite3.Error) and files.is_full(error):
                 raise files.unwritable(self._target, str(error)) from error
-            rows = 1 if time.thread_time() < self._deadline else COARSE
-            if high - low < rows * self._step:
+            if high - low < self._step or not self._is_in_reach(low, high):
                 return
             middle = (low + high) // 2
             self._range(low, middle)
             self._range(middle + 1, high)
+
+    def _is_in_reach(self, low: int, high: int) -> bool:
+        """Tell whether a page that should hold one of some keys of a range can be read."""
+        return any(
+            self._can_find(low + (high - low) * part // PROBES) for part in range(PROBES + 1)
+        )
 
     def _can_find(self, key: int) -> bool:
         try:
