@@ -109,8 +109,6 @@ class Parts:
         self._writer = writer
         self._notes: list[str] = []
         self._pulse = Pulse()
-        self._first_id = writer.newest.newest_exchange
-        self._earlier = len(reader.ids())
         newest = writer.newest
         self.info = EngineInfo(
             pid=os.getpid(),
@@ -197,7 +195,7 @@ class Parts:
             interrupted=self._writer.interrupted,
             durability=self._config.durability,
             vault=self._vault.description,
-            exchanges=self._earlier + self.hub.newest.newest_exchange - self._first_id,
+            exchanges=self._writer.newest.exchanges,
             dropped_logs=self.recorder.dropped_logs,
             rate_per_s=self._pulse.rate_per_s(),
             p95_us=p95_us,
