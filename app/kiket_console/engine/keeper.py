@@ -77,6 +77,7 @@ class Keeper:
         self._given: Surroundings | None = None
         self._wanted = True
         self._closing = False
+        self._is_removed = False
         self._due = True
         self._saved: Save | None = None
         self._crashes = Crashes()
@@ -169,8 +170,9 @@ class Keeper:
         self._wake.set()
 
     def remove(self) -> None:
-        """End it for good, and say that the project names it no more."""
+        """End it for good once it has answered, and say that the project names it no more."""
         if not self._closing:
+            self._is_removed = True
             self._chronicle.removed()
             self.close()
 
@@ -377,7 +379,7 @@ class Keeper:
     async def _stop_serving(self) -> None:
         process, self._serving = self._serving, None
         if process is not None:
-            await process.end()
+            await (process.drain(self._drains.limit_s) if self._is_removed else process.end())
 
     def _go(self, state: WorkerState, evidence: str, **changes: object) -> None:
         self._worker = replace(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console import project as projects
 from kiket_console.model import WorkerState
 
 if TYPE_CHECKING:
@@ -63,6 +65,30 @@ async def test_a_folder_that_is_gone_is_told(supervise: Supervise, project_folde
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         assert running.worker.problem.sentence.startswith(f"There is no folder {project_folder}. ")
         assert running.worker.serving, "what serves goes on"
+
+
+async def test_an_extension_that_is_removed_answers_what_it_took(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """Longer than a process has to end that is told to."""
+    main = project_folder / "main.py"
+    main.write_text(
+        f"{main.read_text()}\nimport pathlib, time\ndef answer(path):\n"
+        "    pathlib.Path('asked').touch()\n    time.sleep(4)\n    return 'late'\n"
+    )
+    settings = project_folder / "kiket.toml"
+    table = "[[extension]]\nname = '{}'\nentry = 'main:app'\n"
+    settings.write_text(table.format("goes") + table.format("stays"))
+    async with supervise() as running:
+        await running.serving()
+        (project_folder / "asked").unlink()  # by the health check
+        async with asyncio.TaskGroup() as tasks:
+            late = tasks.create_task(running.ask())
+            await running.until((project_folder / "asked").exists)
+            settings.write_text(table.format("stays"))
+            running.supervisor.adopt(projects.find(project_folder))
+        assert late.result() == "late"
+        await running.until(lambda: running.name == "stays")
 
 
 async def test_a_save_in_an_extension_that_was_just_removed_is_no_fault(
