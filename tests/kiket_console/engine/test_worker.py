@@ -72,16 +72,15 @@ async def test_an_extension_that_is_removed_answers_what_it_took(
 ) -> None:
     """Longer than a process has to end that is told to."""
     main = project_folder / "main.py"
+    slow = "    if path == '/':\n        pathlib.Path('asked').touch()\n        time.sleep(4)\n"
     main.write_text(
-        f"{main.read_text()}\nimport pathlib, time\ndef answer(path):\n"
-        "    pathlib.Path('asked').touch()\n    time.sleep(4)\n    return 'late'\n"
+        f"{main.read_text()}\nimport pathlib, time\ndef answer(path):\n{slow}    return 'late'\n"
     )
     settings = project_folder / "kiket.toml"
     table = "[[extension]]\nname = '{}'\nentry = 'main:app'\n"
     settings.write_text(table.format("goes") + table.format("stays"))
     async with supervise() as running:
         await running.serving()
-        (project_folder / "asked").unlink()  # by the health check
         async with asyncio.TaskGroup() as tasks:
             late = tasks.create_task(running.ask())
             await running.until((project_folder / "asked").exists)
