@@ -161,7 +161,10 @@ class Engine:
             tasks.create_task(control.serve([control_socket]))
             workers = tasks.create_task(parts.workers.run())
             watching = tasks.create_task(parts.watching.run())
-            retention = tasks.create_task(parts.retention.run())
+            tending = [
+                tasks.create_task(parts.retention.run()),
+                tasks.create_task(parts.recording.run()),
+            ]
             pausing = tasks.create_task(pauses.watch())
             for server in self._servers:
                 await server.wait_started()
@@ -171,7 +174,8 @@ class Engine:
             # From here on nobody finds us, and what is under way ends before what it needs.
             self._paths.engine_info.unlink(missing_ok=True)
             watching.cancel()
-            retention.cancel()
+            for task in tending:
+                task.cancel()
             pausing.cancel()
             gateway.should_exit = True
             await serving

@@ -26,6 +26,7 @@ from kiket_console.engine.hub import Hub
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
+from kiket_console.engine.recording import Recording
 from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.retention import Retention
 from kiket_console.engine.supervisor import Supervisor
@@ -171,6 +172,7 @@ class Parts:
             megabytes=config.retention_mb,
             on_log=self.recorder.log,
         )
+        self.recording = Recording(writer, self._recording_turned)
         self.control = control_app(actions, Curator(writer, reader), self.hub)
 
     def note(self, sentence: str) -> None:
@@ -213,6 +215,10 @@ class Parts:
             removals=committed.removals,
         )
         self._events.on_commit()
+
+    def _recording_turned(self, sentence: str) -> None:
+        self._events.on_note(sentence)
+        self.hub.workers_changed()  # so that clients ask for the status at once
 
     def _workers_changed(self) -> None:
         self.hub.workers_changed()
