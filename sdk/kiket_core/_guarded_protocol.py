@@ -66,6 +66,9 @@ class Servant(HttpToolsProtocol):
     def on_refused(self, refusal: Refusal) -> None:
         """Take note that the request that is being read is refused; the guard answers it."""
 
+    def wait_anew(self) -> None:
+        """Give the sender all its time again, because it was we who read no further until now."""
+
 
 class GuardedProtocol(Servant):
     """One connection. A subclass gives the policy."""
@@ -292,6 +295,12 @@ class GuardedProtocol(Servant):
             return
         part = "body" if self._phase is _BODY else "headers"
         self._refuse(Refusal(408, f"The request {part} did not arrive within {seconds:g} seconds."))
+
+    def wait_anew(self) -> None:
+        """Start the clock of the part that is being read once more."""
+        if self._deadline is not None and self._refusal is None:
+            self._disarm()
+            self._watch()
 
     def _wait_for_reads(self) -> None:
         seconds, unread_bytes = self._limits.answer_deadline_s, self._unread_bytes()

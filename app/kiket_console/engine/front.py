@@ -105,8 +105,9 @@ class _Request:
 
     def give_room_back(self) -> None:
         """Let other large bodies have what this one took."""
-        if self.claim is not None:
-            self.claim.give_back()
+        claim, self.claim = self.claim, None
+        if claim is not None:
+            claim.give_back()
 
 
 class WebhookProtocol(Servant):
@@ -126,6 +127,7 @@ class WebhookProtocol(Servant):
         for request in (self.cycle, *waiting):
             if request is not None and not (request.is_complete and request.is_due):
                 request.give_room_back()
+                request.body = bytearray()
         self.pipeline.clear()
 
     def on_refused(self, refusal: Refusal) -> None:
@@ -219,6 +221,7 @@ class WebhookProtocol(Servant):
     def _go_on(self, request: _Request) -> None:
         if not self.transport.is_closing():
             self.flow.resume_reading()
+            self.wait_anew()
             if request.is_due:
                 self._continue(request)
 

@@ -307,6 +307,40 @@ async def test_what_fails_inside_is_500_with_a_sentence_and_in_the_log(
     assert "RuntimeError: no" in caplog.text
 
 
+@pytest.mark.parametrize("limits", [Limits(body_deadline_s=1.0)], ids=["short"])
+async def test_a_body_has_all_its_time_from_when_there_is_room_for_it(
+    port: int, gateway: Gateway, fake_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender is not the one who was slow."""
+    asked = asyncio.Event()
+    claims: list[Any] = []
+    real = Room.ask
+
+    def wait(room: Room, size: int, granted: Callable[[], None]) -> Any:
+        claims.append(real(room, size, lambda: None))
+        claims[-1].granted = granted
+        claims[-1].is_granted = False
+        asked.set()
+        return claims[-1]
+
+    monkeypatch.setattr(Room, "ask", wait)
+    body = b"x" * 200 * KIB
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(body, "Connection: close")[: -100 * KIB])
+    await asked.wait()
+    await asyncio.sleep(1.5)  # longer than a body may take
+    claims[0].is_granted = True
+    claims[0].granted()
+    await asyncio.sleep(0.5)
+    writer.write(body[-100 * KIB :])
+    async with asyncio.timeout(PATIENCE_S):
+        answer = await reader.read()
+    writer.close()
+
+    assert statuses(answer) == [200]
+    assert fake_worker.seen[0].raw_body == body
+
+
 async def test_large_bodies_and_answers_come_through_whole_and_small_ones_pass_them(
     gateway: Gateway,
     crew: Any,
