@@ -3,8 +3,9 @@
     through SQLite, by ranges ──► with another first page ──► off the pages themselves
 
 A range of rows is copied by one statement; where that fails the range is halved, until the rows
-that cannot be read stand alone, or none of some pages in it can be read. A file whose first page is lost gets that page from an empty
-store: every store has its tables in the same places. See `leaves` for what is left then.
+that cannot be read stand alone, or none of some pages in it can be read. A file whose first page
+is lost gets that page from an empty store: every store has its tables in the same places. See
+`leaves` for what is left then.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ PROBES = 16
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
 COLLECT_S = 1.0
 """So much processor time is spent on rows that stand on pages alone; the newest come first."""
+FEW = 100
+"""More are lost when a page is that led to others."""
 _RANGE = 8192
 _HEADER_BYTES = 100
 _COLUMNS: Final = {24: ("exchange", 2), 9: ("request", 1), 14: ("attempt", 1), 10: ("log", 2)}
@@ -69,7 +72,7 @@ def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvage
     """Copy what can be read of *damaged*, which stays as it is, into the empty file *target*.
 
     *highest* is a number that no id in it exceeds, *expected* how many exchanges and log lines
-    there should be: when there are fewer, they are looked for on the pages themselves.
+    there should be: when many are missing, they are looked for on the pages themselves.
     """
     building.make_empty(target)
     for source in _readable(damaged, target):
@@ -77,7 +80,7 @@ def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvage
         salvaged = _count(target)
         if salvaged.exchanges or salvaged.logs:
             break
-    if salvaged.bare or salvaged.exchanges + salvaged.logs < expected:
+    if expected - salvaged.exchanges - salvaged.logs + salvaged.bare > FEW:
         _collect(damaged, target)
         salvaged = _count(target)
     return salvaged
