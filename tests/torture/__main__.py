@@ -109,20 +109,23 @@ async def _run(asked: argparse.Namespace) -> int:
         late = time.monotonic() - begun_s > asked.minutes * 60
         return late or tally.kills >= int(asked.kills)
 
-    while not is_over():
-        async with campaign(chance.randrange(2**32), connections=asked.connections) as one:
-            await one.begin()
-            step = Step()
-            while not is_over() and len(one.senders.ledger.sent) < ROWS_PER_PROJECT:
-                following = choose(chance)
-                cycle = await one.cycle(
-                    step, following.plan, again=one.subject.starts % AGAIN_EVERY == 0
-                )
-                tally.take(cycle)
-                print(json.dumps(cycle.line()), flush=True)
-                step = following
-            await _end(one, tally, step)
-    print(json.dumps(tally.line(time.monotonic() - begun_s)), flush=True)
+    try:
+        while not is_over():
+            seed = chance.randrange(2**32)
+            async with campaign(seed, connections=asked.connections, keeps_bad=True) as one:
+                await one.begin()
+                step = Step()
+                while not is_over() and len(one.senders.ledger.sent) < ROWS_PER_PROJECT:
+                    following = choose(chance)
+                    cycle = await one.cycle(
+                        step, following.plan, again=one.subject.starts % AGAIN_EVERY == 0
+                    )
+                    tally.take(cycle)
+                    print(json.dumps(cycle.line()), flush=True)
+                    step = following
+                await _end(one, tally, step)
+    finally:  # a run that is cut short has counted all the same
+        print(json.dumps(tally.line(time.monotonic() - begun_s)), flush=True)
     return BROKEN if tally.line(0)["verdict"] == "bad" else 0
 
 

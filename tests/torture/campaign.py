@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -26,7 +27,7 @@ from tests.torture.subject import GONE_S, Plan, Subject
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-STRIKE_LIMIT_S = 15.0
+STRIKE_LIMIT_S = 30.0
 """How long a failpoint may take to be reached under load."""
 SERVICE_LIMIT_S = 20.0
 """How long a started engine may take to its first 2xx before it counts as not serving."""
@@ -161,13 +162,16 @@ class Campaign:
         return found
 
     async def finish(self) -> Findings:
-        """Stop the last engine in order, and judge all there is."""
+        """Stop the last engine in order; judge all there is, and let the program do so too."""
         run = self.subject.starts
         status = await asyncio.to_thread(self.subject.stop)
         found = await asyncio.to_thread(self.judge.look, run + 1, again=True)
         found.orphans.extend(await self._orphans(run, time.monotonic()))
         if status:
             found.damage.append(f"the engine ended with status {status}")
+        verified = await asyncio.to_thread(self.subject.command, "verify")
+        if verified.returncode:
+            found.damage.append(f"verify: {verified.stdout} {verified.stderr}")
         self.findings.add(found)
         return found
 
@@ -201,29 +205,34 @@ class Campaign:
 
 @contextlib.asynccontextmanager
 async def campaign(
-    seed: int, *, connections: int = 32, state: Path | None = None
+    seed: int, *, connections: int = 32, state: Path | None = None, keeps_bad: bool = False
 ) -> AsyncIterator[Campaign]:
     """Set up a project under load in a place of its own; nothing of it is left afterwards.
 
-    *state*: where the store goes instead.
+    *state*: where the store goes instead. *keeps_bad*: leave the place of one in which a promise
+    was broken, and say where it is.
     """
     place = Path(tempfile.mkdtemp(prefix="kt", dir="/tmp"))  # short: sockets lie below it
     subject = Subject(place, state)
     ledger, handled = Ledger(place / "ledger"), Handled(subject.worker_ledger)
     senders = Senders(subject, ledger, random.Random(seed), connections)  # noqa: S311 - to be repeated
+    made = Campaign(subject, senders, Judge(subject.store, ledger, handled), handled)
     stop = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(senders.sending(stop))
             try:
-                yield Campaign(subject, senders, Judge(subject.store, ledger, handled), handled)
+                yield made
             finally:
                 stop.set()
                 sending.cancel()
     finally:
         subject.end()
         ledger.close()
-        shutil.rmtree(place, ignore_errors=True)
+        if keeps_bad and not made.findings.is_clean:
+            print(f"What was broken is kept in {place}.", file=sys.stderr)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _name(step: Step) -> str:

@@ -172,13 +172,9 @@ class Judge:
 
     def _compare(self, before_run: int, found: Findings) -> None:
         """Hold each answer, once, against what is stored."""
-        answers = list(self._ledger.answered.items())
-        self._owed.update(
-            delivery_id
-            for delivery_id, answered in answers[self._answers_seen :]
-            if answered.is_taken
-        )
-        self._answers_seen = len(answers)
+        new = self._ledger.answers[self._answers_seen :]
+        self._owed.update(each for each in new if self._ledger.answered[each].is_taken)
+        self._answers_seen += len(new)
         for delivery_id in [each for each in self._owed if run_of(each) < before_run]:
             self._owed.discard(delivery_id)
             answered, kept = self._ledger.answered[delivery_id], self._kept.get(delivery_id)

@@ -50,13 +50,15 @@ class Ledger:
         self.path = path
         self.sent: dict[str, str] = {}
         self.answered: dict[str, Answered] = {}
+        self.answers: list[str] = []
+        """The deliveries that were answered, in order; a thread may read it as it grows."""
         if path.exists():
             for line in whole_lines(path.read_bytes()):
                 word, *rest = line.split()
                 if word == "s":
                     self.sent[rest[0]] = rest[1]
                 else:
-                    self.answered[rest[0]] = Answered(int(rest[1]), rest[2])
+                    self._take(rest[0], Answered(int(rest[1]), rest[2]))
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def send(self, delivery_id: str, sha256: str) -> None:
@@ -66,12 +68,16 @@ class Ledger:
 
     def answer(self, delivery_id: str, status: int, sha256: str) -> None:
         """Note that a delivery was answered."""
-        self.answered[delivery_id] = Answered(status, sha256)
+        self._take(delivery_id, Answered(status, sha256))
         os.write(self._file, f"a {delivery_id} {status} {sha256}\n".encode())
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+    def _take(self, delivery_id: str, answered: Answered) -> None:
+        self.answered[delivery_id] = answered
+        self.answers.append(delivery_id)
 
 
 class Handled:

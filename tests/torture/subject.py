@@ -248,19 +248,23 @@ class Subject:
         return found
 
     def status(self) -> dict[str, object]:
-        """Return what `status --json` says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "kiket_console", "-C", str(self.folder), "status", "--json"],
+        """Return what `status --json` says; raises `SubjectError` when no engine answers."""
+        done = self.command("status", "--json")
+        if done.returncode:
+            raise SubjectError(done.stderr)
+        document: dict[str, object] = json.loads(done.stdout)
+        return document
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run one command on this project to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "kiket_console", "-C", str(self.folder), *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
             env=self.environment(),
         )
-        if done.returncode:
-            raise SubjectError(done.stderr)
-        document: dict[str, object] = json.loads(done.stdout)
-        return document
 
     def end(self) -> None:
         """Leave nothing behind, whatever happened."""
