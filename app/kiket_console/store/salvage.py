@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROBES = 16
 """So many places are looked at before a range of rows is given up as a whole."""
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
-COLLECT_S = 1.0
+COLLECT_S = 2.0
 """So much processor time is spent on rows that stand on pages alone; the newest come first."""
 FEW = 100
 """More are lost when a page is that led to others."""
