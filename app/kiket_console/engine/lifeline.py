@@ -11,6 +11,9 @@ descendant gets TERM, and KILL after three seconds. The further FDs are for the 
 On Linux this process adopts whatever its descendants leave behind (`PR_SET_CHILD_SUBREAPER`), so
 that a daemon which detached itself is found too. Elsewhere those that are still linked by parent
 are found. It ends as the command ended: same status, same signal.
+
+A second process sleeps beside it: when this one is killed, and so ends nothing any more, that one
+kills whatever has the same mark in its environment.
 """
 
 from __future__ import annotations
@@ -33,6 +36,8 @@ _MOST_POLL_S = 0.1
 """Looking costs: what ends at once is seen at once, what takes its time is looked at seldom."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_MARK = "KIKET_CONSOLE_WORKER"
+"""As in `leftovers`, which the engine has for what was left by an engine before it."""
 _IS_LINUX = sys.platform == "linux"
 
 
@@ -55,14 +60,51 @@ def main(arguments: list[str]) -> None:
     worker = os.fork()
     if worker == 0:
         _become(arguments[1:], life, me)
+    second, orderly = _second()  # after the worker, which is known as the first child
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
     for number in (nowhere, *given):
         os.close(number)
     status = _wait(worker, life, woken)
-    status = _end_tree(worker, status)
+    status = _end_tree(worker, status, second)
+    os.write(orderly, b".")
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(second, 0)
     _end_like(status)
+
+
+def _second() -> tuple[int, int]:
+    """Fork the second process; return it, and where to tell it that nothing is left to do."""
+    told, orderly = os.pipe()
+    second = os.fork()
+    if second == 0:
+        os.setsid()
+        os.dup2(told, 0)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _close_all_but({0})
+        if not os.read(0, 1):
+            _end_marked(os.environ.get(_MARK, ""))
+        os._exit(0)
+    os.close(told)
+    return second, orderly
+
+
+def _end_marked(mark: str) -> None:
+    """Kill every process that has *mark*, until there is none."""
+    wanted = f"{_MARK}={mark}".encode()
+    deadline = time.monotonic() + _KILL_S
+    found = bool(mark)
+    while found and time.monotonic() < deadline:
+        found = False
+        for pid, _ in _living():
+            with contextlib.suppress(OSError):
+                raw = Path(f"/proc/{pid}/environ").read_bytes()
+                if pid != os.getpid() and wanted in raw.split(b"\0"):
+                    os.kill(pid, signal.SIGKILL)
+                    found = True
+        time.sleep(_FIRST_POLL_S)
 
 
 def _become(command: list[str], life: int, parent: int) -> None:
@@ -109,14 +151,14 @@ def _reap(worker: int) -> int | None:
     return found
 
 
-def _end_tree(worker: int, status: int | None) -> int | None:
-    """End every descendant: TERM, a grace, then KILL until none is left."""
+def _end_tree(worker: int, status: int | None, second: int) -> int | None:
+    """End every descendant but *second*: TERM, a grace, then KILL until none is left."""
     for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, _KILL_S)):
         deadline = time.monotonic() + patience_s
         told: set[int] = set()
         poll_s = _FIRST_POLL_S
         while time.monotonic() < deadline:
-            alive = _descendants()
+            alive = _descendants() - {second}
             ended = _reap(worker)
             status = ended if ended is not None else status
             if not alive and status is not None:  # its first thread can be gone before the others

@@ -173,7 +173,8 @@ class WorkerProcess:
                     tasks.create_task(self._log.read("stderr", self._shim.stderr)),
                 ]
                 self.returncode = await self._shim.wait()
-                await asyncio.to_thread(end_marked, self._given.marker)
+                if self.returncode < 0:  # else its parent has ended the tree, and so itself
+                    await asyncio.to_thread(end_marked, self._given.marker)
                 # What the tree wrote before its end is still in the pipes, and read to the end.
                 _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
                 for reader in unended:
@@ -194,23 +195,18 @@ class WorkerProcess:
             async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S):
                 await asyncio.shield(self._listening)
         except TimeoutError:
-            sentence = (
-                f"{self.spec.entry} was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s."
-            )
-            raise StartFailed(Problem(sentence)) from None
+            what = f"was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s"
+            raise StartFailed(Problem(f"{self.spec.entry} {what}.")) from None
         try:
             await self.check(HEALTH_LIMIT_S)
         except (TimeoutError, OSError):
-            sentence = (
-                f"{self.spec.entry} started, but did not answer GET /health "
-                f"within {HEALTH_LIMIT_S:.0f} s."
-            )
-            raise StartFailed(Problem(sentence)) from None
+            what = f"started, but did not answer GET /health within {HEALTH_LIMIT_S:.0f} s"
+            raise StartFailed(Problem(f"{self.spec.entry} {what}.")) from None
 
     async def _become_prepared(self) -> None:
-        waits_s = self._spawned_s + PREPARE_LIMIT_S - time.monotonic()
+        left_s = self._spawned_s + PREPARE_LIMIT_S - time.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, waits_s)):
+            async with asyncio.timeout(max(0.0, left_s)):
                 await self._prepared.wait()
         except TimeoutError:
             problem = Problem(f"an installed package takes {PREPARE_LIMIT_S:.0f} s to import")

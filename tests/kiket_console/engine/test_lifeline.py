@@ -107,9 +107,32 @@ def test_nothing_is_left_five_seconds_after_the_engine_was_killed(reaper: list[i
         assert engine.stdout is not None
         shim = int(engine.stdout.readline())
         daemon = int(engine.stdout.readline())
-        tree = whole_tree(shim, 4)
+        tree = whole_tree(shim, 5)
         reaper += tree
         assert daemon in tree
+        engine.kill()
+        engine.wait()
+        assert wait_gone(tree, 5.0) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux adopts daemons")
+def test_nothing_is_left_when_the_engine_and_the_workers_parent_are_killed_together(
+    reaper: list[int],
+) -> None:
+    mark = f"a-test/{os.getpid()}#1/"
+    with subprocess.Popen(
+        [sys.executable, "-c", ENGINE, LIFELINE, STUBBORN],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, leftovers.MARK: mark},
+    ) as engine:
+        assert engine.stdout is not None
+        shim = int(engine.stdout.readline())
+        daemon = int(engine.stdout.readline())
+        tree = whole_tree(shim, 5)
+        reaper += tree
+        assert daemon in tree
+        os.kill(shim, signal.SIGKILL)
         engine.kill()
         engine.wait()
         assert wait_gone(tree, 5.0) == []
@@ -139,7 +162,7 @@ def test_a_worker_does_not_outlive_its_killed_parent(reaper: list[int]) -> None:
         os.close(life)
         assert shim.stdout is not None
         shim.stdout.readline()
-        tree = whole_tree(shim.pid, 2)
+        tree = whole_tree(shim.pid, 3)
         reaper += tree
         shim.kill()
         assert wait_gone(tree, 5.0) == []
