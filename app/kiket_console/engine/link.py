@@ -117,6 +117,10 @@ class WorkerLink(asyncio.Protocol):
             return await answer
         except asyncio.CancelledError:
             self.close()
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                room = answer.result().room  # it came in the very moment in which it was given up
+                if room is not None:
+                    room.give_back()
             raise
         finally:
             self._deadline.cancel()

@@ -295,3 +295,23 @@ async def test_a_large_answer_is_read_on_when_there_is_room_for_it(path: Path) -
     assert got.room is not None
     got.room.give_back()
     assert room._taken == 0
+
+
+async def test_an_answer_that_comes_as_it_is_given_up_keeps_no_room(path: Path) -> None:
+    room = Room(LIMIT)
+
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+
+    over = asyncio.Event()
+    async with talking(path, wait, room) as link, asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(link.ask(ASKED, b"", TIMEOUT_S))
+        await asyncio.sleep(0)
+        size = SMALL_BYTES + 1
+        link.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        taken = room._taken
+        asked.cancel()
+        over.set()
+
+    assert taken == size
+    assert room._taken == 0
