@@ -110,6 +110,8 @@ class GuardedProtocol(Servant):
         self._stop_waiting_for_reads()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        # Without a cycle of references what a connection holds goes with it, at once.
+        self.app = self._admitted_app
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless this connection is being closed."""

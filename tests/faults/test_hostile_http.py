@@ -108,8 +108,9 @@ def test_memory_is_given_back_after_large_and_endless_requests(lab: Lab) -> None
         at_the_worker(forms.chunked(b"1;" + b"e" * 6_000_000)),
         at_the_worker(forms.chunked((b"1;" + b"e" * 1000 + b"\r\nx\r\n") * 6000)),
         at_the_worker(forms.post("Content-Length: 6000000", body=b"x" * 1_000_000)),
+        at_the_worker(REFUSED["chunks over the limit"][0]),
     ]
-    for _ in range(5):
+    for _ in range(30):
         with contextlib.ExitStack() as stack:
             held = [stack.enter_context(lab.connect()) for _ in endless]
             for connection, raw in zip(held, endless, strict=True):
