@@ -75,10 +75,9 @@ def test_a_folder_without_settings_has_no_tables(own_places: Path) -> None:
 
 
 KEYS = ["name", "path", "entry", "command", "python", "watch", "dialect", "port", "other"]
-VALUES = st.recursive(
-    st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.floats(allow_nan=False)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner)),
-    max_leaves=4,
+VALUES = st.sampled_from(
+    ["", "a", "main:sdk", "a 'b", "\u202e", "x" * 300, 0, 80, -1, 10**9, True, 1.5, [], ["a", ""]]
+    + [["a", 3], [["a"]], {}, {"a": 1}, "engine", "a b", ".", ["k0"], "node x"]
 )
 
 
