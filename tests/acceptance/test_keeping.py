@@ -148,3 +148,16 @@ def test_two_extensions_one_of_them_a_command_are_addressed_by_name(
         assert "its secrets are in its environment" in said
         told = {each["name"] for each in engine.said("worker") if each["serving"]}
         assert told == {"first", "second"}
+
+
+def test_what_the_command_line_says_of_durability_and_hosts_is_so(
+    folder: Path, running: Running
+) -> None:
+    with running(folder, "--durability", "process", "--allow-host", "demo.example") as engine:
+        engine.wait_serving()
+        assert engine.status()["durability"] == "process"
+        assert "recording  ok (process)" in engine.cli("status").stdout
+        assert engine.post("/webhooks/x", b"{}", {"host": "demo.example"})[0] != 421
+        assert engine.post("/webhooks/x", b"{}", {"host": "other.example"})[0] == 421
+        assert engine.status()["refused"] == 1
+        assert "refused    1 request unread" in engine.cli("status").stdout

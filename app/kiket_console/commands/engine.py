@@ -87,7 +87,7 @@ def status(context: click.Context, directory: Path | None, as_json: bool) -> Non
 
 
 def _status_lines(found: EngineStatus) -> list[str]:
-    from kiket_console.text import age, duration, visible
+    from kiket_console.text import age, duration, plural, visible
 
     p95 = "no answers yet" if found.p95_us is None else f"p95 {duration(found.p95_us)}"
     up = age(time.time() - found.started_us / 1_000_000)
@@ -106,9 +106,11 @@ def _status_lines(found: EngineStatus) -> list[str]:
     if found.dropped_logs:
         lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
     if found.interrupted:
-        lines.append(f"  cut off    {found.interrupted:,} exchanges, as an earlier run ended")
+        lines.append(
+            f"  cut off    {plural(found.interrupted, 'exchange')}, as an earlier run ended"
+        )
     if found.refused:
-        lines.append(f"  refused    {found.refused:,} requests unread")
+        lines.append(f"  refused    {plural(found.refused, 'request')} unread")
     for worker in found.workers:
         lines += _worker_lines(worker)
     return [*lines, *(f"  note       {visible(note)}" for note in found.notes)]
