@@ -75,10 +75,9 @@ def test_a_folder_without_settings_has_no_tables(own_places: Path) -> None:
 
 
 KEYS = ["name", "path", "entry", "command", "python", "watch", "dialect", "port", "other"]
-VALUES = st.sampled_from(
-    ["", "a", "main:sdk", "a 'b", "\u202e", "x" * 300, 0, 80, -1, 10**9, True, 1.5, [], ["a", ""]]
-    + [["a", 3], [["a"]], {}, {"a": 1}, "engine", "a b", ".", ["k0"], "node x"]
-)
+TEXTS = ["", "a", "main:sdk", "a 'b", "\u202e", "x" * 300, "engine", "a b", ".", "node x"]
+OTHERS = [0, 80, -1, 10**9, True, 1.5, [], ["a", ""], ["a", 3], [["a"]], {}, {"a": 1}, ["k0"]]
+VALUES = st.sampled_from([*TEXTS, *OTHERS])
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES), st.integers(0, 3))
