@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ from kiket_console.commands.documents import (
     log_lines,
     log_members,
 )
+from kiket_console.errors import ConsoleError
 from kiket_console.store.reader import Reader
 from kiket_console.text import visible
 
@@ -48,7 +50,10 @@ class Teller(threading.Thread):
         super().__init__(name="teller", daemon=True)
         self._as_json = as_json
         self._reader = Reader(paths.store)
-        self._exchange_id, _, self._log_id = self._reader.newest()
+        self._exchange_id = self._log_id = 0
+        self._is_placed = False
+        with suppress(ConsoleError):  # damaged: the engine salvages it before it is ready
+            self._place(certain=not paths.store.exists())
         self._open_ids: list[int] = []
         self._news = threading.Event()
         self._end = threading.Event()
@@ -56,12 +61,19 @@ class Teller(threading.Thread):
         self._words: deque[str] = deque(maxlen=WORDS)
         self._last_words = ""
 
+    def _place(self, *, certain: bool) -> None:
+        """Begin after what is there; a store of an older version seems to be empty."""
+        self._exchange_id, _, self._log_id = self._reader.newest()
+        self._is_placed = certain or self._exchange_id > 0 or self._log_id > 0
+
     def wake(self) -> None:
         """Look soon; something was committed."""
         self._news.set()
 
     def ready(self, engine: EngineInfo) -> None:
         """Say where the engine serves."""
+        if not self._is_placed:
+            self._place(certain=True)
         if self._as_json:
             names = type(engine).__slots__
             self._say("ready", **{name: getattr(engine, name) for name in names})
@@ -127,6 +139,14 @@ class Teller(threading.Thread):
         """Print a page of what is new; tell whether there was any."""
         while self._words:
             self._print(self._words.popleft())
+        if not self._is_placed:
+            return False
+        try:
+            return self._tell_recorded()
+        except ConsoleError:  # being salvaged; its page is told when it can be read
+            return False
+
+    def _tell_recorded(self) -> bool:
         fresh = self._reader.ids(self._exchange_id)[:PAGE]
         if fresh:
             self._exchange_id = fresh[-1]

@@ -235,7 +235,8 @@ class Reader:
             except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 raise ConsoleError(
                     f"The store {self._path} cannot be read: {error}.",
-                    hint="Is it damaged? Move it away to start a new one.",
+                    hint="If it is damaged, the next start of the engine keeps it aside and reads "
+                    "what it can from it.",
                     exit_code=ExitCode.VERIFICATION,
                 ) from error
 

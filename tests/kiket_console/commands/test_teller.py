@@ -1,0 +1,75 @@
+"""What a headless run prints, beside a store that has to be mended first."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console.commands.teller import Teller
+from kiket_console.paths import ProjectPaths
+from kiket_console.store.records import NewLog
+from kiket_console.store.writer import Writer
+from kiket_console.wire import EngineInfo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE_S = 10
+READY = EngineInfo(1, "0", "/x", 5, "http://127.0.0.1:1", "http://127.0.0.1:2")
+
+
+def line(text: str) -> NewLog:
+    return NewLog(5, "m", "stdout", "", "", text)
+
+
+def damaged(path: Path) -> None:
+    """Leave a store with a line in it, its beginning lost."""
+    writer = Writer(path)
+    writer.submit([line("old")]).result(PATIENCE_S)
+    writer.close()
+    path.write_bytes(bytes(8192) + path.read_bytes()[8192:])
+
+
+def of_version_1(path: Path) -> None:
+    """Leave a store of the first schema with a line in it."""
+    script = resources.files("kiket_console.store").joinpath("schema/0001.sql").read_text("utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+        connection.execute("INSERT INTO log VALUES (1,5,'m','stdout','','','old','',NULL)")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+
+
+@pytest.mark.parametrize("leave", [damaged, of_version_1])
+def test_only_what_is_new_is_told_though_the_store_had_to_be_mended(
+    leave: Any, tmp_path: Path, own_places: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is made before the engine opens the store, and placed when the engine is ready."""
+    paths = ProjectPaths(tmp_path)
+    paths.make()
+    leave(paths.store)
+    teller = Teller(paths, as_json=True)
+    teller.start()
+
+    writer = Writer(paths.store)
+    teller.ready(READY)
+    writer.submit([line("new")]).result(PATIENCE_S)
+    teller.wake()
+    told = ""
+    deadline = time.monotonic() + PATIENCE_S
+    while '"log"' not in told and time.monotonic() < deadline:
+        told += capsys.readouterr().out
+        time.sleep(0.01)  # the pace of looking
+    teller.stopped("asked")
+    writer.close()
+
+    told += capsys.readouterr().out
+    texts = [each["text"] for each in map(json.loads, told.splitlines()) if each["type"] == "log"]
+    assert texts == ["new"]
+    assert len(writer.notes) == 1
