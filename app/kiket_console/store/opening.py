@@ -207,9 +207,12 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
     bare = f" ({salvaged.bare:,} without their request)" if salvaged.bare else ""
     missing = ""
     if seen is not None:
-        lost_exchanges = plural(max(0, newest.exchanges - salvaged.exchanges), "exchange")
-        lost_logs = plural(max(0, newest.logs - salvaged.logs), "log line")
-        missing = f"; {lost_exchanges} and {lost_logs} could not be"
+        lost = max(0, newest.exchanges - salvaged.exchanges), max(0, newest.logs - salvaged.logs)
+        missing = (
+            f"; {plural(lost[0], 'exchange')} and {plural(lost[1], 'log line')} could not be"
+            if any(lost)
+            else "; none is missing"
+        )
     exchanges = plural(salvaged.exchanges, "exchange") + bare
     logs = plural(salvaged.logs, "log line")
     return (

@@ -256,11 +256,11 @@ def _said(note: str) -> tuple[int, ...]:
     found = re.search(
         r"; ([\d,]+) exchanges?(?: \([\d,]+ without their request\))? and ([\d,]+) log lines?"
         r" were read from it into a new one;"
-        r" ([\d,]+) exchanges? and ([\d,]+) log lines? could not be\.$",
+        r" (?:none is missing|([\d,]+) exchanges? and ([\d,]+) log lines? could not be)\.$",
         note,
     )
     assert found, note
-    return tuple(int(count.replace(",", "")) for count in found.groups())
+    return tuple(int((count or "0").replace(",", "")) for count in found.groups())
 
 
 def _check_all(reader: Reader, ids: list[int]) -> None:
