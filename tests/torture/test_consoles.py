@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from tests.torture.senders import Senders
     from tests.torture.subject import Subject
 
-pytestmark = [
-    pytest.mark.xdist_group("torture"),
-    pytest.mark.skipif(sys.platform != "linux", reason="setsid gives a terminal on Linux"),
-]
+pytestmark = pytest.mark.xdist_group("torture")
 
 STARTS_AT_ONCE = 6
 _SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
