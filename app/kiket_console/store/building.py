@@ -23,10 +23,15 @@ _COUNTED = ("exchange", "log")
 
 
 def create(path: Path) -> None:
-    """Put an empty store of the newest schema at *path*."""
+    """Put an empty store of the newest schema at *path*; raises `ConsoleError` if it cannot."""
     building = files.begin(path)
-    make_empty(building)
-    files.put_in_place(building, path)
+    try:
+        make_empty(building)
+        files.put_in_place(building, path)
+    except (sqlite3.Error, OSError) as error:
+        raise files.unwritable(path, str(error)) from error
+    finally:
+        building.unlink(missing_ok=True)
 
 
 def make_empty(file: Path) -> None:

@@ -84,9 +84,12 @@ class Writer:
         self.commits = 0
         self.notes = opened.notes
         """What a person should know about how the store was found, in sentences."""
-        self.interrupted, self.newest = recovery.interrupt_unfinished(
-            opened.connection, opened.newest
-        )
+        try:
+            found = recovery.interrupt_unfinished(opened.connection, opened.newest)
+        except sqlite3.Error as error:
+            opened.connection.close()
+            raise files.unwritable(path, str(error)) from error
+        self.interrupted, self.newest = found
         """How many exchanges an earlier engine left unfinished; where the counters are."""
         self._mark = mark.Mark(path)
         self._mark.write(self.newest)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.errors import ConsoleError
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import StoreFailedError, Writer
 
@@ -189,6 +190,7 @@ import resource, sqlite3, sys, time
 from functools import partial
 from pathlib import Path
 from kiket_console.model import Body, Message, Source, State
+from kiket_console.errors import ConsoleError
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import NewExchange
 from kiket_console.store.writer import StoreFailedError, Writer
@@ -272,3 +274,40 @@ def test_many_waiters_are_all_told_when_one_commit_fails(
 
     assert [type(failure) for failure in failures] == [StoreFailedError] * 64
     assert writer.commits == 0
+
+
+def test_a_start_on_a_full_disk_is_refused_in_a_sentence(
+    path: Path, disk: Disk, arrived: Any
+) -> None:
+    """What is there can be read, and the next start finds it as it was."""
+    writer = Writer(path)
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+    writer.close()
+    disk.failing = error_of(
+        sqlite3.OperationalError, "database or disk is full", sqlite3.SQLITE_FULL
+    )
+
+    with pytest.raises(ConsoleError) as refused:
+        Writer(path, connect=disk.connect)
+
+    assert refused.value.message == (
+        f"The store {path} cannot be written: database or disk is full."
+    )
+    with Reader(path) as reader:
+        assert list(reader.ids()) == [1]
+    Writer(path).close()
+
+
+def test_without_room_for_a_new_store_no_half_of_one_is_left(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path) -> None:
+        file.write_bytes(b"half")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("kiket_console.store.building.make_empty", full)
+
+    with pytest.raises(ConsoleError, match="database or disk is full"):
+        Writer(path)
+
+    assert list(path.parent.glob("store*")) == []
