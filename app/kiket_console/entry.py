@@ -78,7 +78,7 @@ def _app_name(tree: ast.Module) -> tuple[str, bool]:
     """Return the name of the module's app, empty when there is none, and whether it is an SDK."""
     renamed = {
         alias.asname or alias.name: alias.name
-        for node in ast.walk(tree)
+        for node in _module_level(tree.body)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
@@ -104,6 +104,8 @@ def _module_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         for part in ("body", "orelse", "finalbody"):
             if isinstance(node, ast.If | ast.Try | ast.With):
                 yield from _module_level(getattr(node, part, []))
+        for handler in getattr(node, "handlers", []):
+            yield from _module_level(handler.body)
 
 
 def _assigned_call(node: ast.stmt) -> tuple[str, str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import NewLog
 
-SETTLE_S = 0.002
+SETTLE_S = 0.001
 """The quiet that makes a save whole; editors that write several files do so at once."""
 GONE_SETTLE_S = 0.05
 """The same while a file is missing: many editors move it away and write another."""
