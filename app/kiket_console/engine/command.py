@@ -116,7 +116,8 @@ class CommandProcess:
                 ]
                 self.returncode = await shim.wait()
                 self._gone()
-                await asyncio.to_thread(end_marked, self._given.marker)
+                if self.returncode < 0:  # else its parent has ended the tree, and so itself
+                    await asyncio.to_thread(end_marked, self._given.marker)
                 # What the tree wrote before its end is still in the pipes, and read to the end.
                 _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
                 for reader in unended:
