@@ -143,9 +143,12 @@ def network_kind(folder: Path, mounts: str | None = None) -> str:
 
 def unwritable(path: Path, reason: str) -> ConsoleError:
     """Return the error that says that the store at *path* cannot be written."""
+    full = any(word in reason for word in ("full", os.strerror(errno.ENOSPC)))
     return ConsoleError(
         f"The store {path} cannot be written: {reason}.",
-        hint="Make its folder writable, or set XDG_STATE_HOME to one that is.",
+        hint="Make room on its disk."
+        if full
+        else "Make its folder writable, or set XDG_STATE_HOME to one that is.",
         exit_code=ExitCode.CONFIG,
     )
 

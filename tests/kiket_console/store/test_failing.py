@@ -293,6 +293,7 @@ def test_a_start_on_a_full_disk_is_refused_in_a_sentence(
     assert refused.value.message == (
         f"The store {path} cannot be written: database or disk is full."
     )
+    assert refused.value.hint == "Make room on its disk."
     with Reader(path) as reader:
         assert list(reader.ids()) == [1]
     Writer(path).close()
