@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiket_sdk import KiketSDK, webhook
-from kiket_sdk.routing import HandlerMetadata, HandlerRegistry
+from kiket_sdk.routing import SELF_TEST_EVENT, HandlerMetadata, HandlerRegistry
 
 
 async def later(_payload: Any, _context: Any) -> None: ...
@@ -98,3 +98,8 @@ def test_load_names_the_function_without_a_version() -> None:
     module.broken = webhook("a", version=unversioned)(lambda _payload, _context: None)
     with pytest.raises(ValueError, match=r"^Handler handlers\.broken is missing version metadata"):
         KiketSDK().load(module)
+
+
+def test_the_event_of_self_tests_can_have_no_handler() -> None:
+    with pytest.raises(ValueError, match="'kiket.self-test' is reserved for checks"):
+        HandlerRegistry().register(SELF_TEST_EVENT, now, version="v1")

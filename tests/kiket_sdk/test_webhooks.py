@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse
 from kiket_sdk import HandlerContext, KiketSDK
 from kiket_sdk._signing import DIALECTS, sign
 from kiket_sdk._trace import current_trace_id
+from kiket_sdk.routing import SELF_TEST_EVENT
 
 SECRET = "a webhook secret of more than 24 bytes"
 RAW = b'{"issue": {"id": 1}}'
@@ -425,3 +426,17 @@ def test_other_routes_of_the_application_work() -> None:
     sdk = build_sdk()
     sdk.app.get("/extra")(lambda: {"extra": True})
     assert sdk.create_test_client().get("/extra").json() == {"extra": True}
+
+
+def test_a_self_test_is_verified_as_any_delivery_and_leaves_no_trace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It comes again and again: "404" tells that it was let in, "401" that it was not."""
+    path = f"/v/v1/webhooks/{SELF_TEST_EVENT}"
+    with build_sdk().create_test_client() as client:
+        taken = client.post(path, content=RAW, headers=signed())
+        refused = client.post(path, content=RAW + b" ", headers=signed())
+        assert (taken.status_code, refused.status_code) == (404, 401)
+        assert [record for record in caplog.records if record.name.startswith("kiket")] == []
+        client.post(f"/v/v1/webhooks/{EVENT}", content=RAW + b" ", headers=signed())
+        assert "Webhook refused" in caplog.text
