@@ -101,5 +101,5 @@ def test_load_names_the_function_without_a_version() -> None:
 
 
 def test_the_event_of_self_tests_can_have_no_handler() -> None:
-    with pytest.raises(ValueError, match="'kiket.self-test' is reserved for checks"):
+    with pytest.raises(ValueError, match=r"'kiket\.self-test' is reserved for checks"):
         HandlerRegistry().register(SELF_TEST_EVENT, now, version="v1")
