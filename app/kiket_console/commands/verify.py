@@ -54,10 +54,11 @@ def verify(context: click.Context, directory: Path | None, as_json: bool) -> Non
 
 def _print(report: Report, *, as_json: bool) -> None:
     if as_json:
-        import json
         from dataclasses import asdict
 
-        click.echo(json.dumps(asdict(report)))
+        from kiket_console.commands.documents import document
+
+        click.echo(document(**asdict(report)))
         return
     from kiket_console.text import plural, visible
 
