@@ -56,6 +56,7 @@ def test_it_names_what_was_changed_and_ends_with_a_status_of_its_own(
 
     assert run(project, "--json") == ExitCode.VERIFICATION
     assert json.loads(capsys.readouterr().out) == {
+        "schema": 1,
         "exchanges": 0,
         "bodies": 0,
         "logs": 3,
