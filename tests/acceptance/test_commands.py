@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from kiket_console.engine import holders
@@ -126,3 +129,39 @@ def test_no_delivery_is_lost_through_saves_of_a_command(
     assert statuses == {200: len(answers)}
     assert len(answers) > SAVES * 5
     print(f"{len(answers)} deliveries through {SAVES} saves: {statuses}")
+
+
+STUBBORN = """\
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+subprocess.Popen([sys.executable, "-c", ignore], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.execl(sys.executable, sys.executable, "-c", ignore)
+os.wait()
+"""
+"""Starts a process in a session of its own, and a daemon; none of the three ends when asked to."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_nothing_of_a_command_outlives_the_engine(
+    own_places: Path, running: Running, number: int
+) -> None:
+    folder = own_places / "shop"
+    folder.mkdir()
+    command = json.dumps([sys.executable, "server.py"])
+    (folder / "kiket.toml").write_text(f"[[extension]]\ncommand = {command}\n")
+    (folder / "server.py").write_text(STUBBORN + SERVER)
+    with running(folder) as engine:
+        engine.wait_serving()
+        tree = [psutil.Process(pid) for pid in engine.descendants()]
+        assert len([each for each in tree if "time.sleep(600)" in str(each.cmdline())]) == 2
+        began_s = time.monotonic()
+        engine.stop(number)
+        _, alive = psutil.wait_procs(tree, timeout=8)
+        took_s = time.monotonic() - began_s
+    assert alive == []
+    assert took_s < 5
