@@ -77,6 +77,7 @@ class _Pool:
         self._idle: list[WorkerLink] = []
         self._free = _LINKS
         self._waiting_free: deque[asyncio.Future[None]] = deque()
+        self._connecting = asyncio.Lock()
         self._retired = False
         self._keeps_links = True
         """Whether connections are used again: never with a worker that once said too much."""
@@ -161,7 +162,7 @@ class _Pool:
         link.close()
 
     async def _connect(self) -> WorkerLink:
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(CONNECT_S), self._connecting:  # in turn, so that none starves
             while True:
                 try:
                     return await self._connected()
