@@ -112,8 +112,10 @@ class _Pool:
             self._release()
 
     def retire(self) -> None:
-        """Close what is idle now, and the rest as soon as it has answered."""
+        """Close what is idle now, the rest as soon as it has answered; who waits asks elsewhere."""
         self._retired = True
+        while self._waiting_free:
+            self._release()
         while self._idle:
             self._idle.pop().close()
 

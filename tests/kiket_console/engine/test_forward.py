@@ -311,10 +311,12 @@ async def test_a_connection_that_waits_while_its_worker_is_replaced_takes_nothin
         second = tasks.create_task(failure(forwarder.forward(target, "POST", "/2", (), b"")))
         await asyncio.sleep(0)
         await forwarder.close()
+        refused = await second  # at once, though the first one's answer is still to come
         fake_worker.go_on.set()
 
     assert first.result().status == 200
-    assert isinstance(second.result(), NotTakenError)
+    assert isinstance(refused, NotTakenError)
+    assert refused.sentence == "marketing#3 was replaced."
     assert [seen.path for seen in fake_worker.seen] == ["/1"]
 
 
