@@ -33,10 +33,6 @@ ATTEMPTS = 4096
 
 _EXCHANGE_SETTERS = [getattr(Exchange, name).__set__ for name in EXCHANGE_COLUMNS.split(", ")]
 _SOURCE, _STATE, _GUESSED, _PINNED = 2, 9, 16, 19
-_put_source = _EXCHANGE_SETTERS[_SOURCE]
-_put_state = _EXCHANGE_SETTERS[_STATE]
-_put_guessed = _EXCHANGE_SETTERS[_GUESSED]
-_put_pinned = _EXCHANGE_SETTERS[_PINNED]
 _SOURCES = {source.value: source for source in Source}
 _STATES = {state.value: state for state in State}
 
@@ -47,13 +43,14 @@ def exchange(row: Sequence[Any]) -> Exchange:
     The slots' own setters take half the time of a frozen class's constructor; a page has to be
     read between two frames.
     """
+    values = list(row)
+    values[_SOURCE] = _SOURCES.get(row[_SOURCE], Source.WEBHOOK)
+    values[_STATE] = _STATES.get(row[_STATE], State.INTERRUPTED)  # a damaged word is no answer
+    values[_GUESSED] = row[_GUESSED] != 0
+    values[_PINNED] = row[_PINNED] != 0
     made = object.__new__(Exchange)
-    for put, value in zip(_EXCHANGE_SETTERS, row, strict=True):
+    for put, value in zip(_EXCHANGE_SETTERS, values, strict=True):
         put(made, value)
-    _put_source(made, _SOURCES.get(row[_SOURCE], Source.WEBHOOK))
-    _put_state(made, _STATES.get(row[_STATE], State.INTERRUPTED))  # a damaged word is no answer
-    _put_guessed(made, row[_GUESSED] != 0)
-    _put_pinned(made, row[_PINNED] != 0)
     return made
 
 
