@@ -43,6 +43,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "trigger": (SIZE, "kiket-dusk", ("t",), None),
     "processes": (SIZE, "kiket-dusk", ("2",), None),
     "processes-broken": (SIZE, "kiket-dusk", ("2",), BROKEN),
+    "processes-several": (SIZE, "kiket-dusk", ("2", "j", "j"), scene.several()),
     "logs": (SIZE, "kiket-dusk", ("3", "k"), None),
 }
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

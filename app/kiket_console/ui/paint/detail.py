@@ -56,7 +56,10 @@ def request(detail: Detail) -> LineSource:
     """Return the lines of the request."""
     exchange = detail.exchange
     place = f"{exchange.method} {visible(exchange.path)}".strip()
-    return Chain(Lines([_facts(place, detail.request), []]), body_lines(detail.request.body))
+    way = "to" if exchange.source is Source.WEBHOOK else "from"
+    whose = f"{way} {visible(exchange.worker)}" if exchange.worker else ""
+    facts = _facts(place, detail.request, whose)
+    return Chain(Lines([facts, []]), body_lines(detail.request.body))
 
 
 def response(detail: Detail, width: int) -> LineSource:
@@ -81,12 +84,14 @@ def headers(detail: Detail, width: int) -> LineSource:
     return Lines(lines)
 
 
-def _facts(place: str, message: Message) -> Line:
+def _facts(place: str, message: Message, whose: str = "") -> Line:
     kind = visible(message.header("content-type"))
     facts: list[Line] = [[(place, "strong")]] if place else []
     if kind:
         facts.append([(kind, "muted")])
     facts.append([(size(message.body.size), "muted")])
+    if whose:
+        facts.append([(whose, "muted")])
     if message.body.references:
         names = sorted({reference.name for reference in message.body.references})
         shown = ", ".join(visible(name) for name in names)
