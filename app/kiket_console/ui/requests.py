@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kiket_console.errors import ConsoleError
+from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import duration, plural, visible
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ class Requests:
         step = self._steps.pop()
 
         async def undo(engine: Engine) -> None:
-            self._console.say(await step.take_back(engine))
+            try:
+                self._console.say(await step.take_back(engine))
+            except ConsoleError as error:
+                if error.exit_code is ExitCode.NETWORK:  # it can be tried again
+                    self._steps.append(step)
+                raise
 
         self._ask(undo)
 

@@ -9,6 +9,7 @@ import pytest
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
+from kiket_console.client import EngineGone
 from kiket_console.engine.curator import Curator
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Notice
@@ -167,6 +168,24 @@ async def test_a_log_line_of_a_deleted_exchange_says_that_it_is_gone(
         await engine.remove([1191])
         await pilot.press("3", "k", "c")
         await until(pilot, lambda: "Exchange 1191 is not there any more." in screen_text(app))
+
+
+async def test_what_an_absent_engine_could_not_undo_can_be_undone_later(
+    app: ConsoleApp, engine: CuratingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(ids: Sequence[int]) -> Selection:
+        raise EngineGone("/srv/marketing")
+
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("delete")
+        await until(pilot, lambda: 1196 not in engine.reader.ids())
+        with monkeypatch.context() as absent:
+            absent.setattr(engine, "restore", gone)
+            await pilot.press("u")
+            await until(pilot, lambda: "No engine runs for" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: 1196 in engine.reader.ids())
 
 
 async def test_a_refusal_is_said_and_leaves_nothing_to_undo(
