@@ -303,13 +303,11 @@ def _message_values(message: Message) -> tuple[str, bytes, int, bytes, int, str]
         body.size,
         body.sha256,
         int(body.truncated),
-        _references_text(body),
+        _references_text(body) if body.references else "[]",
     )
 
 
 def _references_text(body: Body) -> str:
-    if not body.references:
-        return "[]"
     return json.dumps([[each.offset, each.length, each.name] for each in body.references])
 
 

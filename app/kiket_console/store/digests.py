@@ -33,8 +33,9 @@ def of_message(
     The body itself is covered by its SHA-256 where that is one of the bytes that are stored, so
     that a body is hashed once; see `is_whole`.
     """
-    whole = is_whole(body_sha256, truncated, references)
-    stored = b"" if whole else sha256(raw_body).digest()
+    stored = b""
+    if not is_whole(body_sha256, truncated, references):
+        stored = sha256(raw_body).digest()
     return (headers, size, body_sha256, truncated, references, stored)
 
 
