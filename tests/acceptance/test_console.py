@@ -134,6 +134,27 @@ def test_trigger_fail_read_fix_replay_and_leave_nothing(
     until(lambda: not any(map(alive, (engine.pid, *below))), "no process is left")
 
 
+@pytest.mark.needs("tmux")
+def test_a_row_is_pinned_deleted_and_brought_back_by_key(
+    terminal: Callable[..., Terminal], program: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    screen = terminal("--trust")
+    screen.shows("● serving")
+    screen.press("t")
+    screen.shows(r"issue\.created v1 .*handler")
+    screen.press("Enter")
+    screen.shows("3 exchanges")  # the delivery, its call, and the SDK's own report
+    screen.press("g", "m")
+    screen.shows(r"▌ +1★ .*issue\.created")
+    screen.press("DC")
+    screen.shows(r"Deleted 1 issue\.created and \d calls?; u undoes it\.")
+    screen.shows("Nothing has arrived yet")
+    screen.press("u")
+    screen.shows(r"▌ +1★ .*issue\.created")
+    screen.press("q", "Right", "Enter")
+    screen.shows("left with 0")
+
+
 def _below(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
