@@ -178,7 +178,7 @@ def _attempt_lines(attempt: Attempt) -> list[str]:
 
     ending = attempt.state if attempt.status is None else str(attempt.status)
     took = "" if attempt.duration_us is None else f"  {duration(attempt.duration_us)}"
-    lines = [f"Answer {attempt.number}  {ending}{took}  from {visible(attempt.target)}"]
+    lines = [f"Attempt {attempt.number}  {ending}{took}  on {visible(attempt.target)}"]
     if attempt.error:
         lines.append(f"  {visible(attempt.error)}")
     return lines if attempt.answer is None else lines + _message_lines(attempt.answer)
