@@ -59,6 +59,10 @@ class ExtensionSpec:
     problem: Problem | None = None
     """Why it cannot start, when that is known without starting it."""
 
+    def runs_like(self, other: ExtensionSpec) -> bool:
+        """Tell whether it is run just as *other*; a guess about the code is told, not run."""
+        return replace(self, guessed=other.guessed, uses_sdk=other.uses_sdk) == other
+
     @property
     def runs(self) -> str:
         """Return what it runs in one line: the entry, or the command as a shell would take it."""

@@ -9,25 +9,27 @@ a save or a restart starts at once, from any state but STOPPED
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kiket_console.engine import health
+from kiket_console.engine import health, portrait
 from kiket_console.engine.chronicle import Chronicle
 from kiket_console.engine.crashes import CRASHES_ALLOWED, Crashes, given_up
 from kiket_console.engine.drains import Drains
 from kiket_console.engine.launcher import Launcher
 from kiket_console.engine.process import StartFailed, how_ended
 from kiket_console.errors import ConsoleError
-from kiket_console.model import Problem, Worker, WorkerState
+from kiket_console.model import Problem, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surrounder, Surroundings
+    from kiket_console.model import Worker
     from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
 
@@ -82,23 +84,7 @@ class Keeper:
         self._saved: Save | None = None
         self._crashes = Crashes()
         self._moved = asyncio.Event()
-        self._worker = Worker(
-            name=self.name,
-            kind="extension",
-            state=WorkerState.STARTING,
-            serving=False,
-            evidence="not started yet",
-            evidence_us=_now_us(),
-            started_us=0,
-            pid=None,
-            starts=0,
-            reloads=0,
-            restarts=0,
-            entry=spec.runs,
-            guessed=spec.guessed,
-            interpreter=spec.run_by,
-            dialects=spec.dialects,
-        )
+        self._worker = portrait.at_first(spec)
 
     # What others see
 
@@ -220,7 +206,7 @@ class Keeper:
             f"{save.file} was saved" if save else "started",
         )
         try:
-            process = await self._started()
+            process = await self._started(save)
         except (StartFailed, ConsoleError) as error:
             self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
             process = None
@@ -234,14 +220,40 @@ class Keeper:
         if self._given is not None and self._wanted:
             self._launcher.prepare_next(self._spec, self._worker.starts, self._given)
 
-    async def _started(self) -> Process | None:
+    async def _started(self, save: Save | None) -> Process | None:
         """Return a process that serves; None when it is not wanted any more.
 
         Raises `StartFailed`, `ConsoleError`.
         """
+        known = self._spec
+        is_code = save is not None and save.file.endswith(".py")
+        if is_code and known.problem is None and not known.command:
+            process = await self._started_as_before(known)
+            if process is not None or not self._wanted:
+                return process
         spec = await self._looked_again()
-        if spec is None:
-            return None
+        return await self._launched(spec) if spec is not None else None
+
+    async def _started_as_before(self, known: ExtensionSpec) -> Process | None:
+        """Start what is known while the folder is looked at; None where that shows a change."""
+        looking = asyncio.get_running_loop().run_in_executor(None, self._look_again)
+        process, failed = None, None
+        try:
+            process = await self._launched(known)
+        except StartFailed as error:
+            failed = error
+        with contextlib.suppress(ConsoleError):  # found once more, and told, by whoever looks next
+            seen = await looking
+            if seen is not None and seen.runs_like(known):
+                self._spec = seen
+                if failed is not None:
+                    raise failed
+                return process
+        if process is not None:
+            self._launcher.soon(process.end())
+        return None
+
+    async def _launched(self, spec: ExtensionSpec) -> Process | None:
         number = self._worker.starts + 1
         self._worker = replace(
             self._worker,
@@ -284,10 +296,6 @@ class Keeper:
 
     def _succeeded(self, process: Process, save: Save | None) -> None:
         self._serving_since_s = time.monotonic()
-        found = process.found
-        declared = self._spec.declared
-        handled = {handler.event for handler in process.handlers}
-        handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
         seen = self._worker
         after_ms = (time.monotonic() - (save.seen_s if save else self._launcher.attempt_s)) * 1000
         self._chronicle.serves(save.file if save else "", after_ms)
@@ -295,16 +303,7 @@ class Keeper:
             reloads, now_us = seen.reloads + 1, _now_us()
             seen = replace(seen, reloads=reloads, last_reload=save.file, last_reload_us=now_us)
             seen = replace(seen, last_reload_ms=after_ms)
-        self._worker = replace(
-            seen,
-            extension_id=(found.extension_id if found else "") or declared.extension_id,
-            extension_version=(found.extension_version if found else "") or declared.version,
-            handlers=process.handlers,
-            unhandled=tuple(event for event in declared.events if event not in handled)
-            if found and found.is_sdk
-            else (),
-            dialects=self.accepted,
-        )
+        self._worker = portrait.with_code(seen, self._spec, process)
         self._go(
             WorkerState.SERVING,
             process.finding.said,

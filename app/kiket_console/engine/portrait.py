@@ -1,0 +1,50 @@
+"""What is told of a worker to whoever looks, at its beginning and once its code serves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kiket_console.model import Worker, WorkerState
+
+if TYPE_CHECKING:
+    from kiket_console.engine.process import Process
+    from kiket_console.project import ExtensionSpec
+
+
+def at_first(spec: ExtensionSpec) -> Worker:
+    """Return a worker that has not been started yet."""
+    return Worker(
+        name=spec.name,
+        kind="extension",
+        state=WorkerState.STARTING,
+        serving=False,
+        evidence="not started yet",
+        evidence_us=time.time_ns() // 1000,
+        started_us=0,
+        pid=None,
+        starts=0,
+        reloads=0,
+        restarts=0,
+        entry=spec.runs,
+        guessed=spec.guessed,
+        interpreter=spec.run_by,
+        dialects=spec.dialects,
+    )
+
+
+def with_code(worker: Worker, spec: ExtensionSpec, process: Process) -> Worker:
+    """Return *worker* with what the code that serves turned out to be."""
+    found, declared = process.found, spec.declared
+    handled = {handler.event for handler in process.handlers}
+    handled |= {f"{handler.event}@{handler.version}" for handler in process.handlers}
+    is_sdk = found is not None and found.is_sdk
+    return replace(
+        worker,
+        extension_id=(found.extension_id if found else "") or declared.extension_id,
+        extension_version=(found.extension_version if found else "") or declared.version,
+        handlers=process.handlers,
+        unhandled=tuple(event for event in declared.events if event not in handled and is_sdk),
+        dialects=spec.dialects or (found.accepts if found else ()),
+    )
