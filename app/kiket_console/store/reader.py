@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CHILDREN_LIMIT = 500
 """Of one exchange's children, the oldest that are read with it."""
 
+BUSY_S = 8.0
+"""How long a read waits for the writer, which only holds readers up on a network file system."""
 _RUN = 65536
 """So many ids are looked at together; counting them costs a tenth of fetching them."""
 _LIVE = "FROM exchange INDEXED BY exchange_live WHERE deleted_us IS NULL AND id BETWEEN ? AND ?"
@@ -274,7 +276,7 @@ def _open(path: Path) -> sqlite3.Connection | None:
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        timeout=2.0,
+        timeout=BUSY_S,
     )
     try:
         found = schema.user_version(connection)
