@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 STRIKE_LIMIT_S = 30.0
-"""How long a failpoint may take to be reached under load."""
+"""How long a failpoint, or a number of answers, may take to be reached under load."""
 SERVICE_LIMIT_S = 20.0
 """How long a started engine may take to its first 2xx before it counts as not serving."""
 
@@ -42,6 +42,8 @@ class Step:
     """A name of `faults.FAULTS`, before it dies."""
     after_s: float = 0.3
     """How long it serves before anything is done to it."""
+    after_answers: int = 0
+    """And how many deliveries of all were answered."""
     with_lifeline: bool = False
     """Whether its workers' parents are killed together with it."""
     lingering: bool = False
@@ -183,6 +185,9 @@ class Campaign:
                 await asyncio.to_thread(self.subject.wait_ended)
             return suffered
         await asyncio.sleep(step.after_s)
+        async with asyncio.timeout(STRIKE_LIMIT_S):
+            while len(self.senders.ledger.answers) < step.after_answers:  # noqa: ASYNC110 - a count
+                await asyncio.sleep(0.01)
         if step.fault:
             suffered = await FAULTS[step.fault](
                 self.subject, self.senders, self.handled, self.senders.chance
