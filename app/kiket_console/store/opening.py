@@ -195,7 +195,7 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
     highest = max(newest.newest_exchange, newest.newest_log) * 4 or UNKNOWN_HIGHEST
     target = files.begin(path)
     try:
-        salvaged = salvage(kept, target, highest, newest.exchanges + newest.logs)
+        salvaged = salvage(kept, target, highest)
         files.put_in_place(target, path)
     except (ConsoleError, sqlite3.Error, OSError) as error:  # no room: it stands where it stood
         files.forget(kept)
@@ -209,7 +209,8 @@ def _replace_damaged(path: Path, seen: mark.Seen | None, finding: str) -> str:
     if seen is not None:
         lost = max(0, newest.exchanges - salvaged.exchanges), max(0, newest.logs - salvaged.logs)
         missing = (
-            f"; {plural(lost[0], 'exchange')} and {plural(lost[1], 'log line')} could not be"
+            f"; {plural(lost[0], 'exchange')} and {plural(lost[1], 'log line')} could not be "
+            "(SQLite's own `.recover` may find more in it)"
             if any(lost)
             else "; none is missing"
         )

@@ -1,23 +1,21 @@
 """Read what can still be read of a damaged store into a new one, row by row around the damage.
 
-    through SQLite, by ranges ──► with another first page ──► off the pages themselves
+    through SQLite, by ranges ──► with another first page
 
 A range of rows is copied by one statement; where that fails the range is halved, until the rows
 that cannot be read stand alone, or none of some pages in it can be read. A file whose first page
-is lost gets that page from an empty store: every store has its tables in the same places. See
-`leaves` for what is left then.
+is lost gets that page from an empty store: every store has its tables in the same places. Rows on
+pages to which nothing leads any more are left to SQLite's own tool and its `.recover`.
 """
 
 from __future__ import annotations
 
-import mmap
 import shutil
 import sqlite3
-import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kiket_console.store import building, files, leaves
+from kiket_console.store import building, files
 from kiket_console.store.rows import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -27,17 +25,8 @@ if TYPE_CHECKING:
 PROBES = 16
 """So many places are looked at before a range of rows is given up as a whole."""
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
-COLLECT_S = 2.0
-"""So much processor time is spent on rows that stand on pages alone; the newest come first."""
-FEW = 100
-"""More are lost when a page is that led to others."""
 _RANGE = 8192
 _HEADER_BYTES = 100
-_COLUMNS: Final = {24: ("exchange", 2), 9: ("request", 1), 14: ("attempt", 1), 10: ("log", 2)}
-"""Which table has so many columns, and which of them is a text in every row."""
-_FORGET_BARE = (
-    "DELETE FROM request WHERE headers = '[]' AND body = x'' AND truncated AND digest IS NULL"
-)
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
 _KEYS: Final = {"exchange": "id", "request": "exchange_id", "attempt": "id", "log": "id"}
 _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
@@ -68,11 +57,10 @@ class Salvaged(NamedTuple):
     bare: int = 0
 
 
-def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvaged:
+def salvage(damaged: Path, target: Path, highest: int) -> Salvaged:
     """Copy what can be read of *damaged*, which stays as it is, into the empty file *target*.
 
-    *highest* is a number that no id in it exceeds, *expected* how many exchanges and log lines
-    there should be: when many are missing, they are looked for on the pages themselves.
+    *highest* is a number that no id in it exceeds.
     """
     building.make_empty(target)
     for source in _readable(damaged, target):
@@ -80,41 +68,7 @@ def salvage(damaged: Path, target: Path, highest: int, expected: int) -> Salvage
         salvaged = _count(target)
         if salvaged.exchanges or salvaged.logs:
             break
-    if expected - salvaged.exchanges - salvaged.logs + salvaged.bare > FEW:
-        _collect(damaged, target)
-        salvaged = _count(target)
     return salvaged
-
-
-def _collect(damaged: Path, target: Path) -> None:
-    """Insert the rows that stand on pages to which nothing leads any more."""
-    deadline = time.thread_time() + COLLECT_S
-    with closing(_connect(target)) as connection:
-        connection.execute("BEGIN")
-        connection.execute(_FORGET_BARE)
-        for row in _rows(damaged):
-            if time.thread_time() > deadline:
-                break
-            table, text = _COLUMNS.get(len(row.values), ("", 0))
-            if table and row.values[0] is None and isinstance(row.values[text], str):
-                marks = ",".join("?" * len(row.values))
-                with suppress(sqlite3.Error, OverflowError):
-                    connection.execute(
-                        f"INSERT OR IGNORE INTO {table} VALUES ({marks})",  # noqa: S608 (ours)
-                        (row.id, *row.values[1:]),
-                    )
-        _make_consistent(connection)
-        connection.execute("COMMIT")
-
-
-def _rows(damaged: Path) -> Iterator[leaves.Row]:
-    if files.size(damaged) < building.PAGE_BYTES:
-        return
-    with (
-        damaged.open("rb") as file,
-        closing(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) as raw,
-    ):
-        yield from leaves.rows(raw, building.PAGE_BYTES)
 
 
 def _readable(damaged: Path, target: Path) -> Iterator[Path]:
@@ -190,7 +144,7 @@ class _Table:
         width = _RANGE * self._step
         low, high = self._edge("min", 0), self._edge("max", highest * self._step)
         if not self._is_in_reach(low, high):
-            return  # what leads to all rows is lost: see `_collect`
+            return  # what leads to all rows is lost
         for start in range(low, high + 1, width):
             self._range(start, min(start + width - 1, high))
 
