@@ -54,7 +54,6 @@ class Console:
 
     def shows(self, pattern: str) -> None:
         """Wait until something has been painted; colours and places do not count."""
-
         try:
             until(lambda: re.search(pattern, self.painted()), f"{pattern!r} on screen")
         except AssertionError as error:
