@@ -177,7 +177,6 @@ class Subject:
     def kill(self) -> None:
         """End the engine as the kernel does when memory is out: at once, without a word."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
         self.process.kill()
         self.process.wait(PATIENCE_S)
 
