@@ -45,7 +45,11 @@ class Console:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**subject.environment(), "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            env={
+                **_without_size(subject.environment()),
+                "TERM": "xterm-256color",
+                "LANG": "C.UTF-8",
+            },
         )
         os.close(theirs)
         self._raw = bytearray()
@@ -91,6 +95,11 @@ class Console:
                 self._raw += raw
         except OSError:
             return  # the other side is gone
+
+
+def _without_size(environment: dict[str, str]) -> dict[str, str]:
+    """Let the terminal say how large it is: whoever runs the tests may have said it of another."""
+    return {name: each for name, each in environment.items() if name not in ("COLUMNS", "LINES")}
 
 
 @pytest.fixture

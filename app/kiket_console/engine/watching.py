@@ -91,12 +91,21 @@ class Watching:
         """Leave it to the watches over the code to say so."""
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
-        try:
-            project = await asyncio.to_thread(projects.find, self._project.folder)
-        except ConsoleError:
+        project = await self._found()
+        if project is None:  # perhaps it is being written once more
+            await asyncio.sleep(GONE_SETTLE_S)
+            project = await self._found()
+        if project is None:
             self._workers.reload_all(PROJECT_FILE)  # each then looks itself, and says what is wrong
         else:
             self._watch(tasks, self._workers.adopt(project))
+
+    async def _found(self) -> Project | None:
+        """Return what there is now, or None while that cannot be understood."""
+        try:
+            return await asyncio.to_thread(projects.find, self._project.folder)
+        except ConsoleError:
+            return None
 
 
 def _watched_as(spec: ExtensionSpec) -> tuple[object, ...]:

@@ -79,8 +79,8 @@ async def test_a_store_that_is_behind_refuses_and_the_id_is_not_lost(
     first = await recorder.receive(webhook())
     await recorder.durable(first)
     stalled = stall()
-    second = await recorder.receive(webhook())
-    await recorder.durable(second)  # committed, and now the thread stands still
+    await recorder.receive(webhook())
+    await stalled.reached()
     third = await recorder.receive(webhook())
 
     with pytest.raises(StoreBusyError):

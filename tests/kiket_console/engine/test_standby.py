@@ -36,12 +36,13 @@ def app(project_folder: Path) -> str:
 
 def waiting(running: Any) -> psutil.Process | None:
     """Return the process of the worker that waits for a save, if one does."""
+    key = running.supervisor._key  # engines of other tests may run a worker of the same name
     for process in psutil.Process().children(recursive=True):
         try:
             command = " ".join(process.cmdline())
             if "bootstrap.py" in command and "lifeline.py" not in command:
                 mark = process.environ().get(MARK, "")
-                if mark.endswith(f"/{running.name}#{running.worker.starts}w/"):
+                if mark == f"{key}/{running.name}#{running.worker.starts}w/":
                     return process
         except psutil.Error:
             continue
