@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import json
 import sys
 from dataclasses import dataclass
@@ -78,18 +79,18 @@ async def watched(project_folder: Path, supervise: Supervise) -> AsyncIterator[W
     for folder in (project_folder, project_folder / "b"):
         (folder / "server.py").write_text(SERVER)
     (project_folder / "kiket.toml").write_text(A)
-    await until_past(project_folder)
+    until_past(project_folder)
     async with supervise() as running, watching(running):
         watched = Watched(running, project_folder)
         await watched.until_serving("a")
         yield watched
 
 
-async def until_past(folder: Path) -> None:
+def until_past(folder: Path) -> None:
     """Wait until a watch that begins now finds that all files were there before."""
     newest_ns = max(path.stat().st_ctime_ns for path in folder.rglob("*"))
     while tree.now_ns() <= newest_ns:
-        await asyncio.sleep(0.001)
+        time.sleep(0.001)
 
 
 @contextlib.asynccontextmanager
