@@ -8,20 +8,17 @@ engine ── life-line pipe ── lifeline.py, its parent: closing it ends the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shlex
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiket_console.engine import health, holders
-from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Target
 from kiket_console.engine.process import StartFailed, how_ended
 from kiket_console.engine.worker_log import WorkerLog
 from kiket_console.engine.worker_messages import Line
+from kiket_console.engine.worker_tree import WorkerTree
 from kiket_console.model import Problem
 from kiket_console.programs import CannotRunError, resolved
 
@@ -35,22 +32,18 @@ if TYPE_CHECKING:
     from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
 
-LIFELINE = Path(__file__).parent / "lifeline.py"
 START_LIMIT_S = 60.0
 """From its start to its first answer."""
 ELSEWHERE_LIMIT_S = 10.0
 """How long it may listen on another port alone: some open one before the one that counts."""
 PORT_LIMIT_S = 6.0
 """How long a fixed port may be held yet by what is being ended."""
-END_LIMIT_S = 5.0
-"""What the life-line needs at most: its grace, and killing."""
 LOOK_EVERY_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
 SHOWN_LIMIT = 60
-_REST_LIMIT_S = 1.0
 
 
-class CommandProcess:
+class CommandProcess(WorkerTree):
     """A started command; `become_ready` tells whether it serves."""
 
     def __init__(
@@ -63,13 +56,13 @@ class CommandProcess:
         on_gone: Callable[[], None],
         is_busy: Callable[[str], bool],
     ) -> None:
+        super().__init__(WorkerLog(spec.name, on_log))
         self.label = f"{spec.name}#{number}"
         self.started_us = time.time_ns() // 1000
         self.found: Found | None = None
         self.modules: tuple[str, ...] = ()
         self.finding = health.NOTHING
         self.pid: int | None = None
-        self.returncode: int | None = None
         self.handlers: tuple[Handler, ...] = ()
         self._spec = spec
         self._given = given
@@ -77,15 +70,10 @@ class CommandProcess:
         self._is_busy = is_busy
         self._shown = _shown(spec.command)
         self._port = spec.port or 0
-        self._log = WorkerLog(spec.name, on_log)
         self._log.release()
         self._problem: Problem | None = None
         self._spawned = asyncio.Event()
-        self._ended = asyncio.Event()
         self._is_gone = False
-        self._cut = asyncio.Event()
-        self._life: int | None = None
-        self._shim: asyncio.subprocess.Process | None = None
 
     @property
     def target(self) -> Target:
@@ -97,31 +85,12 @@ class CommandProcess:
         """Whether its process has ended."""
         return self._is_gone
 
-    @property
-    def last_stderr(self) -> tuple[str, ...]:
-        """Return the newest lines that it wrote to standard error."""
-        return self._log.last_stderr
-
     async def run(self) -> None:
         """Start it and follow it to its end; whatever happens, nothing of it is left."""
         try:
-            shim = await self._spawn()
+            await self._spawn()
             self._spawned.set()
-            assert shim.stdout is not None  # noqa: S101 - asked for
-            assert shim.stderr is not None  # noqa: S101 - asked for
-            async with asyncio.TaskGroup() as tasks:
-                readers = [
-                    tasks.create_task(self._log.read("stdout", shim.stdout)),
-                    tasks.create_task(self._log.read("stderr", shim.stderr)),
-                ]
-                self.returncode = await shim.wait()
-                self._gone()
-                if self.returncode < 0:  # else its parent has ended the tree, and so itself
-                    await asyncio.to_thread(end_marked, self._given.marker)
-                # What the tree wrote before its end is still in the pipes, and read to the end.
-                _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
-                for reader in unended:
-                    reader.cancel()
+            await self._follow_tree(self._given.marker, on_exit=self._gone)
         except StartFailed as error:
             self._problem = error.problem
         except OSError as error:
@@ -181,37 +150,9 @@ class CommandProcess:
         await self.end()
         return finished
 
-    async def end(self) -> None:
-        """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""
-        self.cut()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_LIMIT_S):
-                await self._ended.wait()
-            return
-        if self._shim is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._shim.kill()
-        await self._ended.wait()
-
-    def cut(self) -> None:
-        """Close the life-line: the tree begins to end, whether or not we live to see it."""
-        self._cut.set()
-        if self._life is not None:
-            os.close(self._life)
-            self._life = None
-
-    async def wait_ended(self) -> None:
-        """Wait until nothing of it is left."""
-        await self._ended.wait()
-
-    async def returncode_soon(self) -> int | None:
-        """Return how it ended, None when what it started keeps that from being known yet."""
-        await self._ends_within(_REST_LIMIT_S / 2)
-        return self.returncode
-
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _spawn(self) -> None:
         """Start the command below its life-line; raises `StartFailed`, OSError."""
-        if self._cut.is_set():
+        if self._is_cut:
             raise StartFailed(Problem(f"{self._shown} was stopped before it was started."))
         environment = dict(self._given.environment)
         cut = next((name for name, value in self._given.secrets.items() if "\0" in value), None)
@@ -226,32 +167,16 @@ class CommandProcess:
         except CannotRunError as error:
             raise StartFailed(Problem(str(error))) from error
         await self._choose_port()
-        life, ours = os.pipe()
-        try:
-            self._shim = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(LIFELINE), str(life), str(place), *arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(life,),
-                env={
-                    **environment,
-                    **self._given.secrets,
-                    "PORT": str(self._port),
-                    "HOST": holders.LOOPBACK,
-                },
-                cwd=self._spec.folder,
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(ours)
-            raise
-        finally:
-            os.close(life)
-        self._life = ours
-        if self._cut.is_set():
-            self.cut()
-        return self._shim
+        await self._spawn_tree(
+            [str(place), *arguments],
+            environment={
+                **environment,
+                **self._given.secrets,
+                "PORT": str(self._port),
+                "HOST": holders.LOOPBACK,
+            },
+            folder=self._spec.folder,
+        )
 
     async def _choose_port(self) -> None:
         """Take a free port, or wait for the fixed one; raises `StartFailed` when that is taken."""
@@ -260,7 +185,7 @@ class CommandProcess:
             return
         deadline_s = time.monotonic() + PORT_LIMIT_S
         while not holders.is_free(self._port):
-            if time.monotonic() >= deadline_s or self._cut.is_set():
+            if time.monotonic() >= deadline_s or self._is_cut:
                 who = await asyncio.to_thread(holders.holder, self._port)
                 raise StartFailed(self._taken(who))
             await asyncio.sleep(LOOK_EVERY_S)
@@ -327,12 +252,6 @@ class CommandProcess:
 
     def _warn(self, text: str) -> None:
         self._log.take(Line(time.time_ns() // 1000, "log", text, 0, "WARNING", "kiket_console"))
-
-    async def _ends_within(self, limit_s: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self._ended.wait()
-        return self._is_gone
 
     def _gone(self) -> None:
         if not self._is_gone:

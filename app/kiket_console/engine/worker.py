@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
-import sys
 import time
 import zlib
 from dataclasses import replace
@@ -21,7 +19,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kiket_console.engine import health
-from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
 from kiket_console.engine.process import StartFailed, how_ended
@@ -41,6 +38,7 @@ from kiket_console.engine.worker_messages import (
     prepare_message,
     start_message,
 )
+from kiket_console.engine.worker_tree import REST_LIMIT_S, WorkerTree
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Handler, Problem
 from kiket_core.secret import redactor
@@ -60,18 +58,15 @@ LISTEN_LIMIT_S = 10.0
 HEALTH_LIMIT_S = 10.0
 PREPARE_LIMIT_S = 20.0
 """How long what is learned may take to import; a start does not wait longer for it."""
-END_LIMIT_S = 5.0
-"""What the life-line needs at most: its grace, and killing."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
 LISTEN_BACKLOG = 512
-_REST_LIMIT_S = 1.0
 
 
 class UnfitError(StartFailed):
     """What it imported early must not have been, and why: another process has to start."""
 
 
-class WorkerProcess:
+class WorkerProcess(WorkerTree):
     """A process that starts its code at once, or waits for `begin` with all else imported.
 
     `become_ready` tells whether it serves.
@@ -88,6 +83,7 @@ class WorkerProcess:
         learned: Ready = NOTHING,
         waits: bool = False,
     ) -> None:
+        super().__init__(WorkerLog(spec.name, on_log))
         self.spec = spec
         self.label = f"{spec.name}#{number}"
         self.started_us = _now_us()
@@ -101,17 +97,11 @@ class WorkerProcess:
         self._learned = learned
         self._on_gone = on_gone
         self._is_gone = False
-        self._is_cut = False
-        self._log = WorkerLog(spec.name, on_log)
         self._raw_start = b""
         self._prepared = asyncio.Event()
         self._listening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._ended = asyncio.Event()
         self._spawned_s = time.monotonic()
-        self._life: int | None = None
         self._control: asyncio.StreamWriter | None = None
-        self._shim: asyncio.subprocess.Process | None = None
-        self.returncode: int | None = None
         if not waits:
             self.begin(spec, number, given)
 
@@ -163,22 +153,7 @@ class WorkerProcess:
             if self._is_cut:
                 return  # before there was a process
             control = await self._spawn()
-            async with asyncio.TaskGroup() as tasks:
-                assert self._shim is not None  # noqa: S101 - just spawned
-                assert self._shim.stdout is not None  # noqa: S101 - asked for
-                assert self._shim.stderr is not None  # noqa: S101 - asked for
-                readers = [
-                    tasks.create_task(self._read_messages(control)),
-                    tasks.create_task(self._log.read("stdout", self._shim.stdout)),
-                    tasks.create_task(self._log.read("stderr", self._shim.stderr)),
-                ]
-                self.returncode = await self._shim.wait()
-                if self.returncode < 0:  # else its parent has ended the tree, and so itself
-                    await asyncio.to_thread(end_marked, self._given.marker)
-                # What the tree wrote before its end is still in the pipes, and read to the end.
-                _, unended = await asyncio.wait(readers, timeout=_REST_LIMIT_S)
-                for reader in unended:
-                    reader.cancel()
+            await self._follow_tree(self._given.marker, self._read_messages(control))
         except OSError as error:
             self._fail(Problem(f"{self.label} cannot be started: {error}."))
         except ConsoleError as error:
@@ -228,48 +203,10 @@ class WorkerProcess:
         """Let it finish what is under way, then end it; return whether it did within *limit_s*."""
         if self._control is not None and not self._control.is_closing():
             self._control.write(drain_message(limit_s))
-        try:
-            async with asyncio.timeout(limit_s + _REST_LIMIT_S):
-                await self._ended.wait()
-        except TimeoutError:
-            await self.end()
-            return False
-        return True
-
-    async def end(self) -> None:
-        """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""
-        self.cut()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_LIMIT_S):
-                await self._ended.wait()
-            return
-        if self._shim is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._shim.kill()
-        await self._ended.wait()
-
-    def cut(self) -> None:
-        """Close the life-line: the tree begins to end, whether or not we live to see it."""
-        self._is_cut = True
-        if self._life is not None:
-            os.close(self._life)
-            self._life = None
-
-    async def wait_ended(self) -> None:
-        """Wait until nothing of it is left."""
-        await self._ended.wait()
-
-    async def returncode_soon(self) -> int | None:
-        """Return how it ended, None when what it started keeps that from being known yet."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REST_LIMIT_S / 2):
-                await self._ended.wait()
-        return self.returncode
-
-    @property
-    def last_stderr(self) -> tuple[str, ...]:
-        """Return the newest lines that it wrote to standard error."""
-        return self._log.last_stderr
+        if await self._ends_within(limit_s + REST_LIMIT_S):
+            return True
+        await self.end()
+        return False
 
     async def _spawn(self) -> asyncio.StreamReader:
         """Start the process, hand it its ends of everything, and close them here."""
@@ -277,23 +214,16 @@ class WorkerProcess:
             ours, theirs = socket.socketpair()
             handed.callback(theirs.close)
             try:
-                life, self._life = os.pipe()
-                handed.callback(os.close, life)
                 # Closed here, so that a connection to a worker that has ended is refused.
                 listener = handed.enter_context(bind_private(self.socket_path))
                 listener.listen(LISTEN_BACKLOG)
-                numbers = (life, theirs.fileno(), listener.fileno())
-                self._shim = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-I", "-S", str(HERE / "lifeline.py")),
-                    ",".join(map(str, numbers)),
-                    *(str(self.spec.interpreter), "-I", str(HERE / "bootstrap.py")),
-                    str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    pass_fds=numbers,
-                    env=dict(self._given.environment),
-                    start_new_session=True,
+                await self._spawn_tree(
+                    [
+                        *(str(self.spec.interpreter), "-I", str(HERE / "bootstrap.py")),
+                        str(theirs.fileno()),
+                    ],
+                    environment=self._given.environment,
+                    descriptors=(theirs.fileno(), listener.fileno()),
                 )
                 prepare = prepare_message(self.spec, listener.fileno(), self._learned)
                 reader, self._control = await asyncio.open_unix_connection(
@@ -326,7 +256,7 @@ class WorkerProcess:
         """Say how it ended before it listened; its parent may need a moment to know."""
         assert self._shim is not None  # noqa: S101 - it has spoken
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REST_LIMIT_S / 2):
+            async with asyncio.timeout(REST_LIMIT_S / 2):
                 await self._shim.wait()
         how = how_ended(self._shim.returncode)
         if not self._prepared.is_set():
