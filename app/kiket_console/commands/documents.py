@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from kiket_console.model import Body, Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
@@ -19,7 +20,7 @@ UNDECIDED = frozenset({State.RECEIVED, State.HELD})
 
 def document(**members: Any) -> str:
     """Return one JSON document in one line."""
-    return json.dumps({"schema": SCHEMA, **members}, ensure_ascii=False)
+    return orjson.dumps({"schema": SCHEMA, **members}).decode()
 
 
 def exchange_members(exchange: Exchange) -> dict[str, Any]:

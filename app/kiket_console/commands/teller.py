@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PAGE = 128
 LATE_S = 0.25
 """How often is looked when nobody woke us."""
+PAUSE_S = 0.05
+"""Between two looks, so that what is committed meanwhile is read and printed together."""
 END_TIMEOUT_S = 1.0
 WORDS = 1000
 """Of what the engine says itself, the newest so many wait to be printed."""
@@ -127,6 +129,7 @@ class Teller(threading.Thread):
                 self._news.clear()
                 while self._tell_some():
                     pass
+                self._end.wait(PAUSE_S)
             while self._tell_some():
                 pass
             self._print(self._last_words)
@@ -155,18 +158,21 @@ class Teller(threading.Thread):
         ended = [exchange for exchange in page if is_final(exchange)]
         still_open = [exchange.id for exchange in page if not is_final(exchange)]
         self._open_ids = still_open + self._open_ids[PAGE:]
+        told: list[str] = []
         for exchange in ended:
             if self._as_json:
-                self._print(document(type="exchange", **exchange_members(exchange)))
+                told.append(document(type="exchange", **exchange_members(exchange)))
             else:
-                self._print(exchange_line(exchange))
+                told.append(exchange_line(exchange))
         log_ids = self._reader.log_ids(self._log_id)[:PAGE]
         for line in self._reader.log_page(log_ids):
             self._log_id = line.id
             if self._as_json:
-                self._print(document(type="log", **log_members(line)))
+                told.append(document(type="log", **log_members(line)))
             else:
-                self._print("\n".join(log_lines(line)))
+                told.extend(log_lines(line))
+        if told:
+            self._print("\n".join(told))
         return bool(fresh or ended or log_ids)
 
     def _say(self, kind: str, **members: Any) -> None:
