@@ -85,9 +85,10 @@ def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subproce
     *arguments* are options of `run --headless`. The engine serves when `wait_ready` returns.
     """
     paths.make()
-    log = os.open(
+    anew = os.O_TRUNC if lock_holder(paths) is None else 0
+    log = os.open(  # appending, because two that start at once write to one file
         paths.engine_log,
-        os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
+        os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | anew,
         0o600,
     )
     command = [sys.executable, "-E", "-P", "-m", "kiket_console", "-C", str(paths.folder)]

@@ -155,6 +155,24 @@ def test_a_row_is_pinned_deleted_and_brought_back_by_key(
     screen.shows("left with 0")
 
 
+@pytest.mark.needs("tmux")
+def test_two_consoles_opened_at_once_share_one_engine(
+    terminal: Callable[..., Terminal], folder: Path, until: Until
+) -> None:
+    consoles = [terminal("--trust"), terminal("--trust")]
+    for console in consoles:
+        console.shows("● serving")
+    log = ProjectPaths(folder).engine_log
+    until(lambda: b"runs for" in log.read_bytes(), "the other engine has said why it ended")
+    assert b"\0" not in log.read_bytes()
+    consoles[0].press("q", "Enter")
+    consoles[0].shows("left with 0")
+    consoles[1].shows("● serving")
+    consoles[1].press("q", "Right", "Enter")
+    consoles[1].shows("left with 0")
+    assert find_engine(ProjectPaths(folder)) is None
+
+
 def _below(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 

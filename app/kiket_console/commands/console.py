@@ -81,13 +81,10 @@ def show(paths: ProjectPaths, engine: Popen[bytes] | None, *, demo: bool = False
     from kiket_console.client import start_failure
     from kiket_console.ui.app import run_console
 
-    if engine is not None and engine.poll():
+    if engine is not None and engine.poll() and not is_running(paths):
         raise start_failure(paths, engine.returncode)
     theme = config.load(paths.folder).theme
-    code = run_console(paths, engine=engine, demo=demo, theme=theme)
-    if engine is not None and engine.poll():
-        raise start_failure(paths, engine.returncode)
-    return code
+    return run_console(paths, engine=engine, demo=demo, theme=theme)
 
 
 def is_running(paths: ProjectPaths) -> bool:

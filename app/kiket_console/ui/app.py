@@ -216,6 +216,15 @@ class ConsoleApp(App[bool]):
             sentence = Sentence("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S)
             self.post_message(Notify(sentence))
 
+    def started(self) -> subprocess.Popen[bytes] | None:
+        """Return the engine that was started for this console, unless another one's was first."""
+        if self._started is not None and self._started.poll():
+            from kiket_console.client import lock_holder
+
+            if lock_holder(self._paths) is not None:
+                self._started = None
+        return self._started
+
     # Behind the scenes
 
     def connected(self) -> Engine:
@@ -253,8 +262,8 @@ class ConsoleApp(App[bool]):
             self.exit(answer is Leave.STOP)
 
     def _tick(self) -> None:
-        if not self.link.ever and self._started is not None and self._started.poll():
-            self.exit()  # it could not start; whoever started it says why
+        if not self.link.ever and (ours := self.started()) is not None and ours.poll():
+            self.exit()  # it could not start; `run_console` says why
         if (place := self.place) is not None and place.is_current:
             place.tick()
 
@@ -332,7 +341,8 @@ def run_console(
     """Show the console until it is left; return the exit status.
 
     *engine* is the process that was started for it, if any, so that stopping waits for its end.
-    Raises `ConsoleError` for an unknown *theme*.
+    Raises `ConsoleError` for an unknown *theme*, and with the engine's own sentence when it could
+    not start.
     """
     app = ConsoleApp(paths, engine=engine, demo=demo, theme=theme)
     stop = app.run()
@@ -340,6 +350,11 @@ def run_console(
         complain(app.crash)
         sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
         return int(ExitCode.FAILURE)
+    ours = app.started()
     if stop:
-        return stop_engine(paths, engine)
+        return stop_engine(paths, ours)
+    if ours is not None and ours.poll():
+        from kiket_console.client import start_failure
+
+        raise start_failure(paths, ours.returncode)
     return int(ExitCode.OK)
