@@ -13,7 +13,8 @@ from kiket_console.ui.screens.logs import LogsScreen
 from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.quit import QuitScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
-from kiket_console.ui.widgets.views import ListView, TextView
+from kiket_console.ui.widgets.text_view import TextView
+from kiket_console.ui.widgets.views import ListView
 
 SCREENS = {
     Scope.TRAFFIC: TrafficScreen,

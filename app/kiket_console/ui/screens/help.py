@@ -13,7 +13,7 @@ from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
-from kiket_console.ui.widgets.views import TextView
+from kiket_console.ui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

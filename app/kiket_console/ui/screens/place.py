@@ -22,7 +22,8 @@ from textual.screen import Screen
 from kiket_console.ui import actions
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar
 from kiket_console.ui.widgets.ink import INK_CLASSES
-from kiket_console.ui.widgets.views import ListView, TextView
+from kiket_console.ui.widgets.text_view import TextView
+from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult

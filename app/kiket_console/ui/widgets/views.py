@@ -1,131 +1,23 @@
-"""Panes of lines on the line API: a text to read, and a list with a cursor.
-
-What is not on screen is neither laid out nor styled; a step of the cursor draws two lines.
-"""
+"""A list with a cursor, and what its rows are."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.source import Lines
-from kiket_console.ui.widgets.ink import Inked
+from kiket_console.ui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
     from rich.style import Style
     from textual.events import Click
 
     from kiket_console.ui.paint.line import Line
-    from kiket_console.ui.paint.source import LineSource
-
-STRIPS = 2_048
-SIDEWAYS_CELLS = 16
-WIDEST = 2_100
-
-
-class _Pane(Inked, ScrollView, inherit_bindings=False):
-    """What a text and a list have in common: strips, and no animation."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._strips: LRUCache[Hashable, Strip] = LRUCache(STRIPS)
-
-    def notify_style_update(self) -> None:
-        """Forget styles and strips when a theme changes."""
-        self._strips.clear()
-        super().notify_style_update()
-
-    def redraw(self) -> None:
-        """Draw all visible lines again."""
-        self._strips.clear()
-        self.refresh()
-
-    @property
-    def rows_shown(self) -> int:
-        """How many rows fit."""
-        return max(1, self.scrollable_content_region.height)
-
-
-class TextView(_Pane, can_focus=True):
-    """A text to read: scrolls, wraps nothing by itself, keeps its place while it is refreshed."""
-
-    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST, Scope.VIEW)]
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._source: LineSource = Lines()
-        self._make: Callable[[int], LineSource] | None = None
-
-    def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
-        """Show the lines that *make* returns for a width; *stay* keeps the scroll position."""
-        self._make = make
-        self._lay_out()
-        if not stay:
-            self.scroll_to(0, 0, animate=False)
-
-    def on_resize(self) -> None:
-        """Lay the text out for the new width."""
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        width = self.scrollable_content_region.width or self.size.width
-        if self._make is None or not width:
-            return
-        self._source = self._make(width)
-        self.virtual_size = Size(width, self._source.count)
-        self.redraw()
-
-    def render_line(self, y: int) -> Strip:
-        """Draw one line."""
-        left, top = self.scroll_offset
-        index, width, ground = y + top, self.size.width, self.rich_style
-        if index >= self._source.count:
-            return Strip.blank(width, ground)
-        strip = self._strips.get(index)
-        if strip is None:
-            strip = self.strip(self._source.line(index), ground)
-            self._strips[index] = strip
-            if strip.cell_length > self.virtual_size.width:
-                wide = min(WIDEST, strip.cell_length + 1)
-                self.call_later(self._widen, wide)
-        return strip.crop_extend(left, left + width, ground)
-
-    def _widen(self, width: int) -> None:
-        """Make room to scroll sideways once a wide line has been seen."""
-        if width > self.virtual_size.width:
-            self.virtual_size = Size(width, self._source.count)
-
-    def action_step(self, by: int) -> None:
-        """Scroll by lines."""
-        self.scroll_relative(y=by, animate=False)
-
-    def action_page(self, by: int) -> None:
-        """Scroll by pages."""
-        self.scroll_relative(y=by * max(1, self.rows_shown - 1), animate=False)
-
-    def action_half_page(self, by: int) -> None:
-        """Scroll by half pages."""
-        self.scroll_relative(y=by * max(1, self.rows_shown // 2), animate=False)
-
-    def action_oldest(self) -> None:
-        """Scroll to the top."""
-        self.scroll_to(y=0, animate=False)
-
-    def action_newest(self) -> None:
-        """Scroll to the bottom."""
-        self.scroll_to(y=self._source.count, animate=False)
-
-    def action_sideways(self, by: int) -> None:
-        """Scroll sideways."""
-        self.scroll_relative(x=by * SIDEWAYS_CELLS, animate=False)
 
 
 class Rows(Protocol):
@@ -155,7 +47,7 @@ class Rows(Protocol):
         """Return what an empty list says."""
 
 
-class ListView(_Pane, can_focus=True):
+class ListView(Pane, can_focus=True):
     """A list with a cursor and, when its rows have one, a line of column names that stays.
 
     *active*: draw the cursor as if the list had the focus, where another widget gets its keys.

@@ -1,0 +1,43 @@
+"""What a text to read and a list with a cursor have in common: the line API, no animation.
+
+What is not on screen is neither laid out nor styled; a step of the cursor draws two lines.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.cache import LRUCache
+from textual.scroll_view import ScrollView
+
+from kiket_console.ui.widgets.ink import Inked
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from textual.strip import Strip
+
+STRIPS = 2_048
+
+
+class Pane(Inked, ScrollView, inherit_bindings=False):
+    """A pane that keeps the strips it has drawn."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._strips: LRUCache[Hashable, Strip] = LRUCache(STRIPS)
+
+    def notify_style_update(self) -> None:
+        """Forget styles and strips when a theme changes."""
+        self._strips.clear()
+        super().notify_style_update()
+
+    def redraw(self) -> None:
+        """Draw all visible lines again."""
+        self._strips.clear()
+        self.refresh()
+
+    @property
+    def rows_shown(self) -> int:
+        """How many rows fit."""
+        return max(1, self.scrollable_content_region.height)
