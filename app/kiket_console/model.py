@@ -67,6 +67,11 @@ class Exchange:
     replay_of: int | None
     attempts: int
     pinned: bool
+    """Marked by a person: it is kept whatever its age."""
+    note: str = ""
+    """What a person wrote about it, in one line; each `#word` in it is a tag."""
+    edited: bool = False
+    """Whether a person changed what was sent again."""
 
     @property
     def failing(self) -> bool:

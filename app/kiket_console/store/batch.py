@@ -25,6 +25,7 @@ from kiket_console.store.records import (
     Remove,
     Restore,
     Row,
+    SetNote,
     SetPinned,
 )
 from kiket_console.store.rows import ATTEMPTS
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts, target, tried_us) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " attempts, target, tried_us, edited) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _CHANGE, _STATE, _ATTEMPTS, _TARGET, _TRIED_US = 1, 9, 17, 18, 19  # places in those values
 _RECEIVED = State.RECEIVED.value
@@ -98,12 +99,9 @@ class Batch:
             case NewLog():
                 self._add_log(row)
             case SetPinned():
-                self._flush()
-                self._change += 1
-                self._connection.execute(
-                    "UPDATE exchange SET change = ?, pinned = ? WHERE id = ?",
-                    (self._change, row.pinned, row.exchange_id),
-                )
+                self._set(row.exchange_id, "pinned", row.pinned)
+            case SetNote():
+                self._set(row.exchange_id, "note", row.note)
             case Remove():
                 self._set_removed(row.exchange_ids, row.at_us)
             case Restore():
@@ -153,10 +151,12 @@ class Batch:
             0,
             "",
             0,
+            int(row.edited),
         ]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
-        digest = digests.digest(row.id, *said, size, *mine, verdict, digests.of_message(*message))
+        covered = (*said, size, *mine, verdict, digests.of_message(*message))
+        digest = digests.digest(row.id, *covered, *digests.of_edited(row.edited))
         self._requests.append((row.id, *message, verdict, digest))
 
     def _add_attempt(self, row: NewAttempt) -> None:
@@ -212,6 +212,15 @@ class Batch:
             row.exchange_id,
         )
         self._logs.append((*values, digests.digest(*values)))
+
+    def _set(self, exchange_id: int, column: str, value: int | str) -> None:
+        """Change what a person decides about an exchange; no digest covers it."""
+        self._flush()
+        self._change += 1
+        self._connection.execute(
+            f"UPDATE exchange SET change = ?, {column} = ? WHERE id = ?",  # noqa: S608 (ours)
+            (self._change, value, exchange_id),
+        )
 
     def _set_removed(self, exchange_ids: Sequence[int], removed_us: int | None) -> None:
         """Take exchanges out of sight, or bring them back; count it where it was news.

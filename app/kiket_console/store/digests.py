@@ -39,6 +39,14 @@ def of_message(
     return (headers, size, body_sha256, truncated, references, stored)
 
 
+def of_edited(edited: bool | int) -> Sequence[str]:
+    """Return what a digest covers of `edited`: nothing where it is not set.
+
+    So the digests of stores that did not know of it stay right.
+    """
+    return ("edited",) if edited else ()
+
+
 def is_whole(body_sha256: bytes, truncated: int, references: str) -> bool:
     """Tell whether a body is stored as it came, so that its SHA-256 is of the stored bytes."""
     return references == "[]" and not truncated and len(body_sha256) == SHA256_BYTES

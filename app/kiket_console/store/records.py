@@ -32,6 +32,7 @@ class NewExchange:
     parent_id: int | None = None
     parent_guessed: bool = False
     replay_of: int | None = None
+    edited: bool = False
 
     @property
     def cost(self) -> int:
@@ -109,6 +110,19 @@ class SetPinned:
 
 
 @dataclass(frozen=True, slots=True)
+class SetNote:
+    """Say something about an exchange, in one line; an empty text says nothing any more."""
+
+    exchange_id: int
+    note: str
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + len(self.note)
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Take exchanges out of sight; they can be restored until the store is closed."""
 
@@ -133,7 +147,7 @@ class Restore:
         return _ROW_BYTES + 8 * len(self.exchange_ids)
 
 
-Row = NewExchange | NewAttempt | AttemptEnd | NewLog | SetPinned | Remove | Restore
+Row = NewExchange | NewAttempt | AttemptEnd | NewLog | SetPinned | SetNote | Remove | Restore
 
 
 @dataclass(frozen=True, slots=True)

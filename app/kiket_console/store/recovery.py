@@ -1,7 +1,8 @@
-"""Mark what was under way when an engine ended."""
+"""Mark what was under way when an engine ended, and note that another one begins."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
 SENTENCE = "The engine ended before an answer was recorded."
 
 
-def interrupt_unfinished(
-    connection: sqlite3.Connection, newest: Committed
-) -> tuple[int, Committed]:
-    """Mark what an engine left under way as interrupted, in a transaction of its own.
+def begin_session(connection: sqlite3.Connection, newest: Committed) -> tuple[int, Committed]:
+    """Note that an engine starts, and mark what another one left under way as interrupted.
 
-    Return how many exchanges that were, and where the counters are now.
+    Both in a transaction of its own. Return how many exchanges that were, and where the counters
+    are now.
     """
     connection.execute("BEGIN IMMEDIATE")
     under_way = connection.execute(
@@ -47,5 +47,9 @@ def interrupt_unfinished(
     newest = replace(newest, newest_change=newest.newest_change + len(under_way))
     write_counters(connection, newest)
     connection.execute("UPDATE counters SET settled = exchange")
+    connection.execute(
+        "INSERT INTO session (started_us, first_exchange) VALUES (?,?)",
+        (time.time_ns() // 1000, newest.newest_exchange + 1),
+    )
     connection.execute("COMMIT")
     return len(under_way), newest

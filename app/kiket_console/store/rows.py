@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXCHANGE_COLUMNS = (
     "id, change, source, worker, name, version, method, path, started_us, state, status, "
     "duration_us, request_bytes, signature, trace_id, parent_id, parent_guessed, replay_of, "
-    "attempts, pinned"
+    "attempts, pinned, note, edited"
 )
 LOG_COLUMNS = "id, at_us, worker, stream, level, logger, text, trace_id, exchange_id"
 
@@ -32,7 +32,7 @@ ATTEMPTS = 4096
 """An attempt's id is so many times its exchange's, and its number."""
 
 _EXCHANGE_SETTERS = [getattr(Exchange, name).__set__ for name in EXCHANGE_COLUMNS.split(", ")]
-_SOURCE, _STATE, _GUESSED, _PINNED = 2, 9, 16, 19
+_SOURCE, _STATE, _GUESSED, _PINNED, _EDITED = 2, 9, 16, 19, 21
 _SOURCES = {source.value: source for source in Source}
 _STATES = {state.value: state for state in State}
 
@@ -48,6 +48,7 @@ def exchange(row: Sequence[Any]) -> Exchange:
     values[_STATE] = _STATES.get(row[_STATE], State.INTERRUPTED)  # a damaged word is no answer
     values[_GUESSED] = row[_GUESSED] != 0
     values[_PINNED] = row[_PINNED] != 0
+    values[_EDITED] = row[_EDITED] != 0
     made = object.__new__(Exchange)
     for put, value in zip(_EXCHANGE_SETTERS, values, strict=True):
         put(made, value)

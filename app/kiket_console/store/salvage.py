@@ -28,12 +28,19 @@ _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLit
 _RANGE = 8192
 _HEADER_BYTES = 100
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
-_KEYS: Final = {"exchange": "id", "request": "exchange_id", "attempt": "id", "log": "id"}
+_KEYS: Final = {
+    "exchange": "id",
+    "request": "exchange_id",
+    "attempt": "id",
+    "log": "id",
+    "session": "id",
+}
 _WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
     "exchange": "typeof(id) = 'integer' AND typeof(started_us) = 'integer'",
     "request": "typeof(headers) = 'text' AND typeof(body) = 'blob'",
     "attempt": "typeof(started_us) = 'integer' AND typeof(state) = 'text'",
     "log": "typeof(at_us) = 'integer'",
+    "session": "typeof(first_exchange) = 'integer'",
 }
 _ALL_UNDIGESTED = (
     "UPDATE main.counters SET undigested_log = (SELECT coalesce(max(id), 0) FROM main.log),"

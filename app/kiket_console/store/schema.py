@@ -7,7 +7,7 @@ from importlib import resources
 
 from kiket_console.errors import ConsoleError, ExitCode
 
-VERSION = 2
+VERSION = 3
 """The newest script's number."""
 
 

@@ -85,7 +85,7 @@ class Writer:
         self.notes = opened.notes
         """What a person should know about how the store was found, in sentences."""
         try:
-            found = recovery.interrupt_unfinished(opened.connection, opened.newest)
+            found = recovery.begin_session(opened.connection, opened.newest)
         except sqlite3.Error as error:
             opened.connection.close()
             raise files.unwritable(path, str(error)) from error

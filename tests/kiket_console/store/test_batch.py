@@ -18,6 +18,7 @@ from kiket_console.store.records import (
     NewLog,
     Remove,
     Restore,
+    SetNote,
     SetPinned,
 )
 
@@ -50,6 +51,8 @@ def lives(draw: st.DrawFn) -> list[list[Row]]:
             life.append(AttemptEnd(exchange_id, number, State.FAILED, 500, 7, "no", answer))
         if draw(st.booleans()):
             life.append(SetPinned(exchange_id, True))
+        if draw(st.booleans()):
+            life.append(SetNote(exchange_id, f"see #{exchange_id}"))
         if draw(st.booleans()):
             life.append(Remove((exchange_id, 99), 5))
             if draw(st.booleans()):

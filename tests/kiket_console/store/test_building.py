@@ -18,10 +18,13 @@ import pytest
 from kiket_console.errors import ConsoleError
 from kiket_console.store import schema
 from kiket_console.store.reader import Reader
+from kiket_console.store.verification import verify
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.kiket_console.store.conftest import MakeExchange
 
 EXCHANGES = 400
 
@@ -114,6 +117,24 @@ def test_an_older_store_is_migrated_and_kept_as_it_was(old: Path) -> None:
     second = Writer(old)
     second.close()
     assert second.notes == ()
+
+
+def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchange) -> None:
+    """What came since is empty in it, and no row is as if another program had changed it."""
+    writer = Writer(path)
+    writer.submit([arrived(1), arrived(2)]).result(10)
+    writer.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for column in ("note", "edited"):
+            connection.execute(f"ALTER TABLE exchange DROP COLUMN {column}")
+        connection.execute("DROP TABLE session")
+        connection.execute("PRAGMA user_version = 2")
+
+    Writer(path).close()
+
+    assert verify(path).findings == []
+    with Reader(path) as reader:
+        assert [(each.note, each.edited) for each in reader.page([1, 2])] == [("", False)] * 2
 
 
 def test_what_only_the_log_of_an_older_store_holds_is_migrated_too(old: Path) -> None:

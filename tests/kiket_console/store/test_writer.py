@@ -8,6 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,7 @@ from kiket_console.store.records import (
     NewLog,
     Remove,
     Restore,
+    SetNote,
     SetPinned,
 )
 from kiket_console.store.writer import StoreBusyError, StoreFailedError, Writer
@@ -375,3 +378,33 @@ def test_pinning_is_a_change_of_the_row(writer: Writer, reader: Reader, arrived:
     writer.submit([SetPinned(1, False)]).result(PATIENCE_S)
 
     assert [row.pinned for row in reader.page([1, 2])] == [False, False]
+
+
+def test_each_start_of_an_engine_is_a_session(path: Path, arrived: Any) -> None:
+    """It says which exchange came first in it; one that recorded nothing has that of the next."""
+    began_us = time.time_ns() // 1000
+    for number in (1, None, 2):
+        writer = Writer(path)
+        if number is not None:
+            writer.submit([arrived(number)]).result(10)
+        writer.close()
+
+    with closing(sqlite3.connect(path)) as connection:
+        sessions = connection.execute("SELECT * FROM session ORDER BY id").fetchall()
+    assert [(number, first) for number, _, first in sessions] == [(1, 1), (2, 2), (3, 2)]
+    assert all(began_us <= started_us <= time.time_ns() // 1000 for _, started_us, _ in sessions)
+
+
+def test_a_note_and_what_was_edited_are_read_back(path: Path, arrived: Any) -> None:
+    """A note counts as a change, so that lists read the row again."""
+    writer = Writer(path)
+    before = writer.submit([arrived(1), arrived(2, replay_of=1, edited=True)]).result(10)
+    after = writer.submit([SetNote(1, "see #42")]).result(10)
+    writer.close()
+
+    assert after.newest_change == before.newest_change + 1
+    with Reader(path) as reader:
+        assert [(each.note, each.edited) for each in reader.page([1, 2])] == [
+            ("see #42", False),
+            ("", True),
+        ]
