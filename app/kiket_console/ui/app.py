@@ -97,6 +97,11 @@ class ConsoleApp(App[bool]):
         self.add_mode("processes", partial(_processes, self))
         self.add_mode("logs", partial(_logs, self))
 
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+        return self._paths.folder
+
     def another_reader(self) -> StoreView:
         """Return a reader of the store with a connection of its own, for use in a thread."""
         return StoreView(self._open_reader(), self._store_trouble)
