@@ -231,6 +231,13 @@ class Client(AbstractAsyncContextManager["Client"]):
         document = {"ids": list(ids), "pinned": pinned}
         return await self._ask("POST", "/exchanges/pin", Selection, document)
 
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        """Say something about exchanges, in one line; an empty text takes back what was said."""
+        from kiket_console.wire import Selection
+
+        document = {"ids": list(ids), "note": text}
+        return await self._ask("POST", "/exchanges/note", Selection, document)
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight, with what they caused; return all that went."""
         from kiket_console.wire import Selection

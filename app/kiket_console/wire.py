@@ -10,6 +10,8 @@ WAYS = ("resigned", "exact")
 """How a recorded delivery can be sent again: with a fresh signature, or byte for byte."""
 SELECTION_LIMIT = 1000
 """How many exchanges one request can name."""
+NOTE_LIMIT = 500
+"""How many characters a note has at most."""
 VERBS = ("restart", "stop", "start")
 """What a person can ask of a worker."""
 

@@ -71,6 +71,14 @@ def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, unt
     assert f" {sent}★ " in engine.cli("traffic", "list").stdout
     assert engine.cli("traffic", "unpin", str(sent)).stderr == "Unpinned 1 exchange.\n"
 
+    done = engine.cli("traffic", "note", str(sent), "why is it\nslow? #slow")
+    assert (done.returncode, done.stderr) == (0, f"Noted at exchange {sent}.\n")
+    assert [each["note"] for each in listed(engine) if each["note"]] == ["why is it slow? #slow"]
+    assert "\n  noted: why is it slow? #slow\n" in engine.cli("traffic", "show", str(sent)).stdout
+    done = engine.cli("traffic", "note", str(sent), "")
+    assert done.stderr == f"Removed the note of exchange {sent}.\n"
+    assert [each["note"] for each in listed(engine) if each["note"]] == []
+
     done = engine.cli("traffic", "delete", str(sent))
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("Deleted 1 exchange and ")

@@ -392,6 +392,11 @@ class ToldEngine:
         self.asked.append(("pin", *map(str, ids), str(pinned)))
         return Selection(tuple(ids))
 
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        """Note what was noted."""
+        self.asked.append(("note", *map(str, ids), text))
+        return Selection(tuple(ids))
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Note what was removed."""
         self.asked.append(("remove", *map(str, ids)))

@@ -1,4 +1,4 @@
-"""Keep, delete and bring back what was recorded; the engine has to run, for it alone writes."""
+"""Keep, note, delete and bring back what was recorded: the engine runs, for it alone writes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,38 @@ if TYPE_CHECKING:
     Tell = Callable[[Sequence[int], Sequence[int]], str]
 
 
+def _done(
+    context: click.Context, directory: Path | None, exchange_ids: Sequence[int], ask: Ask
+) -> Selection:
+    """Ask the engine, and return what it was done to."""
+    from kiket_console.client import Client, call
+
+    paths = paths_of(context, directory)
+
+    async def carry_out() -> Selection:
+        async with Client(paths) as client:
+            return await ask(client, exchange_ids)
+
+    return call(carry_out())
+
+
+def _say(done: Selection, sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        from kiket_console.commands.documents import document
+
+        click.echo(document(ids=list(done.ids)))
+    else:
+        click.echo(sentence, err=True)
+
+
 def _command(name: str, sentence: str, ask: Ask, tell: Tell) -> click.Command:
     """Return a command that does *ask* to exchanges and says with *tell* what was done."""
 
     def run(
         context: click.Context, exchange_ids: tuple[int, ...], directory: Path | None, as_json: bool
     ) -> None:
-        from kiket_console.client import Client, call
-        from kiket_console.commands.documents import document
-
-        paths = paths_of(context, directory)
-
-        async def carry_out() -> Selection:
-            async with Client(paths) as client:
-                return await ask(client, exchange_ids)
-
-        done = call(carry_out())
-        if as_json:
-            click.echo(document(ids=list(done.ids)))
-        else:
-            click.echo(tell(exchange_ids, done.ids), err=True)
+        done = _done(context, directory, exchange_ids, ask)
+        _say(done, tell(exchange_ids, done.ids), as_json=as_json)
 
     exchange_ids = click.argument(
         "exchange_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1)
@@ -65,7 +77,23 @@ def _deleted(named: Sequence[int], done: Sequence[int]) -> str:
     )
 
 
+@click.command("note")
+@click.argument("exchange_id", metavar="ID", type=click.IntRange(1))
+@click.argument("text")
+@directory_option
+@json_option
+@click.pass_context
+def note(
+    context: click.Context, exchange_id: int, text: str, directory: Path | None, as_json: bool
+) -> None:
+    """Write one line about an exchange; each #word in it is a tag. An empty TEXT removes it."""
+    done = _done(context, directory, (exchange_id,), lambda client, ids: client.note(ids, text))
+    said = "Noted at" if text.strip() else "Removed the note of"
+    _say(done, f"{said} exchange {exchange_id}.", as_json=as_json)
+
+
 COMMANDS = (
+    note,
     _command(
         "pin",
         "Keep exchanges whatever their age and the store's size.",

@@ -159,6 +159,8 @@ def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
     if exchange.parent_id is not None:
         guess = " (guessed)" if exchange.parent_guessed else ""
         lines.append(f"  caused by {exchange.parent_id}{guess}")
+    if exchange.note:
+        lines.append(f"  noted: {visible(exchange.note)}")
     if detail.judgement is not None:
         lines += ["", "Signature", f"  {visible(detail.judgement.sentence)}"]
     lines += ["", f"Request   {visible(f'{exchange.method} {exchange.path}')}"]

@@ -3,6 +3,7 @@
     GET  /v1/status      GET  /v1/workers    POST /v1/workers/{name}/{verb}
     GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/replay
     POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
+    POST /v1/exchanges/note
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
     GET  /openapi.json
 
@@ -84,6 +85,13 @@ class PinAsked(msgspec.Struct, forbid_unknown_fields=True):
     pinned: bool = True
 
 
+class NoteAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/exchanges/note`."""
+
+    ids: _Ids
+    note: str
+
+
 class SecretValue(msgspec.Struct, forbid_unknown_fields=True):
     """The body of `PUT /v1/secrets/{name}`."""
 
@@ -144,6 +152,10 @@ class Curation(Protocol):
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age, or no longer."""
+        ...
+
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        """Say something about exchanges, or nothing any more."""
         ...
 
     async def remove(self, ids: Sequence[int]) -> Selection:
@@ -216,6 +228,10 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
         asked = await _body(request, PinAsked)
         return _json(await curation.pin(asked.ids, pinned=asked.pinned))
 
+    async def note(request: Request) -> Response:
+        asked = await _body(request, NoteAsked)
+        return _json(await curation.note(asked.ids, asked.note))
+
     async def remove(request: Request) -> Response:
         return _json(await curation.remove((await _body(request, ExchangesAsked)).ids))
 
@@ -253,6 +269,7 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
             route("/trigger", trigger, "POST"),
             route("/exchanges/{id:int}/replay", replay, "POST"),
             route("/exchanges/pin", pin, "POST"),
+            route("/exchanges/note", note, "POST"),
             route("/exchanges/remove", remove, "POST"),
             route("/exchanges/restore", restore, "POST"),
             route("/secrets", secrets, "GET"),

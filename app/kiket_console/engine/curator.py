@@ -1,4 +1,4 @@
-"""What a person keeps, removes and brings back of what was recorded.
+"""What a person keeps, notes, removes and brings back of what was recorded.
 
 An exchange goes and comes with the calls that it caused. What is removed is out of sight at once
 and can be brought back until the engine quits.
@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.store.records import Remove, Restore, SetPinned
-from kiket_console.wire import Selection
+from kiket_console.store.records import Remove, Restore, SetNote, SetPinned
+from kiket_console.wire import NOTE_LIMIT, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kiket_console.store.reader import Reader
     from kiket_console.store.records import Row
@@ -26,17 +26,37 @@ NAMED = 3
 
 
 class Curator:
-    """Write what a person decided about exchanges; each answer comes when it is on disk."""
+    """Write what a person decided about exchanges; each answer comes when it is on disk.
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    *redact* takes known secrets out of what a person writes.
+    """
+
+    def __init__(self, writer: Writer, reader: Reader, redact: Callable[[str], str]) -> None:
         self._writer = writer
         self._reader = reader
+        self._redact = redact
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age and the store's size, or no longer."""
         known = [exchange.id for exchange in self._reader.page(ids)]
         self._refuse_unknown(ids, known)
         await self._write([SetPinned(each, pinned) for each in known])
+        return Selection(tuple(known))
+
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        """Say something about exchanges, in one line; an empty text takes back what was said.
+
+        Raises `ConsoleError` for a text longer than `NOTE_LIMIT`.
+        """
+        note = self._redact(" ".join(text.split()))
+        if len(note) > NOTE_LIMIT:
+            raise ConsoleError(
+                f"The note has {len(note):,} characters, and {NOTE_LIMIT} is the most.",
+                exit_code=ExitCode.USAGE,
+            )
+        known = [exchange.id for exchange in self._reader.page(ids)]
+        self._refuse_unknown(ids, known)
+        await self._write([SetNote(each, note) for each in known])
         return Selection(tuple(known))
 
     async def remove(self, ids: Sequence[int]) -> Selection:

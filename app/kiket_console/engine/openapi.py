@@ -10,6 +10,7 @@ from kiket_console import __version__
 from kiket_console.model import EngineStatus, Notice, Worker
 from kiket_console.wire import (
     API,
+    NOTE_LIMIT,
     SELECTION_LIMIT,
     VERBS,
     WAYS,
@@ -53,6 +54,14 @@ _EXCHANGES = {
 _PIN = {
     **_EXCHANGES,
     "properties": {"ids": _IDS, "pinned": {"type": "boolean", "default": True}},
+}
+_NOTE = {
+    **_EXCHANGES,
+    "required": ["ids", "note"],
+    "properties": {
+        "ids": _IDS,
+        "note": {"type": "string", "maxLength": NOTE_LIMIT, "description": "Empty: none."},
+    },
 }
 _SECRET = {
     "type": "object",
@@ -100,6 +109,9 @@ def describe() -> dict[str, Any]:
             },
             f"{API}/exchanges/pin": {
                 "post": _asks("Keep exchanges, or no longer.", Selection, body=_PIN)
+            },
+            f"{API}/exchanges/note": {
+                "post": _asks("Say something about exchanges.", Selection, body=_NOTE)
             },
             f"{API}/exchanges/remove": {
                 "post": _asks(

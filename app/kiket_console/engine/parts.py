@@ -173,7 +173,7 @@ class Parts:
             on_log=self.recorder.log,
         )
         self.recording = Recording(writer, self._recording_turned)
-        self.control = control_app(actions, Curator(writer, reader), self.hub)
+        self.control = control_app(actions, Curator(writer, reader, redactor.redact), self.hub)
 
     def note(self, sentence: str) -> None:
         """Tell whoever looks something that they should know."""

@@ -37,6 +37,9 @@ class Engine(Protocol):
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age, or no longer."""
 
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        """Say something about exchanges, or nothing any more."""
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight."""
 

@@ -76,6 +76,10 @@ class Shelf:
         self.asked.append(("pin", tuple(ids), pinned))
         return Selection(tuple(ids))
 
+    async def note(self, ids: Sequence[int], text: str) -> Selection:
+        self.asked.append(("note", tuple(ids), text))
+        return Selection(tuple(ids))
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         self.asked.append(("remove", tuple(ids)))
         return Selection((*ids, 99))
@@ -223,6 +227,7 @@ async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
     async with served(paths, Desk(), new_hub(), shelf), Client(paths) as client:
         assert await client.pin((3, 4)) == Selection((3, 4))
         await client.pin((3,), pinned=False)
+        assert await client.note((3, 4), "see #42") == Selection((3, 4))
         assert await client.remove([5]) == Selection((5, 99)), "with what went along"
         assert await client.restore([5]) == Selection((5,))
         with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
@@ -230,7 +235,8 @@ async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
         with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
             await client.remove(range(SELECTION_LIMIT + 1))
     assert shelf.asked == [
-        ("pin", (3, 4), True), ("pin", (3,), False), ("remove", (5,)), ("restore", (5,)),
+        ("pin", (3, 4), True), ("pin", (3,), False), ("note", (3, 4), "see #42"),
+        ("remove", (5,)), ("restore", (5,)),
     ]  # fmt: skip
 
 

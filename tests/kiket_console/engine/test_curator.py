@@ -35,7 +35,9 @@ class Recorded:
         self.reader = Reader(path)
         rows = [arrived(1), arrived(2, 1), arrived(3, 1), arrived(4)]
         self.writer.submit(rows).result(10)
-        self.curator = Curator(self.writer, self.reader)
+        self.curator = Curator(
+            self.writer, self.reader, lambda text: text.replace("hush", "[secret:K]")
+        )
 
     @property
     def ids(self) -> list[int]:
@@ -55,6 +57,23 @@ async def test_an_exchange_is_pinned_and_unpinned(recorded: Recorded) -> None:
     assert [each.pinned for each in recorded.reader.page([1, 2, 4])] == [True, False, True]
     await recorded.curator.pin([4], pinned=False)
     assert [each.pinned for each in recorded.reader.page([1, 2, 4])] == [True, False, False]
+
+
+async def test_a_note_is_one_line_without_secrets(recorded: Recorded) -> None:
+    assert await recorded.curator.note([4, 1], " see\n#42:\thush ") == Selection((4, 1))
+    assert [each.note for each in recorded.reader.page([1, 2, 4])] == [
+        "see #42: [secret:K]",
+        "",
+        "see #42: [secret:K]",
+    ]
+    await recorded.curator.note([4], "")
+    assert [each.note for each in recorded.reader.page([4])] == [""]
+
+
+async def test_a_note_that_is_too_long_is_refused(recorded: Recorded) -> None:
+    with pytest.raises(ConsoleError, match="The note has 501 characters, and 500 is the most"):
+        await recorded.curator.note([4], "x" * 501)
+    assert recorded.reader.page([4])[0].note == ""
 
 
 async def test_a_delivery_goes_with_its_calls_and_comes_back_with_them(recorded: Recorded) -> None:
@@ -80,7 +99,11 @@ async def test_what_was_removed_before_stays_so_when_its_cause_comes_back(
 
 async def test_a_request_with_an_unknown_exchange_changes_nothing(recorded: Recorded) -> None:
     """Nobody is left to wonder which half of a request was carried out."""
-    for request in (recorded.curator.remove, lambda ids: recorded.curator.pin(ids, pinned=True)):
+    for request in (
+        recorded.curator.remove,
+        lambda ids: recorded.curator.pin(ids, pinned=True),
+        lambda ids: recorded.curator.note(ids, "no"),
+    ):
         with pytest.raises(ConsoleError) as refused:
             await request([4, 70, 71, 72, 73])
         assert refused.value.message == (
@@ -89,7 +112,8 @@ async def test_a_request_with_an_unknown_exchange_changes_nothing(recorded: Reco
         )
         assert refused.value.exit_code is ExitCode.USAGE
     assert recorded.ids == [1, 2, 3, 4]
-    assert not recorded.reader.page([4])[0].pinned
+    [exchange] = recorded.reader.page([4])
+    assert (exchange.pinned, exchange.note) == (False, "")
 
 
 async def test_what_was_not_removed_cannot_be_brought_back(recorded: Recorded) -> None:
