@@ -28,6 +28,7 @@ class Scope(StrEnum):
     VIEW = "text"
     CHOOSER = "lists to choose from"
     DIALOG = "questions"
+    PROMPT = "a line to type into"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,18 @@ COMMANDS: tuple[Command, ...] = (
             "Take the selected answer.", Scope.DIALOG, palette=False),
     Command("dialog.cancel", "escape,q", "cancel", "cancel",
             "Change nothing.", Scope.DIALOG, palette=False),
+    Command("prompt.complete", "tab", "complete(1)", "complete",
+            "Take what is offered, or go to the next offer.", Scope.PROMPT, palette=False),
+    Command("prompt.complete-back", "shift+tab", "complete(-1)", "previous offer",
+            "Go to the previous offer.", Scope.PROMPT, palette=False),
+    Command("prompt.older", "up", "recall(-1)", "earlier",
+            "Bring back what was entered before.", Scope.PROMPT, palette=False),
+    Command("prompt.newer", "down", "recall(1)", "later",
+            "Bring back what was entered after it.", Scope.PROMPT, palette=False),
+    Command("prompt.submit", "enter", "submit", "enter",
+            "Enter what is typed.", Scope.PROMPT, palette=False),
+    Command("prompt.cancel", "escape", "cancel", "cancel",
+            "Change nothing.", Scope.PROMPT, palette=False),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from kiket_console.ui.screens.logs import LogsScreen
 from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.quit import QuitScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.widgets.prompt import Prompt
 from kiket_console.ui.widgets.text_view import TextView
 from kiket_console.ui.widgets.views import ListView
 
@@ -38,7 +39,7 @@ def test_a_key_does_one_thing_in_a_place(place: Scope, inner: tuple[Scope, ...])
     unique_keys(of(Scope.APP, Scope.PLACE, place, *inner))
 
 
-@pytest.mark.parametrize("dialog", [Scope.CHOOSER, Scope.DIALOG])
+@pytest.mark.parametrize("dialog", [Scope.CHOOSER, Scope.DIALOG, Scope.PROMPT])
 def test_a_key_does_one_thing_in_a_dialog(dialog: Scope) -> None:
     unique_keys(of(Scope.APP, dialog))
 
@@ -70,6 +71,7 @@ def test_every_command_is_carried_out_by_somebody(command: actions.Command) -> N
         Scope.VIEW: (TextView,),
         Scope.CHOOSER: (Chooser,),
         Scope.DIALOG: (QuitScreen,),
+        Scope.PROMPT: (Prompt,),
     }
     for owner in owners.get(command.scope) or (SCREENS[command.scope],):
         assert callable(getattr(owner, name))

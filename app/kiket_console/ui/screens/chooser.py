@@ -13,6 +13,7 @@ from kiket_console.text import cell_width, fit, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import cut, spread
 from kiket_console.ui.widgets.bars import Footer, Rule
+from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
 from kiket_console.ui.widgets.views import ListView
 
@@ -106,15 +107,6 @@ class _Said(OneLine):
         return cut(self._said, width)
 
 
-class _Typed(Input):
-    def action_copy(self) -> None:
-        """Copy what is selected; without a selection, ctrl+c asks how to leave, as elsewhere."""
-        if self.selection.is_empty:
-            self.app.action_help_quit()
-        else:
-            super().action_copy()
-
-
 class Chooser(ModalScreen[T | None], Generic[T]):
     """Ask for one of several things; `None` when nothing was chosen.
 
@@ -149,7 +141,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         """Lay the dialog out."""
         with Vertical(id="dialog"):
             yield Rule(self._title)
-            yield _Typed(placeholder="type to narrow", id="typed", select_on_focus=False)
+            yield Entry(placeholder="type to narrow", id="typed")
             yield ListView(self._choices, id="choices", has_header=False, active=True)
             yield _Said()
             yield Footer()

@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from kiket_console.ui import actions
+from kiket_console.ui.screens.asking import Asking
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.text_view import TextView
@@ -43,7 +43,7 @@ DETAILS_DELAY_S = 0.04
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
-class PlaceScreen(Screen[None]):
+class PlaceScreen(Asking[None]):
     """What the places have in common; each says what its rows and details are."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

@@ -1,0 +1,75 @@
+"""Ask a person for one line, above the footer of any screen."""
+
+from __future__ import annotations
+
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+from textual.screen import Screen, ScreenResultType
+
+from kiket_console.errors import ConsoleError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.widget import Widget
+
+    from kiket_console.ui.widgets.prompt import Prompt
+
+
+class Asking(Screen[ScreenResultType]):
+    """A screen that can ask for a line; it has one prompt at a time, above its footer."""
+
+    _prompt: Prompt | None = None
+    _asked_from: Widget | None = None
+    _done: Callable[[str], str | Awaitable[str]] | None = None
+
+    def ask(self, prompt: Prompt, done: Callable[[str], str | Awaitable[str]]) -> None:
+        """Show *prompt*, in the place of one that is there.
+
+        *done* gets what was entered. A sentence that it returns, or a `ConsoleError` that it
+        raises, keeps the prompt open and says what is wrong, at the error's `column` if it has
+        one; an empty text closes it.
+        """
+        from kiket_console.ui.widgets.bars import Footer
+
+        self.close_prompt()
+        self._asked_from = self.focused
+        self._prompt, self._done = prompt, done
+        self.mount(prompt, before=self.query_one(Footer))
+
+    def close_prompt(self) -> bool:
+        """Take the prompt away and go back to where it was asked from; False without one."""
+        prompt, self._prompt = self._prompt, None
+        if prompt is None:
+            return False
+        if self._asked_from is not None and self._asked_from.is_attached:
+            self._asked_from.focus()
+        prompt.remove()
+        return True
+
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        """Hand what was entered to whoever asked."""
+        if event.prompt is self._prompt and self._done is not None:
+            work = self._hand_over(event.prompt, event.text, self._done)
+            self.run_worker(work, group="prompt", exclusive=True)
+
+    def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
+        """Take the prompt away."""
+        if event.prompt is self._prompt:
+            self.close_prompt()
+
+    async def _hand_over(
+        self, prompt: Prompt, text: str, done: Callable[[str], str | Awaitable[str]]
+    ) -> None:
+        try:
+            said = done(text)
+            sentence = await said if isawaitable(said) else said
+        except ConsoleError as error:
+            column = getattr(error, "column", None)
+            prompt.complain(str(error), column, getattr(error, "length", 1))
+            return
+        if sentence:
+            prompt.complain(sentence)
+        elif prompt is self._prompt:  # else *done* asked something else
+            self.close_prompt()

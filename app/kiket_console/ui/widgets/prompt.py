@@ -1,0 +1,379 @@
+"""One line to type into, above the footer: for a filter, a note, a name, a command.
+
+    ▌status:      answers by number            offers, while there are some
+     state:       held, failed, answered
+        ▼ There is no field "stat".            what is wrong, and where
+    filter stat                                the label and what is typed
+
+`tab` takes an offer or goes through several, `↑` and `↓` bring back what was entered earlier,
+`enter` hands the text over and `esc` takes the prompt away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.highlighter import Highlighter
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+
+from kiket_console.text import cell_width, visible
+from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.paint.line import cut, shortened
+from kiket_console.ui.widgets.entry import LONGEST, Entry
+from kiket_console.ui.widgets.ink import Inked, OneLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.text import Text
+    from textual.app import ComposeResult
+    from textual.events import Click
+    from textual.strip import Strip
+    from textual.widgets import Input
+
+    from kiket_console.ui.paint.line import Line
+
+OFFERS_SHOWN = 8
+_NOTE_CELLS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A text that may take the place of what is typed from *start* up to *end*."""
+
+    text: str
+    start: int
+    end: int
+    note: str = ""
+
+
+class _Line(Entry):
+    """The entry of a prompt, which also tells of its cursor."""
+
+    class Moved(Message):
+        """The cursor is elsewhere."""
+
+    class Cut(Message):
+        """A paste was too long."""
+
+    def _watch_selection(self, selection: Any) -> None:
+        super()._watch_selection(selection)
+        self.post_message(self.Moved())
+
+    def too_long(self) -> None:
+        """Tell that a paste was cut."""
+        self.call_after_refresh(self.post_message, self.Cut())
+
+
+class _Wrong(Highlighter):
+    """Underline the piece that is wrong."""
+
+    def __init__(self) -> None:
+        self.style: Any = "red"
+        self._span: tuple[int, int] | None = None
+
+    def mark(self, span: tuple[int, int] | None) -> None:
+        self._span = span
+
+    def highlight(self, text: Text) -> None:
+        if self._span is not None:
+            text.stylize(self.style, *self._span)
+            text.stylize("underline", *self._span)
+
+
+class _Label(OneLine):
+    def __init__(self, label: str) -> None:
+        super().__init__()
+        self._text = visible(label)
+        self.styles.width = cell_width(self._text) + 2
+
+    def line(self, width: int) -> Line:
+        return cut([(f" {self._text} ", "accent")], width)
+
+
+class _Sentence(OneLine):
+    """What is said of the text, below a sign that points at its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.display = False
+        self._text, self._role = "", ""
+        self._column: int | None = None
+
+    def show(self, text: str, role: str, column: int | None) -> None:
+        self._text, self._role, self._column = visible(text), role, column
+        self.display = bool(text)
+        self.refresh()
+
+    def line(self, width: int) -> Line:
+        column, needed = self._column, cell_width(self._text)
+        if column is None or column >= width:
+            return [(" " + shortened(self._text, width - 1), self._role)]
+        if column + 2 + needed <= width or column <= width // 2:
+            said = shortened(self._text, width - column - 2)
+            return [(" " * column + "▼ " + said, self._role)]
+        said = shortened(self._text, column - 2)  # it stands left of the sign
+        return [(" " * (column - cell_width(said) - 1) + said + " ▼", self._role)]
+
+
+class _Offers(Inked):
+    """The offers, as a list that keeps the selected one in sight."""
+
+    class Chosen(Message):
+        """An offer was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.display = False
+        self.offers: Sequence[Offer] = ()
+        self.selected = -1
+        self._column = 0
+        self._top = 0
+
+    def show(self, offers: Sequence[Offer], column: int) -> None:
+        self.offers, self.selected, self._column, self._top = tuple(offers), -1, column, 0
+        self.styles.height = min(OFFERS_SHOWN, len(self.offers))
+        self.display = bool(self.offers)
+        self.refresh()
+
+    def select(self, index: int) -> None:
+        self.selected = index
+        shown = max(1, self.size.height)
+        if index >= 0:
+            self._top = min(max(self._top, index - shown + 1), index)
+        self.refresh()
+
+    def on_click(self, event: Click) -> None:
+        if self._top + event.y < len(self.offers):
+            self.post_message(self.Chosen(self._top + event.y))
+
+    def render_line(self, y: int) -> Strip:
+        width, index = self.size.width, self._top + y
+        ground = self.rich_style
+        chosen = index == self.selected
+        if chosen:
+            ground = self.screen.get_component_rich_style("ink--cursor")
+        line = self._line(index, width) if index < len(self.offers) else ()
+        if chosen:
+            (text, role), *rest = line
+            line = [(text[:-1] + "▌", "accent") if text else (text, role), *rest]
+        return self.strip(line, ground).adjust_cell_length(width, ground)
+
+    def _line(self, index: int, width: int) -> Line:
+        widest = max(cell_width(visible(offer.text)) for offer in self.offers)
+        margin = max(1, min(self._column, width - widest - _NOTE_CELLS))
+        offer = self.offers[index]
+        said = visible(offer.text)
+        gap = " " * (widest - cell_width(said) + 2)
+        more = index == self._top + self.size.height - 1 and index < len(self.offers) - 1
+        note = f"… {len(self.offers) - index - 1} more" if more else visible(offer.note)
+        return cut([(" " * margin, ""), (said, ""), (gap + note, "muted")], width)
+
+
+class Prompt(Vertical):
+    """Ask for one line of text.
+
+    *history*: what was entered earlier, oldest first. Whoever asks answers `Changed` with
+    `offer()`, `complain()` or `say()`, and takes the prompt away when it is done with it.
+    """
+
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PROMPT)]
+
+    class _Said(Message):
+        def __init__(self, prompt: Prompt) -> None:
+            super().__init__()
+            self.prompt = prompt
+            self.text = prompt.text
+            self.cursor = prompt.cursor
+
+        @property
+        def control(self) -> Prompt:
+            """The prompt that tells this."""
+            return self.prompt
+
+    class Changed(_Said):
+        """What is typed, or where the cursor is in it, is another."""
+
+    class Submitted(_Said):
+        """The text was entered."""
+
+    class Cancelled(_Said):
+        """The person wants none of it."""
+
+    def __init__(
+        self,
+        label: str,
+        text: str = "",
+        *,
+        history: Sequence[str] = (),
+        placeholder: str = "",
+        id: str | None = None,  # noqa: A002 - Textual's name for it
+    ) -> None:
+        super().__init__(id=id)
+        self._label = label
+        self._history = list(dict.fromkeys(reversed(history)))[::-1]
+        self._recalled = len(self._history)
+        self._draft = ""
+        self._typed = ""
+        self._told = ("", -1)
+        self._wrong = _Wrong()
+        self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder)
+        self._offers = _Offers()
+        self._sentence = _Sentence()
+
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self._entry.value
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._entry.value = text
+        self._entry.cursor_position = len(self._entry.value)
+
+    @property
+    def cursor(self) -> int:
+        """How many characters are left of the cursor."""
+        return self._entry.cursor_position
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Show what may be typed here; while a person goes through offers, those stay."""
+        if self._offers.selected < 0:
+            self._offers.show(offers, self._column(offers[0].start) if offers else 0)
+
+    def complain(self, sentence: str, column: int | None = None, length: int = 1) -> None:
+        """Say what is wrong, and at which character of the text (counted from 0) it begins."""
+        self._wrong.mark(None if column is None else (column, column + max(1, length)))
+        self._entry.refresh()
+        self._sentence.show(sentence, "error", None if column is None else self._column(column))
+
+    def say(self, sentence: str = "", role: str = "muted") -> None:
+        """Say something about what is typed, or nothing; nothing is wrong with it."""
+        self._wrong.mark(None)
+        self._entry.refresh()
+        self._sentence.show(sentence, role, None)
+
+    def compose(self) -> ComposeResult:
+        """Lay the lines out."""
+        yield self._offers
+        yield self._sentence
+        with Horizontal(classes="prompt-line"):
+            yield _Label(self._label)
+            yield self._entry
+
+    def on_mount(self) -> None:
+        """Let a person type at once."""
+        self._wrong.style = self.screen.get_component_rich_style("ink--error", partial=True)
+        self._entry.cursor_position = len(self._entry.value)
+        self._entry.focus()
+        self._tell()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Take in what was typed."""
+        event.stop()
+        self._tell()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hand the text over."""
+        event.stop()
+        self.action_submit()
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """Keep this to ourselves."""
+        event.stop()
+
+    @on(_Line.Moved)
+    def _moved(self) -> None:
+        """Take in that the cursor is elsewhere."""
+        self._tell()
+
+    @on(_Line.Cut)
+    def _was_cut(self, event: _Line.Cut) -> None:
+        """Say that a paste was too long."""
+        self.complain(f"Only a part was taken: a line has at most {LONGEST:,} characters.")
+        event.stop()
+
+    @on(_Offers.Chosen)
+    def _chosen(self, event: _Offers.Chosen) -> None:
+        """Take the offer under the pointer."""
+        event.stop()
+        self._take(event.index)
+        self._done_choosing()
+
+    def action_complete(self, by: int) -> None:
+        """Take the only offer, or go to the next of several."""
+        count = len(self._offers.offers)
+        if count == 1:
+            self._take(0)
+            self._done_choosing()
+        elif count:
+            self._step(by)
+
+    def action_recall(self, by: int) -> None:
+        """Bring back what was entered before or after; among offers, go up or down."""
+        if self._offers.selected >= 0:
+            self._step(by)
+            return
+        if self._recalled == len(self._history):
+            self._draft = self.text
+        place = self._recalled + by
+        if 0 <= place <= len(self._history):
+            self._recalled = place
+            self.text = (*self._history, self._draft)[place]
+
+    def action_submit(self) -> None:
+        """Hand the text over."""
+        self.post_message(self.Submitted(self))
+
+    def action_cancel(self) -> None:
+        """Take back the offer that was gone to, else want none of it."""
+        if self._offers.selected >= 0:
+            self._offers.select(-1)
+            self.text = self._typed
+        else:
+            self.post_message(self.Cancelled(self))
+
+    def _step(self, by: int) -> None:
+        """Go through the offers; one step more than there are is what was typed."""
+        count = len(self._offers.offers)
+        if self._offers.selected < 0:
+            self._typed = self.text
+        place = (self._offers.selected + 1 + by) % (count + 1) - 1
+        self._offers.select(place)
+        if place < 0:
+            self.text = self._typed
+        else:
+            self._take(place)
+
+    def _take(self, index: int) -> None:
+        offer = self._offers.offers[index]
+        before = self._typed if self._offers.selected >= 0 else self.text
+        self._entry.value = before[: offer.start] + offer.text + before[offer.end :]
+        self._entry.cursor_position = offer.start + len(offer.text)
+        self._told = (self.text, self.cursor)
+        self.post_message(self.Changed(self))
+
+    def _done_choosing(self) -> None:
+        self._offers.show((), 0)
+
+    def _tell(self) -> None:
+        """Tell of a change once, be it of the text or of the cursor."""
+        if self._told != (self.text, self.cursor):
+            if self.text not in (*self._history, self._draft)[self._recalled :][:1]:
+                self._recalled = len(self._history)
+            self._told = (self.text, self.cursor)
+            self._done_choosing()
+            self.say()  # what was said was of another text
+            self.post_message(self.Changed(self))
+
+    def _column(self, position: int) -> int:
+        """Return how many cells are left of a character of the text."""
+        before = cell_width(self._entry.value[:position]) - int(self._entry.scroll_offset.x)
+        return max(0, cell_width(visible(self._label)) + 2 + before)
