@@ -6,6 +6,7 @@ it works with inside its function, so that `--version` and `--help` stay quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, ClassVar
 import click
 
 from kiket_console import __version__
+from kiket_console.commands import ASKED_BY_A_SHELL
 from kiket_console.errors import ConsoleError, ExitCode
 
 PROGRAM = "kiket-console"
@@ -34,6 +36,7 @@ class CommandTree(click.Group):
         "traffic": "kiket_console.commands.traffic:traffic",
         "verify": "kiket_console.commands.verify:verify",
         "doctor": "kiket_console.commands.doctor:doctor",
+        "completion": "kiket_console.commands.completion:completion",
     }
     default = "console"
     _before_command: ClassVar[frozenset[str]] = frozenset({"-C", "--directory"})
@@ -61,12 +64,36 @@ class CommandTree(click.Group):
         while position < len(args) and args[position] in self._before_command:
             position += 2
         rest = args[position:]
+        if ctx.resilient_parsing and not rest:
+            return super().parse_args(ctx, args)  # a shell asks what can stand here
         if not rest or (rest[0] not in self.places and not self._is_own_option(rest[0])):
             args = [*args[:position], self.default, *rest]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return what a shell may put here: a command, or what the console itself takes."""
+        found: list[Any] = super().shell_complete(ctx, incomplete)
+        console = self.get_command(ctx, self.default)
+        if console is not None and (incomplete.startswith("-") or not found):
+            with console.make_context(
+                self.default, [], parent=ctx, resilient_parsing=True
+            ) as inner:
+                known = {each.value for each in found}
+                found += [
+                    each
+                    for each in console.shell_complete(inner, incomplete)
+                    if each.value not in known
+                ]
+        return found
+
     def _is_own_option(self, word: str) -> bool:
         return word in {"--help", "-h", "--version", "-V"} or word.startswith("--directory=")
+
+
+def _folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    from kiket_console.commands.completing import folders
+
+    return [*folders(context, parameter, incomplete)]
 
 
 @click.command(
@@ -80,6 +107,7 @@ class CommandTree(click.Group):
     type=click.Path(path_type=Path),
     default=Path(),
     metavar="DIR",
+    shell_complete=_folders,
     help="Work on the project in DIR instead of here.",
 )
 @click.version_option(
@@ -98,6 +126,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status; no exception gets past this."""
+    if ASKED_BY_A_SHELL in os.environ:
+        from kiket_console.commands import completing
+
+        return completing.answer(cli, PROGRAM, sys.argv[1:] if arguments is None else arguments)
     try:
         answer: Any = cli.main(arguments, PROGRAM, standalone_mode=False)
         return answer if isinstance(answer, int) else ExitCode.OK
@@ -131,6 +163,4 @@ def say(error: ConsoleError) -> int:
 
 def _close_stdout() -> None:
     """Keep the interpreter from flushing into a pipe that nobody reads any more."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

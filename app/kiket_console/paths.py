@@ -44,6 +44,14 @@ def assets_dir() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "assets"
 
 
+def completions_dir() -> Path:
+    """Return the shells' completion scripts: inside the package, or below `packaging/`."""
+    packaged = Path(__file__).parent / "completions"
+    return (
+        packaged if packaged.is_dir() else Path(__file__).parents[2] / "packaging" / "completions"
+    )
+
+
 def project_key(folder: Path) -> str:
     """Return the name that stands for *folder* in our own places."""
     real = folder.resolve()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, engine_options, paths_of
 from kiket_console.errors import ConsoleError, ExitCode
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", required=False, type=str)
+@click.argument("folder", required=False, type=str, shell_complete=completing.folders)
 @engine_options
 @directory_option
 @click.pass_context

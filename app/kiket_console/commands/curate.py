@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ def _command(name: str, sentence: str, ask: Ask, tell: Tell) -> click.Command:
         _say(done, tell(exchange_ids, done.ids), as_json=as_json)
 
     exchange_ids = click.argument(
-        "exchange_ids", metavar="ID...", nargs=-1, required=True, type=click.IntRange(1)
+        "exchange_ids",
+        metavar="ID...",
+        nargs=-1,
+        required=True,
+        type=click.IntRange(1),
+        shell_complete=completing.exchange_ids,
     )
     made = click.pass_context(run)
     return click.command(name, help=sentence)(exchange_ids(directory_option(json_option(made))))
@@ -78,7 +84,12 @@ def _deleted(named: Sequence[int], done: Sequence[int]) -> str:
 
 
 @click.command("note")
-@click.argument("exchange_id", metavar="ID", type=click.IntRange(1))
+@click.argument(
+    "exchange_id",
+    metavar="ID",
+    type=click.IntRange(1),
+    shell_complete=completing.exchange_ids,
+)
 @click.argument("text")
 @directory_option
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.config import MOST_BODY_MIB
 
@@ -22,10 +23,16 @@ DATA_LIMIT = MOST_BODY_MIB * 1024 * 1024
 
 
 @click.command()
-@click.argument("event", metavar="EVENT[@VERSION]")
+@click.argument("event", metavar="EVENT[@VERSION]", shell_complete=completing.events)
 @click.option("--version", default="", help="The event's version, if not said behind an @.")
 @click.option("--data", metavar="JSON|@FILE|-", help="The event's JSON; without it, a template.")
-@click.option("--extension", default="", metavar="NAME", help="Which one, if there are several.")
+@click.option(
+    "--extension",
+    default="",
+    metavar="NAME",
+    shell_complete=completing.worker_names,
+    help="Which one, if there are several.",
+)
 @click.option("--dialect", default="", help="Sign in this way only: k0, kr, k1 or sw1.")
 @click.option("--count", default=1, type=click.IntRange(1, 10_000), help="Send it so many times.")
 @directory_option
@@ -68,7 +75,12 @@ def trigger(
 
 
 @click.command()
-@click.argument("exchange_id", metavar="ID", type=click.IntRange(1))
+@click.argument(
+    "exchange_id",
+    metavar="ID",
+    type=click.IntRange(1),
+    shell_complete=completing.exchange_ids,
+)
 @click.option("--exact", is_flag=True, help="The very bytes and headers, old signature included.")
 @directory_option
 @json_option

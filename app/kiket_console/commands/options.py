@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.config import DURABILITIES
 from kiket_console.errors import ConsoleError, ExitCode
 
@@ -22,6 +23,7 @@ directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path),
     metavar="DIR",
+    shell_complete=completing.folders,
     help="Work on the project in DIR instead of here.",
 )
 json_option = click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.commands.curate import COMMANDS
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
@@ -35,7 +36,12 @@ for command in COMMANDS:
 @directory_option
 @json_option
 @click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
-@click.option("--worker", metavar="NAME", help="Those of one extension only.")
+@click.option(
+    "--worker",
+    metavar="NAME",
+    shell_complete=completing.worker_names,
+    help="Those of one extension only.",
+)
 @click.pass_context
 def list_exchanges(
     context: click.Context, directory: Path | None, as_json: bool, limit: int, worker: str | None
@@ -74,7 +80,12 @@ def _ids_of(reader: Reader, worker: str, limit: int) -> list[int]:
 
 
 @traffic.command()
-@click.argument("exchange_id", metavar="ID", type=click.IntRange(1))
+@click.argument(
+    "exchange_id",
+    metavar="ID",
+    type=click.IntRange(1),
+    shell_complete=completing.exchange_ids,
+)
 @directory_option
 @json_option
 @click.pass_context

@@ -1,0 +1,190 @@
+"""A tab goes on with a line as a person means it, in each shell, and never fails or acts."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+
+from kiket_console.commands import ASKED_BY_A_SHELL
+from kiket_console.paths import ProjectPaths, completions_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = Path(sys.executable).parent / "kiket-console"
+DEADLINE_S = 20.0
+STARTS = {
+    "bash": (
+        ["bash", "--norc", "--noprofile", "-i"],
+        f"bind 'set bell-style none'; source {completions_dir()}/kiket-console.bash",
+    ),
+    "zsh": (
+        ["zsh", "-f", "-i"],
+        f"autoload -Uz compinit; compinit -u -D; source {completions_dir()}/_kiket-console",
+    ),
+    "fish": (
+        ["fish", "--no-config", "--interactive"],
+        f"source {completions_dir()}/kiket-console.fish",
+    ),
+}
+LINES = [
+    ("tra", "traffic"),
+    ("traffic li", "traffic list"),
+    ("trigger --ext", "trigger --extension"),
+    ("trigger campaign.", "trigger campaign.created@v1"),
+    ("trigger campaign.created@", "trigger campaign.created@v1"),
+    ("trigger --extension mark", "trigger --extension marketing"),
+    ("run --durability=p", "run --durability=process"),
+    ("-C . traffic show 1", "-C . traffic show 1180"),
+]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Make a project whose manifest names one event, and whose store has one exchange."""
+    folder = tmp_path / "marketing"
+    folder.mkdir()
+    (folder / "main.py").write_text("from kiket_sdk import KiketSDK\nsdk = KiketSDK()\n")
+    (folder / "extension.yaml").write_text(
+        "id: marketing\nversion: 1.0.0\nevents:\n  - {name: campaign.created, version: v1}\n"
+    )
+    paths = ProjectPaths(folder)
+    paths.make()
+    story = scene.Story()
+    story.webhook("issue.created", "v1", scene.issue(1), 200, 3_000)
+    scene.write_store(paths.store, story)
+    return folder
+
+
+def completed(project: Path, *words: str, asking: str = "zsh") -> list[list[str]]:
+    """Return what the program offers for *words*: kind, value and help of each way to go on."""
+    done = subprocess.run(
+        [PROGRAM, *words],
+        env={**os.environ, ASKED_BY_A_SHELL: asking},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def values(project: Path, *words: str) -> list[str]:
+    return [value for _, value, _ in completed(project, *words)]
+
+
+class Shell:
+    """A shell on a terminal, with our script loaded."""
+
+    def __init__(self, name: str, project: Path) -> None:
+        command, setup = STARTS[name]
+        self._pid, self._end = pty.fork()
+        if self._pid == 0:  # pragma: no cover - the shell itself
+            os.chdir(project)
+            environment = {
+                **os.environ,
+                "TERM": "dumb" if name != "fish" else "xterm",
+                "PS1": "$ ",
+                "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}",
+                "HOME": str(project),
+            }
+            os.execvpe(command[0], command, environment)  # noqa: S606 (this is the shell)
+        self._seen = ""
+        self.line(f"{setup}; printf 're''ady\\n'")
+        self.wait_for("ready")
+
+    def line(self, text: str) -> None:
+        os.write(self._end, text.encode() + b"\r")
+
+    def press(self, text: str) -> None:
+        os.write(self._end, text.encode())
+
+    def wait_for(self, marker: str) -> str:
+        """Read until *marker* is shown; return what was shown since the last one."""
+        end_s = time.monotonic() + DEADLINE_S
+        while marker not in self._seen:
+            ready, _, _ = select.select([self._end], [], [], max(0.0, end_s - time.monotonic()))
+            assert ready, f"{marker!r} was not shown, but {self._seen!r}"
+            self._seen += os.read(self._end, 1 << 16).decode(errors="replace")
+        shown, _, self._seen = self._seen.partition(marker)
+        return shown
+
+    def close(self) -> None:
+        os.close(self._end)
+        os.waitpid(self._pid, 0)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in STARTS])
+def shell(request: pytest.FixtureRequest, project: Path) -> Iterator[Shell]:
+    opened = Shell(request.param, project)
+    yield opened
+    opened.close()
+
+
+def test_a_tab_completes_in_a_real_shell(shell: Shell) -> None:
+    for number, (typed, wanted) in enumerate(LINES):
+        shell.press(f"kiket-console {typed}\t")
+        # To the line's front, to turn it into one that prints its words. The mark is made of two
+        # pieces, so that only what is printed has it, not what is typed.
+        shell.press("\x01printf '<%s>' \x05 en''d\r")
+        shown = shell.wait_for("<end>")
+        words = ["kiket-console", *wanted.split()]
+        assert "".join(f"<{word}>" for word in words) in shown, (number, typed)
+
+
+def test_what_a_command_takes_is_offered_with_what_it_is(project: Path) -> None:
+    ways = {value: told for _, value, told in completed(project, "")}
+    assert {"run", "traffic", "doctor", "completion"} <= set(ways)
+    assert ways["stop"] == "Stop this project's engine and its workers."
+    assert "--trust" in values(project, "--")
+    assert "--directory" in values(project, "--")
+
+
+def test_names_of_the_project_are_offered(project: Path) -> None:
+    assert completed(project, "trigger", "") == [["word", "campaign.created@v1", "marketing"]]
+    assert completed(project, "replay", "") == [["word", "1180", "issue.created v1 200"]]
+    assert completed(project.parent, "-C", "marketing", "replay", "") == [
+        ["word", "1180", "issue.created v1 200"]
+    ]
+    assert completed(project, "status", "-C", "")[0][0] == "folder"
+    assert completed(project, "-C", "")[0][0] == "folder"
+
+
+def test_a_hostile_name_is_never_put_on_a_line(project: Path) -> None:
+    (project / "extension.yaml").write_text(
+        "id: marketing\nversion: 1.0.0\nevents: ['$(touch x)', '`id`', 'a;b', \"a\\e[2Jb\", ok]\n"
+    )
+    assert values(project, "trigger", "") == ["ok"]
+
+
+@pytest.mark.parametrize("words", [("trigger", "x"), ("-C", "/nowhere", "replay", ""), ("no", "")])
+def test_where_there_is_nothing_to_offer_nothing_is_said(project: Path, words: list[str]) -> None:
+    (project / "extension.yaml").write_text("{")
+    completed(project, *words)
+
+
+def test_bash_is_given_what_stands_behind_its_own_breaks(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_KIKET_CONSOLE_BREAKS", "@=: ")
+    line = "kiket-console trigger campaign.created@"
+    assert completed(project, line, asking="bash") == [["word", "@v1", "marketing"]]
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_the_command_prints_the_script(name: str) -> None:
+    done = subprocess.run(
+        [PROGRAM, "completion", name], capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert done.returncode == 0
+    assert ASKED_BY_A_SHELL in done.stdout
