@@ -1,0 +1,1 @@
+"""Recorded exchanges in other programs' forms: commands, archives, reports and tests. Pure."""
