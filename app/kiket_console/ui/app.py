@@ -31,7 +31,7 @@ from kiket_console.ui.turns import Turns
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from textual.filter import LineFilter
 
@@ -62,6 +62,7 @@ class ConsoleApp(App[bool]):
         engine: subprocess.Popen[bytes] | None = None,
         demo: bool = False,
         theme: str = DEFAULT,
+        keys: Mapping[str, str] | None = None,
         open_reader: Callable[[], Reader] | None = None,
         open_engine: Callable[[], Engine] | None = None,
         **options: Any,
@@ -69,6 +70,9 @@ class ConsoleApp(App[bool]):
         if "NO_COLOR" in os.environ:  # none at all; Textual alone would make greys of colours
             options["ansi_color"] = True
         super().__init__(**options)
+        self.registry = actions.Registry(keys)
+        """The commands with the person's own keys."""
+        self.set_keymap(self.registry.keymap)
         self.project = paths.folder.name
         self.status: EngineStatus | None = None
         self.newest = Notice(0, 0, 0, 0)
@@ -191,7 +195,7 @@ class ConsoleApp(App[bool]):
 
         place = self.place
         if place is not None and self.screen is place:
-            self.push_screen(palette_dialog(place.PLACE), self._run_command)
+            self.push_screen(palette_dialog(self.registry, place.PLACE), self._run_command)
 
     def action_leave(self) -> None:
         """Ask how to leave; asked twice at once, stop all."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from kiket_console.ui.actions import Command, Scope, palette
+from typing import TYPE_CHECKING
+
 from kiket_console.ui.screens.chooser import Choice, Chooser
 
+if TYPE_CHECKING:
+    from kiket_console.ui.actions import Command, Registry, Scope
 
-def palette_dialog(place: Scope) -> Chooser[Command]:
+
+def palette_dialog(registry: Registry, place: Scope) -> Chooser[Command]:
     """Return the dialog to find a command that can be run in *place*."""
     choices = [
-        Choice(command.label, command.help, command.key, command) for command in palette(place)
+        Choice(command.label, command.help, registry.key(command.id), command)
+        for command in registry.runnable(place)
     ]
     return Chooser("Commands", choices, verb="run", empty="No command has this name.")

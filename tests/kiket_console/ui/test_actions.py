@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from kiket_console.ui import actions
-from kiket_console.ui.actions import COMMANDS, FOOTER_KEYS, PLACE_SCOPES, Scope, of, unique_keys
+from kiket_console.ui.actions import (
+    COMMANDS,
+    PLACE_SCOPES,
+    Command,
+    Registry,
+    Scope,
+    of,
+    unique_keys,
+)
 from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.command import Mode
+from kiket_console.ui.registry.footers import FOOTERS, MOST
 from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.ui.screens.help import key_lines
 from kiket_console.ui.screens.logs import LogsScreen
@@ -50,19 +59,26 @@ def test_two_commands_for_one_key_are_refused() -> None:
 
 
 def test_no_key_is_one_that_terminals_cannot_tell_apart() -> None:
-    keys = {key for command in COMMANDS for key in command.keys.split(",")}
+    keys = {key for command in COMMANDS for key in command.key_names}
     assert not keys & AMBIGUOUS
 
 
 @pytest.mark.parametrize("place", PLACE_SCOPES)
-@pytest.mark.parametrize("opened", [True, False])
-def test_the_footer_names_at_most_six_keys(place: Scope, opened: bool) -> None:
-    named = actions.footer(place, opened=opened)
-    assert 2 <= len(named) <= FOOTER_KEYS
+@pytest.mark.parametrize("mode", [Mode.LIST, Mode.DETAILS])
+def test_the_footer_names_at_most_six_keys(place: Scope, mode: Mode) -> None:
+    assert 2 <= len(Registry().footer(place, mode)) <= 6
+
+
+def test_the_footer_names_commands_of_its_place_that_exist() -> None:
+    registry = Registry()
+    for (place, _), ids in FOOTERS.items():
+        assert len(ids) == len(set(ids)) <= MOST
+        for id_ in ids:
+            assert registry[id_].scope in (place, Scope.PLACE, Scope.APP, Scope.LIST, Scope.VIEW)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
-def test_every_command_is_carried_out_by_somebody(command: actions.Command) -> None:
+def test_every_command_is_carried_out_by_somebody(command: Command) -> None:
     name = f"action_{command.action.removeprefix('app.').partition('(')[0]}"
     owners: dict[Scope, tuple[type, ...]] = {
         Scope.APP: (ConsoleApp,),
@@ -79,6 +95,8 @@ def test_every_command_is_carried_out_by_somebody(command: actions.Command) -> N
 
 @pytest.mark.parametrize("place", PLACE_SCOPES)
 def test_the_keys_page_lists_every_key_of_a_place(place: Scope) -> None:
-    page = "\n".join("".join(text for text, _ in line) for line in key_lines(place, 200))
+    page = "\n".join(
+        "".join(text for text, _ in line) for line in key_lines(Registry(), place, 200)
+    )
     for command in of(place, Scope.PLACE, Scope.LIST, Scope.APP):
         assert command.help in page

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from kiket_console.text import fit
-from kiket_console.ui.actions import Scope, bindings, of, shown_key
+from kiket_console.ui.actions import Registry, Scope, bindings, shown_key
 from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.widgets.bars import Footer, Rule
@@ -32,8 +32,9 @@ class KeysScreen(ModalScreen[None]):
         binding for binding in bindings(Scope.DIALOG) if binding.action == "cancel"
     ]
 
-    def __init__(self, place: Scope) -> None:
+    def __init__(self, registry: Registry, place: Scope) -> None:
         super().__init__()
+        self._registry = registry
         self._place = place
 
     def compose(self) -> ComposeResult:
@@ -47,7 +48,7 @@ class KeysScreen(ModalScreen[None]):
         """Show the keys."""
         self.query_one(Rule).active = True
         keys = self.query_one(TextView)
-        keys.show(lambda width: Lines(key_lines(self._place, width)))
+        keys.show(lambda width: Lines(key_lines(self._registry, self._place, width)))
         keys.focus()
         self.query_one(Footer).show((("esc", "close"), ("↓", "more")))
 
@@ -56,14 +57,14 @@ class KeysScreen(ModalScreen[None]):
         self.dismiss(None)
 
 
-def key_lines(place: Scope, width: int) -> list[Line]:
+def key_lines(registry: Registry, place: Scope, width: int) -> list[Line]:
     """Return the commands of a place, grouped by where they apply."""
     lines: list[Line] = []
     for scope in (place, Scope.PLACE, Scope.LIST, Scope.VIEW, Scope.APP):
         title = scope.value if scope is not place else f"in {scope.value}"
         lines += [[], [(f"  {title[0].upper()}{title[1:]}", "strong")]]
-        for command in of(scope):
-            keys = " ".join(shown_key(key) for key in command.keys.split(",")[:_SHOWN])
+        for command in registry.of(scope):
+            keys = " ".join(shown_key(key) for key in command.key_names[:_SHOWN])
             for at, said in enumerate(wrap(command.help, width - _KEYS - 6)):
                 lines.append([("    " + fit(keys if not at else "", _KEYS), "accent"), *said])
     return lines[1:]

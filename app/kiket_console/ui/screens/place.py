@@ -72,6 +72,13 @@ class PlaceScreen(Asking[None]):
         """Return what stands at the right end of the list's rule."""
         return ()
 
+    @property
+    def mode(self) -> actions.Mode:
+        """What the place is used for; the footer goes by it."""
+        if not self.list.rows.count:
+            return actions.Mode.EMPTY
+        return actions.Mode.DETAILS if self.opened else actions.Mode.LIST
+
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Take in what changed, before the list is drawn."""
 
@@ -173,15 +180,13 @@ class PlaceScreen(Asking[None]):
         """List the keys that work here."""
         from kiket_console.ui.screens.help import KeysScreen
 
-        self.console.push_screen(KeysScreen(self.PLACE))
+        self.console.push_screen(KeysScreen(self.console.registry, self.PLACE))
 
     def _set_opened(self, opened: bool) -> None:
         self.opened = opened
         self.set_class(opened, "-opened")
 
     def _show_footer(self) -> None:
-        named = actions.footer(self.PLACE, opened=self.opened)
-        if not self.list.rows.count:
-            named = [command for command in named if command.id in ("traffic.trigger", "close")]
-        keys = [(command.key, command.label) for command in named]
-        self._footer.show(keys, [("?", "keys")])
+        registry = self.console.registry
+        right = [(registry.key("help"), "keys")]
+        self._footer.show(registry.footer(self.PLACE, self.mode), right)

@@ -1,0 +1,14 @@
+"""The one table of commands; keys, palette, `:` line, footer and help are all made from it."""
+
+from __future__ import annotations
+
+from kiket_console.ui.registry import dialogs, everywhere, logs, panes, processes, traffic
+
+COMMANDS = (
+    *traffic.COMMANDS,
+    *processes.COMMANDS,
+    *logs.COMMANDS,
+    *everywhere.COMMANDS,
+    *panes.COMMANDS,
+    *dialogs.COMMANDS,
+)

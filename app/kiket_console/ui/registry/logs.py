@@ -1,0 +1,13 @@
+"""Commands of Logs."""
+
+from __future__ import annotations
+
+from kiket_console.ui.command import Command, Scope
+
+COMMANDS = (
+    Command("logs.follow", "f", "follow", "follow",
+            "Follow what is new, or stop following.", Scope.LOGS),
+    Command("logs.cause", "c", "cause", "its exchange",
+            "Go to the exchange that the selected line belongs to.",
+            Scope.LOGS),
+)  # fmt: skip
