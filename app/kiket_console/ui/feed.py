@@ -1,13 +1,14 @@
-"""A list of recorded rows: ids, count, follow, selection. No widgets, no I/O of its own.
+"""A list of recorded rows: ids, count, follow, cursor. No widgets, no I/O of its own.
 
 The ids of all rows are one `array('q')`, 8 bytes a row; the rows themselves are read in pages when
 they are looked at and a few pages are kept. So a screen costs what it shows, never what there is.
+A narrowed list has a second array: the ids that a filter lets through, as a `Scan` finds them.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.model import Detail, Exchange, LogLine
+    from kiket_console.ui.scan import Haul
 
 PAGE = 128
 KEPT_PAGES = 16
@@ -137,7 +139,10 @@ class Feed(Generic[R]):
 
     def __init__(self, pages: Pages[R]) -> None:
         self._pages = pages
-        self._ids: array[int] = array("q")
+        self._all: array[int] = array("q")
+        self._matching: array[int] | None = None
+        self._hidden_failing: array[int] = array("q")
+        self._lingering: int | None = None
         self._kept: OrderedDict[int, list[R | None]] = OrderedDict()
         self._selected: int | None = None
         self._seen_id = 0
@@ -148,9 +153,29 @@ class Feed(Generic[R]):
         """Whether rows have gone from the store, so that the ids should be read anew."""
 
     @property
+    def _ids(self) -> array[int]:
+        """The ids of the rows that are shown."""
+        return self._all if self._matching is None else self._matching
+
+    @property
     def count(self) -> int:
-        """How many rows there are."""
+        """How many rows are shown."""
         return len(self._ids)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, shown or not."""
+        return len(self._all)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a filter decides which rows are shown."""
+        return self._matching is not None
+
+    @property
+    def hidden_failing(self) -> int:
+        """How many failing rows a filter is known to hide."""
+        return len(self._hidden_failing) if self.narrowed else 0
 
     @property
     def cursor(self) -> int:
@@ -161,8 +186,8 @@ class Feed(Generic[R]):
 
     @property
     def newest_id(self) -> int:
-        """The id of the last row, 0 in an empty list."""
-        return self._ids[-1] if self._ids else 0
+        """The id of the last row there is, shown or not; 0 without any."""
+        return self._all[-1] if self._all else 0
 
     @property
     def selected(self) -> R | None:
@@ -189,27 +214,79 @@ class Feed(Generic[R]):
         if removals == self._removals:
             return False
         self._removals = removals
-        first = max(0, len(self._ids) - FIRST_ROWS)
-        before = self._ids[first - 1] if first else 0
-        self._replace(self._ids[:first] + self._pages.ids(before))
+        first = max(0, len(self._all) - FIRST_ROWS)
+        before = self._all[first - 1] if first else 0
+        there = self._pages.ids(before)
+        if self._matching is not None:
+            low = bisect_left(self._matching, before + 1)
+            known = set(there)
+            self._matching[low:] = array("q", [n for n in self._matching[low:] if n in known])
+        self._replace(self._all[:first] + there)
         self.stale = first > 0
         return True
 
     def adopt(self, ids: array[int]) -> None:
         """Take *ids*, all there are, for the list; what came since they were read is kept."""
-        newer = self._ids[bisect_left(self._ids, ids[-1] + 1) :] if ids else self._ids
+        newer = self._all[bisect_left(self._all, ids[-1] + 1) :] if ids else self._all
         self._replace(ids + newer)
 
     def extend(self) -> int:
-        """Take in rows that are newer than the last; return how many."""
+        """Take in rows that are newer than the last; return how many.
+
+        In a narrowed list they are shown when a scan has found that they match.
+        """
         fresh = self._pages.ids(self.newest_id)
         if not fresh:
             return 0
-        self._kept.pop(len(self._ids) // PAGE, None)
-        self._ids.extend(fresh)
-        if self.follow or self._selected is None:
+        if not self.narrowed:
+            self._kept.pop(len(self._all) // PAGE, None)
+        self._all.extend(fresh)
+        if not self.narrowed and (self.follow or self._selected is None):
             self.to_newest()
         return len(fresh)
+
+    def narrow(self) -> None:
+        """Show nothing but what `take` brings; the cursor waits for its row."""
+        self._matching, self._hidden_failing = array("q"), array("q")
+        self._lingering = None
+        self._kept.clear()
+
+    def widen(self) -> None:
+        """Show all rows again; the cursor stays on its row."""
+        if self._matching is not None:
+            self._matching, self._hidden_failing = None, array("q")
+            self._lingering = None
+            self._replace(self._all)
+
+    def take(self, haul: Haul) -> None:
+        """Take in which rows match and which failing ones do not, of those that *haul* is about.
+
+        A row that the cursor is on stays, though it matches no longer, until the cursor leaves it.
+        """
+        if self._matching is None:
+            return
+        before = len(self._matching)
+        is_newer = not self._matching or haul.low > self._matching[-1]
+        looked_at = None if self.follow or not self._is_shown(self._selected) else self._selected
+        self._hidden_failing = haul.merged(self._hidden_failing, haul.hidden_failing)
+        self._matching = haul.merged(self._matching, haul.matching)
+        if self._lingering is not None and self._lingering in haul.matching:
+            self._lingering = None
+        if looked_at is not None and not self._is_shown(looked_at):
+            self._lingering = looked_at
+            insort(self._matching, looked_at)
+        if is_newer:
+            self._kept.pop(before // PAGE, None)
+        else:
+            self._kept.clear()
+        if self.follow or self._selected is None:
+            self.to_newest()
+
+    def _is_shown(self, row_id: int | None) -> bool:
+        if row_id is None:
+            return False
+        position = bisect_left(self._ids, row_id)
+        return position < len(self._ids) and self._ids[position] == row_id
 
     def refresh(self, change: int, first: int, last: int) -> list[int]:
         """Read again what changed among the rows *first* to *last* (on screen, inclusive).
@@ -257,11 +334,13 @@ class Feed(Generic[R]):
         position = max(0, min(last, position))
         self._selected = self._ids[position]
         self._set_follow(position == last)
+        self._let_go()
 
     def to_newest(self) -> None:
         """Put the cursor on the newest row and follow."""
         self._selected = self._ids[-1] if self._ids else None
         self._set_follow(True)
+        self._let_go()
 
     def pause(self) -> None:
         """Stop following; the cursor stays."""
@@ -269,10 +348,9 @@ class Feed(Generic[R]):
 
     def select(self, row_id: int) -> bool:
         """Put the cursor on row *row_id* and keep it there; False when it is not in the list."""
-        position = bisect_left(self._ids, row_id)
-        if position == len(self._ids) or self._ids[position] != row_id:
+        if not self._is_shown(row_id):
             return False
-        self.move(position)
+        self.move(bisect_left(self._ids, row_id))
         self._set_follow(False)
         return True
 
@@ -281,13 +359,23 @@ class Feed(Generic[R]):
             self._seen_id = self.newest_id
         self.follow = follow
 
+    def _let_go(self) -> None:
+        """Drop the row that stayed for the cursor alone, now that it has moved on."""
+        lingering = self._lingering
+        if lingering is None or lingering == self._selected or self._matching is None:
+            return
+        self._lingering = None
+        if self._is_shown(lingering):
+            del self._matching[bisect_left(self._matching, lingering)]
+            self._kept.clear()
+
     def _replace(self, ids: array[int]) -> None:
-        self._ids = ids
+        self._all = ids
         self._kept.clear()
         self.stale = False
         if self.follow or self._selected is None:
             self.to_newest()
-        elif ids:
+        elif ids and not self.narrowed:
             self._selected = ids[self.cursor]
 
     def _read(self, number: int) -> list[R | None]:
