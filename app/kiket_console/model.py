@@ -191,6 +191,8 @@ class WorkerState(StrEnum):
     BROKEN = "broken"
     """The newest code failed to start; older code may still serve (see `Worker.serving`)."""
     BACKOFF = "backoff"
+    STOPPING = "stopping"
+    """A person asked for its end, and it has not come yet."""
     STOPPED = "stopped"
     FATAL = "fatal"
 
@@ -224,6 +226,17 @@ class Draining:
     """The worker and its start count, `marketing#2`."""
     pid: int | None
     since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """An end that nobody asked for, or a start that failed."""
+
+    at_us: int
+    label: str
+    """The worker and its start count, `marketing#2`."""
+    reason: str
+    """One sentence: `It was killed by SIGKILL after 4.0 s.`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +282,16 @@ class Worker:
     cpu_percent: float | None = None
     memory_bytes: int | None = None
     draining: tuple[Draining, ...] = ()
+    folder: str = ""
+    """Where its code is."""
+    watched: tuple[str, ...] = ()
+    """Folders; a save in one of them starts it anew."""
+    environment: tuple[str, ...] = ()
+    """Names of the variables that it is given, without secrets."""
+    crashes: tuple[Crash, ...] = ()
+    """The newest last; a few."""
+    next_try_us: int = 0
+    """When it is started again after a crash; 0 unless it waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,3 +338,5 @@ class EngineStatus:
     """How many exchanges an earlier engine was cut off in."""
     refused: int = 0
     """How many requests were refused before they were read: foreign, malformed, over a limit."""
+    env_file: str = ""
+    """The file of variables for workers; empty when there is none."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
+
+from kiket_console.model import Crash
 
 FIRST_BACKOFF_S = 0.1
 MOST_BACKOFF_S = 30.0
@@ -13,6 +16,8 @@ CRASH_WINDOW_S = 60.0
 CRASHES_ALLOWED = 5
 STABLE_S = 10.0
 """Code that ran for as long is taken to work; what crashed before is forgotten."""
+HISTORY = 10
+"""So many are told of, whether they count or not."""
 
 
 class Crashes:
@@ -20,8 +25,18 @@ class Crashes:
 
     def __init__(self) -> None:
         self._moments_s: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self._told: deque[Crash] = deque(maxlen=HISTORY)
         self.backoff_s = 0.0
         """How long the next start waits."""
+
+    @property
+    def told(self) -> tuple[Crash, ...]:
+        """Return the last of them, the newest last."""
+        return tuple(self._told)
+
+    def tell(self, label: str, reason: str) -> None:
+        """Remember why the start called *label* failed, or ended."""
+        self._told.append(Crash(time.time_ns() // 1000, label, reason))
 
     def forget(self) -> None:
         """Begin anew: somebody has changed something, or asks for another try."""

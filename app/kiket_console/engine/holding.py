@@ -21,7 +21,8 @@ NOTICED_S = 0.5
 """How long a worker's end may take to be known after its connections broke."""
 _LOOK_S = 0.02
 
-_HOPELESS = frozenset({WorkerState.BROKEN, WorkerState.FATAL, WorkerState.STOPPED})
+_ENDED = frozenset({WorkerState.STOPPING, WorkerState.STOPPED})
+_HOPELESS = _ENDED | {WorkerState.BROKEN, WorkerState.FATAL}
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ class Holding:
 
 
 def _why_not(worker: Worker) -> str:
-    if worker.state is WorkerState.STOPPED:
+    if worker.state in _ENDED:
         return f"The worker {worker.name!r} is stopped; start it to take deliveries."
     problem = worker.problem
     if problem is None:

@@ -37,7 +37,9 @@ DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
-_GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPED, WorkerState.FATAL)
+_GIVEN_UP = (
+    WorkerState.BROKEN, WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.FATAL
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Keeper:
         self._serving_since_s = 0.0
         self._given: Surroundings | None = None
         self._wanted = True
+        self._ending = "stopped"
         self._closing = False
         self._is_removed = False
         self._due = True
@@ -142,6 +145,7 @@ class Keeper:
     def restart(self) -> None:
         """Start it anew; what serves goes on until the new one does."""
         self._wanted = True
+        self._ending = "stopped"
         self._crashes.forget()
         self._ask()
 
@@ -154,6 +158,12 @@ class Keeper:
         self._launcher.give_up()
         self._drains.cut()
         self._wake.set()
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing, and leave it ended."""
+        self._ending = "killed"
+        self.stop()
+        self._launcher.kill()
 
     def remove(self) -> None:
         """End it for good once it has answered, and say that the project names it no more."""
@@ -188,7 +198,7 @@ class Keeper:
             await self._crashed(gone)
         if not self._wanted:
             await self._stop_serving()
-            self._go(WorkerState.STOPPED, "stopped when asked to", pid=None, problem=None)
+            self._go(WorkerState.STOPPED, f"{self._ending} when asked to", pid=None, problem=None)
             await self._wake.wait()
         elif self._due:
             await self._start()
@@ -254,17 +264,11 @@ class Keeper:
         return None
 
     async def _launched(self, spec: ExtensionSpec) -> Process | None:
-        number = self._worker.starts + 1
-        self._worker = replace(
-            self._worker,
-            starts=number,
-            entry=spec.runs,
-            guessed=spec.guessed,
-            interpreter=spec.run_by,
-            note=spec.note,
-        )
+        self._worker = portrait.launched(self._worker, spec)
+        number = self._worker.starts
         given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
-        self._worker = replace(self._worker, secrets=given.declared)
+        named = tuple(sorted(given.environment))
+        self._worker = replace(self._worker, secrets=given.declared, environment=named)
         if not self._wanted:
             return None  # asked to stop while there was no process to end yet
         return await self._launcher.launch(spec, number, given, self._make_way)
@@ -341,6 +345,7 @@ class Keeper:
         if not self._wanted:
             return  # it was ended on purpose
         self._chronicle.failed(problem)
+        self._crashes.tell(f"{self.name}#{self._worker.starts}", problem.sentence)
         if self.serving is None:
             self._serving = None
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
@@ -353,15 +358,17 @@ class Keeper:
         now_s = time.monotonic()
         count = self._crashes.add(now_s, alive_s)
         self._chronicle.failed(Problem(f"{how}."))
+        self._crashes.tell(process.label, f"{how}.")
         if self._due:
             return
         if count >= CRASHES_ALLOWED:
             problem = Problem(given_up(how, count), traceback=process.last_stderr)
             self._go(WorkerState.FATAL, "crashes", pid=None, problem=problem)
             return
-        pause = f"starts again in {self._crashes.backoff_s:.1f} s"
         problem = Problem(f"{how}.", traceback=process.last_stderr)
-        self._go(WorkerState.BACKOFF, pause, pid=None, problem=problem)
+        next_us = _now_us() + round(self._crashes.backoff_s * 1e6)
+        pause = f"starts again in {self._crashes.backoff_s:.1f} s"
+        self._go(WorkerState.BACKOFF, pause, pid=None, problem=problem, next_try_us=next_us)
 
     async def _wait_backoff(self) -> None:
         try:
@@ -378,6 +385,8 @@ class Keeper:
     async def _stop_serving(self) -> None:
         process, self._serving = self._serving, None
         if process is not None:
+            if not self._closing:
+                self._go(WorkerState.STOPPING, "it was asked to end")
             await (process.drain(self._drains.limit_s) if self._is_removed else process.end())
 
     def _go(self, state: WorkerState, evidence: str, **changes: object) -> None:
@@ -387,7 +396,8 @@ class Keeper:
             serving=self.serving is not None,
             evidence=evidence,
             evidence_us=_now_us(),
-            **changes,  # type: ignore[arg-type]  # fields of Worker
+            crashes=self._crashes.told,
+            **{"next_try_us": 0, **changes},  # type: ignore[arg-type]  # fields of Worker
         )
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()

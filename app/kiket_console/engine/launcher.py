@@ -107,6 +107,11 @@ class Launcher:
         if self._attempt is not None and time.monotonic() - self.attempt_s >= after_s:
             self._attempt.cut()
 
+    def kill(self) -> None:
+        """Kill every process: the one that serves, those that finish, those that wait."""
+        for process in self._processes:
+            process.kill()
+
     def discard(self) -> None:
         """Have no process wait any more, until the next launch."""
         self._discarded.set()

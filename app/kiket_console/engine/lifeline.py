@@ -6,7 +6,8 @@ Run by path, with the standard library alone:
 
 LIFE is the reading end of a pipe that nobody ever writes to and whose other end only the engine
 holds. When it closes, because the engine wants the worker to stop or has been killed, every
-descendant gets TERM, and KILL after three seconds. The further FDs are for the command alone.
+descendant gets TERM, and KILL after three seconds, or at once when this process is told USR1. The
+further FDs are for the command alone.
 
 On Linux this process adopts whatever its descendants leave behind (`PR_SET_CHILD_SUBREAPER`), so
 that a daemon which detached itself is found too. Elsewhere those that are still linked by parent
@@ -39,6 +40,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MARK = "KIKET_CONSOLE_WORKER"
 """As in `leftovers`, which the engine has for what was left by an engine before it."""
 _IS_LINUX = sys.platform == "linux"
+_hurry: list[bool] = []
+"""Holds something once there is to be no grace."""
 
 
 def main(arguments: list[str]) -> None:
@@ -54,6 +57,7 @@ def main(arguments: list[str]) -> None:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     for told in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(told, lambda *_: None)
+    signal.signal(signal.SIGUSR1, lambda *_: _hurry.append(True))
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)  # a terminal's: the engine decides
     me = os.getpid()
@@ -129,7 +133,7 @@ def _wait(worker: int, life: int, woken: int) -> int | None:
     """Wait until the worker has ended (its status) or is to be ended (None)."""
     while True:
         ready, _, _ = select.select([life, woken], [], [])
-        if woken in ready and signal.SIGTERM in os.read(woken, 4096):
+        if woken in ready and {signal.SIGTERM, signal.SIGUSR1} & set(os.read(woken, 4096)):
             return None
         status = _reap(worker)
         if status is not None:
@@ -152,12 +156,15 @@ def _reap(worker: int) -> int | None:
 
 
 def _end_tree(worker: int, status: int | None, second: int) -> int | None:
-    """End every descendant but *second*: TERM, a grace, then KILL until none is left."""
+    """End every descendant but *second*: TERM, a grace, then KILL until none is left.
+
+    Once in a hurry there is no grace.
+    """
     for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, _KILL_S)):
         deadline = time.monotonic() + patience_s
         told: set[int] = set()
         poll_s = _FIRST_POLL_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (number == signal.SIGTERM and _hurry):
             alive = _descendants() - {second}
             ended = _reap(worker)
             status = ended if ended is not None else status

@@ -31,6 +31,22 @@ def at_first(spec: ExtensionSpec) -> Worker:
         guessed=spec.guessed,
         interpreter=spec.run_by,
         dialects=spec.dialects,
+        folder=str(spec.folder),
+        watched=tuple(map(str, spec.watch)),
+    )
+
+
+def launched(worker: Worker, spec: ExtensionSpec) -> Worker:
+    """Return *worker* as one that is started once more, in the way that *spec* says."""
+    return replace(
+        worker,
+        starts=worker.starts + 1,
+        entry=spec.runs,
+        guessed=spec.guessed,
+        interpreter=spec.run_by,
+        note=spec.note,
+        folder=str(spec.folder),
+        watched=tuple(map(str, spec.watch)),
     )
 
 

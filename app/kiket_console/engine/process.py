@@ -96,6 +96,10 @@ class Process(Protocol):
         """Begin to end the tree, whether or not we live to see it."""
         ...
 
+    def kill(self) -> None:
+        """Begin to kill the whole tree, without a grace: what is under way in it is lost."""
+        ...
+
     async def wait_ended(self) -> None:
         """Wait until nothing of it is left."""
         ...

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from kiket_console.engine.output import Allowance, LineSplitter, shortened
+from kiket_console.engine.tracebacks import Tracebacks
 from kiket_console.engine.worker_messages import Line
 from kiket_console.store.records import NewLog
 from kiket_core.secret import redactor
@@ -38,6 +39,7 @@ class WorkerLog:
         self._allowance = Allowance()
         self._held: list[Line] | None = []
         self._last_stderr: deque[str] = deque(maxlen=LAST_LINES)
+        self._tracebacks = Tracebacks(self._pass_on)
 
     @property
     def last_stderr(self) -> tuple[str, ...]:
@@ -61,7 +63,9 @@ class WorkerLog:
         now_s = time.monotonic()
         self._tell_dropped(self._allowance.dropped(now_s))
         if self._allowance.take(now_s):
-            self._pass_on(line)
+            if line.stream == "stderr":
+                self._last_stderr.append(shortened(line.text, line.cut))
+            self._tracebacks.take(line)
 
     def drop(self, count: int) -> None:
         """Count lines that were lost on the way here."""
@@ -80,14 +84,12 @@ class WorkerLog:
             self.take(Line(time.time_ns() // 1000, stream, text, cut))
 
     def close(self) -> None:
-        """Tell what was dropped and not told yet."""
+        """Pass on what is held of a traceback, and tell what was dropped and not told yet."""
+        self._tracebacks.flush()
         if self._held is None:
             self._tell_dropped(self._allowance.all_dropped())
 
     def _pass_on(self, line: Line) -> None:
-        text = shortened(line.text, line.cut)
-        if line.stream == "stderr":
-            self._last_stderr.append(text)
         self._on_log(
             NewLog(
                 at_us=line.at_us,
@@ -95,7 +97,7 @@ class WorkerLog:
                 stream=line.stream if line.stream in ("stdout", "stderr") else "log",
                 level=line.level[:20],
                 logger=line.logger[:200],
-                text=text,
+                text=shortened(line.text, line.cut),
                 trace_id=line.trace_id if len(line.trace_id) == 32 else "",
             )
         )

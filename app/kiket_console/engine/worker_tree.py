@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +117,13 @@ class WorkerTree:
         if self._life is not None:
             os.close(self._life)
             self._life = None
+
+    def kill(self) -> None:
+        """Begin to kill the whole tree, without a grace: what is under way in it is lost."""
+        if self._shim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._shim.send_signal(signal.SIGUSR1)
+        self.cut()
 
     async def end(self) -> None:
         """End the whole tree: TERM, three seconds, KILL; returns when nothing is left."""

@@ -34,6 +34,7 @@ _WORDS = {
     WorkerState.RELOADING: "reloading",
     WorkerState.BROKEN: "broken",
     WorkerState.BACKOFF: "crashed, trying again",
+    WorkerState.STOPPING: "stopping",
     WorkerState.STOPPED: "stopped",
     WorkerState.FATAL: "gave up",
 }
