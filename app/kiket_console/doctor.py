@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from kiket_console import config, project
+from kiket_console import config, env_file, project
 from kiket_console.client import find_engine, lock_holder
 from kiket_console.errors import ConsoleError
 from kiket_console.store import files, schema
@@ -233,11 +233,18 @@ def _terminal(_: ProjectPaths) -> Finding:
 
 def _config(paths: ProjectPaths) -> Finding:
     try:
-        settings = config.load(paths.folder)
+        variables = env_file.find(paths.folder)
+        is_used = variables is not None and Trust().is_trusted(paths.folder)
+        settings = config.load(paths.folder, env_file=variables if is_used else None)
     except ConsoleError as error:
         return Finding("settings", FAIL, error.message, error.hint)
     said = ", ".join(f"{name} from {source}" for name, source in settings.sources.items())
-    return Finding("settings", OK, said or "All settings are the defaults.")
+    said = f"{said}." if said else "All settings are the defaults."
+    if variables is not None and not is_used:
+        advice = "Say yes to this project once, or name the file with --env-file."
+        return Finding("settings", WARN, f"{said} {variables.path} is not used yet.", advice)
+    used = f" Workers get the variables of {variables.path}." if variables else ""
+    return Finding("settings", OK, said + used)
 
 
 def _project(paths: ProjectPaths) -> Finding:

@@ -48,8 +48,8 @@ def test_each_source_wins_over_those_before_it(
     assert found.sources == {
         "port": "the command line",
         "forward_timeout_s": "KIKET_CONSOLE_FORWARD_TIMEOUT_S",
-        "held_s": f"{folder / 'kiket.toml'} [console]",
-        "theme": str(config_file()),
+        "held_s": f"{folder / 'kiket.toml'}:3",
+        "theme": f"{config_file()}:2",
     }
 
 
@@ -68,14 +68,14 @@ def test_what_is_kept_how_long_and_how_large_can_be_said_anywhere(
     monkeypatch.setenv("KIKET_CONSOLE_BODY_MIB", "8")
     found = config.load(folder)
     assert (found.retention_days, found.retention_mb, found.body_mib) == (30, 0, 8)
-    assert found.sources["retention_days"] == str(config_file())
+    assert found.sources["retention_days"] == f"{config_file()}:1"
 
 
 def test_an_unknown_setting_is_answered_with_the_nearest_name(folder: Path) -> None:
     (folder / "kiket.toml").write_text("[console]\nprot = 1")
     with pytest.raises(ConsoleError) as refused:
         config.load(folder)
-    assert refused.value.message.endswith('[console] has an unknown setting "prot".')
+    assert refused.value.message.endswith('kiket.toml:2 has an unknown setting "prot".')
     assert refused.value.hint == 'Did you mean "port"?'
     assert refused.value.exit_code is ExitCode.CONFIG
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
     from typing import Any
 
+    from kiket_console.env_file import EnvFile
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
 
@@ -35,6 +36,7 @@ def console(
     allow_host: tuple[str, ...],
     durability: str | None,
     session_secrets: bool,
+    env_file: str | None,
 ) -> int:
     """Open the console for the project in FOLDER, or here."""
     from pathlib import Path
@@ -42,13 +44,16 @@ def console(
     paths = paths_of(context, Path(directory or "", folder or ""))
     need_terminal()
     if is_running(paths):
-        return show(paths, None)
+        return show(paths, None, _trusted_variables(paths))
     from kiket_console import config, project
+    from kiket_console import env_file as env_files
 
     flags = {"port": port, "allow_hosts": allow_host, "durability": durability}
     config.load(paths.folder, flags)  # what is wrong is said before anything starts
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
+    variables = env_files.find(paths.folder, Path(env_file) if env_file else None)
+    config.load(paths.folder, flags, variables)
     from kiket_console.client import start_engine
 
     arguments = ["--trust"] if trust else []
@@ -56,7 +61,8 @@ def console(
     arguments += [part for name in allow_host for part in ("--allow-host", name)]
     arguments += [] if durability is None else ["--durability", durability]
     arguments += ["--session-secrets"] if session_secrets else []
-    return show(paths, start_engine(paths, arguments))
+    arguments += [] if env_file is None else ["--env-file", env_file]
+    return show(paths, start_engine(paths, arguments), variables)
 
 
 @click.command()
@@ -70,11 +76,19 @@ def attach(context: click.Context, directory: Path | None) -> int:
     need_terminal()
     if not is_running(paths):
         raise EngineGone(paths.folder)
-    return show(paths, None)
+    return show(paths, None, _trusted_variables(paths))
 
 
-def show(paths: ProjectPaths, engine: Popen[bytes] | None, *, demo: bool = False) -> int:
+def show(
+    paths: ProjectPaths,
+    engine: Popen[bytes] | None,
+    variables: EnvFile | None = None,
+    *,
+    demo: bool = False,
+) -> int:
     """Run the screen to its end. *engine* was just started; it starts while the screen is loaded.
+
+    *variables* may hold settings, too.
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
@@ -84,8 +98,16 @@ def show(paths: ProjectPaths, engine: Popen[bytes] | None, *, demo: bool = False
 
     if engine is not None and engine.poll() and not is_running(paths):
         raise start_failure(paths, engine.returncode)
-    theme = config.load(paths.folder).theme
+    theme = config.load(paths.folder, env_file=variables).theme
     return run_console(paths, engine=engine, demo=demo, theme=theme)
+
+
+def _trusted_variables(paths: ProjectPaths) -> EnvFile | None:
+    """Return the project's `.env` if the person has said yes to the project."""
+    from kiket_console import env_file
+    from kiket_console.trust import Trust
+
+    return env_file.find(paths.folder) if Trust().is_trusted(paths.folder) else None
 
 
 def is_running(paths: ProjectPaths) -> bool:

@@ -103,6 +103,8 @@ def _status_lines(found: EngineStatus) -> list[str]:
         f"  recording  {visible(found.recording)}{_since(found)} ({found.durability})",
         f"  secrets    {visible(found.vault)}",
     ]
+    if found.env_file:
+        lines.append(f"  variables  {visible(found.env_file)}")
     if found.dropped_logs:
         lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
     if found.interrupted:

@@ -47,6 +47,8 @@ class Wanted:
 
     settings: Config
     session_secrets: bool = False
+    env_file: Path | None = None
+    """Where variables for workers stand, if not in `.env`."""
     as_json: bool = False
     ready_file: Path | None = None
     until_stdin_closes: bool = False
@@ -81,7 +83,12 @@ class _Run:
         self._reason = "stop"
         events = Events(self._on_ready, self._teller.wake, self._teller.worker, self._teller.note)
         self._engine = Engine(
-            paths, project, wanted.settings, events, session_secrets=wanted.session_secrets
+            paths,
+            project,
+            wanted.settings,
+            events,
+            session_secrets=wanted.session_secrets,
+            env_file=wanted.env_file,
         )
 
     async def run(self) -> int:

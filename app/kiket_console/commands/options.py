@@ -40,6 +40,12 @@ def engine_options(command: F) -> F:
             help="Keep secrets in memory only, for as long as the engine runs.",
         ),
         click.option(
+            "--env-file",
+            type=click.Path(dir_okay=False, resolve_path=True),
+            metavar="FILE",
+            help="Take variables from FILE instead of the project's .env.",
+        ),
+        click.option(
             "--durability",
             type=click.Choice(DURABILITIES),
             help="When an answer is given: once the exchange is on disk (full), or once it would "

@@ -40,11 +40,13 @@ def run(
     allow_host: tuple[str, ...],
     durability: str | None,
     session_secrets: bool,
+    env_file: str | None,
 ) -> int:
     """Run this project's engine until it is interrupted."""
     from pathlib import Path
 
     from kiket_console import config, project
+    from kiket_console import env_file as env_files
     from kiket_console.commands.console import need_trust
     from kiket_console.commands.headless import Wanted, serve
     from kiket_console.errors import ConsoleError, ExitCode
@@ -57,12 +59,14 @@ def run(
         )
     paths = paths_of(context, directory)
     flags = {"port": port, "allow_hosts": allow_host, "durability": durability}
-    settings = config.load(paths.folder, flags)
+    config.load(paths.folder, flags)  # what is wrong is said before anything is asked
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
+    named = Path(env_file) if env_file else None
     wanted = Wanted(
-        settings,
+        config.load(paths.folder, flags, env_files.find(paths.folder, named)),
         session_secrets=session_secrets,
+        env_file=named,
         as_json=as_json,
         ready_file=Path(ready_file) if ready_file else None,
     )

@@ -20,6 +20,7 @@ from kiket_console.engine.lock import engine_lock
 from kiket_console.engine.parts import Parts
 from kiket_console.engine.private_socket import OwnPeers, bind_private
 from kiket_console.engine.vault import open_vault
+from kiket_console.env_file import FILE_NAME
 from kiket_console.private_file import write_private
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
@@ -29,6 +30,7 @@ from kiket_core.guard import LOOPBACK, Limits, Server, server_config
 if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
+    from pathlib import Path
 
     import uvicorn
 
@@ -56,12 +58,14 @@ class Engine:
         events: Events,
         *,
         session_secrets: bool = False,
+        env_file: Path | None = None,
     ) -> None:
         self._paths = paths
         self._project = project
         self._config = config
         self._events = events
         self._session_secrets = session_secrets
+        self._env_file = env_file or paths.folder / FILE_NAME
         self._stopping = asyncio.Event()
         self._servers: list[Server] = []
 
@@ -111,6 +115,7 @@ class Engine:
                 gateway_url=listeners.url_of(gateway_socket),
                 platform_url=listeners.url_of(platform_socket),
                 stop=self.stop,
+                env_file=self._env_file,
             )
             if note:
                 parts.note(note)

@@ -2,7 +2,7 @@
 
 Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, changes ──► Hub ──► clients
 ▲                                                outcomes ──► Pulse ──► status
-└── Platform ──► Vault        Actions ──► Gateway.deliver        Watching ──► Supervisor
+└── Platform ──► Vault        Sender ──► Gateway.deliver         Watching ──► Supervisor
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.recording import Recording
 from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.retention import Retention
+from kiket_console.engine.sender import Sender
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.engine.watching import Watching
 from kiket_console.model import EngineStatus, Notice
@@ -38,6 +39,7 @@ from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from kiket_console.config import Config
     from kiket_console.engine.ports import Outcome
@@ -101,6 +103,7 @@ class Parts:
         gateway_url: str,
         platform_url: str,
         stop: Callable[[], None],
+        env_file: Path,
     ) -> None:
         self._paths = paths
         self._project = project
@@ -108,6 +111,7 @@ class Parts:
         self._events = events
         self._vault = vault
         self._writer = writer
+        self._env_file = env_file
         self._notes: list[str] = []
         self._pulse = Pulse()
         newest = writer.newest
@@ -138,9 +142,10 @@ class Parts:
             on_change=self._workers_changed,
             on_log=self.recorder.log,
             is_busy=self.forwarder.is_busy,
+            env_file=env_file,
             drain_limit_s=config.forward_timeout_s,
         )
-        self.watching = Watching(project, self.workers, self.recorder.log)
+        self.watching = Watching(project, self.workers, self.recorder.log, env_file)
         self.gateway = Gateway(
             self.workers,
             self.recorder,
@@ -156,14 +161,14 @@ class Parts:
             self.workers.tokens,
             self.refusals,
         )
-        actions = Actions(
-            status=self.status,
-            stop=stop,
+        actions = Actions(status=self.status, stop=stop, workers=self.workers, vault=vault)
+        sender = Sender(
             deliver=self.gateway.deliver,
             workers=self.workers,
             recorder=self.recorder,
             reader=reader,
             vault=vault,
+            redactor=redactor,
             platform_url=platform_url,
         )
         self.retention = Retention(
@@ -173,7 +178,9 @@ class Parts:
             on_log=self.recorder.log,
         )
         self.recording = Recording(writer, self._recording_turned)
-        self.control = control_app(actions, Curator(writer, reader, redactor.redact), self.hub)
+        self.control = control_app(
+            actions, sender, Curator(writer, reader, redactor.redact), self.hub
+        )
 
     def note(self, sentence: str) -> None:
         """Tell whoever looks something that they should know."""
@@ -205,6 +212,7 @@ class Parts:
             workers=self.workers.workers(),
             notes=tuple(self._notes),
             refused=self.refusals.total,
+            env_file=str(self._env_file) if self._env_file.is_file() else "",
         )
 
     def _committed(self, committed: Committed) -> None:

@@ -14,7 +14,7 @@ from kiket_console.engine.pace import Pace, Settling
 from kiket_console.engine.watches import watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kiket_console.engine.watches import Watch
     from kiket_console.project import ExtensionSpec
@@ -32,20 +32,20 @@ class Reloader:
     """Watches an extension's folders and calls `reload(file)`, the file relative to the first.
 
     Reloads that chase each other, as when the code itself writes what is watched, are spaced out
-    more and more; what was written meanwhile becomes one reload. The file *settings* does not
-    count: `watching` has it. What changes once this was made is not missed.
+    more and more; what was written meanwhile becomes one reload. The files *settings* do not
+    count: `watching` has them. What changes once this was made is not missed.
     """
 
     def __init__(
         self,
         spec: ExtensionSpec,
-        settings: Path,
+        settings: Sequence[Path],
         reload: Callable[[str], None],
         on_log: Callable[[NewLog], None],
     ) -> None:
         self._roots = spec.watch
         self._foreign = () if spec.command else tuple(tree.COMMAND_SUFFIXES)
-        self._settings = str(settings)
+        self._settings = {str(file) for file in settings}
         self._reload = reload
         self._on_log = on_log
         self._pace = Pace(on_log)
@@ -92,7 +92,7 @@ class Reloader:
         """Add what has changed to what waits to be taken up."""
         for paths in (seen.written, seen.gone):
             paths -= {
-                path for path in paths if path == self._settings or path.endswith(self._foreign)
+                path for path in paths if path in self._settings or path.endswith(self._foreign)
             }
         if seen.written or seen.gone:
             self._changed.add(seen)

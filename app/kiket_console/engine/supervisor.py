@@ -23,6 +23,7 @@ from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from kiket_console.engine.ports import Target
     from kiket_console.engine.process import Process
@@ -56,6 +57,7 @@ class Supervisor:
         on_log: Callable[[NewLog], None],
         is_busy: Callable[[str], bool],
         inherited: Mapping[str, str] | None = None,
+        env_file: Path | None = None,
         drain_limit_s: float = DRAIN_LIMIT_S,
     ) -> None:
         self._key = paths.key
@@ -68,6 +70,7 @@ class Supervisor:
             inherited=os.environ if inherited is None else inherited,
             variables=variables,
             on_log=on_log,
+            env_file=env_file,
         )
         self._project = project
         self._make_keeper = partial(
@@ -177,6 +180,10 @@ class Supervisor:
     def stop(self, name: str) -> None:
         """End worker *name* until it is started again."""
         self._keeper(name).stop()
+
+    def kill(self, name: str) -> None:
+        """Kill worker *name* and all that it started; it stays ended until it is started again."""
+        self._keeper(name).kill()
 
     def secret_changed(self, secret: str) -> None:
         """Start the workers anew that ask for *secret*, so that they have its new value."""

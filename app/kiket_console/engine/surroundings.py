@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kiket_console import env_file
+from kiket_console.config import ENVIRONMENT_PREFIX
 from kiket_console.engine.chronicle import line
 from kiket_console.engine.leftovers import MARK
-from kiket_core.secret import redactor
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_core.secret import RedactorFullError, redactor
 from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.engine.vault import Vault
+    from kiket_console.env_file import EnvFile
     from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
 
@@ -61,23 +66,51 @@ class Surrounder:
     variables: Mapping[str, str]
     """Those that point the code at this engine; they win over the shell's."""
     on_log: Callable[[NewLog], None]
+    env_file: Path | None = None
+    """Read again for each start; the shell's variables win over its own."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     """Of which extension it was said that it does not get which variable."""
 
     async def surround(self, spec: ExtensionSpec, label: str) -> Surroundings:
-        """Return what the start called *label* gets; raises `ConsoleError` when the vault fails."""
+        """Return what the start called *label* gets.
+
+        Raises `ConsoleError` when the vault fails, or when the file of variables cannot be used.
+        """
         marker = f"{self.key}/{label}/"
-        secrets, declared = await self._secrets(spec)
+        found = self.env_file and await asyncio.to_thread(env_file.read, self.env_file)
+        given, hidden = self._given(found) if found else ({}, {})
+        secrets, declared = await self._secrets(spec, {**given, **hidden})
+        secrets = {**hidden, **secrets}
+        given = {name: value for name, value in given.items() if name not in secrets}
         return Surroundings(
             run_folder=self.run_folder,
             marker=marker,
-            environment={**self._plain(spec), **self.variables, MARK: marker},
+            environment={**self._plain(spec, given), **self.variables, MARK: marker},
             secrets=secrets,
             declared=declared,
         )
 
-    def _plain(self, spec: ExtensionSpec) -> dict[str, str]:
-        plain = {
+    def _given(self, found: EnvFile) -> tuple[dict[str, str], dict[str, str]]:
+        """Return (plain variables, those that hold secrets) as the file and the shell say."""
+        plain: dict[str, str] = {}
+        hidden: dict[str, str] = {}
+        for name, written in found.variables.items():
+            value = self.inherited.get(name, written)
+            secret = env_file.secret_part(name, value)
+            try:
+                redactor.add(name, secret)
+            except RedactorFullError as error:
+                raise ConsoleError(
+                    f"{found.source(name)} cannot be used: {error}",
+                    hint="Keep fewer secrets there, and shorter ones.",
+                    exit_code=ExitCode.CONFIG,
+                ) from error
+            if not name.startswith(ENVIRONMENT_PREFIX) and name not in self.variables:
+                (hidden if secret else plain)[name] = value
+        return plain, hidden
+
+    def _plain(self, spec: ExtensionSpec, given: Mapping[str, str]) -> dict[str, str]:
+        plain = dict(given) | {
             name: value
             for name, value in self.inherited.items()
             if _ALLOWED.fullmatch(name) and not _SECRET.fullmatch(name)
@@ -90,7 +123,7 @@ class Surrounder:
         return plain
 
     async def _secrets(
-        self, spec: ExtensionSpec
+        self, spec: ExtensionSpec, given: Mapping[str, str]
     ) -> tuple[dict[str, str], tuple[tuple[str, bool], ...]]:
         """Return (variables, declared names and whether they have a value)."""
         secrets = {
@@ -103,11 +136,11 @@ class Surrounder:
                 secrets[environment_secret_name(name)] = value
         wanted = {*_GENERATED, *spec.declared.variables}
         wanted |= {environment_secret_name(name) for name in spec.declared.secrets}
-        for name, value in self.inherited.items():
+        for name, value in {**given, **self.inherited}.items():
             if value and name in wanted:  # what the person set is explicit, and wins
                 secrets[name] = value
                 redactor.add(name, value)
-            elif value and _SECRET.fullmatch(name):
+            elif value and _SECRET.fullmatch(name) and name not in given:
                 self._tell_withheld(spec.name, name)
         return secrets, tuple(
             (name, environment_secret_name(name) in secrets) for name in spec.declared.secrets

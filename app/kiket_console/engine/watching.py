@@ -1,6 +1,7 @@
-"""Watch a whole project: the code of each extension, and `kiket.toml`, which may name others.
+"""Watch a whole project: the code of each extension, and the files that say more of all of them.
 
 a save below an extension ──► reload it            kiket.toml ──► look at the project again
+                                                   .env ──► reload all
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from kiket_console.errors import ConsoleError
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from kiket_console.project import ExtensionSpec, Project
     from kiket_console.store.records import NewLog
@@ -44,10 +46,15 @@ class Watching:
     """Watches one project for as long as `run` goes on."""
 
     def __init__(
-        self, project: Project, workers: Reloaded, on_log: Callable[[NewLog], None]
+        self,
+        project: Project,
+        workers: Reloaded,
+        on_log: Callable[[NewLog], None],
+        env_file: Path | None = None,
     ) -> None:
         self._project = project
         self._settings = project.folder / PROJECT_FILE
+        self._env_file = env_file
         self._workers = workers
         self._on_log = on_log
         self._watched: dict[str, tuple[ExtensionSpec, asyncio.Task[None]]] = {}
@@ -56,7 +63,9 @@ class Watching:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._watch(tasks, self._project.extensions)
-            await self._watch_settings(tasks)
+            if self._env_file is not None:
+                tasks.create_task(self._watch_file(self._env_file, self._env_file_saved))
+            await self._watch_file(self._settings, partial(self._look_again, tasks))
 
     def _watch(self, tasks: asyncio.TaskGroup, extensions: tuple[ExtensionSpec, ...]) -> None:
         """Have a watch over the folders of each extension, and over no other."""
@@ -67,28 +76,31 @@ class Watching:
                 del self._watched[name]
         for name, spec in wanted.items():
             if name not in self._watched:
-                watch = Reloader(
-                    spec, self._settings, partial(self._workers.reload, name), self._on_log
-                )
+                ours = (self._settings, *([self._env_file] if self._env_file else []))
+                watch = Reloader(spec, ours, partial(self._workers.reload, name), self._on_log)
                 self._watched[name] = (spec, tasks.create_task(watch.run()))
 
-    async def _watch_settings(self, tasks: asyncio.TaskGroup) -> None:
+    async def _watch_file(self, file: Path, on_save: Callable[[], Awaitable[None]]) -> None:
         """Watch one file by its folder: a file that is saved by renaming is another one."""
-        folder, since_ns = self._settings.parent, tree.now_ns()
+        folder, since_ns = file.parent, tree.now_ns()
         while True:
             place = tree.place_of(folder)
             async with watched([folder], since_ns, self._on_poll, deep=False) as watch:
                 while place is not None and tree.place_of(folder) == place:
                     since_ns = tree.now_ns()
                     seen = await watch.wait(LOOK_EVERY_S)
-                    if str(self._settings) in seen.written | seen.gone:
+                    if str(file) in seen.written | seen.gone:
                         await asyncio.sleep(GONE_SETTLE_S)  # an editor may be about to put it back
                         await watch.wait(0)
-                        await self._look_again(tasks)
+                        await on_save()
             await asyncio.sleep(LOOK_EVERY_S)  # the folder is being replaced
 
     def _on_poll(self, sentence: str) -> None:
         """Leave it to the watches over the code to say so."""
+
+    async def _env_file_saved(self) -> None:
+        assert self._env_file is not None  # noqa: S101 - it is watched
+        self._workers.reload_all(self._env_file.name)
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
         project = await self._found()

@@ -60,7 +60,7 @@ async def watching(folder: Path) -> AsyncIterator[Saves]:
     """Watch the project in *folder* until the block ends."""
     saves = Saves()
     extension = projects.find(folder).extensions[0]
-    watch = Reloader(extension, folder / "kiket.toml", saves, saves.logs.append)
+    watch = Reloader(extension, [folder / "kiket.toml"], saves, saves.logs.append)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(watch.run())
         yield saves

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from kiket_console import project as projects
 from kiket_console.engine.surroundings import Surrounder
 from kiket_console.engine.vault import open_vault
+from kiket_console.errors import ConsoleError
+from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,3 +108,39 @@ async def test_a_secret_of_the_shell_that_is_not_handed_on_is_told_once(
         ("mine", f"{name} of your shell is not handed on: its manifest asks for no such secret")
         for name in ("KIKET_SECRET_THEIRS", "KIKET_STRIPE_TOKEN")
     ]
+
+
+async def test_a_file_of_variables_gives_what_the_shell_does_not(
+    surrounder: tuple[Surrounder, list[NewLog]], specs: dict[str, ExtensionSpec], tmp_path: Path
+) -> None:
+    """The shell wins, what points at this engine wins over both, and secrets go their own way."""
+    file = tmp_path / ".env"
+    file.write_text(
+        "LANG=de\nSHOP_REGION=eu\nSHOP_NAME=corner\nSTRIPE_TOKEN=tok_from_file\n"
+        "KIKET_BASE_URL=https://me:hunter2@elsewhere\nKIKET_CONSOLE_PORT=1\n"
+        "DATABASE_URL=postgres://me:hunter2@db/shop\nKIKET_WEBHOOK_SECRET=of-the-file\n"
+    )
+    composes = replace(surrounder[0], env_file=file)
+    given = await composes.surround(specs["mine"], "mine#1")
+
+    assert given.environment["LANG"] == "C.UTF-8"
+    assert given.environment["SHOP_NAME"] == "corner"
+    assert given.environment["KIKET_BASE_URL"] == "http://127.0.0.1:1"
+    assert "KIKET_CONSOLE_PORT" not in given.environment
+    assert given.secrets["STRIPE_TOKEN"] == "tok_from_file"
+    assert given.secrets["DATABASE_URL"] == "postgres://me:hunter2@db/shop"
+    assert given.secrets["SHOP_REGION"] == SHELL["SHOP_REGION"]
+    assert given.secrets["KIKET_WEBHOOK_SECRET"] == "of-the-file"
+    assert not given.secrets.keys() & given.environment.keys()
+    assert redactor.redact("tok_from_file at db with hunter2") == (
+        "[secret:STRIPE_TOKEN] at db with [secret:DATABASE_URL]"
+    )
+
+    file.write_text("SHOP_NAME=other\n")
+    again = await composes.surround(specs["mine"], "mine#2")
+    assert again.environment["SHOP_NAME"] == "other"
+    assert "STRIPE_TOKEN" not in again.secrets
+
+    file.write_text("SHOP_NAME='\n")
+    with pytest.raises(ConsoleError, match=r"\.env:1 cannot be understood"):
+        await composes.surround(specs["mine"], "mine#3")

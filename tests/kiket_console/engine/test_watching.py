@@ -95,7 +95,12 @@ def until_past(folder: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def watching(running: Any) -> AsyncIterator[None]:
-    watch = Watching(projects.find(running.folder), running.supervisor, running.logs.append)
+    watch = Watching(
+        projects.find(running.folder),
+        running.supervisor,
+        running.logs.append,
+        running.folder / ".env",
+    )
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(watch.run())
         yield
@@ -197,3 +202,19 @@ async def test_a_comment_in_the_settings_reloads_nothing(watched: Watched) -> No
     watched.settings(f"# and one that is seen\n{A}{B}dialect = 'k0'\n")
     await watched.until(lambda: watched.worker("b").dialects == ("k0",))
     assert watched.worker("a").starts == 1
+
+
+async def test_a_change_of_the_variables_reloads_each_extension_once(watched: Watched) -> None:
+    """Wherever it lies: the file stands in the project's folder alone."""
+    await until_added(watched)
+    file = watched.folder / ".env"
+    await until_seen(
+        lambda number: file.write_text(f"SHOP_NAME={number}\n"),
+        lambda: watched.worker("b").last_reload == ".env",
+    )
+    await watched.until_serving("a", "b")
+    assert watched.worker("a").last_reload == ".env"
+    before = watched.worker("a").starts
+    file.unlink()
+    await watched.until(lambda: watched.worker("a").starts == before + 1)
+    await watched.until_serving("a", "b")
