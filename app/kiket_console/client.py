@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import EngineStatus, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
-    from kiket_console.wire import Result, SecretName, Selection, Template
+    from kiket_console.wire import Edit, Event, Preview, Result, SecretName, Selection, Template
 
 T = TypeVar("T")
 
@@ -199,30 +199,56 @@ class Client(AbstractAsyncContextManager["Client"]):
         version: str = "",
         extension: str = "",
         raw_payload: bytes | None = None,
+        raw_body: bytes | None = None,
         headers: Headers = (),
         dialect: str = "",
     ) -> Result:
         """Send a signed event to an extension as the platform would, and return how it ended.
 
-        *raw_payload* is the event's JSON, sent on as it is; without it the engine's template is
-        sent. *headers* replace those of the delivery; *dialect* signs in one way only.
+        *raw_payload* is the event's JSON, to which the platform's envelope is added; without it
+        the engine's template is sent. *raw_body* are the very bytes to send instead. *headers*
+        replace those of the delivery; *dialect* signs in one way only.
         """
-        import msgspec
+        from kiket_console.wire import Event, Result
 
+        asked = Event(event, version, extension, raw_payload, raw_body, headers, dialect)
+        return await self._ask("POST", "/trigger", Result, _asked(asked), DELIVERY_TIMEOUT_S)
+
+    async def preview_trigger(self, event: Event) -> Preview:
+        """Return what triggering *event* would send."""
+        from kiket_console.wire import Preview
+
+        return await self._ask("POST", "/trigger", Preview, _asked(event) | {"dry_run": True})
+
+    async def replay(self, exchange_id: int, way: str = "resigned", version: str = "") -> Result:
+        """Send a recorded delivery again (*way*: see `wire.WAYS`) and return how it ended.
+
+        It is sent to the handler of another *version* when that is given.
+        """
+        from kiket_console.wire import Edit
+
+        return await self.send(exchange_id, Edit(version=version or None), way)
+
+    async def send(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Result:
+        """Send a recorded delivery again, with what *edit* changes of it; return how it ended.
+
+        It names the delivery that it repeats unless it is not *linked*.
+        """
         from kiket_console.wire import Result
 
-        document: dict[str, Any] = {"event": event, "version": version, "extension": extension}
-        document |= {"headers": headers, "dialect": dialect}
-        if raw_payload is not None:
-            document["payload"] = msgspec.Raw(raw_payload)
-        return await self._ask("POST", "/trigger", Result, document, DELIVERY_TIMEOUT_S)
+        path = f"/exchanges/{exchange_id}/send"
+        return await self._ask("POST", path, Result, _sent(edit, way, linked), DELIVERY_TIMEOUT_S)
 
-    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
-        """Send a recorded delivery again (*way*: see `wire.WAYS`) and return how it ended."""
-        from kiket_console.wire import Result
+    async def preview(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Preview:
+        """Return what `send` would send."""
+        from kiket_console.wire import Preview
 
-        path = f"/exchanges/{exchange_id}/replay"
-        return await self._ask("POST", path, Result, {"way": way}, DELIVERY_TIMEOUT_S)
+        asked = _sent(edit, way, linked) | {"dry_run": True}
+        return await self._ask("POST", f"/exchanges/{exchange_id}/send", Preview, asked)
 
     async def pin(self, ids: Sequence[int], *, pinned: bool = True) -> Selection:
         """Keep exchanges whatever their age and the store's size, or no longer."""
@@ -261,7 +287,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         return await self._ask("GET", f"/templates{query}", tuple[Template, ...])
 
     async def worker(self, name: str, verb: str) -> Worker:
-        """Restart, stop or start a worker (*verb*: see `wire.VERBS`) and return how it is now."""
+        """Restart, stop, start or kill a worker (*verb*: see `wire.VERBS`) and return how it is now."""
         from kiket_console.model import Worker
 
         return await self._ask("POST", f"/workers/{_quoted(name)}/{verb}", Worker)
@@ -388,6 +414,26 @@ def _refusal(raw_answer: bytes) -> ConsoleError:
         return ConsoleError(refusal.error, hint=refusal.hint, exit_code=ExitCode(refusal.exit_code))
     except (msgspec.MsgspecError, ValueError):
         return ConsoleError("The engine's answer makes no sense to this version of the program.")
+
+
+def _asked(event: Event) -> dict[str, Any]:
+    import msgspec
+
+    asked: dict[str, Any] = {"event": event.name, "version": event.version}
+    asked |= {"extension": event.extension, "headers": event.headers, "dialect": event.dialect}
+    if event.raw_payload is not None:
+        asked["payload"] = msgspec.Raw(event.raw_payload)
+    if event.raw_body is not None:
+        asked["body"] = event.raw_body
+    return asked
+
+
+def _sent(edit: Edit, way: str, linked: bool) -> dict[str, Any]:
+    asked: dict[str, Any] = {"way": way, "linked": linked}
+    asked |= {"headers": edit.headers, "event": edit.event, "version": edit.version}
+    if edit.raw_payload is not None:
+        asked["body"] = edit.raw_payload
+    return asked
 
 
 def _quoted(name: str) -> str:

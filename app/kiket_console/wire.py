@@ -6,14 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 
 API = "/v1"
-WAYS = ("resigned", "exact")
-"""How a recorded delivery can be sent again: with a fresh signature, or byte for byte."""
+WAYS = (
+    "resigned",
+    "exact",
+    "stale",
+    "bad-signature",
+    "unsigned",
+    "k0",
+    "kr",
+    "k1",
+    "sw1",
+)
+"""How a recorded delivery can be sent again: signed anew as its target prefers, byte for byte,
+signed for a time that is over, signed with another secret, without a signature, or signed anew in
+one dialect alone."""
 SELECTION_LIMIT = 1000
 """How many exchanges one request can name."""
 NOTE_LIMIT = 500
 """How many characters a note has at most."""
-VERBS = ("restart", "stop", "start")
-"""What a person can ask of a worker."""
+VERBS = ("restart", "stop", "start", "kill")
+"""What a person can ask of a worker; `kill` leaves it no time to finish anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,58 @@ class Result:
     def ok(self) -> bool:
         """Whether an answer of 200 to 299 came."""
         return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event that a person asks to be sent, as the platform would send it."""
+
+    name: str
+    version: str = ""
+    """Empty: the newest that is handled."""
+    extension: str = ""
+    """Empty: the only one."""
+    raw_payload: bytes | None = None
+    """Its JSON, to which the platform's envelope is added; None: a template's."""
+    raw_body: bytes | None = None
+    """The very bytes to send instead, whatever they are."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """What stands in place of the delivery's own headers of the same name."""
+    dialect: str = ""
+    """Sign in this dialect alone; empty: as the extension prefers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What is sent in place of what was recorded; None keeps it as it was."""
+
+    raw_payload: bytes | None = None
+    """The body; where it keeps the marker of a secret (`[secret:NAME]`), the value is put back."""
+    headers: tuple[tuple[str, str], ...] | None = None
+    """All headers but those that are made anew for each delivery."""
+    event: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent. Secrets are not here: their markers stand in their places."""
+
+    extension: str
+    head: str
+    """The request's line and headers as the extension would see them, a line each."""
+    raw_body: bytes
+    size: int
+    """Bytes of the body as it would be sent, secrets included."""
+    signed: tuple[tuple[str, str], ...]
+    """Each dialect that signs it, and what its MAC covers before the body."""
+    ok: bool
+    """Whether the extension would find the signature good."""
+    sentence: str
+    """What would be found about the signature."""
+    edited: bool
+    secrets: tuple[str, ...] = ()
+    """Names of the secrets that the body holds."""
 
 
 @dataclass(frozen=True, slots=True)

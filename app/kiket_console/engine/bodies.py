@@ -2,6 +2,7 @@
 
 raw bytes ──stored()──► Body: `[secret:NAME]` in their place, references, SHA-256 of the original
 Body ──original()──► the same raw bytes, or a refusal when the hash no longer fits
+Body and edited bytes ──edited()──► those bytes, with secrets where their markers were left
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from kiket_console.model import Body, SecretReference
 from kiket_core.secret import Match, marker, restorations
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from kiket_core.secret import Redactor
 
@@ -73,26 +74,108 @@ async def original(body: Body, value_of: Callable[[str], Awaitable[str | None]])
             f"Only {len(body.raw):,} of the body's {body.size:,} bytes were stored, "
             "so it cannot be sent as it came."
         )
-    choices: list[list[bytes]] = []
-    for reference in body.references:
-        value = await value_of(reference.name)
-        if value is None:
-            raise _unrestorable(
-                f"The body contained the secret {reference.name!r}, which has no value now.",
-                hint="Set it again, with the value that it had, to send the same bytes.",
-            )
-        choices.append(restorations(value, reference.length))
-    kept = _between_markers(body)
-    for guess in itertools.islice(itertools.product(*choices), _GUESSES):
-        raw = b"".join(piece for pair in zip(kept, (*guess, b""), strict=True) for piece in pair)
-        if hashlib.sha256(raw).digest() == body.sha256:
-            return raw
+    values = await _values(body, value_of)
+    spelled = _spelled(body, values)
+    if spelled is not None:
+        return _joined(_between_markers(body), spelled)
     names = ", ".join(sorted({repr(reference.name) for reference in body.references}))
     raise _unrestorable(
         f"The body cannot be put together as it came: the value of {names} has changed since."
         if names
         else "The stored body does not match its checksum."
     )
+
+
+async def edited(body: Body, raw: bytes, value_of: Callable[[str], Awaitable[str | None]]) -> bytes:
+    """Return *raw*, made by a person of what is stored of *body*, with the secrets put back.
+
+    A secret stands again wherever its marker was left. Raises `ConsoleError` when it has no value
+    now, or when its marker is also plain text of the body and nobody can tell which one was left.
+    """
+    marks = _marks(body)
+    if not marks:
+        return raw
+    pattern = re.compile(b"|".join(re.escape(mark) for mark in marks))
+    found = [match[0] for match in pattern.finditer(raw)]
+    if not found:
+        return raw
+    left = {each: found.count(each) for each in set(found)}
+    for mark, references in marks.items():
+        if None in references and left.get(mark, len(references)) != len(references):
+            raise _unrestorable(
+                f"{mark.decode()} stands in the body both as a secret and as plain text, so it "
+                "cannot be told which of them was left.",
+                hint="Leave all of them where they are, or replace all by text of your own.",
+            )
+    values = await _values(body, value_of, only=set(left))
+    spelled = dict(zip(body.references, _spelled(body, values) or (), strict=False))
+    seen: dict[bytes, int] = {}
+
+    def put_back(match: re.Match[bytes]) -> bytes:
+        mark = match[0]
+        number = seen[mark] = seen.get(mark, -1) + 1
+        references = marks[mark]
+        reference = references[number if left[mark] == len(references) else 0]
+        if reference is None:
+            return mark
+        return spelled.get(reference) or json.dumps(values[reference.name])[1:-1].encode()
+
+    return pattern.sub(put_back, raw)
+
+
+async def _values(
+    body: Body,
+    value_of: Callable[[str], Awaitable[str | None]],
+    only: Collection[bytes] | None = None,
+) -> dict[str, str]:
+    """Return the values of a body's secrets, or of those alone whose markers are in *only*."""
+    values: dict[str, str] = {}
+    for name in dict.fromkeys(reference.name for reference in body.references):
+        value = await value_of(name)
+        if value is not None:
+            values[name] = value
+        elif only is None or marker(name).encode() in only:
+            raise _unrestorable(
+                f"The body contained the secret {name!r}, which has no value now.",
+                hint="Set it again, with the value that it had, to send the same bytes."
+                if only is None
+                else "Set it, or put text of your own in the place of its marker.",
+            )
+    return values
+
+
+def _spelled(body: Body, values: Mapping[str, str]) -> tuple[bytes, ...] | None:
+    """Return how each secret was spelled in the original, None when these values were not there."""
+    if any(reference.name not in values for reference in body.references):
+        return None
+    kept = _between_markers(body)
+    choices = [restorations(values[each.name], each.length) for each in body.references]
+    for guess in itertools.islice(itertools.product(*choices), _GUESSES):
+        if hashlib.sha256(_joined(kept, guess)).digest() == body.sha256:
+            return guess
+    return None
+
+
+def _joined(pieces: list[bytes], between: tuple[bytes, ...]) -> bytes:
+    return b"".join(each for pair in zip(pieces, (*between, b""), strict=True) for each in pair)
+
+
+def _marks(body: Body) -> dict[bytes, list[SecretReference | None]]:
+    """Return each marker that stands for a secret, and what each of its places stands for.
+
+    None for a place where the marker's very text had been sent.
+    """
+    places: dict[int, SecretReference] = {}
+    at = 0
+    for reference, piece in zip(body.references, _between_markers(body), strict=False):
+        at += len(piece)
+        places[at] = reference
+        at += len(marker(reference.name).encode())
+    names = dict.fromkeys(reference.name for reference in body.references)
+    return {
+        mark: [places.get(match.start()) for match in re.finditer(re.escape(mark), body.raw)]
+        for mark in (marker(name).encode() for name in names)
+    }
 
 
 def _between_markers(body: Body) -> list[bytes]:

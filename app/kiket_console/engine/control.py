@@ -1,7 +1,7 @@
 """The control API: HTTP and one stream of notices on a private Unix socket.
 
     GET  /v1/status      GET  /v1/workers    POST /v1/workers/{name}/{verb}
-    GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/replay
+    GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/send, replay
     POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
     POST /v1/exchanges/note
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
@@ -14,7 +14,7 @@ Whoever runs as our user may ask (see `private_socket`). What is refused is answ
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -24,24 +24,22 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
-from kiket_console.config import MOST_BODY_MIB
+from kiket_console.engine.control_bodies import answer, asked_body
+from kiket_console.engine.control_sending import sending_routes
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import API, SELECTION_LIMIT, VERBS, WAYS, Refusal
+from kiket_console.wire import API, SELECTION_LIMIT, VERBS, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from starlette.requests import Request
 
+    from kiket_console.engine.control_sending import Sending
     from kiket_console.engine.hub import Hub
-    from kiket_console.model import EngineStatus, Headers, Notice, Worker
-    from kiket_console.wire import Result, SecretName, Selection, Template
+    from kiket_console.model import EngineStatus, Notice, Worker
+    from kiket_console.wire import SecretName, Selection
 
-T = TypeVar("T")
-
-BODY_LIMIT = (MOST_BODY_MIB + 3) * 1024 * 1024
-"""Room for the largest payload, and what is said about it."""
 STATUS_OF = {
     ExitCode.USAGE: 400,
     ExitCode.CONFIG: 409,
@@ -50,23 +48,6 @@ STATUS_OF = {
     ExitCode.VERIFICATION: 409,
     ExitCode.CONTRACT: 422,
 }
-
-
-class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /v1/trigger`; `payload` stays the bytes that came."""
-
-    event: str
-    version: str = ""
-    extension: str = ""
-    payload: msgspec.Raw = msgspec.Raw()
-    headers: tuple[tuple[str, str], ...] = ()
-    dialect: str = ""
-
-
-class ReplayAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /v1/exchanges/{id}/replay`."""
-
-    way: str = WAYS[0]
 
 
 _Ids = Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=SELECTION_LIMIT)]
@@ -103,27 +84,6 @@ class Controls(Protocol):
 
     def status(self) -> EngineStatus:
         """Return what runs."""
-        ...
-
-    def templates(self, extension: str) -> tuple[Template, ...]:
-        """Return the events that can be triggered, those that *extension* handles first."""
-        ...
-
-    async def trigger(
-        self,
-        event: str,
-        *,
-        version: str,
-        extension: str,
-        raw_payload: bytes | None,
-        headers: Headers,
-        dialect: str,
-    ) -> Result:
-        """Send a signed event."""
-        ...
-
-    async def replay(self, exchange_id: int, way: str) -> Result:
-        """Send a recorded delivery again, in one of `WAYS`."""
         ...
 
     async def worker(self, name: str, verb: str) -> Worker:
@@ -167,14 +127,14 @@ class Curation(Protocol):
         ...
 
 
-def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
-    """Return the control API over *controls* and *curation*."""
+def control_app(controls: Controls, sending: Sending, curation: Curation, hub: Hub) -> Starlette:
+    """Return the control API over *controls*, *sending* and *curation*."""
 
     async def status(_: Request) -> Response:
-        return _json(controls.status())
+        return answer(controls.status())
 
     async def workers(_: Request) -> Response:
-        return _json(controls.status().workers)
+        return answer(controls.status().workers)
 
     async def worker(request: Request) -> Response:
         name, verb = request.path_params["name"], request.path_params["verb"]
@@ -184,7 +144,7 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
                 hint=f"Use {', '.join(VERBS)}.",
                 exit_code=ExitCode.USAGE,
             )
-        return _json(await controls.worker(name, verb))
+        return answer(await controls.worker(name, verb))
 
     async def notices(_: Request) -> Response:
         stream = hub.notices()
@@ -198,53 +158,27 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
 
         return EventSourceResponse(events(), ping=15)
 
-    async def templates(request: Request) -> Response:
-        return _json(controls.templates(request.query_params.get("extension", "")))
-
-    async def trigger(request: Request) -> Response:
-        asked = await _body(request, TriggerAsked)
-        raw_payload = bytes(asked.payload) or None
-        result = await controls.trigger(
-            asked.event,
-            version=asked.version,
-            extension=asked.extension,
-            raw_payload=raw_payload,
-            headers=asked.headers,
-            dialect=asked.dialect,
-        )
-        return _json(result)
-
-    async def replay(request: Request) -> Response:
-        asked = await _body(request, ReplayAsked)
-        if asked.way not in WAYS:
-            raise ConsoleError(
-                f'There is no way "{asked.way}" to send again.',
-                hint=f"Use {' or '.join(WAYS)}.",
-                exit_code=ExitCode.USAGE,
-            )
-        return _json(await controls.replay(request.path_params["id"], asked.way))
-
     async def pin(request: Request) -> Response:
-        asked = await _body(request, PinAsked)
-        return _json(await curation.pin(asked.ids, pinned=asked.pinned))
+        asked = await asked_body(request, PinAsked)
+        return answer(await curation.pin(asked.ids, pinned=asked.pinned))
 
     async def note(request: Request) -> Response:
-        asked = await _body(request, NoteAsked)
-        return _json(await curation.note(asked.ids, asked.note))
+        asked = await asked_body(request, NoteAsked)
+        return answer(await curation.note(asked.ids, asked.note))
 
     async def remove(request: Request) -> Response:
-        return _json(await curation.remove((await _body(request, ExchangesAsked)).ids))
+        return answer(await curation.remove((await asked_body(request, ExchangesAsked)).ids))
 
     async def restore(request: Request) -> Response:
-        return _json(await curation.restore((await _body(request, ExchangesAsked)).ids))
+        return answer(await curation.restore((await asked_body(request, ExchangesAsked)).ids))
 
     async def secrets(_: Request) -> Response:
-        return _json(await controls.secrets())
+        return answer(await controls.secrets())
 
     async def secret(request: Request) -> Response:
         name = request.path_params["name"]
         if request.method == "PUT":
-            await controls.set_secret(name, (await _body(request, SecretValue)).value)
+            await controls.set_secret(name, (await asked_body(request, SecretValue)).value)
         else:
             await controls.delete_secret(name)
         return Response(status_code=204)
@@ -254,7 +188,7 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
         return Response(status_code=202)
 
     async def openapi(_: Request) -> Response:
-        return _json(describe())
+        return answer(describe())
 
     def route(path: str, handler: Callable[[Request], Awaitable[Response]], *methods: str) -> Route:
         return Route(API + path, handler, methods=list(methods))
@@ -265,9 +199,7 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
             route("/workers", workers, "GET"),
             route("/workers/{name}/{verb}", worker, "POST"),
             route("/notices", notices, "GET"),
-            route("/templates", templates, "GET"),
-            route("/trigger", trigger, "POST"),
-            route("/exchanges/{id:int}/replay", replay, "POST"),
+            *sending_routes(sending),
             route("/exchanges/pin", pin, "POST"),
             route("/exchanges/note", note, "POST"),
             route("/exchanges/remove", remove, "POST"),
@@ -286,40 +218,20 @@ def control_app(controls: Controls, curation: Curation, hub: Hub) -> Starlette:
     )
 
 
-def _json(document: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(document), status, media_type="application/json")
-
-
 def _event(notice: Notice) -> ServerSentEvent:
     return ServerSentEvent(msgspec.json.encode(notice).decode(), event="notice")
-
-
-async def _body(request: Request, kind: type[T]) -> T:
-    raw_body = bytearray()
-    async for chunk in request.stream():
-        raw_body += chunk
-        if len(raw_body) > BODY_LIMIT:
-            raise ConsoleError(
-                f"The request is larger than {BODY_LIMIT} bytes.", exit_code=ExitCode.USAGE
-            )
-    try:
-        return msgspec.json.decode(raw_body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
-        raise ConsoleError(
-            f"The request's JSON is not what is expected: {error}.", exit_code=ExitCode.USAGE
-        ) from error
 
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, ConsoleError)  # noqa: S101 - what it is registered for
     refusal = Refusal(error.message, error.hint, int(error.exit_code))
-    return _json(refusal, STATUS_OF.get(error.exit_code, 500))
+    return answer(refusal, STATUS_OF.get(error.exit_code, 500))
 
 
 async def _no_such_thing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     sentence = f"The control API has no {request.method} {request.url.path}."
-    return _json(Refusal(sentence, "GET /openapi.json says what it has.", 2), error.status_code)
+    return answer(Refusal(sentence, "GET /openapi.json says what it has.", 2), error.status_code)
 
 
 async def _gone(_: Request, error: Exception) -> Response:
@@ -330,4 +242,4 @@ async def _gone(_: Request, error: Exception) -> Response:
 
 async def _failed(_: Request, error: Exception) -> Response:
     sentence = f"The engine failed inside ({type(error).__name__}); its log has the traceback."
-    return _json(Refusal(sentence), 500)
+    return answer(Refusal(sentence), 500)

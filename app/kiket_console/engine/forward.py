@@ -221,13 +221,12 @@ class Forwarder:
         time, in full and within the limits; `NotTakenError`, which is one, when nothing was sent.
         """
         timeout_s = timeout_s or self._timeout_s
-        host = "localhost" if target.port is None else f"127.0.0.1:{target.port}"
         try:
             raw_head = request_head(
                 method,
                 path,
                 headers,
-                host=host,
+                host=target.host,
                 length=len(raw_body),
                 traceparent=traceparent,
                 sender=sender,

@@ -170,6 +170,7 @@ class Gateway:
             signature=delivery.signature_word or judging.word(judgement),
             judgement=judgement,
             replay_of=delivery.replay_of,
+            edited=delivery.edited,
         )
 
     async def _held(

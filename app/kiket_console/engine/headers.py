@@ -10,11 +10,10 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from kiket_console.sending.head import HOP as HOP  # marks what the gateway has forwarded
+
 if TYPE_CHECKING:
     from kiket_console.model import Headers
-
-HOP = "x-kiket-console-hop"
-"""Marks what the gateway has forwarded, so that a loop ends where it closes."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")

@@ -14,6 +14,7 @@ from kiket_console.wire import (
     SELECTION_LIMIT,
     VERBS,
     WAYS,
+    Preview,
     Refusal,
     Result,
     SecretName,
@@ -21,6 +22,11 @@ from kiket_console.wire import (
     Template,
 )
 
+_DRY_RUN = {
+    "type": "boolean",
+    "default": False,
+    "description": "Send nothing; answer with a Preview.",
+}
 _TRIGGER = {
     "type": "object",
     "required": ["event"],
@@ -35,10 +41,35 @@ _TRIGGER = {
             "items": {"type": "array", "items": {"type": "string"}},
             "description": "Pairs that replace the delivery's own headers.",
         },
-        "dialect": {"type": "string", "description": "Sign in this way only."},
+        "dialect": {"type": "string", "description": "Sign in this dialect alone."},
+        "body": {"type": "string", "format": "byte", "description": "The very bytes to send."},
+        "dry_run": _DRY_RUN,
     },
 }
-_REPLAY = {"type": "object", "properties": {"way": {"enum": list(WAYS)}}}
+_REPLAY = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"way": {"enum": list(WAYS)}, "version": {"type": "string"}},
+}
+_SEND = {
+    "type": "object",
+    "additionalProperties": False,
+    "description": "What is not named stays as it was.",
+    "properties": {
+        "payload": {"description": "The JSON to send, as it is."},
+        "body": {"type": "string", "format": "byte", "description": "Bytes that are no JSON."},
+        "headers": {
+            "type": "array",
+            "items": {"type": "array", "items": {"type": "string"}},
+            "description": "All but those that are made anew for each delivery.",
+        },
+        "event": {"type": "string"},
+        "version": {"type": "string"},
+        "way": {"enum": list(WAYS)},
+        "linked": {"type": "boolean", "default": True},
+        "dry_run": _DRY_RUN,
+    },
+}
 _IDS = {
     "type": "array",
     "items": {"type": "integer"},
@@ -72,7 +103,10 @@ _SECRET = {
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the control API."""
-    kinds = (EngineStatus, Worker, Notice, Result, Template, SecretName, Selection, Refusal)
+    kinds = (
+        *(EngineStatus, Worker, Notice, Result, Preview, Template),
+        *(SecretName, Selection, Refusal),
+    )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
     exchange = _parameter("id", {"type": "integer"})
@@ -84,7 +118,7 @@ def describe() -> dict[str, Any]:
             f"{API}/workers": {"get": _asks("The workers.", Worker, many=True)},
             f"{API}/workers/{{name}}/{{verb}}": {
                 "parameters": [name, verb],
-                "post": _asks("Restart, stop or start a worker.", Worker),
+                "post": _asks("Restart, stop, start or kill a worker.", Worker),
             },
             f"{API}/notices": {
                 "get": {
@@ -106,6 +140,10 @@ def describe() -> dict[str, Any]:
             f"{API}/exchanges/{{id}}/replay": {
                 "parameters": [exchange],
                 "post": _asks("Send a recorded delivery again.", Result, body=_REPLAY),
+            },
+            f"{API}/exchanges/{{id}}/send": {
+                "parameters": [exchange],
+                "post": _asks("Send a recorded delivery again, edited.", Result, body=_SEND),
             },
             f"{API}/exchanges/pin": {
                 "post": _asks("Keep exchanges, or no longer.", Selection, body=_PIN)

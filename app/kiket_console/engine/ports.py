@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from kiket_console.errors import ConsoleError, ExitCode
+
 if TYPE_CHECKING:
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers, State, Worker
@@ -28,6 +30,11 @@ class Target:
     socket_path: str = ""
     """A Unix socket; empty for a worker that listens on loopback's `port`."""
     port: int | None = None
+
+    @property
+    def host(self) -> str:
+        """What requests to it say as their host."""
+        return "localhost" if self.port is None else f"127.0.0.1:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,19 @@ class Workers(Protocol):
     def judging(self, name: str) -> Judging:
         """Return by what the deliveries to worker *name* are judged."""
         ...
+
+
+def named(workers: Workers, name: str) -> Worker:
+    """Return a worker by its name; raises `ConsoleError` when there is none."""
+    found = next((each for each in workers.workers() if each.name == name), None)
+    if found is None:
+        names = ", ".join(each.name for each in workers.workers())
+        raise ConsoleError(
+            f'There is no worker "{name}".',
+            hint=f"There is {names or 'none'}.",
+            exit_code=ExitCode.USAGE,
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,8 @@ class Delivery:
     headers: Headers
     raw_body: bytes
     replay_of: int | None = None
+    edited: bool = False
+    """Whether it differs from what it repeats in more than what is made anew each time."""
     signature_word: str | None = None
     """What the list says of the signature instead of the verdict: `re-signed`."""
     sender: str = ""

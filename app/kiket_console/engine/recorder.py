@@ -64,6 +64,7 @@ class Arrival:
     signature: str = ""
     judgement: Judgement | None = None
     replay_of: int | None = None
+    edited: bool = False
     truncate_to: int | None = None
     """Store only so many bytes of the body; 0 for one that cannot be cleared of its secrets."""
 
@@ -187,6 +188,7 @@ class Recorder:
                 parent_id=parent.exchange_id if parent else None,
                 parent_guessed=parent is not None and parent.guessed,
                 replay_of=arrival.replay_of,
+                edited=arrival.edited,
             )
         ]
         if target is not None:

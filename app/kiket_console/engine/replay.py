@@ -5,32 +5,63 @@ Pure: the gateway's pipeline sends what is made here.
 
 from __future__ import annotations
 
+import re
+import secrets as random_secrets
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kiket_console.engine.headers import HOP
 from kiket_console.engine.platform import delivery
 from kiket_console.engine.ports import Delivery
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Source
+from kiket_console.sending import head
+from kiket_console.wire import Edit
 from kiket_core.secret import is_credential
+from kiket_sdk._signing import DIALECTS, SKEW_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kiket_console.model import Detail, Headers
 
-_RENEWED = frozenset(
-    {
-        "x-kiket-delivery",
-        "x-kiket-signature",
-        "x-kiket-timestamp",
-        "webhook-id",
-        "webhook-timestamp",
-        "webhook-signature",
-        "traceparent",
-        "content-length",
-    }
-)
+STALE_S = SKEW_S + 300
+"""How old a stale delivery says that it is."""
+_AS_IT_WAS = Edit()
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """How the deliveries to a worker are signed, and how one of them is to differ."""
+
+    dialect: str
+    """What the worker's code prefers."""
+    secret: str = field(repr=False)
+    way: str = "resigned"
+    """One of `wire.WAYS`."""
+
+    def headers(self, raw_body: bytes, delivery_id: str) -> Headers:
+        """Return the headers that sign a body.
+
+        Raises `ConsoleError` for a way that needs a secret where there is none.
+        """
+        dialect, secret, at_s = self.dialect, self.secret, time.time()
+        if self.way == "unsigned":
+            return ()
+        if self.way == "bad-signature":
+            secret = random_secrets.token_hex(24)
+        elif self.way == "stale":
+            at_s -= STALE_S
+        elif self.way in DIALECTS:
+            dialect = self.way
+        if self.way != "resigned" and not secret.strip():
+            raise ConsoleError(
+                "There is no webhook secret to sign with.",
+                hint="Give the extension one, or send without a signature.",
+                exit_code=ExitCode.USAGE,
+            )
+        alone = self.way in DIALECTS
+        return delivery.signatures(dialect, secret, raw_body, delivery_id, at_s, alone=alone)
 
 
 def compose(
@@ -38,8 +69,7 @@ def compose(
     version: str,
     payload: Any,
     *,
-    dialect: str,
-    secret: str,
+    signing: Signing,
     platform_url: str,
     secrets: Mapping[str, str | None],
     extension: str | None = None,
@@ -47,63 +77,99 @@ def compose(
 ) -> Delivery:
     """Return the delivery that the platform would send for an event.
 
-    *payload* None takes a sample. *secrets* are the extension's declared ones, None where there
-    is no value. *headers* stand in place of the platform's own of the same name. Raises
-    `ConsoleError` for a payload that is no JSON or a secret that the dialect cannot use.
+    *payload* None takes a sample, and bytes are sent as they are. *secrets* are the extension's
+    declared ones, None where there is no value. *headers* stand in place of the platform's own of
+    the same name. Raises `ConsoleError` for a payload or headers that cannot be sent, and for a
+    secret that the dialect cannot use.
     """
-    if payload is None:
-        payload = delivery.sample_payload(event, version, platform_url)
-    payload = delivery.enveloped(payload, platform_url, secrets)
-    raw_body = delivery.encoded(payload)
-    own = delivery.delivery_headers(event, version, payload)
-    signed = delivery.signatures(dialect, secret, raw_body, _value(own, "x-kiket-delivery"))
-    asked = {name.lower() for name, _ in headers}
+    head.check(headers)
+    if isinstance(payload, bytes):
+        raw_body, known = payload, None
+    else:
+        if payload is None:
+            payload = delivery.sample_payload(event, version, platform_url)
+        known = delivery.enveloped(payload, platform_url, secrets)
+        raw_body = delivery.encoded(known)
+    own = delivery.delivery_headers(event, version, known)
+    signed = signing.headers(raw_body, _value(own, "x-kiket-delivery"))
     return Delivery(
         extension,
         event,
         version,
-        f"/v/{version}/webhooks/{event}" if version else f"/webhooks/{event}",
-        (*(pair for pair in (*own, *signed) if pair[0] not in asked), *headers),
+        _path(event, version),
+        head.merged((*own, *signed), headers),
         raw_body,
     )
 
 
-def resigned(detail: Detail, raw_body: bytes, dialect: str, secret: str) -> Delivery:
-    """Return a recorded delivery as a new one: new id, time and signature, the same *raw_body*."""
-    kept = tuple(pair for pair in _sendable(detail) if pair[0].lower() not in _RENEWED)
-    delivery_id = delivery.new_delivery_id()
-    return _again(
-        detail,
-        (
-            *kept,
-            ("x-kiket-delivery", delivery_id),
-            *delivery.signatures(dialect, secret, raw_body, delivery_id),
-        ),
-        raw_body,
-        "re-signed",
-    )
+def again(
+    detail: Detail,
+    raw_body: bytes,
+    signing: Signing,
+    edit: Edit = _AS_IT_WAS,
+    *,
+    linked: bool = True,
+) -> Delivery:
+    """Return a recorded delivery as a new one, with what *edit* changes of it.
 
-
-def exact(detail: Detail, raw_body: bytes) -> Delivery:
-    """Return a recorded delivery as it came: headers, signature and bytes.
-
-    Headers that carry credentials were not stored, so they are not sent.
+    *raw_body* is what is sent. Its id, time and signature are new, except when it is sent exactly:
+    then headers, signature and bytes are as they came. Headers that carry credentials were not
+    stored, so they are not sent. It names what it repeats when it is *linked*. Raises
+    `ConsoleError` for headers that HTTP cannot carry, and for what is no webhook.
     """
-    return _again(detail, _sendable(detail), raw_body, None)
-
-
-def _again(detail: Detail, headers: Headers, raw_body: bytes, word: str | None) -> Delivery:
     exchange = detail.exchange
+    event = exchange.name if edit.event is None else edit.event
+    version = exchange.version if edit.version is None else edit.version
+    renamed = (event, version) != (exchange.name, exchange.version)
+    told = {head.EVENT: event, head.VERSION: version} if renamed else {}
+    sendable = tuple((name, told.get(name.lower(), value)) for name, value in _sendable(detail))
+    kept = head.editable(sendable)
+    asked = kept if edit.headers is None else edit.headers
+    head.check(asked)
     return Delivery(
         exchange.worker,
-        exchange.name,
-        exchange.version,
-        exchange.path,
-        headers,
+        event,
+        version,
+        _renamed(exchange.path, event, version) if renamed else exchange.path,
+        _headers(sendable, asked, signing, raw_body),
         raw_body,
-        replay_of=exchange.id,
-        signature_word=word,
+        replay_of=exchange.id if linked else None,
+        edited=linked and (renamed or asked != kept or _has_other_body(detail, edit)),
+        signature_word="re-signed" if signing.way == "resigned" and linked else None,
     )
+
+
+def _headers(sendable: Headers, asked: Headers, signing: Signing, raw_body: bytes) -> Headers:
+    """Return *asked* among what a person does not edit, made anew unless it is sent exactly."""
+    kept = head.editable(sendable)
+    if signing.way == "exact" and asked == kept:
+        return sendable
+    names = {name.lower() for name, _ in asked}
+    unseen = [pair for pair in sendable if pair not in kept and pair[0].lower() not in names]
+    if signing.way == "exact":
+        return (*unseen, *asked)
+    delivery_id = delivery.new_delivery_id()
+    fresh = (("x-kiket-delivery", delivery_id), *signing.headers(raw_body, delivery_id))
+    return (
+        *(pair for pair in unseen if pair[0].lower() not in head.RENEWED),
+        *asked,
+        *(pair for pair in fresh if pair[0] not in names),
+    )
+
+
+def _has_other_body(detail: Detail, edit: Edit) -> bool:
+    return edit.raw_payload is not None and edit.raw_payload != detail.request.body.raw
+
+
+def _renamed(path: str, event: str, version: str) -> str:
+    """Return a delivery's path with its event and version exchanged; a query's version too."""
+    _, mark, query = path.partition("?")
+    query = re.sub(r"(?:^|(?<=&))version=[^&]*&?", "", query).rstrip("&")
+    return _path(event, version) + (mark + query if query else "")
+
+
+def _path(event: str, version: str) -> str:
+    return f"/v/{version}/webhooks/{event}" if version else f"/webhooks/{event}"
 
 
 def _sendable(detail: Detail) -> Headers:
@@ -116,7 +182,7 @@ def _sendable(detail: Detail) -> Headers:
     return tuple(
         (name, value)
         for name, value in detail.request.headers
-        if not is_credential(name) and name.lower() != HOP  # it comes from us anew, not round again
+        if not is_credential(name) and name.lower() != head.HOP  # it comes from us anew
     )
 
 

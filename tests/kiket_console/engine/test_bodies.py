@@ -123,3 +123,55 @@ def test_a_cut_never_leaves_half_a_secret() -> None:
     )
 
     assert body.raw == b"x" * 10
+
+
+class TestEditing:
+    async def test_a_marker_that_was_left_becomes_the_secret_again_as_it_was_spelled(self) -> None:
+        raw = json.dumps({"a": SECRETS["PAGER"], "b": 1}).encode()
+        body = bodies.stored(raw, knowing(SECRETS))
+
+        found = await bodies.edited(body, body.raw.replace(b"1", b"2"), values(SECRETS))
+
+        assert found == raw.replace(b"1", b"2")
+
+    async def test_it_may_be_moved_copied_and_taken_away(self) -> None:
+        body = bodies.stored(b'["tok-Z\xc3\xbcrich/1234+56"]', knowing(SECRETS))
+        mark = b"[secret:API_TOKEN]"
+
+        assert await bodies.edited(body, b"{}", values(SECRETS)) == b"{}"
+        twice = await bodies.edited(body, mark + b" " + mark, values(SECRETS))
+        assert twice == " ".join([SECRETS["API_TOKEN"]] * 2).encode()
+
+    async def test_text_that_only_looks_like_a_marker_stays_text(self) -> None:
+        """A sender must not be able to make a person send out a secret."""
+        body = bodies.stored(b"[secret:API_TOKEN]", knowing(SECRETS))
+
+        found = await bodies.edited(body, b"x [secret:API_TOKEN]", values(SECRETS))
+
+        assert found == b"x [secret:API_TOKEN]"
+
+    async def test_both_together_are_told_apart_while_all_are_left(self) -> None:
+        raw = b"[secret:PAGER] " + SECRETS["PAGER"].encode()
+        body = bodies.stored(raw, knowing(SECRETS))
+
+        assert await bodies.edited(body, body.raw + b"!", values(SECRETS)) == raw + b"!"
+        with pytest.raises(ConsoleError) as refused:
+            await bodies.edited(body, b"[secret:PAGER]", values(SECRETS))
+        assert refused.value.message == (
+            "[secret:PAGER] stands in the body both as a secret and as plain text, so it cannot "
+            "be told which of them was left."
+        )
+
+    async def test_a_value_that_has_changed_is_put_in_as_it_is_now(self) -> None:
+        body = bodies.stored(json.dumps([SECRETS["PAGER"]]).encode(), knowing(SECRETS))
+
+        found = await bodies.edited(body, body.raw, values({"PAGER": 'new "one"'}))
+
+        assert json.loads(found) == ['new "one"']
+
+    async def test_a_secret_without_a_value_is_refused_only_where_it_was_left(self) -> None:
+        body = bodies.stored(b"%s" % SECRETS["PAGER"].encode(), knowing(SECRETS))
+
+        assert await bodies.edited(body, b"none", values({})) == b"none"
+        with pytest.raises(ConsoleError, match=r"which has no value now\. Set it, or put text"):
+            await bodies.edited(body, body.raw, values({}))

@@ -20,14 +20,22 @@ from kiket_console.engine.private_socket import OwnPeers, bind_private
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import EngineStatus, Handler, Notice, Worker, WorkerState
 from kiket_console.paths import ProjectPaths
-from kiket_console.wire import SELECTION_LIMIT, Result, SecretName, Selection, Template
+from kiket_console.wire import (
+    SELECTION_LIMIT,
+    Edit,
+    Event,
+    Preview,
+    Result,
+    SecretName,
+    Selection,
+    Template,
+)
 from kiket_core.guard import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from kiket_console.model import Headers
 
 WORKER = Worker(
     name="sample",
@@ -98,32 +106,6 @@ class Desk:
     def status(self) -> EngineStatus:
         return STATUS
 
-    def templates(self, extension: str = "") -> tuple[Template, ...]:
-        if extension:
-            return (Template("issue.updated", "v1", True, extension, {}),)
-        return (Template("issue.created", "v1", True, "An issue is made", {"issue": {"id": 1}}),)
-
-    async def trigger(
-        self,
-        event: str,
-        *,
-        version: str,
-        extension: str,
-        raw_payload: bytes | None,
-        headers: Headers,
-        dialect: str,
-    ) -> Result:
-        self.asked.append((event, version, extension, raw_payload, headers, dialect))
-        if event == "gone":
-            raise ConsoleError("No worker.", hint="Start one.", exit_code=ExitCode.USAGE)
-        if event == "broken":
-            raise RuntimeError("a secret detail")
-        return Result(5, "forwarded", 200, 1200, "")
-
-    async def replay(self, exchange_id: int, way: str) -> Result:
-        self.asked.append((exchange_id, way))
-        return Result(6, "failed", None, None, "It did not answer.")
-
     async def worker(self, name: str, verb: str) -> Worker:
         self.asked.append((name, verb))
         return WORKER
@@ -141,6 +123,40 @@ class Desk:
         self.asked.append("stop")
 
 
+PREVIEW = Preview("sample", "POST / HTTP/1.1", b"\xff", 1, (("k0", ""),), True, "Fine.", True)
+
+
+class Post(Desk):
+    """A desk that sends, too, and remembers what."""
+
+    def templates(self, extension: str = "") -> tuple[Template, ...]:
+        if extension:
+            return (Template("issue.updated", "v1", True, extension, {}),)
+        return (Template("issue.created", "v1", True, "An issue is made", {"issue": {"id": 1}}),)
+
+    async def trigger(self, event: Event) -> Result:
+        self.asked.append(event)
+        if event.name == "gone":
+            raise ConsoleError("No worker.", hint="Start one.", exit_code=ExitCode.USAGE)
+        if event.name == "broken":
+            raise RuntimeError("a secret detail")
+        return Result(5, "forwarded", 200, 1200, "")
+
+    async def preview_trigger(self, event: Event) -> Preview:
+        self.asked.append(event)
+        return PREVIEW
+
+    async def send(self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True) -> Result:
+        self.asked.append((exchange_id, edit, way, linked))
+        return Result(6, "failed", None, None, "It did not answer.")
+
+    async def preview(
+        self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True
+    ) -> Preview:
+        self.asked.append((exchange_id, edit, way, linked))
+        return PREVIEW
+
+
 @pytest.fixture
 def paths(own_places: Path) -> ProjectPaths:
     folder = own_places / "project"
@@ -152,12 +168,12 @@ def paths(own_places: Path) -> ProjectPaths:
 
 @asynccontextmanager
 async def served(
-    paths: ProjectPaths, desk: Desk, hub: Hub, shelf: Shelf | None = None
+    paths: ProjectPaths, desk: Post, hub: Hub, shelf: Shelf | None = None
 ) -> AsyncIterator[None]:
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, shelf or Shelf(), hub),
+        control_app(desk, desk, shelf or Shelf(), hub),
         http=OwnPeers,
         lifespan="off",
         log_config=None,
@@ -179,7 +195,7 @@ def new_hub() -> Hub:
 
 
 async def test_the_client_gets_the_nouns_back_as_they_were(paths: ProjectPaths) -> None:
-    desk = Desk()
+    desk = Post()
     async with served(paths, desk, new_hub()), Client(paths) as client:
         assert await client.status() == STATUS
         assert await client.workers() == (WORKER,)
@@ -192,7 +208,7 @@ async def test_the_client_gets_the_nouns_back_as_they_were(paths: ProjectPaths) 
 
 async def test_a_payload_arrives_byte_for_byte(paths: ProjectPaths) -> None:
     """Numbers that floats cannot hold, and duplicate keys, survive the way to the engine."""
-    desk = Desk()
+    desk = Post()
     raw = b'{"n": 123456789012345678901234567890, "a": 1.10, "a": 2}'
     async with served(paths, desk, new_hub()), Client(paths) as client:
         result = await client.trigger(
@@ -200,31 +216,66 @@ async def test_a_payload_arrives_byte_for_byte(paths: ProjectPaths) -> None:
         )
     assert result == Result(5, "forwarded", 200, 1200, "")
     assert result.ok
-    assert desk.asked == [("issue.created", "v2", "", raw, (("x-a", "1"),), "k1")]
+    assert desk.asked == [
+        Event("issue.created", "v2", raw_payload=raw, headers=(("x-a", "1"),), dialect="k1")
+    ]
 
 
 async def test_without_a_payload_the_template_is_meant(paths: ProjectPaths) -> None:
-    desk = Desk()
+    desk = Post()
     async with served(paths, desk, new_hub()), Client(paths) as client:
         await client.trigger("issue.created")
-    assert desk.asked == [("issue.created", "", "", None, (), "")]
+    assert desk.asked == [Event("issue.created")]
 
 
 async def test_replay_says_the_way(paths: ProjectPaths) -> None:
-    desk = Desk()
+    desk = Post()
     async with served(paths, desk, new_hub()), Client(paths) as client:
         result = await client.replay(3, "exact")
         with pytest.raises(ConsoleError, match=r'There is no way "sideways" to send again\.'):
             await client.replay(3, "sideways")
     assert not result.ok
-    assert desk.asked == [(3, "exact")]
+    assert desk.asked == [(3, Edit(), "exact", True)]
+
+
+async def test_an_edit_arrives_as_the_bytes_that_were_typed(paths: ProjectPaths) -> None:
+    """Blank space and bytes that are no JSON included; what is not named is not changed."""
+    desk = Post()
+    edit = Edit(b' {"a": 1.10}\n\xff', (("x-a", "1"),), "issue.updated", "")
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        result = await client.send(3, edit, "stale")
+        await client.send(3, Edit(), linked=False)
+        assert await client.preview(3, edit) == PREVIEW
+        assert await client.preview_trigger(Event("issue.created", raw_body=b"")) == PREVIEW
+    assert result.error == "It did not answer."
+    assert desk.asked == [
+        (3, edit, "stale", True),
+        (3, Edit(), "resigned", False),
+        (3, edit, "resigned", True),
+        Event("issue.created", raw_body=b""),
+    ]
+
+
+async def test_a_payload_may_be_sent_as_json_by_hand(paths: ProjectPaths) -> None:
+    import httpx
+
+    desk = Post()
+    async with (
+        served(paths, desk, new_hub()),
+        httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
+            base_url="http://engine",
+        ) as http,
+    ):
+        await http.post("/v1/exchanges/3/send", content=b'{"payload": {"n": 1.10}}')
+    assert desk.asked == [(3, Edit(b'{"n": 1.10}'), "resigned", True)]
 
 
 async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
     paths: ProjectPaths,
 ) -> None:
     shelf = Shelf()
-    async with served(paths, Desk(), new_hub(), shelf), Client(paths) as client:
+    async with served(paths, Post(), new_hub(), shelf), Client(paths) as client:
         assert await client.pin((3, 4)) == Selection((3, 4))
         await client.pin((3,), pinned=False)
         assert await client.note((3, 4), "see #42") == Selection((3, 4))
@@ -241,7 +292,7 @@ async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
 
 
 async def test_a_refusal_comes_with_hint_and_exit_code(paths: ProjectPaths) -> None:
-    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+    async with served(paths, Post(), new_hub()), Client(paths) as client:
         with pytest.raises(ConsoleError) as refused:
             await client.trigger("gone")
     error = refused.value
@@ -249,7 +300,7 @@ async def test_a_refusal_comes_with_hint_and_exit_code(paths: ProjectPaths) -> N
 
 
 async def test_an_error_inside_does_not_tell_its_details(paths: ProjectPaths) -> None:
-    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+    async with served(paths, Post(), new_hub()), Client(paths) as client:
         with pytest.raises(ConsoleError, match="failed inside") as failed:
             await client.trigger("broken")
         assert (await client.status()).pid == 1
@@ -257,7 +308,7 @@ async def test_an_error_inside_does_not_tell_its_details(paths: ProjectPaths) ->
 
 
 async def test_an_unknown_verb_is_refused_before_it_reaches_a_worker(paths: ProjectPaths) -> None:
-    desk = Desk()
+    desk = Post()
     async with served(paths, desk, new_hub()), Client(paths) as client:
         with pytest.raises(ConsoleError, match='A worker cannot be asked to "explode"'):
             await client.worker("sample", "explode")
@@ -265,7 +316,7 @@ async def test_an_unknown_verb_is_refused_before_it_reaches_a_worker(paths: Proj
 
 
 async def test_secrets_go_in_and_never_out(paths: ProjectPaths) -> None:
-    desk = Desk()
+    desk = Post()
     async with served(paths, desk, new_hub()), Client(paths) as client:
         await client.set_secret("CRM_TOKEN", "value")
         await client.delete_secret("CRM_TOKEN")
@@ -275,7 +326,7 @@ async def test_secrets_go_in_and_never_out(paths: ProjectPaths) -> None:
 async def test_notices_come_at_once_and_end_with_the_engine(paths: ProjectPaths) -> None:
     hub = new_hub()
     heard: list[Notice] = []
-    async with served(paths, Desk(), hub), Client(paths) as client:
+    async with served(paths, Post(), hub), Client(paths) as client:
         notices = client.notices()
         heard.append(await anext(notices))
         hub.committed(exchange=9, change=9, log=9)
@@ -306,7 +357,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     import httpx
 
     async with (
-        served(paths, Desk(), new_hub()),
+        served(paths, Post(), new_hub()),
         httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
             base_url="http://engine",
@@ -322,7 +373,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     }
     routed = {
         (route.path.replace(":int", ""), method)
-        for route in control_app(Desk(), Shelf(), new_hub()).routes
+        for route in control_app(Post(), Post(), Shelf(), new_hub()).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}
     }
@@ -349,7 +400,7 @@ def test_what_is_no_socket_of_ours_is_left_alone(paths: ProjectPaths) -> None:
 
 
 async def test_the_client_refuses_a_socket_that_is_open_to_others(paths: ProjectPaths) -> None:
-    async with served(paths, Desk(), new_hub()), Client(paths) as client:
+    async with served(paths, Post(), new_hub()), Client(paths) as client:
         paths.run.chmod(0o755)
         with pytest.raises(ConsoleError, match="is not a private socket of yours"):
             await client.status()
@@ -362,7 +413,7 @@ async def test_another_user_is_cut_off_before_a_byte_is_read(
 ) -> None:
     """Even when the modes let them in."""
     runtime = paths.run.parents[1]
-    async with served(paths, Desk(), new_hub()):
+    async with served(paths, Post(), new_hub()):
         for place in (runtime.parent, runtime, runtime / "kiket-console", paths.run):
             place.chmod(0o755)
         paths.control_socket.chmod(0o777)

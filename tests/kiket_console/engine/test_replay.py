@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,12 @@ import pytest
 from kiket_console.engine import replay
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State
+from kiket_console.wire import Edit
 from kiket_sdk import _signing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.engine.ports import Delivery
 
 SECRET = "a-webhook-secret-of-24-bytes"
@@ -40,6 +44,23 @@ def recorded(source: Source = Source.WEBHOOK) -> Detail:
     return Detail(exchange, Message(RECORDED, Body(b"{}")), None, (), ())
 
 
+def sent(
+    raw_body: bytes = b"{}",
+    way: str = "resigned",
+    edit: Edit | None = None,
+    *,
+    dialect: str = "k0",
+    secret: str = SECRET,
+    linked: bool = True,
+) -> Delivery:
+    signing = replay.Signing(dialect, secret, way)
+    return replay.again(recorded(), raw_body, signing, edit or Edit(), linked=linked)
+
+
+def judged(delivery: Delivery, accept: Sequence[str] = ("k0", "kr", "k1", "sw1")) -> Any:
+    return _signing.verify([SECRET], delivery.raw_body, delivery.headers, accept=accept)
+
+
 def value(delivery: Delivery, name: str) -> str:
     [found] = [value for key, value in delivery.headers if key.lower() == name]
     return found
@@ -50,9 +71,9 @@ def names(delivery: Delivery) -> list[str]:
 
 
 def composed(payload: Any = None, **options: Any) -> Delivery:
+    dialect, secret = options.pop("dialect", "k0"), options.pop("secret", SECRET)
     values: dict[str, Any] = {
-        "dialect": "k0",
-        "secret": SECRET,
+        "signing": replay.Signing(dialect, secret),
         "platform_url": "http://127.0.0.1:9",
         "secrets": {},
     }
@@ -61,7 +82,7 @@ def composed(payload: Any = None, **options: Any) -> Delivery:
 
 @pytest.mark.parametrize("dialect", ["k0", "kr", "k1", "sw1"])
 def test_a_resigned_delivery_verifies_now_in_its_dialect(dialect: str) -> None:
-    delivery = replay.resigned(recorded(), b'{"n":1}', dialect, SECRET)
+    delivery = sent(b'{"n":1}', dialect=dialect)
 
     verdict = _signing.verify([SECRET], b'{"n":1}', delivery.headers, accept=[dialect])
 
@@ -77,7 +98,7 @@ def test_a_resigned_delivery_verifies_now_in_its_dialect(dialect: str) -> None:
 
 
 def test_a_resigned_delivery_has_a_new_id_and_trace_and_keeps_the_rest() -> None:
-    delivery = replay.resigned(recorded(), b"{}", "k0", SECRET)
+    delivery = sent()
 
     assert value(delivery, "x-kiket-delivery") == value(delivery, "webhook-id") != "dlv_old"
     assert "traceparent" not in names(delivery)
@@ -90,17 +111,18 @@ def test_a_resigned_delivery_has_a_new_id_and_trace_and_keeps_the_rest() -> None
 
 def test_an_exact_replay_changes_nothing_but_what_was_never_stored() -> None:
     """And it is no loop, even if what it repeats was one."""
-    delivery = replay.exact(recorded(), b"{}")
+    delivery = sent(way="exact")
 
     left_out = {"authorization", "X-Kiket-Console-Hop"}
     assert delivery.headers == tuple(pair for pair in RECORDED if pair[0] not in left_out)
     assert (delivery.replay_of, delivery.signature_word) == (7, None)
 
 
-@pytest.mark.parametrize("again", [replay.exact, lambda d, b: replay.resigned(d, b, "k0", SECRET)])
-def test_a_call_to_the_platform_is_not_sent_again(again: Any) -> None:
+@pytest.mark.parametrize("way", ["exact", "resigned"])
+def test_a_call_to_the_platform_is_not_sent_again(way: str) -> None:
+    signing = replay.Signing("k0", SECRET, way)
     with pytest.raises(ConsoleError) as refused:
-        again(recorded(Source.API), b"{}")
+        replay.again(recorded(Source.API), b"{}", signing)
 
     assert refused.value.message == (
         "Exchange 7 is a call to the platform; only webhooks can be sent again."
@@ -167,3 +189,114 @@ def test_an_unknown_dialect_is_a_sentence() -> None:
 def test_a_payload_that_json_cannot_say_is_a_sentence() -> None:
     with pytest.raises(ConsoleError, match="The payload cannot be written as JSON"):
         composed({"n": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("way", "reason", "sentence"),
+    [
+        ("stale", "stale", "Signature is fine, but the timestamp is 600 s old"),
+        ("bad-signature", "mismatch", "do not match"),
+        ("unsigned", "unsigned", "no"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["k0", "kr", "k1", "sw1"])
+def test_each_bad_way_fails_for_its_own_reason_in_every_dialect(
+    way: str, reason: str, sentence: str, dialect: str
+) -> None:
+    verdict = judged(sent(way=way, dialect=dialect))
+
+    assert (verdict.ok, verdict.reason.value) == (False, reason)
+    assert sentence in verdict.sentence or "does not match" in verdict.sentence
+
+
+@pytest.mark.parametrize("dialect", ["k0", "kr", "k1", "sw1"])
+def test_in_another_dialect_it_is_signed_in_that_one_alone(dialect: str) -> None:
+    """Else a receiver that takes a stronger one too would never look at it."""
+    delivery = sent(way=dialect)
+
+    assert judged(delivery).dialect == dialect
+    assert ("webhook-signature" in names(delivery)) is (dialect == "sw1")
+    assert ("x-kiket-signature" in names(delivery)) is (dialect != "sw1")
+    assert delivery.signature_word is None, "the list is to say how it was judged"
+
+
+@pytest.mark.parametrize("way", ["stale", "k1"])
+def test_a_way_that_needs_a_secret_says_so(way: str) -> None:
+    with pytest.raises(ConsoleError, match="There is no webhook secret to sign with"):
+        sent(way=way, secret="")
+
+
+def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
+    edit = Edit(b'{"n":2}', (("X-Other", "2"), ("x-new", "a: b")), version="v2")
+    delivery = sent(b'{"n":2}', edit=edit)
+
+    assert (delivery.version, delivery.path) == ("v2", "/v/v2/webhooks/issue.created?a=1")
+    assert value(delivery, "x-other") == "2"
+    assert value(delivery, "x-new") == "a: b"
+    assert value(delivery, "host") == "localhost:8700"
+    assert judged(delivery).ok
+    assert (delivery.replay_of, delivery.edited) == (7, True)
+
+
+def test_another_event_goes_to_its_own_path_and_says_so_in_its_header() -> None:
+    delivery = sent(edit=Edit(event="issue.updated", version=""))
+
+    assert delivery.path == "/webhooks/issue.updated?a=1"
+    assert value(delivery, "x-kiket-event") == "issue.updated"
+
+
+def test_what_is_sent_with_nothing_changed_is_not_edited() -> None:
+    kept = (("x-other", "1"),)
+
+    assert not sent(edit=Edit(b"{}", kept, "issue.created", "v1")).edited
+    assert not sent(way="stale").edited
+    assert sent(edit=Edit(headers=())).edited
+
+
+def test_a_header_of_the_persons_own_stands_in_place_of_what_is_made_anew() -> None:
+    edit = Edit(headers=(("X-Kiket-Delivery", "dlv_mine"), ("x-kiket-event", "other")))
+    delivery = sent(edit=edit)
+
+    assert value(delivery, "x-kiket-delivery") == "dlv_mine"
+    assert value(delivery, "x-kiket-event") == "other"
+
+
+def test_an_exact_replay_of_an_edit_keeps_the_old_signature() -> None:
+    delivery = sent(b'{"n":2}', "exact", Edit(b'{"n":2}'))
+
+    assert value(delivery, "x-kiket-signature") == "00ff"
+    assert (delivery.raw_body, delivery.edited) == (b'{"n":2}', True)
+
+
+def test_a_duplicate_names_no_original() -> None:
+    delivery = sent(edit=Edit(b"[]"), linked=False)
+
+    assert (delivery.replay_of, delivery.edited, delivery.signature_word) == (None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (("x-a", "1\r\nx-b: 2"), "The value of x-a has a line break"),
+        (("x a", "1"), "'x a' is not a header's name"),
+        (("x-a", "\u20ac"), "The value of x-a has characters that HTTP cannot carry"),
+    ],
+)
+def test_a_header_that_http_cannot_carry_is_refused(header: tuple[str, str], sentence: str) -> None:
+    with pytest.raises(ConsoleError, match=sentence):
+        sent(edit=Edit(headers=(header,)))
+
+
+def test_a_version_in_the_query_follows_the_edit() -> None:
+    original = recorded()
+    exchange = dataclasses.replace(
+        original.exchange, path="/webhooks/issue.created?version=v1&a=1", version="v1"
+    )
+    detail = dataclasses.replace(original, exchange=exchange)
+    delivery = replay.again(detail, b"{}", replay.Signing("k0", SECRET), Edit(version="v2"))
+
+    assert delivery.path == "/v/v2/webhooks/issue.created?a=1"
+
+
+def test_the_secret_is_in_no_words_of_a_signing() -> None:
+    assert SECRET not in repr(replay.Signing("k0", SECRET))

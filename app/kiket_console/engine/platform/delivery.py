@@ -52,16 +52,26 @@ def samples() -> tuple[Template, ...]:
 
 
 def templates(
-    handlers: Sequence[Handler], platform_url: str, now: datetime | None = None
+    handlers: Sequence[Handler],
+    platform_url: str,
+    now: datetime | None = None,
+    *,
+    declared: Sequence[str] = (),
 ) -> list[Template]:
-    """Return what can be triggered, with times of now: what handlers take first, then the rest."""
+    """Return what can be triggered, with times of now.
+
+    What handlers take comes first, then what a manifest has *declared* besides (as `event` or
+    `event@version`), then the other samples.
+    """
     moment = now or datetime.now(UTC)
     taken = dict.fromkeys((handler.event, handler.version) for handler in handlers)
     handled = [_template(event, version, moment, handled=True) for event, version in taken]
+    pairs = [_declared(each, handlers) for each in declared]
+    others = dict.fromkeys((*pairs, *((each.event, each.version) for each in samples())))
     rest = [
-        _template(each.event, each.version, moment, handled=False)
-        for each in samples()
-        if (each.event, each.version) not in taken
+        _template(event, version, moment, handled=False)
+        for event, version in others
+        if (event, version) not in taken
     ]
     return [
         Template(
@@ -73,6 +83,11 @@ def templates(
         )
         for each in [*handled, *rest]
     ]
+
+
+def _declared(event: str, handlers: Sequence[Handler]) -> tuple[str, str]:
+    name, _, version = event.partition("@")
+    return name, version or version_for(name, handlers)
 
 
 def version_for(event: str, handlers: Sequence[Handler]) -> str:
@@ -140,20 +155,28 @@ def dialect_for(accept: Sequence[str]) -> str:
     return "k0" if "k0" in accept or not accept else accept[0]
 
 
-def signatures(dialect: str, secret: str, raw_body: bytes, delivery_id: str) -> Headers:
-    """Return the headers that sign a body: *dialect*'s, and those of sw1 beside it.
+def signatures(
+    dialect: str,
+    secret: str,
+    raw_body: bytes,
+    delivery_id: str,
+    at_s: float | None = None,
+    *,
+    alone: bool = False,
+) -> Headers:
+    """Return the headers that sign a body: *dialect*'s and, unless *alone*, sw1's beside it.
 
-    A blank secret signs nothing. Raises `ConsoleError` for an unknown dialect or a secret that
-    *dialect* cannot use.
+    *at_s* is when it is said to be signed, in Unix seconds: now when None. A blank secret signs
+    nothing. Raises `ConsoleError` for an unknown dialect or a secret that *dialect* cannot use.
     """
     if not secret.strip():
         return ()
-    now_s = time.time()
+    now_s = time.time() if at_s is None else at_s
     try:
         signed = _signing.sign(dialect, secret, raw_body, message_id=delivery_id, timestamp=now_s)
     except ValueError as error:
         raise ConsoleError(str(error), exit_code=ExitCode.USAGE) from error
-    if dialect != "sw1":
+    if dialect != "sw1" and not alone:
         try:
             signed |= _signing.sign(
                 "sw1", secret, raw_body, message_id=delivery_id, timestamp=now_s

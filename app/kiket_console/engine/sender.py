@@ -1,0 +1,241 @@
+"""Send what a person asks for: events, and recorded deliveries as they were or edited.
+
+Each goes through the same pipeline as a webhook that comes from outside; a preview stops short
+of it and says what would be sent.
+"""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.engine import bodies, judging, replay, routing
+from kiket_console.engine.headers import request_head, value_of
+from kiket_console.engine.platform import delivery as deliveries
+from kiket_console.engine.ports import named
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.wire import Preview, Result, Template
+from kiket_sdk._signing import DIALECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.engine.ports import Deliver, Delivery
+    from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.supervisor import Supervisor
+    from kiket_console.engine.vault import Vault
+    from kiket_console.model import Detail, Handler, Headers, Worker
+    from kiket_console.store.reader import Reader
+    from kiket_console.wire import Edit, Event
+    from kiket_core.secret import Redactor
+
+
+class Sender:
+    """Make deliveries and hand them to the gateway."""
+
+    def __init__(
+        self,
+        *,
+        deliver: Deliver,
+        workers: Supervisor,
+        recorder: Recorder,
+        reader: Reader,
+        vault: Vault,
+        redactor: Redactor,
+        platform_url: str,
+    ) -> None:
+        self._deliver = deliver
+        self._workers = workers
+        self._recorder = recorder
+        self._reader = reader
+        self._vault = vault
+        self._redactor = redactor
+        self._platform_url = platform_url
+
+    def templates(self, extension: str) -> tuple[Template, ...]:
+        """Return the events that can be triggered, those that *extension* handles first.
+
+        An empty name means every extension.
+        """
+        workers = [named(self._workers, extension)] if extension else self._workers.workers()
+        handlers = [handler for worker in workers for handler in worker.handlers]
+        declared = [event for worker in workers for event in worker.unhandled]
+        return tuple(
+            Template(each.event, each.version, each.handled, each.title, each.payload)
+            for each in deliveries.templates(handlers, self._platform_url, declared=declared)
+        )
+
+    async def trigger(self, event: Event) -> Result:
+        """Send a signed event as the platform would.
+
+        Raises `ConsoleError` when there is no payload for it: none was given, and no template and
+        no handler knows the event.
+        """
+        return await self._sent(await self._composed(event))
+
+    async def preview_trigger(self, event: Event) -> Preview:
+        """Return what `trigger` would send."""
+        return await self._previewed(await self._composed(event))
+
+    async def send(self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True) -> Result:
+        """Send a recorded delivery again, in one of `wire.WAYS`, with what *edit* changes of it."""
+        return await self._sent(await self._again(exchange_id, edit, way, linked=linked))
+
+    async def preview(
+        self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True
+    ) -> Preview:
+        """Return what `send` would send."""
+        return await self._previewed(await self._again(exchange_id, edit, way, linked=linked))
+
+    async def _composed(self, event: Event) -> Delivery:
+        worker = await self._addressed(event.extension)
+        payload: Any = event.raw_body
+        if payload is None and event.raw_payload is None:
+            _refuse_unknown(event.name, worker.handlers)
+        elif payload is None and event.raw_payload is not None:
+            payload = _parsed(event.raw_payload)
+        way = event.dialect if event.dialect in DIALECTS else "resigned"
+        return _named_well(
+            replay.compose(
+                event.name,
+                event.version or deliveries.version_for(event.name, worker.handlers),
+                payload,
+                signing=self._signing(worker.name, way, event.dialect),
+                platform_url=self._platform_url,
+                secrets={name: await self._vault.get(name) for name, _ in worker.secrets},
+                extension=worker.name,
+                headers=event.headers,
+            )
+        )
+
+    async def _again(self, exchange_id: int, edit: Edit, way: str, *, linked: bool) -> Delivery:
+        detail = self._reader.detail(exchange_id)
+        if detail is None:
+            raise ConsoleError(
+                f"No exchange {exchange_id} is recorded for this project.",
+                hint="`kiket-console traffic list` lists those that are.",
+                exit_code=ExitCode.USAGE,
+            )
+        raw_body = await self._raw_body(detail, edit)
+        name = detail.exchange.worker
+        if way != "exact":  # what is not signed anew can be sent before the code has told how
+            name = (await self._addressed(name)).name
+        signing = self._signing(name, way)
+        return _named_well(replay.again(detail, raw_body, signing, edit, linked=linked))
+
+    async def _raw_body(self, detail: Detail, edit: Edit) -> bytes:
+        stored = detail.request.body
+        if edit.raw_payload is None or edit.raw_payload == stored.raw:
+            return await self._recorder.original_body(detail)
+        return await bodies.edited(stored, edit.raw_payload, self._vault.get)
+
+    async def _sent(self, delivery: Delivery) -> Result:
+        outcome = await self._deliver(delivery)
+        if outcome.exchange_id is None:
+            raise ConsoleError(outcome.error, exit_code=ExitCode.FAILURE)
+        return Result(
+            outcome.exchange_id,
+            outcome.state,
+            outcome.status,
+            outcome.duration_us,
+            outcome.error,
+        )
+
+    async def _previewed(self, delivery: Delivery) -> Preview:
+        worker = named(self._workers, delivery.extension or "")
+        target = self._workers.serving(worker.name)
+        found = judging.judge(
+            delivery,
+            judging.asked_version(delivery),
+            self._workers.judging(worker.name),
+            worker.handlers,
+        )
+        kept = await self._recorder.stored(delivery.raw_body)
+        raw_head = request_head(
+            "POST",
+            delivery.path,
+            tuple(self._redactor.redact_headers(delivery.headers)),
+            host="localhost" if target is None else target.host,
+            length=len(delivery.raw_body),
+        )
+        return Preview(
+            extension=worker.name,
+            head=raw_head.decode("latin-1").rstrip("\r\n").replace("\r\n", "\n"),
+            raw_body=kept.raw,
+            size=len(delivery.raw_body),
+            signed=_signed(delivery.headers),
+            ok=found.ok,
+            sentence=found.sentence,
+            edited=delivery.edited,
+            secrets=tuple(dict.fromkeys(each.name for each in kept.references)),
+        )
+
+    async def _addressed(self, extension: str) -> Worker:
+        """Return the worker that is meant, once its code has told what it expects, if it will.
+
+        An empty name means the only one.
+        """
+        workers = self._workers.workers()
+        if not extension and len(workers) != 1:
+            names = ", ".join(worker.name for worker in workers)
+            raise ConsoleError(
+                "It is not said to which extension.",
+                hint=f"Name one of {names}." if names else "The project has none.",
+                exit_code=ExitCode.USAGE,
+            )
+        name = extension or workers[0].name
+        named(self._workers, name)
+        await self._workers.wait_serving(name)
+        return named(self._workers, name)
+
+    def _signing(self, name: str, way: str, dialect: str = "") -> replay.Signing:
+        """Return how deliveries to a worker are signed."""
+        expected = self._workers.judging(name)
+        secret = expected.secrets[0] if expected.secrets else ""
+        return replay.Signing(dialect or deliveries.dialect_for(expected.accept), secret, way)
+
+
+def _named_well(delivery: Delivery) -> Delivery:
+    wrong = routing.misnamed(delivery.event, delivery.version)
+    if wrong:
+        raise ConsoleError(wrong, exit_code=ExitCode.USAGE)
+    return delivery
+
+
+def _signed(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return each dialect whose headers are there, and what its MAC covers before the body."""
+    found: list[tuple[str, str]] = []
+    signature, moment = (value_of(headers, f"x-kiket-{x}") for x in ("signature", "timestamp"))
+    if signature.startswith("sha256="):
+        found.append(("k1", f"{moment}."))
+    elif signature:
+        found.append(("kr", f"{moment}.") if moment.isdigit() else ("k0", ""))
+    if value_of(headers, "webhook-signature"):
+        message, moment = (value_of(headers, f"webhook-{x}") for x in ("id", "timestamp"))
+        found.append(("sw1", f"{message}.{moment}."))
+    return tuple(found)
+
+
+def _refuse_unknown(event: str, handlers: Sequence[Handler]) -> None:
+    """Raise `ConsoleError` for an event that is probably misspelt.
+
+    Code that tells of no handlers may take anything.
+    """
+    handled = list(dict.fromkeys(handler.event for handler in handlers))
+    known = list(dict.fromkeys([*handled, *(each.event for each in deliveries.samples())]))
+    if not handled or event in known:
+        return
+    near = get_close_matches(event, known, n=3, cutoff=0.5) or handled[:3]
+    raise ConsoleError(
+        f'No handler and no template knows the event "{event}".',
+        hint=f"Known are {', '.join(near)}; to send it all the same, give its payload (--data).",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def _parsed(raw_payload: bytes) -> Any:
+    try:
+        return json.loads(raw_payload)
+    except (ValueError, RecursionError) as error:
+        raise ConsoleError(f"The payload is no JSON: {error}.", exit_code=ExitCode.USAGE) from error

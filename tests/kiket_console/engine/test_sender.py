@@ -1,0 +1,233 @@
+"""Sending, editing and looking first, with a whole engine and a real extension behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kiket_console import project
+from kiket_console.client import Client
+from kiket_console.config import Config
+from kiket_console.engine.engine import Engine
+from kiket_console.engine.parts import Events
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import Source
+from kiket_console.paths import ProjectPaths
+from kiket_console.store.reader import Reader
+from kiket_console.wire import WAYS, Edit, Event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from kiket_console.model import Detail
+
+MAIN = """\
+from kiket_sdk import KiketSDK
+
+sdk = KiketSDK(webhook_secret="shared-secret-of-the-tests", extension_id="com.example.sample")
+
+
+@sdk.webhook("issue.created", version="v1")
+async def created(payload, context):
+    return {"version": 1, "title": payload["issue"]["title"]}
+
+
+@sdk.webhook("issue.created", version="v2")
+async def created_anew(payload, context):
+    return {"version": 2, "token": payload.get("token")}
+"""
+PAYLOAD = b'{"issue": {"title": "Bug", "estimate": 1.10}}'
+HEADERS = (("x-mine", "1"),)
+
+
+class Sample:
+    """An engine with the sample extension, and what it recorded."""
+
+    def __init__(self, client: Client, reader: Reader) -> None:
+        self.client = client
+        self.reader = reader
+
+    def detail(self, exchange_id: int) -> Detail:
+        found = self.reader.detail(exchange_id)
+        assert found is not None
+        return found
+
+    def webhooks(self) -> list[int]:
+        """Return the deliveries, without the calls of the extension's own."""
+        return [each.id for each in self.reader.recent(50) if each.source is Source.WEBHOOK]
+
+    def answer(self, exchange_id: int) -> dict[str, object]:
+        last = self.detail(exchange_id).attempts[-1].answer
+        assert last is not None
+        found = json.loads(last.body.raw)
+        assert isinstance(found, dict)
+        return found
+
+
+@pytest.fixture
+async def sample(extension_folder: Path) -> AsyncIterator[Sample]:
+    (extension_folder / "main.py").write_text(MAIN)
+    manifest = extension_folder / "extension.yaml"
+    manifest.write_text(
+        manifest.read_text() + "  events: [comment.created, issue.created]\n  secrets: [TOKEN]\n"
+    )
+    paths = ProjectPaths(extension_folder)
+    ready = asyncio.Event()
+    events = Events(lambda _: ready.set(), lambda: None, lambda _: None, lambda _: None)
+    found = project.find(paths.folder)
+    engine = Engine(paths, found, Config(), events, session_secrets=True)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.run())
+        async with asyncio.timeout(20):
+            await ready.wait()
+        try:
+            async with Client(paths) as client, contextlib.AsyncExitStack() as held:
+                reader = held.enter_context(Reader(paths.store))
+                yield Sample(client, reader)
+        finally:
+            engine.stop()
+
+
+async def sent(sample: Sample, raw: bytes = PAYLOAD) -> int:
+    event = await sample.client.trigger("issue.created", version="v1", raw_body=raw)
+    return event.exchange_id
+
+
+async def test_an_edit_is_a_new_exchange_that_names_the_one_it_repeats(sample: Sample) -> None:
+    first = await sent(sample)
+    before = sample.detail(first).request
+    edit = Edit(b'{"issue": {"title": "Less"}}', HEADERS)
+    result = await sample.client.send(first, edit)
+    found = sample.detail(result.exchange_id)
+
+    assert result.status == 200
+    assert sample.answer(result.exchange_id) == {"version": 1, "title": "Less"}
+    assert (found.exchange.replay_of, found.exchange.edited) == (first, True)
+    assert found.exchange.signature == "re-signed"
+    assert found.request.body.raw == edit.raw_payload
+    assert found.request.header("x-mine") == "1"
+    assert sample.detail(first).request == before, "the original is as it was"
+
+
+async def test_what_is_not_edited_is_sent_byte_for_byte(sample: Sample) -> None:
+    first = await sent(sample)
+    again = sample.detail((await sample.client.replay(first)).exchange_id)
+
+    assert again.request.body.raw == PAYLOAD
+    assert (again.exchange.replay_of, again.exchange.edited) == (first, False)
+
+
+async def test_another_version_reaches_its_handler(sample: Sample) -> None:
+    first = await sent(sample)
+    result = await sample.client.replay(first, version="v2")
+
+    assert sample.answer(result.exchange_id)["version"] == 2
+    assert sample.detail(result.exchange_id).exchange.edited
+
+
+async def test_each_way_is_answered_as_a_receiver_should(sample: Sample) -> None:
+    first = await sent(sample)
+    answered = {}
+    for way in WAYS:
+        result = await sample.client.replay(first, way)
+        answered[way] = result.status, sample.detail(result.exchange_id).exchange.signature
+
+    assert answered == {
+        "resigned": (200, "re-signed"),
+        "exact": (200, "ok sw1"),
+        "stale": (401, "stale"),
+        "bad-signature": (401, "mismatch"),
+        "unsigned": (401, "unsigned"),
+        "k0": (200, "ok k0"),
+        "kr": (200, "ok kr"),
+        "k1": (200, "ok k1"),
+        "sw1": (200, "ok sw1"),
+    }
+
+
+async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample) -> None:
+    await sample.client.set_secret("TOKEN", "a-token-that-nobody-sees")
+    first = await sent(sample, b'{"token": "a-token-that-nobody-sees", "n": 1}')
+    stored = sample.detail(first).request.body.raw
+    assert stored == b'{"token": "[secret:TOKEN]", "n": 1}'
+    edit = Edit(stored.replace(b"1", b"2"), version="v2")
+    preview = await sample.client.preview(first, edit)
+    result = await sample.client.send(first, edit)
+
+    assert sample.answer(result.exchange_id) == {"version": 2, "token": "[secret:TOKEN]"}
+    kept = sample.detail(result.exchange_id).request.body
+    assert kept.raw == b'{"token": "[secret:TOKEN]", "n": 2}'
+    assert [reference.name for reference in kept.references] == ["TOKEN"]
+    assert (preview.raw_body, preview.secrets) == (kept.raw, ("TOKEN",))
+    assert preview.size == kept.size == len(b'{"token": "a-token-that-nobody-sees", "n": 2}')
+
+
+async def test_a_preview_says_what_would_be_sent_and_sends_nothing(sample: Sample) -> None:
+    first = await sent(sample)
+    preview = await sample.client.preview(first, Edit(b"[]", HEADERS), "k1")
+    event = await sample.client.preview_trigger(Event("issue.created", "v2"))
+
+    assert sample.webhooks() == [first]
+    line, *headers = preview.head.split("\n")
+    assert line == "POST /v/v1/webhooks/issue.created HTTP/1.1"
+    assert "x-mine: 1" in headers
+    assert "content-length: 2" in headers
+    [(dialect, covered)] = preview.signed
+    assert dialect == "k1"
+    assert covered[:-1].isdigit()
+    assert covered.endswith(".")
+    assert (preview.raw_body, preview.ok, preview.edited) == (b"[]", True, True)
+    assert preview.sentence == "Signature and timestamp are fine."
+    assert json.loads(event.raw_body)["event_version"] == "v2"
+    assert [dialect for dialect, _ in event.signed] == ["k0", "sw1"]
+    assert event.head.startswith("POST /v/v2/webhooks/issue.created HTTP/1.1\n")
+
+
+async def test_bytes_that_are_no_json_are_sent_when_they_are_given(sample: Sample) -> None:
+    """What the code answers to them is what a person wants to see."""
+    first = await sent(sample)
+    result = await sample.client.send(first, Edit(b"{ not json \xff"))
+
+    assert result.status == 400
+    assert sample.detail(result.exchange_id).request.body.raw == b"{ not json \xff"
+
+
+async def test_a_payload_of_five_mebibytes_goes_through(sample: Sample) -> None:
+    first = await sent(sample)
+    large = b'{"issue": {"title": "Bug"}, "filler": "' + b"x" * (5 * 1024 * 1024 - 60) + b'"}'
+    result = await sample.client.send(first, Edit(large))
+
+    assert result.status == 200
+    assert sample.detail(result.exchange_id).request.body.size == len(large)
+
+
+async def test_what_cannot_be_sent_is_refused_before_it_is_recorded(sample: Sample) -> None:
+    first = await sent(sample)
+    for edit, sentence in (
+        (Edit(event="issue created"), "'issue created' cannot be an event's name"),
+        (Edit(version="v/2"), "'v/2' cannot be a version's name"),
+        (Edit(headers=(("x-a", "1\r\nx-b: 2"),)), "The value of x-a has a line break"),
+        (Edit(headers=(("x-a", "b" * 40_000),)), "1 headers of 40,007 bytes are too many"),
+    ):
+        with pytest.raises(ConsoleError) as refused:
+            await sample.client.send(first, edit)
+        assert sentence in refused.value.message
+        assert refused.value.exit_code is ExitCode.USAGE
+    assert sample.webhooks() == [first]
+
+
+async def test_what_a_manifest_names_can_be_triggered_too(sample: Sample) -> None:
+    await sent(sample)  # so that the code has told of its handlers
+    templates = await sample.client.templates()
+    found = [(each.event, each.version, each.handled) for each in templates]
+
+    assert found[:3] == [
+        ("issue.created", "v1", True),
+        ("issue.created", "v2", True),
+        ("comment.created", "v1", False),
+    ]
