@@ -36,6 +36,7 @@ class CommandTree(click.Group):
         "traffic": "kiket_console.commands.traffic:traffic",
         "verify": "kiket_console.commands.verify:verify",
         "doctor": "kiket_console.commands.doctor:doctor",
+        "config": "kiket_console.commands.config:config",
         "completion": "kiket_console.commands.completion:completion",
     }
     default = "console"
