@@ -133,6 +133,8 @@ def _with_file(config: Config, file: Path, table: str) -> Config:
         said = said.get(table, {})
         if not isinstance(said, dict):
             raise _bad(f"[{table}] of {file} is not a table.", f"Write `[{table}]`.")
+    else:
+        said.pop("keys", None)  # a person's own keys, which the screen reads
     if not said:
         return config
     lines = settings_file.key_lines(settings_file.text_of(file), table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,12 @@ def console(
         return show(paths, None, _trusted_variables(paths))
     from kiket_console import config, project
     from kiket_console import env_file as env_files
+    from kiket_console.paths import config_file
+    from kiket_console.ui import keymap
 
     flags = {"port": port, "allow_hosts": allow_host, "durability": durability}
     config.load(paths.folder, flags)  # what is wrong is said before anything starts
+    keymap.load(config_file())
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
     variables = env_files.find(paths.folder, Path(env_file) if env_file else None)
@@ -94,12 +98,23 @@ def show(
     """
     from kiket_console import config
     from kiket_console.client import start_failure
+    from kiket_console.paths import config_file
+    from kiket_console.ui import keymap
     from kiket_console.ui.app import run_console
 
     if engine is not None and engine.poll() and not is_running(paths):
         raise start_failure(paths, engine.returncode)
-    theme = config.load(paths.folder, env_file=variables).theme
-    return run_console(paths, engine=engine, demo=demo, theme=theme)
+    settings, own = config.load(paths.folder, env_file=variables), config_file()
+    source = settings.sources.get("theme", "")
+    return run_console(
+        paths,
+        engine=engine,
+        demo=demo,
+        theme=settings.theme,
+        keys=keymap.load(own),
+        settings=own,
+        theme_fixed_by="" if source.startswith(str(own)) else source,
+    )
 
 
 def _trusted_variables(paths: ProjectPaths) -> EnvFile | None:
@@ -123,6 +138,12 @@ def need_terminal() -> None:
         raise ConsoleError(
             "The console needs a terminal on standard input and output.",
             hint="Without one, use `kiket-console run --headless`.",
+            exit_code=ExitCode.USAGE,
+        )
+    if os.environ.get("TERM") == "dumb":
+        raise ConsoleError(
+            'The console cannot draw on this terminal: TERM is "dumb".',
+            hint="Use `kiket-console run --plain`, or `run --headless` without a terminal.",
             exit_code=ExitCode.USAGE,
         )
 

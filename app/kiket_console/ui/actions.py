@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
-from kiket_console.ui.command import Argument, Command, Mode, Scope, shown_key
+from kiket_console.ui.command import PLACES, Argument, Command, Mode, Scope, shown_key
 from kiket_console.ui.registry import COMMANDS
 from kiket_console.ui.registry.footers import FOOTERS, MOST
 
@@ -32,7 +32,7 @@ __all__ = [
     "unique_keys",
 ]
 
-PLACE_SCOPES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS)
+PLACE_SCOPES = PLACES
 NO_KEY = "no-key-for-"
 """A key that no terminal sends, for what has none: a keymap may give it one."""
 
@@ -56,10 +56,14 @@ class Registry:
         """Return a command by its id; raises `KeyError`."""
         return self._by_id[id_]
 
+    def find(self, id_: str) -> Command | None:
+        """Return a command by its id, None when there is none."""
+        return self._by_id.get(id_)
+
     def key(self, id_: str) -> str:
         """Return the key of a command as a person reads it, of a pair both; empty without one."""
         command = self[id_]
-        keys = [self[command.pair].key, command.key] if command.pair else [command.key]
+        keys = [command.key, self[command.pair].key] if command.pair else [command.key]
         return " ".join(filter(None, keys))
 
     def of(self, *scopes: Scope) -> list[Command]:
@@ -73,7 +77,8 @@ class Registry:
 
     def runnable(self, place: Scope) -> list[Command]:
         """Return the commands that can be run by name in a place, those of the place first."""
-        found = [each for each in self.of(place, Scope.PLACE, Scope.APP) if each.palette]
+        scopes = (place, Scope.VIEW, Scope.PLACE, Scope.APP)
+        found = [each for each in self.of(*scopes) if each.palette]
         return sorted(found, key=lambda command: command.scope is not place)
 
 
@@ -87,7 +92,7 @@ def bindings(*scopes: Scope) -> list[Binding]:
     return [
         Binding(
             command.keys or NO_KEY + command.id,
-            command.action,
+            f"app.ask({command.id!r})" if command.needs_argument else command.action,
             command.label,
             show=False,
             id=command.id,

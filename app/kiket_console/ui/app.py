@@ -19,15 +19,18 @@ from kiket_console.model import Notice
 from kiket_console.text import visible
 from kiket_console.ui import actions, moment
 from kiket_console.ui.ending import complain, stop_engine
+from kiket_console.ui.history import History
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.requests import Requests
+from kiket_console.ui.running import Runner
 from kiket_console.ui.sanitiser import ControlFilter
 from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.store_view import StoreView
-from kiket_console.ui.themes import DEFAULT, THEMES, fallbacks, fitting, known
+from kiket_console.ui.themes import DEFAULT, fallbacks
 from kiket_console.ui.toast import Sentence
 from kiket_console.ui.turns import Turns
+from kiket_console.ui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     import subprocess
@@ -63,6 +66,8 @@ class ConsoleApp(App[bool]):
         demo: bool = False,
         theme: str = DEFAULT,
         keys: Mapping[str, str] | None = None,
+        settings: Path | None = None,
+        theme_fixed_by: str = "",
         open_reader: Callable[[], Reader] | None = None,
         open_engine: Callable[[], Engine] | None = None,
         **options: Any,
@@ -82,6 +87,8 @@ class ConsoleApp(App[bool]):
         self.crash: ConsoleError | None = None
         """What to tell a person when a fault of our own ended the console."""
         self._paths = paths
+        self._histories: dict[str, History] = {}
+        self.runner = Runner(self)
         self._started = engine
         self._demo = demo
         self._open_reader = open_reader or self._store
@@ -93,10 +100,8 @@ class ConsoleApp(App[bool]):
         self._filter = ControlFilter()
         self._turns = Turns()
         self.reader = self.another_reader()
-        for ours in THEMES:
-            self.register_theme(ours)
-        few = self.no_color or self.console.color_system in (None, "standard")
-        self.theme = known(fitting(theme, few_colours=few), self.available_themes)
+        self.wardrobe = Wardrobe(self, settings, theme_fixed_by)
+        self.wardrobe.open(theme)
         self.add_mode("traffic", partial(TrafficScreen, self))
         self.add_mode("processes", partial(_processes, self))
         self.add_mode("logs", partial(_logs, self))
@@ -179,23 +184,55 @@ class ConsoleApp(App[bool]):
         if isinstance(self.place, TrafficScreen):
             self.place.go_to(exchange_id)
 
+    def history(self, name: str) -> History:
+        """Return what was entered earlier on the line called *name*."""
+        if name not in self._histories:
+            self._histories[name] = History(self._paths.state / f"{name}.history")
+        return self._histories[name]
+
+    def show_logs(self, worker: str) -> None:
+        """Go to Logs, and there to what a worker logged."""
+        from kiket_console.ui.screens.logs import LogsScreen
+
+        self.go_to("logs")
+        if isinstance(self.place, LogsScreen):
+            self.place.only(worker)
+
+    def changed(self, ids: Sequence[int]) -> None:
+        """Take in that a person changed exchanges: a filter may see them with other eyes."""
+        if isinstance(self.place, TrafficScreen):
+            self.place.look_again(ids)
+
     def action_place(self, name: str) -> None:
         """Show a place."""
         self.go_to(name)
 
-    def action_theme(self) -> None:
-        """Choose colours with a live preview."""
+    def action_theme(self, name: str = "") -> None:
+        """Wear the colours called *name*, or choose some with a live preview."""
         from kiket_console.ui.screens.theme import theme_dialog
 
-        self.push_screen(theme_dialog(self))
+        if not name:
+            self.push_screen(theme_dialog(self), self.wardrobe.remember)
+        else:
+            self.wardrobe.wear(name)
 
     def action_palette(self) -> None:
         """Find a command by its name."""
-        from kiket_console.ui.palette import palette_dialog
+        self.runner.palette()
 
-        place = self.place
-        if place is not None and self.screen is place:
-            self.push_screen(palette_dialog(self.registry, place.PLACE), self._run_command)
+    def action_command_line(self) -> None:
+        """Type a command."""
+        self.runner.line()
+
+    def action_ask(self, id_: str) -> None:
+        """Ask for what a command needs."""
+        self.runner.ask(id_)
+
+    def action_keys(self) -> None:
+        """List the keys that work here and now."""
+        from kiket_console.ui.screens.help import keys_dialog
+
+        self.push_screen(keys_dialog(self))
 
     def action_leave(self) -> None:
         """Ask how to leave; asked twice at once, stop all."""
@@ -241,16 +278,6 @@ class ConsoleApp(App[bool]):
         if self._engine is None:
             self._engine = self._open_engine()
         return self._engine
-
-    def _run_command(self, command: actions.Command | None) -> None:
-        if command is not None and self.place is not None:
-            self.run_worker(self._run_in_place(command.action), group="command")
-
-    async def _run_in_place(self, action: str) -> None:
-        place = self.place
-        name = action.partition("(")[0]
-        owner = place if hasattr(place, f"action_{name}") else self
-        await self.run_action(action, owner)
 
     def _leaving(self) -> list[str]:
         if self._demo:

@@ -21,12 +21,24 @@ class Scope(StrEnum):
     PROMPT = "a line to type into"
 
 
+PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS)
+TYPING = (Scope.CHOOSER, Scope.PROMPT)
+"""Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
+TOGETHER = (
+    *((Scope.APP, Scope.PLACE, place, Scope.LIST, Scope.VIEW) for place in PLACES),
+    *((Scope.APP, inner) for inner in (Scope.CHOOSER, Scope.DIALOG, Scope.PROMPT)),
+)
+"""Scopes whose keys are heard at the same time: in these a key does one thing."""
+
+
 class Mode(StrEnum):
     """What a screen is used for at the moment; the footer goes by it."""
 
     LIST = "list"
     DETAILS = "details"
     EMPTY = "empty"
+    FILTERED = "filtered"
+    """A filter lets no row through."""
     SELECTION = "selection"
     """Several rows are selected."""
 

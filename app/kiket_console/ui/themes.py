@@ -17,7 +17,7 @@ _DUSK_FAINT = "#4d5965"
 _DAWN_FAINT = "#b3b9bf"
 
 
-def _shared(muted: str, faint: str, text: str, accent: str, cursor: str) -> dict[str, str]:
+def shared(muted: str, faint: str, text: str, accent: str, cursor: str) -> dict[str, str]:
     """Return the variables that follow from a few colours."""
     return {
         "text": text,
@@ -55,7 +55,7 @@ DUSK = Theme(
     warning="#e3b25f",
     error="#e8747c",
     variables={
-        **_shared("#8593a1", _DUSK_FAINT, "#d9e0e8", "#59c9b1", "#1d2a30"),
+        **shared("#8593a1", _DUSK_FAINT, "#d9e0e8", "#59c9b1", "#1d2a30"),
         "info": "#72aeea",
         "source-webhook": "#72aeea",
         "source-api": "#a99be8",
@@ -82,7 +82,7 @@ DAWN = Theme(
     warning="#94660b",
     error="#b3323b",
     variables={
-        **_shared("#66717c", _DAWN_FAINT, "#23292f", "#0f7f6b", "#e2ebe4"),
+        **shared("#66717c", _DAWN_FAINT, "#23292f", "#0f7f6b", "#e2ebe4"),
         "info": "#2565a8",
         "source-webhook": "#2565a8",
         "source-api": "#6450b8",

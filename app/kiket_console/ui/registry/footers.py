@@ -10,16 +10,33 @@ MOST: Final = 6
 
 FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
     (Scope.TRAFFIC, Mode.LIST): (
-        "open", "traffic.replay", "traffic.trigger", "traffic.follow", "tab.next", "close",
+        "open", "traffic.filter", "traffic.replay", "traffic.trigger", "traffic.follow", "close",
+    ),
+    (Scope.TRAFFIC, Mode.SELECTION): (
+        "back", "traffic.pick-range", "traffic.replay", "traffic.mark", "traffic.note",
+        "traffic.remove",
     ),
     (Scope.TRAFFIC, Mode.DETAILS): (
-        "back", "tab.next", "traffic.replay", "traffic.trigger", "traffic.pin", "traffic.remove",
+        "back", "tab.previous", "traffic.replay", "traffic.trigger", "traffic.mark",
+        "traffic.remove",
     ),
     (Scope.TRAFFIC, Mode.EMPTY): ("traffic.trigger", "close"),
-    (Scope.PROCESSES, Mode.LIST): ("open", "processes.restart", "processes.stop", "close"),
-    (Scope.PROCESSES, Mode.DETAILS): ("back", "processes.restart", "processes.stop"),
+    (Scope.TRAFFIC, Mode.FILTERED): (
+        "back", "traffic.filter", "traffic.suspend", "traffic.trigger", "close",
+    ),
+    (Scope.PROCESSES, Mode.LIST): (
+        "open", "processes.restart", "processes.stop", "processes.logs", "processes.source",
+        "close",
+    ),
+    (Scope.PROCESSES, Mode.DETAILS): (
+        "back", "processes.restart", "processes.stop", "processes.logs", "processes.source",
+        "processes.kill",
+    ),
     (Scope.PROCESSES, Mode.EMPTY): ("close",),
     (Scope.LOGS, Mode.LIST): ("open", "logs.follow", "logs.cause", "close"),
     (Scope.LOGS, Mode.DETAILS): ("back", "logs.cause"),
     (Scope.LOGS, Mode.EMPTY): ("close",),
+    (Scope.PROMPT, Mode.LIST): (
+        "prompt.submit", "prompt.complete", "prompt.older", "prompt.cancel",
+    ),
 }  # fmt: skip

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from kiket_console.ui.command import Command, Scope
+from kiket_console.ui.command import Argument, Command, Scope
 
 COMMANDS = (
     Command("processes.restart", "r,ctrl+r", "restart", "restart",
             "Start the selected worker anew, or start it when it is stopped.",
-            Scope.PROCESSES),
-    Command("processes.stop", "K", "stop", "stop",
-            "Stop the selected worker; requests to it are then refused.",
+            Scope.PROCESSES, argument=Argument.WORKER),
+    Command("processes.stop", "s", "stop", "stop / start",
+            "Stop the selected worker, so that requests to it are refused; start it when it is "
+            "stopped. u takes it back.", Scope.PROCESSES, argument=Argument.WORKER),
+    Command("processes.start", "", "start", "start",
+            "Start the selected worker when it is stopped or was given up.",
+            Scope.PROCESSES, argument=Argument.WORKER),
+    Command("processes.kill", "K", "kill", "kill now",
+            "Kill the selected worker and all that it started, without time to finish; asks first.",
+            Scope.PROCESSES, argument=Argument.WORKER),
+    Command("processes.undo", "u", "undo", "undo",
+            "Take back the last stop or start.", Scope.PROCESSES),
+    Command("processes.logs", "l", "logs", "its logs",
+            "Show what the selected worker logged.", Scope.PROCESSES),
+    Command("processes.source", "O", "source", "open in editor",
+            "Open the place of the problem, or else its first handler, in your editor.",
             Scope.PROCESSES),
 )  # fmt: skip

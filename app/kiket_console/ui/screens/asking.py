@@ -23,20 +23,29 @@ class Asking(Screen[ScreenResultType]):
     _prompt: Prompt | None = None
     _asked_from: Widget | None = None
     _done: Callable[[str], str | Awaitable[str]] | None = None
+    _changed: Callable[[Prompt], None] | None = None
 
-    def ask(self, prompt: Prompt, done: Callable[[str], str | Awaitable[str]]) -> None:
+    def ask(
+        self,
+        prompt: Prompt,
+        done: Callable[[str], str | Awaitable[str]],
+        *,
+        changed: Callable[[Prompt], None] | None = None,
+    ) -> None:
         """Show *prompt*, in the place of one that is there.
 
         *done* gets what was entered. A sentence that it returns, or a `ConsoleError` that it
         raises, keeps the prompt open and says what is wrong, at the error's `column` if it has
-        one; an empty text closes it.
+        one; an empty text closes it. *changed* hears of each change of what is typed, the first
+        time when the prompt is shown.
         """
         from kiket_console.ui.widgets.bars import Footer
 
         self.close_prompt()
         self._asked_from = self.focused
-        self._prompt, self._done = prompt, done
+        self._prompt, self._done, self._changed = prompt, done, changed
         self.mount(prompt, before=self.query_one(Footer))
+        self.prompt_changed(asks=True)
 
     def close_prompt(self) -> bool:
         """Take the prompt away and go back to where it was asked from; False without one."""
@@ -46,7 +55,16 @@ class Asking(Screen[ScreenResultType]):
         if self._asked_from is not None and self._asked_from.is_attached:
             self._asked_from.focus()
         prompt.remove()
+        self.prompt_changed(asks=False)
         return True
+
+    def prompt_changed(self, *, asks: bool) -> None:
+        """Take in that a prompt is shown, or none any more."""
+
+    def on_prompt_changed(self, event: Prompt.Changed) -> None:
+        """Tell whoever asked what is typed."""
+        if event.prompt is self._prompt and self._changed is not None:
+            self._changed(event.prompt)
 
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         """Hand what was entered to whoever asked."""

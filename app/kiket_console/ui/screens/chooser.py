@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from kiket_console.text import cell_width, fit, visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.line import cut, spread
+from kiket_console.ui.choices import Choice, Choices
+from kiket_console.ui.paint.line import cut
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from textual.app import ComposeResult
 
@@ -26,70 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class Choice(Generic[T]):
-    """One row to choose: what it is called, what is said about it, and what it stands for."""
-
-    label: str
-    note: str
-    key: str
-    value: T
-
-
-class _Choices(Generic[T]):
-    def __init__(self, choices: Sequence[Choice[T]], empty: str) -> None:
-        self._all = choices
-        self._empty = empty
-        self.found = list(choices)
-        self._cursor = 0
-        self._generation = 0
-
-    @property
-    def count(self) -> int:
-        return len(self.found)
-
-    @property
-    def cursor(self) -> int:
-        return min(self._cursor, self.count - 1)
-
-    @property
-    def selected(self) -> Choice[T] | None:
-        return self.found[self.cursor] if self.found else None
-
-    def move(self, position: int) -> None:
-        self._cursor = position
-
-    def narrow(self, typed: str) -> None:
-        """Keep the choices that have all typed words, those that begin with them first."""
-        words = typed.lower().split()
-        found = [
-            choice
-            for choice in self._all
-            if all(word in f"{choice.label} {choice.note}".lower() for word in words)
-        ]
-        first = words[0] if words else ""
-        self.found = sorted(found, key=lambda choice: not choice.label.lower().startswith(first))
-        self._cursor = 0
-        self._generation += 1
-
-    def key(self, position: int) -> Hashable:
-        return (self._generation, position)
-
-    def line(self, position: int, width: int) -> Line:
-        choice = self.found[position]
-        key: Line = [("  ", ""), (f"{choice.key} ", "accent")] if choice.key else ()
-        label = visible(choice.label)
-        column = min(34, max(cell_width(visible(each.label)) for each in self._all) + 2)
-        left: list[tuple[str, str]] = [("  " + fit(label, column), "")]
-        left.append((visible(choice.note), "muted"))
-        return spread(left, key, width)
-
-    def header(self, width: int) -> Line:  # noqa: ARG002 - there is none
-        return ()
-
-    def teach(self, width: int) -> list[Line]:
-        return [[], cut([("  " + self._empty, "muted")], width)]
+__all__ = ["Choice", "Chooser"]
 
 
 class _Said(OneLine):
@@ -130,7 +66,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
     ) -> None:
         super().__init__()
         self._title = title
-        self._choices = _Choices(choices, empty)
+        self._choices = Choices(choices, empty)
         self._choices.move(selected)
         self._verb = verb
         self._carry_out = carry_out

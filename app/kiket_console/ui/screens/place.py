@@ -8,12 +8,14 @@
       details                             of the list
     enter open   r replay   …
 
-From 160 columns on, the details of a list that grows stand beside it.
+From 160 columns on, the details of a list that grows stand beside it. A person may choose another
+layout, or give all room to the pane that has the focus.
 `esc` steps out of the details and never leaves the program.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
@@ -26,8 +28,11 @@ from kiket_console.ui.widgets.text_view import TextView
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from textual.app import ComposeResult
     from textual.events import DescendantFocus, Resize
+    from textual.geometry import Size
     from textual.timer import Timer
     from textual.widget import Widget
 
@@ -43,6 +48,15 @@ DETAILS_DELAY_S = 0.04
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
+class Layout(StrEnum):
+    """Where the details are."""
+
+    LIST = "list"
+    """Nowhere; opened, they take the list's place."""
+    SIDE = "side"
+    STACKED = "stacked"
+
+
 class PlaceScreen(Asking[None]):
     """What the places have in common; each says what its rows and details are."""
 
@@ -55,6 +69,8 @@ class PlaceScreen(Asking[None]):
         super().__init__()
         self.console = console
         self.opened = False
+        self.zoomed = False
+        self._layout: Layout | None = None
         self._between = between
         self.list = ListView(rows, id="list")
         self.text = TextView(id="text")
@@ -63,6 +79,7 @@ class PlaceScreen(Asking[None]):
         self._status_bar = StatusBar(console.project)
         self._footer = Footer()
         self._details_timer: Timer | None = None
+        self._asks = False
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -70,6 +87,10 @@ class PlaceScreen(Asking[None]):
 
     def summary(self) -> Line:
         """Return what stands at the right end of the list's rule."""
+        return ()
+
+    def above_list(self) -> Iterable[Widget]:
+        """Return what stands between the list's rule and the list."""
         return ()
 
     @property
@@ -93,6 +114,7 @@ class PlaceScreen(Asking[None]):
         with Vertical(id="panes"):
             with Vertical(id="list-pane"):
                 yield self._list_rule
+                yield from self.above_list()
                 yield self.list
             with Vertical(id="details"):
                 yield self.details_rule
@@ -108,8 +130,30 @@ class PlaceScreen(Asking[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""
-        self.set_class(event.size.height >= TALL_ROWS, "-tall")
-        self.set_class(event.size.width >= WIDE_COLUMNS, "-wide")
+        self._lay_out(event.size)
+
+    def natural_layout(self, size: Size) -> Layout:
+        """Return the layout that a person gets who has not chosen one."""
+        return Layout.STACKED if size.height >= TALL_ROWS else Layout.LIST
+
+    def action_layout(self) -> None:
+        """Go to the next layout."""
+        layouts = tuple(Layout)
+        now = self._layout or self.natural_layout(self.size)
+        self._layout = layouts[(layouts.index(now) + 1) % len(layouts)]
+        self.zoomed = False
+        self._lay_out(self.size)
+
+    def action_zoom(self) -> None:
+        """Give all room to the pane that has the focus, or share it again."""
+        self.zoomed = not self.zoomed
+        self._lay_out(self.size)
+
+    def _lay_out(self, size: Size) -> None:
+        layout = self._layout or self.natural_layout(size)
+        for each in Layout:
+            self.set_class(each is (Layout.LIST if self.zoomed else layout), f"-{each}")
+        self.show_summary()
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another place was shown."""
@@ -145,6 +189,8 @@ class PlaceScreen(Asking[None]):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Show which pane has the focus."""
+        if event.widget not in (self.list, self.text):
+            return  # a line to type into: the panes stay as they are
         in_details = event.widget is self.text
         if in_details != self.opened:
             self._set_opened(in_details)
@@ -176,11 +222,10 @@ class PlaceScreen(Asking[None]):
         else:
             self.console.action_leave()
 
-    def action_keys(self) -> None:
-        """List the keys that work here."""
-        from kiket_console.ui.screens.help import KeysScreen
-
-        self.console.push_screen(KeysScreen(self.console.registry, self.PLACE))
+    def prompt_changed(self, *, asks: bool) -> None:
+        """Name the keys of the prompt while there is one."""
+        self._asks = asks
+        self._show_footer()
 
     def _set_opened(self, opened: bool) -> None:
         self.opened = opened
@@ -188,5 +233,8 @@ class PlaceScreen(Asking[None]):
 
     def _show_footer(self) -> None:
         registry = self.console.registry
-        right = [(registry.key("help"), "keys")]
+        if self._asks:
+            self._footer.show(registry.footer(actions.Scope.PROMPT))
+            return
+        right = [(registry.key("help"), "keys"), (registry.key("command-line"), "all")]
         self._footer.show(registry.footer(self.PLACE, self.mode), right)

@@ -1,4 +1,4 @@
-"""Choose colours; what the cursor is on is shown at once."""
+"""Choose colours; what the cursor is on is shown at once, and what is chosen is remembered."""
 
 from __future__ import annotations
 
@@ -18,18 +18,30 @@ _NOTES = {
 }
 
 
+def names(app: ConsoleApp) -> list[tuple[str, str]]:
+    """Return the names of all themes with a note: ours, the person's own, Textual's."""
+    ours = [theme.name for theme in THEMES]
+    own = sorted(app.wardrobe.own)
+    others = sorted(set(app.available_themes) - {*ours, *own})
+    shade = {
+        name: "dark" if theme.dark else "light" for name, theme in app.available_themes.items()
+    }
+    return [
+        *((name, _NOTES.get(name, "")) for name in ours),
+        *((name, f"{shade[name]}, your own") for name in own),
+        *((name, shade[name]) for name in others),
+    ]
+
+
 def theme_dialog(app: ConsoleApp) -> Chooser[str]:
     """Return the dialog; leaving it without a choice brings the old colours back."""
-    ours = [theme.name for theme in THEMES]
-    others = sorted(name for name in app.available_themes if name not in ours)
-    names = [*ours, *others]
     before = app.theme
-    choices = [Choice(name, _NOTES.get(name, ""), "", name) for name in names]
+    choices = [Choice(name, note, "", name) for name, note in names(app)]
     return ThemeChooser(
         before,
         "Colours",
         choices,
-        selected=names.index(before),
+        selected=[choice.value for choice in choices].index(before),
         highlighted=partial(setattr, app, "theme"),
     )
 

@@ -22,7 +22,7 @@ from textual.message import Message
 from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import cut, shortened
-from kiket_console.ui.widgets.entry import LONGEST, Entry
+from kiket_console.ui.widgets.entry import LONGEST, Entry, harmless
 from kiket_console.ui.widgets.ink import Inked, OneLine
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Prompt(Vertical):
 
     @text.setter
     def text(self, text: str) -> None:
-        self._entry.value = text
+        self._entry.value = harmless(text)
         self._entry.cursor_position = len(self._entry.value)
 
     @property
@@ -355,8 +355,9 @@ class Prompt(Vertical):
     def _take(self, index: int) -> None:
         offer = self._offers.offers[index]
         before = self._typed if self._offers.selected >= 0 else self.text
-        self._entry.value = before[: offer.start] + offer.text + before[offer.end :]
-        self._entry.cursor_position = offer.start + len(offer.text)
+        taken = harmless(offer.text)
+        self._entry.value = before[: offer.start] + taken + before[offer.end :]
+        self._entry.cursor_position = offer.start + len(taken)
         self._told = (self.text, self.cursor)
         self.post_message(self.Changed(self))
 
@@ -368,9 +369,10 @@ class Prompt(Vertical):
         if self._told != (self.text, self.cursor):
             if self.text not in (*self._history, self._draft)[self._recalled :][:1]:
                 self._recalled = len(self._history)
+            if self._told[1] >= 0:
+                self.say()  # what was said was of another text
             self._told = (self.text, self.cursor)
             self._done_choosing()
-            self.say()  # what was said was of another text
             self.post_message(self.Changed(self))
 
     def _column(self, position: int) -> int:
