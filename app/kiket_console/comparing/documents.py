@@ -11,7 +11,10 @@ DEEPEST: Final = 60
 
 
 class Spelled(float):
-    """A number with a fraction or an exponent, and how it was written."""
+    """A number with a fraction or an exponent, and how it was written.
+
+    It equals what is written just the same; `amount` says what it is worth.
+    """
 
     __slots__ = ("text",)
 
@@ -22,6 +25,12 @@ class Spelled(float):
         made = super().__new__(cls, text)
         made.text = text
         return made
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spelled) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
 
 class Doubled(ValueError):  # noqa: N818 - it says what the document is
@@ -70,33 +79,36 @@ def amount(number: float) -> Any:
     return worth if worth.is_finite() else spelling(number)
 
 
-def lines_of(value: Any, *, key: str | None = None, depth: int = 0, comma: str = "") -> list[str]:
-    """Return a value as indented lines, behind its *key* where it is a member of an object."""
+def lines_of(
+    value: Any, *, key: str | None = None, depth: int = 0, most: int | None = None
+) -> list[str]:
+    """Return a value as indented lines without commas, behind its *key* where it is a member.
+
+    The lines end after *most* of them.
+
+    A comma belongs to the place among the members and not to the value, so that a line with one
+    would differ where the value does not.
+    """
     lines: list[str] = []
     closing = object()
-    waiting: list[tuple[Any, str, int, str]] = [(value, _label(key), depth, comma)]
-    while waiting:
-        part, label, level, behind = waiting.pop()
-        start = indent(level) + label
+    waiting: list[tuple[Any, str, int]] = [(value, label(key), depth)]
+    while waiting and (most is None or len(lines) < most):
+        part, before, level = waiting.pop()
+        start = indent(level) + before
         if part is closing:
-            lines.append(start + behind)
+            lines.append(start)
         elif not isinstance(part, dict | list | tuple):
-            lines.append(start + spelling(part) + behind)
+            lines.append(start + spelling(part))
         elif not part:
-            lines.append(start + brackets(part) + behind)
+            lines.append(start + brackets(part))
         else:
             opening, end = brackets(part)[0], brackets(part)[1]
             lines.append(start + opening)
-            waiting.append((closing, "", level, end + behind))
-            members = (
-                [(_label(name), member) for name, member in part.items()]
-                if isinstance(part, dict)
-                else [("", item) for item in part]
-            )
-            last = len(members) - 1
-            for position in range(last, -1, -1):
-                name, member = members[position]
-                waiting.append((member, name, level + 1, "," if position < last else ""))
+            waiting.append((closing, end, level))
+            if isinstance(part, dict):
+                waiting += [(part[name], label(name), level + 1) for name in reversed(list(part))]
+            else:
+                waiting += [(item, "", level + 1) for item in reversed(part)]
     return lines
 
 
@@ -110,13 +122,9 @@ def indent(depth: int) -> str:
     return "  " * min(depth, DEEPEST)
 
 
-def label(key: str) -> str:
-    """Return what stands before the value of a member: `"key": `."""
-    return f"{json.dumps(key, ensure_ascii=False)}: "
-
-
-def _label(key: str | None) -> str:
-    return "" if key is None else label(key)
+def label(key: str | None) -> str:
+    """Return what stands before the value of a member, `"key": `; nothing for an item."""
+    return "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

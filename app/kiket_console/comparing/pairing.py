@@ -7,18 +7,22 @@ What is left was added or removed.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import starmap, zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kiket_console.comparing.alignment import align, rising
 from kiket_console.comparing.documents import kind_of
+from kiket_console.comparing.sameness import equal
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from kiket_console.comparing.sameness import Sameness
 
 IDENTITY_KEYS: Final = ("id", "uuid", "_id", "key", "slug", "code", "event_id", "name", "email")
 """Members that tell one object of an array from the others, the best first."""
+ALIGNED_LIMIT: Final = 200_000
+"""Items of a longer array are paired by their places."""
 LIKENESS_LIMIT: Final = 64
 """Runs of more items than this on a side are paired by their places, not by what they hold."""
 
@@ -34,21 +38,46 @@ class Pair(NamedTuple):
 
 def pair(
     before: Sequence[Any], after: Sequence[Any], sameness: Sameness, *, unordered: bool
-) -> list[Pair]:
-    """Return all items of both arrays in the order of reading; *sameness* is a loose one."""
-    here = [sameness.of(item) for item in before]
-    there = [sameness.of(item) for item in after]
-    key = _identity(before, after)
+) -> Iterator[Pair]:
+    """Return all items of both arrays in the order of reading, each once."""
+    if max(len(before), len(after)) > ALIGNED_LIMIT:
+        return starmap(Pair, zip_longest(range(len(before)), range(len(after))))
+    low, end, last = _equal_ends(before, after, unordered=unordered)
+    partners = {each: each for each in range(low)}
+    partners |= dict(zip(range(end, len(before)), range(last, len(after)), strict=True))
+    key = _identity(before, after) if low < end and low < last else None
     if key is not None:
-        partners = _by_name(
-            [sameness.of(item[key]) for item in before],
-            [sameness.of(item[key]) for item in after],
+        partners |= _by_name(
+            {i: sameness.of(before[i][key]) for i in range(low, end)},
+            {j: sameness.of(after[j][key]) for j in range(low, last)},
         )
-    else:
-        partners = {} if unordered else dict(align(here, there))
-        partners |= _by_name(here, there, partners)
+    elif low < end and low < last:
+        here = {i: sameness.of(before[i]) for i in range(low, end)}
+        there = {j: sameness.of(after[j]) for j in range(low, last)}
+        if not unordered:
+            for i, j in align(list(here.values()), list(there.values())):
+                partners[low + i] = low + j
+        taken = set(partners.values())
+        partners |= _by_name(
+            {i: name for i, name in here.items() if i not in partners},
+            {j: name for j, name in there.items() if j not in taken},
+        )
         partners |= _alike(before, after, partners, sameness, unordered=unordered)
     return _in_order(len(before), len(after), partners, unordered=unordered)
+
+
+def _equal_ends(
+    before: Sequence[Any], after: Sequence[Any], *, unordered: bool
+) -> tuple[int, int, int]:
+    """Return how many first items are equal, and where the equal last ones begin on each side."""
+    low, end, last = 0, len(before), len(after)
+    if unordered:
+        return 0, end, last
+    while low < end and low < last and equal(before[low], after[low]):
+        low += 1
+    while end > low and last > low and equal(before[end - 1], after[last - 1]):
+        end, last = end - 1, last - 1
+    return low, end, last
 
 
 def _identity(before: Sequence[Any], after: Sequence[Any]) -> str | None:
@@ -77,19 +106,12 @@ def _names(items: Iterable[Any], key: str) -> set[Hashable] | None:
     return found
 
 
-def _by_name(
-    here: Sequence[int], there: Sequence[int], partners: dict[int, int] | None = None
-) -> dict[int, int]:
-    """Pair equal ones that have no partner yet wherever they stand, the first with the first."""
-    known = partners or {}
-    taken = set(known.values())
+def _by_name(here: Mapping[int, int], there: dict[int, int]) -> dict[int, int]:
+    """Pair positions with equal names, wherever they stand, the first with the first."""
     places: dict[int, list[int]] = defaultdict(list)
-    for position in range(len(there) - 1, -1, -1):
-        if position not in taken:
-            places[there[position]].append(position)
-    return {
-        i: places[each].pop() for i, each in enumerate(here) if i not in known and places.get(each)
-    }
+    for position in reversed(there):
+        places[there[position]].append(position)
+    return {i: places[name].pop() for i, name in here.items() if places.get(name)}
 
 
 def _alike(
@@ -162,21 +184,20 @@ def _likeness(before: Any, after: Any, sameness: Sameness) -> float:
 
 def _in_order(
     count: int, after_count: int, partners: dict[int, int], *, unordered: bool
-) -> list[Pair]:
-    """Return all positions as a person reads them: as in the second array, the removed between."""
+) -> Iterator[Pair]:
+    """Yield all positions as a person reads them: as in the second array, the removed between."""
     stays = _stays(partners)
     cause = {j: i for i, j in partners.items()}
-    found: list[Pair] = []
     low = first = 0
     for i, j in [*stays, (count, after_count)]:
-        found += [Pair(each, None) for each in range(low, i) if each not in partners]
-        found += [
-            Pair(cause.get(each), each, each in cause and not unordered) for each in range(first, j)
-        ]
+        for each in range(low, i):
+            if each not in partners:
+                yield Pair(each, None)
+        for each in range(first, j):
+            yield Pair(cause.get(each), each, each in cause and not unordered)
         if i < count:
-            found.append(Pair(i, j))
+            yield Pair(i, j)
         low, first = i + 1, j + 1
-    return found
 
 
 def _stays(partners: dict[int, int]) -> list[tuple[int, int]]:

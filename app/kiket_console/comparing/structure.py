@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kiket_console import json_path
-from kiket_console.comparing.documents import amount, kind_of
+from kiket_console.comparing.documents import amount, kind_of, spelling
 from kiket_console.comparing.pairing import pair
-from kiket_console.comparing.sameness import Sameness
+from kiket_console.comparing.sameness import Sameness, equal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -70,8 +70,7 @@ class Change:
         return json_path.write(self.place)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One thing that `walk` comes by.
 
     Between a step that `opens` and one that `closes` are the steps of its members.
@@ -127,28 +126,30 @@ def walk(
     """
     paths = [json_path.parse(each) if isinstance(each, str) else each for each in ignore]
     clock = _Clock(limit_s)
-    left_out = {*_left_out(before, paths), *_left_out(after, paths)}
-    exact = Sameness(check=clock.check)
-    loose = Sameness(loose=True, left_out=left_out, unordered=unordered, check=clock.check)
+    left_out = {*_left_out(before, paths, clock), *_left_out(after, paths, clock)}
+    sameness = Sameness(left_out=left_out, unordered=unordered, check=clock.check)
     if any(not path.steps for path in paths):
         yield Step(Kind.IGNORED, (), before, after)
         return
-    waiting: list[Step] = [Step(Kind.CHANGED, (), before, after)]
+    waiting: list[Iterator[Step]] = [iter((Step(Kind.CHANGED, (), before, after),))]
     while waiting:
+        step = next(waiting[-1], None)
+        if step is None:
+            waiting.pop()
+            continue
         clock.check()
-        step = waiting.pop()
-        if step.closes or step.kind not in (Kind.CHANGED, Kind.MOVED):
+        if step.kind not in (Kind.CHANGED, Kind.MOVED) or step.closes:
             yield step
             continue
-        judged = _judged(step, exact)
+        judged = _judged(step)
         yield judged
         if judged.opens:
-            waiting.append(replace(judged, kind=Kind.SAME, opens=False, closes=True))
+            end = judged._replace(kind=Kind.SAME, opens=False, closes=True)
+            waiting.append(iter((end,)))
             if isinstance(step.after, dict):
-                members = _members(judged, left_out)
+                waiting.append(_members(judged, left_out))
             else:
-                members = _items(judged, left_out, loose, unordered=unordered)
-            waiting += reversed(members)
+                waiting.append(_items(judged, left_out, sameness, unordered=unordered))
 
 
 class _Clock:
@@ -162,32 +163,34 @@ class _Clock:
             raise TooDifferent
 
 
-def _left_out(document: Any, paths: Sequence[JsonPath]) -> Iterator[Member]:
+def _left_out(document: Any, paths: Sequence[JsonPath], clock: _Clock) -> Iterator[Member]:
     """Return the members of a document that *paths* lead to."""
     for path in paths:
         for place, _ in path.find(document):
+            clock.check()
             if place:
                 yield id(json_path.get(document, place[:-1])), place[-1]
 
 
-def _judged(step: Step, exact: Sameness) -> Step:
+def _judged(step: Step) -> Step:
     """Return how two values that are both there differ, and whether to look at their members."""
     before, after = step.before, step.after
     moved = step.kind is Kind.MOVED
-    if exact.of(before) == exact.of(after):
-        return step if moved else replace(step, kind=Kind.SAME)
+    if equal(before, after):
+        return step if moved else step._replace(kind=Kind.SAME)
     kind = kind_of(before)
     if kind != kind_of(after):
-        return replace(step, kind=Kind.RETYPED)
+        return step._replace(kind=Kind.RETYPED)
     if kind in ("object", "array"):
-        return replace(step, kind=Kind.MOVED if moved else Kind.SAME, opens=True)
+        return step._replace(kind=Kind.MOVED if moved else Kind.SAME, opens=True)
     if kind == "number" and amount(before) == amount(after):
-        return replace(step, kind=Kind.REWRITTEN)
-    return step if moved else replace(step, kind=Kind.CHANGED)
+        same = spelling(before) == spelling(after)  # not equal to itself: NaN
+        return step._replace(kind=Kind.SAME if same else Kind.REWRITTEN)
+    return step if moved else step._replace(kind=Kind.CHANGED)
 
 
-def _members(step: Step, left_out: Collection[Member]) -> list[Step]:
-    """Return the members of two objects as steps, what was added where it stands."""
+def _members(step: Step, left_out: Collection[Member]) -> Iterator[Step]:
+    """Yield the members of two objects as steps, what was added where it stands."""
     before, after = step.before, step.after
     added_behind: dict[str | None, list[str]] = defaultdict(list)
     last: str | None = None
@@ -196,35 +199,30 @@ def _members(step: Step, left_out: Collection[Member]) -> list[Step]:
             last = key
         else:
             added_behind[last].append(key)
-    keys = list(added_behind[None])
+    keys: list[str] = []
+    added = added_behind[None]
     for key in before:
-        keys += [key, *added_behind.get(key, ())]
-    return [
-        _step(
-            (*step.place, key),
-            before,
-            after,
-            key if key in before else None,
-            key if key in after else None,
-            left_out,
-        )
-        for key in keys
-    ]
+        if key in after:
+            keys += [*added, key]
+            added = added_behind[key]
+        else:
+            keys.append(key)
+    keys += added
+    for key in keys:
+        here = key if key in before else None
+        there = key if key in after else None
+        yield _step((*step.place, key), before, after, here, there, left_out)
 
 
 def _items(
-    step: Step, left_out: Collection[Member], loose: Sameness, *, unordered: bool
-) -> list[Step]:
-    """Return the items of two arrays as steps."""
-    steps: list[Step] = []
-    for i, j, moved in pair(step.before, step.after, loose, unordered=unordered):
+    step: Step, left_out: Collection[Member], sameness: Sameness, *, unordered: bool
+) -> Iterator[Step]:
+    """Yield the items of two arrays as steps."""
+    for i, j, moved in pair(step.before, step.after, sameness, unordered=unordered):
         at = i if j is None else j
         assert at is not None  # noqa: S101 - a pair has one side at least
         made = _step((*step.place, at), step.before, step.after, i, j, left_out)
-        steps.append(
-            replace(made, kind=Kind.MOVED) if moved and made.kind is Kind.CHANGED else made
-        )
-    return steps
+        yield made._replace(kind=Kind.MOVED) if moved and made.kind is Kind.CHANGED else made
 
 
 def _step(

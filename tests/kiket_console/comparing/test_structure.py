@@ -188,5 +188,6 @@ def test_a_shuffled_array_is_the_same_where_order_means_nothing(value: Any, chan
 
 
 @given(json_values)
-def test_lines_are_the_document(value: Any) -> None:
-    assert json.loads("\n".join(lines_of(value))) == value
+def test_lines_are_the_document_without_its_commas(value: Any) -> None:
+    indented = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    assert lines_of(value) == [line.removesuffix(",") for line in indented]
