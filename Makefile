@@ -9,7 +9,7 @@ EXAMPLES ?= 20000
 bin    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-all check units bench torture siege powercut screenshots wheel pins clean app-env dev-env
+.PHONY: help demo run test test-all check units bench torture siege powercut screenshots reference wheel pins clean app-env dev-env
 
 help:  ## say what can be done here
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(firstword $(MAKEFILE_LIST)) | while IFS=: read -r target text; \
@@ -56,6 +56,9 @@ powercut: dev-env  ## pull the plug on a disk of its own, as root: make powercut
 
 screenshots: dev-env  ## write screenshots/ from the running program
 	$(bin)/python packaging/screenshots.py $(ARGS)
+
+reference: dev-env  ## write the man page and docs/commands.md from the program
+	$(bin)/python packaging/reference.py
 
 wheel: dev-env  ## build dist/*.whl and dist/*.tar.gz
 	$(bin)/python -m hatchling build -d dist

@@ -19,6 +19,8 @@ from kiket_console.commands import ASKED_BY_A_SHELL
 from kiket_console.errors import ConsoleError, ExitCode
 
 PROGRAM = "kiket-console"
+ASKED_FOR_JSON = f"{__name__}.json"
+"""Where a context keeps whether the line has `--json`, for what is answered before it is read."""
 
 
 class CommandTree(click.Group):
@@ -61,6 +63,7 @@ class CommandTree(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let `kiket-console`, `kiket-console DIR` and `kiket-console --trust` mean the console."""
+        ctx.meta[ASKED_FOR_JSON] = "--json" in args
         position = 0
         while position < len(args) and args[position] in self._before_command:
             position += 2
@@ -88,7 +91,22 @@ class CommandTree(click.Group):
         return found
 
     def _is_own_option(self, word: str) -> bool:
-        return word in {"--help", "-h", "--version", "-V"} or word.startswith("--directory=")
+        return word in {"--help", "-h", "--version", "-V", "--json"} or word.startswith(
+            "--directory="
+        )
+
+
+def _say_version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    """Print the version and exit."""
+    if not is_asked or context.resilient_parsing:
+        return
+    if context.meta[ASKED_FOR_JSON]:
+        from kiket_console.commands.version import document
+
+        click.echo(document(PROGRAM))
+    else:
+        click.echo(f"{PROGRAM} {__version__}")
+    context.exit()
 
 
 def _folders(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -111,13 +129,22 @@ def _folders(context: click.Context, parameter: click.Parameter, incomplete: str
     shell_complete=_folders,
     help="Work on the project in DIR instead of here.",
 )
-@click.version_option(
-    __version__, "-V", "--version", prog_name=PROGRAM, message="%(prog)s %(version)s"
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_say_version,
+    help="Show the version and exit; with --json also of what it stands on.",
 )
+@click.option("--json", "as_json", is_flag=True, hidden=True)
 @click.pass_context
-def cli(context: click.Context, directory: Path) -> None:
+def cli(context: click.Context, directory: Path, as_json: bool) -> None:
     """Run, watch and replay your extensions' webhooks, locally and offline."""
     context.obj = directory
+    if as_json:
+        raise click.UsageError("--json stands behind a command.", context)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -23,6 +23,24 @@ class ExitCode(IntEnum):
     """What was triggered or replayed did not end well."""
     INTERRUPTED = 130
 
+    @property
+    def meaning(self) -> str:
+        """Return what it says about a command, in a few words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.OK: "done",
+    ExitCode.FAILURE: "it failed",
+    ExitCode.USAGE: "the command line makes no sense, or there is no terminal to draw on",
+    ExitCode.CONFIG: "the project, its manifest or a setting is wrong",
+    ExitCode.AUTH: "the folder is not trusted, or a secret or keyring is missing",
+    ExitCode.NETWORK: "a port, a socket or an engine cannot be had",
+    ExitCode.VERIFICATION: "a signature, checksum or stored body does not hold",
+    ExitCode.CONTRACT: "what was triggered or replayed was not answered with 2xx",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
 
 class ConsoleError(Exception):
     """One sentence about what happened, and one about what to do next.

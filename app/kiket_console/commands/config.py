@@ -158,14 +158,17 @@ def _shown(value: object) -> str:
 
 
 @config.command()
-@click.argument("place", required=False, type=click.Choice(PLACES))
+@click.argument("place", required=False, metavar="[PLACE]", type=click.Choice(PLACES))
 @directory_option
 @json_option
 @click.pass_context
 def locate(
     context: click.Context, place: str | None, directory: Path | None, as_json: bool
 ) -> None:
-    """Name every place on disk, whether it is there or not, or print the path of PLACE alone."""
+    """Name every place on disk, whether it is there or not, or print the path of PLACE alone.
+
+    PLACE is one of the names that are listed without it.
+    """
     from kiket_console.env_file import FILE_NAME
     from kiket_console.paths import config_file, state_dir
     from kiket_console.settings_file import PROJECT_FILE

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 DATA_LIMIT = MOST_BODY_MIB * 1024 * 1024
 
 
-@click.command()
+@click.command(
+    epilog="""\b
+Examples:
+  kiket-console trigger issue.created@v1
+  kiket-console trigger issue.created --data @issue.json --count 10
+  echo '{"issue": {"id": 1}}' | kiket-console trigger issue.created --data -"""
+)
 @click.argument("event", metavar="EVENT[@VERSION]", shell_complete=completing.events)
 @click.option("--version", default="", help="The event's version, if not said behind an @.")
 @click.option("--data", metavar="JSON|@FILE|-", help="The event's JSON; without it, a template.")

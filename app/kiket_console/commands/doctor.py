@@ -11,6 +11,8 @@ from kiket_console.commands.options import directory_option, json_option, paths_
 if TYPE_CHECKING:
     from pathlib import Path
 
+LEVELS = {"ok": "ok", "warn": "warning", "fail": "error"}
+
 
 @click.command()
 @directory_option
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def doctor(context: click.Context, directory: Path | None, as_json: bool) -> int:
     """Check this machine and this project, and say what to do about what is wrong."""
+    from kiket_console.commands import colour
     from kiket_console.commands.documents import document
     from kiket_console.doctor import FAIL, examine
     from kiket_console.errors import ExitCode
@@ -30,7 +33,8 @@ def doctor(context: click.Context, directory: Path | None, as_json: bool) -> int
         click.echo(document(findings=members))
     else:
         for finding in findings:
-            click.echo(f"{finding.level:<4}  {finding.name:<14} {visible(finding.sentence)}")
+            level = colour.paint()(LEVELS[finding.level], f"{finding.level:<4}")
+            colour.echo(f"{level}  {finding.name:<14} {visible(finding.sentence)}")
             if finding.advice:
                 click.echo(f"{'':<20} → {visible(finding.advice)}")
     failed = any(finding.level == FAIL for finding in findings)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from kiket_console.commands.colour import plain
 from kiket_console.model import Body, Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
 if TYPE_CHECKING:
+    from kiket_console.commands.colour import Paint
     from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
 
 SCHEMA = 1
@@ -84,7 +86,9 @@ def list_head(*, worker: bool = False) -> str:
     )
 
 
-def exchange_line(exchange: Exchange, *, below_cause: bool = False, worker: bool = False) -> str:
+def exchange_line(
+    exchange: Exchange, *, below_cause: bool = False, worker: bool = False, paint: Paint = plain
+) -> str:
     """Return an exchange as one aligned line; *below_cause* when what caused it stands above."""
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     word = visible(exchange.signature)
@@ -93,18 +97,24 @@ def exchange_line(exchange: Exchange, *, below_cause: bool = False, worker: bool
     elif exchange.parent_id is not None and not below_cause:
         word = f"{word}   └ {exchange.parent_id}".strip()
     columns = (
-        fit_right(str(exchange.id), 6) + (PINNED if exchange.pinned else " "),
-        clock(exchange.started_us),
-        *([" " + fit(visible(exchange.worker), _WORKER)] if worker else []),
-        " " + fit(source_cell(exchange, below_cause=below_cause), 8),
+        paint("muted", fit_right(str(exchange.id), 6)) + (PINNED if exchange.pinned else " "),
+        paint("muted", clock(exchange.started_us)),
+        *([" " + paint("accent", fit(visible(exchange.worker), _WORKER))] if worker else []),
+        " " + paint(exchange.source, fit(source_cell(exchange, below_cause=below_cause), 8)),
         " " + _event(exchange, 32),
-        fit(visible(exchange.version), 8),
-        fit(_ending(exchange), 11),
+        paint("muted", fit(visible(exchange.version), 8)),
+        paint(_role(exchange), fit(_ending(exchange), 11)),
         " " + fit_right(took, 8),
-        " " + fit_right(size(exchange.request_bytes), 6),
-        " " + word,
+        " " + paint("muted", fit_right(size(exchange.request_bytes), 6)),
+        " " + paint("ok" if exchange.signature.startswith("ok") else "warning", word),
     )
     return " ".join(columns).rstrip()
+
+
+def _role(exchange: Exchange) -> str:
+    if exchange.failing:
+        return "error"
+    return "warning" if exchange.state in UNDECIDED else "ok"
 
 
 def _event(exchange: Exchange, cells: int) -> str:
@@ -123,11 +133,16 @@ def _ending(exchange: Exchange) -> str:
     return f"{word} ✗" if exchange.failing else word
 
 
-def log_lines(line: LogLine) -> list[str]:
+def log_lines(line: LogLine, paint: Paint = plain) -> list[str]:
     """Return a log line as lines for a person, each saying whose it is."""
-    word = f"{line.level} " if line.level else ""
-    who = f"{clock(line.at_us)}  {fit(visible(line.worker), 12)} "
-    return [f"{who}{word}{visible(each)}" for each in line.text.split("\n")]
+    role = _LEVELS.get(line.level, "error" if line.stream == "stderr" else "")
+    word = f"{visible(line.level)} " if line.level else ""
+    worker = paint("accent", fit(visible(line.worker), 12))
+    who = f"{paint('muted', clock(line.at_us))}  {worker} "
+    return [f"{who}{paint(role, word + visible(each))}" for each in line.text.split("\n")]
+
+
+_LEVELS = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error", "DEBUG": "muted"}
 
 
 def is_final(exchange: Exchange) -> bool:

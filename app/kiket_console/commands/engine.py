@@ -20,8 +20,9 @@ STOP_TIMEOUT_S = 12.0
 
 @click.command()
 @directory_option
+@json_option
 @click.pass_context
-def stop(context: click.Context, directory: Path | None) -> None:
+def stop(context: click.Context, directory: Path | None, as_json: bool) -> None:
     """Stop this project's engine and its workers."""
     from kiket_console.client import Client, EngineGone, call, lock_holder
     from kiket_console.errors import ConsoleError
@@ -34,7 +35,7 @@ def stop(context: click.Context, directory: Path | None) -> None:
 
     pid = lock_holder(paths)
     if pid is None:
-        click.echo("No engine runs here.", err=True)
+        _tell_stopped(None, as_json=as_json)
         return
     try:
         call(ask())
@@ -46,7 +47,16 @@ def stop(context: click.Context, directory: Path | None) -> None:
             f"The engine (pid {pid}) was asked to end {STOP_TIMEOUT_S:g} s ago and is still there.",
             hint=f"Its log is {paths.engine_log}.",
         )
-    click.echo("Stopped.", err=True)
+    _tell_stopped(pid, as_json=as_json)
+
+
+def _tell_stopped(pid: int | None, *, as_json: bool) -> None:
+    if as_json:
+        from kiket_console.commands.documents import document
+
+        click.echo(document(stopped=pid is not None, pid=pid))
+    else:
+        click.echo("No engine runs here." if pid is None else "Stopped.", err=True)
 
 
 def _ended(paths: ProjectPaths, timeout_s: float) -> bool:

@@ -50,6 +50,8 @@ class Wanted:
     env_file: Path | None = None
     """Where variables for workers stand, if not in `.env`."""
     as_json: bool = False
+    as_lines: bool = False
+    """Lines for a person are what is wanted, so that they go to standard output."""
     ready_file: Path | None = None
     until_stdin_closes: bool = False
     """Stop when whoever started us is gone."""
@@ -78,7 +80,7 @@ class _Run:
     def __init__(self, paths: ProjectPaths, project: Project, wanted: Wanted) -> None:
         self._paths = paths
         self._wanted = wanted
-        self._teller = Teller(paths, as_json=wanted.as_json)
+        self._teller = Teller(paths, as_json=wanted.as_json, to_stdout=wanted.as_lines)
         self._ready = asyncio.Event()
         self._reason = "stop"
         events = Events(self._on_ready, self._teller.wake, self._teller.worker, self._teller.note)

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
-@click.option("--headless", is_flag=True, help="Without a screen; what there is, for now.")
+@click.command(
+    epilog="""\b
+Examples:
+  kiket-console run --plain
+  kiket-console run --headless --json --trust --ready-file ready.json"""
+)
+@click.option("--headless", is_flag=True, help="Without a screen, for scripts and services.")
+@click.option(
+    "--plain", is_flag=True, help="Without a screen, as coloured lines that scroll in a terminal."
+)
 @click.option(
     "--ready-file",
     type=click.Path(dir_okay=False),
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 def run(
     context: click.Context,
     headless: bool,
+    plain: bool,
     ready_file: str | None,
     directory: Path | None,
     as_json: bool,
@@ -51,10 +60,16 @@ def run(
     from kiket_console.commands.headless import Wanted, serve
     from kiket_console.errors import ConsoleError, ExitCode
 
-    if not headless:
+    if not (headless or plain):
         raise ConsoleError(
             "`run` has no screen of its own.",
-            hint="Use `kiket-console` for the console, or `run --headless`.",
+            hint="Use `kiket-console` for the console, or `run --headless`, or `run --plain`.",
+            exit_code=ExitCode.USAGE,
+        )
+    if plain and as_json:
+        raise ConsoleError(
+            "--plain is for people and --json for programs.",
+            hint="Say one of them.",
             exit_code=ExitCode.USAGE,
         )
     paths = paths_of(context, directory)
@@ -68,6 +83,7 @@ def run(
         session_secrets=session_secrets,
         env_file=named,
         as_json=as_json,
+        as_lines=plain,
         ready_file=Path(ready_file) if ready_file else None,
     )
     return serve(paths, found, wanted)

@@ -11,8 +11,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import click
-
+from kiket_console.commands import colour
 from kiket_console.commands.documents import (
     document,
     exchange_line,
@@ -45,12 +44,14 @@ WORDS = 1000
 class Teller(threading.Thread):
     """Print exchanges and log lines as they are committed, and workers as they change.
 
-    As NDJSON on stdout, else as lines on stderr.
+    As NDJSON on stdout, else as lines on stderr, or on stdout when those are what is wanted.
     """
 
-    def __init__(self, paths: ProjectPaths, *, as_json: bool) -> None:
+    def __init__(self, paths: ProjectPaths, *, as_json: bool, to_stdout: bool = False) -> None:
         super().__init__(name="teller", daemon=True)
         self._as_json = as_json
+        self._on_stderr = not (as_json or to_stdout)
+        self._paint = colour.paint(err=self._on_stderr)
         self._reader = Reader(paths.store)
         self._exchange_id = self._log_id = 0
         self._is_placed = False
@@ -80,14 +81,15 @@ class Teller(threading.Thread):
             names = type(engine).__slots__
             self._say("ready", **{name: getattr(engine, name) for name in names})
         else:
-            self._talk(f"Ready. Send webhooks to {engine.gateway_url}/webhooks/{{event}}")
+            where = self._paint("accent", f"{engine.gateway_url}/webhooks/{{event}}")
+            self._talk(f"{self._paint('strong', 'Ready.')} Send webhooks to {where}")
 
     def note(self, sentence: str) -> None:
         """Say something a person should know."""
         if self._as_json:
             self._say("note", sentence=sentence)
         else:
-            self._talk(f"Note: {visible(sentence)}")
+            self._talk(f"{self._paint('warning', 'Note:')} {visible(sentence)}")
 
     def worker(self, worker: Worker) -> None:
         """Say how a worker is, if that is news."""
@@ -112,7 +114,9 @@ class Teller(threading.Thread):
             )
         else:
             said = f": {sentence} ({where})" if where else f": {sentence}" if sentence else ""
-            self._talk(f"{visible(worker.name)} is {worker.state}{visible(said)}")
+            name = self._paint("strong", visible(worker.name))
+            role = "error" if problem else ""
+            self._talk(f"{name} is {self._paint(role, f'{worker.state}{visible(said)}')}")
 
     def stopped(self, reason: str) -> None:
         """Say what is left to say, and that the engine has ended."""
@@ -163,14 +167,14 @@ class Teller(threading.Thread):
             if self._as_json:
                 told.append(document(type="exchange", **exchange_members(exchange)))
             else:
-                told.append(exchange_line(exchange))
+                told.append(exchange_line(exchange, paint=self._paint))
         log_ids = self._reader.log_ids(self._log_id)[:PAGE]
         for line in self._reader.log_page(log_ids):
             self._log_id = line.id
             if self._as_json:
                 told.append(document(type="log", **log_members(line)))
             else:
-                told.extend(log_lines(line))
+                told.extend(log_lines(line, self._paint))
         if told:
             self._print("\n".join(told))
         return bool(fresh or ended or log_ids)
@@ -184,4 +188,4 @@ class Teller(threading.Thread):
         self._news.set()
 
     def _print(self, line: str) -> None:
-        click.echo(line, err=not self._as_json)
+        colour.echo(line, err=self._on_stderr)

@@ -23,7 +23,13 @@ PAGE = 128
 FOLLOW_PERIOD_S = 0.1
 
 
-@click.group()
+@click.group(
+    epilog="""\b
+Examples:
+  kiket-console traffic list --limit 10
+  kiket-console traffic show 1203
+  kiket-console traffic tail --json"""
+)
 def traffic() -> None:
     """List, show, follow and keep or delete recorded exchanges."""
 
@@ -145,6 +151,7 @@ def _print(
     exchanges: Sequence[Exchange], *, as_json: bool, above: Exchange | None, worker: bool = False
 ) -> Exchange | None:
     """Print exchanges below the one *above*, with their *worker*; return the last."""
+    from kiket_console.commands import colour
     from kiket_console.commands.documents import document, exchange_line, exchange_members
     from kiket_console.ui.paint.traffic import neighbour
 
@@ -153,7 +160,10 @@ def _print(
             click.echo(document(**exchange_members(exchange)))
         else:
             below = neighbour(exchange, above)
-            click.echo(exchange_line(exchange, below_cause=below, worker=worker))
+            painted = exchange_line(
+                exchange, below_cause=below, worker=worker, paint=colour.paint()
+            )
+            colour.echo(painted)
         above = exchange
     return above
 

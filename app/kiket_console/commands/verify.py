@@ -31,6 +31,10 @@ def verify(context: click.Context, directory: Path | None, as_json: bool) -> Non
     store = paths_of(context, directory).store
     if not store.exists():
         click.echo("Nothing is recorded for this project yet.", err=True)
+        if as_json:
+            from kiket_console.store.verification import Report
+
+            _print(Report(), as_json=True)
         return
     try:
         report = verify_store(store)
