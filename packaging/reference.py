@@ -27,14 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SUMMARY = "run, watch and replay webhooks of your extensions, locally and offline"
 ABOUT = (
     (
-        "The developer console for people who write event-driven extensions. Without a command it "
-        "opens on the project in this folder: it starts an engine for it, which runs your code under "
-        "hot reload, takes signed webhooks, stands in for the platform and records all of it; or it "
-        "attaches to the engine that runs already."
+        "The developer console for people who write event-driven extensions. Without a command "
+        "it opens on the project in this folder: it starts an engine for it, which runs your code "
+        "under hot reload, takes signed webhooks, stands in for the platform and records all of "
+        "it; or it attaches to the engine that runs already."
     ),
     (
-        "Data goes to standard output, everything said to a person to standard error. With --json a "
-        "command prints one JSON document, or one in each line, that has the number of its schema."
+        "Data goes to standard output, all that is said to a person to standard error. With "
+        "--json a command prints one JSON document, or one in each line, that has the number of its schema."
     ),
 )
 VARIABLES = (
@@ -51,8 +51,8 @@ FILES = (
     (
         ".env",
         (
-            "In a project: variables for its workers, and settings by KIKET_CONSOLE_…; what stands in "
-            "the real environment wins, nothing is put in for ${…}, and it is read once you trust "
+            "In a project: variables for its workers, and settings by KIKET_CONSOLE_…; what stands "
+            "in the real environment wins, nothing is put in for ${…}, and it is read once you trust "
             "the project. Variables that look like secrets are redacted like secrets."
         ),
     ),
@@ -214,8 +214,8 @@ def markdown() -> str:
         "# Commands",
         "",
         (
-            "Written by `make reference` from the program itself; the man page (`man kiket-console`) "
-            "has the same."
+            "Written by `make reference` from the program itself; the man page "
+            "(`man kiket-console`) has the same."
         ),
         "",
         *(line for text in ABOUT for line in (text, "")),

@@ -106,9 +106,15 @@ def exchange_line(
         paint(_role(exchange), fit(_ending(exchange), 11)),
         " " + fit_right(took, 8),
         " " + paint("muted", fit_right(size(exchange.request_bytes), 6)),
-        " " + paint("ok" if exchange.signature.startswith("ok") else "warning", word),
+        " " + paint(_trust_role(exchange), word),
     )
     return " ".join(columns).rstrip()
+
+
+def _trust_role(exchange: Exchange) -> str:
+    if not exchange.signature:
+        return "muted"
+    return "ok" if exchange.signature.startswith("ok") else "warning"
 
 
 def _role(exchange: Exchange) -> str:

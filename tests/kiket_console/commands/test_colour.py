@@ -50,13 +50,13 @@ def test_what_the_environment_says_counts(
         def isatty(self) -> bool:
             return on_terminal
 
-    monkeypatch.setattr(sys, "stdout", Stream())
+    stdout = Stream()
+    monkeypatch.setattr(sys, "stdout", stdout)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
     assert colour.is_wanted() is wanted
     colour.echo(colour.paint()("error", "failed"))
-    shown = sys.stdout.getvalue()  # type: ignore[attr-defined]
-    assert shown == ("\x1b[31mfailed\x1b[0m\n" if wanted else "failed\n")
+    assert stdout.getvalue() == ("\x1b[31mfailed\x1b[0m\n" if wanted else "failed\n")
 
 
 def test_a_painted_line_is_the_plain_one_with_colours_and_nothing_else(tmp_path: Path) -> None:

@@ -73,3 +73,24 @@ def test_only_what_is_new_is_told_though_the_store_had_to_be_mended(
     texts = [each["text"] for each in map(json.loads, told.splitlines()) if each["type"] == "log"]
     assert texts == ["new"]
     assert len(writer.notes) == 1
+
+
+def test_lines_for_a_person_scroll_on_standard_output_where_they_are_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    paths = ProjectPaths(tmp_path)
+    paths.make()
+    writer = Writer(paths.store)
+    teller = Teller(paths, as_json=False, to_stdout=True)
+    teller.ready(READY)
+    teller.start()
+    writer.submit([line("to read\x1b[2J")]).result(PATIENCE_S)
+    teller.stopped("asked")
+    writer.close()
+
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "\x1b[36mhttp://127.0.0.1:1/webhooks/{event}\x1b[0m" in said.out
+    assert "to read\\x1b[2J" in said.out
+    assert said.out.endswith("Stopped.\n")
