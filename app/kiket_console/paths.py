@@ -38,6 +38,11 @@ def config_file() -> Path:
     return Path(platformdirs.user_config_path(APP, appauthor=False)) / "config.toml"
 
 
+def filters_file() -> Path:
+    """Return the file of the user's saved filters, which need not exist."""
+    return config_file().with_name("filters.toml")
+
+
 def assets_dir() -> Path:
     """Return the bundled assets: inside the package when installed, beside `app/` in a checkout."""
     packaged = Path(__file__).parent / "assets"

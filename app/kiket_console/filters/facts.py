@@ -1,0 +1,189 @@
+"""The words that fields take, each with what it says of an exchange."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kiket_console.filters.message_tests import LEVELS, LogTest, Parts
+from kiket_console.filters.query import Cost, Never, Subject, Test
+from kiket_console.filters.row_tests import ATTEMPT_OF, ChangedTest, Fact, SlowTest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kiket_console.filters.patterns import Pattern
+    from kiket_console.filters.query import Query
+
+NOT_ACCEPTED: Final = "did not accept the connection"
+"""What an attempt's error says when nobody was there to take the request."""
+_UNDECIDED: Final = frozenset({"received", "held"})
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"exchange.{column} IN ({', '.join(repr(str(value)) for value in sorted(values))})"
+
+
+def _source(*sources: str) -> Fact:
+    return Fact(_one_of("source", sources), lambda it: it.detail.exchange.source in sources)
+
+
+def _signature(*words: str) -> Fact:
+    return Fact(_one_of("signature", words), lambda it: it.detail.exchange.signature in words)
+
+
+def _dialect(name: str) -> Fact:
+    return _signature(f"ok {name}")
+
+
+def _refused(subject: Subject) -> bool:
+    exchange = subject.detail.exchange
+    if exchange.state == "rejected":
+        return exchange.status == 503
+    return exchange.state == "failed" and any(
+        NOT_ACCEPTED in attempt.error
+        for attempt in subject.detail.attempts
+        if attempt.number == exchange.attempts
+    )
+
+
+def _truncated(subject: Subject) -> bool:
+    return any(message.body.truncated for message in Parts().of(subject))
+
+
+SOURCES: Final[Mapping[str, Test]] = {
+    **{name: _source(name) for name in ("webhook", "api", "ipc", "producer")},
+    **{name: Never() for name in ("telemetry", "log", "proc")},
+}
+DIRECTIONS: Final[Mapping[str, Test]] = {
+    "in": _source("webhook"),
+    "out": _source("api", "producer"),
+}
+DIRECTED: Final = _source("webhook", "api", "producer")
+
+PENDING: Final = Fact(
+    _one_of("state", _UNDECIDED), lambda it: it.detail.exchange.state in _UNDECIDED
+)
+FAILING: Final = Fact(
+    "exchange.state IN ('failed', 'interrupted', 'rejected')"
+    " OR coalesce(exchange.status >= 400, 0)",
+    lambda it: it.detail.exchange.failing,
+)
+STATUSES: Final[Mapping[str, Test]] = {
+    "ok": Fact(
+        "exchange.state = 'forwarded' AND coalesce(exchange.status < 400, 0)",
+        lambda it: (
+            it.detail.exchange.state == "forwarded"
+            and it.detail.exchange.status is not None
+            and it.detail.exchange.status < 400
+        ),
+    ),
+    "error": FAILING,
+    "timeout": Fact(
+        "exchange.state = 'failed' AND coalesce(exchange.status = 504, 0)",
+        lambda it: it.detail.exchange.state == "failed" and it.detail.exchange.status == 504,
+    ),
+    "refused": Fact(
+        "CASE exchange.state WHEN 'rejected' THEN coalesce(exchange.status = 503, 0)"
+        " WHEN 'failed' THEN EXISTS (SELECT 1 FROM attempt"
+        " WHERE attempt.id = exchange.id * 4096 + exchange.attempts"
+        f" AND instr(attempt.error, '{NOT_ACCEPTED}')) ELSE 0 END",
+        _refused,
+        Cost.LOOKUP,
+    ),
+    "pending": PENDING,
+}
+SIGNATURES: Final[Mapping[str, Test]] = {
+    "ok": Fact(
+        "exchange.signature LIKE 'ok %'", lambda it: it.detail.exchange.signature.startswith("ok ")
+    ),
+    "bad": _signature("mismatch", "future", "bad-timestamp", "malformed", "bad-secret"),
+    "stale": _signature("stale"),
+    "missing": _signature("unsigned", "missing-timestamp"),
+    "unverified": _signature("no-secret"),
+    "resigned": _signature("re-signed"),
+    "n/a": _signature(""),
+    **{
+        word: _signature(word)
+        for word in ("mismatch", "future", "malformed", "unsigned", "no-secret", "re-signed")
+    },
+    **{name: _dialect(name) for name in ("k0", "kr", "k1", "sw1", "es256")},
+}
+REPLAYED: Final = Fact(
+    "exchange.replay_of IS NOT NULL", lambda it: it.detail.exchange.replay_of is not None
+)
+REPLAYS: Final[Mapping[str, Test]] = {
+    "yes": REPLAYED,
+    "no": Fact("exchange.replay_of IS NULL", lambda it: it.detail.exchange.replay_of is None),
+}
+MARKED: Final = Fact("exchange.pinned <> 0", lambda it: it.detail.exchange.pinned)
+STATES: Final[Mapping[str, Test]] = {
+    "pending": PENDING,
+    "error": FAILING,
+    "slow": SlowTest(),
+    "marked": MARKED,
+    "replayed": REPLAYED,
+    "edited": Fact("exchange.edited <> 0", lambda it: it.detail.exchange.edited),
+    "held": Fact("exchange.state = 'held'", lambda it: it.detail.exchange.state == "held"),
+    "changed": ChangedTest(),
+    "truncated": Fact(
+        "EXISTS (SELECT 1 FROM request WHERE request.exchange_id = exchange.id"
+        f" AND request.truncated) OR EXISTS (SELECT 1 FROM attempt WHERE {ATTEMPT_OF}"
+        " AND attempt.truncated)",
+        _truncated,
+        Cost.LOOKUP,
+    ),
+}
+UNKNOWN_STATES: Final = {
+    "unread": "Nothing records what you have looked at.",
+    "dup": "Nothing records which deliveries are the same; compare `id:` or `$` values.",
+}
+NOTED: Final = Fact("exchange.note <> ''", lambda it: it.detail.exchange.note != "")
+THINGS: Final[Mapping[str, Test]] = {
+    "note": NOTED,
+    "log": LogTest(),
+    "trace": Fact("exchange.trace_id <> ''", lambda it: it.detail.exchange.trace_id != ""),
+    "baseline": Never(),
+    "fixture": Never(),
+}
+LEVEL_WORDS: Final = {
+    "debug": 0,
+    "info": 1,
+    "warn": 2,
+    "warning": 2,
+    "error": 3,
+    "critical": 4,
+    "fatal": 4,
+}
+LEVEL_NAMES: Final = LEVELS
+TAG: Final = re.compile(r"#([\w-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class TagTest:
+    """Whether a note has a tag that fits one of the patterns; or (`differs`) tags, and none."""
+
+    patterns: tuple[Pattern, ...]
+    differs: bool = False
+    cost: Cost = Cost.ROW
+
+    def sql(self, query: Query) -> str:
+        """Return a call of our function for notes with a `#` in them."""
+        return f"(instr(exchange.note, '#') > 0 AND {query.function(self.fits)}(exchange.note))"
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        return self.fits(subject.detail.exchange.note)
+
+    def fits(self, note: str) -> bool:
+        """Whether it is so of *note*."""
+        found = tags(note)
+        if not found:
+            return False
+        return self.differs != any(each.fits(tag) for tag in found for each in self.patterns)
+
+
+def tags(note: str) -> list[str]:
+    """Return the tags of a note: its words that begin with `#`."""
+    return TAG.findall(note)

@@ -1,0 +1,309 @@
+"""Tests that need what was sent and answered: headers, bodies, and the lines logged meanwhile.
+
+Each comes down to one Python function, which the predicate uses too; SQL calls it for the rows
+that a plain search of bytes has not ruled out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kiket_console.filters.patterns import Expression, body_needles, folded, needles
+from kiket_console.filters.query import Cost
+from kiket_console.filters.row_tests import ATTEMPT_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kiket_console.filters.patterns import Pattern
+    from kiket_console.filters.query import Query, Subject
+    from kiket_console.model import Headers, Message
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Which messages of an exchange are meant: the request, the answers, or both."""
+
+    request: bool = True
+    answers: bool = True
+
+    def sql(self, condition: Callable[[str], str]) -> str:
+        """Return that *condition* is so of a message; it is given the name of its table."""
+        found = []
+        if self.request:
+            found.append(
+                "EXISTS (SELECT 1 FROM request WHERE request.exchange_id = exchange.id"
+                f" AND {condition('request')})"
+            )
+        if self.answers:
+            found.append(
+                f"EXISTS (SELECT 1 FROM attempt WHERE {ATTEMPT_OF}"
+                f" AND attempt.headers IS NOT NULL AND {condition('attempt')})"
+            )
+        return f"({' OR '.join(found)})"
+
+    def of(self, subject: Subject) -> list[Message]:
+        """Return the messages that are meant."""
+        return [
+            *([subject.detail.request] if self.request else []),
+            *(subject.answers if self.answers else []),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderTest:
+    """Whether a header is there whose value (without a name: whose line) fits one of the patterns.
+
+    No patterns: whether it is there at all; `differs`: whether one is there that fits none.
+    """
+
+    parts: Parts
+    name: str
+    patterns: tuple[Pattern, ...] = ()
+    differs: bool = False
+    cost: Cost = Cost.HEADERS
+
+    def sql(self, query: Query) -> str:
+        """Return a call of our function for messages whose headers have the name in them."""
+
+        def condition(table: str) -> str:
+            headers = f"{table}.headers"
+            named = query.bind(f'"{folded(self.name)}"') if self.name else ""
+            likely = f"instr(lower({headers}), {named}) AND " if named else ""
+            return f"{likely}{query.function(self.fits_stored)}(CAST({headers} AS BLOB))"
+
+        return self.parts.sql(condition)
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        return any(self.fits(message.headers) for message in self.parts.of(subject))
+
+    def fits_stored(self, raw: bytes) -> bool:
+        """Whether it is so of headers as they are stored."""
+        return self.fits(headers_of(raw))
+
+    def fits(self, headers: Headers) -> bool:
+        """Whether one of *headers* is what is wanted."""
+        wanted = self.name.lower()
+        return any(
+            self._fits(value if wanted else f"{name}: {value}")
+            for name, value in headers
+            if not wanted or name.lower() == wanted
+        )
+
+    def _fits(self, text: str) -> bool:
+        if not self.patterns:
+            return True
+        return self.differs != any(pattern.fits(text) for pattern in self.patterns)
+
+
+def headers_of(raw: bytes) -> Headers:
+    """Return headers as they are stored; none when they are damaged."""
+    import orjson
+
+    try:
+        return tuple((str(name), str(value)) for name, value in orjson.loads(raw))
+    except (ValueError, TypeError):
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class JsonTest:
+    """Whether a JSON body has a value where a path leads, and it is what is wanted.
+
+    `fits` is None when any value will do. `likely` is a text that the body must have in it for
+    that (see `hint`), or empty.
+    """
+
+    parts: Parts
+    path: Any
+    fits: Callable[[Any], bool] | None = None
+    likely: tuple[str, ...] = ()
+    cost: Cost = Cost.BODY
+
+    def sql(self, query: Query) -> str:
+        """Return a call of our function for bodies that can have such a value."""
+
+        def condition(table: str) -> str:
+            body = f"{table}.body"
+            conditions = []
+            for text in self._hints():
+                lower = f"lower(CAST({body} AS TEXT))"
+                bound = query.bind(folded(text))
+                conditions.append(f"instr({lower}, {bound})")
+            call = f"{query.function(self.fits_stored)}({body})"
+            if not conditions:
+                return call
+            # a backslash may stand for any character, so such a body is looked at more closely
+            ruled_out = f"NOT (({' AND '.join(conditions)}) OR instr({body}, x'5c'))"
+            return f"CASE WHEN {ruled_out} THEN 0 ELSE {call} END"
+
+        return self.parts.sql(condition)
+
+    def _hints(self) -> list[str]:
+        keys = [step.at for step in self.path.steps if isinstance(step.at, str)]
+        named = [f'"{keys[-1]}"'] if keys and is_plain(keys[-1]) else []
+        return [*named, *self.likely]
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        return any(self.fits_stored(message.body.raw) for message in self.parts.of(subject))
+
+    def fits_stored(self, raw: bytes) -> bool:
+        """Whether it is so of a body."""
+        import orjson
+
+        try:
+            document = orjson.loads(raw)
+        except ValueError:
+            return False
+        found = self.path.values(document)
+        if self.fits is None:
+            return any(True for _ in found)
+        return any(self.fits(value) for value in found)
+
+
+def is_plain(text: str) -> bool:
+    """Whether JSON writes *text* in one way only, if it has no backslash."""
+    return text.isascii() and text.isprintable() and not set(text) & set('"\\')
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTest:
+    """Whether a text, or what a regular expression describes, is in a body."""
+
+    parts: Parts
+    wanted: str | Expression
+    differs: bool = False
+    cost: Cost = Cost.BODY
+
+    def sql(self, query: Query) -> str:
+        """Return a search of the bodies."""
+
+        def condition(table: str) -> str:
+            there = (
+                f"{'NOT ' if self.differs else ''}{_in_body(query, f'{table}.body', self.wanted)}"
+            )
+            return f"({table}.body <> x'' AND {there})"
+
+        return self.parts.sql(condition)
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        return any(
+            message.body.raw != b"" and self.differs != _body_has(message.body.raw, self.wanted)
+            for message in self.parts.of(subject)
+        )
+
+
+def _in_body(query: Query, body: str, wanted: str | Expression) -> str:
+    if isinstance(wanted, Expression):
+        return f"{query.function(wanted.finds)}({body})"
+    lower = f"lower(CAST({body} AS TEXT))"
+    found = (f"instr({lower}, {query.bind(each)})" for each in body_needles(wanted))
+    return f"({' OR '.join(found)})"
+
+
+def _body_has(raw: bytes, wanted: str | Expression) -> bool:
+    if isinstance(wanted, Expression):
+        return wanted.finds(raw)
+    lower = raw.lower()
+    return any(each.encode() in lower for each in body_needles(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class AnywhereTest:
+    """Whether a text is anywhere in what a person can see of an exchange.
+
+    That is its name, path and note, headers, bodies, errors, and what was logged meanwhile.
+    """
+
+    wanted: str | Expression
+    cost: Cost = Cost.BODY
+
+    def sql(self, query: Query) -> str:
+        """Return a search, the shortest texts first."""
+        row = " OR ".join(
+            self._in_text(query, f"exchange.{column}") for column in ("name", "path", "note")
+        )
+
+        def message(table: str) -> str:
+            error = "" if table == "request" else f"{self._in_text(query, 'attempt.error')} OR "
+            headers = self._in_headers(query, f"{table}.headers")
+            return f"({error}{headers} OR {_in_body(query, f'{table}.body', self.wanted)})"
+
+        request = (
+            "EXISTS (SELECT 1 FROM request WHERE request.exchange_id = exchange.id"
+            f" AND {message('request')})"
+        )
+        answers = (
+            f"EXISTS (SELECT 1 FROM attempt WHERE {ATTEMPT_OF}"
+            f" AND coalesce({message('attempt')}, 0))"
+        )
+        logs = (
+            "EXISTS (SELECT 1 FROM log WHERE log.exchange_id = exchange.id"
+            f" AND {self._in_text(query, 'log.text')})"
+        )
+        return f"({row} OR {request} OR {answers} OR {logs})"
+
+    def _in_text(self, query: Query, text: str) -> str:
+        if isinstance(self.wanted, Expression):
+            return self.wanted.sql(query, text)
+        found = (f"instr(lower({text}), {query.bind(each)})" for each in needles(self.wanted))
+        return f"({' OR '.join(found)})"
+
+    def _in_headers(self, query: Query, headers: str) -> str:
+        call = f"{query.function(self._fits_stored)}(CAST({headers} AS BLOB))"
+        if isinstance(self.wanted, Expression) or ":" in self.wanted:
+            return f"({headers} IS NOT NULL AND {call})"
+        likely = " OR ".join(
+            # before the call, so that what is bound stands in order
+            f"instr(lower({headers}), {query.bind(each)})"
+            for each in body_needles(self.wanted)
+        )
+        return f"(({likely}) AND {call})"
+
+    def _fits_stored(self, raw: bytes) -> bool:
+        return self._fits(headers_of(raw))
+
+    def _fits(self, headers: Headers) -> bool:
+        return any(self._is_in(f"{name}: {value}") for name, value in headers)
+
+    def _is_in(self, text: str) -> bool:
+        if isinstance(self.wanted, Expression):
+            return self.wanted.fits(text)
+        whole = folded(text)
+        return any(each in whole for each in needles(self.wanted))
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is found."""
+        exchange = subject.detail.exchange
+        texts = [exchange.name, exchange.path, exchange.note]
+        texts += [attempt.error for attempt in subject.detail.attempts]
+        texts += [line.text for line in subject.logs]
+        return any(map(self._is_in, texts)) or any(
+            self._fits(message.headers) or _body_has(message.body.raw, self.wanted)
+            for message in Parts().of(subject)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LogTest:
+    """Whether a line was logged during an exchange, at one of some levels (none: any line)."""
+
+    levels: Sequence[str] = ()
+    cost: Cost = Cost.LOGS
+
+    def sql(self, query: Query) -> str:
+        """Return a look at the lines of the exchange."""
+        level = ""
+        if self.levels:
+            level = f" AND log.level IN ({', '.join(query.bind(each) for each in self.levels)})"
+        return f"EXISTS (SELECT 1 FROM log WHERE log.exchange_id = exchange.id{level})"
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether there is such a line."""
+        return any(not self.levels or line.level in self.levels for line in subject.logs)
