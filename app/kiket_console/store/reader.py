@@ -10,8 +10,9 @@ from array import array
 from typing import TYPE_CHECKING, Any, Self
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.model import Detail, Exchange, LogLine
+from kiket_console.model import Detail, Exchange
 from kiket_console.store import files, rows, schema
+from kiket_console.store.log_reading import LogReading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ _LIST = 500
 """How many values a statement's list takes; any SQLite can hold as many."""
 
 
-class Reader:
+class Reader(LogReading):
     """Read-only pages of the store at *path*; usable from several threads.
 
     While there is no store yet it behaves as an empty one, and opens it when it appears; it never
@@ -67,6 +68,11 @@ class Reader:
         """Return the newest exchange id, change number and log id; zeros when there is none."""
         found = self._rows("SELECT exchange, change, log FROM counters")
         return (found[0][0], found[0][1], found[0][2]) if found else (0, 0, 0)
+
+    def oldest(self) -> int:
+        """Return the oldest exchange's id, deleted or not; 0 when there is none."""
+        found = self._rows("SELECT min(id) FROM exchange")
+        return found[0][0] or 0 if found else 0
 
     def ids(self, after: int = 0) -> array[int]:
         """Return the ids above *after* of all exchanges that are not deleted, ascending."""
@@ -137,6 +143,19 @@ class Reader:
         """Return the newest *limit* exchanges, newest first."""
         return self._exchanges("WHERE deleted_us IS NULL ORDER BY id DESC LIMIT ?", (limit,))
 
+    def captures(self, within: int = 50_000) -> list[Exchange]:
+        """Return the newest delivery of each event, version and worker that is no replay.
+
+        Newest first; only the newest *within* exchanges are looked at.
+        """
+        found = self._rows(
+            "SELECT max(id) FROM exchange WHERE id > (SELECT exchange FROM counters) - ?"
+            " AND source = 'webhook' AND replay_of IS NULL AND deleted_us IS NULL"
+            " GROUP BY worker, name, version",
+            (within,),
+        )
+        return self.page(sorted((row[0] for row in found), reverse=True))
+
     def exchange(self, exchange_id: int) -> Exchange | None:
         """Return one exchange, or None when there is none of that id."""
         found = self.page([exchange_id])
@@ -174,44 +193,6 @@ class Reader:
             tuple(attempts),
             tuple(children),
         )
-
-    def log_ids(
-        self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
-    ) -> array[int]:
-        """Return the ids above *after* of log lines, ascending; of one worker or exchange."""
-        where = "id > ?"
-        values: list[int | str] = [after]
-        if worker is not None:
-            where += " AND worker = ?"
-            values.append(worker)
-        if exchange_id is not None:
-            where += " AND exchange_id = ?"
-            values.append(exchange_id)
-        sql = f"SELECT id FROM log WHERE {where} ORDER BY id"  # noqa: S608 (clauses of ours)
-        return self._ids(sql, values)
-
-    def log_page(self, ids: Sequence[int]) -> list[LogLine]:
-        """Return these log lines, in this order; those that are gone are left out."""
-        found = {
-            row[0]: row
-            for row in self._rows(
-                f"SELECT {rows.LOG_COLUMNS} FROM log"  # noqa: S608 (our constant)
-                " WHERE id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(ids)),),
-            )
-        }
-        return [rows.log_line(found[each]) for each in ids if each in found]
-
-    def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
-        """Return the oldest *limit* log lines that were written during an exchange."""
-        return [
-            rows.log_line(row)
-            for row in self._rows(
-                f"SELECT {rows.LOG_COLUMNS} FROM log"  # noqa: S608 (our constant)
-                " WHERE exchange_id = ? ORDER BY id LIMIT ?",
-                (exchange_id, limit),
-            )
-        ]
 
     def _exchanges(self, where: str, values: Sequence[Any]) -> list[Exchange]:
         sql = f"SELECT {rows.EXCHANGE_COLUMNS} FROM exchange {where}"  # noqa: S608 (ours)

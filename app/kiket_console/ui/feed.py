@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiket_console.filters import Filter
     from kiket_console.model import Detail, Exchange, LogLine
     from kiket_console.ui.scan import Haul
 
@@ -39,6 +40,15 @@ class Reader(Protocol):
     def changed(self, after_change: int, among: Sequence[int]) -> list[int]:
         """Return which ids *among* these changed after a change number."""
 
+    def oldest(self) -> int:
+        """Return the oldest exchange's id, 0 when there is none."""
+
+    def matching(self, wanted: Filter, low: int, high: int) -> array[int]:
+        """Return which exchanges from *low* to *high* match a filter, ascending."""
+
+    def matching_among(self, wanted: Filter, ids: Sequence[int]) -> array[int]:
+        """Return which of these exchanges match a filter, ascending."""
+
     def detail(self, exchange_id: int) -> Detail | None:
         """Return all that is known of an exchange."""
 
@@ -52,6 +62,9 @@ class Reader(Protocol):
 
     def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
         """Return the log lines that belong to an exchange."""
+
+    def recent_logs(self, worker: str, limit: int) -> list[LogLine]:
+        """Return a worker's newest *limit* log lines, oldest first."""
 
     def close(self) -> None:
         """Give the connection back; reading again takes another."""
@@ -195,6 +208,29 @@ class Feed(Generic[R]):
         return self.row(self.cursor)
 
     @property
+    def selected_id(self) -> int | None:
+        """The id of the selected row."""
+        return self._ids[self.cursor] if self._ids else None
+
+    def shows(self, row_id: int) -> bool:
+        """Whether a row is in the list as it is shown."""
+        position = bisect_left(self._ids, row_id)
+        return position < len(self._ids) and self._ids[position] == row_id
+
+    def ids_between(self, low: int, high: int, limit: int) -> array[int]:
+        """Return the shown ids from *low* to *high*, inclusive; the first *limit* of them."""
+        first = bisect_left(self._ids, low)
+        return self._ids[first : min(bisect_left(self._ids, high + 1), first + limit)]
+
+    def position_of(self, row_id: int) -> int:
+        """Return where a shown row is; of another, where it would be."""
+        return bisect_left(self._ids, row_id)
+
+    def id_at(self, position: int) -> int:
+        """Return the id of the row at *position*; raises `IndexError`."""
+        return self._ids[position]
+
+    @property
     def unseen(self) -> int:
         """How many rows came since the list stopped following."""
         return 0 if self.follow else self.count - bisect_left(self._ids, self._seen_id + 1)
@@ -267,12 +303,13 @@ class Feed(Generic[R]):
             return
         before = len(self._matching)
         is_newer = not self._matching or haul.low > self._matching[-1]
-        looked_at = None if self.follow or not self._is_shown(self._selected) else self._selected
+        looked_at = None if self.follow else self._selected
+        looked_at = looked_at if looked_at is not None and self.shows(looked_at) else None
         self._hidden_failing = haul.merged(self._hidden_failing, haul.hidden_failing)
         self._matching = haul.merged(self._matching, haul.matching)
         if self._lingering is not None and self._lingering in haul.matching:
             self._lingering = None
-        if looked_at is not None and not self._is_shown(looked_at):
+        if looked_at is not None and not self.shows(looked_at):
             self._lingering = looked_at
             insort(self._matching, looked_at)
         if is_newer:
@@ -281,12 +318,6 @@ class Feed(Generic[R]):
             self._kept.clear()
         if self.follow or self._selected is None:
             self.to_newest()
-
-    def _is_shown(self, row_id: int | None) -> bool:
-        if row_id is None:
-            return False
-        position = bisect_left(self._ids, row_id)
-        return position < len(self._ids) and self._ids[position] == row_id
 
     def refresh(self, change: int, first: int, last: int) -> list[int]:
         """Read again what changed among the rows *first* to *last* (on screen, inclusive).
@@ -348,7 +379,7 @@ class Feed(Generic[R]):
 
     def select(self, row_id: int) -> bool:
         """Put the cursor on row *row_id* and keep it there; False when it is not in the list."""
-        if not self._is_shown(row_id):
+        if not self.shows(row_id):
             return False
         self.move(bisect_left(self._ids, row_id))
         self._set_follow(False)
@@ -365,7 +396,7 @@ class Feed(Generic[R]):
         if lingering is None or lingering == self._selected or self._matching is None:
             return
         self._lingering = None
-        if self._is_shown(lingering):
+        if self.shows(lingering):
             del self._matching[bisect_left(self._matching, lingering)]
             self._kept.clear()
 

@@ -14,7 +14,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import duration, plural, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from kiket_console.model import Exchange
     from kiket_console.ui.app import ConsoleApp
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 STEPS = 100
 """So many steps can be undone; the oldest are forgotten."""
-_ASKED = {"start": "is starting", "restart": "is starting anew", "stop": "is stopping"}
+_ASKED = {
+    "start": "is starting",
+    "restart": "is starting anew",
+    "stop": "is stopping",
+    "kill": "is being killed",
+}
+_ENDING = ("stop", "kill")
+_OPPOSITE = {"start": "stop", "stop": "start", "kill": "start"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +85,37 @@ class Requests:
         self._ask(choose)
 
     def command_worker(self, name: str, verb: str) -> None:
-        """Restart, stop or start a worker."""
+        """Restart, stop, start or kill a worker; all but a restart can be undone."""
+        whom = visible(name)
+
+        async def carry_out(engine: Engine, verb: str) -> str:
+            await engine.worker(name, verb)
+            self._console.heard_status(await engine.status())
+            return f"{whom} {_ASKED[verb]}"  # it has only begun
+
+        async def take_back(engine: Engine) -> str:
+            return f"{await carry_out(engine, _OPPOSITE[verb])}."
 
         async def command(engine: Engine) -> None:
-            await engine.worker(name, verb)
-            self._console.say(f"{name} {_ASKED[verb]}.")  # it has only begun
-            self._console.heard_status(await engine.status())
+            said = await carry_out(engine, verb)
+            if verb in _OPPOSITE:
+                self._steps.append(Step(take_back))
+            self._console.say(f"{said}{'; u starts it again' if verb in _ENDING else ''}.")
 
         self._ask(command)
 
-    def pin(self, exchange: Exchange) -> None:
-        """Keep an exchange whatever its age, or no longer when it is kept."""
-        pinned = not exchange.pinned
-        name = _named(exchange)
+    def pin(self, exchanges: Sequence[Exchange]) -> None:
+        """Keep exchanges whatever their age; when all of them are kept, no longer."""
+        pinned = not all(each.pinned for each in exchanges)
+        changed = [each for each in exchanges if each.pinned != pinned]
 
         async def change(engine: Engine, *, to: bool) -> str:
-            await engine.pin((exchange.id,), pinned=to)
-            return f"Pinned {name}: it is kept." if to else f"{name} is pinned no longer."
+            ids = await engine.pin(_ids(changed), pinned=to)
+            self._console.changed(ids.ids)
+            name, one = _named(changed), len(changed) == 1
+            if to:
+                return f"Marked {name}: {'it is' if one else 'they are'} kept."
+            return f"{name} {'is' if one else 'are'} marked no longer."
 
         async def take_back(engine: Engine) -> str:
             return await change(engine, to=not pinned)
@@ -105,18 +126,40 @@ class Requests:
 
         self._ask(pin)
 
-    def remove(self, exchange: Exchange) -> None:
-        """Take an exchange out of the list and the store, with the calls that it caused."""
-        name = _named(exchange)
+    def note(self, exchanges: Sequence[Exchange], text: str) -> None:
+        """Write one line about exchanges; an empty text takes away what was written."""
+        before: dict[str, list[int]] = {}
+        for each in exchanges:
+            before.setdefault(each.note, []).append(each.id)
 
         async def take_back(engine: Engine) -> str:
-            await engine.restore((exchange.id,))
-            self._console.show_exchange(exchange.id)
-            return f"{name} is back."
+            for note, ids in before.items():
+                await engine.note(ids, note)
+                self._console.changed(ids)
+            return f"The note of {_named(exchanges)} is as it was."
+
+        async def note(engine: Engine) -> None:
+            ids = await engine.note(_ids(exchanges), text)
+            self._console.changed(ids.ids)
+            self._steps.append(Step(take_back))
+            name = _named(exchanges)
+            said = f"Noted at {name}." if text.strip() else f"Removed the note of {name}."
+            self._console.say(said)
+
+        self._ask(note)
+
+    def remove(self, exchanges: Sequence[Exchange]) -> None:
+        """Take exchanges out of the list and the store, with the calls that they caused."""
+        name, one = _named(exchanges), len(exchanges) == 1
+
+        async def take_back(engine: Engine) -> str:
+            await engine.restore(_ids(exchanges))
+            self._console.show_exchange(exchanges[0].id)
+            return f"{name} {'is' if one else 'are'} back."
 
         async def remove(engine: Engine) -> None:
-            gone = await engine.remove((exchange.id,))
-            along = len(gone.ids) - 1
+            gone = await engine.remove(_ids(exchanges))
+            along = len(gone.ids) - len(exchanges)
             calls = f" and {plural(along, 'call')}" if along else ""
             self._steps.append(Step(take_back))
             self._console.say(f"Deleted {name}{calls}; u undoes it.")
@@ -167,5 +210,11 @@ class Requests:
         self._console.run_worker(ask(), group="ask")
 
 
-def _named(exchange: Exchange) -> str:
-    return f"{exchange.id} {visible(exchange.name)}".rstrip()
+def _named(exchanges: Sequence[Exchange]) -> str:
+    if len(exchanges) > 1:
+        return plural(len(exchanges), "exchange")
+    return f"{exchanges[0].id} {visible(exchanges[0].name)}".rstrip()
+
+
+def _ids(exchanges: Sequence[Exchange]) -> tuple[int, ...]:
+    return tuple(each.id for each in exchanges)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic
 
-from kiket_console.model import Exchange, LogLine
+from kiket_console.model import Exchange
 from kiket_console.ui import moment
 from kiket_console.ui.feed import R
-from kiket_console.ui.paint import logs, processes, teach, traffic
+from kiket_console.ui.paint import processes, teach, traffic
+from kiket_console.ui.picks import Picks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
 
 
-class _FeedRows(Generic[R]):
+class FeedRows(Generic[R]):
     """What the rows of every feed have in common."""
+
+    NOUN = "row"
 
     def __init__(self, feed: Feed[R]) -> None:
         self._feed = feed
+        self.looked_at = 1.0
+        """How much a scan for what matches has looked at, from 0 to 1."""
 
     @property
     def count(self) -> int:
@@ -37,13 +42,26 @@ class _FeedRows(Generic[R]):
         """Select a row."""
         self._feed.move(position)
 
+    def teach(self, width: int) -> list[Line]:
+        """Return what an empty list says, or one whose rows a filter hides."""
+        if self._feed.total and self._feed.narrowed:
+            return teach.nothing_matches(width, self._feed.total, self.NOUN, self.looked_at)
+        return self.teach_empty(width)
 
-class TrafficRows(_FeedRows[Exchange]):
+    def teach_empty(self, width: int) -> list[Line]:
+        """Return what an empty list says."""
+        raise NotImplementedError
+
+
+class TrafficRows(FeedRows[Exchange]):
     """Exchanges as rows."""
+
+    NOUN = "exchange"
 
     def __init__(self, feed: Feed[Exchange], status: Callable[[], EngineStatus | None]) -> None:
         super().__init__(feed)
         self._status = status
+        self.picks = Picks(feed)
 
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: a pending one on the clock, so it is not kept."""
@@ -53,7 +71,8 @@ class TrafficRows(_FeedRows[Exchange]):
         if traffic.pending(exchange):
             return None
         below_cause = self._below_cause(exchange, position)
-        return (exchange.id, exchange.change, below_cause, self._workers)
+        picked = exchange.id in self.picks
+        return (exchange.id, exchange.change, below_cause, picked, self._workers)
 
     def line(self, position: int, width: int) -> Line:
         """Return an exchange's row."""
@@ -66,13 +85,14 @@ class TrafficRows(_FeedRows[Exchange]):
             below_cause=self._below_cause(exchange, position),
             now_us=moment.now_us(),
             workers=self._workers,
+            picked=exchange.id in self.picks,
         )
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""
         return traffic.header(self._columns(width)) if self._feed.count else []
 
-    def teach(self, width: int) -> list[Line]:
+    def teach_empty(self, width: int) -> list[Line]:
         """Return how to get a first exchange."""
         return teach.empty_traffic(self._status(), width)
 
@@ -94,36 +114,8 @@ class TrafficRows(_FeedRows[Exchange]):
         return traffic.neighbour(exchange, self._feed.row(position - 1))
 
 
-class LogRows(_FeedRows[LogLine]):
-    """Log lines as rows."""
-
-    def __init__(self, feed: Feed[LogLine], status: Callable[[], EngineStatus | None]) -> None:
-        super().__init__(feed)
-        self._status = status
-
-    def key(self, position: int) -> Hashable | None:
-        """Return what a row depends on: its line, which never changes, and who else there is."""
-        line = self._feed.row(position)
-        return ("gone",) if line is None else (line.id, _names(self._status()))
-
-    def line(self, position: int, width: int) -> Line:
-        """Return a log line's row."""
-        line = self._feed.row(position)
-        if line is None:
-            return [("   deleted", "faint")]
-        return logs.row(line, width, _names(self._status()))
-
-    def header(self, width: int) -> Line:
-        """Return the names of the columns."""
-        return logs.header(width) if self._feed.count else []
-
-    def teach(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
-        """Return what would be here."""
-        return teach.empty_logs()
-
-
 class ProcessRows:
-    """Workers as rows; the cursor stays on the same worker."""
+    """Workers as rows, and below each what is wrong with it; the cursor stays on the same one."""
 
     def __init__(self, status: Callable[[], EngineStatus | None]) -> None:
         self._status = status
@@ -137,34 +129,47 @@ class ProcessRows:
 
     @property
     def count(self) -> int:
-        """How many workers there are."""
-        return len(self.workers)
+        """How many rows there are."""
+        return len(self._rows)
 
     @property
     def cursor(self) -> int:
         """The selected worker's position."""
-        names = [worker.name for worker in self.workers]
-        if not names:
-            return -1
-        return names.index(self._name) if self._name in names else 0
+        rows = self._rows
+        names = [worker.name for worker, is_problem in rows if not is_problem]
+        name = self._name if self._name in names else names[0] if names else ""
+        found = (at for at, (worker, is_problem) in enumerate(rows) if worker.name == name)
+        return next(found, -1)
 
     @property
     def selected(self) -> Worker | None:
         """The selected worker."""
-        return self.workers[self.cursor] if self.workers else None
+        return self._rows[self.cursor][0] if self.workers else None
 
     def move(self, position: int) -> None:
-        """Select a worker."""
-        if 0 <= position < self.count:
-            self._name = self.workers[position].name
+        """Select a worker; one step down from it leads past what is wrong with it."""
+        rows = self._rows
+        if not 0 <= position < len(rows):
+            return
+        worker, is_problem = rows[position]
+        if is_problem and position == self.cursor + 1 and position + 1 < len(rows):
+            worker, _ = rows[position + 1]
+        self._name = worker.name
+
+    def select(self, name: str) -> None:
+        """Select a worker by its name."""
+        self._name = name
 
     def key(self, position: int) -> Hashable | None:  # noqa: ARG002 - the same for each row
         """Return nothing: a worker's row tells the time."""
         return None
 
     def line(self, position: int, width: int) -> Line:
-        """Return a worker's row."""
-        return processes.row(self.workers[position], width, moment.now_us())
+        """Return a worker's row, or what is wrong with it."""
+        worker, is_problem = self._rows[position]
+        if is_problem:
+            return processes.problem_row(worker, width)
+        return processes.row(worker, width, moment.now_us())
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""
@@ -173,6 +178,16 @@ class ProcessRows:
     def teach(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
         """Return what a project needs to run."""
         return teach.empty_processes(self._status())
+
+    @property
+    def _rows(self) -> list[tuple[Worker, bool]]:
+        """Each worker, and once more when something is wrong with it."""
+        return [
+            row
+            for worker in self.workers
+            for row in ((worker, False), (worker, True))
+            if not row[1] or worker.problem is not None
+        ]
 
 
 def _names(status: EngineStatus | None) -> tuple[str, ...]:

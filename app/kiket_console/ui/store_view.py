@@ -10,6 +10,7 @@ from kiket_console.errors import ConsoleError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kiket_console.filters import Filter
     from kiket_console.model import Detail, Exchange, LogLine
     from kiket_console.ui.feed import Reader
 
@@ -43,6 +44,18 @@ class StoreView:
         """Return which of these exchanges changed."""
         return self._try(lambda: self._reader.changed(after_change, among), [])
 
+    def oldest(self) -> int:
+        """Return the oldest exchange's id."""
+        return self._try(self._reader.oldest, 0)
+
+    def matching(self, wanted: Filter, low: int, high: int) -> array[int]:
+        """Return which exchanges from *low* to *high* match."""
+        return self._try(lambda: self._reader.matching(wanted, low, high), array("q"))
+
+    def matching_among(self, wanted: Filter, ids: Sequence[int]) -> array[int]:
+        """Return which of these exchanges match."""
+        return self._try(lambda: self._reader.matching_among(wanted, ids), array("q"))
+
     def detail(self, exchange_id: int) -> Detail | None:
         """Return all that is known of an exchange."""
         return self._try(lambda: self._reader.detail(exchange_id), None)
@@ -60,6 +73,10 @@ class StoreView:
     def exchange_logs(self, exchange_id: int, limit: int = 1000) -> list[LogLine]:
         """Return the log lines that belong to an exchange."""
         return self._try(lambda: self._reader.exchange_logs(exchange_id, limit), [])
+
+    def recent_logs(self, worker: str, limit: int) -> list[LogLine]:
+        """Return a worker's newest log lines, oldest first."""
+        return self._try(lambda: self._reader.recent_logs(worker, limit), [])
 
     def close(self) -> None:
         """Give the connection back for good."""

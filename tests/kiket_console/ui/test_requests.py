@@ -17,6 +17,7 @@ from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -36,8 +37,9 @@ class CuratingEngine(scene.ToldEngine):
         super().__init__()
         self.writer = Writer(paths.store)
         self.reader = Reader(paths.store)
-        self._curator = Curator(self.writer, self.reader)
+        self._curator = Curator(self.writer, self.reader, str)
         self.pin = self._curator.pin  # type: ignore[method-assign]  # what it is asked, it does
+        self.note = self._curator.note  # type: ignore[method-assign]  # likewise
         self.remove = self._curator.remove  # type: ignore[method-assign]  # likewise
         self.restore = self._curator.restore  # type: ignore[method-assign]  # likewise
         self._loop = asyncio.get_running_loop()
@@ -93,19 +95,67 @@ async def test_a_deleted_delivery_goes_with_its_calls_and_u_brings_all_back(
         await until(pilot, lambda: "1191 issue.transitioned is back." in screen_text(app))
 
 
-async def test_a_pinned_exchange_is_marked_and_u_takes_the_mark_off(app: ConsoleApp) -> None:
+async def test_a_marked_exchange_has_a_sign_and_u_takes_it_away(app: ConsoleApp) -> None:
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
         traffic(app).go_to(1194)
         await pilot.press("m")
         await until(pilot, lambda: "1194★" in screen_text(app))
-        await until(pilot, lambda: "Pinned 1194 comment.created: it is kept." in screen_text(app))
+        await until(pilot, lambda: "Marked 1194 comment.created: it is kept." in screen_text(app))
         await pilot.press("u")
         await until(pilot, lambda: "1194★" not in screen_text(app))
         await pilot.press("m")
         await until(pilot, lambda: "1194★" in screen_text(app))
         await pilot.press("m")
         await until(pilot, lambda: "1194★" not in screen_text(app))
+
+
+async def test_what_is_selected_is_marked_noted_and_deleted_together_and_undone_in_steps(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    def marked() -> set[int]:
+        return {each.id for each in engine.reader.page(engine.reader.ids()) if each.pinned}
+
+    def noted() -> dict[int, str]:
+        return {each.id: each.note for each in engine.reader.page([1194, 1195, 1196]) if each.note}
+
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        await engine.note([1194], "was here before")
+        await pilot.press("k", "v", "k", "v", "m")
+        await until(pilot, lambda: marked() == {1191, 1194, 1195})
+        await until(pilot, lambda: "Marked 2 exchanges: they are kept." in screen_text(app))
+        await pilot.press("semicolon", *"odd", "enter")
+        await until(pilot, lambda: noted() == {1194: "odd", 1195: "odd"})
+        await until(pilot, lambda: screen_text(app).count("✎") == 2)
+        await pilot.press("delete")
+        await until(pilot, lambda: list(engine.reader.ids())[-2:] == [1193, 1196])
+        assert "selected" not in screen_text(app)
+        await pilot.press("u")
+        await until(pilot, lambda: list(engine.reader.ids())[-2:] == [1195, 1196])
+        await pilot.press("u")
+        await until(pilot, lambda: noted() == {1194: "was here before"})
+        await pilot.press("u")
+        await until(pilot, lambda: marked() == {1191})
+
+
+async def test_a_note_is_changed_from_where_it_was_and_a_long_one_is_not_taken(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await engine.note([1196], "odd")
+        await until(pilot, lambda: "✎" in screen_text(app))
+        await pilot.press("semicolon")
+        await until(pilot, lambda: " note on 1196 odd" in screen_text(app))
+        app.query_one(Prompt).text = "x" * 501
+        await pilot.press("enter")
+        refused = "A note has 500 characters at most, and this has 501."
+        await until(pilot, lambda: refused in screen_text(app))
+        app.query_one(Prompt).text = ""
+        await pilot.press("enter")
+        await until(pilot, lambda: "✎" not in screen_text(app))
+        await until(pilot, lambda: "Removed the note of 1196" in screen_text(app))
 
 
 async def test_everything_can_be_deleted_and_undone_one_step_after_the_other(

@@ -35,6 +35,7 @@ ROLES = (
     "number",
     "word",  # keywords, true, false, null
     "sign",  # punctuation
+    "picked",  # the number of a row that is one of several selected
 )
 PLAIN = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from kiket_console.text import visible
+from kiket_console.text import plural, visible
 from kiket_console.ui.paint.line import wrap
 
 if TYPE_CHECKING:
@@ -39,6 +39,29 @@ def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
         [(f"{MARGIN}  {visible(curl)}", "accent")],
         [],
         *wrap(unsigned, width, "muted", MARGIN),
+    ]
+
+
+def nothing_matches(
+    width: int, total: int = 0, noun: str = "row", looked_at: float = 1.0
+) -> list[Line]:
+    """Return why no row is shown: a filter lets none of *total* through, and what to do then.
+
+    *looked_at*: how much of them has been looked at so far, from 0 to 1.
+    """
+    if looked_at < 1:
+        done = f" {looked_at:.0%} of {total:,} so far."
+        return [[], [(MARGIN + "Looking for what matches.", "strong"), (done, "muted")]]
+    said = f"None of {plural(total, noun)} matches." if total else "Nothing matches the filter."
+    return [
+        [],
+        [(MARGIN + said, "strong")],
+        [],
+        [(MARGIN + "esc", "accent"), ("     clears the filter", "")],
+        [(MARGIN + "ctrl+t", "accent"), ("  shows all for now and keeps it", "")],
+        [(MARGIN + "/", "accent"), ("       changes it", "")],
+        [],
+        *wrap("What comes and matches appears here.", width, "muted", MARGIN),
     ]
 
 

@@ -35,6 +35,8 @@ _WORKER = 12
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
 PINNED = "★"
+NOTED = "✎"
+PICKED = "✓"
 STATE_WORDS = {
     State.HELD: ("held", "warning"),
     State.FAILED: ("failed ✗", "error"),
@@ -128,14 +130,18 @@ def row(
     below_cause: bool,
     now_us: int,
     workers: Sequence[str] = (),
+    picked: bool = False,
 ) -> Line:
-    """Return the row of an exchange; *below_cause* indents a child under what caused it."""
+    """Return the row of an exchange; *below_cause* indents a child under what caused it.
+
+    *picked*: it is one of several that a person has selected.
+    """
     word, word_role = status(exchange, now_us)
     source, source_role = source_cell(exchange, below_cause=below_cause), exchange.source.value
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
     note, note_role, tail = _note(exchange, below_cause, columns.signature)
     pieces: list[Piece] = [
-        *_number(exchange, columns.number),
+        *_number(exchange, columns.number, picked=picked),
         (_time(exchange, columns), "muted"),
         *_worker(exchange, columns.worker, workers),
         (fit(source, columns.source) + "  ", source_role),
@@ -154,13 +160,15 @@ def row(
     return pieces
 
 
-def _number(exchange: Exchange, cells: int) -> list[Piece]:
-    number = " " + fit_right(str(exchange.id), cells)
-    return (
-        [(number, "muted"), (f"{PINNED} ", "accent")]
-        if exchange.pinned
-        else [(f"{number}  ", "muted")]
-    )
+def _number(exchange: Exchange, cells: int, *, picked: bool) -> list[Piece]:
+    number = fit_right(str(exchange.id), cells)
+    digits = number.lstrip()
+    return [
+        (PICKED if picked else " ", "accent" if picked else "muted"),
+        (number[: len(number) - len(digits)], "muted"),
+        (digits, "picked" if picked else "muted"),
+        (f"{PINNED} " if exchange.pinned else "  ", "accent"),
+    ]
 
 
 def tries(exchange: Exchange) -> str:
@@ -177,12 +185,13 @@ def _worker(exchange: Exchange, cells: int, workers: Sequence[str]) -> list[Piec
 
 
 def _event(exchange: Exchange, cells: int) -> list[Piece]:
-    """Return the event's name, and how often it was tried at the right end of its column."""
-    name, again = visible(exchange.name), tries(exchange)
-    if not again:
-        return [(fit(name, cells) + "  ", "")]
-    room = cells - len(again) - 1
-    return [(fit(name, room) + " ", ""), (f"{again}  ", "warning")]
+    """Return the event's name; at the right end a note's sign, and how often it was tried."""
+    again = tries(exchange)
+    signs: list[Piece] = [(f" {NOTED}", "accent")] if exchange.note else []
+    if again:
+        signs.append((f" {again}", "warning"))
+    room = cells - sum(len(sign) for sign, _ in signs)
+    return [(fit(visible(exchange.name), room), ""), *signs, ("  ", "")]
 
 
 def _time(exchange: Exchange, columns: Columns) -> str:

@@ -9,14 +9,16 @@ from textual import work
 
 from kiket_console.text import plural
 from kiket_console.ui.feed import Feed, Row
-from kiket_console.ui.screens.place import PlaceScreen
+from kiket_console.ui.screens.place import WIDE_COLUMNS, Layout, PlaceScreen
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable
 
+    from textual.geometry import Size
     from textual.widget import Widget
 
+    from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.feed import Pages, Reader
     from kiket_console.ui.paint.line import Line
@@ -42,6 +44,8 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         self._pages = pages
         self.feed = feed
         self._more = feed.open()
+        self.paused = False
+        """Whether the list is held still."""
         self._workers: tuple[str, ...] = ()
 
     def status_changed(self) -> None:
@@ -58,17 +62,36 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         if self._more:
             self.call_after_refresh(self.load_older)
 
+    def natural_layout(self, size: Size) -> Layout:
+        """Put the details beside a list that grows where there is room for both."""
+        return Layout.SIDE if size.width >= WIDE_COLUMNS else super().natural_layout(size)
+
+    def heard(self, notice: Notice | None) -> None:
+        """Take in that something was recorded; while the list is held still, count it."""
+        if self.paused:
+            self.show_summary()
+        else:
+            super().heard(notice)
+
     def summary(self) -> Line:
         """Return the count, and whether the list follows."""
-        if not self.feed.count:
+        if not self.feed.total and not self.paused:
             return ()
-        count: list[tuple[str, str]] = [(plural(self.feed.count, self.NOUN), "muted")]
+        count = [*self.count_line()]
+        if self.paused:
+            fresh = max(0, self._pages(self.console.reader).newest() - self.feed.newest_id)
+            paused = f" · paused, {fresh:,} new, "
+            return [*count, (paused, "warning"), ("p", "accent"), (" to go on", "muted")]
         if self.feed.follow:
             return [*count, (" · following", "muted")]
         if self.feed.unseen:
             new = f" · ↓ {self.feed.unseen:,} new, "
             return [*count, (new, "accent"), ("G", "accent"), (" to follow", "muted")]
         return count
+
+    def count_line(self) -> Line:
+        """Return how many rows there are."""
+        return [(plural(self.feed.count, self.NOUN), "muted")]
 
     def action_follow(self) -> None:
         """Follow what is new, or stop."""
@@ -79,6 +102,11 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         self.list.sync()
         self.show_summary()
 
+    def action_pause(self) -> None:
+        """Hold the list still, or let it go on."""
+        self.paused = not self.paused
+        self.heard(None)
+
     @work(thread=True, exclusive=True, group="ids")
     def load_older(self) -> None:
         """Read all ids without holding up the screen."""
@@ -87,8 +115,7 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         self.app.call_from_thread(self._loaded, ids)
 
     def _loaded(self, ids: array[int]) -> None:
-        self.feed.adopt(ids)
+        with self.list.steady():
+            self.feed.adopt(ids)
         self.list.redraw()
-        self.list.sync()
-        self.list.reveal()
         self.show_summary()

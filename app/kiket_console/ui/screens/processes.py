@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kiket_console.model import WorkerState
 from kiket_console.text import plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
@@ -11,12 +12,18 @@ from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.worker import about
 from kiket_console.ui.rows import ProcessRows
-from kiket_console.ui.screens.place import PlaceScreen
+from kiket_console.ui.screens.place import Layout, PlaceScreen
 
 if TYPE_CHECKING:
+    from textual.geometry import Size
+
+    from kiket_console.model import Worker
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
+
+TAIL_LINES = 6
+_ENDED = (WorkerState.STOPPED, WorkerState.STOPPING, WorkerState.FATAL)
 
 
 class ProcessesScreen(PlaceScreen):
@@ -29,6 +36,10 @@ class ProcessesScreen(PlaceScreen):
     def __init__(self, console: ConsoleApp) -> None:
         self._rows = ProcessRows(lambda: console.status)
         super().__init__(console, self._rows)
+
+    def natural_layout(self, size: Size) -> Layout:  # noqa: ARG002 - there are few rows
+        """Show a worker below the list in any size."""
+        return Layout.STACKED
 
     def summary(self) -> Line:
         """Return how many serve."""
@@ -56,24 +67,82 @@ class ProcessesScreen(PlaceScreen):
         )
         self.text.show(self._about, stay=True)
 
-    def action_restart(self) -> None:
-        """Start the selected worker anew."""
-        worker = self._rows.selected
-        if worker is not None:
-            stopped = worker.state.value in ("stopped", "fatal")
-            self.console.requests.command_worker(worker.name, "start" if stopped else "restart")
+    def action_restart(self, name: str = "") -> None:
+        """Start a worker anew; the selected one unless another is named."""
+        if (worker := self._worker(name)) is not None:
+            self._command(worker, "start" if worker.state in _ENDED else "restart")
 
-    def action_stop(self) -> None:
-        """Stop the selected worker."""
+    def action_stop(self, name: str = "") -> None:
+        """Stop a worker, or start it when it is stopped."""
+        if (worker := self._worker(name)) is not None:
+            self._command(worker, "start" if worker.state is WorkerState.STOPPED else "stop")
+
+    def action_start(self, name: str = "") -> None:
+        """Start a worker."""
+        worker = self._worker(name)
+        if worker is not None and worker.serving:
+            self.console.say(f"{visible(worker.name)} serves already.")
+        elif worker is not None:
+            self._command(worker, "start")
+
+    def action_kill(self, name: str = "") -> None:
+        """Ask, then kill a worker."""
+        from kiket_console.ui.screens.kill import KillScreen, Sure
+
+        worker = self._worker(name)
+        if worker is None:
+            return
+
+        def answered(answer: Sure | None) -> None:
+            if answer is Sure.KILL:
+                self._command(worker, "kill")
+
+        self.console.push_screen(KillScreen(worker), answered)
+
+    def action_undo(self) -> None:
+        """Take back what was done last."""
+        self.console.requests.undo()
+
+    def action_logs(self) -> None:
+        """Show what the selected worker logged."""
         worker = self._rows.selected
         if worker is not None:
-            self.console.requests.command_worker(worker.name, "stop")
+            self.console.show_logs(worker.name)
+
+    def action_source(self) -> None:
+        """Open what is wrong with the selected worker in an editor, or else a handler of it."""
+        from kiket_console.ui.external import open_file
+
+        worker = self._rows.selected
+        if worker is None:
+            return
+        found = [(worker.problem.file, worker.problem.line)] if worker.problem else []
+        found += [(handler.file, handler.line) for handler in worker.handlers]
+        file, line = next((each for each in found if each[0]), ("", 0))
+        if file:
+            open_file(self.console, file, line)
+        else:
+            self.console.say(f"No place in the code of {visible(worker.name)} is known.")
+
+    def _command(self, worker: Worker, verb: str) -> None:
+        self.console.requests.command_worker(worker.name, verb)
+
+    def _worker(self, name: str) -> Worker | None:
+        """Return the worker of that name, or the selected one; say so when there is none."""
+        if not name:
+            return self._rows.selected
+        found = next((each for each in self._rows.workers if each.name == name), None)
+        if found is None:
+            known = ", ".join(visible(each.name) for each in self._rows.workers)
+            self.console.say(f'There is no worker "{visible(name)}". There is {known}.', error=True)
+        return found
 
     def _about(self, width: int) -> LineSource:
         worker, status = self._rows.selected, self.console.status
         if worker is None or status is None:
             return Lines()
-        return Lines(about(worker, status, width, moment.now_us()))
+        tail = self.console.reader.recent_logs(worker.name, TAIL_LINES)
+        return Lines(about(worker, status, width, moment.now_us(), tail))
 
     def tick(self) -> None:
         """Count seconds."""

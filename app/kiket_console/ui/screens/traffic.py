@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 
+from kiket_console.filters import Filter
 from kiket_console.model import Exchange
 from kiket_console.ui import moment
-from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.actions import Mode, Scope, bindings
 from kiket_console.ui.feed import Feed, TrafficPages
 from kiket_console.ui.paint import body, detail, logs, signature, timeline
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.picks import MOST
 from kiket_console.ui.rows import TrafficRows
-from kiket_console.ui.screens.following import FollowingScreen
+from kiket_console.ui.screens.filtering import FilteringScreen
+from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
     from kiket_console.model import Detail, LogLine, Notice
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
 
 TABS = ("request", "response", "headers", "signature", "timeline", "logs")
@@ -28,7 +32,7 @@ FAILING_SEARCH = 20_000
 PENDING_EVERY_S = 0.25
 
 
-class TrafficScreen(FollowingScreen[Exchange]):
+class TrafficScreen(FilteringScreen[Exchange, Filter]):
     """The list of exchanges and the details of one."""
 
     PLACE = Scope.TRAFFIC
@@ -38,8 +42,9 @@ class TrafficScreen(FollowingScreen[Exchange]):
 
     def __init__(self, console: ConsoleApp) -> None:
         feed: Feed[Exchange] = Feed(TrafficPages(console.reader))
-        self._rows = TrafficRows(feed, lambda: console.status)
+        self._rows: TrafficRows = TrafficRows(feed, lambda: console.status)
         self._tab_bar = TabBar()
+        self.language = TrafficFilters(console.folder)
         super().__init__(console, TrafficPages, feed, self._rows, self._tab_bar)
         self._detail: Detail | None = None
         self._logs: list[LogLine] = []
@@ -78,7 +83,7 @@ class TrafficScreen(FollowingScreen[Exchange]):
         self.list.sync()
         self.list.reveal()
         self.show_details()
-        if not self.feed.count:
+        if not self.feed.count and self.opened:
             self.action_back()
 
     def show_details(self) -> None:
@@ -125,17 +130,77 @@ class TrafficScreen(FollowingScreen[Exchange]):
         """Choose a sample event and send it."""
         self.console.requests.trigger()
 
-    def action_pin(self) -> None:
-        """Keep the selected exchange whatever its age, or no longer."""
+    def chosen(self) -> list[Exchange]:
+        """Return the exchanges that are selected, else the one under the cursor."""
+        picked = self._rows.picks.ids
+        if picked:
+            return self.console.reader.page(picked)
         selected = self.feed.selected
-        if selected is not None:
-            self.console.requests.pin(selected)
+        return [] if selected is None else [selected]
+
+    def action_pick(self) -> None:
+        """Select the exchange under the cursor, or no longer."""
+        self._rows.picks.toggle()
+        self._picked()
+
+    def action_pick_range(self) -> None:
+        """Begin to select a range, or end it."""
+        self._rows.picks.toggle_range()
+        self._picked()
+
+    def _picked(self) -> None:
+        if self._rows.picks.is_full:
+            self.console.say(f"No more than {MOST:,} exchanges can be selected.")
+        self.list.refresh()
+        self.show_summary()
+
+    @property
+    def mode(self) -> Mode:
+        """What the place is used for."""
+        found = super().mode
+        return Mode.SELECTION if found is Mode.LIST and self._rows.picks else found
+
+    def count_line(self) -> Line:
+        """Return how many exchanges there are, and how many of them are selected."""
+        picks = self._rows.picks
+        if not picks:
+            return super().count_line()
+        said = f"{picks.count:,} selected{' in a range' if picks.ranging else ''}"
+        return [(said, "accent"), (" · ", "muted"), *super().count_line()]
+
+    def on_list_view_moved(self) -> None:
+        """Show the details of the row once the cursor rests on it; a range goes along."""
+        super().on_list_view_moved()
+        if self._rows.picks.ranging:
+            self.list.refresh()
+
+    def action_back(self) -> None:
+        """Step out of the details; in the list, select nothing; then show all rows again."""
+        if self.opened or not self._rows.picks.clear():
+            super().action_back()
+        else:
+            self._picked()
+
+    def action_marked(self) -> None:
+        """Show marked exchanges only, or what was shown before."""
+        self.use_filter(self.language.parse(toggled_marks(self.filter_text)))
+
+    def action_mark(self) -> None:
+        """Keep the chosen exchanges whatever their age, or no longer."""
+        if chosen := self.chosen():
+            self.console.requests.pin(chosen)
+
+    def action_note(self) -> None:
+        """Ask for one line about the chosen exchanges."""
+        from kiket_console.ui.screens.note import ask_for_note
+
+        ask_for_note(self, self.chosen())
 
     def action_remove(self) -> None:
-        """Delete the selected exchange, until it is undone."""
-        selected = self.feed.selected
-        if selected is not None:
-            self.console.requests.remove(selected)
+        """Delete the chosen exchanges, until it is undone."""
+        if chosen := self.chosen():
+            self._rows.picks.clear()
+            self.console.requests.remove(chosen)
 
     def action_undo(self) -> None:
         """Take back what was done last."""

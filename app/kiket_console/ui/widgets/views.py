@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from textual.geometry import Size
@@ -12,7 +13,7 @@ from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterator
 
     from rich.style import Style
     from textual.events import Click
@@ -100,6 +101,16 @@ class ListView(Pane, can_focus=True):
         if empty:
             self.refresh()
         self._show_cursor()
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Keep the row under the cursor where it is on screen, while rows come and go around it."""
+        line = self.rows.cursor - self.first_shown
+        yield
+        self.sync()
+        room = self.rows_shown - self._head
+        line = max(0, min(line, room - 1))
+        self.scroll_to(y=max(0, self.rows.cursor - line), animate=False, immediate=True)
 
     def changed(self, positions: list[int]) -> None:
         """Take in that rows at these positions are drawn differently now."""
@@ -212,6 +223,6 @@ class ListView(Pane, can_focus=True):
 
 
 def _with_bar(line: Line, role: str) -> Line:
-    """Return *line* with its first cell replaced by the cursor's bar."""
+    """Return *line* with the cursor's bar in its first cell."""
     (text, first_role), *rest = line
     return [("▌", role), (text[1:], first_role), *rest]

@@ -1,0 +1,81 @@
+"""What a list needs to know of the filters that can be typed for it; a list brings its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.scan import Sieve
+
+
+class Filter(Protocol):
+    """A text that was understood."""
+
+    @property
+    def text(self) -> str:
+        """What was typed."""
+
+    @property
+    def reading(self) -> str:
+        """How it was read, where that may surprise; else empty."""
+
+
+class Completion(Protocol):
+    """A text that may take the place of what is typed from `start` up to `end`."""
+
+    @property
+    def text(self) -> str:
+        """What to put there."""
+
+    @property
+    def start(self) -> int:
+        """The first character that it takes the place of."""
+
+    @property
+    def end(self) -> int:
+        """The first one that stays."""
+
+    @property
+    def note(self) -> str:
+        """What it means, or how often it was seen."""
+
+
+F = TypeVar("F", bound=Filter)
+
+
+class Language(Protocol[F]):
+    """What can be typed to narrow a list, and what it means."""
+
+    history: str
+    """The name under which what was typed is remembered."""
+
+    def parse(self, text: str) -> F:
+        """Return what *text* means.
+
+        Raises `ConsoleError` with the `column` and `length` of what is wrong and a `suggestion`
+        to put there, which may be empty.
+        """
+
+    def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Completion]:
+        """Return what may be typed at the *cursor*; reading the values seen so far may take time.
+
+        Called in a thread.
+        """
+
+    def sieve(self, wanted: F, reader: Reader) -> Sieve:
+        """Return how to find the rows that match."""
+
+    def regrouped(self, wanted: F) -> str:
+        """Return the text with OR and AND bound the other way round."""
+
+    def saved(self) -> dict[str, str]:
+        """Return the saved filters by their names."""
+
+    def save(self, name: str, text: str) -> None:
+        """Keep *text* under a name; raises `ConsoleError`."""
+
+    def forget(self, name: str) -> None:
+        """Keep no filter under a name any more; raises `ConsoleError`."""

@@ -1,0 +1,286 @@
+"""A list that grows and can be narrowed by typing: the bar, the scan behind it, what is hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from textual import work
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from kiket_console.errors import ConsoleError
+from kiket_console.text import plural
+from kiket_console.ui.actions import Mode
+from kiket_console.ui.feed import Row
+from kiket_console.ui.filtering import F
+from kiket_console.ui.scan import Scan
+from kiket_console.ui.screens.following import FollowingScreen
+from kiket_console.ui.widgets.filter_bar import FilterBar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from textual.widget import Widget
+
+    from kiket_console.model import Notice
+    from kiket_console.ui.filtering import Completion, Language
+    from kiket_console.ui.paint.line import Line, Piece
+    from kiket_console.ui.rows import FeedRows
+    from kiket_console.ui.scan import Haul
+    from kiket_console.ui.store_view import StoreView
+    from kiket_console.ui.widgets.prompt import Prompt
+
+R = TypeVar("R", bound=Row)
+SLOW_SCAN_S = 0.3
+"""A scan that takes longer says how far it is."""
+
+
+class FilteringScreen(FollowingScreen[R], Generic[R, F]):
+    """A place whose list can be narrowed; the last filter that was understood is in effect."""
+
+    language: Language[F]
+    _rows: FeedRows[R]
+
+    class Hauled(Message):
+        """A step of a scan found something; without a haul, there is nothing left to look at."""
+
+        def __init__(self, scan: Scan, haul: Haul | None) -> None:
+            super().__init__()
+            self.scan = scan
+            self.haul = haul
+
+    _bar: FilterBar
+    _filter: F | None = None
+    _suspended = False
+    _scan: Scan | None = None
+    _fresh_scan = False
+    _scanning = False
+    _woken = False
+    _scan_reader: StoreView | None = None
+    _values_reader: StoreView | None = None
+    _edited_from: tuple[F | None, bool] | None = None
+
+    def above_list(self) -> Iterable[Widget]:
+        """Put the bar there."""
+        self._bar = FilterBar()
+        return (self._bar,)
+
+    def on_unmount(self) -> None:
+        """Give the store back."""
+        self._scan = None
+        for reader in (self._scan_reader, self._values_reader):
+            if reader is not None:
+                reader.close()
+
+    # What a person does
+
+    def action_filter(self, text: str = "") -> None:
+        """Narrow the list to what *text* says; without it, ask."""
+        if text:
+            self.use_filter(self.language.parse(text))
+            self._remember(text)
+            return
+        from kiket_console.ui.widgets.prompt import Prompt
+
+        before = (self._filter, self._suspended)
+        history = self.console.history(self.language.history)
+        shown = self._filter.text if self._filter is not None else ""
+        self.ask(Prompt("/", shown, history=history.entries), self._entered, changed=self._typed)
+        self._edited_from = before
+
+    def action_suspend(self) -> None:
+        """Show all rows and keep the filter for later, or use it again."""
+        if self._filter is None:
+            self.console.say("There is no filter to suspend.")
+            return
+        self._suspended = not self._suspended
+        self._apply()
+
+    def action_regroup(self) -> None:
+        """Bind OR and AND the other way round."""
+        if self._filter is not None and self._filter.reading:
+            self.use_filter(self.language.parse(self.language.regrouped(self._filter)))
+
+    def action_save_filter(self, name: str) -> None:
+        """Keep the filter that is in effect under a name."""
+        if self._filter is None:
+            raise ConsoleError("There is no filter to save.", hint="Type one first.")
+        self.language.save(name, self._filter.text)
+        self.console.say(f"Saved: @{name} stands for {self._filter.text}")
+
+    def action_forget_filter(self, name: str) -> None:
+        """Keep no filter under a name any more."""
+        self.language.forget(name)
+        self.console.say(f"@{name} is forgotten.")
+
+    def action_back(self) -> None:
+        """Step out of the details; in the list, show all rows again."""
+        if not self.opened and self._filter is not None:
+            self.use_filter(None)
+        else:
+            super().action_back()
+
+    @property
+    def mode(self) -> Mode:
+        """What the place is used for."""
+        found = super().mode
+        return Mode.FILTERED if found is Mode.EMPTY and self.feed.total else found
+
+    # The filter in effect
+
+    @property
+    def filter_text(self) -> str:
+        """The filter that is kept, be it suspended; empty without one."""
+        return self._filter.text if self._filter is not None else ""
+
+    def use_filter(self, wanted: F | None) -> None:
+        """Show what *wanted* lets through, or all rows."""
+        self._filter = wanted if wanted is not None and wanted.text.strip() else None
+        self._suspended = False
+        self._apply()
+
+    def look_again(self, ids: Sequence[int]) -> None:
+        """Look again whether rows match that a person has changed."""
+        if self._scan is not None:
+            self._scan.ask_again(ids)
+            self._look()
+
+    def _apply(self) -> None:
+        registry = self.console.registry
+        name = self.PLACE.name.lower()
+        keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
+        self._bar.show(self._filter, suspended=self._suspended, keys=keys)
+        if self._filter is None or self._suspended:
+            self._scan = None
+            with self.list.steady():
+                self.feed.widen()
+            self.rows_changed()
+            return
+        if self._scan_reader is None:
+            self._scan_reader = self.console.another_reader()
+        self._scan = Scan(self.language.sieve(self._filter, self._scan_reader))
+        self._fresh_scan = True
+        self._scanning = False
+        self._look()
+
+    def _look(self) -> None:
+        """Go on scanning in a thread, or begin to."""
+        if self._scan is None:
+            return
+        self._woken = self._scanning
+        if not self._scanning:
+            self._scanning = True
+            self._run(self._scan)
+
+    @work(thread=True, exclusive=True, group="scan")
+    def _run(self, scan: Scan) -> None:
+        worker = get_current_worker()
+        haul: Haul | None = None
+        while not worker.is_cancelled and (haul := scan.step()) is not None:
+            self.post_message(self.Hauled(scan, haul))
+        if not worker.is_cancelled:
+            self.post_message(self.Hauled(scan, None))
+
+    def on_filtering_screen_hauled(self, event: Hauled) -> None:
+        """Take in what was found."""
+        if event.scan is not self._scan:
+            return
+        if event.haul is None:
+            self._scanning = False
+            if self._woken:
+                self._look()
+            self.rows_changed()
+            return
+        with self.list.steady():
+            if self._fresh_scan:
+                self._fresh_scan = False
+                self.feed.narrow()
+            self.feed.extend()
+            self.feed.take(event.haul)
+        self.rows_changed()
+
+    def rows_changed(self) -> None:
+        """Draw the list and what is said about it again."""
+        self._rows.looked_at = 1.0 if self._scan is None else self._scan.progress
+        self.list.refresh()
+        self.show_summary()
+
+    def heard(self, notice: Notice | None) -> None:
+        """Take in that something was recorded, and look whether it matches."""
+        super().heard(notice)
+        if self._scan is not None and not self.paused:
+            self._scan.wake()
+            self._look()
+
+    def tick(self) -> None:
+        """Look again at what is under way: it may take long by now."""
+        super().tick()
+        if self._scan is not None and self._scan.waits and not self.paused:
+            self._scan.wake()
+            self._look()
+
+    def count_line(self) -> Line:
+        """Return how many rows are shown, of how many, and what is hidden."""
+        if not self.feed.narrowed:
+            return super().count_line()
+        noun = self.NOUN if self.feed.total == 1 else f"{self.NOUN}s"
+        said: list[Piece] = [(f"{self.feed.count:,} of {self.feed.total:,} {noun}", "muted")]
+        if self.feed.hidden_failing:
+            said.append((f" · {plural(self.feed.hidden_failing, 'error')} hidden", "warning"))
+        if self._scan is not None and not self._scan.done:
+            said.append((f" · looking, {self._scan.progress:.0%}", "muted"))
+        return said
+
+    # The line to type into
+
+    def _typed(self, prompt: Prompt) -> None:
+        """Show what is typed so far; what cannot be read yet changes nothing in the list."""
+        text = prompt.text
+        try:
+            wanted = self.language.parse(text)
+        except ConsoleError as error:
+            prompt.complain(str(error), getattr(error, "column", None), getattr(error, "length", 1))
+        else:
+            prompt.say(f"read as {wanted.reading}" if wanted.reading else "")
+            if text.strip() != self.filter_text or self._suspended:
+                self.use_filter(wanted)
+        self._complete(prompt, text, prompt.cursor)
+
+    @work(thread=True, exclusive=True, group="complete")
+    def _complete(self, prompt: Prompt, text: str, cursor: int) -> None:
+        if self._values_reader is None:
+            self._values_reader = self.console.another_reader()
+        found = self.language.completions(text, cursor, self._values_reader)
+        if not get_current_worker().is_cancelled:
+            self.app.call_from_thread(self._offer, prompt, text, found)
+
+    def _offer(self, prompt: Prompt, text: str, found: Sequence[Completion]) -> None:
+        from kiket_console.ui.widgets.prompt import Offer
+
+        if prompt.is_attached and prompt.text == text:
+            prompt.offer([Offer(each.text, each.start, each.end, each.note) for each in found])
+
+    def _entered(self, text: str) -> str:
+        """Keep what was entered; raises `ConsoleError` for what cannot be read."""
+        wanted = self.language.parse(text)
+        if text.strip() != self.filter_text:
+            self.use_filter(wanted)
+        self._edited_from = None
+        self._remember(text)
+        return ""
+
+    def prompt_changed(self, *, asks: bool) -> None:
+        """Restore the filter that was there when a person wants none of what was typed."""
+        super().prompt_changed(asks=asks)
+        before, self._edited_from = self._edited_from, None
+        if asks or before is None:
+            return
+        wanted, suspended = before
+        text = wanted.text if wanted is not None else ""
+        if (text, suspended) != (self.filter_text, self._suspended):
+            self._filter, self._suspended = before
+            self._apply()
+
+    def _remember(self, text: str) -> None:
+        if text.strip():
+            self.console.history(self.language.history).add(text.strip())

@@ -1,0 +1,90 @@
+"""Filters of exchanges, as the filter bar wants them; nothing is imported before one is typed."""
+
+from __future__ import annotations
+
+from array import array
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kiket_console.ui.scan import Question, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kiket_console.filters import Completion, Filter
+    from kiket_console.ui.feed import Reader
+
+MARKED = "is:marked"
+
+
+class TrafficFilters:
+    """The language of `kiket_console.filters`, with the filters saved for the project *folder*."""
+
+    history = "filters"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def parse(self, text: str) -> Filter:
+        """Return what *text* means; raises `FilterError`."""
+        from kiket_console import filters
+
+        return filters.parse(text.strip(), saved=self.saved() if "@" in text else None)
+
+    def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Completion]:
+        """Return what may be typed at the *cursor*: fields, then values seen so far."""
+        from kiket_console import filters
+
+        return filters.completions(text, cursor, reader)
+
+    def sieve(self, wanted: Filter, reader: Reader) -> Sieve:
+        """Return how to find the exchanges that match."""
+        return Sieve(
+            newest=lambda: reader.newest()[0],
+            oldest=reader.oldest,
+            matches=_asked(wanted, reader),
+            failing=_asked(self.parse("is:error"), reader),
+            pending=_asked(self.parse("is:pending"), reader),
+        )
+
+    def regrouped(self, wanted: Filter) -> str:
+        """Return the text with OR and AND bound the other way round."""
+        from kiket_console import filters
+
+        return filters.regroup(wanted.text)
+
+    def saved(self) -> dict[str, str]:
+        """Return the saved filters by their names."""
+        from kiket_console import saved_filters
+
+        return dict(saved_filters.load(self._folder))
+
+    def save(self, name: str, text: str) -> None:
+        """Keep *text* under a name; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.save(name, text)
+
+    def forget(self, name: str) -> None:
+        """Keep no filter under a name any more; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.forget(name)
+
+
+def toggled_marks(text: str) -> str:
+    """Return the filter *text* for marked exchanges only, or for others too when it is that."""
+    if text == MARKED:
+        return ""
+    if text.startswith(f"{MARKED} (") and text.endswith(")"):
+        return text[len(MARKED) + 2 : -1]
+    return f"{MARKED} ({text})" if text else MARKED
+
+
+def _asked(wanted: Filter, reader: Reader) -> Question:
+    return Question(partial(reader.matching, wanted), partial(_among, wanted, reader))
+
+
+def _among(wanted: Filter, reader: Reader, ids: Sequence[int]) -> array[int]:
+    return reader.matching_among(wanted, ids) if ids else array("q")
