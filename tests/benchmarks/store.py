@@ -9,64 +9,41 @@ are read as the screen reads them, and scans run that filters and searches come 
 oldest exchanges are purged as retention does it, while others are recorded, one at a time. Figures
 are exchanges per second and milliseconds; the ratio is of work per processor second.
 
-The file is made in the system's folder for temporary files by writing some exchanges and copying
-them with new ids; a million take about 2.5 GB there, and less room than that means fewer rows.
+The file is a copy of the one that other benchmarks read (`_million`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import random
 import shutil
 import sqlite3
 import statistics
 import tempfile
-import threading
 import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from tests.benchmarks import _million as million
+from tests.benchmarks._million import BATCH, KEYS, PER_EXCHANGE, ROWS, SEED, made
+
 from kiket_console.engine.retention import Retention
-from kiket_console.model import Body, Judgement, Message, Source, State
 from kiket_console.store import purging
 from kiket_console.store.reader import Reader
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, Row
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 T = TypeVar("T")
 
-ROWS = 1_000_000
-BYTES_EACH = 2_700
-"""On disk, roughly, with indexes."""
-KEYS = {"exchange": "id", "request": "exchange_id", "attempt": "id"}
-PER_EXCHANGE = {"exchange": 1, "request": 1, "attempt": 4096}
-"""How far apart the keys of two exchanges' rows are."""
-TEMPLATES = 10_000
-BATCH = 100
-CHUNK = 128
-"""Exchanges that are handed over together, as from so many senders."""
-MOST_WAITING = 1_024
 PAGE = 50
 KEPT = 0.99
 """Of the store, so much may stay when it is purged; what goes is a few hundredths more."""
 PURGE_LIMIT_S = 60.0
 ASK_EVERY_S = 0.005
-SEED = 7
-EVENTS = ("issue.created", "issue.updated", "issue.transitioned", "campaign.created")
-RARE_EVERY = 1_000
-"""One exchange of so many is of a rare event, fails, or has a rare word in its body."""
-WORDS = (  # noqa: SIM905 (words, read as a text)
-    "printer urgent customer billing invoice refund login error timeout queue worker deploy "
-    "release sprint board label assignee webhook retry token schema field report export import "
-    "search filter index cache memory latency budget alert incident owner review merge branch"
-).split()
 SCANS = {
     "status_first": ("status = 500", PAGE),
     "status_complete": ("status = 500", -1),
@@ -100,12 +77,12 @@ def measure(quick: bool) -> dict[str, Any]:
     """Write and read a large store; return figures, ratios and goals."""
     rows, rounds, count, repeats = (ROWS // 20, 3, 2_000, 20) if quick else (ROWS, 5, 10_000, 100)
     with tempfile.TemporaryDirectory(prefix="kcbench") as place:
-        rows = min(rows, shutil.disk_usage(place).free // 2 // BYTES_EACH // TEMPLATES * TEMPLATES)
-        path = Path(place, "store.sqlite3")
         began_s = time.perf_counter()
-        _fill(path, rows)
+        path = Path(shutil.copy(made(rows), place))
         made_s = time.perf_counter() - began_s
         size = path.stat().st_size
+        with Reader(path) as reader:
+            rows = len(reader.ids())
         taken = _ingest(path, rounds, count)
         with Reader(path) as reader:
             reads = _reads(reader, repeats)
@@ -141,114 +118,6 @@ def _ratio(taken: dict[str, list[Ingest]], field: str) -> float:
     return round(statistics.median(ratios), 3)
 
 
-# Making exchanges
-
-
-class Exchange(NamedTuple):
-    """One exchange as the engine records it: as it arrives, and as it ends."""
-
-    arrival: Sequence[Row]
-    end: Sequence[Row]
-
-
-def _exchanges(first_id: int, count: int) -> Iterator[Exchange]:
-    """Return exchanges of about 2 KB, every thousandth out of the ordinary."""
-    chance = random.Random(SEED + first_id)  # noqa: S311 (texts, not secrets)
-    for exchange_id in range(first_id, first_id + count):
-        rare = exchange_id % RARE_EVERY == RARE_EVERY // 2
-        name = "rare.event" if rare else chance.choice(EVENTS)
-        issue = {
-            "id": exchange_id,
-            "key": f"MKT-{exchange_id}",
-            "title": " ".join(chance.choices(WORDS, k=6)) + (" zebracorn" if rare else ""),
-            "description": " ".join(chance.choices(WORDS, k=120)),
-        }
-        answer = {"ok": not rare, "id": exchange_id, "note": " ".join(chance.choices(WORDS, k=40))}
-        started_us = 1_795_000_000_000_000 + exchange_id * 1_000
-        arrival = NewExchange(
-            id=exchange_id,
-            source=Source.WEBHOOK,
-            worker="marketing",
-            name=name,
-            version="v1",
-            method="POST",
-            path=f"/v/v1/webhooks/{name}",
-            started_us=started_us,
-            state=State.RECEIVED,
-            request=_message({"event": name, "issue": issue}),
-            signature="ok k0",
-            judgement=Judgement(True, "ok", "k0", "The signature matches the body.", 1.0),
-            trace_id=f"{chance.getrandbits(128) | 1:032x}",
-            span_id=f"{chance.getrandbits(64):016x}",
-        )
-        status = 500 if rare else 200
-        yield Exchange(
-            (arrival, NewAttempt(exchange_id, 1, "marketing#1", started_us)),
-            (AttemptEnd(exchange_id, 1, State.FORWARDED, status, 2_000, answer=_message(answer)),),
-        )
-
-
-def _message(document: dict[str, Any]) -> Message:
-    raw = json.dumps(document).encode()
-    headers = (
-        ("host", "127.0.0.1:8700"),
-        ("content-type", "application/json"),
-        ("content-length", str(len(raw))),
-        ("x-kiket-signature", "[signature]"),
-        ("x-kiket-event-version", "v1"),
-    )
-    return Message(headers, Body(raw, len(raw), hashlib.sha256(raw).digest()))
-
-
-def _fill(path: Path, rows: int) -> None:
-    """Make a store of *rows* exchanges."""
-    writer = Writer(path, "process")
-    try:
-        _write(writer, list(_exchanges(1, TEMPLATES)))
-    finally:
-        writer.close()
-    with closing(_bare(path, "OFF")) as connection:
-        for part in range(1, rows // TEMPLATES):
-            connection.execute("BEGIN")
-            for table in KEYS:
-                _copy(connection, table, part * TEMPLATES)
-            connection.execute("COMMIT")
-        _count(connection)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _bare(path: Path, synchronous: str = "FULL") -> sqlite3.Connection:
-    """Return a connection of nobody's, in the mode that the store's file is in."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
-    return connection
-
-
-def _count(connection: sqlite3.Connection) -> None:
-    """Let the store know of exchanges that its writer did not write."""
-    connection.execute(
-        "UPDATE counters SET exchanges = (SELECT count(*) FROM exchange),"
-        " exchange = (SELECT max(id) FROM exchange), change = (SELECT max(change) FROM exchange)"
-    )
-
-
-def _copy(connection: sqlite3.Connection, table: str, offset: int) -> None:
-    """Insert the first exchanges' rows of *table* again, *offset* ids further on."""
-    renewed = {
-        "id": f"id + {offset * PER_EXCHANGE[table]}",
-        "exchange_id": f"exchange_id + {offset}",
-        "change": f"change + {offset * 3}",
-        "trace_id": "lower(hex(randomblob(16)))",
-        "span_id": "lower(hex(randomblob(8)))",
-    }
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    values = ", ".join(renewed.get(column, column) for column in columns)
-    last = (TEMPLATES + 1) * PER_EXCHANGE[table] - 1
-    connection.execute(
-        f"INSERT INTO {table} SELECT {values} FROM {table} WHERE {KEYS[table]} <= {last}"  # noqa: S608 (ours)
-    )
-
-
 # Writing
 
 
@@ -258,14 +127,14 @@ def _ingest(path: Path, rounds: int, count: int) -> dict[str, list[Ingest]]:
     for _ in range(rounds + 1):
         writer = Writer(path, "full")
         try:
-            exchanges = list(_exchanges(writer.newest.newest_exchange + 1, count))
-            taken["ingest"].append(_timed(count, partial(_write, writer, exchanges)))
+            exchanges = list(million.exchanges(writer.newest.newest_exchange + 1, count))
+            taken["ingest"].append(_timed(count, partial(million.write, writer, exchanges)))
         finally:
             writer.close()
-        with closing(_bare(path)) as connection:
+        with closing(million.bare(path)) as connection:
             finished = _finished(connection, count)
             taken["plain"].append(_timed(count, partial(_insert, connection, finished)))
-            _count(connection)
+            million.recount(connection)
     return {name: turns[1:] for name, turns in taken.items()}
 
 
@@ -274,44 +143,6 @@ def _timed(count: int, work: Callable[[], None]) -> Ingest:
     work()
     took_s, used_s = time.perf_counter() - began_s, time.process_time() - cpu_s
     return Ingest(count / took_s, count / used_s)
-
-
-class _Backlog:
-    """What has been handed to a writer and is not in the store yet."""
-
-    def __init__(self) -> None:
-        self._waiting = 0
-        self._moved = threading.Condition()
-        self._failure: Exception | None = None
-
-    def settled(self, tickets: Sequence[object], failure: Exception | None) -> None:
-        """Note what the writer has settled."""
-        with self._moved:
-            self._waiting -= len(tickets)
-            self._failure = self._failure or failure
-            self._moved.notify()
-
-    def make_room(self, more: int, most: int) -> None:
-        """Wait until *more* make no more than *most*, and count them in."""
-        with self._moved:
-            self._moved.wait_for(lambda: self._waiting + more <= most)
-            self._waiting += more
-        if self._failure is not None:
-            raise self._failure
-
-
-def _write(writer: Writer, exchanges: Sequence[Exchange]) -> None:
-    """Hand exchanges over as the engine does, and wait until the last is in the store."""
-    backlog = _Backlog()
-    writer.on_settled = backlog.settled
-    for start in range(0, len(exchanges), CHUNK):
-        chunk = exchanges[start : start + CHUNK]
-        backlog.make_room(2 * len(chunk), MOST_WAITING)
-        for exchange in chunk:
-            writer.put(exchange.arrival, exchange)
-        for exchange in chunk:
-            writer.put(exchange.end, exchange)
-    backlog.make_room(0, 0)
 
 
 def _finished(connection: sqlite3.Connection, count: int) -> list[dict[str, list[tuple[Any, ...]]]]:
@@ -413,7 +244,7 @@ def _spread(taken_ms: list[float]) -> dict[str, float]:
 
 async def _purge(path: Path) -> dict[str, Any]:
     """Purge for size; return how fast, and how long commits take without it and meanwhile."""
-    with closing(_bare(path)) as connection:
+    with closing(million.bare(path)) as connection:
         megabytes = int(purging.used_bytes(connection) * KEPT / 1e6)
     writer = Writer(path, "full")
     try:
@@ -438,7 +269,7 @@ async def _record(writer: Writer, taken_ms: list[float], until: Awaitable[T]) ->
     """Record one exchange after the other while *until* is awaited, noting what each took."""
     ending = asyncio.ensure_future(until)
     while not ending.done():
-        [exchange] = _exchanges(writer.newest.newest_exchange + 1, 1)
+        [exchange] = million.exchanges(writer.newest.newest_exchange + 1, 1)
         began_s = time.perf_counter()
         await asyncio.wrap_future(writer.submit((*exchange.arrival, *exchange.end)))
         taken_ms.append((time.perf_counter() - began_s) * 1000)
