@@ -209,13 +209,20 @@ class Client(AbstractAsyncContextManager["Client"]):
         the engine's template is sent. *raw_body* are the very bytes to send instead. *headers*
         replace those of the delivery; *dialect* signs in one way only.
         """
-        from kiket_console.wire import Event, Result
+        from kiket_console.wire import Event
 
-        asked = Event(event, version, extension, raw_payload, raw_body, headers, dialect)
-        return await self._ask("POST", "/trigger", Result, _asked(asked), DELIVERY_TIMEOUT_S)
+        return await self.send_event(
+            Event(event, version, extension, raw_payload, raw_body, headers, dialect)
+        )
 
-    async def preview_trigger(self, event: Event) -> Preview:
-        """Return what triggering *event* would send."""
+    async def send_event(self, event: Event) -> Result:
+        """Send a signed event, as `trigger` does."""
+        from kiket_console.wire import Result
+
+        return await self._ask("POST", "/trigger", Result, _asked(event), DELIVERY_TIMEOUT_S)
+
+    async def preview_event(self, event: Event) -> Preview:
+        """Return what `send_event` would send."""
         from kiket_console.wire import Preview
 
         return await self._ask("POST", "/trigger", Preview, _asked(event) | {"dry_run": True})
@@ -421,6 +428,7 @@ def _asked(event: Event) -> dict[str, Any]:
 
     asked: dict[str, Any] = {"event": event.name, "version": event.version}
     asked |= {"extension": event.extension, "headers": event.headers, "dialect": event.dialect}
+    asked["like"] = event.like
     if event.raw_payload is not None:
         asked["payload"] = msgspec.Raw(event.raw_payload)
     if event.raw_body is not None:

@@ -75,6 +75,8 @@ class Event:
     """What stands in place of the delivery's own headers of the same name."""
     dialect: str = ""
     """Sign in this dialect alone; empty: as the extension prefers."""
+    like: int = 0
+    """The exchange whose secrets stand where the payload keeps their markers; 0: none."""
 
 
 @dataclass(frozen=True, slots=True)

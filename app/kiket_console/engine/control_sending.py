@@ -36,6 +36,7 @@ class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
     """Base64 of the very bytes to send instead, without the platform's envelope."""
     headers: _Headers = ()
     dialect: str = ""
+    like: int = 0
     dry_run: bool = False
 
     @property
@@ -50,6 +51,7 @@ class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
             self.body,
             self.headers,
             self.dialect,
+            self.like,
         )
 
 

@@ -43,6 +43,10 @@ _TRIGGER = {
         },
         "dialect": {"type": "string", "description": "Sign in this dialect alone."},
         "body": {"type": "string", "format": "byte", "description": "The very bytes to send."},
+        "like": {
+            "type": "integer",
+            "description": "The exchange whose secrets stand where their markers are.",
+        },
         "dry_run": _DRY_RUN,
     },
 }

@@ -90,11 +90,13 @@ class Sender:
 
     async def _composed(self, event: Event) -> Delivery:
         worker = await self._addressed(event.extension)
-        payload: Any = event.raw_body
-        if payload is None and event.raw_payload is None:
+        payload: Any = None
+        if event.raw_body is not None:
+            payload = await self._restored(event.raw_body, event.like)
+        elif event.raw_payload is not None:
+            payload = _parsed(await self._restored(event.raw_payload, event.like))
+        else:
             _refuse_unknown(event.name, worker.handlers)
-        elif payload is None and event.raw_payload is not None:
-            payload = _parsed(event.raw_payload)
         way = event.dialect if event.dialect in DIALECTS else "resigned"
         return _named_well(
             replay.compose(
@@ -110,6 +112,15 @@ class Sender:
         )
 
     async def _again(self, exchange_id: int, edit: Edit, way: str, *, linked: bool) -> Delivery:
+        detail = self._detail(exchange_id)
+        raw_body = await self._raw_body(detail, edit)
+        name = detail.exchange.worker
+        if way != "exact":  # what is not signed anew can be sent before the code has told how
+            name = (await self._addressed(name)).name
+        signing = self._signing(name, way)
+        return _named_well(replay.again(detail, raw_body, signing, edit, linked=linked))
+
+    def _detail(self, exchange_id: int) -> Detail:
         detail = self._reader.detail(exchange_id)
         if detail is None:
             raise ConsoleError(
@@ -117,12 +128,13 @@ class Sender:
                 hint="`kiket-console traffic list` lists those that are.",
                 exit_code=ExitCode.USAGE,
             )
-        raw_body = await self._raw_body(detail, edit)
-        name = detail.exchange.worker
-        if way != "exact":  # what is not signed anew can be sent before the code has told how
-            name = (await self._addressed(name)).name
-        signing = self._signing(name, way)
-        return _named_well(replay.again(detail, raw_body, signing, edit, linked=linked))
+        return detail
+
+    async def _restored(self, raw: bytes, like: int) -> bytes:
+        """Return a payload that was made from a recorded one, with its secrets put back."""
+        if not like:
+            return raw
+        return await bodies.edited(self._detail(like).request.body, raw, self._vault.get)
 
     async def _raw_body(self, detail: Detail, edit: Edit) -> bytes:
         stored = detail.request.body

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Detail, Exchange
 from kiket_console.store import files, rows, schema
+from kiket_console.store.filter_reading import FilterReading
 from kiket_console.store.log_reading import LogReading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -31,7 +32,7 @@ _LIST = 500
 """How many values a statement's list takes; any SQLite can hold as many."""
 
 
-class Reader(LogReading):
+class Reader(FilterReading, LogReading):
     """Read-only pages of the store at *path*; usable from several threads.
 
     While there is no store yet it behaves as an empty one, and opens it when it appears; it never
@@ -201,13 +202,20 @@ class Reader(LogReading):
     def _ids(self, sql: str, values: Sequence[Any]) -> array[int]:
         return array("q", [row[0] for row in self._rows(sql, values)])
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self,
+        sql: str,
+        values: Sequence[Any] = (),
+        functions: Mapping[str, tuple[int, Callable[..., Any]]] | None = None,
+    ) -> list[tuple[Any, ...]]:
         """Run one statement to its end, so that no read transaction stays open."""
         with self._lock:
             try:
                 connection = self._current()
                 if connection is None:
                     return []
+                for name, (count, function) in (functions or {}).items():
+                    connection.create_function(name, count, function, deterministic=True)
                 try:
                     return connection.execute(sql, values).fetchall()
                 except sqlite3.OperationalError as error:

@@ -246,7 +246,7 @@ async def test_an_edit_arrives_as_the_bytes_that_were_typed(paths: ProjectPaths)
         result = await client.send(3, edit, "stale")
         await client.send(3, Edit(), linked=False)
         assert await client.preview(3, edit) == PREVIEW
-        assert await client.preview_trigger(Event("issue.created", raw_body=b"")) == PREVIEW
+        assert await client.preview_event(Event("issue.created", raw_body=b"")) == PREVIEW
     assert result.error == "It did not answer."
     assert desk.asked == [
         (3, edit, "stale", True),

@@ -170,7 +170,7 @@ async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample
 async def test_a_preview_says_what_would_be_sent_and_sends_nothing(sample: Sample) -> None:
     first = await sent(sample)
     preview = await sample.client.preview(first, Edit(b"[]", HEADERS), "k1")
-    event = await sample.client.preview_trigger(Event("issue.created", "v2"))
+    event = await sample.client.preview_event(Event("issue.created", "v2"))
 
     assert sample.webhooks() == [first]
     line, *headers = preview.head.split("\n")

@@ -1,0 +1,185 @@
+"""What a person changes of a template: `$.issue.priority="high" $.issue.id=${uuid}`.
+
+A path must be there already: one that is not is nearly always misspelt, and would be ignored by
+the code that it is sent to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from kiket_console import json_path
+from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.json_path import JsonPathError
+from kiket_console.sending.payload import parse
+from kiket_console.sending.values import ValueRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kiket_console.json_path import JsonPath
+    from kiket_console.sending.values import Values
+
+MOST_PLACES: Final = 1000
+"""So many places one path can change."""
+_BARE: Final = re.compile(r"""(?:\$\{(?:[^}"']|"[^"]*"|'[^']*')*\}|[^\s])+""")
+_QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_decode = json.JSONDecoder().raw_decode
+
+
+class OverrideError(ConsoleError):
+    """An override that cannot be carried out; `column` is 0-based, in the line that was given.
+
+    `suggestion` is a path that is there and was probably meant, else empty.
+    """
+
+    def __init__(
+        self, message: str, column: int, length: int = 1, hint: str = "", suggestion: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, exit_code=ExitCode.USAGE)
+        self.column = column
+        self.length = length
+        self.suggestion = suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One value to put at one path."""
+
+    path: JsonPath
+    value: Any
+    """A JSON value; its texts may hold `${…}`."""
+    column: int = 0
+    """Where it begins in the line."""
+    value_column: int = 0
+
+
+def read(line: str) -> list[Override]:
+    """Return the overrides of a line, with blanks between them; raises `OverrideError`."""
+    found: list[Override] = []
+    at = _after_blanks(line, 0)
+    while at < len(line):
+        override, at = _one(line, at, to_end=False)
+        found.append(override)
+        at = _after_blanks(line, at)
+    return found
+
+
+def read_one(text: str) -> Override:
+    """Return the override that all of *text* is; raises `OverrideError`.
+
+    A value that is no JSON is taken as a text, blanks included.
+    """
+    return _one(text, _after_blanks(text, 0), to_end=True)[0]
+
+
+def apply(document: Any, overrides: Iterable[Override], values: Values) -> Any:
+    """Return *document* with the overrides carried out, each on what the one before it left.
+
+    Raises `OverrideError` for a path that leads nowhere and for a value that means nothing.
+    """
+    for override in overrides:
+        try:
+            value = values.fill(override.value)
+        except ValueRefusedError as error:
+            raise OverrideError(
+                error.message, override.value_column + error.column, error.length, error.hint
+            ) from error
+        for place in _places(document, override):
+            document = json_path.put(document, place, value)
+    return document
+
+
+def _places(document: Any, override: Override) -> list[json_path.Place]:
+    path = override.path
+    places = [place for place, _ in islice(path.find(document), MOST_PLACES + 1)]
+    if len(places) > MOST_PLACES:
+        raise OverrideError(
+            f"{path.text} leads to more than {MOST_PLACES} places.", override.column, len(path.text)
+        )
+    if places:
+        return sorted(places, key=len, reverse=True)  # what is inside before what holds it
+    suggestion = _nearest(document, path)
+    message, hint = f"There is no {path.text} in this event.", ""
+    if path.place is not None:
+        try:
+            json_path.get(document, path.place)
+        except JsonPathError as error:
+            message, hint = error.message, error.hint
+    if suggestion:
+        hint = f"Did you mean {suggestion}?"
+    raise OverrideError(message, override.column, len(path.text), hint, suggestion)
+
+
+def _nearest(document: Any, path: JsonPath) -> str:
+    """Return an existing path that was probably meant: the same name elsewhere, or a like one."""
+    last = path.steps[-1].at if path.steps else None
+    if not isinstance(last, str):
+        return ""
+    deep = json_path.JsonPath("", (json_path.Step(last, deep=True),))
+    found = next((place for place, _ in deep.find(document)), None)
+    if found is not None:
+        return json_path.write(found)
+    if path.place is not None:
+        try:
+            json_path.get(document, path.place)
+        except JsonPathError as error:
+            meant = re.fullmatch(r"Did you mean (.*)\?", error.hint)
+            return meant[1] if meant else ""
+    return ""
+
+
+def _one(line: str, at: int, *, to_end: bool) -> tuple[Override, int]:
+    try:
+        path, end = json_path.read(line, at)
+    except JsonPathError as error:
+        raise OverrideError(error.message, error.column, error.length, error.hint) from error
+    equals = _after_blanks(line, end)
+    if line[equals : equals + 1] != "=":
+        hint = 'As in $.issue.priority="high".'
+        raise OverrideError(f"A = is missing behind {path.text}.", min(end, len(line)), 1, hint)
+    start = _after_blanks(line, equals + 1)
+    value, end = _whole(line, start) if to_end else _value(line, start)
+    return Override(path, value, at, start), end
+
+
+def _whole(line: str, at: int) -> tuple[Any, int]:
+    text = line[at:]
+    try:
+        return parse(text), len(line)
+    except (ValueError, RecursionError):
+        return text, len(line)
+
+
+def _value(line: str, at: int) -> tuple[Any, int]:
+    """Return the value that begins at *at*, and where it ends."""
+    if quoted := _QUOTED.match(line, at):
+        return quoted[1].replace("\\'", "'"), quoted.end()
+    if line[at : at + 1] in ('"', "{", "["):
+        try:
+            value, end = _decode(line, at)
+        except json.JSONDecodeError as error:
+            sentence = "The value that begins here is no JSON."
+            raise OverrideError(sentence, at, max(1, error.pos - at), f"{error.msg}.") from error
+        except RecursionError as error:
+            raise OverrideError("The value is nested too deeply.", at) from error
+        if end < len(line) and not line[end].isspace():
+            raise OverrideError("A blank is missing between this value and the next.", end)
+        return value, end
+    bare = _BARE.match(line, at)
+    if bare is None:
+        raise OverrideError("A value is missing here.", at, hint='"" is the empty text.')
+    try:
+        return parse(bare[0]), bare.end()
+    except (ValueError, RecursionError):
+        return bare[0], bare.end()
+
+
+def _after_blanks(line: str, at: int) -> int:
+    while at < len(line) and line[at].isspace():
+        at += 1
+    return at
