@@ -136,7 +136,7 @@ class TestSyntax:
 
 class TestTraffic:
     @pytest.mark.parametrize("several", [False, True])
-    @pytest.mark.parametrize("width", range(30, 220, 7))
+    @pytest.mark.parametrize("width", [*range(19, 80, 3), *range(80, 400, 9)])
     def test_a_row_is_as_wide_as_its_columns_whatever_it_holds(
         self, width: int, several: bool
     ) -> None:
@@ -149,7 +149,9 @@ class TestTraffic:
             replace(EXCHANGE, replay_of=1187, signature="re-signed", duration_us=None),
             replace(EXCHANGE, pinned=True, attempts=12, name="日本" * 40),
             replace(EXCHANGE, parent_id=12, parent_guessed=True, source=Source.API, signature=""),
+            replace(EXCHANGE, note="why? " * 40, attempts=3, state=State.INTERRUPTED),
         ]
+        assert wide <= width
         for row in rows:
             drawn = traffic.row(row, columns, below_cause=False, now_us=scene.NOW_US)
             assert cell_width(text_of(drawn)) == wide
@@ -171,6 +173,46 @@ class TestTraffic:
         assert (full.version, full.size, full.time) == (4, 7, 12)
         assert (middle.version, middle.size, middle.time) == (0, 0, 12)
         assert (narrow.version, narrow.size, narrow.time) == (0, 0, 8)
+
+    @pytest.mark.parametrize(
+        ("width", "names"),
+        [
+            (19, "# eve… stat…"),
+            (30, "# event status"),
+            (50, "# source event status"),
+            (60, "# source event status dur"),
+            (66, "# time source event status dur"),
+            (80, "# time source event status dur signature"),
+            (119, "# time source event v status dur size signature"),
+            (300, "# time source event v status dur size signature note"),
+        ],
+    )
+    def test_the_columns_that_say_most_stay_longest(self, width: int, names: str) -> None:
+        columns = traffic.columns(width, 1204)
+        assert text_of(traffic.header(columns)).split() == names.split()
+
+    def test_how_it_ended_keeps_its_sign_in_the_narrowest_list(self) -> None:
+        for state, shown in ((State.REJECTED, "ref ✗"), (State.INTERRUPTED, "cut ?")):
+            row = replace(EXCHANGE, state=state, status=None)
+            drawn = traffic.row(row, traffic.columns(19, 7), below_cause=False, now_us=0)
+            assert text_of(drawn).endswith(shown)
+
+    def test_a_note_has_a_sign_and_where_there_is_room_its_text(self) -> None:
+        row = replace(EXCHANGE, note="why\x1b so slow? #crm")
+        drawn = [
+            text_of(traffic.row(row, traffic.columns(w, 1204), below_cause=False, now_us=0))
+            for w in (120, 300)
+        ]
+        assert "✎" in drawn[0]
+        assert "slow" not in drawn[0]
+        assert drawn[1].rstrip().endswith("why\\x1b so slow? #crm")
+
+    def test_a_picked_row_is_marked_without_colour_too(self) -> None:
+        drawn = traffic.row(
+            EXCHANGE, traffic.columns(80, 1204), below_cause=False, now_us=0, picked=True
+        )
+        assert text_of(drawn).startswith("✓ 1204")
+        assert ("1204", "picked") in drawn
 
     @pytest.mark.parametrize(("width", "there"), [(80, False), (105, False), (106, True)])
     def test_of_several_workers_a_row_says_which_where_there_is_room(

@@ -6,7 +6,8 @@
  1203  14:05:08.020  webhook  issue.transitioned    v1  500 ✗    18.9 ms    2.3 k  ok k0
 
 Columns depend on the width alone, so that nothing moves as rows arrive. In a narrow terminal the
-size and the version go first, then the milliseconds.
+size and the version go first, then the milliseconds, the signature, the time, the source; number,
+event and status stay in any. In a wide one notes are shown in full.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ PENDING_AFTER_US = 100_000
 _ROOMY = 112
 _FULL_TIME = 92
 _TIGHT = 52
+_NARROW = 42
+_NARROWEST = 28
+_LEAST_EVENT = 8
+_LEAST_NOTE = 16
 _BOTH = 19
 _WORKER = 12
 _WIDEST_EVENT = 56
@@ -60,11 +65,14 @@ class Columns:
     duration: int
     size: int
     signature: int
+    note: int = 0
 
 
 def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
     """Return the columns for a list *width* cells wide; *several*: of more than one worker."""
     number = max(5, len(str(newest_id)))
+    if width < _NARROW:
+        return _narrow(width, len(str(newest_id)))
     worker = _WORKER if several and width >= _FULL_TIME + _WORKER + 2 else 0
     width -= worker and worker + 2
     roomy = width >= _ROOMY
@@ -79,8 +87,20 @@ def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
     event = width - sum(fixed) - gaps
     if event < 14 and signature:  # narrow: the signature gives way as well
         event, signature = event + signature + 2, 0
-    event = max(6, min(_WIDEST_EVENT, event))
-    return Columns(number, time, worker, 8, event, version, 9, took, size_, signature)
+    if event < 14 and time:  # and then the time
+        event, time = event + time + 2, 0
+    note = event - _WIDEST_EVENT - 2
+    return Columns(
+        number, time, worker, 8, min(_WIDEST_EVENT, event), version, 9, took, size_, signature,
+        note if note >= _LEAST_NOTE else 0,
+    )  # fmt: skip
+
+
+def _narrow(width: int, number: int) -> Columns:
+    """Return what says most in a list that is hardly wider than a row's essence."""
+    status = 9 if width >= _NARROWEST else 5
+    event = max(1, width - number - status - 6)
+    return Columns(number, 0, 0, 0, event, 0, status, 0, 0, 0)
 
 
 def header(columns: Columns) -> Line:
@@ -89,13 +109,14 @@ def header(columns: Columns) -> Line:
         fit_right("#", columns.number),
         fit("time", columns.time),
         fit("worker", columns.worker) if columns.worker else "",
-        fit("source", columns.source),
+        fit("source", columns.source) if columns.source else "",
         fit("event", columns.event),
         fit("v", columns.version),
         fit("status", columns.status),
         fit_right("dur", columns.duration) if columns.duration else "",
         fit_right("size", columns.size),
         fit("signature", columns.signature),
+        fit("note", columns.note) if columns.note else "",
     ]
     return [(" " + "  ".join(cell for cell in cells if cell), "muted")]
 
@@ -144,12 +165,12 @@ def row(
         *_number(exchange, columns.number, picked=picked),
         (_time(exchange, columns), "muted"),
         *_worker(exchange, columns.worker, workers),
-        (fit(source, columns.source) + "  ", source_role),
-        *_event(exchange, columns.event),
+        (fit(source, columns.source) + "  " if columns.source else "", source_role),
+        *_event(exchange, columns, below_cause=below_cause),
     ]
     if columns.version:
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
-    pieces.append((fit(word, columns.status), word_role))
+    pieces.append((_status_cell(word, columns.status), word_role))
     if columns.duration:
         pieces.append(("  " + fit_right(took, columns.duration), ""))
     if columns.size:
@@ -157,7 +178,17 @@ def row(
     if columns.signature:
         pieces.append(("  " + fit(note, columns.signature - len(tail)), note_role))
         pieces.append((tail, "muted"))
+    if columns.note:
+        pieces.append(("  " + fit(visible(exchange.note), columns.note), "muted"))
     return pieces
+
+
+def _status_cell(word: str, cells: int) -> str:
+    """Return how an exchange ended in some cells; its sign stays though its word is cut."""
+    text, _, sign = word.rpartition(" ")
+    if not text or len(word) <= cells:
+        return fit(word, cells)
+    return f"{text[: cells - 2]} {sign}"
 
 
 def _number(exchange: Exchange, cells: int, *, picked: bool) -> list[Piece]:
@@ -184,14 +215,19 @@ def _worker(exchange: Exchange, cells: int, workers: Sequence[str]) -> list[Piec
     return [(fit(shown, cells) + "  ", worker_role(exchange.worker, workers))]
 
 
-def _event(exchange: Exchange, cells: int) -> list[Piece]:
+def _event(exchange: Exchange, columns: Columns, *, below_cause: bool) -> list[Piece]:
     """Return the event's name; at the right end a note's sign, and how often it was tried."""
     again = tries(exchange)
-    signs: list[Piece] = [(f" {NOTED}", "accent")] if exchange.note else []
+    signs: list[Piece] = [(f" {NOTED}", "accent")] if exchange.note and not columns.note else []
     if again:
         signs.append((f" {again}", "warning"))
-    room = cells - sum(len(sign) for sign, _ in signs)
-    return [(fit(visible(exchange.name), room), ""), *signs, ("  ", "")]
+    room = columns.event - sum(len(sign) for sign, _ in signs)
+    if room < _LEAST_EVENT:
+        room, signs = columns.event, []
+    name = visible(exchange.name)
+    if not columns.source and exchange.parent_id is not None:
+        name = (" └ " if below_cause else "└ ") + name
+    return [(fit(name, room), ""), *signs, ("  ", "")]
 
 
 def _time(exchange: Exchange, columns: Columns) -> str:
