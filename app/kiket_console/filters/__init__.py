@@ -16,10 +16,12 @@ from kiket_console.filters.error import FilterError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kiket_console.filters.completing import Completion as Completion
+    from kiket_console.filters.completing import Values
     from kiket_console.filters.query import Around, Test, Where
     from kiket_console.model import Detail, LogLine
 
-__all__ = ["Filter", "FilterError", "parse", "regroup"]
+__all__ = ["Filter", "FilterError", "completions", "parse", "regroup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,18 @@ def regroup(text: str) -> str:
     from kiket_console.filters import grammar, syntax
 
     return syntax.regrouped(text, grammar.parse(text))
+
+
+def completions(
+    text: str, cursor: int, values: Values | None = None, saved: Mapping[str, str] | None = None
+) -> list[Completion]:
+    """Return what may be typed at *cursor*, the likeliest first.
+
+    *values* gives those seen so far, which may take time; *saved* are the filters with a name.
+    """
+    from kiket_console.filters import completing
+
+    return completing.completions(text, cursor, values, saved)
 
 
 def _now_us(now_us: int | None) -> int:

@@ -25,7 +25,10 @@ from kiket_console.filters.syntax import Negation, Node, Part, Word
 from kiket_console.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from kiket_console.filters.fields import Field
+    from kiket_console.filters.patterns import Expression
 
 SELECTORS: Final[Mapping[str, Test]] = {
     "all": Combined((), either=False),

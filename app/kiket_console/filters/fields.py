@@ -12,7 +12,7 @@ from kiket_console.filters.message_tests import Parts
 from kiket_console.filters.row_tests import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kiket_console.filters.query import Test
 

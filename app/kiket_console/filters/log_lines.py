@@ -1,47 +1,178 @@
-"""The same language for log lines: its fields are those of a line.
+"""The same language for log lines: grammar, patterns, times and errors; only its fields are others.
 
-    parse('level:>=warn ext:billing "timed out"').where()
-
-Grammar, patterns, times and errors are those of exchanges; only the fields are others.
+parse('level:>=warn ext:billing "timed out"').where()
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 from kiket_console.filters import field_tests, grammar, literals, syntax
-from kiket_console.filters.asking import (
-    COMPARISONS,
-    Asked,
-    compiled,
-    listed,
-    patterns,
-    spans,
-    words,
-)
-from kiket_console.filters.building import UNKNOWN_FIELD, asked_of
-from kiket_console.filters.error import FilterError
-from kiket_console.filters.message_tests import LEVELS, LogTest
+from kiket_console.filters.asking import Asked, listed, numbers, patterns, words
+from kiket_console.filters.building import Context, Language, built
+from kiket_console.filters.fields import Field
+from kiket_console.filters.message_tests import LogTest
 from kiket_console.filters.patterns import Containing
-from kiket_console.filters.query import (
-    Combined,
-    Inverse,
-    Never,
-    Nothing,
-    Query,
-    Subject,
-    Test,
-    Where,
-)
-from kiket_console.filters.row_tests import Fact, Number, NumberTest, Text, TextTest
-from kiket_console.filters.syntax import Negation, Node, Part
-from kiket_console.model import Detail, Exchange, LogLine, Message, Source, State
-from kiket_console.text import visible
+from kiket_console.filters.query import Combined, Never, Nothing, Query, Subject, Where
+from kiket_console.filters.row_tests import Fact, Number, Text, TextTest
+from kiket_console.model import Detail, Exchange, Message, Source, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kiket_console.filters.patterns import Pattern
+    from kiket_console.filters.patterns import Expression
+    from kiket_console.filters.query import Test
+    from kiket_console.model import LogLine
+
+TRACEBACK: Final = "Traceback (most recent call last):"
+_GLOB: Final = "a text; * stands for anything"
+_ERRORS: Final = ("CRITICAL", "ERROR", "FATAL")
+_NO_EXCHANGE: Final = Detail(
+    Exchange(0, 0, Source.WEBHOOK, "", "", "", "", "", 0, State.RECEIVED, None, None, 0, "", "",
+             None, False, None, 0, False),
+    Message(), None, (), (),
+)  # fmt: skip
+"""A subject has a line and an exchange; nothing here looks at the latter."""
+
+
+def _line(subject: Subject) -> LogLine:
+    return subject.logs[0]
+
+
+_TEXT: Final = Text("log.text", lambda it: _line(it).text)
+_LOGGER: Final = Text("log.logger", lambda it: _line(it).logger)
+_WORKER: Final = Text("log.worker", lambda it: _line(it).worker)
+_STREAM: Final = Text("log.stream", lambda it: _line(it).stream)
+_TRACE: Final = Text("log.trace_id", lambda it: _line(it).trace_id)
+_AT: Final = Number("log.at_us", lambda it: _line(it).at_us)
+_EXCHANGE: Final = Number("log.exchange_id", lambda it: _line(it).exchange_id)
+_NUMBER: Final = Number("log.id", lambda it: _line(it).id)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """A filter of log lines that has been read; the empty one matches all.
+
+    `reading` says how it was read when OR stands beside an AND that nobody wrote, else it is
+    empty.
+    """
+
+    text: str
+    reading: str
+    _test: Test
+
+    def where(self, now_us: int | None = None) -> Where:
+        """Return the filter as a condition over the table `log`."""
+        query = Query(Nothing(), _now_us(now_us))
+        clause = self._test.sql(query)
+        return Where(clause, tuple(query.parameters), query.functions)
+
+    def matches(self, line: LogLine, now_us: int | None = None) -> bool:
+        """Whether the filter matches a line."""
+        return self._test.holds(Subject(_NO_EXCHANGE, (line,), Nothing(), _now_us(now_us)))
+
+
+def parse(
+    text: str, *, saved: Mapping[str, str] | None = None, now_us: int | None = None
+) -> LogFilter:
+    """Return the filter of log lines that *text* says; raises `FilterError`.
+
+    *saved* are the filters that it can name with `@`. Times are counted back from *now_us* (Unix
+    microseconds), which is now.
+    """
+    node = grammar.parse(text, NAMES)
+    test = built(node, Context(_now_us(now_us), saved or {}, language=LINES))
+    return LogFilter(text, syntax.reading(text, node), test)
+
+
+def regroup(text: str) -> str:
+    """Return *text* with its OR and its AND bound the other way round; raises `FilterError`."""
+    return syntax.regrouped(text, grammar.parse(text, NAMES))
+
+
+def _now_us(now_us: int | None) -> int:
+    return time.time_ns() // 1000 if now_us is None else now_us
+
+
+def _texts(text: Text, *, contains: bool = False) -> Callable[[Asked], Test]:
+    def build(asked: Asked) -> Test:
+        return TextTest((text,), patterns(asked, contains=contains), asked.negative)
+
+    return build
+
+
+def _count(number: Number) -> Callable[[Asked], Test]:
+    return lambda asked: numbers(asked, number, literals.count, literals.COUNT)
+
+
+def _moment(operator: str) -> Callable[[Asked], Test]:
+    """Return the test of when a line was written, compared by *operator* (none: within)."""
+
+    def build(asked: Asked) -> Test:
+        if operator:
+            if asked.operator not in {":", "="}:
+                raise asked.unsupported(literals.TIME)
+            asked.one()
+            asked = Asked(asked.name, operator, asked.value, asked.now_us, asked.start)
+        return numbers(asked, _AT, literals.time, literals.TIME)
+
+    return build
+
+
+def _level(asked: Asked) -> Test:
+    found = field_tests.level(asked)
+    if not isinstance(found, LogTest):
+        return Never()
+    return _at_levels(*found.levels)
+
+
+def _at_levels(*names: str) -> Fact:
+    listed_names = ", ".join(f"'{name}'" for name in names)
+    return Fact(f"log.level IN ({listed_names})", lambda it: _line(it).level in names)
+
+
+_HAS_TRACEBACK: Final = TextTest((_TEXT,), (Containing(TRACEBACK),))
+ERRORS: Final = Combined((_at_levels(*_ERRORS), _HAS_TRACEBACK), either=True)
+_STATES: Final = {"error": ERRORS, "traceback": _HAS_TRACEBACK}
+_STREAMS: Final = {
+    name: Fact(f"log.stream = '{name}'", lambda it, name=name: _line(it).stream == name)
+    for name in ("stdout", "stderr", "log")
+}
+
+
+def _anywhere(wanted: str | Expression) -> Test:
+    pattern = Containing(wanted) if isinstance(wanted, str) else wanted
+    return TextTest((_TEXT, _LOGGER), (pattern,))
+
+
+FIELDS: Final = (
+    Field("level", "a level such as warn or error", "how grave it is", "level:>=warn", _level,
+          ("debug", "info", "warning", "error", "critical")),
+    Field("ext", _GLOB, "whose line it is", "ext:billing", _texts(_WORKER), is_seen=True),
+    Field("worker", _GLOB, "whose line it is", "worker:engine", _texts(_WORKER), is_seen=True),
+    Field("logger", _GLOB, "which logger wrote it", "logger:app.*", _texts(_LOGGER), is_seen=True),
+    Field("stream", listed(list(_STREAMS)), "where it was written to", "stream:stderr",
+          lambda asked: words(asked, _STREAMS), tuple(_STREAMS)),
+    Field("text", "a text that is in it", "what it says", 'text:"timed out"',
+          _texts(_TEXT, contains=True)),
+    Field("is", listed(list(_STATES)), "what it is", "is:error",
+          lambda asked: words(asked, _STATES), tuple(_STATES)),
+    Field("since", literals.TIME, "written then or later", "since:15m", _moment(">=")),
+    Field("after", literals.TIME, "written later", "after:14:05", _moment(">")),
+    Field("before", literals.TIME, "written earlier", "before:14:05", _moment("<")),
+    Field("at", literals.TIME, "written within that time", "at:14:00..14:05", _moment("")),
+    Field("trace", _GLOB, "the trace that it belongs to", "trace:4bf9*", _texts(_TRACE)),
+    Field("exchange", literals.COUNT, "the exchange that it belongs to", "exchange:1203",
+          _count(_EXCHANGE)),
+    Field("id", literals.COUNT, "its number", "id:1..500", _count(_NUMBER)),
+)  # fmt: skip
+NAMES: Final = tuple(field.name for field in FIELDS)
+LINES: Final = Language(
+    {field.name: field for field in FIELDS},
+    _anywhere,
+    {"all": Combined((), either=False)},
+    rows="log lines",
+    has_messages=False,
+)
