@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_READ_ELSEWHERE: Final = ("console", "filters", "compare")
+"""Tables of `config`, `saved_filters` and `ignored_paths`."""
 TABLES_LIMIT: Final = 32
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "name": (str,),
@@ -66,7 +68,7 @@ def raw_tables(folder: Path) -> list[dict[str, Any]]:
     """
     file = folder / PROJECT_FILE
     settings = settings_file.read(file)
-    for word in settings.keys() - {"extension", "console"}:  # [console] is read by config
+    for word in settings.keys() - {"extension", *_READ_ELSEWHERE}:
         later = word == "module"
         raise refused(
             f"{file} has {word!r}, which "

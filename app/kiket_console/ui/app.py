@@ -18,7 +18,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Notice
 from kiket_console.text import visible
 from kiket_console.ui import actions, moment
-from kiket_console.ui.ending import complain, stop_engine
+from kiket_console.ui.ending import Signals, complain, stop_engine
 from kiket_console.ui.history import History
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.requests import Requests
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from textual.filter import LineFilter
 
+    from kiket_console.comparing.bodies import Manner
     from kiket_console.model import EngineStatus
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.feed import Reader
@@ -50,7 +51,11 @@ COLLECT_EVERY_S = 30.0
 
 
 class ConsoleApp(App[bool]):
-    """The console of one project; its result says whether the engine is to be stopped."""
+    """The console of one project; its result says whether the engine is to be stopped.
+
+    *keys* is a checked keymap. *settings* is the person's config.toml: own themes are beside it,
+    and a chosen theme is written into it unless *theme_fixed_by* names what else decides on it.
+    """
 
     TITLE = "kiket-console"
     CSS_PATH = Path(__file__).parent / "console.tcss"
@@ -84,8 +89,11 @@ class ConsoleApp(App[bool]):
         """What the engine said last of what is recorded."""
         self.requests = Requests(self)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
+        self.manner: Manner | None = None
+        """How exchanges are compared in this session; None before any were."""
         self.crash: ConsoleError | None = None
         """What to tell a person when a fault of our own ended the console."""
+        self.signals = Signals(self.exit)
         self._paths = paths
         self._histories: dict[str, History] = {}
         self.runner = Runner(self)
@@ -125,8 +133,12 @@ class ConsoleApp(App[bool]):
 
     def on_mount(self) -> None:
         """Connect once the first frame is painted."""
+        if not self.is_headless:
+            self.signals.listen(asyncio.get_running_loop())
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._after_first_frame)
+        for error in self.wardrobe.wrong:
+            self.say(str(error), error=True)
 
     def on_unmount(self) -> None:
         """Give the store back."""
@@ -372,20 +384,22 @@ def run_console(
     *,
     engine: subprocess.Popen[bytes] | None = None,
     demo: bool = False,
-    theme: str = DEFAULT,
+    **personal: Any,
 ) -> int:
     """Show the console until it is left; return the exit status.
 
     *engine* is the process that was started for it, if any, so that stopping waits for its end.
-    Raises `ConsoleError` for an unknown *theme*, and with the engine's own sentence when it could
-    not start.
+    *personal*: theme, keys and settings, as `ConsoleApp` takes them. Raises `ConsoleError` for an
+    unknown theme, and with the engine's own sentence when it could not start.
     """
-    app = ConsoleApp(paths, engine=engine, demo=demo, theme=theme)
+    app = ConsoleApp(paths, engine=engine, demo=demo, **personal)
     stop = app.run()
     if app.crash is not None:
         complain(app.crash)
         sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
         return int(ExitCode.FAILURE)
+    if (status := app.signals.status()) is not None:
+        return status
     ours = app.started()
     if stop:
         return stop_engine(paths, ours)

@@ -14,6 +14,7 @@ class Scope(StrEnum):
     TRAFFIC = "Traffic"
     PROCESSES = "Processes"
     LOGS = "Logs"
+    DIFF = "a difference"
     LIST = "lists and text"
     VIEW = "text"
     CHOOSER = "lists to choose from"
@@ -25,10 +26,15 @@ PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS)
 TYPING = (Scope.CHOOSER, Scope.PROMPT)
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 TOGETHER = (
-    *((Scope.APP, Scope.PLACE, place, Scope.LIST, Scope.VIEW) for place in PLACES),
+    *((Scope.APP, Scope.PLACE, place, Scope.LIST) for place in PLACES),
+    (Scope.APP, Scope.LIST, Scope.VIEW),
+    (Scope.APP, Scope.DIFF, Scope.LIST),
     *((Scope.APP, inner) for inner in (Scope.CHOOSER, Scope.DIALOG, Scope.PROMPT)),
 )
-"""Scopes whose keys are heard at the same time: in these a key does one thing."""
+"""Scopes whose keys are heard at the same time: in these a key does one thing.
+
+A text that has the focus comes before its place: `enter` folds there, `/` searches.
+"""
 
 
 class Mode(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kiket_console.ui.registry import dialogs, everywhere, logs, panes, processes, traffic
+from kiket_console.ui.registry import dialogs, diff, everywhere, logs, panes, processes, traffic
 
 COMMANDS = (
     *traffic.COMMANDS,
     *processes.COMMANDS,
     *logs.COMMANDS,
+    *diff.COMMANDS,
     *everywhere.COMMANDS,
     *panes.COMMANDS,
     *dialogs.COMMANDS,

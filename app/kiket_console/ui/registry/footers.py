@@ -17,8 +17,7 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "traffic.remove",
     ),
     (Scope.TRAFFIC, Mode.DETAILS): (
-        "back", "tab.previous", "traffic.replay", "traffic.trigger", "traffic.mark",
-        "traffic.remove",
+        "back", "tab.previous", "view.search", "view.turn", "traffic.replay", "traffic.mark",
     ),
     (Scope.TRAFFIC, Mode.EMPTY): ("traffic.trigger", "close"),
     (Scope.TRAFFIC, Mode.FILTERED): (
@@ -33,9 +32,17 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "processes.kill",
     ),
     (Scope.PROCESSES, Mode.EMPTY): ("close",),
-    (Scope.LOGS, Mode.LIST): ("open", "logs.follow", "logs.cause", "close"),
-    (Scope.LOGS, Mode.DETAILS): ("back", "logs.cause"),
-    (Scope.LOGS, Mode.EMPTY): ("close",),
+    (Scope.LOGS, Mode.LIST): (
+        "open", "logs.filter", "logs.next-error", "logs.source", "logs.cause", "logs.worker",
+    ),
+    (Scope.LOGS, Mode.DETAILS): (
+        "back", "logs.source", "logs.cause", "logs.next-error", "logs.copy",
+    ),
+    (Scope.LOGS, Mode.EMPTY): ("logs.filter", "close"),
+    (Scope.DIFF, Mode.LIST): (
+        "diff.next", "diff.previous-tab", "diff.ignore", "diff.unordered", "diff.swap",
+        "diff.close",
+    ),
     (Scope.PROMPT, Mode.LIST): (
         "prompt.submit", "prompt.complete", "prompt.older", "prompt.cancel",
     ),

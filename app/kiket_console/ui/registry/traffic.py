@@ -31,6 +31,9 @@ COMMANDS = (
     Command("traffic.note", "semicolon", "note", "note",
             "Write one line about this exchange; each #word in it is a tag.",
             Scope.TRAFFIC),
+    Command("traffic.diff", "d", "diff", "diff",
+            "Compare with the exchange that this one repeats, else the one before it of the same "
+            "event, or the two that are selected.", Scope.TRAFFIC, names="diff,compare"),
     Command("traffic.remove", "delete", "remove", "delete",
             "Delete this exchange and the calls it caused; u brings them back.",
             Scope.TRAFFIC, names="delete,remove"),
@@ -43,5 +46,6 @@ COMMANDS = (
     Command("tab.timeline", "c", "show_tab('timeline')", "timeline",
             "Show what this exchange caused, and when.", Scope.TRAFFIC),
     Command("tab.logs", "l", "show_tab('logs')", "its logs",
-            "Show what was logged while this exchange was handled.", Scope.TRAFFIC),
+            "Show what was logged while this exchange was handled.", Scope.TRAFFIC,
+            names="its-logs"),
 )  # fmt: skip

@@ -196,6 +196,12 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
 
         ask_for_note(self, self.chosen())
 
+    def action_diff(self) -> None:
+        """Compare two exchanges."""
+        from kiket_console.ui.comparing import show_difference
+
+        show_difference(self.console, self.chosen())
+
     def action_remove(self) -> None:
         """Delete the chosen exchanges, until it is undone."""
         if chosen := self.chosen():

@@ -1,0 +1,268 @@
+"""The difference between two exchanges: a verdict, and where they differ.
+
+─ Difference ─────────────────────────── unordered · 1 path ignored ─
+  ≠ 2 fields of the response differ, same request, 14 ms faster.
+  Request   Response 2   Headers
+   1187 issue.updated v2 · 200 · 17 ms │ 1204 issue.updated v2 · 200 …
+~    "title": "Pricing page is slow"   │    "title": "Pricing"
+  $.issue.title  differs
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import work
+from textual.screen import Screen
+
+from kiket_console import ignored_paths
+from kiket_console.comparing.bodies import Manner
+from kiket_console.comparing.exchanges import compare_exchanges
+from kiket_console.comparing.partner import partner_of
+from kiket_console.errors import ConsoleError
+from kiket_console.text import plural
+from kiket_console.ui.actions import Mode, Scope, bindings
+from kiket_console.ui.diff_rows import TABS, DiffRows, counts
+from kiket_console.ui.paint import diff
+from kiket_console.ui.paint.line import cut
+from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
+from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
+from kiket_console.ui.widgets.views import ListView
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.events import Resize
+
+    from kiket_console.comparing.exchanges import Comparison
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.paint.line import Line
+
+
+class _Said(OneLine):
+    """A line that is told what to show."""
+
+    def __init__(self, id_: str) -> None:
+        super().__init__(id=id_)
+        self._said: Line = ()
+
+    def say(self, said: Line) -> None:
+        self._said = said
+        self.refresh()
+
+    def line(self, width: int) -> Line:
+        return cut(self._said, width)
+
+
+class DiffScreen(Screen[None]):
+    """Two exchanges next to each other; *before* None stands for the one to compare *after* with.
+
+    That is the one it repeats, or else the one before it of the same event.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.DIFF)]
+
+    def __init__(self, console: ConsoleApp, before: int | None, after: int) -> None:
+        super().__init__()
+        self.console = console
+        self.rows = DiffRows()
+        self._before, self._after = before, after
+        self._rule, self._tabs, self._footer = Rule("Difference"), TabBar(), Footer()
+        self._verdict, self._place = _Said("verdict"), _Said("place")
+        self.list = ListView(self.rows, id="difference")
+
+    def compose(self) -> ComposeResult:
+        """Lay the screen out."""
+        yield self._rule
+        yield self._verdict
+        yield self._tabs
+        yield self.list
+        yield self._place
+        yield self._footer
+
+    def on_mount(self) -> None:
+        """Begin to compare."""
+        self._rule.active = True
+        self.list.focus()
+        self._footer.show(self.console.registry.footer(Scope.DIFF, Mode.LIST), [("?", "keys")])
+        self._compare_again()
+
+    def on_resize(self, event: Resize) -> None:
+        """Put the two side by side where there is room."""
+        self.rows.fit(event.size.width)
+        self._draw()
+
+    @property
+    def manner(self) -> Manner:
+        """How the two are compared: kept for the session."""
+        known = self.console.manner
+        if known is None:
+            try:
+                known = Manner(ignore=ignored_paths.load(self.console.folder))
+            except ConsoleError as error:
+                self.console.say(str(error), error=True)
+                known = Manner()
+            self.console.manner = known
+        return known
+
+    def _compare_again(self, manner: Manner | None = None) -> None:
+        if manner is not None:
+            self.console.manner = manner
+        self._verdict.say([("  comparing …", "muted")])
+        self._compare(self._before, self._after, self.manner)
+
+    @work(thread=True, exclusive=True, group="compare")
+    def _compare(self, before: int | None, after: int, manner: Manner) -> None:
+        reader = self.console.another_reader()
+        try:
+            new = reader.detail(after)
+            if new is not None and before is None:
+                before = partner_of(new.exchange, reader)
+            old = None if before is None else reader.detail(before)
+        finally:
+            reader.close()
+        if new is None or old is None:
+            gone = after if new is None else before
+            sentence = (
+                f"There is no earlier {new.exchange.name} to compare it with."
+                if new is not None and gone is None
+                else f"Exchange {gone} is gone."
+            )
+            self.app.call_from_thread(self._cannot, sentence)
+            return
+        made = compare_exchanges(old, new, manner)
+        self.app.call_from_thread(self._compared, made)
+
+    def _cannot(self, sentence: str) -> None:
+        self.console.say(sentence, error=True)
+        self.dismiss(None)
+
+    def _compared(self, made: Comparison) -> None:
+        if not self.is_attached:
+            return
+        first = self.rows.comparison is None
+        self._before, self._after = made.before.id, made.after.id
+        tab = self.rows.tab
+        if first and not counts(made)[tab]:
+            tab = next((at for at, count in enumerate(counts(made)) if count), tab)
+        self.rows.show(made, tab)
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw all that depends on the comparison."""
+        made, width = self.rows.comparison, self.size.width
+        if made is None or not width:
+            return
+        self._verdict.say(diff.verdict(made, width))
+        found = counts(made)
+        labels = [
+            f"{name.capitalize()} {count:,}" if count else name.capitalize()
+            for name, count in zip(TABS, found, strict=True)
+        ]
+        self._tabs.show(tuple(labels), self.rows.tab)
+        how = self._how()
+        self._rule.show("Difference", [(how, "muted")] if how else ())
+        self.list.redraw()
+        self.list.sync()
+        self.list.reveal()
+        self._show_place()
+
+    def _how(self) -> str:
+        """Return how the two are compared, in words."""
+        manner = self.manner
+        said = [plural(len(manner.ignore), "path") + " ignored"] if manner.ignore else []
+        said += ["order of arrays ignored"] if manner.unordered else []
+        said += ["all headers count"] if manner.noise else []
+        said += ["all lines"] if manner.whole else []
+        return " · ".join(said)
+
+    def _show_place(self) -> None:
+        made = self.rows.comparison
+        if made is None:
+            return
+        sides = {"request": made.request, "response": made.response}
+        side = sides.get(TABS[self.rows.tab])
+        notes = () if side is None else side.body.notes
+        row, path = self.rows.selected, self.rows.path
+        self._place.say(diff.place_line(row, path, notes, self.size.width))
+
+    def on_list_view_moved(self) -> None:
+        """Say where the cursor is."""
+        self._show_place()
+
+    def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
+        """Show the tab that was clicked."""
+        self._show_tab(event.index)
+
+    def _show_tab(self, index: int) -> None:
+        self.rows.show(self.rows.comparison, index)
+        self._draw()
+
+    def action_tab(self, by: int) -> None:
+        """Show the next tab."""
+        self._show_tab((self.rows.tab + by) % len(TABS))
+
+    def action_difference(self, by: int) -> None:
+        """Go to the next difference, in the next tab that has one when this one has none."""
+        made = self.rows.comparison
+        if made is None:
+            return
+        if not self.rows.step_to_difference(by):
+            tab = next((at for at, count in enumerate(counts(made)) if count), None)
+            if tab is None:
+                self.console.say("Nothing differs.")
+                return
+            self.rows.show(made, tab)
+        self._draw()
+
+    def action_swap(self) -> None:
+        """Compare the other way round."""
+        if self._before is not None:
+            self._before, self._after = self._after, self._before
+            self._compare_again()
+
+    def action_noise(self) -> None:
+        """Let headers that differ each time count, or no longer."""
+        self._compare_again(replace(self.manner, noise=not self.manner.noise))
+
+    def action_unordered(self) -> None:
+        """Take arrays as collections whose order means nothing, or no longer."""
+        self._compare_again(replace(self.manner, unordered=not self.manner.unordered))
+
+    def action_whole(self) -> None:
+        """Show all lines, or only those that differ and what is around them."""
+        self._compare_again(replace(self.manner, whole=not self.manner.whole))
+
+    def action_ignore(self) -> None:
+        """Ignore the path under the cursor from now on."""
+        path = self.rows.path_to_ignore
+        if not path:
+            self.console.say("Only what has a JSON path can be ignored.")
+        elif path in self.manner.ignore:
+            self.console.say(f"{path} is ignored already.")
+        else:
+            self._compare_again(replace(self.manner, ignore=(*self.manner.ignore, path)))
+            self.console.say(f"{path} is ignored; u undoes it, ctrl+s keeps it in kiket.toml.")
+
+    def action_undo(self) -> None:
+        """Ignore the path that was added last no longer."""
+        ignored = self.manner.ignore
+        if not ignored:
+            self.console.say("No path is ignored.")
+            return
+        self._compare_again(replace(self.manner, ignore=ignored[:-1]))
+        self.console.say(f"{ignored[-1]} counts again.")
+
+    def action_keep(self) -> None:
+        """Write the ignored paths into the project's kiket.toml."""
+        try:
+            file = ignored_paths.save(self.console.folder, self.manner.ignore)
+        except ConsoleError as error:
+            self.console.say(str(error), error=True)
+            return
+        self.console.say(f"{plural(len(self.manner.ignore), 'ignored path')} kept in {file.name}.")
+
+    def action_close(self) -> None:
+        """Go back to where this was asked for."""
+        self.dismiss(None)
