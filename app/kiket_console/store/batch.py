@@ -38,18 +38,23 @@ if TYPE_CHECKING:
 _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts, target, tried_us, edited) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " attempts, target, tried_us, status, duration_us, edited)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
-_CHANGE, _STATE, _ATTEMPTS, _TARGET, _TRIED_US = 1, 9, 17, 18, 19  # places in those values
+_CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 22)  # places in those values
 _RECEIVED = State.RECEIVED.value
 _REQUEST = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?)"
-_TRIED = (
+_UPDATE_TRIED = (
     "UPDATE exchange SET change = ?, state = ?, attempts = ?, target = ?, tried_us = ? WHERE id = ?"
 )
-_ENDED = "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?"
+_UPDATE_ENDED = (
+    "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?"
+)
 _ATTEMPT = (  # nothing without its exchange: who waits for that one was told
     "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
+_NOT_TRIED = (0, "", 0)
+_NOT_ENDED = (None, None)
 _NO_ANSWER = (None, None, None, None, None, None)
 _NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
@@ -148,9 +153,8 @@ class Batch:
             row.state.value,
             size,
             *mine,
-            0,
-            "",
-            0,
+            *_NOT_TRIED,
+            *_NOT_ENDED,
             int(row.edited),
         ]
         message = _message_values(row.request)
@@ -170,7 +174,7 @@ class Batch:
         else:
             pending[_CHANGE] = self._change
             pending[_STATE] = _RECEIVED
-            pending[_ATTEMPTS], pending[_TARGET], pending[_TRIED_US] = begun
+            pending[_TRIED] = begun
         self._running[row.exchange_id] = begun
 
     def _add_end(self, row: AttemptEnd) -> None:
@@ -178,7 +182,11 @@ class Batch:
             self._flush()
         self._change += 1
         ended = (row.state.value, row.status, row.duration_us)
-        self._ended[row.exchange_id] = (self._change, *ended, row.exchange_id)
+        pending = self._exchanges.get(row.exchange_id)
+        if pending is None:
+            self._ended[row.exchange_id] = (self._change, *ended, row.exchange_id)
+        else:
+            pending[_CHANGE], pending[_STATE], pending[_ENDED] = self._change, ended[0], ended[1:]
         begun = self._running.pop(row.exchange_id, None) or self._begun(row.exchange_id)
         if begun is not None and begun[0] == row.number:
             answer = None if row.answer is None else _message_values(row.answer)
@@ -246,10 +254,10 @@ class Batch:
             self._exchange_count += len(self._exchanges)
             self._exchanges, self._requests = {}, []
         if self._tried:
-            run(_TRIED, self._tried)
+            run(_UPDATE_TRIED, self._tried)
             self._tried = []
         if self._ended:
-            run(_ENDED, self._ended.values())
+            run(_UPDATE_ENDED, self._ended.values())
             self._ended = {}
         if self._attempts:
             run(_ATTEMPT, self._attempts)
