@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.acceptance.terminal import Terminal
 
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
@@ -247,6 +248,22 @@ def folder(own_places: Path) -> Path:
     (place / "main.py").write_text(MAIN)
     (place / "extension.yaml").write_text(MANIFEST)
     return place
+
+
+@pytest.fixture
+def terminal(own_places: Path, folder: Path) -> Iterator[Callable[..., Terminal]]:
+    """Return what opens a terminal in the project's folder with the program in it."""
+    opened: list[Terminal] = []
+
+    def open_terminal(*arguments: str, **options: Any) -> Terminal:
+        command = [sys.executable, "-m", "kiket_console", *arguments]
+        socket = own_places / f"tmux{len(opened)}"
+        opened.append(Terminal(socket, until, command, folder, **options))
+        return opened[-1]
+
+    yield open_terminal
+    for each in opened:
+        each.close()
 
 
 @pytest.fixture

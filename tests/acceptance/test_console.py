@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shlex
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,67 +12,13 @@ from kiket_console.client import find_engine
 from kiket_console.paths import ProjectPaths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.acceptance.terminal import Terminal
+
     Until = Callable[..., object]
-
-PASSED_ON = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME", "PATH")
-
-
-class Terminal:
-    """A terminal of 100 by 30 cells with one command in it."""
-
-    def __init__(self, socket: Path, until: Until, command: list[str], folder: Path) -> None:
-        self._tmux = ("tmux", "-S", str(socket), "-f", "/dev/null")
-        self._until = until
-        known = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
-        told = shlex.join(["env", "-i", "TERM=xterm-256color", "LANG=C.UTF-8", *known, *command])
-        self._run(
-            *("new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder)),
-            f"{told}; echo left with $?; exec sleep 60",
-        )
-
-    def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [*self._tmux, *arguments], capture_output=True, text=True, timeout=20, check=True
-        )
-        return done.stdout
-
-    def press(self, *keys: str) -> None:
-        """Press keys, in tmux's names."""
-        self._run("send-keys", *keys)
-
-    def screen(self) -> str:
-        """Return what the terminal shows."""
-        return self._run("capture-pane", "-p")
-
-    def shows(self, pattern: str) -> None:
-        """Wait until the screen shows a pattern."""
-        try:
-            self._until(lambda: re.search(pattern, self.screen()), f"{pattern!r} on screen")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; the screen is\n{self.screen()}") from None
-
-    def close(self) -> None:
-        """End the terminal."""
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=20, check=False)
-
-
-@pytest.fixture
-def terminal(own_places: Path, until: Until, folder: Path) -> Iterator[Callable[..., Terminal]]:
-    """Return what opens a terminal in the project's folder with the program in it."""
-    opened: list[Terminal] = []
-
-    def open_terminal(*arguments: str) -> Terminal:
-        command = [sys.executable, "-m", "kiket_console", *arguments]
-        socket = own_places / f"tmux{len(opened)}"
-        opened.append(Terminal(socket, until, command, folder))
-        return opened[-1]
-
-    yield open_terminal
-    for each in opened:
-        each.close()
 
 
 @pytest.mark.needs("tmux")
