@@ -105,6 +105,8 @@ class Body:
     sha256: bytes = b""
     truncated: bool = False
     references: tuple[SecretReference, ...] = ()
+    unread: int = 0
+    """How many stored bytes after `raw` were left in the store, where only a part was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,10 @@ class Judgement:
     skew_s: float | None = None
     nearest: str | None = None
     """A dialect that would have matched, or the nearest handler's name."""
+    expected: str = ""
+    """Of a signature that does not match, how the right one begins."""
+    received: str = ""
+    """How the one that came begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ here parses markup.
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
+from functools import lru_cache
 
 _SHOWN: dict[int, str] = {c: f"\\x{c:02x}" for c in (*range(0x20), 0x7F, *range(0x80, 0xA0))}
 _SHOWN |= {
@@ -27,6 +29,7 @@ _SHOWN |= {
 _SHOWN |= {c: f"\\U{c:08x}" for c in (*range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0))}
 _SHOWN |= {0x09: "→", 0x0A: "⏎", 0x0D: "␍"}
 
+_COLOURS = re.compile(r"(?:\x1b\[|\x9b)(?:[0-9;:]*m|[0-2]?K)")
 ELLIPSIS = "…"
 COMBINING_LIMIT = 8
 """A base character keeps this many combining marks; what is piled on top is shown as a count."""
@@ -52,6 +55,26 @@ def _unpile(text: str) -> str:
         elif piled == COMBINING_LIMIT + 1:
             kept.append("⁺")
     return "".join(kept)
+
+
+def hides(text: str) -> bool:
+    """Return whether *text* holds characters that nobody would see, or that disguise others."""
+    return not text.isascii() and _hidden().search(text) is not None
+
+
+@lru_cache
+def _hidden() -> re.Pattern[str]:
+    signs = "".join(re.escape(chr(sign)) for sign in _SHOWN if sign > 0x7F)
+    return re.compile(f"[{signs}]|[\u0300-\u036f]{{{COMBINING_LIMIT + 1}}}")
+
+
+def uncoloured(text: str) -> str:
+    """Return *text* without the codes that only colour it, or clear the rest of its line.
+
+    Programs write them to a terminal, or when they are told that they may; all else that could
+    act on a terminal is left for `visible`.
+    """
+    return _COLOURS.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def decode(raw: bytes) -> str:

@@ -162,20 +162,35 @@ class Reader(FilterReading, LogReading):
         found = self.page([exchange_id])
         return found[0] if found else None
 
-    def detail(self, exchange_id: int) -> Detail | None:
-        """Return all that is known of one exchange, or None when there is none of that id."""
+    def stored_bytes(self, exchange_id: int) -> int:
+        """Return how many bytes the stored bodies of an exchange have, without reading them."""
+        found = self._rows(
+            "SELECT (SELECT coalesce(sum(length(body)), 0) FROM request WHERE exchange_id = ?)"
+            " + (SELECT coalesce(sum(length(body)), 0) FROM attempt WHERE id BETWEEN ? AND ?)",
+            (exchange_id, *_attempts_of(exchange_id)),
+        )
+        return int(found[0][0]) if found else 0
+
+    def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
+        """Return all that is known of one exchange, or None when there is none of that id.
+
+        *at_most*: so many bytes of each body, -1 for all; what is left says `Body.unread`.
+        """
         found = self.exchange(exchange_id)
         if found is None:
             return None
+        body = "body" if at_most < 0 else f"substr(body, 1, {at_most})"
         request = self._rows(
-            "SELECT headers, body, size, sha256, truncated, refs, verdict, attempts, target,"
-            " tried_us FROM request, exchange WHERE exchange_id = ? AND id = exchange_id",
+            f"SELECT headers, {body}, size, sha256, truncated, refs, verdict, attempts, target,"  # noqa: S608 (a number)
+            " tried_us, length(body) FROM request, exchange"
+            " WHERE exchange_id = ? AND id = exchange_id",
             (exchange_id,),
         )
         ended = self._rows(
-            "SELECT id, target, started_us, state, status, duration_us, error, headers, body, size,"
-            " sha256, truncated, refs FROM attempt WHERE id BETWEEN ? AND ? ORDER BY id",
-            (exchange_id * rows.ATTEMPTS, exchange_id * rows.ATTEMPTS + rows.ATTEMPTS - 1),
+            f"SELECT id, target, started_us, state, status, duration_us, error, headers, {body},"  # noqa: S608 (a number)
+            " size, sha256, truncated, refs, length(body) FROM attempt"
+            " WHERE id BETWEEN ? AND ? ORDER BY id",
+            _attempts_of(exchange_id),
         )
         children = self._exchanges(
             "WHERE parent_id = ? AND deleted_us IS NULL ORDER BY id LIMIT ?",
@@ -189,7 +204,7 @@ class Reader(FilterReading, LogReading):
             attempts.append(under_way)
         return Detail(
             found,
-            rows.message(request[0]),
+            rows.message(request[0], request[0][10]),
             rows.judgement(request[0][6]),
             tuple(attempts),
             tuple(children),
@@ -245,6 +260,11 @@ class Reader(FilterReading, LogReading):
             self._connection = _open(self._path)
             self._file = file
         return self._connection
+
+
+def _attempts_of(exchange_id: int) -> tuple[int, int]:
+    """Return the lowest and the highest id that an attempt of an exchange can have."""
+    return exchange_id * rows.ATTEMPTS, exchange_id * rows.ATTEMPTS + rows.ATTEMPTS - 1
 
 
 def _marks(values: Sequence[int]) -> str:

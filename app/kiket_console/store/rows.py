@@ -60,11 +60,16 @@ def log_line(row: Sequence[Any]) -> LogLine:
     return LogLine(*row)
 
 
-def message(row: Sequence[Any]) -> Message:
-    """Return the message of a row (headers, body, size, sha256, truncated, refs)."""
+def message(row: Sequence[Any], stored: int | None = None) -> Message:
+    """Return the message of a row (headers, body, size, sha256, truncated, refs).
+
+    *stored*: how many bytes of its body the store has, where the row may hold fewer.
+    """
+    raw = bytes(row[1])
+    unread = 0 if stored is None else stored - len(raw)
     return Message(
         _headers(row[0]),
-        Body(bytes(row[1]), row[2], bytes(row[3]), row[4] != 0, _references(row[5])),
+        Body(raw, row[2], bytes(row[3]), row[4] != 0, _references(row[5]), unread),
     )
 
 
@@ -72,7 +77,7 @@ def attempt(row: Sequence[Any]) -> Attempt:
     """Return the attempt of a row (id, target, … error, and the answer's message)."""
     exchange_id, number = divmod(row[0], ATTEMPTS)
     state = _STATES.get(row[3], State.INTERRUPTED)
-    answer = None if row[7] is None else message(row[7:])
+    answer = None if row[7] is None else message(row[7:], row[13] if len(row) > 13 else None)
     return Attempt(exchange_id, number, row[1], row[2], state, row[4], row[5], row[6], answer)
 
 

@@ -1,168 +1,250 @@
-"""A body as lines: JSON laid out, other text as it is, anything else as bytes.
-
-Laying out JSON keeps every token as it was sent: numbers keep their digits, doubled keys stay
-doubled, escapes stay escapes. Lines are coloured when they are looked at.
-"""
+"""A stored body as it is shown: JSON laid out, forms as a table, text as it is, else as bytes."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections import deque
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
-from kiket_console.text import fit_right, size, visible
-from kiket_console.ui.paint.syntax import coloured
+from kiket_console.text import decode, fit, hides, plural, size, visible
+from kiket_console.ui.paint import bodies
+from kiket_console.ui.paint.document import Document
+from kiket_console.ui.paint.hex import HexLines
+from kiket_console.ui.paint.json_index import JsonIndex
+from kiket_console.ui.paint.layout import Shape
+from kiket_console.ui.paint.line import wrap
+from kiket_console.ui.paint.source import Chain, Lines, LineSource
+from kiket_console.ui.paint.text_index import TextIndex
 
 if TYPE_CHECKING:
-    from kiket_console.model import Body
-    from kiket_console.ui.paint.line import Line, Piece
-    from kiket_console.ui.paint.source import LineSource
+    from collections.abc import Iterator
 
-LAYOUT_LIMIT_BYTES = 8 << 20
-LINE_LIMIT = 200_000
-"""A document of more lines is shown up to here."""
-LINE_CELLS = 2_000
-"""A longer line is cut."""
-DEEPEST = 60
-"""Indentation stops growing here: a body of brackets must not become gigabytes of spaces."""
-SLOW_BYTES = 128 << 10
-"""Laying out a larger body belongs in a thread."""
+    from kiket_console.model import Body, Message
+    from kiket_console.ui.paint.line import Line
 
-_TOKEN = re.compile(
-    r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null|NaN|-?Infinity|[{}\[\],:]', re.DOTALL
-)
-_HEX_ROW = 16
+SLOW_BYTES = 64 << 10
+"""A larger body is laid out in a thread."""
+SHOWN_BYTES = 32 << 20
+"""So much of a body is shown; the store may hold more."""
+PARTS_SHOWN = 50
+FIELDS_SHOWN = 2_000
+MARGIN = "  "
+
+
+class BodyView:
+    """One body, as it was sent and laid out.
+
+    It is made ready by `lay()`, step by step; `source` can be looked at as soon as the first step
+    is done. Folds and all else that a person changed in it last as long as it does.
+    """
+
+    def __init__(self, body: Body, content_type: str = "", encoding: str = "") -> None:
+        self.body = body
+        self._content_type = content_type
+        raw = body.raw[:SHOWN_BYTES]
+        unpacked = bodies.unpacked(raw, encoding) if encoding else None
+        self._packed = encoding if unpacked is not None else ""
+        self._stored = raw
+        self._raw = raw if unpacked is None else unpacked
+        self.kind = bodies.kind_of(self._raw, content_type)
+        self._documents: dict[bool, LineSource] = {}
+        self._problem = ""
+        self._pretty = True
+
+    @property
+    def slow(self) -> bool:
+        """Whether laying it out belongs in a thread."""
+        return len(self._raw) > SLOW_BYTES and self.kind.name != "bytes"
+
+    @property
+    def source(self) -> LineSource:
+        """The rows as they are now."""
+        shown = self._documents.get(self._pretty, Lines())
+        return Chain(Lines(self._head()), shown, Lines(self._tail()))
+
+    @property
+    def done(self) -> float:
+        """How much of it has been laid out, from 0 to 1."""
+        shown = self._documents.get(self._pretty)
+        return shown.index.done if isinstance(shown, Document) else float(shown is not None)
+
+    @property
+    def facts(self) -> list[Line]:
+        """What is to be said of it beside its size: what it is, what is missing or odd."""
+        facts: list[Line] = []
+        if self.kind.called:
+            facts.append([(self.kind.called, "")])
+        if self._packed:
+            facts.append([(f"{visible(self._packed)}, {size(len(self._raw))} unpacked", "muted")])
+        if self.body.truncated:
+            kept = size(len(self.body.raw) + self.body.unread)
+            facts.append([(f"cut: {kept} kept", "warning")])
+        shown = self._documents.get(self._pretty)
+        if isinstance(shown, Document) and shown.characters.hidden:
+            facts.append([("contains hidden characters", "warning")])
+        return facts
+
+    def lay(self, shape: Shape, *, pretty: bool) -> Iterator[None]:
+        """Lay it out in a shape, or as it was sent; each step takes a few milliseconds."""
+        shown = self._documents.get(pretty)
+        self._pretty = pretty
+        if isinstance(shown, Document):
+            yield from shown.fit(shape)
+        elif shown is None:
+            yield from self._make(shape, pretty=pretty)
+
+    def lay_at_once(self, shape: Shape, *, pretty: bool) -> None:
+        """Lay it out to the end."""
+        deque(self.lay(shape, pretty=pretty), maxlen=0)
+
+    def _make(self, shape: Shape, *, pretty: bool) -> Iterator[None]:
+        name = self.kind.name
+        if name == "bytes" or (self._packed and not pretty):
+            self._documents[pretty] = HexLines(self._raw if pretty else self._stored)
+        elif not self._raw:
+            self._documents[pretty] = Lines()
+        elif pretty and name == "form":
+            self._documents[pretty] = Lines(_form_lines(self._raw, shape.width))
+        elif pretty and name == "parts":
+            yield from self._make_parts(shape)
+        elif pretty and name in ("json", "lines"):
+            yield from self._make_json(shape)
+        else:
+            language = "json" if name in ("json", "lines") else ""
+            document = Document(TextIndex(self._text()), language)
+            yield from self._read(document, shape, pretty=pretty)
+
+    def _make_json(self, shape: Shape) -> Iterator[None]:
+        """Lay JSON out; what turns out to be none is shown as text, with the place marked."""
+        cut_off = self.body.truncated or len(self._stored) < len(self.body.raw)
+        several = self.kind.name == "lines"
+        index = JsonIndex(self._text(), several=several, cut_off=cut_off or self.body.unread > 0)
+        yield from self._read(Document(index, "json"), shape, pretty=True)
+        if index.problem is None:
+            return
+        text = TextIndex(index.raw)
+        if self.kind.claimed and not index.too_deep:
+            text.problem = index.problem
+        if self.kind.claimed:
+            where = f"line {index.problem.line:,}, column {index.problem.column:,}"
+            self._problem = f"This is not JSON; {where}: {index.problem.sentence}"
+        if index.too_deep:
+            self._problem = f"{index.problem.sentence} It is shown as it was sent."
+        yield from self._read(Document(text, "json"), shape, pretty=True)
+
+    def _read(self, document: Document, shape: Shape, *, pretty: bool) -> Iterator[None]:
+        steps = document.read(shape)
+        next(steps, None)
+        self._documents[pretty] = document
+        yield from steps
+
+    def _make_parts(self, shape: Shape) -> Iterator[None]:
+        sources: list[LineSource] = []
+        parts = list(_parts(self._raw, self.kind.boundary))
+        for number, (head, content) in enumerate(parts[:PARTS_SHOWN]):
+            view = BodyView(_of(content), head.get("content-type", ""))
+            yield from view.lay(shape, pretty=True)
+            sources += [Lines(_part_head(head, content, number)), view.source]
+        if len(parts) > PARTS_SHOWN:
+            more = plural(len(parts) - PARTS_SHOWN, "more part")
+            sources.append(Lines([[(f"{MARGIN}… {more}; P shows all as sent", "muted")]]))
+        self._documents[True] = Chain(*sources)
+
+    def _text(self) -> bytes:
+        """Return the text in UTF-8, whatever it was sent in."""
+        if self.kind.charset == "utf-8":
+            return self._raw
+        text = self._raw.decode(self.kind.charset, "backslashreplace")
+        return text.encode("utf-8", "surrogatepass")
+
+    def _head(self) -> list[Line]:
+        if not (self._problem and self._pretty):
+            return []
+        return [*([("! " if not at else "  ", "error"), *line] for at, line in enumerate(
+            wrap(self._problem, 100, "")
+        )), []]  # fmt: skip
+
+    def _tail(self) -> list[Line]:
+        """Say what is not shown, and why."""
+        lines: list[Line] = []
+        unshown = len(self.body.raw) - len(self._stored) + self.body.unread
+        if unshown:
+            lines.append([(f"{MARGIN}… {size(unshown)} more are stored; ", "warning"),
+                          (f"the first {size(len(self._stored))} are shown", "muted")])  # fmt: skip
+        if len(self._raw) >= bodies.UNPACKED_LIMIT_BYTES and self._packed:
+            first = size(len(self._raw))
+            lines.append([(f"{MARGIN}… only the first {first} were unpacked", "muted")])
+        if self.body.truncated:
+            missing = max(0, self.body.size - len(self.body.raw) - self.body.unread)
+            lines.append([(f"{MARGIN}… {size(missing)} more came and were not kept", "warning")])
+        return lines
+
+
+def view_of(message: Message) -> BodyView:
+    """Return the view of a message's body."""
+    kind, encoding = message.header("content-type"), message.header("content-encoding")
+    return BodyView(message.body, kind, encoding)
 
 
 def body_lines(body: Body) -> LineSource:
     """Return the lines of a stored body."""
-    text = _as_text(body.raw)
-    note = _truncation(body)
-    if text is None:
-        return HexLines(body.raw, note)
-    if len(body.raw) <= LAYOUT_LIMIT_BYTES and (laid_out := lay_out(text)) is not None:
-        return TextLines(laid_out, "json", note)
-    return TextLines(text.splitlines(), "", note)
-
-
-class TextLines:
-    """Numbered lines of text, coloured as they are looked at."""
-
-    def __init__(self, lines: list[str], language: str, note: Line) -> None:
-        if len(lines) > LINE_LIMIT:
-            note = [(f"… {len(lines) - LINE_LIMIT:,} more lines are not shown", "muted")]
-            lines = lines[:LINE_LIMIT]
-        self._lines = lines
-        self._language = language
-        self._note = note
-        self._gutter = max(3, len(str(len(lines))))
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return len(self._lines) + bool(self._note)
-
-    def line(self, index: int) -> Line:
-        """Return one line with its number."""
-        if index == len(self._lines):
-            return [(" " * (self._gutter + 3), ""), *self._note]
-        text = self._lines[index]
-        tail: list[Piece] = []
-        if len(text) > LINE_CELLS:
-            tail = [(f" … {size(len(text) - LINE_CELLS)} more", "muted")]
-            text = text[:LINE_CELLS]
-        number = fit_right(str(index + 1), self._gutter)
-        return [(f" {number}  ", "faint"), *coloured(text, self._language), *tail]
-
-
-class HexLines:
-    """Bytes, sixteen a line, as offset, hex and what of it is text."""
-
-    def __init__(self, raw: bytes, note: Line) -> None:
-        self._raw = raw
-        self._note = note
-        self._rows = -(-len(raw) // _HEX_ROW)
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return self._rows + bool(self._note)
-
-    def line(self, index: int) -> Line:
-        """Return one line."""
-        if index == self._rows:
-            return [(" ", ""), *self._note]
-        raw = self._raw[index * _HEX_ROW : (index + 1) * _HEX_ROW]
-        digits = raw[:8].hex(" ").ljust(23) + "  " + raw[8:].hex(" ").ljust(23)
-        signs = "".join(chr(byte) if 0x20 <= byte < 0x7F else "·" for byte in raw)
-        return [(f" {index * _HEX_ROW:08x}  ", "faint"), (digits + "  ", ""), (signs, "text")]
-
-
-def lay_out(text: str) -> list[str] | None:
-    """Return JSON *text* as indented lines, or None when it is not a JSON object or array."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    lines: list[str] = []
-    line = ""
-    depth = 0
-    tokens = _TOKEN.findall(text)
-    for position, sign in enumerate(tokens):
-        if sign in "{[":
-            closing = tokens[position + 1] if position + 1 < len(tokens) else ""
-            line += sign
-            depth += 1
-            if closing not in ("}", "]"):
-                lines.append(line)
-                line = _indent(depth)
-        elif sign in "}]":
-            depth -= 1
-            if tokens[position - 1] not in ("{", "["):
-                lines.append(line)
-                line = _indent(depth)
-            line += sign
-        elif sign == ",":
-            lines.append(line + ",")
-            line = _indent(depth)
-        else:
-            line += ": " if sign == ":" else sign
-        if len(lines) > LINE_LIMIT:
-            return lines
-    lines.append(line)
-    return lines
+    view = BodyView(body)
+    view.lay_at_once(Shape(100, wrap=False), pretty=True)
+    return view.source
 
 
 def hides_characters(body: Body) -> bool:
     """Return whether a body holds characters that a person would not see."""
-    text = _as_text(body.raw)
-    if text is None or text.isascii():
-        return False
-    plain = text.translate({ord(sign): " " for sign in "\t\n\r"})
-    return visible(plain) != plain
+    return hides(decode(body.raw))
 
 
-def _indent(depth: int) -> str:
-    return "  " * min(depth, DEEPEST)
+def _of(raw: bytes) -> Body:
+    from kiket_console.model import Body
+
+    return Body(raw, len(raw))
 
 
-def _as_text(raw: bytes) -> str | None:
-    """Return *raw* as text, or None when it looks like anything else."""
-    if b"\x00" in raw:
-        return None
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.end < len(raw) - 3 or error.reason == "invalid start byte":
-            return None
-        text = raw[: error.start].decode("utf-8")  # a body cut within a character
-    return text
+def _form_lines(raw: bytes, width: int) -> list[Line]:
+    fields = raw.split(b"&")
+    pairs: list[tuple[str, str]] = []
+    for field in fields[:FIELDS_SHOWN]:
+        name, _, value = field.partition(b"=")
+        pairs.append((_unescaped(name), _unescaped(value)))
+    column = min(28, max((len(visible(name)) for name, _ in pairs), default=0))
+    lines: list[Line] = []
+    for name, value in pairs:
+        for place, line in enumerate(wrap(value, width - column - 6)):
+            label = "" if place else visible(name)
+            lines.append([(f"{MARGIN}{fit(label, column)}  ", "name"), *line])
+    if len(fields) > FIELDS_SHOWN:
+        more = plural(len(fields) - FIELDS_SHOWN, "more field")
+        lines.append([(f"{MARGIN}… {more}; P shows all as sent", "muted")])
+    return lines
 
 
-def _truncation(body: Body) -> Line:
-    if not body.truncated:
-        return []
-    missing = max(0, body.size - len(body.raw))
-    return [(f"… {size(missing)} more came and were not kept", "warning")]
+def _unescaped(raw: bytes) -> str:
+    return decode(unquote_to_bytes(raw.replace(b"+", b" ")))
+
+
+def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
+    """Yield each part of a multipart body: its headers, by small names, and its content."""
+    for piece in raw.split(b"--" + boundary)[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, _, content = piece.lstrip(b"\r\n").partition(
+            b"\r\n\r\n" if b"\r\n\r\n" in piece else b"\n\n"
+        )
+        headers = {}
+        for line in head.splitlines()[:50]:
+            name, _, value = decode(line).partition(":")
+            headers[name.strip().lower()] = value.strip()
+        yield headers, content.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _part_head(head: dict[str, str], content: bytes, number: int) -> list[Line]:
+    named = visible(head.get("content-disposition", "")).partition(";")[2].strip()
+    kind = visible(head.get("content-type", ""))
+    facts = "  ".join(filter(None, (kind, size(len(content)))))
+    title = f"{MARGIN}part {number + 1}"
+    line: Line = [(f"{title}  ", "strong"), (f"{named}  " if named else "", ""), (facts, "muted")]
+    return [line] if not number else [[], line]

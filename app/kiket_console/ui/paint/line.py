@@ -35,9 +35,27 @@ ROLES = (
     "number",
     "word",  # keywords, true, false, null
     "sign",  # punctuation
+    "match",  # what a search has found
+    "found",  # the place that it is at
+    "selected",  # with the mouse
     "picked",  # the number of a row that is one of several selected
 )
 PLAIN = ""
+
+
+def marked(line: Line, start: int, end: int, role: str) -> Line:
+    """Return *line* with its characters from *start* to *end* in another role."""
+    pieces: list[Piece] = []
+    begin = 0
+    for text, its_role in line:
+        low, high = max(0, start - begin), max(0, min(len(text), end - begin))
+        if low < high:
+            parts = ((text[:low], its_role), (text[low:high], role), (text[high:], its_role))
+            pieces += [part for part in parts if part[0]]
+        else:
+            pieces.append((text, its_role))
+        begin += len(text)
+    return pieces
 
 
 def line_width(line: Line) -> int:

@@ -20,12 +20,22 @@ _EXCEPTION = re.compile(
 )
 
 
+_JSON = re.compile(
+    r'"(?P<text>)(?:[^"\\]|\\.)*+(?:"(?=(?P<name>\s*:))?|$)'
+    r"|(?P<number>-?\d[\d.eE+-]*+)|(?P<word>true|false|null|NaN|-?Infinity)"
+    r"|(?P<sign>[{}\[\],:])|[^\"\d{}\[\],:tfnNI-]++|.",
+    re.DOTALL,
+)
+
+
 def coloured(text: str, language: str) -> Line:
     """Return one line of *language* (`json`, `python` or empty for none) with roles."""
     if not language or not text:
         return [(text, "")]
+    if language == "json":
+        return [(token[0], token.lastgroup or "") for token in _JSON.finditer(text)]
     pieces: list[Piece] = []
-    for kind, value in _lexer(language).get_tokens(text):
+    for kind, value in _python().get_tokens(text):
         role = _role(str(kind))
         value = value.removesuffix("\n")
         if not value:
@@ -87,11 +97,7 @@ def _end_of(path: str, width: int) -> str:
 
 
 @lru_cache
-def _lexer(language: str) -> Lexer:
-    if language == "json":
-        from pygments.lexers.data import JsonLexer
-
-        return JsonLexer(stripnl=False, ensurenl=False)
+def _python() -> Lexer:
     from pygments.lexers.python import PythonLexer
 
     return PythonLexer(stripnl=False, ensurenl=False)

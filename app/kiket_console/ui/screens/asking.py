@@ -24,6 +24,7 @@ class Asking(Screen[ScreenResultType]):
     _asked_from: Widget | None = None
     _done: Callable[[str], str | Awaitable[str]] | None = None
     _changed: Callable[[Prompt], None] | None = None
+    _cancelled: Callable[[], None] | None = None
 
     def ask(
         self,
@@ -31,19 +32,21 @@ class Asking(Screen[ScreenResultType]):
         done: Callable[[str], str | Awaitable[str]],
         *,
         changed: Callable[[Prompt], None] | None = None,
+        cancelled: Callable[[], None] | None = None,
     ) -> None:
         """Show *prompt*, in the place of one that is there.
 
         *done* gets what was entered. A sentence that it returns, or a `ConsoleError` that it
         raises, keeps the prompt open and says what is wrong, at the error's `column` if it has
         one; an empty text closes it. *changed* hears of each change of what is typed, the first
-        time when the prompt is shown.
+        time when the prompt is shown. *cancelled* hears that the person wants none of it.
         """
         from kiket_console.ui.widgets.bars import Footer
 
         self.close_prompt()
         self._asked_from = self.focused
         self._prompt, self._done, self._changed = prompt, done, changed
+        self._cancelled = cancelled
         self.mount(prompt, before=self.query_one(Footer))
         self.prompt_changed(asks=True)
 
@@ -74,8 +77,8 @@ class Asking(Screen[ScreenResultType]):
 
     def on_prompt_cancelled(self, event: Prompt.Cancelled) -> None:
         """Take the prompt away."""
-        if event.prompt is self._prompt:
-            self.close_prompt()
+        if event.prompt is self._prompt and self.close_prompt() and self._cancelled is not None:
+            self._cancelled()
 
     async def _hand_over(
         self, prompt: Prompt, text: str, done: Callable[[str], str | Awaitable[str]]

@@ -75,6 +75,7 @@ class PlaceScreen(Asking[None]):
         self.list = ListView(rows, id="list")
         self.text = TextView(id="text")
         self.details_rule = Rule(id="details-rule")
+        self.details_rule.remark = self.text.remark
         self._list_rule = Rule(self.TITLE, id="list-rule")
         self._status_bar = StatusBar(console.project)
         self._footer = Footer()
@@ -182,6 +183,10 @@ class PlaceScreen(Asking[None]):
         if self._details_timer is not None:
             self._details_timer.stop()
         self._details_timer = self.set_timer(DETAILS_DELAY_S, self.show_details)
+
+    def on_text_view_remarked(self) -> None:
+        """Show what is to be said of the text."""
+        self.details_rule.refresh()
 
     def on_list_view_opened(self) -> None:
         """Open what was double-clicked."""

@@ -14,7 +14,7 @@ from kiket_console.ui.paint.status import Connection, status_line
 from kiket_console.ui.widgets.ink import OneLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.events import Click
 
@@ -89,6 +89,8 @@ class Rule(OneLine):
         super().__init__(id=id)
         self._title = title
         self._right: Line = []
+        self.remark: Callable[[int], Line] | None = None
+        """Says in so many cells what stands before the right end."""
 
     def show(self, title: str, right: Line = ()) -> None:
         """Take in a title, and what stands at the right end."""
@@ -105,6 +107,9 @@ class Rule(OneLine):
         right: Line = [(" ", PLAIN), *self._right, (f" {RULE}", "faint")] if self._right else []
         if line_width(right) > width - 12:
             right = []
+        room = width - line_width(left) - line_width(right) - 4
+        if self.remark is not None and (said := self.remark(room)):
+            right = [(" ", PLAIN), *said, (f" {RULE}", "faint"), *right]
         return spread(left, right, width, (RULE, "faint"))
 
 

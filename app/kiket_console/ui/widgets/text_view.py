@@ -1,94 +1,384 @@
-"""A text to read, line by line as it is looked at."""
+"""A text to read, row by row as it is looked at: with a cursor, folds, search and selection.
+
+3 ▾ "labels": [            what stands left stays there when the text is scrolled sideways
+4     "web",               the cursor's row, while the text has the focus
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 
+from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.paint.line import marked
+from kiket_console.ui.paint.source import Lines, LineSource
 from kiket_console.ui.widgets.pane import Pane
+from kiket_console.ui.widgets.seeking import Seeking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kiket_console.ui.paint.source import LineSource
+    from rich.style import Style
+    from textual.events import Click
+    from textual.selection import Selection
+
+    from kiket_console.ui.paint.line import Line
 
 SIDEWAYS_CELLS = 16
 WIDEST = 2_100
 
 
-class TextView(Pane, can_focus=True):
-    """A text to read: scrolls, wraps nothing by itself, keeps its place while it is refreshed."""
+class TextView(Seeking, Pane, can_focus=True):
+    """A text to read; it keeps its place while it is shown anew."""
 
+    ALLOW_SELECT = True
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST, Scope.VIEW)]
+
+    class Remarked(Message):
+        """What is to be said of the cursor's row, or of a search, is another."""
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last of several matters."""
+            return isinstance(message, type(self))
+
+    class Followed(Message):
+        """A person wants what a row leads to."""
+
+        def __init__(self, target: str) -> None:
+            super().__init__()
+            self.target = target
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._source: LineSource = Lines()
+        self.source: LineSource = Lines()
+        self.cursor = 0
+        """The row that keys act on."""
+        self.wraps = False
+        """Whether long lines are wrapped."""
+        self.pretty = True
+        """Whether JSON and the like are laid out, not shown as sent."""
         self._make: Callable[[int], LineSource] | None = None
+        self._margin = 0
 
     def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
-        """Show the lines that *make* returns for a width; *stay* keeps the scroll position."""
+        """Show the rows that *make* returns for a width; *stay* keeps place and search."""
         self._make = make
+        if not stay:
+            self.cursor = 0
+            self.forget_search()
         self._lay_out()
         if not stay:
             self.scroll_to(0, 0, animate=False)
+
+    def grown(self) -> None:
+        """Take in that the source has other rows, or more, than when it was made."""
+        self._strips.clear()
+        self._measure()
+        self.refresh()
+
+    def relaid(self, source: LineSource, place: int | None = None) -> None:
+        """Show *source* in the place of what it was; *place* is where the cursor was in that."""
+        self.source = source
+        self.grown()
+        if place is not None and source.count:
+            self._go(source.show(place)[0])
 
     def on_resize(self) -> None:
         """Lay the text out for the new width."""
         self._lay_out()
 
+    @property
+    def place(self) -> int | None:
+        """Where the cursor is, whatever the rows are; None in an empty text."""
+        return self.source.begin(self.cursor) if self.source.count > self.cursor else None
+
+    @property
+    def path_at_cursor(self) -> str:
+        """The JSON path of the cursor's row; empty where it has none."""
+        return self.source.path(self.cursor) if self.source.count > self.cursor else ""
+
+    @property
+    def value_at_cursor(self) -> bytes:
+        """What the cursor's row stands for, as it was sent: of JSON, the whole value."""
+        return self.source.value(self.cursor) if self.source.count > self.cursor else b""
+
+    def remark(self, width: int) -> Line:
+        """Return the cursor's path and the count of a search, in *width* cells."""
+        said = self.search_remark()
+        path = visible(self.path_at_cursor) if self.has_focus else ""
+        room = width - sum(cell_width(text) for text, _ in said) - (3 if said else 0)
+        if cell_width(path) > room:
+            path = "…" + path[-(room - 1) :] if room > 8 else ""
+        if not path:
+            return said
+        return [(path, "muted"), *([(" · ", "faint")] if said else []), *said]
+
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
         if self._make is None or not width:
             return
-        self._source = self._make(width)
-        self.virtual_size = Size(width, self._source.count)
-        self.redraw()
+        self.source = self._make(width)
+        self._margin = 0
+        self.grown()
+        self.scroll_to(x=0, animate=False)
+
+    def _measure(self) -> None:
+        width = self.scrollable_content_region.width or self.size.width
+        count = self.source.count
+        self.cursor = max(0, min(self.cursor, count - 1))
+        self._margin = sum(len(text) for text, _ in self.source.margin(count - 1)) if count else 0
+        wide = self.virtual_size.width if self.scroll_x else 0
+        self.virtual_size = Size(max(width, wide), count)
+        self.post_message(self.Remarked())
+
+    # Drawing
 
     def render_line(self, y: int) -> Strip:
-        """Draw one line."""
+        """Draw one row."""
         left, top = self.scroll_offset
-        index, width, ground = y + top, self.size.width, self.rich_style
-        if index >= self._source.count:
+        row, width, ground = y + top, self.size.width, self.rich_style
+        if row >= self.source.count:
             return Strip.blank(width, ground)
-        strip = self._strips.get(index)
-        if strip is None:
-            strip = self.strip(self._source.line(index), ground)
-            self._strips[index] = strip
-            if strip.cell_length > self.virtual_size.width:
-                wide = min(WIDEST, strip.cell_length + 1)
-                self.call_later(self._widen, wide)
-        return strip.crop_extend(left, left + width, ground)
+        current = row == self.cursor and self.has_focus
+        if current:
+            ground = self.screen.get_component_rich_style("ink--cursor")
+        margin, strip = self._row(row, ground, current=current)
+        room = max(0, width - margin.cell_length)
+        if not left and strip.cell_length > room:
+            self.call_later(self._widen, min(WIDEST, strip.cell_length + margin.cell_length + 1))
+        shown = strip.crop_extend(left, left + room, ground)
+        return Strip.join([
+            margin.apply_offsets(0, row), shown.apply_offsets(left + margin.cell_length, row)
+        ])  # fmt: skip
+
+    def _row(self, row: int, ground: Style, *, current: bool) -> tuple[Strip, Strip]:
+        selection = self.text_selection
+        span = selection.get_span(row) if selection is not None else None
+        key = (row, current)
+        kept = self._strips.get(key) if span is None else None
+        if kept is None:
+            line = self.source.line(row)
+            for start, end, role in self.marks(row):
+                line = marked(line, start, end, role)
+            margin = self.source.margin(row)
+            beside = sum(len(text) for text, _ in margin)
+            if span is not None:
+                start, end = self._characters(row, span, beside)
+                line = marked(line, start, end, "selected")
+            kept = (self.strip(margin, ground), self.strip(line, ground))
+            if span is None:
+                self._strips[key] = kept
+        return kept
 
     def _widen(self, width: int) -> None:
-        """Make room to scroll sideways once a wide line has been seen."""
+        """Make room to scroll sideways once a wide row has been seen."""
         if width > self.virtual_size.width:
-            self.virtual_size = Size(width, self._source.count)
+            self.virtual_size = Size(width, self.source.count)
+
+    # The cursor
+
+    def _go(self, row: int) -> None:
+        """Put the cursor on a row, and the row on screen."""
+        row = max(0, min(row, self.source.count - 1))
+        if row != self.cursor:
+            before, self.cursor = self.cursor, row
+            self._redraw_row(before)
+            self._redraw_row(row)
+            self.remarked()
+        top = self.scroll_offset.y
+        if row < top:
+            self.scroll_to(y=row, animate=False)
+        elif row >= top + self.rows_shown:
+            self.scroll_to(y=row - self.rows_shown + 1, animate=False)
+
+    def _redraw_row(self, row: int) -> None:
+        self.refresh_line(row)
+
+    def go_to_row(self, row: int, top: int) -> None:
+        """Put the cursor on a row, and row *top* at the top of the screen."""
+        self.scroll_to(y=top, animate=False)
+        self._go(row)
+
+    def look_at(self, row: int, column: int) -> None:
+        """Put the cursor on a row and show what stands at a character of it."""
+        top, shown = int(self.scroll_offset.y), self.rows_shown
+        if not top <= row < top + shown:
+            self.scroll_to(y=max(0, row - shown // 3), animate=False)
+        self._go(row)
+        cell = cell_width(visible(self.source.text(row)[:column]))
+        room = self.size.width - self._margin
+        if not self.scroll_x <= cell < self.scroll_x + room - SIDEWAYS_CELLS:
+            left = max(0, cell - room // 2)
+            self._widen(min(WIDEST, left + self.size.width + 1))
+            self.scroll_to(x=left if cell >= room - SIDEWAYS_CELLS else 0, animate=False)
+
+    def remarked(self) -> None:
+        """Say that something else is to be said."""
+        self.post_message(self.Remarked())
+
+    def _move(self, by: int) -> None:
+        """Move the cursor, from the edge where it was scrolled out of sight."""
+        if not self.has_focus:  # nobody sees it
+            self.scroll_relative(y=by, animate=False)
+            return
+        top = int(self.scroll_offset.y)
+        seen = max(top, min(self.cursor, top + self.rows_shown - 1))
+        self._go(seen + by)
+
+    def on_focus(self) -> None:
+        """Show the cursor where the text is looked at."""
+        top = int(self.scroll_offset.y)
+        self.cursor = max(top, min(self.cursor, top + self.rows_shown - 1, self.source.count - 1))
+        self._redraw_row(self.cursor)
+        self.post_message(self.Remarked())
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self._redraw_row(self.cursor)
+        self.post_message(self.Remarked())
+
+    def on_click(self, event: Click) -> None:
+        """Put the cursor on a row; fold where its sign is clicked, follow with a double click."""
+        row = event.y + int(self.scroll_offset.y)
+        if row >= self.source.count or self.text_selection is not None:
+            return
+        self._go(row)
+        folds = self.source.folded(row) is not None
+        if (folds and event.x < self._margin) or event.chain == 2:
+            self.action_turn()
 
     def action_step(self, by: int) -> None:
-        """Scroll by lines."""
-        self.scroll_relative(y=by, animate=False)
+        """Move by rows."""
+        self._move(by)
 
     def action_page(self, by: int) -> None:
-        """Scroll by pages."""
-        self.scroll_relative(y=by * max(1, self.rows_shown - 1), animate=False)
+        """Move by pages."""
+        self._jump(by * max(1, self.rows_shown - 1))
 
     def action_half_page(self, by: int) -> None:
-        """Scroll by half pages."""
-        self.scroll_relative(y=by * max(1, self.rows_shown // 2), animate=False)
+        """Move by half pages."""
+        self._jump(by * max(1, self.rows_shown // 2))
+
+    def _jump(self, rows: int) -> None:
+        """Scroll by rows and take the cursor along, so that it stays where it is on screen."""
+        self.scroll_relative(y=rows, animate=False)
+        self._go(self.cursor + rows)
 
     def action_oldest(self) -> None:
-        """Scroll to the top."""
+        """Go to the top."""
         self.scroll_to(y=0, animate=False)
+        self._go(0)
 
     def action_newest(self) -> None:
-        """Scroll to the bottom."""
-        self.scroll_to(y=self._source.count, animate=False)
+        """Go to the bottom."""
+        self.scroll_to(y=self.source.count, animate=False)
+        self._go(self.source.count - 1)
 
     def action_sideways(self, by: int) -> None:
-        """Scroll sideways."""
-        self.scroll_relative(x=by * SIDEWAYS_CELLS, animate=False)
+        """Fold and unfold where that can be done; scroll sideways; go to what holds this."""
+        folded = self.source.folded(self.cursor) if self.source.count else None
+        if folded is (by > 0):
+            self.action_turn()
+        elif by > 0 or self.scroll_x > 0:
+            self.scroll_relative(x=by * SIDEWAYS_CELLS, animate=False)
+        else:
+            self._go(self.source.above(self.cursor))
+
+    # What can be done with a row, and with the whole
+
+    def action_turn(self) -> None:
+        """Follow what the cursor's row leads to, else fold or unfold it."""
+        if not self.source.count:
+            return
+        target = self.source.target(self.cursor)
+        if target:
+            self.post_message(self.Followed(target))
+            return
+        self._folded(self.source.fold(self.cursor))
+
+    def action_fold_level(self, by: int) -> None:
+        """Fold one level more (-1), or one less (1)."""
+        if self.source.count:
+            self._folded(self.source.fold_level(self.cursor, by))
+
+    def action_fold_all(self) -> None:
+        """Fold everything."""
+        if self.source.count:
+            self._folded(self.source.fold_level(self.cursor, 0))
+
+    def action_unfold_all(self) -> None:
+        """Unfold everything."""
+        if self.source.count:
+            self._folded(self.source.fold_level(self.cursor, None))
+
+    def _folded(self, row: int) -> None:
+        before = self.cursor - int(self.scroll_offset.y)
+        self.cursor = row
+        self.grown()
+        top = int(self.scroll_offset.y)
+        if row - top != before and not top <= row < top + self.rows_shown:
+            self.scroll_to(y=max(0, row - before), animate=False)
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or no longer."""
+        self.wraps = not self.wraps
+        self._anew()
+
+    def action_pretty(self) -> None:
+        """Show the text as it was sent, or laid out again."""
+        self.pretty = not self.pretty
+        self._anew()
+
+    def _anew(self) -> None:
+        place = self.place
+        self._lay_out()
+        if place is not None and self.source.count:
+            self._go(self.source.show(place)[0])
+        self.search_again()
+
+    # Selecting with the mouse
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text as it was sent, a wrapped line as one line."""
+        last = self.source.count - 1
+        first = 0 if selection.start is None else selection.start.y
+        final = last if selection.end is None else min(last, selection.end.y)
+        pieces: list[str] = []
+        for row in range(max(0, first), final + 1):
+            span = selection.get_span(row)
+            if span is None:
+                continue
+            beside = sum(len(text) for text, _ in self.source.margin(row))
+            start, end = self._characters(row, span, beside)
+            if pieces and not self.source.continues(row):
+                pieces.append("\n")
+            text = self.source.text(row)[start:end]
+            pieces.append(text.lstrip(" ") if self.source.continues(row) else text)
+        return "".join(pieces), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - it is asked for
+        """Draw the selection."""
+        self._strips.clear()
+        self.refresh()
+
+    def _characters(self, row: int, span: tuple[int, int], beside: int) -> tuple[int, int]:
+        """Return which characters of a row are in a span of cells; its margin is none of it."""
+        text = self.source.text(row)
+        start, end = span
+        first = _character(text, max(0, start - beside))
+        return first, len(text) if end < 0 else max(first, _character(text, max(0, end - beside)))
+
+
+def _character(text: str, cell: int) -> int:
+    """Return which character of a text is shown in a cell."""
+    if text.isascii() and text.isprintable():
+        return min(cell, len(text))
+    for at, sign in enumerate(text):
+        cell -= cell_width(visible(sign))
+        if cell < 0:
+            return at
+    return len(text)
