@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.sending import payload
+from kiket_console.sending import overrides, payload
 from kiket_console.text import age
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kiket_console.model import Body, Exchange
-    from kiket_console.wire import Template
+    from kiket_console.model import Body, Detail, Exchange
+    from kiket_console.sending.overrides import Override
+    from kiket_console.sending.values import Values
+    from kiket_console.wire import Event, Template
 
 _ENVELOPE = ("api", "secrets", "secret_status", "authentication")
 """What the platform adds to each delivery anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How events are made: a JSON value that overrides change, and to whom they go."""
+
+    asked: Event
+    document: Any
+
+    def event(self, said: Iterable[Override], values: Values) -> Event:
+        """Return an event to send; raises `OverrideError`."""
+        text = payload.write(overrides.apply(self.document, said, values))
+        return replace(self.asked, raw_payload=text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,20 @@ class Base:
             return self.title or "a small sample"
         ago = age((now_us - self.capture.started_us) / 1_000_000)
         return f"your last one, {ago} ago"
+
+    def recipe(self, asked: Event, detail: Detail | None) -> Recipe:
+        """Return how events are made from it; *detail* is its capture's.
+
+        Raises `ConsoleError` when nothing can be made from that.
+        """
+        meant = replace(asked, name=self.event, version=self.version)
+        if self.capture is None:
+            return Recipe(meant, self.sample)
+        if detail is None:
+            raise ConsoleError(
+                f"Exchange {self.capture.id} is not there any more.", exit_code=ExitCode.USAGE
+            )
+        return Recipe(replace(meant, like=self.capture.id), event_of(detail.request.body))
 
 
 def bases(
