@@ -27,8 +27,7 @@ TYPING = (Scope.CHOOSER, Scope.PROMPT)
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 _OUTER = (Scope.APP, Scope.PLACE, *PLACES, Scope.LIST, Scope.VIEW)
 TOGETHER = (
-    *((Scope.APP, Scope.PLACE, place, Scope.LIST) for place in PLACES),
-    (Scope.APP, Scope.LIST, Scope.VIEW),
+    *((Scope.APP, Scope.PLACE, place, Scope.LIST, Scope.VIEW) for place in PLACES),
     *((Scope.APP, inner) for inner in Scope if inner not in _OUTER),
 )
 """Scopes whose keys are heard at the same time: in these a key does one thing.

@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
+    import asyncio
     import subprocess
+    from collections.abc import Callable
 
     from kiket_console.paths import ProjectPaths
 
 STOPPING_TIMEOUT_S = 15.0
+RESTORING_S = 3.0
+"""How long giving the terminal back may take: one that is gone takes nothing any more."""
+
+
+class Signals:
+    """Ends the console in order when it is told to by a signal, so that the terminal is restored.
+
+    *leave* ends the screen. A second signal ends the process as it would without this.
+    """
+
+    NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+    def __init__(self, leave: Callable[[], object]) -> None:
+        self._leave = leave
+        self.came: signal.Signals | None = None
+        """The one that came."""
+
+    def listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hear signals from now on."""
+        for number in self.NUMBERS:
+            loop.add_signal_handler(number, self._take, loop, number)
+
+    def _take(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
+        self.came = number
+        for each in self.NUMBERS:
+            loop.remove_signal_handler(each)
+        last = threading.Timer(RESTORING_S, os._exit, (128 + number,))
+        last.daemon = True
+        last.start()
+        self._leave()
+
+    def status(self) -> int | None:
+        """Say which signal ended the console and return the exit status; None without one."""
+        if self.came is None:
+            return None
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(f"{self.came.name} ended the console; the engine goes on.\n")
+        return 128 + self.came
 
 
 def complain(error: ConsoleError) -> None:

@@ -19,7 +19,7 @@ from kiket_console.ui.command import KEYS_OF_SIGNS, TOGETHER, TYPING, Command, s
 from kiket_console.ui.registry import COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 TABLE: Final = "keys"
@@ -163,8 +163,9 @@ def _check_place(name: str, command: Command, where: str) -> None:
         raise _bad(said, "Take one with ctrl or alt, or a function key.")
 
 
-def _check_unique(given: Mapping[str, str], where: Any) -> None:
+def _check_unique(given: Mapping[str, str], where: Callable[[str], str]) -> None:
     commands = [replace(each, keys=given.get(each.id, each.keys)) for each in COMMANDS]
+    usual = {each.id: set(each.key_names) for each in COMMANDS}
     for scopes in TOGETHER:
         owners: dict[str, Command] = {}
         for command in commands:
@@ -172,14 +173,13 @@ def _check_unique(given: Mapping[str, str], where: Any) -> None:
                 continue
             for key in command.key_names:
                 other = owners.setdefault(key, command)
-                if other is command:
-                    continue
+                if other is command or usual[other.id] & usual[command.id]:
+                    continue  # what shares a key as it comes may go on to
                 late = command if command.id in given else other
                 first = other if late is command else command
                 said = f'{where(late.id)}: "{shown_key(key)}" is the key of "{first.id}" too'
-                raise _bad(
-                    f"{said} ({first.label}).", f'Give "{first.id}" another key, or none: "".'
-                )
+                hint = f'Give "{first.id}" another key, or none: "".'
+                raise _bad(f"{said} ({first.label}).", hint)
 
 
 def _unknown(where: str, id_: str, known: Mapping[str, Command]) -> ConsoleError:

@@ -20,7 +20,7 @@ COMMANDS = (
     Command("processes.undo", "u", "undo", "undo",
             "Take back the last stop or start.", Scope.PROCESSES),
     Command("processes.logs", "l", "logs", "its logs",
-            "Show what the selected worker logged.", Scope.PROCESSES),
+            "Show what the selected worker logged.", Scope.PROCESSES, names="its-logs"),
     Command("processes.source", "O", "source", "open in editor",
             "Open the place of the problem, or else its first handler, in your editor.",
             Scope.PROCESSES),

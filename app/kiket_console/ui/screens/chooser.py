@@ -95,6 +95,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         self._list.redraw()
         self._list.sync()
         self._list.reveal()
+        self.on_list_view_moved()  # the first row may be another one now
 
     def on_input_submitted(self) -> None:
         """Choose with enter from the input as well."""

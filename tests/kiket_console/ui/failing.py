@@ -1,0 +1,74 @@
+"""A console that fails somewhere, to be run in a terminal: `python -m … FOLDER WHERE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tests.snap import scene
+from textual import work
+
+from kiket_console.paths import ProjectPaths
+from kiket_console.ui import app as program
+from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.widgets.views import ListView
+
+SECRET = "the-value-of-a-local"
+
+
+def fail(*_: object, **__: object) -> NoReturn:
+    """Fail with a value at hand that nobody may see."""
+    local = SECRET + "-in-a-frame"
+    raise RuntimeError("it failed" if local else "")
+
+
+class Failing(program.ConsoleApp):
+    """A console whose key `f2` fails in the way it was told to."""
+
+    where = ""
+
+    def key_f2(self) -> None:
+        """Fail."""
+        if self.where == "message":
+            fail()
+        if self.where == "render":
+            ListView.render_line = fail  # type: ignore[method-assign]  # on purpose
+            assert self.place is not None
+            self.place.list.redraw()
+        if self.where == "async worker":
+            self.run_worker(self._fail_later())
+        if self.where == "thread":
+            self._fail_in_thread()
+        if self.where == "timer":
+            self.set_timer(0.01, fail)
+        if self.where == "details":
+            TrafficScreen.show_details = fail  # type: ignore[method-assign]  # on purpose
+            self.simulate_key("k")
+        if self.where == "refresh":
+            assert self.place is not None
+            self.place.call_after_refresh(fail)
+
+    async def _fail_later(self) -> None:
+        fail()
+
+    @work(thread=True)
+    def _fail_in_thread(self) -> None:
+        fail()
+
+
+def main() -> int:
+    """Run it to its end."""
+    folder, where = Path(sys.argv[1]), sys.argv[2]
+    paths = ProjectPaths(folder)
+    if not paths.store.exists():
+        paths.make()
+        scene.write_store(paths.store)
+    Failing.where = where
+    program.ConsoleApp = Failing  # type: ignore[misc]  # what run_console makes
+    Failing._client = lambda _: scene.ToldEngine()  # type: ignore[assignment, method-assign]  # nobody answers
+    return program.run_console(paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
