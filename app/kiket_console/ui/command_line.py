@@ -160,8 +160,7 @@ def _rank(said: str, command: Command, typed: str, recent: Sequence[str]) -> tup
 
 
 def _about(registry: Registry, command: Command) -> str:
-    key = registry.key(command.id)
-    return f"{command.help}  {key}".rstrip()
+    return f"{registry.key(command.id):<7} {command.help}"
 
 
 def _or(names: Sequence[str]) -> str:

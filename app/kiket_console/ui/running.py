@@ -40,7 +40,7 @@ class Runner:
         """Show the `:` line with *text* on it, and return it."""
         from kiket_console.ui.widgets.prompt import Prompt
 
-        prompt = Prompt(":", text, history=self._app.history(HISTORY).entries)
+        prompt = Prompt(":", text, history=self._app.history(HISTORY).entries, verb="run")
         place = self._app.place
         if place is not None and self._app.screen is place:
             place.ask(prompt, self._typed, changed=self._offer)

@@ -53,7 +53,7 @@ def test_a_beginning_of_several_names_them() -> None:
 def test_names_are_offered_with_help_and_key_the_recent_ones_first() -> None:
     found = offers("", 0, REGISTRY, Scope.TRAFFIC, recent=["theme"], values=lambda *_: ())
     assert found[0].text == "theme "
-    assert found[0].note == "Choose colours, with a live preview.  T"
+    assert found[0].note == "T       Choose colours, with a live preview."
     found = offers("re", 2, REGISTRY, Scope.TRAFFIC, values=lambda *_: ())
     assert found[0].text.startswith("re")
     assert (found[0].start, found[0].end) == (0, 2)

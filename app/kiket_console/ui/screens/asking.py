@@ -48,7 +48,7 @@ class Asking(Screen[ScreenResultType]):
         self._prompt, self._done, self._changed = prompt, done, changed
         self._cancelled = cancelled
         self.mount(prompt, before=self.query_one(Footer))
-        self.prompt_changed(asks=True)
+        self.prompt_changed(prompt)
 
     def close_prompt(self) -> bool:
         """Take the prompt away and go back to where it was asked from; False without one."""
@@ -58,11 +58,11 @@ class Asking(Screen[ScreenResultType]):
         if self._asked_from is not None and self._asked_from.is_attached:
             self._asked_from.focus()
         prompt.remove()
-        self.prompt_changed(asks=False)
+        self.prompt_changed(None)
         return True
 
-    def prompt_changed(self, *, asks: bool) -> None:
-        """Take in that a prompt is shown, or none any more."""
+    def prompt_changed(self, prompt: Prompt | None) -> None:
+        """Take in which prompt is shown now, if any."""
 
     def on_prompt_changed(self, event: Prompt.Changed) -> None:
         """Tell whoever asked what is typed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import work
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from kiket_console.ui.widgets.prompt import Prompt
 
 R = TypeVar("R", bound=Row)
-SLOW_SCAN_S = 0.3
-"""A scan that takes longer says how far it is."""
+TELL_EVERY_S = 0.08
+"""How often a long scan shows what it found: each time costs a frame."""
 
 
 class FilteringScreen(FollowingScreen[R], Generic[R, F]):
@@ -42,12 +43,13 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     _rows: FeedRows[R]
 
     class Hauled(Message):
-        """A step of a scan found something; without a haul, there is nothing left to look at."""
+        """Steps of a scan found something; *done*: there is nothing left to look at for now."""
 
-        def __init__(self, scan: Scan, haul: Haul | None) -> None:
+        def __init__(self, scan: Scan, hauls: Sequence[Haul], *, done: bool) -> None:
             super().__init__()
             self.scan = scan
-            self.haul = haul
+            self.hauls = hauls
+            self.done = done
 
     _bar: FilterBar
     _filter: F | None = None
@@ -175,28 +177,32 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     @work(thread=True, exclusive=True, group="scan")
     def _run(self, scan: Scan) -> None:
         worker = get_current_worker()
-        haul: Haul | None = None
-        while not worker.is_cancelled and (haul := scan.step()) is not None:
-            self.post_message(self.Hauled(scan, haul))
-        if not worker.is_cancelled:
-            self.post_message(self.Hauled(scan, None))
+        hauls: list[Haul] = []
+        told_s = 0.0
+        while not worker.is_cancelled:
+            haul = scan.step()
+            if haul is not None:
+                hauls.append(haul)
+            if haul is None or time.monotonic() - told_s > TELL_EVERY_S:
+                self.post_message(self.Hauled(scan, hauls, done=haul is None))
+                hauls, told_s = [], time.monotonic()
+            if haul is None:
+                return
 
     def on_filtering_screen_hauled(self, event: Hauled) -> None:
         """Take in what was found."""
         if event.scan is not self._scan:
             return
-        if event.haul is None:
-            self._scanning = False
-            if self._woken:
-                self._look()
-            self.rows_changed()
-            return
         with self.list.steady():
             if self._fresh_scan:
                 self._fresh_scan = False
                 self.feed.narrow()
-            self.feed.extend()
-            self.feed.take(event.haul)
+            for haul in event.hauls:
+                self.feed.take(haul)
+        if event.done:
+            self._scanning = False
+            if self._woken:
+                self._look()
         self.rows_changed()
 
     def rows_changed(self) -> None:
@@ -269,11 +275,11 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         self._remember(text)
         return ""
 
-    def prompt_changed(self, *, asks: bool) -> None:
+    def prompt_changed(self, prompt: Prompt | None) -> None:
         """Restore the filter that was there when a person wants none of what was typed."""
-        super().prompt_changed(asks=asks)
+        super().prompt_changed(prompt)
         before, self._edited_from = self._edited_from, None
-        if asks or before is None:
+        if prompt is not None or before is None:
             return
         wanted, suspended = before
         text = wanted.text if wanted is not None else ""

@@ -73,7 +73,7 @@ class KeysScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the page out."""
-        with Vertical(id="dialog"):
+        with Vertical(id="dialog", classes="-page"):
             yield Rule(self._title)
             yield Entry(placeholder="type to find", id="typed")
             yield TextView(id="keys")

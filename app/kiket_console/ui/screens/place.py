@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.widgets.prompt import Prompt
 from kiket_console.ui.widgets.views import Rows
 
 TALL_ROWS = 30
@@ -80,7 +81,7 @@ class PlaceScreen(Asking[None]):
         self._status_bar = StatusBar(console.project)
         self._footer = Footer()
         self._details_timer: Timer | None = None
-        self._asks = False
+        self._verb = ""
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -227,9 +228,9 @@ class PlaceScreen(Asking[None]):
         else:
             self.console.action_leave()
 
-    def prompt_changed(self, *, asks: bool) -> None:
+    def prompt_changed(self, prompt: Prompt | None) -> None:
         """Name the keys of the prompt while there is one."""
-        self._asks = asks
+        self._verb = prompt.verb if prompt is not None else ""
         self._show_footer()
 
     def _set_opened(self, opened: bool) -> None:
@@ -238,8 +239,9 @@ class PlaceScreen(Asking[None]):
 
     def _show_footer(self) -> None:
         registry = self.console.registry
-        if self._asks:
-            self._footer.show(registry.footer(actions.Scope.PROMPT))
+        if self._verb:
+            (enter, _), *others = registry.footer(actions.Scope.PROMPT)
+            self._footer.show([(enter, self._verb), *others])
             return
         right = [(registry.key("help"), "keys"), (registry.key("command-line"), "all")]
         self._footer.show(registry.footer(self.PLACE, self.mode), right)

@@ -180,7 +180,7 @@ class _Offers(Inked):
 class Prompt(Vertical):
     """Ask for one line of text.
 
-    *history*: what was entered earlier, oldest first. Whoever asks answers `Changed` with
+    *history*: what was entered earlier, oldest first. *verb*: what `enter` does. Whoever asks answers `Changed` with
     `offer()`, `complain()` or `say()`, and takes the prompt away when it is done with it.
     """
 
@@ -214,9 +214,11 @@ class Prompt(Vertical):
         *,
         history: Sequence[str] = (),
         placeholder: str = "",
+        verb: str = "done",
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
         super().__init__(id=id)
+        self.verb = verb
         self._label = label
         self._history = list(dict.fromkeys(reversed(history)))[::-1]
         self._recalled = len(self._history)
