@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,10 +70,13 @@ def until(is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) 
 
 
 @contextmanager
-def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Engine]:
+def engine(
+    folder: Path, settings: Mapping[str, str] | None = None, store: Path | None = None
+) -> Iterator[Engine]:
     """Run `kiket-console run --headless` on *folder*, until the block ends; it serves at once.
 
-    *settings* are the program's, by name; the places on disk are new and removed in the end.
+    *settings* are the program's, by name; the places on disk are new and removed in the end. A
+    copy of *store* is what was recorded before.
     """
     with tempfile.TemporaryDirectory(prefix="kc") as place:
         environment = {
@@ -83,6 +87,8 @@ def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
             Path(place, variable[4]).mkdir(mode=0o700)
         for name, value in (settings or {}).items():
             environment[f"KIKET_CONSOLE_{name.upper()}"] = value
+        if store is not None:
+            _put(store, folder, environment)
         ready, told, talk = (Path(place, name) for name in ("ready", "told", "talk"))
         command = [sys.executable, "-m", "kiket_console", "-C", str(folder), "run", "--headless"]
         options = ["--json", "--trust", "--session-secrets", "--ready-file", str(ready)]
@@ -106,6 +112,17 @@ def engine(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _put(store: Path, folder: Path, environment: Mapping[str, str]) -> None:
+    """Let *folder* have recorded what is in *store*."""
+    from kiket_console.paths import ProjectPaths
+
+    with places(environment):
+        paths = ProjectPaths(folder)
+        paths.make()
+    shutil.copy(store, paths.store)
+    paths.store.chmod(0o600)
 
 
 def _need(

@@ -1,39 +1,34 @@
-"""How long the console takes to its first frame, beside a minimal Textual program; and its keys.
+"""How long the console takes to its first frame, and from key to paint, with a million exchanges.
 
 Each contender is a fresh process on a pseudo-terminal of 120 by 36, and they take turns. The clock
 runs from the start of the process to the byte that completes what a person waits for:
 
-console     `run_console` on a store of 20,000 exchanges, until a row of it is drawn; no engine runs
+console     `run_console` on a store of 1,000,000 exchanges (1/20 of that with --quick): until its
+            frame is drawn, and until a row is; no engine runs
 textual     a program of one label, until the label is drawn (the least that Textual takes)
 python      `python -c pass`, to its end (the limit)
 
-Keys are pressed into the console that is on screen: from the write of the key to the first byte
-that comes back, for a step of the cursor and for a page.
+Keys are pressed into the console that is on screen, at the newest exchange and at the oldest: from
+the write of the key to the first byte that comes back, for a step of the cursor and for a page. The
+peer is a `DataTable` of Textual with the same columns, and as many rows as it takes within 20
+seconds. Memory is what the process holds (resident) after that.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import pty
-import select
-import signal
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import termios
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
-from tests.snap import scene
+from tests.benchmarks._million import ROWS, made
+from tests.benchmarks._terminal import Terminal, places, project
 
-ROWS = 20_000
-SIZE = (36, 120)
-DEADLINE_S = 20.0
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 CONSOLE = """
 import sys
 from pathlib import Path
@@ -49,156 +44,131 @@ class Minimal(App):
         yield Label("shown at last")
 Minimal().run()
 """
-GOAL_FIRST_FRAME_MS = 250
-GOAL_OF_TEXTUAL = 1.67
-"""The 250 ms, on a machine where the minimal program takes 150."""
+TABLE = """
+import sys, time
+from textual.app import App
+from textual.widgets import DataTable, Label
+class Peer(App):
+    def compose(self):
+        yield Label("", id="told")
+        yield DataTable(cursor_type="row")
+    def on_mount(self):
+        table = self.query_one(DataTable)
+        table.add_columns("#", "time", "source", "event", "v", "status", "dur", "size", "signature")
+        end, most, count = time.monotonic() + float(sys.argv[1]), int(sys.argv[2]), 0
+        while count < most and time.monotonic() < end:
+            table.add_rows(
+                (str(n), "12:00:00.000", "webhook", "issue.created", "v1", "200", "2.0 ms", "1.0 k",
+                 "ok k0") for n in range(count, count + 1000)
+            )
+            count += 1000
+        table.focus()
+        self.query_one("#told", Label).update(f"holds {count} rows")
+Peer().run()
+"""
+FRAME = b"Traffic"
+ROW = b"ok k0"
+PLACES = {
+    "newest": (b"G", {"step": b"k", "page": b"\x02"}),
+    "oldest": (b"g", {"step": b"j", "page": b"\x06"}),
+}
+"""The key that leads there, and those that lead away from the end."""
+TABLE_S = 20.0
+SETTLE_S = 1.5
+GOALS = {
+    "first_frame_ms.console": "<= 250",
+    "first_row_ms.console": "<= 350",
+    "first_row_of_textual": "<= 2.33",
+    "key_to_paint_ms.newest.page.median": "<= 16",
+    "key_to_paint_ms.newest.page.p99": "<= 30",
+    "key_to_paint_ms.oldest.page.median": "<= 16",
+    "key_to_paint_ms.oldest.page.p99": "<= 30",
+    "key_to_paint_ms.newest.step.median": "<= 5",
+    "memory_mib.console": "<= 70",
+}
+"""The first row as a ratio: 350 ms, on a machine where the minimal program takes 150."""
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """Start all contenders in turn; return medians (ms), ratios and goals."""
-    rounds = 5 if quick else 15
+    """Start all contenders in turn and press keys; return medians (ms), ratios and goals."""
+    rounds, presses = (5, 25) if quick else (15, 200)
+    rows = ROWS // 20 if quick else ROWS
+    store = made(rows)
     with tempfile.TemporaryDirectory(prefix="kc") as place:
-        environment = os.environ | {
-            "XDG_STATE_HOME": place,
-            "XDG_RUNTIME_DIR": place,
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "PYTHONPYCACHEPREFIX": str(Path(place, "bytecode")),
-        }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
-        project = _project(Path(place), environment)
-        contenders = {
-            "console": ([sys.executable, "-c", CONSOLE, str(project)], b"issue.created"),
-            "textual": ([sys.executable, "-c", TEXTUAL], b"shown at last"),
-            "python": ([sys.executable, "-c", "pass"], None),
-        }
-        taken: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range(rounds + 1):
-            for name, (command, marker) in contenders.items():
-                took_ms = _first_frame_ms(command, marker, environment)
-                if turn:  # the first fills the page cache and writes bytecode
-                    taken[name].append(took_ms)
-        keys = _keys(contenders["console"], environment, 20 if quick else 100)
-    medians = {name: round(statistics.median(results), 1) for name, results in taken.items()}
+        environment = places(Path(place))
+        folder = project(Path(place), environment, store)
+        console = [sys.executable, "-c", CONSOLE, str(folder)]
+        frames, first_rows = _starts(console, environment, rounds)
+        keys, memory = _console_keys(console, environment, presses)
+        table = _table(environment, presses // 5, rows)
     return {
-        "benchmark": "from the start of the console to its first row, and from key to paint",
+        "benchmark": "the console's first frame, from key to paint, and its memory",
         "rounds": rounds,
-        "rows": ROWS,
-        "first_frame_ms": medians,
+        "rows": rows,
+        "first_frame_ms": frames,
+        "first_row_ms": first_rows,
         "key_to_paint_ms": keys,
+        "memory_mib": {"console": memory},
+        "data_table": table,
         "ratios": {
-            "of_textual": round(medians["console"] / medians["textual"], 2),
-            "of_python": round(medians["console"] / medians["python"], 2),
+            "first_row_of_textual": round(first_rows["console"] / frames["textual"], 2),
+            "first_frame_of_python": round(frames["console"] / frames["python"], 2),
+            "page_of_data_table": round(
+                keys["newest"]["page"]["median"] / table["page_ms"]["median"], 3
+            ),
         },
-        "goals": {
-            "first_frame_ms.console": f"<= {GOAL_FIRST_FRAME_MS}",
-            "of_textual": f"<= {GOAL_OF_TEXTUAL}",
-        },
+        "goals": GOALS,
     }
 
 
-def _project(place: Path, environment: dict[str, str]) -> Path:
-    """Make a project with a store of many exchanges, and return its folder."""
-    from kiket_console.paths import ProjectPaths
-
-    before = {name: os.environ.get(name) for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR")}
-    os.environ |= {name: environment[name] for name in before}
-    try:
-        folder = place / "project"
-        folder.mkdir()
-        paths = ProjectPaths(folder)
-        paths.make()
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    for part in range(ROWS // 1_000):
-        story = scene.Story()
-        story._id = part * 1_000
-        for number in range(1_000):
-            story.webhook("issue.created", "v1", scene.issue(number), 200, 3_000)
-        scene.write_store(paths.store, story)
-    return folder
+def _starts(
+    console: list[str], environment: Mapping[str, str], rounds: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the medians to the first frame, and to what follows it."""
+    frames: dict[str, list[float]] = {"console": [], "textual": [], "python": []}
+    first_rows: list[float] = []
+    for turn in range(rounds + 1):
+        with Terminal(console, environment) as screen:
+            frame_ms, row_ms = screen.wait_for_each(FRAME, ROW)
+        with Terminal([sys.executable, "-c", TEXTUAL], environment) as screen:
+            textual_ms = screen.wait_for(b"shown at last")
+        with Terminal([sys.executable, "-c", "pass"], environment) as screen:
+            python_ms = screen.wait_for_end()
+        if turn:  # the first fills the page cache and writes bytecode
+            frames["console"].append(frame_ms)
+            frames["textual"].append(textual_ms)
+            frames["python"].append(python_ms)
+            first_rows.append(row_ms)
+    medians = {name: round(statistics.median(taken), 1) for name, taken in frames.items()}
+    return medians, {"console": round(statistics.median(first_rows), 1)}
 
 
-class _Screen:
-    """A process on a pseudo-terminal, ended with the context."""
-
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self._end, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
-        self.began_s = time.perf_counter()
-        self._process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
-            start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        os.close(self._end)
-
-    def wait_for(self, marker: bytes) -> float:
-        """Read until *marker* was drawn; return the time since the start in ms."""
-        seen = b""
-        while marker not in seen:
-            seen += self.read(DEADLINE_S)
-        return (time.perf_counter() - self.began_s) * 1000
-
-    def wait_for_end(self) -> float:
-        """Return the time from the start to the end of the process in ms."""
-        self._process.wait(DEADLINE_S)
-        return (time.perf_counter() - self.began_s) * 1000
-
-    def key_ms(self, key: bytes) -> float:
-        """Press a key; return the time to the first byte that it causes in ms."""
-        began_s = time.perf_counter()
-        os.write(self._end, key)
-        self.read(DEADLINE_S)
-        return (time.perf_counter() - began_s) * 1000
-
-    def settle(self, seconds: float) -> None:
-        """Read what is drawn for a while."""
-        end_s = time.perf_counter() + seconds
-        while (left_s := end_s - time.perf_counter()) > 0:
-            self.read(left_s, needed=False)
-
-    def read(self, timeout_s: float, *, needed: bool = True) -> bytes:
-        """Return what was drawn; fail when nothing is and it is *needed*."""
-        ready, _, _ = select.select([self._end], [], [], timeout_s)
-        if not ready and needed:
-            raise TimeoutError("Nothing was drawn.")
-        return os.read(self._end, 1 << 16) if ready else b""
+def _console_keys(
+    console: list[str], environment: Mapping[str, str], presses: int
+) -> tuple[dict[str, dict[str, dict[str, float]]], float]:
+    """Return the times from key to paint by place and key, and the memory after all of them."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    with Terminal(console, environment) as screen:
+        screen.wait_for(ROW)
+        screen.settle(SETTLE_S)
+        for place, (there, keys) in PLACES.items():
+            screen.press(there)
+            screen.settle(SETTLE_S)
+            found[place] = {name: screen.keys_ms(key, presses) for name, key in keys.items()}
+        return found, screen.memory_mib()
 
 
-def _first_frame_ms(command: list[str], marker: bytes | None, environment: dict[str, str]) -> float:
-    with _Screen(command, environment) as screen:
-        return screen.wait_for_end() if marker is None else screen.wait_for(marker)
-
-
-def _keys(
-    contender: tuple[list[str], bytes | None], environment: dict[str, str], presses: int
-) -> dict[str, dict[str, float]]:
-    command, marker = contender
-    assert marker is not None
-    found = {}
-    with _Screen(command, environment) as screen:
-        screen.wait_for(marker)
-        screen.settle(1.5)
-        for name, key in (("step", b"k"), ("page", b"\x02")):
-            taken = []
-            for _ in range(presses):
-                taken.append(screen.key_ms(key))
-                screen.settle(0.08)
-            found[name] = {
-                "median": round(statistics.median(taken), 1),
-                "p95": round(statistics.quantiles(taken, n=20)[-1], 1),
-            }
-    return found
+def _table(environment: Mapping[str, str], presses: int, rows: int) -> dict[str, Any]:
+    """Return how a `DataTable` does: its rows, how long they took, keys and memory."""
+    command = [sys.executable, "-c", TABLE, str(TABLE_S), str(rows)]
+    with Terminal(command, environment) as screen:
+        said = screen.read_until(b" rows", TABLE_S + 60)
+        filled_ms = (time.perf_counter() - screen.began_s) * 1000
+        screen.settle(SETTLE_S)
+        return {
+            "rows": int(said.partition(b"holds ")[2].split()[0]),
+            "ready_ms": round(filled_ms),
+            "page_ms": screen.keys_ms(b"\x1b[6~", presses),
+            "step_ms": screen.keys_ms(b"\x1b[B", presses),
+            "memory_mib": screen.memory_mib(),
+        }
