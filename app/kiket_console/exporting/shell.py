@@ -1,0 +1,61 @@
+"""Quote texts and bytes for a POSIX shell: a command means the same wherever it is pasted."""
+
+from __future__ import annotations
+
+import base64
+import re
+import textwrap
+from typing import Final
+
+LONGEST_ARGUMENT: Final = 100_000
+"""Systems refuse one argument of much more (Linux: 131,072 bytes)."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
+_ACTING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]")
+
+
+def quoted(text: str) -> str:
+    """Return *text* as one word of the shell; it has no control character but tabs and newlines."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def header_word(text: str) -> str:
+    """Return a header's line as one word; what is no ASCII is made of its bytes (ISO 8859-1).
+
+    An exclamation mark would be taken for a command of the history within double quotes.
+    """
+    if text.isascii() and text.isprintable():
+        return quoted(text)
+    escaped = "".join(
+        sign if 0x20 <= ord(sign) < 0x7F and sign not in "\\%'!" else _octal(sign) for sign in text
+    )
+    return f"\"$(printf '{escaped}')\""
+
+
+def _octal(sign: str) -> str:
+    raw = sign.encode("latin-1") if ord(sign) < 0x100 else sign.encode()
+    return "".join(f"\\{byte:03o}" for byte in raw)
+
+
+def is_text(raw: bytes) -> str | None:
+    """Return *raw* as a text that can be pasted, or None when it cannot.
+
+    It cannot when it is no UTF-8, too long for one argument, or holds what acts on a terminal.
+    """
+    if len(raw) > LONGEST_ARGUMENT:
+        return None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _ACTING.search(text) else text
+
+
+def printing(raw: bytes) -> str:
+    """Return a command that writes *raw* to its standard output."""
+    text = is_text(raw)
+    if text is not None:
+        return f"printf %s {quoted(text)}"
+    lines = "\n".join(textwrap.wrap(base64.b64encode(raw).decode(), 76))
+    return f"base64 -d <<'END'\n{lines}\nEND"
