@@ -86,6 +86,26 @@ def alive(pid: int) -> bool:
         return False
 
 
+def post(
+    gateway_url: str, path: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, Any]]:
+    """POST to a gateway as a stranger would; return status and JSON."""
+    connection = http.client.HTTPConnection(urlsplit(gateway_url).netloc, timeout=PATIENCE_S)
+    try:
+        connection.request(
+            "POST", path, body, {"content-type": "application/json", **(headers or {})}
+        )
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def signed(raw_body: bytes, *, age_s: float = 0, secret: str = SECRET) -> dict[str, str]:
+    """Return the headers that sign a body as the platform does."""
+    return _signing.sign("k0", secret, raw_body, message_id="dlv_1", timestamp=time.time() - age_s)
+
+
 @dataclass
 class Engine:
     """A `run --headless` process that serves."""
@@ -129,23 +149,11 @@ class Engine:
         self, path: str, body: bytes, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
         """POST to the gateway as a stranger would; return status and JSON."""
-        connection = http.client.HTTPConnection(
-            urlsplit(self.info["gateway_url"]).netloc, timeout=PATIENCE_S
-        )
-        try:
-            connection.request(
-                "POST", path, body, {"content-type": "application/json", **(headers or {})}
-            )
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
+        return post(self.info["gateway_url"], path, body, headers)
 
     def signed(self, raw_body: bytes, *, age_s: float = 0) -> dict[str, str]:
         """Return the headers that sign a body as the platform does."""
-        return _signing.sign(
-            "k0", self.secret, raw_body, message_id="dlv_1", timestamp=time.time() - age_s
-        )
+        return signed(raw_body, age_s=age_s, secret=self.secret)
 
     def newest(self) -> Exchange:
         """Return the newest webhook that is recorded."""

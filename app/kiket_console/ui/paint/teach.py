@@ -9,14 +9,21 @@ from kiket_console.text import plural, visible
 from kiket_console.ui.paint.line import wrap
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus
+    from collections.abc import Sequence
+
+    from kiket_console.model import EngineStatus, Worker
     from kiket_console.ui.paint.line import Line
 
 MARGIN = "  "
 
 
 def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
-    """Return what to do to see a first exchange."""
+    """Return what to do to see a first exchange, or what is wrong when no code takes one."""
+    broken = (
+        [each for each in status.workers if each.problem and not each.serving] if status else []
+    )
+    if status is not None and broken and len(broken) == len(status.workers):
+        return _nothing_serves(broken, width)
     hint = "Each webhook and each call to the platform appears here as it happens."
     lines: list[Line] = [
         [],
@@ -40,6 +47,17 @@ def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
         [],
         *wrap(unsigned, width, "muted", MARGIN),
     ]
+
+
+def _nothing_serves(workers: Sequence[Worker], width: int) -> list[Line]:
+    from kiket_console.ui.paint.worker import problem_lines
+
+    mended = "Save the mended code: it is started by itself, and this place then says what to do."
+    lines: list[Line] = []
+    for worker in workers:
+        lines += [[], [(f"{MARGIN}{visible(worker.name)} does not run.", "strong")]]
+        lines += problem_lines(worker, width)
+    return [*lines, *wrap(mended, width, "muted", MARGIN)]
 
 
 def nothing_matches(

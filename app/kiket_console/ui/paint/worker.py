@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.text import age, clock, duration, fit, plural, visible
+from kiket_console.text import age, clock, duration, fit, plural, size, visible
+from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.line import cut, joined, wrap
-from kiket_console.ui.paint.processes import ago
+from kiket_console.ui.paint.processes import ago, place, state_sign, state_word
 from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
-    from kiket_console.model import Draining, EngineStatus, Worker
+    from collections.abc import Sequence
+
+    from kiket_console.model import Draining, EngineStatus, LogLine, Worker
     from kiket_console.ui.paint.line import Line
 
 MARGIN = "  "
@@ -21,15 +24,27 @@ _DURABILITIES = {
 }
 
 
-def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list[Line]:
+def about(
+    worker: Worker,
+    status: EngineStatus,
+    width: int,
+    now_us: int,
+    tail: Sequence[LogLine] = (),
+) -> list[Line]:
     """Return what is known of a worker: what is wrong first, then what it handles and needs.
 
-    The engine comes last, unless nothing can be recorded.
+    *tail*: what it logged last. The engine comes last, unless nothing can be recorded.
     """
     unsafe = status.recording != "ok"
     lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []
     if worker.problem is not None:
-        lines += _problem(worker, width)
+        lines += problem_lines(worker, width)
+    lines += _labelled("Process", _process(worker, now_us), width)
+    if worker.draining:
+        drains = [_drains(each, now_us) for each in worker.draining]
+        lines += _labelled("Draining", drains, width)
+    if worker.last_reload:
+        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
     lines += _labelled("Handlers", _handlers(worker), width)
     if worker.unhandled:
         names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
@@ -38,19 +53,82 @@ def about(worker: Worker, status: EngineStatus, width: int, now_us: int) -> list
     lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
     if worker.note:
         lines += _sentence("", worker.note, width, "warning")
-    lines += [[], *_labelled("Webhooks", [_route(worker, status)], width)]
+    lines += _labelled("Webhooks", [_route(worker, status)], width)
     if worker.dialects:
         accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
         lines += _labelled("Accepts", accepted, width)
-    lines += _labelled("Command" if _is_command(worker) else "Code", _code(worker), width)
+    lines += [[], *_labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
     if worker.guessed:
         lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
-    if worker.last_reload:
-        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
-    if worker.draining:
-        drains = [_drains(each, now_us) for each in worker.draining]
-        lines += _labelled("Draining", drains, width)
+    lines += _places(worker, status, width)
+    if worker.environment:
+        given: list[Line] = [[(visible(name), "muted")] for name in worker.environment]
+        lines += _labelled("Variables", given, width)
+    if worker.crashes:
+        lines += _crashes(worker, width, now_us)
+    if tail:
+        lines += [[], *_tail(tail, width)]
     return lines if unsafe else [*lines, [], *_engine(status, width, now_us)]
+
+
+def webhooks_url(worker: Worker, status: EngineStatus) -> str:
+    """Return where its webhooks go to, less the event's name."""
+    one_of_several = f"/x/{worker.name}" if len(status.workers) > 1 else ""
+    return f"{status.gateway_url.rstrip('/')}{one_of_several}/webhooks/"
+
+
+def _process(worker: Worker, now_us: int) -> list[Line]:
+    """Return what its row has no room for in a narrow terminal."""
+    sign, role = state_sign(worker)
+    facts: list[Line] = [[(f"{sign} ", role), (state_word(worker), "")]]
+    if worker.pid:
+        since = clock(worker.started_us, milliseconds=False)
+        up = f"since {since}, {age((now_us - worker.started_us) / 1e6)}"
+        facts += [[(up, "")], [(f"pid {worker.pid}", "")]]
+    if worker.cpu_percent is not None and worker.memory_bytes is not None:
+        uses = f"{worker.cpu_percent:.0f} % of a core, {size(worker.memory_bytes)}"
+        facts.append([(uses, ""), (" with all it started", "muted")])
+    counts = (worker.starts, "start"), (worker.reloads, "reload"), (worker.restarts, "restart")
+    return [*facts, [(", ".join(plural(count, noun) for count, noun in counts if count), "")]]
+
+
+def _places(worker: Worker, status: EngineStatus, width: int) -> list[Line]:
+    lines: list[Line] = []
+    if worker.folder:
+        lines += _labelled("Folder", [[(_below(worker.folder, status), "")]], width)
+    if worker.watched:
+        watched: list[Line] = [[(_below(each, status), "")] for each in worker.watched]
+        lines += _labelled("Watched", watched, width)
+    return lines
+
+
+def _below(folder: str, status: EngineStatus) -> str:
+    """Write a folder as a person names it who is in the project's."""
+    if folder == status.folder:
+        return f"{visible(folder)} (the project)"
+    return visible(folder.removeprefix(status.folder.rstrip("/") + "/"))
+
+
+def _crashes(worker: Worker, width: int, now_us: int) -> list[Line]:
+    """Return why it ended, or did not start, the newest first."""
+    lines: list[Line] = [[]]
+    for number, crash in enumerate(reversed(worker.crashes)):
+        when = f"{clock(crash.at_us, milliseconds=False)}, {ago(crash.at_us, now_us)}"
+        reason = visible(crash.reason)
+        if not reason.startswith(visible(worker.name)):
+            reason = f"{visible(crash.label)} did not start: {reason}"
+        label = (MARGIN + fit("" if number else "Crashes", LABEL), "muted")
+        lines.append(cut([label, (f"{when}  ", "muted"), (reason, "")], width - 1))
+    return lines
+
+
+def _tail(tail: Sequence[LogLine], width: int) -> list[Line]:
+    """Return the last lines of its log."""
+    lines: list[Line] = []
+    for number, line in enumerate(tail):
+        label = (MARGIN + fit("" if number else "Log", LABEL), "muted")
+        lines.append(cut([label, *logs.brief(line)], width - 1))
+    return lines
 
 
 def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
@@ -96,13 +174,14 @@ def _drains(process: Draining, now_us: int) -> Line:
     return [(visible(process.label), ""), (said, "muted")]
 
 
-def _problem(worker: Worker, width: int) -> list[Line]:
+def problem_lines(worker: Worker, width: int) -> list[Line]:
+    """Return what is wrong with a worker, where, and the traceback; nothing when all is well."""
     problem = worker.problem
     if problem is None:
         return []
     lines = wrap(problem.sentence, width, "error", MARGIN)
     if problem.file:
-        where = f"{visible(problem.file)}:{problem.line}" if problem.line else visible(problem.file)
+        where = place(problem.file, problem.line)
         serves = "The code before this save serves." if worker.serving else "Nothing serves now."
         lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
     lines.append([])
@@ -130,9 +209,7 @@ def _secret(name: str, there: bool) -> Line:
 
 
 def _route(worker: Worker, status: EngineStatus) -> Line:
-    one_of_several = f"/x/{visible(worker.name)}" if len(status.workers) > 1 else ""
-    url = visible(status.gateway_url).rstrip("/")
-    return [(f"{url}{one_of_several}/webhooks/", ""), ("{event}", "muted")]
+    return [(visible(webhooks_url(worker, status)), ""), ("{event}", "muted")]
 
 
 def _code(worker: Worker) -> list[Line]:
