@@ -180,8 +180,9 @@ class _Offers(Inked):
 class Prompt(Vertical):
     """Ask for one line of text.
 
-    *history*: what was entered earlier, oldest first. *verb*: what `enter` does. Whoever asks answers `Changed` with
-    `offer()`, `complain()` or `say()`, and takes the prompt away when it is done with it.
+    *history*: what was entered earlier, oldest first. *verb*: what `enter` does. Whoever asks
+    answers `Changed` with `offer()`, `complain()` or `say()`, and takes the prompt away when it is
+    done with it.
     """
 
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PROMPT)]

@@ -1,0 +1,64 @@
+"""An engine that dies and comes back, seen from a console that stays."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    Running = Callable[[Path], AbstractContextManager[Any]]
+
+
+@pytest.mark.needs("tmux")
+def test_a_console_outlives_its_engine_and_finds_the_next_one_by_itself(
+    terminal: Callable[..., Any], running: Running, folder: Path, until: Callable[..., object]
+) -> None:
+    """What is recorded is readable meanwhile, what asks the engine is refused with a sentence."""
+    with running(folder) as first:
+        first.wait_serving()
+        first.trigger("issue.created")
+        screen = terminal("attach")
+        screen.shows("● serving")
+        before = _exchanges(screen, until)
+
+        first.stop(signal.SIGKILL)
+        screen.shows(r"✗ engine gone \d s, connecting again by itself")
+        screen.press("g", "Enter")
+        screen.shows("issue.created")
+        screen.shows('"event"')
+        screen.press("r")
+        screen.shows("No engine runs for")
+        screen.press("Escape")
+        screen.shows("enter open")
+        screen.press("3")
+        screen.shows(r"handling ")
+        screen.press("2")
+        screen.shows("engine gone")
+        screen.press("1")
+        screen.shows(f"{before} exchanges")
+
+    (folder.parent / f"{folder.name}.ready").unlink()
+    with running(folder) as second:
+        second.wait_serving()
+        screen.shows("● serving")
+        assert "engine gone" not in screen.screen()
+        assert _exchanges(screen, until) == before
+        second.trigger("issue.created")
+        until(lambda: _exchanges(screen, until) > before, "the list goes on")
+        numbers = re.findall(r"^[▌ ] +(\d+)[★ ] \d\d:\d\d:", screen.screen(), re.MULTILINE)
+        assert len(numbers) == len(set(numbers)) == _exchanges(screen, until)
+        screen.press("q", "Enter")
+        screen.shows("left with 0")
+
+
+def _exchanges(screen: Any, until: Callable[..., object]) -> int:
+    found = until(lambda: re.search(r"([\d,]+) exchanges?", screen.screen()), "a count")
+    assert isinstance(found, re.Match)
+    return int(found[1].replace(",", ""))
