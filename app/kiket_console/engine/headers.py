@@ -10,6 +10,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from kiket_console.sending.head import DROPPED, REWRITTEN
 from kiket_console.sending.head import HOP as HOP  # marks what the gateway has forwarded
 
 if TYPE_CHECKING:
@@ -21,30 +22,12 @@ _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
 
 _PASSED, _DROPPED, _CONNECTION, _HOST, _LENGTH, _TRACE = range(6)
 _KINDS = {
-    **dict.fromkeys(
-        (
-            "keep-alive",
-            "proxy-authenticate",
-            "proxy-authorization",
-            "proxy-connection",
-            "te",
-            "trailer",
-            "transfer-encoding",
-            "upgrade",
-            "expect",  # answered by the server that read the body
-            "forwarded",
-            HOP,
-        ),
-        _DROPPED,
-    ),
+    **dict.fromkeys(DROPPED, _DROPPED),
     "connection": _CONNECTION,
     "host": _HOST,
     "content-length": _LENGTH,
     "traceparent": _TRACE,
 }
-_NEVER_NAMED = frozenset({"host", "content-length", "traceparent"})
-"""What a Connection header cannot take out of a request."""
-
 
 def request_head(
     method: str,
@@ -133,7 +116,7 @@ def _named_in_connection(headers: Headers) -> frozenset[str]:
     if not values:
         return frozenset()
     tokens = {token.strip().lower() for value in values for token in value.split(",")}
-    return frozenset(tokens - _NEVER_NAMED)
+    return frozenset(tokens - REWRITTEN)
 
 
 @functools.lru_cache(maxsize=256)  # senders use the same names again and again

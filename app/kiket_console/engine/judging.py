@@ -10,6 +10,9 @@ from urllib.parse import parse_qs
 from kiket_console.model import Judgement
 from kiket_sdk import _signing
 
+SHOWN_SIGNS = 8
+"""So many signs of a signature are kept to be compared by eye."""
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,6 +27,9 @@ def judge(
     verdict = _signing.verify(
         judging.secrets, delivery.raw_body, delivery.headers, accept=judging.accept
     )
+    expected, received = "", ""
+    if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect is not None:
+        expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,
         verdict.reason.value,
@@ -31,7 +37,37 @@ def judge(
         verdict.sentence,
         verdict.skew_s,
         verdict.nearest or nearest_handler(delivery.event, version, handlers),
+        expected,
+        received,
     )
+
+
+def _beginnings(dialect: str, delivery: Delivery, judging: Judging) -> tuple[str, str]:
+    """Return how the signature that was expected begins, and how the one that came does.
+
+    Enough to compare them by eye, and too little to sign anything with.
+    """
+    sent = {name.lower(): value for name, value in delivery.headers}
+    header = "webhook-signature" if dialect == "sw1" else "x-kiket-signature"
+    stamp = sent.get("webhook-timestamp" if dialect == "sw1" else "x-kiket-timestamp", "")
+    try:
+        made = _signing.sign(
+            dialect,
+            judging.secrets[0],
+            delivery.raw_body,
+            message_id=sent.get("webhook-id", ""),
+            timestamp=float(stamp) if _signing.DIALECTS[dialect].timestamp_signed else 0.0,
+        )
+    except (ValueError, IndexError, OverflowError):
+        return "", ""
+    expected = next((value for name, value in made.items() if name.lower() == header), "")
+    return _beginning(expected), _beginning(sent.get(header, ""))
+
+
+def _beginning(signature: str) -> str:
+    """Return the first signs of a signature, behind what names its kind."""
+    kind = next((each for each in ("sha256=", "v1,") if signature.startswith(each)), "")
+    return signature[: len(kind) + SHOWN_SIGNS] if signature[len(kind) :] else ""
 
 
 def word(judgement: Judgement) -> str:

@@ -31,6 +31,25 @@ RENEWED: Final = frozenset(
     }
 )
 """Made anew for each delivery."""
+DROPPED: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",  # answered by the server that read the body
+        "forwarded",
+        HOP,
+    }
+)
+"""What the gateway does not hand on: it belongs to one connection, or the gateway says it."""
+REWRITTEN: Final = frozenset({"host", "content-length", "traceparent"})
+"""What the gateway hands on in its own words."""
 EVENT: Final = "x-kiket-event"
 VERSION: Final = "x-kiket-event-version"
 _UNSEEN: Final = RENEWED | {EVENT, VERSION, HOP, "host"}

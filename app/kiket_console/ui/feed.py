@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.filters import Filter
+    from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import Detail, Exchange, LogLine
     from kiket_console.ui.scan import Haul
 
@@ -49,8 +50,14 @@ class Reader(Protocol):
     def matching_among(self, wanted: Filter, ids: Sequence[int]) -> array[int]:
         """Return which of these exchanges match a filter, ascending."""
 
-    def detail(self, exchange_id: int) -> Detail | None:
-        """Return all that is known of an exchange."""
+    def values_of(self, field: str, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Return values of a filter's field that were seen lately, with how often."""
+
+    def stored_bytes(self, exchange_id: int) -> int:
+        """Return how many bytes the stored bodies of an exchange have."""
+
+    def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
+        """Return all that is known of an exchange, with *at_most* so many bytes of each body."""
 
     def log_ids(
         self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
@@ -65,6 +72,18 @@ class Reader(Protocol):
 
     def recent_logs(self, worker: str, limit: int) -> list[LogLine]:
         """Return a worker's newest *limit* log lines, oldest first."""
+
+    def oldest_log(self) -> int:
+        """Return the oldest log line's id, 0 when there is none."""
+
+    def matching_logs(self, wanted: LogFilter, low: int, high: int) -> array[int]:
+        """Return the ids of matching log lines from *low* to *high*, inclusive, ascending."""
+
+    def next_log(self, wanted: LogFilter, beyond: int, *, newer: bool) -> int | None:
+        """Return the id of the next log line that matches, newer or older than *beyond*."""
+
+    def log_values(self, field: str, limit: int) -> list[tuple[str, int]]:
+        """Return values of `worker` or `logger` of newer lines, with how often each was seen."""
 
     def close(self) -> None:
         """Give the connection back; reading again takes another."""
@@ -157,6 +176,7 @@ class Feed(Generic[R]):
         self._hidden_failing: array[int] = array("q")
         self._lingering: int | None = None
         self._kept: OrderedDict[int, list[R | None]] = OrderedDict()
+        self._origin = 0  # the position that pages are counted from: older rows move it down
         self._selected: int | None = None
         self._seen_id = 0
         self._change = 0
@@ -275,7 +295,7 @@ class Feed(Generic[R]):
         if not fresh:
             return 0
         if not self.narrowed:
-            self._kept.pop(len(self._all) // PAGE, None)
+            self._forget_page_at(len(self._all))
         self._all.extend(fresh)
         if not self.narrowed and (self.follow or self._selected is None):
             self.to_newest()
@@ -285,7 +305,7 @@ class Feed(Generic[R]):
         """Show nothing but what `take` brings; the cursor waits for its row."""
         self._matching, self._hidden_failing = array("q"), array("q")
         self._lingering = None
-        self._kept.clear()
+        self._forget_pages()
 
     def widen(self) -> None:
         """Show all rows again; the cursor stays on its row."""
@@ -303,6 +323,7 @@ class Feed(Generic[R]):
             return
         before = len(self._matching)
         is_newer = not self._matching or haul.low > self._matching[-1]
+        is_older = not is_newer and haul.high < self._matching[0]
         looked_at = None if self.follow else self._selected
         looked_at = looked_at if looked_at is not None and self.shows(looked_at) else None
         self._hidden_failing = haul.merged(self._hidden_failing, haul.hidden_failing)
@@ -313,9 +334,12 @@ class Feed(Generic[R]):
             self._lingering = looked_at
             insort(self._matching, looked_at)
         if is_newer:
-            self._kept.pop(before // PAGE, None)
+            self._forget_page_at(before)
+        elif is_older:
+            self._forget_page_at(0)
+            self._origin += len(self._matching) - before
         else:
-            self._kept.clear()
+            self._forget_pages()
         if self.follow or self._selected is None:
             self.to_newest()
 
@@ -329,7 +353,7 @@ class Feed(Generic[R]):
             return []
         after, self._change = self._change, change
         shown = range(max(0, first), min(last + 1, self.count))
-        pages = {position // PAGE for position in shown}
+        pages = {self._page_of(position)[0] for position in shown}
         for number in [number for number in self._kept if number not in pages]:
             del self._kept[number]
         changed = self._pages.changed(after, [self._ids[position] for position in shown])
@@ -338,16 +362,17 @@ class Feed(Generic[R]):
         positions = [bisect_left(self._ids, row_id) for row_id in changed]
         fresh = {row.id: row for row in self._pages.page(changed)}
         for position, row_id in zip(positions, changed, strict=True):
-            kept = self._kept.get(position // PAGE)
+            number, offset = self._page_of(position)
+            kept = self._kept.get(number)
             if kept is not None:
-                kept[position % PAGE] = fresh.get(row_id)
+                kept[offset] = fresh.get(row_id)
         return positions
 
     def row(self, position: int) -> R | None:
         """Return the row at *position*, None when it is gone from the store."""
         if not 0 <= position < len(self._ids):
             return None
-        number, offset = divmod(position, PAGE)
+        number, offset = self._page_of(position)
         kept = self._kept.get(number)
         if kept is None:
             kept = self._kept[number] = self._read(number)
@@ -398,11 +423,11 @@ class Feed(Generic[R]):
         self._lingering = None
         if self.shows(lingering):
             del self._matching[bisect_left(self._matching, lingering)]
-            self._kept.clear()
+            self._forget_pages()
 
     def _replace(self, ids: array[int]) -> None:
         self._all = ids
-        self._kept.clear()
+        self._forget_pages()
         self.stale = False
         if self.follow or self._selected is None:
             self.to_newest()
@@ -410,10 +435,23 @@ class Feed(Generic[R]):
             self._selected = ids[self.cursor]
 
     def _read(self, number: int) -> list[R | None]:
-        wanted = self._ids[number * PAGE : (number + 1) * PAGE]
+        start = number * PAGE + self._origin
+        wanted = self._ids[max(0, start) : start + PAGE]
+        before: list[R | None] = [None] * max(0, -start)  # no rows: the first page begins late
         rows = self._pages.page(wanted)
         if len(rows) == len(wanted):
-            return list(rows)
+            return [*before, *rows]
         self.stale = True
         found = {row.id: row for row in rows}
-        return [found.get(row_id) for row_id in wanted]
+        return [*before, *(found.get(row_id) for row_id in wanted)]
+
+    def _page_of(self, position: int) -> tuple[int, int]:
+        """Return the page that has a row, and the row's place in it."""
+        return divmod(position - self._origin, PAGE)
+
+    def _forget_page_at(self, position: int) -> None:
+        self._kept.pop(self._page_of(position)[0], None)
+
+    def _forget_pages(self) -> None:
+        self._kept.clear()
+        self._origin = 0

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kiket_console.filters import Filter
+    from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import Detail, Exchange, LogLine
     from kiket_console.ui.feed import Reader
 
@@ -56,9 +57,17 @@ class StoreView:
         """Return which of these exchanges match."""
         return self._try(lambda: self._reader.matching_among(wanted, ids), array("q"))
 
-    def detail(self, exchange_id: int) -> Detail | None:
-        """Return all that is known of an exchange."""
-        return self._try(lambda: self._reader.detail(exchange_id), None)
+    def values_of(self, field: str, prefix: str, limit: int) -> list[tuple[str, int]]:
+        """Return values of a filter's field that were seen lately, with how often."""
+        return self._try(lambda: self._reader.values_of(field, prefix, limit), [])
+
+    def stored_bytes(self, exchange_id: int) -> int:
+        """Return how many bytes the stored bodies of an exchange have."""
+        return self._try(lambda: self._reader.stored_bytes(exchange_id), 0)
+
+    def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
+        """Return all that is known of an exchange, with *at_most* so many bytes of each body."""
+        return self._try(lambda: self._reader.detail(exchange_id, at_most), None)
 
     def log_ids(
         self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
@@ -77,6 +86,22 @@ class StoreView:
     def recent_logs(self, worker: str, limit: int) -> list[LogLine]:
         """Return a worker's newest log lines, oldest first."""
         return self._try(lambda: self._reader.recent_logs(worker, limit), [])
+
+    def oldest_log(self) -> int:
+        """Return the oldest log line's id."""
+        return self._try(self._reader.oldest_log, 0)
+
+    def matching_logs(self, wanted: LogFilter, low: int, high: int) -> array[int]:
+        """Return which log lines from *low* to *high* match."""
+        return self._try(lambda: self._reader.matching_logs(wanted, low, high), array("q"))
+
+    def next_log(self, wanted: LogFilter, beyond: int, *, newer: bool) -> int | None:
+        """Return the next log line that matches."""
+        return self._try(lambda: self._reader.next_log(wanted, beyond, newer=newer), None)
+
+    def log_values(self, field: str, limit: int) -> list[tuple[str, int]]:
+        """Return the workers or loggers of newer lines, with how often each wrote one."""
+        return self._try(lambda: self._reader.log_values(field, limit), [])
 
     def close(self) -> None:
         """Give the connection back for good."""

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from kiket_console.text import decode, fit, hides, plural, size, visible
+from kiket_console.text import decode, fit, plural, size, visible
 from kiket_console.ui.paint import bodies
 from kiket_console.ui.paint.document import Document
 from kiket_console.ui.paint.hex import HexLines
@@ -92,6 +92,18 @@ class BodyView:
             yield from shown.fit(shape)
         elif shown is None:
             yield from self._make(shape, pretty=pretty)
+
+    def is_laid(self, shape: Shape | None, *, pretty: bool) -> bool:
+        """Return whether nothing is left to do for a shape; None for any shape."""
+        shown = self._documents.get(pretty)
+        if self._pretty != pretty or shown is None or self.done < 1:
+            return False
+        return shape is None or not isinstance(shown, Document) or shown.shape == shape
+
+    def forget(self, *, pretty: bool) -> None:
+        """Begin anew with what was not laid out to its end."""
+        if self.done < 1:
+            self._documents.pop(pretty, None)
 
     def lay_at_once(self, shape: Shape, *, pretty: bool) -> None:
         """Lay it out to the end."""
@@ -186,18 +198,6 @@ def view_of(message: Message) -> BodyView:
     return BodyView(message.body, kind, encoding)
 
 
-def body_lines(body: Body) -> LineSource:
-    """Return the lines of a stored body."""
-    view = BodyView(body)
-    view.lay_at_once(Shape(100, wrap=False), pretty=True)
-    return view.source
-
-
-def hides_characters(body: Body) -> bool:
-    """Return whether a body holds characters that a person would not see."""
-    return hides(decode(body.raw))
-
-
 def _of(raw: bytes) -> Body:
     from kiket_console.model import Body
 
@@ -212,10 +212,10 @@ def _form_lines(raw: bytes, width: int) -> list[Line]:
         pairs.append((_unescaped(name), _unescaped(value)))
     column = min(28, max((len(visible(name)) for name, _ in pairs), default=0))
     lines: list[Line] = []
-    for name, value in pairs:
-        for place, line in enumerate(wrap(value, width - column - 6)):
-            label = "" if place else visible(name)
-            lines.append([(f"{MARGIN}{fit(label, column)}  ", "name"), *line])
+    for label, text in pairs:
+        for place, line in enumerate(wrap(text, width - column - 6)):
+            shown = "" if place else visible(label)
+            lines.append([(f"{MARGIN}{fit(shown, column)}  ", "name"), *line])
     if len(fields) > FIELDS_SHOWN:
         more = plural(len(fields) - FIELDS_SHOWN, "more field")
         lines.append([(f"{MARGIN}… {more}; P shows all as sent", "muted")])

@@ -1,19 +1,19 @@
-"""Request, answer and headers of one exchange, as lines."""
+"""Request and answers of one exchange, as lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
-from kiket_console.text import duration, fit, plural, size, visible
+from kiket_console.text import duration, plural, size, visible
 from kiket_console.ui.paint.attempts import attempt_lines
-from kiket_console.ui.paint.body import body_lines, hides_characters
 from kiket_console.ui.paint.line import joined, wrap
 from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import status
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Body, Detail, Headers, Message
+    from kiket_console.model import Attempt, Detail, Message
+    from kiket_console.ui.paint.body import BodyView
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
 
@@ -52,39 +52,53 @@ def outcome(detail: Detail, now_us: int) -> Line:
     return joined(parts, " · ")
 
 
-def request(detail: Detail) -> LineSource:
+def message_of(detail: Detail, tab: str, number: int = 0) -> Message | None:
+    """Return the message that a tab (`request` or `response`) shows, None for other tabs.
+
+    *number* chooses the attempt, 0 the last one.
+    """
+    if tab == "request":
+        return detail.request
+    attempt = attempt_of(detail, number) if tab == "response" else None
+    return attempt.answer if attempt is not None else None
+
+
+def attempt_of(detail: Detail, number: int = 0) -> Attempt | None:
+    """Return the attempt of a number, the last one for 0 or a number that there is not."""
+    found = next((each for each in detail.attempts if each.number == number), None)
+    return found or (detail.attempts[-1] if detail.attempts else None)
+
+
+def request(detail: Detail, view: BodyView) -> LineSource:
     """Return the lines of the request."""
     exchange = detail.exchange
     place = f"{exchange.method} {visible(exchange.path)}".strip()
     way = "to" if exchange.source is Source.WEBHOOK else "from"
     whose = f"{way} {visible(exchange.worker)}" if exchange.worker else ""
-    facts = _facts(place, detail.request, whose)
-    return Chain(Lines([facts, []]), body_lines(detail.request.body))
+    return Chain(Lines([_facts(place, detail.request, view, whose), []]), view.source)
 
 
-def response(detail: Detail, width: int) -> LineSource:
-    """Return the lines of the last answer, or why there is none."""
-    attempt = detail.attempts[-1] if detail.attempts else None
-    tried = [*attempt_lines(detail.attempts, width), []] if len(detail.attempts) > 1 else []
-    if attempt is None or attempt.answer is None:
-        return Lines([*tried, *_no_answer(detail, attempt, width)])
-    head = [_facts(_answer_line(attempt), attempt.answer), []]
+def response(detail: Detail, view: BodyView | None, number: int, width: int) -> LineSource:
+    """Return the lines of an attempt's answer, or why there is none; 0 is the last attempt."""
+    attempt = attempt_of(detail, number)
+    tried = _tries(detail, attempt, width)
+    if attempt is None or attempt.answer is None or view is None:
+        return Chain(tried, Lines(_no_answer(detail, attempt, width)))
+    head = [_facts(_answer_line(attempt), attempt.answer, view), []]
     if attempt.error:
         head[1:1] = wrap(attempt.error, width, "error", MARGIN)
-    return Chain(Lines([*tried, *head]), body_lines(attempt.answer.body))
+    return Chain(tried, Lines(head), view.source)
 
 
-def headers(detail: Detail, width: int) -> LineSource:
-    """Return the headers of request and answer in the order they came."""
-    lines = _header_block("Request", detail.request.headers, width)
-    for attempt in detail.attempts:
-        if attempt.answer is not None:
-            name = "Answer" if len(detail.attempts) == 1 else f"Answer {attempt.number}"
-            lines += [[], *_header_block(name, attempt.answer.headers, width)]
-    return Lines(lines)
+def _tries(detail: Detail, shown: Attempt | None, width: int) -> LineSource:
+    """Return the attempts, where there are several: `enter` on one shows its answer."""
+    if len(detail.attempts) < 2:
+        return Lines()
+    lines, targets = attempt_lines(detail.attempts, width, shown=shown.number if shown else 0)
+    return Lines([*lines, []], targets)
 
 
-def _facts(place: str, message: Message, whose: str = "") -> Line:
+def _facts(place: str, message: Message, view: BodyView, whose: str = "") -> Line:
     kind = visible(message.header("content-type"))
     facts: list[Line] = [[(place, "strong")]] if place else []
     if kind:
@@ -96,9 +110,7 @@ def _facts(place: str, message: Message, whose: str = "") -> Line:
         names = sorted({reference.name for reference in message.body.references})
         shown = ", ".join(visible(name) for name in names)
         facts.append([(f"holds {plural(len(names), 'secret')}: {shown}", "warning")])
-    if hides_characters(message.body):
-        facts.append([("contains hidden characters", "warning")])
-    return [(MARGIN, ""), *joined(facts, "  ")]
+    return [(MARGIN, ""), *joined([*facts, *view.facts], "  ")]
 
 
 def _answer_line(attempt: Attempt) -> str:
@@ -118,28 +130,6 @@ def _no_answer(detail: Detail, attempt: Attempt | None, width: int) -> list[Line
             [(MARGIN + "Press ", "muted"), ("r", "accent"), (" to send it again.", "muted")],
         ]
     return lines
-
-
-def _header_block(name: str, pairs: Headers, width: int) -> list[Line]:
-    lines: list[Line] = [[(MARGIN + name, "strong"), (f"  {len(pairs)}", "muted")]]
-    shown = [(visible(key), visible(value)) for key, value in pairs]
-    column = min(28, max((len(key) for key, _ in shown), default=0))
-    for key, value in shown:
-        wrapped = wrap(value, width - column - 6)
-        for position, line in enumerate(wrapped):
-            label = fit(key, column) if position == 0 else " " * column
-            lines.append([(f"{MARGIN}  {label}  ", "name"), *line])
-    if not pairs:
-        lines.append([(MARGIN + "  none", "muted")])
-    return lines
-
-
-def body_of(detail: Detail, tab: str) -> Body | None:
-    """Return the body that a tab (`request` or `response`) lays out, None for other tabs."""
-    if tab == "request":
-        return detail.request.body
-    last = detail.attempts[-1].answer if tab == "response" and detail.attempts else None
-    return last.body if last is not None else None
 
 
 def may_grow(detail: Detail) -> bool:

@@ -54,6 +54,11 @@ class Document(LineSource):
             self._layout = layout
 
     @property
+    def shape(self) -> Shape:
+        """For what it is laid out."""
+        return self._layout.shape
+
+    @property
     def count(self) -> int:
         """How many rows there are now."""
         return self._layout.count

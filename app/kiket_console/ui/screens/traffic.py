@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from textual import work
 
 from kiket_console.filters import Filter
 from kiket_console.model import Exchange
-from kiket_console.ui import moment
 from kiket_console.ui.actions import Mode, Scope, bindings
 from kiket_console.ui.feed import Feed, TrafficPages
-from kiket_console.ui.paint import body, detail, logs, signature, timeline
-from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.paint.detail import may_grow
 from kiket_console.ui.picks import MOST
 from kiket_console.ui.rows import TrafficRows
+from kiket_console.ui.screens.exchange_details import TABS, ExchangeDetails
 from kiket_console.ui.screens.filtering import FilteringScreen
 from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
-    from kiket_console.model import Detail, LogLine, Notice
+    from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
-    from kiket_console.ui.paint.source import LineSource
+    from kiket_console.ui.widgets.text_view import TextView
 
-TABS = ("request", "response", "headers", "signature", "timeline", "logs")
 FAILING_SEARCH = 20_000
 """How many rows are looked at for the next failing one."""
 PENDING_EVERY_S = 0.25
@@ -46,9 +41,7 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         self._tab_bar = TabBar()
         self.language = TrafficFilters(console.folder)
         super().__init__(console, TrafficPages, feed, self._rows, self._tab_bar)
-        self._detail: Detail | None = None
-        self._logs: list[LogLine] = []
-        self._tab = 0
+        self._details = ExchangeDetails(self, self._tab_bar)
         self._wanted: int | None = None
 
     def on_mount(self) -> None:
@@ -70,10 +63,11 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         if self.feed.stale:
             self.load_older()
         selected = self.feed.selected
-        if selected is not None and self._detail is not None:
-            known = self._detail.exchange
+        shown_detail = self._details.detail
+        if selected is not None and shown_detail is not None:
+            known = shown_detail.exchange
             if selected.id == known.id and (
-                selected.change != known.change or (fresh and detail.may_grow(self._detail))
+                selected.change != known.change or (fresh and may_grow(shown_detail))
             ):
                 self.show_details()
 
@@ -88,16 +82,7 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
 
     def show_details(self) -> None:
         """Show the selected exchange in the tab that is chosen."""
-        selected = self.feed.selected
-        known = self._detail.exchange.id if self._detail else None
-        self._detail = self.console.reader.detail(selected.id) if selected else None
-        found = self._detail
-        if found is None:
-            return
-        self._logs = self.console.reader.exchange_logs(found.exchange.id)
-        now_us = moment.now_us()
-        self.details_rule.show(detail.title(found), detail.outcome(found, now_us))
-        self._show_tab(stay=known == found.exchange.id)
+        self._details.show(self.feed.selected)
 
     def go_to(self, exchange_id: int) -> None:
         """Put the cursor on an exchange, as soon as it is in the list."""
@@ -214,62 +199,23 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
 
     def action_tab(self, by: int) -> None:
         """Show the next tab."""
-        self._tab = (self._tab + by) % len(TABS)
-        self._show_tab()
+        self._details.step_tab(by)
 
     def action_show_tab(self, name: str) -> None:
         """Show a tab by its name, in a low terminal over the list."""
-        self._tab = TABS.index(name)
-        self.show_details()
-        self._show_tab()
+        self._details.choose_tab(TABS.index(name))
         self.action_open()
 
     def on_tab_bar_chosen(self, event: TabBar.Chosen) -> None:
         """Show the tab that was clicked."""
-        self._tab = event.index
-        self._show_tab()
+        self._details.choose_tab(event.index)
 
-    def _show_tab(self, *, stay: bool = False) -> None:
-        found = self._detail
-        if found is None:
-            return
-        labels = [name.capitalize() for name in TABS]
-        labels[4] = f"Timeline {1 + len(found.children)}"
-        labels[5] = f"Logs {len(self._logs)}" if self._logs else "Logs"
-        self._tab_bar.show(tuple(labels), self._tab)
-        wanted = TABS[self._tab]
-        part = detail.body_of(found, wanted)
-        if part is not None and len(part.raw) > body.SLOW_BYTES:
-            self._lay_out_slowly(found, wanted, self.text.size.width)
-            return
-        source = partial(_tab_lines, found, self._logs, wanted)
-        self.text.show(source, stay=stay)
-
-    @work(thread=True, exclusive=True, group="body")
-    def _lay_out_slowly(self, found: Detail, wanted: str, width: int) -> None:
-        source = _tab_lines(found, self._logs, wanted, width)
-        self.app.call_from_thread(self._laid_out, found, wanted, source)
-
-    def _laid_out(self, found: Detail, wanted: str, source: LineSource) -> None:
-        if found is self._detail and wanted == TABS[self._tab]:
-            self.text.show(lambda _: source)
+    def on_text_view_followed(self, event: TextView.Followed) -> None:
+        """Go to what a line of the details leads to."""
+        self._details.follow(event.target)
 
     def _redraw_pending(self) -> None:
         if self.is_current and self.feed.count:
             shown = self.list
             shown.changed(self._rows.pending(shown.first_shown, shown.last_shown))
 
-
-def _tab_lines(found: Detail, lines: list[LogLine], tab: str, width: int) -> LineSource:
-    """Return what a tab shows."""
-    if tab == "request":
-        return detail.request(found)
-    if tab == "response":
-        return detail.response(found, width)
-    if tab == "headers":
-        return detail.headers(found, width)
-    if tab == "signature":
-        return Lines(signature.signature(found, width))
-    if tab == "timeline":
-        return Lines(timeline.timeline(found, width, moment.now_us()))
-    return Lines(logs.of_exchange(lines, width))

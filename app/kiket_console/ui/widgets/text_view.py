@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
@@ -16,11 +17,11 @@ from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import marked
 from kiket_console.ui.paint.source import Lines, LineSource
-from kiket_console.ui.widgets.pane import Pane
+from kiket_console.ui.widgets.pane import STRIPS, Pane
 from kiket_console.ui.widgets.seeking import Seeking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from rich.style import Style
     from textual.events import Click
@@ -63,6 +64,7 @@ class TextView(Seeking, Pane, can_focus=True):
         """Whether JSON and the like are laid out, not shown as sent."""
         self._make: Callable[[int], LineSource] | None = None
         self._margin = 0
+        self._drawn: LRUCache[Hashable, tuple[Strip, Strip]] = LRUCache(STRIPS)
 
     def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
         """Show the rows that *make* returns for a width; *stay* keeps place and search."""
@@ -76,7 +78,7 @@ class TextView(Seeking, Pane, can_focus=True):
 
     def grown(self) -> None:
         """Take in that the source has other rows, or more, than when it was made."""
-        self._strips.clear()
+        self._drawn.clear()
         self._measure()
         self.refresh()
 
@@ -86,6 +88,16 @@ class TextView(Seeking, Pane, can_focus=True):
         self.grown()
         if place is not None and source.count:
             self._go(source.show(place)[0])
+
+    def redraw(self) -> None:
+        """Draw all visible rows again."""
+        self._drawn.clear()
+        super().redraw()
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn when a theme changes."""
+        self._drawn.clear()
+        super().notify_style_update()
 
     def on_resize(self) -> None:
         """Lay the text out for the new width."""
@@ -159,7 +171,7 @@ class TextView(Seeking, Pane, can_focus=True):
         selection = self.text_selection
         span = selection.get_span(row) if selection is not None else None
         key = (row, current)
-        kept = self._strips.get(key) if span is None else None
+        kept = self._drawn.get(key) if span is None else None
         if kept is None:
             line = self.source.line(row)
             for start, end, role in self.marks(row):
@@ -171,7 +183,7 @@ class TextView(Seeking, Pane, can_focus=True):
                 line = marked(line, start, end, "selected")
             kept = (self.strip(margin, ground), self.strip(line, ground))
             if span is None:
-                self._strips[key] = kept
+                self._drawn[key] = kept
         return kept
 
     def _widen(self, width: int) -> None:
@@ -362,7 +374,7 @@ class TextView(Seeking, Pane, can_focus=True):
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - it is asked for
         """Draw the selection."""
-        self._strips.clear()
+        self._drawn.clear()
         self.refresh()
 
     def _characters(self, row: int, span: tuple[int, int], beside: int) -> tuple[int, int]:
