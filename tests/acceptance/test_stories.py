@@ -101,7 +101,7 @@ def test_3_see_an_event_and_all_that_belongs_to_it(
     console.press("l")
     console.shows(r"handling KIK-42")
     console.press("c")
-    console.shows(r"POST .*█")
+    console.shows(r"POST extensions/logs .*ms  204")
 
 
 def test_4_understand_each_way_to_be_refused(console: Terminal, send: Callable[..., int]) -> None:
