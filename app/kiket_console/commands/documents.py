@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kiket_console.commands.colour import plain
-from kiket_console.model import Body, Source, State
+from kiket_console.exporting.members import detail_members, exchange_members, log_members
+from kiket_console.model import Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
 if TYPE_CHECKING:
     from kiket_console.commands.colour import Paint
-    from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
+    from kiket_console.model import Exchange, LogLine
+
+__all__ = [
+    "detail_members",
+    "document",
+    "exchange_line",
+    "exchange_members",
+    "is_final",
+    "list_head",
+    "log_lines",
+    "log_members",
+    "title",
+]
 
 SCHEMA = 1
 UNDECIDED = frozenset({State.RECEIVED, State.HELD})
@@ -23,55 +35,6 @@ UNDECIDED = frozenset({State.RECEIVED, State.HELD})
 def document(**members: Any) -> str:
     """Return one JSON document in one line."""
     return orjson.dumps({"schema": SCHEMA, **members}).decode()
-
-
-def exchange_members(exchange: Exchange) -> dict[str, Any]:
-    """Return an exchange as members of a JSON document."""
-    names = type(exchange).__slots__
-    return {name: getattr(exchange, name) for name in names if name != "change"}
-
-
-def log_members(line: LogLine) -> dict[str, Any]:
-    """Return a log line as members of a JSON document."""
-    return {name: getattr(line, name) for name in type(line).__slots__}
-
-
-def detail_members(detail: Detail) -> dict[str, Any]:
-    """Return all that is known of an exchange as members of a JSON document."""
-    judgement = detail.judgement
-    return {
-        **exchange_members(detail.exchange),
-        "request": _message_members(detail.request),
-        "judgement": judgement
-        and {name: getattr(judgement, name) for name in type(judgement).__slots__},
-        "tries": [_attempt_members(attempt) for attempt in detail.attempts],
-        "children": [exchange_members(child) for child in detail.children],
-    }
-
-
-def _attempt_members(attempt: Attempt) -> dict[str, Any]:
-    names = (name for name in type(attempt).__slots__ if name not in {"answer", "exchange_id"})
-    answer = attempt.answer and _message_members(attempt.answer)
-    return {**{name: getattr(attempt, name) for name in names}, "answer": answer}
-
-
-def _message_members(message: Message) -> dict[str, Any]:
-    body = message.body
-    return {
-        "headers": message.headers,
-        "body": _body_members(body),
-        "size": body.size,
-        "sha256": body.sha256.hex(),
-        "truncated": body.truncated,
-        "secrets": [reference.name for reference in body.references],
-    }
-
-
-def _body_members(body: Body) -> dict[str, str]:
-    try:
-        return {"text": body.raw.decode()}
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body.raw).decode()}
 
 
 _WORKER = 12

@@ -1,0 +1,92 @@
+"""What is left out of an exchange before it is shown to others.
+
+The store keeps no bytes of a known secret and no credentials of headers. Here goes what only looks
+like a secret: signatures, and the texts of JSON members and of query parameters that are called
+token, password and the like.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from kiket_core.secret import is_credential
+
+if TYPE_CHECKING:
+    from kiket_console.model import Attempt, Body, Detail, Headers, Message
+
+LEFT_OUT: Final = "[redacted]"
+_SIGNATURES: Final = frozenset({"x-kiket-signature", "webhook-signature"})
+_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^"]+|"', re.DOTALL)
+_PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
+_MARKED: Final = ("[secret:", "[redacted]")
+
+
+def for_others(detail: Detail) -> Detail:
+    """Return an exchange as it can be shown to others."""
+    return replace(
+        detail,
+        exchange=replace(detail.exchange, path=_path(detail.exchange.path)),
+        request=_message(detail.request),
+        attempts=tuple(_attempt(attempt) for attempt in detail.attempts),
+        children=tuple(replace(child, path=_path(child.path)) for child in detail.children),
+    )
+
+
+def _attempt(attempt: Attempt) -> Attempt:
+    answer = attempt.answer
+    return attempt if answer is None else replace(attempt, answer=_message(answer))
+
+
+def _message(message: Message) -> Message:
+    return replace(message, headers=_headers(message.headers), body=_body(message.body))
+
+
+def _headers(headers: Headers) -> Headers:
+    return tuple(
+        (name, LEFT_OUT if _is_secret(name) and not _is_marked(value) else value)
+        for name, value in headers
+    )
+
+
+def _is_secret(name: str) -> bool:
+    return name.lower() in _SIGNATURES or is_credential(name)
+
+
+def _is_marked(value: str) -> bool:
+    return any(mark in value for mark in _MARKED)
+
+
+def _path(path: str) -> str:
+    return _PARAMETER.sub(
+        lambda found: f"{found[1]}{found[2]}={LEFT_OUT}" if is_credential(found[2]) else found[0],
+        path,
+    )
+
+
+def _body(body: Body) -> Body:
+    """Leave out texts of JSON members by their names; all other bytes stay as they are."""
+    try:
+        text = body.raw.decode()
+    except UnicodeDecodeError:
+        return body
+    shown = _json(text) if text.lstrip()[:1] in ("{", "[") else text
+    if shown == text:
+        return body
+    raw = shown.encode()
+    return replace(body, raw=raw, size=len(raw) if not body.truncated else body.size)
+
+
+def _json(text: str) -> str:
+    parts = _PARTS.findall(text)
+    for at in range(len(parts) - 2):
+        key, between, value = parts[at : at + 3]
+        if (
+            between.strip() == ":"
+            and value[:1] == key[:1] == '"'
+            and is_credential(key[1:-1])
+            and not _is_marked(value)
+        ):
+            parts[at + 2] = f'"{LEFT_OUT}"'
+    return "".join(parts)
