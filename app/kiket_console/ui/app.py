@@ -18,6 +18,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Notice
 from kiket_console.text import visible
 from kiket_console.ui import actions, moment
+from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals, complain, stop_engine
 from kiket_console.ui.history import History
 from kiket_console.ui.paint.status import Connection
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kiket_console.comparing.bodies import Manner
     from kiket_console.model import EngineStatus
     from kiket_console.paths import ProjectPaths
+    from kiket_console.sending.keeping import Drafts
     from kiket_console.ui.feed import Reader
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.quit import Leave
@@ -62,6 +64,10 @@ class ConsoleApp(App[bool]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[Any]] = [*actions.bindings(actions.Scope.APP)]
     DEFAULT_MODE = "traffic"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-too-narrow"), (20, "-usable")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [
+        (0, "-too-low"), (5, "-flat"), (8, "-low"), (14, "-high"),
+    ]  # fmt: skip
 
     def __init__(
         self,
@@ -88,6 +94,7 @@ class ConsoleApp(App[bool]):
         self.newest = Notice(0, 0, 0, 0)
         """What the engine said last of what is recorded."""
         self.requests = Requests(self)
+        self.deliveries = Deliveries(self, lambda: _drafts(paths))
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
         self.manner: Manner | None = None
         """How exchanges are compared in this session; None before any were."""
@@ -365,6 +372,12 @@ class ConsoleApp(App[bool]):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
+
+
+def _drafts(paths: ProjectPaths) -> Drafts:
+    from kiket_console.sending.keeping import Drafts
+
+    return Drafts(paths)
 
 
 def _processes(app: ConsoleApp) -> PlaceScreen:

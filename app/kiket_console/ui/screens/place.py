@@ -22,7 +22,7 @@ from textual.containers import Vertical
 
 from kiket_console.ui import actions
 from kiket_console.ui.screens.asking import Asking
-from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar
+from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar, TooSmall
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.text_view import TextView
 from kiket_console.ui.widgets.views import ListView
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 from kiket_console.ui.widgets.views import Rows
 
 TALL_ROWS = 30
+FLAT_ROWS = 8
+"""Below, the names of the columns would take a row of the few there are."""
 WIDE_COLUMNS = 160
 DETAILS_DELAY_S = 0.04
 """How long the cursor rests before the details follow it."""
@@ -123,6 +125,7 @@ class PlaceScreen(Asking[None]):
                 yield from self._between
                 yield self.text
         yield self._footer
+        yield TooSmall()
 
     def on_mount(self) -> None:
         """Start in the list."""
@@ -132,6 +135,7 @@ class PlaceScreen(Asking[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""
+        self.list.show_header(event.size.height >= FLAT_ROWS)
         self._lay_out(event.size)
 
     def natural_layout(self, size: Size) -> Layout:

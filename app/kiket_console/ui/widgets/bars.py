@@ -177,5 +177,14 @@ class Footer(OneLine):
         return cut(right, width)
 
 
+class TooSmall(OneLine):
+    """What is shown alone in a terminal in which nothing else can be."""
+
+    def line(self, width: int) -> Line:
+        """Return the line to draw."""
+        said = "Needs 20 × 5" if width < 40 else "Make the terminal 20 × 5 at least."
+        return cut([(said, "warning")], width)
+
+
 def _keys(pairs: Sequence[tuple[str, str]]) -> Line:
     return joined(([(key, "accent"), (f" {label}", "muted")] for key, label in pairs), "   ")

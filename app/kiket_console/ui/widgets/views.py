@@ -77,6 +77,7 @@ class ListView(Pane, can_focus=True):
         super().__init__(id=id)
         self._active = active
         self.rows = rows
+        self._has_header = has_header
         self._head = 1 if has_header else 0
         self._drawn_cursor = -1
 
@@ -89,6 +90,14 @@ class ListView(Pane, can_focus=True):
         self._strips.clear()
         self.sync()
         self.reveal()
+
+    def show_header(self, shown: bool) -> None:
+        """Name the columns, or leave that line to a row."""
+        head = 1 if shown and self._has_header else 0
+        if head != self._head:
+            self._head = head
+            self.sync()
+            self.refresh()
 
     def sync(self) -> None:
         """Take in that rows were added or the cursor was moved."""
