@@ -6,35 +6,28 @@ parse('level:>=warn ext:billing "timed out"').where()
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kiket_console.filters import field_tests, grammar, literals, syntax
 from kiket_console.filters.asking import Asked, listed, numbers, patterns, words
 from kiket_console.filters.building import Context, Language, built
 from kiket_console.filters.fields import Field
+from kiket_console.filters.log_filter import LogFilter
 from kiket_console.filters.message_tests import LogTest
 from kiket_console.filters.patterns import Containing
-from kiket_console.filters.query import Combined, Never, Nothing, Query, Subject, Where
+from kiket_console.filters.query import Combined, Never
 from kiket_console.filters.row_tests import Fact, Number, Text, TextTest
-from kiket_console.model import Detail, Exchange, Message, Source, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kiket_console.filters.patterns import Expression
-    from kiket_console.filters.query import Test
+    from kiket_console.filters.query import Subject, Test
     from kiket_console.model import LogLine
 
 TRACEBACK: Final = "Traceback (most recent call last):"
 _GLOB: Final = "a text; * stands for anything"
 _ERRORS: Final = ("CRITICAL", "ERROR", "FATAL")
-_NO_EXCHANGE: Final = Detail(
-    Exchange(0, 0, Source.WEBHOOK, "", "", "", "", "", 0, State.RECEIVED, None, None, 0, "", "",
-             None, False, None, 0, False),
-    Message(), None, (), (),
-)  # fmt: skip
-"""A subject has a line and an exchange; nothing here looks at the latter."""
 
 
 def _line(subject: Subject) -> LogLine:
@@ -49,29 +42,6 @@ _TRACE: Final = Text("log.trace_id", lambda it: _line(it).trace_id)
 _AT: Final = Number("log.at_us", lambda it: _line(it).at_us)
 _EXCHANGE: Final = Number("log.exchange_id", lambda it: _line(it).exchange_id)
 _NUMBER: Final = Number("log.id", lambda it: _line(it).id)
-
-
-@dataclass(frozen=True, slots=True)
-class LogFilter:
-    """A filter of log lines that has been read; the empty one matches all.
-
-    `reading` says how it was read when OR stands beside an AND that nobody wrote, else it is
-    empty.
-    """
-
-    text: str
-    reading: str
-    _test: Test
-
-    def where(self, now_us: int | None = None) -> Where:
-        """Return the filter as a condition over the table `log`."""
-        query = Query(Nothing(), _now_us(now_us))
-        clause = self._test.sql(query)
-        return Where(clause, tuple(query.parameters), query.functions)
-
-    def matches(self, line: LogLine, now_us: int | None = None) -> bool:
-        """Whether the filter matches a line."""
-        return self._test.holds(Subject(_NO_EXCHANGE, (line,), Nothing(), _now_us(now_us)))
 
 
 def parse(
@@ -135,10 +105,15 @@ def _at_levels(*names: str) -> Fact:
 
 _HAS_TRACEBACK: Final = TextTest((_TEXT,), (Containing(TRACEBACK),))
 ERRORS: Final = Combined((_at_levels(*_ERRORS), _HAS_TRACEBACK), either=True)
-_STATES: Final = {"error": ERRORS, "traceback": _HAS_TRACEBACK}
-_STREAMS: Final = {
-    name: Fact(f"log.stream = '{name}'", lambda it, name=name: _line(it).stream == name)
-    for name in ("stdout", "stderr", "log")
+_STATES: Final[Mapping[str, Test]] = {"error": ERRORS, "traceback": _HAS_TRACEBACK}
+
+
+def _on_stream(name: str) -> Fact:
+    return Fact(f"log.stream = '{name}'", lambda it: _line(it).stream == name)
+
+
+_STREAMS: Final[Mapping[str, Test]] = {
+    name: _on_stream(name) for name in ("stdout", "stderr", "log")
 }
 
 

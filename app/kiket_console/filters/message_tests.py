@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_console.filters.patterns import Expression, body_needles, folded, needles
+from kiket_console.filters.patterns import Expression, body_needles, folded, literal, needles
 from kiket_console.filters.query import Cost
 from kiket_console.filters.row_tests import ATTEMPT_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kiket_console.filters.patterns import Pattern
     from kiket_console.filters.query import Query, Subject
@@ -71,15 +71,27 @@ class HeaderTest:
 
         def condition(table: str) -> str:
             headers = f"{table}.headers"
-            named = query.bind(f'"{folded(self.name)}"') if self.name else ""
-            likely = f"instr(lower({headers}), {named}) AND " if named else ""
-            return f"{likely}{query.function(self.fits_stored)}(CAST({headers} AS BLOB))"
+            conditions = [*self._likely(query, f"lower({headers})")]
+            conditions.append(f"{query.function(self.fits_stored)}(CAST({headers} AS BLOB))")
+            return " AND ".join(conditions)
 
         return self.parts.sql(condition)
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
         return any(self.fits(message.headers) for message in self.parts.of(subject))
+
+    def _likely(self, query: Query, headers: str) -> Iterator[str]:
+        """Return what must be in *headers* for a name and a value to be there."""
+        if self.name:
+            bound = query.bind(f'"{folded(self.name)}"')
+            yield f"instr({headers}, {bound})"
+        pieces = [literal(pattern) for pattern in self.patterns]
+        if self.differs or not all(pieces) or (not self.name and ":" in "".join(pieces)):
+            return
+        found = [each for piece in pieces for each in body_needles(piece)]
+        if found:
+            yield f"({' OR '.join(f'instr({headers}, {query.bind(each)})' for each in found)})"
 
     def fits_stored(self, raw: bytes) -> bool:
         """Whether it is so of headers as they are stored."""

@@ -51,7 +51,7 @@ class Exactly:
     def sql(self, query: Query, text: str) -> str:
         """Return an equality."""
         if self.fold:
-            return f"lower({text}) = {query.bind(folded(self.text))}"
+            return f"{text} = {query.bind(self.text)} COLLATE NOCASE"
         return f"{text} = {query.bind(self.text)}"
 
     def fits(self, text: str) -> bool:
@@ -66,17 +66,19 @@ class Glob:
     text: str
 
     def sql(self, query: Query, text: str) -> str:
-        """Return a LIKE."""
+        """Return a LIKE, or an equality, which takes less, where it says the same."""
+        if "*" not in self.text:
+            return f"{text} = {query.bind(self.text)} COLLATE NOCASE"
         escaped = re.sub(r"([\\%_])", r"\\\1", self.text).replace("*", "%")
         return f"{text} LIKE {query.bind(escaped)} ESCAPE '\\'"
 
     def fits(self, text: str) -> bool:
         """Whether *text* fits, each piece being taken where it is found first."""
         pieces = folded(self.text).split("*")
+        if len(pieces) == 1:
+            return folded(text) == pieces[0]
         whole = folded(text.partition("\0")[0])  # where LIKE stops
         first, last = pieces[0], pieces[-1]
-        if len(pieces) == 1:
-            return whole == first
         if not whole.startswith(first):
             return False
         at = len(first)
@@ -137,6 +139,13 @@ class Expression:
     def fits(self, text: str) -> bool:
         """Whether it is found."""
         return self.finds(text.encode("utf-8", "replace"))
+
+
+def literal(pattern: Pattern) -> str:
+    """Return a text that is in each text that fits *pattern*, in some case; or an empty one."""
+    if isinstance(pattern, Glob):
+        return max(pattern.text.split("*"), key=len)
+    return pattern.text if isinstance(pattern, Exactly | Containing) else ""
 
 
 @functools.lru_cache(maxsize=64)

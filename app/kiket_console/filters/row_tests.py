@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from kiket_console.filters.patterns import Pattern
     from kiket_console.filters.query import Query, Subject
 
+_LARGEST: Final = 2**63 - 1
 ATTEMPT_OF: Final = "attempt.id BETWEEN exchange.id * 4096 AND exchange.id * 4096 + 4095"
 
 
@@ -139,7 +141,8 @@ class VersionTest:
 
     def sql(self, query: Query) -> str:
         """Return a call of our function for those that have a version."""
-        return f"(exchange.version <> '' AND {query.function(self.fits)}(exchange.version))"
+        fits = query.function(functools.lru_cache(maxsize=4096)(self.fits))
+        return f"(exchange.version <> '' AND {fits}(exchange.version))"
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
@@ -279,17 +282,22 @@ class SessionTest:
     cost: Cost = Cost.LOOKUP
 
     def sql(self, query: Query) -> str:
-        """Return the number of the exchange's session, compared."""
-        number = "(SELECT max(session.id) FROM session WHERE session.first_exchange <= exchange.id)"
-        tests = [
-            NumberTest(Number(number, lambda _: None), (span,)).sql(query) for span in self.spans
+        """Return a comparison with where the sessions begin, which is looked up once."""
+        del query
+        named = [
+            (str(low or 0), str(_LARGEST if high is None else high)) for low, high in self.spans
         ]
-        tests += [
-            f"coalesce({number} = (SELECT id FROM session ORDER BY id DESC"
-            f" LIMIT 1 OFFSET {query.bind(back)}), 0)"
-            for back in self.back
+        for back in self.back:
+            number = f"(SELECT id FROM session ORDER BY id DESC LIMIT 1 OFFSET {back})"
+            named.append((number, number))
+        found = [
+            f"(exchange.id >= coalesce((SELECT min(first_exchange) FROM session"
+            f" WHERE id BETWEEN {low} AND {high}), {_LARGEST}) AND exchange.id < coalesce("
+            f"(SELECT min(first_exchange) FROM session WHERE id > {high}), {_LARGEST}))"
+            for low, high in named
         ]
-        return f"({number} IS NOT NULL AND {'NOT ' if self.differs else ''}({' OR '.join(tests)}))"
+        begun = f"exchange.id >= coalesce((SELECT min(first_exchange) FROM session), {_LARGEST})"
+        return f"({begun} AND {'NOT ' if self.differs else ''}({' OR '.join(found)}))"
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
