@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.model import (
     Body,
+    Crash,
     Draining,
     EngineStatus,
     Handler,
@@ -29,7 +31,7 @@ from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, New
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.place import DETAILS_DELAY_S
-from kiket_console.wire import Result, Selection, Template
+from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -273,6 +275,9 @@ def worker(**changes: object) -> Worker:
         "last_reload_ms": 31.0,
         "cpu_percent": 1.2,
         "memory_bytes": 48 << 20,
+        "folder": "/srv/marketing",
+        "watched": ("/srv/marketing", "/srv/shared"),
+        "environment": ("HOME", "KIKET_BASE_URL", "LANG", "PATH", "VIRTUAL_ENV"),
     }
     return Worker(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
 
@@ -327,6 +332,10 @@ def several() -> EngineStatus:
             name="billing", state=WorkerState.FATAL, serving=False, pid=None, handlers=(),
             problem=Problem("It ended 5 times within 60 s; r starts it again."),
             cpu_percent=None, memory_bytes=None, evidence="", restarts=5,
+            crashes=(
+                Crash(NOW_US - 31_000_000, "billing#4", "billing#4 was killed by SIGKILL."),
+                Crash(NOW_US - 9_000_000, "billing#5", "billing#5 ended with exit status 1."),
+            ),
         ),
         worker(
             name="search", entry="node server.js", interpreter="", guessed="", handlers=(),
@@ -354,6 +363,20 @@ TEMPLATES = (
 )
 
 
+PREVIEW = Preview(
+    "marketing",
+    "POST /v/v2/webhooks/issue.updated HTTP/1.1\nhost: localhost\n"
+    "content-type: application/json\nx-kiket-delivery: dlv_27f0c9\n"
+    "x-kiket-signature: sha256=9c4ff2d1\nx-kiket-timestamp: 1795183509\ncontent-length: 212",
+    b"{}",
+    212,
+    (("k1", "1795183509."),),
+    True,
+    "Signature and timestamp are fine.",
+    True,
+)
+
+
 class ToldEngine:
     """An engine that says what it was told to; it stands in for a process."""
 
@@ -363,6 +386,8 @@ class ToldEngine:
         self.asked: list[tuple[str, ...]] = []
         self.result = Result(1204, "forwarded", 200, 2_900, "")
         self.news: asyncio.Queue[Notice | Exception] = asyncio.Queue()
+        self.events: list[Event] = []
+        self.edits: list[Edit] = []
 
     async def status(self) -> EngineStatus:
         """Return the status."""
@@ -377,15 +402,37 @@ class ToldEngine:
                 raise news
             yield news
 
-    async def trigger(self, event: str, *, version: str = "", extension: str = "") -> Result:
+    async def send_event(self, event: Event) -> Result:
         """Note that an event was triggered, and to whom where that was said."""
-        self.asked.append(("trigger", event, version, *([extension] if extension else [])))
+        whom = [event.extension] if event.extension else []
+        self.asked.append(("trigger", event.name, event.version, *whom))
+        self.events.append(event)
         return self.result
 
-    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
+    async def preview_event(self, event: Event) -> Preview:
+        """Say what would be sent."""
+        self.events.append(event)
+        return replace(PREVIEW, raw_body=event.raw_payload or b"{}")
+
+    async def replay(self, exchange_id: int, way: str = "resigned", version: str = "") -> Result:
         """Note that an exchange was replayed."""
-        self.asked.append(("replay", str(exchange_id), way))
+        self.asked.append(("replay", str(exchange_id), way, *([version] if version else [])))
         return self.result
+
+    async def send(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Result:
+        """Note what was sent, edited."""
+        self.asked.append(("send", str(exchange_id), way, str(linked)))
+        self.edits.append(edit)
+        return self.result
+
+    async def preview(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Preview:
+        """Say what would be sent."""
+        del exchange_id, way, linked
+        return replace(PREVIEW, raw_body=edit.raw_payload or b"{}")
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Note what was pinned."""

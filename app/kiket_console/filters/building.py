@@ -98,7 +98,8 @@ def built(node: Node | None, context: Context) -> Test:
             pattern, _, flags = node.name.text[1:].rpartition("/")
             return language.anywhere(compiled(pattern.replace("\\/", "/"), flags, node.name))
         case "STRING":
-            return language.anywhere(node.name.text) if node.name.text else Combined((), either=False)
+            text = node.name.text
+            return language.anywhere(text) if text else Combined((), either=False)
         case _:
             return language.anywhere(_plain(node.name, language))
 

@@ -11,7 +11,7 @@ from kiket_console.store import rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from kiket_console.filters.log_lines import LogFilter
+    from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import LogLine
 
 RECENT_REACH = 20_000

@@ -253,6 +253,13 @@ class ConsoleApp(App[bool]):
 
         self.push_screen(keys_dialog(self))
 
+    def action_plain(self) -> None:
+        """Show the pane that has the focus as plain text."""
+        from kiket_console.ui.plain import show_plain
+
+        if self.place is not None:
+            show_plain(self, self.place)
+
     def action_leave(self) -> None:
         """Ask how to leave; asked twice at once, stop all."""
         from kiket_console.ui.screens.quit import Leave, QuitScreen
@@ -420,4 +427,4 @@ def run_console(
         from kiket_console.client import start_failure
 
         raise start_failure(paths, ours.returncode)
-    return int(ExitCode.OK)
+    return int(ExitCode.INTERRUPTED if stop is None else ExitCode.OK)

@@ -59,6 +59,9 @@ class Reader(Protocol):
     def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
         """Return all that is known of an exchange, with *at_most* so many bytes of each body."""
 
+    def captures(self) -> list[Exchange]:
+        """Return the newest delivery of each event that is no replay, newest first."""
+
     def log_ids(
         self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
     ) -> array[int]:

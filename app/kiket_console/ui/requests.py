@@ -1,4 +1,4 @@
-"""What a person asks of the engine, and what they are told of how it went.
+"""What a person asks of the engine besides sending, and what they are told of how it went.
 
 Whatever can be undone is done at once, without a question; `undo` takes it back, step by step.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.text import duration, plural, visible
+from kiket_console.text import plural, visible
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Exchange
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.link import Engine
-    from kiket_console.wire import Result, Template
 
 STEPS = 100
 """So many steps can be undone; the oldest are forgotten."""
@@ -47,42 +45,6 @@ class Requests:
     def __init__(self, console: ConsoleApp) -> None:
         self._console = console
         self._steps: deque[Step] = deque(maxlen=STEPS)
-
-    def replay(self, exchange: Exchange) -> None:
-        """Send a recorded delivery again, signed anew; for a call, the one that caused it."""
-        delivery_id, name = exchange.id, exchange.name
-        if exchange.parent_id is not None and not exchange.parent_guessed:
-            delivery_id, name = exchange.parent_id, f"Delivery {exchange.parent_id}"
-
-        async def send(engine: Engine) -> None:
-            result = await engine.replay(delivery_id)
-            self._tell(f"{name} again", result)
-
-        self._ask(send)
-
-    def trigger(self) -> None:
-        """Let a person choose an extension, if there are several, and a sample; send it."""
-        from kiket_console.ui.screens.trigger import extension_dialog
-
-        status = self._console.status
-        workers = status.workers if status is not None else ()
-        if len(workers) > 1:
-            self._console.push_screen(extension_dialog(workers), self._choose_sample)
-        else:
-            self._choose_sample("")
-
-    def _choose_sample(self, extension: str | None) -> None:
-        if extension is None:
-            return
-
-        async def choose(engine: Engine) -> None:
-            from kiket_console.ui.screens.trigger import trigger_dialog
-
-            templates = await engine.templates(extension)
-            send = partial(self._send_sample, extension)
-            self._console.push_screen(trigger_dialog(templates, send, extension))
-
-        self._ask(choose)
 
     def command_worker(self, name: str, verb: str) -> None:
         """Restart, stop, start or kill a worker; all but a restart can be undone."""
@@ -182,23 +144,6 @@ class Requests:
                 raise
 
         self._ask(undo)
-
-    async def _send_sample(self, extension: str, template: Template) -> str:
-        """Send a sample event; return what went wrong, for the dialog to show."""
-        try:
-            result = await self._console.connected().trigger(
-                template.event, version=template.version, extension=extension
-            )
-        except ConsoleError as error:
-            return str(error)
-        self._tell(f"{template.event} {template.version}".strip(), result)
-        return ""
-
-    def _tell(self, what: str, result: Result) -> None:
-        took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
-        answer = result.error or f"{result.status or result.state}{took}"
-        self._console.say(f"{what}: {answer}", error=not result.ok)
-        self._console.show_exchange(result.exchange_id)
 
     def _ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
         async def ask() -> None:

@@ -49,6 +49,10 @@ class StoreView:
         """Return the oldest exchange's id."""
         return self._try(self._reader.oldest, 0)
 
+    def captures(self) -> list[Exchange]:
+        """Return the newest delivery of each event that is no replay."""
+        return self._try(self._reader.captures, [])
+
     def matching(self, wanted: Filter, low: int, high: int) -> array[int]:
         """Return which exchanges from *low* to *high* match."""
         return self._try(lambda: self._reader.matching(wanted, low, high), array("q"))

@@ -281,7 +281,7 @@ class TestLogs:
         text = f"The handler of issue.created failed.\n{scene.TRACEBACK}"
         wide, narrow = self.shown(text, 120), self.shown(text, 80)
         assert "The handler of issue.created failed.  ⏎ KeyError: 'reporter'  +6" in wide
-        assert narrow.endswith("KeyError: 'reporter' · The handler of is…  +6")
+        assert narrow.endswith("▸ KeyError: 'reporter' · The handler of …  +6")
 
     def test_neighbours_among_the_workers_have_colours_of_their_own(self) -> None:
         names = ("marketing", "billing", "search", "crm")
@@ -289,7 +289,7 @@ class TestLogs:
         assert logs.worker_role("engine", names) == "log"
 
     def test_a_bare_traceback_is_its_exception(self) -> None:
-        assert self.shown(scene.TRACEBACK, 64).endswith("error     KeyError: 'reporter'  +5")
+        assert self.shown(scene.TRACEBACK, 64).endswith("error     ▸ KeyError: 'reporter'  +5")
 
     def test_other_texts_of_several_lines_begin_with_their_beginning(self) -> None:
         assert "answer: {" in self.shown("answer: {" + "x" * 80 + "\n}", 80)
@@ -336,7 +336,7 @@ class TestProcesses:
             ),
             (
                 {"evidence": "refuses what is signed", "problem": Problem("Its secret differs.")},
-                "serving, but: Its secret differs.",
+                "serving, but  ",
             ),
         ],
     )

@@ -71,7 +71,7 @@ async def test_broken_code_is_shown_with_its_traceback_at_80_by_24(
 @pytest.mark.parametrize(
     ("key", "state", "verb"),
     [("r", "serving", "restart"), ("ctrl+r", "serving", "restart"),
-     ("r", "stopped", "start"), ("K", "serving", "stop")],
+     ("r", "stopped", "start"), ("s", "serving", "stop"), ("s", "stopped", "start")],
 )  # fmt: skip
 async def test_a_worker_is_restarted_started_and_stopped_by_key(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine, key: str, state: str, verb: str

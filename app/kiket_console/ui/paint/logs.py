@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
-from kiket_console.text import clock, fit, visible
+from kiket_console.text import cell_width, clock, fit, uncoloured, visible
+from kiket_console.ui.frames import frames, is_own
 from kiket_console.ui.paint.line import cut, joined, line_width, wrap
 from kiket_console.ui.paint.syntax import traceback_lines
 
@@ -18,6 +21,7 @@ MARGIN = "  "
 TEXT_LINES = 2_000
 _FULL_TIME = 92
 _TRACEBACK = "Traceback "
+_HEAD = re.compile(r"^\s*(?:\+ )?(?:Exception Group )?Traceback \(", re.MULTILINE)
 _LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
 _SOURCES = ("webhook", "api", "ipc", "producer")
@@ -36,25 +40,45 @@ def level(line: LogLine) -> tuple[str, str]:
     return ("stderr", "warning") if line.stream == "stderr" else (line.stream, "muted")
 
 
-def row(line: LogLine, width: int, workers: Sequence[str] = ()) -> Line:
+def lines_of(line: LogLine) -> list[str]:
+    """Return the lines of a record, without the codes that colour them."""
+    return uncoloured(line.text).split("\n", TEXT_LINES)
+
+
+def sign(line: LogLine) -> tuple[str, str]:
+    """Return a sign and its role: errors and what went to standard error stand out."""
+    _, role = level(line)
+    if role == "error" or _holds_traceback(line.text):
+        return "✗", "error"
+    return ("!", "warning") if role == "warning" else (" ", "")
+
+
+def row(line: LogLine, width: int, workers: Sequence[str] = (), *, unfolded: bool = False) -> Line:
     """Return a log line as a row; of several lines the first and the last say most.
 
-    Where there is no room for both, the exception at the end of a traceback comes first.
+    Where there is no room for both, the exception at the end of a traceback comes first. Once
+    *unfolded* its other lines stand below.
     """
     word, role = level(line)
-    first, *rest = line.text.split("\n", TEXT_LINES)
+    first, *rest = lines_of(line)
     said = (visible(first), role if role == "error" else "")
     pieces: list[Piece] = [
-        ("   " + clock(line.at_us, milliseconds=width >= _FULL_TIME) + "  ", "muted"),
+        (" ", ""),
+        sign(line),
+        (" " + clock(line.at_us, milliseconds=width >= _FULL_TIME) + "  ", "muted"),
         (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker, workers)),
         (fit(word, 8) + "  ", role),
     ]
+    if unfolded:
+        return cut([*pieces, ("▾ ", "accent"), said], width)
     last = visible(next((each for each in reversed(rest) if each.strip()), "").strip())
     if not last:
         return cut([*pieces, said], width)
+    pieces.append(("▸ ", "accent"))
+    is_traceback = _holds_traceback(line.text)
     more = (f"  +{len(rest)}", "muted")
-    whole_row = [*pieces, said, (f"  ⏎ {last}", "error"), more]
-    if line_width(whole_row) <= width or not _holds_traceback(line.text):
+    whole_row = [*pieces, said, (f"  ⏎ {last}", "error" if is_traceback else "muted"), more]
+    if line_width(whole_row) <= width or not is_traceback:
         return cut(whole_row, width)
     pieces.append((last, "error"))
     if not first.startswith(_TRACEBACK):
@@ -62,8 +86,33 @@ def row(line: LogLine, width: int, workers: Sequence[str] = ()) -> Line:
     return [*cut(pieces, width - line_width([more])), more]
 
 
-def whole(line: LogLine, width: int) -> list[Line]:
-    """Return a log line in full, with its logger and what it belongs to."""
+def row_below(line: LogLine, part: int, width: int, folder: str = "") -> Line:
+    """Return one of the lines of an unfolded record; *part* counts them from 0."""
+    lines = lines_of(line)
+    text = lines[part] if part < len(lines) else ""
+    indent = ("     ", "") if width < _FULL_TIME else (" " * 16, "")
+    if not _holds_traceback("\n".join(lines[: part + 1])):
+        return cut([indent, (visible(text), "")], width)
+    shown = traceback_lines(text, width - len(indent[0]))[0]
+    named = frames(text)
+    if named and not is_own(named[0].file, folder):
+        shown = [(piece, "muted") for piece, _ in shown]
+    return cut([indent, *shown], width)
+
+
+def brief(line: LogLine) -> Line:
+    """Return a log line in a few pieces, where its worker is known; a traceback by its reason."""
+    word, role = level(line)
+    said = next((each for each in reversed(lines_of(line)) if each.strip()), "")
+    head = [(clock(line.at_us, milliseconds=False) + "  ", "muted"), (fit(word, 8) + "  ", role)]
+    return [*head, (visible(said), "error" if role == "error" else "")]
+
+
+def whole(line: LogLine, width: int, folder: str = "") -> list[Line]:
+    """Return a log line in full, with its logger, what it belongs to, and its fields if it is JSON.
+
+    The places in the project's own code, in *folder*, stand out from those in libraries.
+    """
     word, role = level(line)
     facts: list[Line] = [[(clock(line.at_us), "muted")], [(visible(line.worker), "log")]]
     facts.append([(word, role)])
@@ -71,8 +120,44 @@ def whole(line: LogLine, width: int) -> list[Line]:
         facts.append([(visible(line.logger), "muted")])
     if line.exchange_id is not None:
         facts.append([(f"belongs to {line.exchange_id}", "muted")])
-    text = [[(MARGIN, ""), *each] for each in _text_lines(line.text, width - 4)]
-    return [[(MARGIN, ""), *joined(facts, "  ")], [], *text]
+    if line.trace_id:
+        facts.append([(f"trace {visible(line.trace_id)}", "muted")])
+    said = uncoloured(line.text)
+    fields = _fields(said, width - 4)
+    text = [[(MARGIN, ""), *each] for each in _text_lines(said, width - 4, folder)]
+    shown = [[(MARGIN, ""), *each] for each in fields]
+    return [*_facts(facts, width), [], *text, *([[], *shown] if shown else [])]
+
+
+def _facts(facts: Sequence[Line], width: int) -> list[Line]:
+    """Return facts on as many lines as they need."""
+    lines: list[list[Line]] = [[]]
+    for fact in facts:
+        if lines[-1] and line_width(joined([*lines[-1], fact], "  ")) > width - 4:
+            lines.append([])
+        lines[-1].append(fact)
+    return [[(MARGIN, ""), *joined(each, "  ")] for each in lines]
+
+
+def _fields(text: str, width: int) -> list[Line]:
+    """Return the members of a text that is a JSON object, each on its own line."""
+    if not text.lstrip().startswith("{"):
+        return []
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    longest = max((cell_width(visible(name)) for name in members), default=0)
+    cells = min(longest, max(8, width // 3))
+    shown: list[Line] = []
+    for name, value in members.items():
+        written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        role = "text" if isinstance(value, str) else "number"
+        wrapped = wrap(written, width - cells - 2, role)
+        for number, each in enumerate(wrapped):
+            label = fit("" if number else visible(name), cells)
+            shown.append([(label + "  ", "name"), *each])
+    return shown
 
 
 def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
@@ -82,7 +167,7 @@ def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
     shown: list[Line] = []
     for line in lines:
         word, role = level(line)
-        first, *rest = _text_lines(line.text, width - 26)
+        first, *rest = _text_lines(uncoloured(line.text), width - 26)
         head = [(MARGIN + clock(line.at_us) + "  ", "muted"), (fit(word, 8) + "  ", role)]
         shown.append([*head, *first])
         shown += [[(" " * 24, ""), *each] for each in rest]
@@ -90,16 +175,23 @@ def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
 
 
 def _holds_traceback(text: str) -> bool:
-    return text.startswith(_TRACEBACK) or f"\n{_TRACEBACK}" in text
+    return _HEAD.search(text) is not None
 
 
-def _text_lines(text: str, width: int) -> list[Line]:
+def _text_lines(text: str, width: int, folder: str = "") -> list[Line]:
     """Return a logged text: tracebacks with their colours, anything else wrapped."""
     shown: list[Line] = []
     in_traceback = False
     for each in text.split("\n", TEXT_LINES):
-        in_traceback = in_traceback or each.startswith(_TRACEBACK)
-        shown += traceback_lines(each, width) if in_traceback else wrap(each, width)
+        in_traceback = in_traceback or _holds_traceback(each)
+        if not in_traceback:
+            shown += wrap(each, width)
+            continue
+        named = frames(each)
+        lines = traceback_lines(each, width)
+        if named and folder and not is_own(named[0].file, folder):
+            lines = [[(piece, "muted") for piece, _ in line] for line in lines]
+        shown += lines
     return shown
 
 

@@ -4,6 +4,7 @@
   ● marketing   extension  serving, checked 4 s ago     8121   12 s  1 %  48 M        3         0
 
 In a narrow terminal the pid and the counts go first, then what a process uses, then the kind.
+What is wrong with a worker stands below its row, with the place in the code.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 
 _ROOMY = 100
 _WIDE = 140
+_WIDEST = 170
 _NARROW = 72
 _TIGHT = 48
 _KIND = 9
-_MUCH = 36
+_LEAST = 16
+"""A sentence with less room than that gets the room of the place beside it."""
+CRASHES_WITHIN_US = 60_000_000
+"""Crashes as old as that have been forgiven."""
 SURE_FOR_US = 15_000_000
 """Evidence older than this says little: it is renewed every few seconds while a worker serves."""
 _WORDS = {
@@ -33,7 +38,7 @@ _WORDS = {
     WorkerState.SERVING: "serving",
     WorkerState.RELOADING: "reloading",
     WorkerState.BROKEN: "broken",
-    WorkerState.BACKOFF: "crashed, trying again",
+    WorkerState.BACKOFF: "crashed",
     WorkerState.STOPPING: "stopping",
     WorkerState.STOPPED: "stopped",
     WorkerState.FATAL: "gave up",
@@ -62,7 +67,7 @@ def doubtful(worker: Worker) -> bool:
 
 def state_word(worker: Worker) -> str:
     """Return what a worker does in a word or two."""
-    return _WORDS[worker.state].partition(",")[0]
+    return _WORDS[worker.state]
 
 
 def state_sentences(worker: Worker, now_us: int) -> list[str]:
@@ -83,11 +88,30 @@ def state_sentences(worker: Worker, now_us: int) -> list[str]:
             sentences.insert(0, f"{surely} · {older} {'drains' if older[0] == '1' else 'drain'}")
     elif worker.state in (*_BAD, WorkerState.RELOADING):
         serves = "old code serves" if worker.serving else "nothing serves"
-        sentences = [f"{word}, {serves}", word, word.partition(",")[0]]
+        sentences = [f"{word}, {serves}", word]
+        if worker.next_try_us:
+            sentences = _tries(worker, now_us)
+        elif worker.state is WorkerState.RELOADING and worker.evidence:
+            sentences.insert(0, f"{word} · {visible(worker.evidence)} · {serves}")
         if worker.problem is not None:
             still = f", {serves}" if worker.state is not WorkerState.FATAL else ""
             sentences.insert(0, f"{word}{still}: {visible(worker.problem.sentence)}")
+    elif worker.state is WorkerState.STOPPED and worker.evidence:
+        since = ago(worker.evidence_us, now_us)
+        sentences = [f"{visible(worker.evidence)} {since}", f"{word} {since}", word]
+    elif worker.evidence_us:
+        sentences = [f"{word} for {age((now_us - worker.evidence_us) / 1e6)}", word]
     return sentences
+
+
+def _tries(worker: Worker, now_us: int) -> list[str]:
+    """Return how often a worker has crashed, and when it is started again."""
+    word = state_word(worker)
+    count = sum(now_us - crash.at_us < CRASHES_WITHIN_US for crash in worker.crashes)
+    often = f"{word} {count} times" if count > 1 else word
+    left_us = worker.next_try_us - now_us
+    again = f"next try in {age(left_us / 1e6 + 1)}" if left_us > 0 else "is tried again"
+    return [f"{often}, {again}", f"{word}, {again}", word]
 
 
 def state_role(worker: Worker, now_us: int) -> str:
@@ -115,6 +139,7 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
         "mem": "-" if worker.memory_bytes is None else size(worker.memory_bytes),
         "reloads": str(worker.reloads),
         "restarts": str(worker.restarts),
+        "last reload": _last_reload(worker, now_us),
     }
     right = " ".join(fit_right(values[column], cells) for column, cells in _numbers(width))
     name, kind, state = _cells(width, len(right))
@@ -129,6 +154,35 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
     ]
 
 
+def problem_row(worker: Worker, width: int) -> Line:
+    """Return what is wrong with a worker and where, to stand below its row; empty when nothing."""
+    problem = worker.problem
+    if problem is None:
+        return []
+    where = place(problem.file, problem.line)
+    room = width - 5
+    left = room - (cell_width(where) + 2 if where else 0)
+    if left < _LEAST:
+        where, left = "", room
+    _, role = state_sign(worker)
+    pieces: list[Piece] = [("     ", ""), (shortened(visible(problem.sentence), left), role)]
+    return [*pieces, ("  ", ""), (where, "strong")] if where else pieces
+
+
+def place(file: str, line: int) -> str:
+    """Write a place in code as editors take it: `app.py:41`; nothing without a file."""
+    if not file:
+        return ""
+    return f"{visible(file)}:{line}" if line else visible(file)
+
+
+def _last_reload(worker: Worker, now_us: int) -> str:
+    if not worker.last_reload:
+        return "-"
+    file = visible(worker.last_reload).rpartition("/")[2]
+    return f"{file} {ago(worker.last_reload_us, now_us)}"
+
+
 def _cells(width: int, numbers: int) -> tuple[int, int, int]:
     """Return how many cells the name, the kind and the state take."""
     name = 22 if width >= _WIDE else 12
@@ -138,10 +192,12 @@ def _cells(width: int, numbers: int) -> tuple[int, int, int]:
 
 
 def _said(worker: Worker, now_us: int, width: int) -> str:
-    """Return the sentence that fits; a problem is begun where there is room for much of it."""
+    """Return the sentence that fits; what is wrong stands below."""
     sentences = state_sentences(worker, now_us)
-    if worker.problem is not None and width >= _MUCH:
-        return shortened(sentences[0], width)
+    if worker.problem is not None:
+        del sentences[0]
+        if doubtful(worker):
+            sentences[0] = f"{state_word(worker)}, but"
     return next((each for each in sentences if cell_width(each) <= width), sentences[-1])
 
 
@@ -153,7 +209,7 @@ def _name(worker: Worker, cells: int) -> str:
 def _numbers(width: int) -> list[tuple[str, int]]:
     columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 7), ("restarts", 8)]
     if width >= _ROOMY:
-        return columns
+        return [("last reload", 24), *columns] if width >= _WIDEST else columns
     return columns[1:4] if width >= _NARROW else columns[1 : 2 if width >= _TIGHT else 1]
 
 

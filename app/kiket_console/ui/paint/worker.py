@@ -183,7 +183,7 @@ def problem_lines(worker: Worker, width: int) -> list[Line]:
     if problem.file:
         where = place(problem.file, problem.line)
         serves = "The code before this save serves." if worker.serving else "Nothing serves now."
-        lines.append([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")])
+        lines.append(cut([(f"{MARGIN}{where}", "strong"), (f"   {serves}", "muted")], width))
     lines.append([])
     for each in problem.traceback:
         for written in each.splitlines():

@@ -43,6 +43,16 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "diff.next", "diff.previous-tab", "diff.ignore", "diff.unordered", "diff.swap",
         "diff.close",
     ),
+    (Scope.EDITOR, Mode.LIST): (
+        "editor.send", "editor.dry-run", "editor.changes", "editor.leave", "editor.keep",
+        "editor.external",
+    ),
+    (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search", "view.wrap"),
+    (Scope.WAYS, Mode.LIST): ("ways.send", "ways.down", "ways.cancel"),
+    (Scope.PROGRESS, Mode.LIST): ("progress.stop",),
+    (Scope.TRIGGER, Mode.LIST): (
+        "trigger.send", "trigger.next", "trigger.dry-run", "trigger.cancel",
+    ),
     (Scope.PROMPT, Mode.LIST): (
         "prompt.submit", "prompt.complete", "prompt.older", "prompt.cancel",
     ),

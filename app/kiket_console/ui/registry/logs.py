@@ -6,8 +6,21 @@ from kiket_console.ui.command import Command, Scope
 from kiket_console.ui.registry import growing
 
 COMMANDS = (
-    *growing.commands(Scope.LOGS),
     Command("logs.cause", "c", "cause", "its exchange",
             "Go to the exchange that the selected line belongs to.",
             Scope.LOGS),
+    Command("logs.source", "O", "source", "open in editor",
+            "Open the place in the code that the line names, the project's own first.",
+            Scope.LOGS),
+    Command("logs.next-error", "right_curly_bracket", "error(1)", "next error",
+            "Go to the next error.", Scope.LOGS),
+    Command("logs.previous-error", "left_curly_bracket", "error(-1)", "previous error",
+            "Go to the previous error.", Scope.LOGS),
+    Command("logs.worker", "w", "worker", "worker",
+            "Show only what the selected line's worker logged; again: the next worker's, then all.",
+            Scope.LOGS),
+    *growing.filters(Scope.LOGS),
+    *growing.commands(Scope.LOGS),
+    Command("logs.copy", "y", "copy", "copy",
+            "Copy the selected line, with all of a traceback.", Scope.LOGS),
 )  # fmt: skip

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
+
+from kiket_console.filters.log_filter import LogFilter
 from kiket_console.model import LogLine
-from kiket_console.text import clock
+from kiket_console.text import clock, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed, LogPages
+from kiket_console.ui.frames import to_open
+from kiket_console.ui.log_filters import LogFilters
+from kiket_console.ui.log_rows import LogRows
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.source import Lines
-from kiket_console.ui.rows import LogRows
-from kiket_console.ui.screens.following import FollowingScreen
+from kiket_console.ui.screens.filtering import FilteringScreen
 
 if TYPE_CHECKING:
     from kiket_console.model import Notice
@@ -20,17 +26,21 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.source import LineSource
 
 
-class LogsScreen(FollowingScreen[LogLine]):
+class LogsScreen(FilteringScreen[LogLine, LogFilter]):
     """The list of log lines and one of them in full."""
 
     PLACE = Scope.LOGS
     TITLE = "Logs"
     NOUN = "line"
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.LOGS)]
+    language: LogFilters
+    _rows: LogRows
 
     def __init__(self, console: ConsoleApp) -> None:
         feed: Feed[LogLine] = Feed(LogPages(console.reader))
-        super().__init__(console, LogPages, feed, LogRows(feed, lambda: console.status))
+        self._rows = LogRows(feed, lambda: console.status)
+        self.language = LogFilters(console.folder)
+        super().__init__(console, LogPages, feed, self._rows)
 
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Read new lines."""
@@ -46,7 +56,72 @@ class LogsScreen(FollowingScreen[LogLine]):
             return
         word, role = logs.level(line)
         self.details_rule.show(clock(line.at_us), [(word, role)])
-        self.text.show(partial(_whole, line))
+        status = self.console.status
+        folder = status.folder if status is not None else ""
+        self.text.show(partial(_whole, line, folder))
+
+    def only(self, worker: str) -> None:
+        """Show what one worker logged, and nothing else."""
+        self.call_later(self.use_filter, self.language.of_worker(worker))  # once it is laid out
+
+    # What a person does
+
+    def action_open(self) -> None:
+        """Unfold a record of several lines, or fold it; open the details of any other."""
+        if self.opened or not self._rows.foldable:
+            super().action_open()
+            return
+        with self.list.steady():
+            self._rows.toggle()
+        self.list.redraw()
+
+    def action_worker(self) -> None:
+        """Show one worker's lines: the selected line's, then the next worker's, then all again."""
+        selected = self.feed.selected
+        status = self.console.status
+        known = [worker.name for worker in status.workers] if status is not None else []
+        names = [*known, "engine"]
+        shown = self.language.worker_of(self.filter_text)
+        if shown is None:
+            self.only(selected.worker if selected is not None else names[0])
+        elif shown in names[:-1]:
+            self.only(names[names.index(shown) + 1])
+        else:
+            self.use_filter(None)
+
+    def action_error(self, direction: int) -> None:
+        """Go to the next error, or the one before."""
+        selected = self.feed.selected_id
+        if selected is not None:
+            self._find_error(selected, direction)
+
+    @work(thread=True, exclusive=True, group="error")
+    def _find_error(self, beyond: int, direction: int) -> None:
+        with closing(self.console.another_reader()) as reader:
+            wanted = self.language.errors(self.filter_text if self.feed.narrowed else "")
+            found = reader.next_log(wanted, beyond, newer=direction > 0)
+        self.app.call_from_thread(self._go_to_error, found)
+
+    def _go_to_error(self, found: int | None) -> None:
+        if found is None or not self.feed.select(found):
+            self.console.say("No error in that direction.")
+            return
+        self.list.sync()
+        self.show_summary()
+
+    def action_source(self) -> None:
+        """Open the place in the code that the selected line names in an editor, own code first."""
+        from kiket_console.ui.external import open_file
+
+        line, status = self.feed.selected, self.console.status
+        if line is None:
+            return
+        folder = status.folder if status is not None else str(self.console.folder)
+        frame = to_open("\n".join(logs.lines_of(line)), folder, self._rows.part)
+        if frame is None:
+            self.console.say("This line names no place in the code.")
+        else:
+            open_file(self.console, frame.file, frame.line)
 
     def action_cause(self) -> None:
         """Go to the exchange that the selected line belongs to."""
@@ -58,6 +133,15 @@ class LogsScreen(FollowingScreen[LogLine]):
         else:
             self.console.show_exchange(line.exchange_id)
 
+    def action_copy(self) -> None:
+        """Copy the selected line, all of it."""
+        from kiket_console.ui.clipboard import copy
 
-def _whole(line: LogLine, width: int) -> LineSource:
-    return Lines(logs.whole(line, width))
+        line = self.feed.selected
+        if line is not None:
+            text = "\n".join(logs.lines_of(line))
+            copy(self.console, text, f"the line of {visible(line.worker)}")
+
+
+def _whole(line: LogLine, folder: str, width: int) -> LineSource:
+    return Lines(logs.whole(line, width, folder))

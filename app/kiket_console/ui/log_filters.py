@@ -1,0 +1,133 @@
+"""Filters of log lines, as the filter bar wants them; nothing is imported before one is typed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kiket_console.ui.scan import Question, Sieve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from kiket_console.filters.log_filter import LogFilter
+    from kiket_console.ui.feed import Reader
+
+MOST_VALUES = 30
+_WORD = re.compile(r"[^\s()]*$")
+_OF_WORKER = re.compile(r'worker:"((?:[^"\\]|\\.)*)"')
+_SEEN = {"worker": "worker", "ext": "worker", "logger": "logger"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A text that may take the place of what is typed from `start` up to `end`."""
+
+    text: str
+    start: int
+    end: int
+    note: str
+
+
+class LogFilters:
+    """The language of `kiket_console.filters.log_lines`, with the project's saved filters."""
+
+    history = "log-filters"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def parse(self, text: str) -> LogFilter:
+        """Return what *text* means; raises `FilterError`."""
+        from kiket_console.filters import log_lines
+
+        return log_lines.parse(text.strip(), saved=self.saved() if "@" in text else None)
+
+    def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Offer]:
+        """Return what may be typed at the *cursor*: fields, then values seen so far."""
+        from kiket_console.filters import log_lines
+
+        found = _WORD.search(text[:cursor])
+        typed = found[0] if found else ""
+        bare = typed.lstrip("-!")
+        start = cursor - len(bare)
+        name, colon, value = bare.partition(":")
+        field = next((each for each in log_lines.FIELDS if each.name == name.lower()), None)
+        if not colon:
+            return [
+                Offer(f"{each.name}:", start, cursor, each.says)
+                for each in log_lines.FIELDS
+                if each.name.startswith(bare.lower())
+            ]
+        if field is None:
+            return []
+        begin = cursor - len(value.rpartition(",")[2])
+        wanted = text[begin:cursor].lower()
+        if column := _SEEN.get(field.name):
+            seen = reader.log_values(column, MOST_VALUES)
+            offers = [(_quoted(each), f"{count:,}") for each, count in seen]
+        else:
+            offers = [(word, "") for word in field.words]
+        return [
+            Offer(word, begin, cursor, note)
+            for word, note in offers
+            if word.lower().startswith(wanted) and word.lower() != wanted
+        ]
+
+    def sieve(self, wanted: LogFilter, reader: Reader) -> Sieve:
+        """Return how to find the lines that match."""
+        return Sieve(
+            newest=lambda: reader.newest()[2],
+            oldest=reader.oldest_log,
+            matches=Question(partial(reader.matching_logs, wanted)),
+            failing=Question(partial(reader.matching_logs, self.errors())),
+        )
+
+    def errors(self, also: str = "") -> LogFilter:
+        """Return the filter of errors, of those that match *also*."""
+        return self.parse(f"is:error ({also})" if also else "is:error")
+
+    def of_worker(self, name: str) -> LogFilter:
+        """Return the filter of what one worker logged."""
+        escaped = re.sub(r'(["\\])', r"\\\1", name)
+        return self.parse(f'worker:"{escaped}"')
+
+    def worker_of(self, text: str) -> str | None:
+        """Return whose lines a filter of `of_worker` lets through; None for any other filter."""
+        found = _OF_WORKER.fullmatch(text)
+        return re.sub(r"\\(.)", r"\1", found[1]) if found else None
+
+    def regrouped(self, wanted: LogFilter) -> str:
+        """Return the text with OR and AND bound the other way round."""
+        from kiket_console.filters import log_lines
+
+        return log_lines.regroup(wanted.text)
+
+    def saved(self) -> dict[str, str]:
+        """Return the saved filters by their names."""
+        from kiket_console import saved_filters
+
+        return dict(saved_filters.load(self._folder))
+
+    def save(self, name: str, text: str) -> None:
+        """Keep *text* under a name; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.save(name, text)
+
+    def forget(self, name: str) -> None:
+        """Keep no filter under a name any more; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.forget(name)
+
+
+def _quoted(value: str) -> str:
+    """Return a value as it can be typed."""
+    if re.fullmatch(r"[\w./@+-]+", value):
+        return value
+    escaped = re.sub(r'(["\\])', r"\\\1", value)
+    return f'"{escaped}"'

@@ -1,0 +1,220 @@
+"""Processes: what is wrong stands below a row, and a worker is stopped, killed and started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.model import Crash, LogLine, Problem, WorkerState
+from kiket_console.text import cell_width
+from kiket_console.ui.paint import processes
+from kiket_console.ui.paint.worker import about
+from kiket_console.ui.rows import ProcessRows
+from kiket_console.ui.screens.kill import KillScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kiket_console.model import Worker
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.paint.line import Line
+
+WIDE = (120, 40)
+BROKEN = scene.worker(**scene.BROKEN)
+CRASHES = tuple(
+    Crash(scene.NOW_US - seconds * 1_000_000, f"marketing#{number}", f"marketing#{number} {how}.")
+    for number, seconds, how in (
+        (1, 300, "ended with exit status 1 after 4.0 s"),
+        (2, 20, "was killed by SIGKILL after 0.4 s"),
+        (3, 9, "was killed by SIGKILL after 0.3 s"),
+    )
+)
+
+
+def text_of(line: Line) -> str:
+    """Return a line without its roles."""
+    return "".join(text for text, _ in line)
+
+
+def told(worker: Worker, width: int = 120) -> str:
+    """Return all that the details say of a worker."""
+    return "\n".join(map(text_of, about(worker, scene.status(worker), width, scene.NOW_US)))
+
+
+@pytest.mark.parametrize("width", [20, 28, 40, 60, 80, 120, 200, 400])
+def test_a_row_and_what_is_below_it_fit_any_terminal(width: int) -> None:
+    """The columns that say least go first; a row is never wider than the screen."""
+    for worker in (BROKEN, scene.worker(), scene.worker(name="x" * 300, pid=None)):
+        row = processes.row(worker, width, scene.NOW_US)
+        assert cell_width(text_of(row)) <= max(width, 36)
+        assert cell_width(text_of(processes.problem_row(worker, width))) <= width
+    for line in about(scene.worker(), scene.status(), width, scene.NOW_US):
+        assert cell_width(text_of(line)) <= max(width, 36)
+
+
+def test_what_is_wrong_stands_below_with_its_place() -> None:
+    """The place is kept whole while the sentence gives way."""
+    whole = text_of(processes.problem_row(BROKEN, 100))
+    assert whole == "     NameError: name 'contacs' is not defined  crm.py:17"
+    assert text_of(processes.problem_row(BROKEN, 40)).endswith("…  crm.py:17")
+    assert processes.problem_row(scene.worker(), 100) == []
+
+
+def test_a_worker_that_waits_says_how_often_it_crashed_and_when_it_is_tried_again() -> None:
+    """Crashes of more than a minute ago do not count."""
+    worker = scene.worker(
+        state=WorkerState.BACKOFF, serving=False, crashes=CRASHES, pid=None,
+        problem=Problem("marketing#3 was killed by SIGKILL after 0.3 s."),
+        next_try_us=scene.NOW_US + 7_400_000,
+    )  # fmt: skip
+    row = text_of(processes.row(worker, 120, scene.NOW_US))
+    assert "crashed 2 times, next try in 8 s" in row
+    assert "is tried again" in processes.state_sentences(worker, scene.NOW_US + 9_000_000)[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": WorkerState.STARTING, "serving": False}, "starting for 4 s"),
+        ({"state": WorkerState.STOPPING, "serving": False}, "stopping for 4 s"),
+        (
+            {"state": WorkerState.STOPPED, "serving": False, "evidence": "killed when asked to"},
+            "killed when asked to 4 s ago",
+        ),
+        (
+            {"state": WorkerState.RELOADING, "evidence": "app.py was saved"},
+            "reloading · app.py was saved · old code serves",
+        ),
+    ],
+)
+def test_each_state_says_what_it_rests_on(changes: dict[str, object], said: str) -> None:
+    """A state without evidence and its age is only a claim."""
+    assert said in processes.state_sentences(scene.worker(**changes), scene.NOW_US)
+
+
+def test_the_details_say_what_runs_where_and_why_it_ended() -> None:
+    """Names of variables are told, never their values."""
+    said = told(scene.worker(crashes=CRASHES))
+    for piece in (
+        "pid 8121", "1 % of a core, 48 M with all it started", "4 starts, 3 reloads",
+        "/srv/marketing (the project) · /srv/shared", "KIKET_BASE_URL",
+        "http://127.0.0.1:8700/webhooks/{event}", "CRM_TOKEN missing",
+        "marketing#3 was killed by SIGKILL after 0.3 s.",
+    ):  # fmt: skip
+        assert piece in said, piece
+    assert said.index("marketing#3 was") < said.index("marketing#1 ended")
+
+
+def test_a_start_that_failed_is_in_the_history_too() -> None:
+    """Its reason is a sentence of the code, so it says first what did not start."""
+    crash = Crash(scene.NOW_US, "marketing#4", "NameError: name 'x' is not defined")
+    assert "marketing#4 did not start: NameError: name" in told(scene.worker(crashes=(crash,)))
+
+
+def test_the_last_lines_of_the_log_are_told() -> None:
+    """Colour codes are left out; of a traceback its reason is told."""
+    red = "\x1b[31mred\x1b[0m alert"
+    lines = [
+        LogLine(1, scene.NOW_US, "marketing", "stdout", "", "", red, "", None),
+        LogLine(2, scene.NOW_US, "marketing", "stderr", "", "", scene.TRACEBACK, "", None),
+    ]
+    worker = scene.worker()
+    shown = about(worker, scene.status(worker), 100, scene.NOW_US, lines)
+    said = "\n".join(map(text_of, shown))
+    assert "red alert" in said
+    assert "KeyError: 'reporter'" in said
+
+
+def test_the_cursor_goes_from_worker_to_worker() -> None:
+    """What is wrong with one has a row of its own, which the cursor passes by."""
+    rows = ProcessRows(lambda: scene.status(BROKEN, scene.worker(name="billing")))
+    assert rows.count == 3
+    assert rows.cursor == 0
+    rows.move(1)  # one step down
+    assert rows.selected is not None
+    assert (rows.cursor, rows.selected.name) == (2, "billing")
+    rows.move(1)  # one step up
+    assert rows.cursor == 0
+
+
+def test_one_step_down_from_the_last_worker_stays_there() -> None:
+    """There is nothing below what is wrong with it."""
+    rows = ProcessRows(lambda: scene.status(scene.worker(name="billing"), BROKEN))
+    rows.move(1)
+    rows.move(2)
+    assert rows.cursor == 1
+
+
+async def test_a_stop_is_told_at_once_and_taken_back(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    """`u` starts again what was stopped."""
+    app = console()
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "s")
+        said = "marketing is stopping; u starts it again."
+        await until(pilot, lambda: said in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: engine.asked[-1] == ("worker", "marketing", "start"))
+        assert engine.asked[0] == ("worker", "marketing", "stop")
+
+
+async def test_a_kill_is_asked_about_first(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    """The answer that is selected changes nothing."""
+    app = console()
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "K")
+        await until(pilot, lambda: isinstance(app.screen, KillScreen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.place)
+        assert engine.asked == []
+        await pilot.press("K", "right", "enter")
+        await until(pilot, lambda: engine.asked == [("worker", "marketing", "kill")])
+
+
+async def test_the_place_of_the_problem_opens_in_the_editor(
+    console: Callable[..., ConsoleApp],
+    engine: scene.ToldEngine,
+    paths: ProjectPaths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a problem it is the first handler's."""
+    opened = tmp_path / "opened"
+    code = tmp_path / "code"
+    code.write_text(f'#!/bin/sh\necho "$@" >> {opened}\n')
+    code.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(code))
+    for name in ("app.py", "crm.py"):
+        (paths.folder / name).write_text("")
+    engine.said = scene.status(BROKEN)
+    app = console()
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "O")
+        await until(pilot, lambda: opened.exists() and "crm.py:17" in opened.read_text())
+        engine.said = scene.status()
+        app.heard_status(engine.said)
+        await pilot.press("O")
+        await until(pilot, lambda: f"-g {paths.folder}/app.py:12" in opened.read_text())
+
+
+async def test_a_worker_leads_to_its_lines_in_the_log(console: Callable[..., ConsoleApp]) -> None:
+    """`l` shows what it logged, and nothing of others."""
+    story = scene.Story()
+    story.log("mine")
+    app = console(story)
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "l")
+        await until(pilot, lambda: 'worker:"marketing"' in screen_text(app))
+        await until(pilot, lambda: "1 of 1 line" in screen_text(app))
