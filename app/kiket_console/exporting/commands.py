@@ -78,6 +78,20 @@ class _Request:
     notes: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Urls:
+    """Where an engine can be reached; empty where none is known."""
+
+    gateway: str = ""
+    platform: str = ""
+
+
+def base_url(detail: Detail, urls: Urls) -> str:
+    """Return where a request goes to, without its path: to an engine, else where it went then."""
+    known = urls.gateway if detail.exchange.source is Source.WEBHOOK else urls.platform
+    return known.rstrip("/") or f"http://{detail.request.header('host') or '127.0.0.1'}"
+
+
 def curl(detail: Detail, base_url: str) -> Command:
     """Return the request of an exchange as a command of curl's.
 

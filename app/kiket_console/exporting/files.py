@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console import __version__
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.exporting.commands import curl
+from kiket_console.exporting.commands import base_url, curl
 from kiket_console.exporting.har import har
 from kiket_console.exporting.markdown import markdown
 from kiket_console.exporting.members import detail_members, log_members
 from kiket_console.exporting.redaction import for_others
-from kiket_console.model import Source
 from kiket_console.text import plural, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiket_console.exporting.commands import Urls
     from kiket_console.model import Detail, LogLine
 
 SCHEMA: Final = 1
@@ -58,22 +58,19 @@ def form(name: str) -> Form:
     return {each.name: each for each in FORMS}[name]
 
 
-def made(
-    name: str, recorded: Sequence[Recorded], *, gateway_url: str, platform_url: str, redact: bool
-) -> bytes:
-    """Return a file of the kind *name*.
+def made(name: str, recorded: Sequence[Recorded], urls: Urls, *, redact: bool = True) -> bytes:
+    """Return a file of the kind *name*; raises `KeyError` for another one.
 
     *redact* leaves out what looks like a secret. It does not touch commands, which would not do
     the same then; a bundle is always redacted. Raises `ConsoleError` when it cannot be made.
     """
+    form(name)
     shown = recorded
     if redact or name == "bundle":
         shown = [replace(each, detail=for_others(each.detail)) for each in recorded]
 
     def requests(recorded: Sequence[Recorded]) -> list[tuple[Detail, str]]:
-        urls = {Source.WEBHOOK: gateway_url}
-        details = [each.detail for each in recorded]
-        return [(each, urls.get(each.exchange.source, platform_url)) for each in details]
+        return [(each.detail, base_url(each.detail, urls)) for each in recorded]
 
     if name == "har":
         return _archive(requests(shown))

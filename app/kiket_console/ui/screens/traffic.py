@@ -17,9 +17,12 @@ from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.scan import Haul
     from kiket_console.ui.widgets.text_view import TextView
 
 FAILING_SEARCH = 20_000
@@ -88,8 +91,20 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         """Put the cursor on an exchange, as soon as it is in the list."""
         self.feed.extend()
         self._wanted = None if self.feed.select(exchange_id) else exchange_id
+        if self._wanted is not None:
+            self.look_again([self._wanted])  # a filter may not have come to it yet
         self.list.sync()
         self.show_summary()
+
+    def hauled(self, hauls: Sequence[Haul]) -> None:
+        """Go to the exchange that is waited for, or say that the filter hides it."""
+        wanted = self._wanted
+        if wanted is None or not any(haul.is_about(wanted) for haul in hauls):
+            return
+        self._wanted = None
+        if not self.feed.select(wanted):
+            key = self.console.registry.key("back")
+            self.console.say(f"The filter hides {wanted}; {key} clears it.")
 
     def action_failing(self, direction: int) -> None:
         """Go to the next failing exchange."""
@@ -106,14 +121,28 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         self.console.say("No failing exchange in that direction.")
 
     def action_replay(self) -> None:
-        """Send the selected delivery again, signed anew."""
-        selected = self.feed.selected
-        if selected is not None:
-            self.console.requests.replay(selected)
+        """Send the chosen deliveries again, signed anew."""
+        self.console.deliveries.replay(self.chosen())
+
+    def action_ways(self) -> None:
+        """Choose how to send them again."""
+        self.console.deliveries.ways(self.chosen())
+
+    def action_edit(self) -> None:
+        """Edit a delivery and send it."""
+        self.console.deliveries.edit(self.chosen())
+
+    def action_edit_outside(self) -> None:
+        """Edit a delivery in the person's own editor, and send it."""
+        self.console.deliveries.edit(self.chosen(), outside=True)
+
+    def action_duplicate(self) -> None:
+        """Edit a copy of a delivery."""
+        self.console.deliveries.edit(self.chosen(), linked=False)
 
     def action_trigger(self) -> None:
-        """Choose a sample event and send it."""
-        self.console.requests.trigger()
+        """Choose an event and send it."""
+        self.console.deliveries.trigger()
 
     def chosen(self) -> list[Exchange]:
         """Return the exchanges that are selected, else the one under the cursor."""
@@ -186,6 +215,24 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         from kiket_console.ui.comparing import show_difference
 
         show_difference(self.console, self.chosen())
+
+    def action_copy(self) -> None:
+        """Choose what to copy of the chosen exchanges."""
+        from kiket_console.ui.handing_out import copy
+
+        copy(self, self.chosen())
+
+    def action_export(self) -> None:
+        """Write the chosen exchanges to a file."""
+        from kiket_console.ui.handing_out import export
+
+        export(self, self.chosen())
+
+    def action_save(self) -> None:
+        """Save the chosen delivery as a test."""
+        from kiket_console.ui.handing_out import save
+
+        save(self, self.chosen())
 
     def action_remove(self) -> None:
         """Delete the chosen exchanges, until it is undone."""

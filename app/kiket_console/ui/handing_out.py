@@ -1,0 +1,171 @@
+"""Copy, export and save what was chosen in Traffic: menus, and what is said of how it went."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from kiket_console.errors import ConsoleError
+from kiket_console.exporting.commands import Urls
+from kiket_console.exporting.files import FORMS, Recorded, form, made
+from kiket_console.exporting.pieces import Piece, pieces, pieces_of_several
+from kiket_console.text import plural, size, visible
+from kiket_console.ui.screens.menu import Item, Menu, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiket_console.model import Exchange
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.screens.place import PlaceScreen
+    from kiket_console.ui.store_view import StoreView
+
+_NOTE: Final = 60
+_FORM_KEYS: Final = {"har": "h", "jsonl": "j", "curl": "c", "markdown": "m", "bundle": "b"}
+
+
+def copy(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
+    """Let a person choose what to copy of *chosen*."""
+    if not chosen:
+        return
+    console = place.console
+    path, raw_value = place.text.path_at_cursor, place.text.value_at_cursor
+    urls = _urls(console)
+
+    def make(redacts: bool) -> list[Item]:
+        recorded = _read(console, chosen)
+        if len(recorded) == 1:
+            found = pieces(recorded[0], urls, path=path, raw_value=raw_value, redact=redacts)
+        else:
+            found = pieces_of_several(recorded, urls, redact=redacts)
+        return [_item(piece) for piece in found]
+
+    def take(taken: Taken | None) -> None:
+        from kiket_console.ui.clipboard import copy as to_clipboard
+
+        if taken is None:
+            return
+        piece = cast("Piece", taken.value)
+        what = piece.what if taken.redacted else f"{piece.what}, unredacted,"
+        to_clipboard(console, piece.text, what)
+        if piece.notes:
+            console.say(" ".join(piece.notes))
+
+    title = f"Copy of {_named(chosen)}"
+    console.push_screen(Menu(title, make, verb="copy", can_reveal=len(chosen) == 1), take)
+
+
+def export(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
+    """Let a person choose a kind of file for *chosen*, and where it is written."""
+    if not chosen:
+        return
+    console = place.console
+    urls = _urls(console)
+
+    def make(redacts: bool) -> list[Item]:
+        recorded = _read(console, chosen)
+        items: list[Item] = []
+        for each in FORMS:
+            try:
+                raw = made(each.name, recorded, urls, redact=redacts)
+            except ConsoleError:  # a call that no command can repeat
+                continue
+            key = _FORM_KEYS[each.name]
+            items.append(Item(key, each.label, size(len(raw)), each.suffix, (each.name, raw)))
+        return items
+
+    def take(taken: Taken | None) -> None:
+        if taken is not None:
+            name, raw = cast("tuple[str, bytes]", taken.value)
+            _ask_where(place, chosen, form(name).suffix, raw, redacted=taken.redacted)
+
+    title = f"Export {_named(chosen)}"
+    console.push_screen(Menu(title, make, verb="export", can_reveal=len(chosen) == 1), take)
+
+
+def _ask_where(
+    place: PlaceScreen, chosen: Sequence[Exchange], suffix: str, raw: bytes, *, redacted: bool
+) -> None:
+    from kiket_console.new_file import write_new
+    from kiket_console.ui.widgets.prompt import Prompt
+
+    console = place.console
+    number = str(chosen[0].id) if len(chosen) == 1 else f"{len(chosen)}-exchanges"
+    offered = console.folder / f"traffic-{number}{suffix}"
+
+    async def done(text: str) -> str:
+        if not text.strip():
+            return "Type the name of a file."
+        file = _file(console, text.strip())
+        await asyncio.to_thread(write_new, file, raw)
+        how = "" if redacted else ", unredacted"
+        console.say(f"{file} is written: {plural(len(chosen), 'exchange')}, {size(len(raw))}{how}.")
+        return ""
+
+    place.ask(Prompt("export to", str(offered)), done)
+
+
+def _file(console: ConsoleApp, typed: str) -> Path:
+    """Return the file of a name that was typed: the project's folder is where names begin."""
+    return console.folder / Path(typed).expanduser()
+
+
+def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
+    """Ask for the name of a test, and save the delivery as one."""
+    from kiket_console.exporting.case import name_for
+    from kiket_console.saved_tests import save_test
+    from kiket_console.ui.widgets.prompt import Prompt
+
+    console = place.console
+    if len(chosen) != 1:
+        if chosen:
+            console.say("Save one exchange at a time: each test has a name of its own.")
+        return
+    found = console.reader.detail(chosen[0].id)
+    if found is None:
+        return
+
+    async def done(text: str) -> str:
+        reader = console.another_reader()
+        try:
+            saved = await asyncio.to_thread(save_test, console.folder, found, text, reader)
+        finally:
+            reader.close()
+        where = saved.module.relative_to(console.folder.resolve())
+        console.say(" ".join((f"{where} is written, with its fixture.", *saved.notes)))
+        return ""
+
+    place.ask(Prompt("save as test", name_for(found), placeholder="its name"), done)
+
+
+def _read(console: ConsoleApp, chosen: Sequence[Exchange]) -> list[Recorded]:
+    """Read all that is known of some exchanges, in a thread."""
+    reader: StoreView = console.another_reader()
+    try:
+        details = [reader.detail(each.id) for each in chosen]
+        return [
+            Recorded(each, tuple(reader.exchange_logs(each.exchange.id)))
+            for each in details
+            if each is not None
+        ]
+    finally:
+        reader.close()
+
+
+def _urls(console: ConsoleApp) -> Urls:
+    status = console.status
+    return Urls() if status is None else Urls(status.gateway_url, status.platform_url)
+
+
+def _named(chosen: Sequence[Exchange]) -> str:
+    if len(chosen) > 1:
+        return plural(len(chosen), "exchange")
+    return visible(f"{chosen[0].id} {chosen[0].name}")
+
+
+def _item(piece: Piece) -> Item:
+    count = len(piece.text.encode("utf-8", "replace"))
+    first = " ".join(piece.notes) or " ".join(piece.text[: 4 * _NOTE].split())
+    label = piece.what.removeprefix("The ")
+    return Item(piece.key, label, size(count), first[:_NOTE], piece)
