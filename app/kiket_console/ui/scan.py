@@ -71,6 +71,10 @@ class Haul:
     hidden_failing: array[int]
     asked: Collection[int] = ()
 
+    def is_about(self, row_id: int) -> bool:
+        """Whether it says of a row that it matches, or does not."""
+        return row_id in self.asked if self.asked else self.low <= row_id <= self.high
+
     def merged(self, known: array[int], found: array[int]) -> array[int]:
         """Return the *known* ids; of those that this haul is about, what was *found* is so."""
         left, right = bisect_left(known, self.low), bisect_right(known, self.high)
@@ -89,12 +93,12 @@ class Haul:
         """Do the same id by id: the rows that were asked may be far from each other."""
         matching = set(found)
         for each in self.asked:
-            position = bisect_left(known, each)
-            is_known = position < len(known) and known[position] == each
-            if is_known and each not in matching:
-                del known[position]
-            elif each in matching and not is_known:
-                known.insert(position, each)
+            if _holds(known, each) != (each in matching):
+                position = bisect_left(known, each)
+                if each in matching:
+                    known.insert(position, each)
+                else:
+                    del known[position]
 
 
 class Scan:
@@ -191,7 +195,9 @@ class Scan:
 
 
 def _without(ids: array[int], others: array[int]) -> array[int]:
-    if not ids or not others:
-        return ids
-    known = set(others)
-    return array("q", [each for each in ids if each not in known])
+    return array("q", [each for each in ids if not _holds(others, each)])
+
+
+def _holds(ids: array[int], row_id: int) -> bool:
+    position = bisect_left(ids, row_id)
+    return position < len(ids) and ids[position] == row_id

@@ -36,7 +36,8 @@ class TrafficFilters:
         """Return what may be typed at the *cursor*: fields, then values seen so far."""
         from kiket_console import filters
 
-        return filters.completions(text, cursor, reader)
+        saved = self.saved() if "@" in text else None
+        return filters.completions(text, cursor, reader, saved)
 
     def sieve(self, wanted: Filter, reader: Reader) -> Sieve:
         """Return how to find the exchanges that match."""

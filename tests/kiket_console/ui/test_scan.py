@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.kiket_console.ui.test_feed import Numbered, Table
 
 from kiket_console.ui import scan
-from kiket_console.ui.feed import Feed
+from kiket_console.ui.feed import PAGE, Feed
 from kiket_console.ui.scan import Haul, Question, Scan, Sieve
 
 if TYPE_CHECKING:
@@ -233,3 +233,41 @@ def test_a_haul_says_what_is_so_of_what_it_is_about_and_nothing_else(
     finally:
         scan.FEW = before
     assert list(merged) == sorted((known - about) | found)
+
+
+@given(
+    matches=st.sets(st.integers(1, 40 * PAGE), max_size=400),
+    steps=st.lists(st.integers(1, 12 * PAGE), min_size=1, max_size=30),
+    looked_at=st.lists(st.floats(0, 1), min_size=1, max_size=5),
+)
+def test_whatever_was_looked_at_while_older_rows_came_each_position_shows_its_row(
+    matches: set[int], steps: list[int], looked_at: list[float]
+) -> None:
+    """Pages that were read stay, though all positions move."""
+    store = Store(40 * PAGE, matches.__contains__)
+    feed, running = narrowed(store)
+    for size in steps:
+        running._size = size
+        haul = running.step()
+        if haul is None:
+            break
+        feed.take(haul)
+        for share in looked_at:
+            position = int(share * (feed.count - 1))
+            row = feed.row(position)
+            assert feed.count == 0 or row == Numbered(feed.id_at(position))
+    run(feed, running)
+    assert shown(feed) == sorted(matches)
+
+
+def test_pages_that_were_read_are_not_read_again_when_older_rows_come() -> None:
+    store = Store(4 * PAGE, lambda _: True)
+    feed, running = narrowed(store)
+    running._size = 2 * PAGE
+    for _ in range(2):
+        haul = running.step()
+        assert haul is not None
+        feed.take(haul)
+        feed.row(feed.count - 1)
+    assert feed.count > 2 * PAGE
+    assert feed._pages.pages_read == 1  # type: ignore[attr-defined]  # it is the table of the test

@@ -33,8 +33,9 @@ class Asking(Screen[ScreenResultType]):
         *,
         changed: Callable[[Prompt], None] | None = None,
         cancelled: Callable[[], None] | None = None,
+        before: Widget | None = None,
     ) -> None:
-        """Show *prompt*, in the place of one that is there.
+        """Show *prompt* before a widget, the footer, in the place of one that is there.
 
         *done* gets what was entered. A sentence that it returns, or a `ConsoleError` that it
         raises, keeps the prompt open and says what is wrong, at the error's `column` if it has
@@ -47,7 +48,7 @@ class Asking(Screen[ScreenResultType]):
         self._asked_from = self.focused
         self._prompt, self._done, self._changed = prompt, done, changed
         self._cancelled = cancelled
-        self.mount(prompt, before=self.query_one(Footer))
+        self.mount(prompt, before=before or self.query_one(Footer))
         self.prompt_changed(prompt)
 
     def close_prompt(self) -> bool:

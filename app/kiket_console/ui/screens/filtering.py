@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual import work
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.rows import FeedRows
     from kiket_console.ui.scan import Haul
     from kiket_console.ui.store_view import StoreView
-    from kiket_console.ui.widgets.prompt import Prompt
+    from kiket_console.ui.widgets.prompt import Offer, Prompt
 
 R = TypeVar("R", bound=Row)
 TELL_EVERY_S = 0.08
@@ -60,7 +61,7 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     _woken = False
     _scan_reader: StoreView | None = None
     _values_reader: StoreView | None = None
-    _edited_from: tuple[F | None, bool] | None = None
+    _meant: Sequence[Offer] = ()
 
     def above_list(self) -> Iterable[Widget]:
         """Put the bar there."""
@@ -84,11 +85,14 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
             return
         from kiket_console.ui.widgets.prompt import Prompt
 
-        before = (self._filter, self._suspended)
-        history = self.console.history(self.language.history)
-        shown = self._filter.text if self._filter is not None else ""
-        self.ask(Prompt("/", shown, history=history.entries), self._entered, changed=self._typed)
-        self._edited_from = before
+        history = self.console.history(self.language.history).entries
+        self.ask(
+            Prompt("/", self.filter_text, history=history, is_above=True),
+            self._entered,
+            changed=self._typed,
+            cancelled=partial(self._restore, self._filter, self._suspended),
+            before=self._bar,
+        )
 
     def action_suspend(self) -> None:
         """Show all rows and keep the filter for later, or use it again."""
@@ -148,10 +152,7 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
             self._look()
 
     def _apply(self) -> None:
-        registry = self.console.registry
-        name = self.PLACE.name.lower()
-        keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
-        self._bar.show(self._filter, suspended=self._suspended, keys=keys)
+        self._show_bar()
         if self._filter is None or self._suspended:
             self._scan = None
             with self.list.steady():
@@ -164,6 +165,13 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         self._fresh_scan = True
         self._scanning = False
         self._look()
+
+    def _show_bar(self) -> None:
+        registry = self.console.registry
+        name = self.PLACE.name.lower()
+        keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
+        typed = self._prompt is not None and self._prompt.parent is self._bar.parent
+        self._bar.show(None if typed else self._filter, suspended=self._suspended, keys=keys)
 
     def _look(self) -> None:
         """Go on scanning in a thread, or begin to."""
@@ -199,11 +207,15 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
                 self.feed.narrow()
             for haul in event.hauls:
                 self.feed.take(haul)
+            self.hauled(event.hauls)
         if event.done:
             self._scanning = False
             if self._woken:
                 self._look()
         self.rows_changed()
+
+    def hauled(self, hauls: Sequence[Haul]) -> None:
+        """Take in what was found; the list has it already."""
 
     def rows_changed(self) -> None:
         """Draw the list and what is said about it again."""
@@ -242,15 +254,26 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     def _typed(self, prompt: Prompt) -> None:
         """Show what is typed so far; what cannot be read yet changes nothing in the list."""
         text = prompt.text
+        self._meant = ()
         try:
             wanted = self.language.parse(text)
         except ConsoleError as error:
-            prompt.complain(str(error), getattr(error, "column", None), getattr(error, "length", 1))
+            self._complain(prompt, error)
         else:
             prompt.say(f"read as {wanted.reading}" if wanted.reading else "")
             if text.strip() != self.filter_text or self._suspended:
                 self.use_filter(wanted)
         self._complete(prompt, text, prompt.cursor)
+
+    def _complain(self, prompt: Prompt, error: ConsoleError) -> None:
+        """Say what is wrong, where, and offer what could be meant."""
+        from kiket_console.ui.widgets.prompt import Offer
+
+        column, length = getattr(error, "column", None), getattr(error, "length", 1)
+        prompt.complain(str(error), column, length)
+        suggestion = getattr(error, "suggestion", "")
+        if suggestion and column is not None:
+            self._meant = (Offer(suggestion, column, column + length, "did you mean this?"),)
 
     @work(thread=True, exclusive=True, group="complete")
     def _complete(self, prompt: Prompt, text: str, cursor: int) -> None:
@@ -264,28 +287,27 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         from kiket_console.ui.widgets.prompt import Offer
 
         if prompt.is_attached and prompt.text == text:
-            prompt.offer([Offer(each.text, each.start, each.end, each.note) for each in found])
+            offers = [Offer(each.text, each.start, each.end, each.note) for each in found]
+            prompt.offer(offers or self._meant)
 
     def _entered(self, text: str) -> str:
         """Keep what was entered; raises `ConsoleError` for what cannot be read."""
         wanted = self.language.parse(text)
         if text.strip() != self.filter_text:
             self.use_filter(wanted)
-        self._edited_from = None
         self._remember(text)
         return ""
 
-    def prompt_changed(self, prompt: Prompt | None) -> None:
-        """Restore the filter that was there when a person wants none of what was typed."""
-        super().prompt_changed(prompt)
-        before, self._edited_from = self._edited_from, None
-        if prompt is not None or before is None:
-            return
-        wanted, suspended = before
-        text = wanted.text if wanted is not None else ""
-        if (text, suspended) != (self.filter_text, self._suspended):
-            self._filter, self._suspended = before
+    def _restore(self, wanted: F | None, suspended: bool) -> None:
+        """Use the filter that was there before a person typed."""
+        if (wanted, suspended) != (self._filter, self._suspended):
+            self._filter, self._suspended = wanted, suspended
             self._apply()
+
+    def prompt_changed(self, prompt: Prompt | None) -> None:
+        """Let the line to type into stand for the bar."""
+        super().prompt_changed(prompt)
+        self._show_bar()
 
     def _remember(self, text: str) -> None:
         if text.strip():

@@ -265,4 +265,3 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         if self.is_current and self.feed.count:
             shown = self.list
             shown.changed(self._rows.pending(shown.first_shown, shown.last_shown))
-

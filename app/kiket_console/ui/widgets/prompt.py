@@ -97,9 +97,10 @@ class _Label(OneLine):
 class _Sentence(OneLine):
     """What is said of the text, below a sign that points at its place."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sign: str) -> None:
+        super().__init__(classes="prompt-beside")
         self.display = False
+        self._sign = sign
         self._text, self._role = "", ""
         self._column: int | None = None
 
@@ -114,9 +115,9 @@ class _Sentence(OneLine):
             return [(" " + shortened(self._text, width - 1), self._role)]
         if column + 2 + needed <= width or column <= width // 2:
             said = shortened(self._text, width - column - 2)
-            return [(" " * column + "▼ " + said, self._role)]
+            return [(f"{' ' * column}{self._sign} {said}", self._role)]
         said = shortened(self._text, column - 2)  # it stands left of the sign
-        return [(" " * (column - cell_width(said) - 1) + said + " ▼", self._role)]
+        return [(f"{' ' * (column - cell_width(said) - 1)}{said} {self._sign}", self._role)]
 
 
 class _Offers(Inked):
@@ -130,7 +131,7 @@ class _Offers(Inked):
             self.index = index
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="prompt-beside")
         self.display = False
         self.offers: Sequence[Offer] = ()
         self.selected = -1
@@ -180,7 +181,8 @@ class _Offers(Inked):
 class Prompt(Vertical):
     """Ask for one line of text.
 
-    *history*: what was entered earlier, oldest first. *verb*: what `enter` does. Whoever asks
+    *history*: what was entered earlier, oldest first. *is_above*: it stands above a list, so that
+    what is said and offered goes below it. *verb*: what `enter` does. Whoever asks
     answers `Changed` with `offer()`, `complain()` or `say()`, and takes the prompt away when it is
     done with it.
     """
@@ -215,6 +217,7 @@ class Prompt(Vertical):
         *,
         history: Sequence[str] = (),
         placeholder: str = "",
+        is_above: bool = False,
         verb: str = "done",
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
@@ -226,10 +229,13 @@ class Prompt(Vertical):
         self._draft = ""
         self._typed = ""
         self._told = ("", -1)
+        self._outdated = False
+        self._asked_for = 0  # a step through offers that are not known yet
         self._wrong = _Wrong()
         self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder)
         self._offers = _Offers()
-        self._sentence = _Sentence()
+        self._is_above = is_above
+        self._sentence = _Sentence("▲" if is_above else "▼")
 
     @property
     def text(self) -> str:
@@ -250,18 +256,26 @@ class Prompt(Vertical):
         """Show what may be typed here; while a person goes through offers, those stay."""
         if self._offers.selected < 0:
             self._offers.show(offers, self._column(offers[0].start) if offers else 0)
+            by, self._asked_for = self._asked_for, 0
+            if self._outdated and by:
+                self._outdated = False
+                self.action_complete(by)
+            self._outdated = False
+            self._float()
 
     def complain(self, sentence: str, column: int | None = None, length: int = 1) -> None:
         """Say what is wrong, and at which character of the text (counted from 0) it begins."""
         self._wrong.mark(None if column is None else (column, column + max(1, length)))
         self._entry.refresh()
         self._sentence.show(sentence, "error", None if column is None else self._column(column))
+        self._float()
 
     def say(self, sentence: str = "", role: str = "muted") -> None:
         """Say something about what is typed, or nothing; nothing is wrong with it."""
         self._wrong.mark(None)
         self._entry.refresh()
         self._sentence.show(sentence, role, None)
+        self._float()
 
     def compose(self) -> ComposeResult:
         """Lay the lines out."""
@@ -311,7 +325,10 @@ class Prompt(Vertical):
         self._done_choosing()
 
     def action_complete(self, by: int) -> None:
-        """Take the only offer, or go to the next of several."""
+        """Take the only offer, or go to the next of several, as soon as they are known."""
+        if self._outdated:
+            self._asked_for = by
+            return
         count = len(self._offers.offers)
         if count == 1:
             self._take(0)
@@ -375,8 +392,16 @@ class Prompt(Vertical):
             if self._told[1] >= 0:
                 self.say()  # what was said was of another text
             self._told = (self.text, self.cursor)
-            self._done_choosing()
+            self._offers.select(-1)  # they stay until there are others, so that nothing flickers
+            self._outdated, self._asked_for = True, 0
             self.post_message(self.Changed(self))
+
+    def _float(self) -> None:
+        """Lay what is said and offered over the list beside the line, which so stays still."""
+        said, offered = int(self._sentence.display), len(self._offers.offers[:OFFERS_SHOWN])
+        up, down = (0, -1), (0, 1)
+        self._sentence.styles.offset = down if self._is_above else up
+        self._offers.styles.offset = (0, 1 + said) if self._is_above else (0, -said - offered)
 
     def _column(self, position: int) -> int:
         """Return how many cells are left of a character of the text."""
