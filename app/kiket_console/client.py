@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from kiket_console.model import EngineStatus, Headers, Notice, Worker
+    from kiket_console.model import EngineStatus, Exchange, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.wire import Edit, Event, Preview, Result, SecretName, Selection, Template
 
@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 READY_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 15.0
+SEARCH_TIMEOUT_S = 600.0
+"""Looking into each of a million bodies takes long."""
 DELIVERY_TIMEOUT_S = 7300.0
 """Longer than the engine may be set to hold a delivery and to wait for its answer, together."""
 LOG_TAIL_BYTES = 8192
@@ -282,6 +284,22 @@ class Client(AbstractAsyncContextManager["Client"]):
         from kiket_console.wire import Selection
 
         return await self._ask("POST", "/exchanges/restore", Selection, {"ids": list(ids)})
+
+    async def exchanges(self, filter_text: str = "", limit: int = 50) -> tuple[Exchange, ...]:
+        """Return the newest *limit* exchanges that match a filter, the oldest of them first.
+
+        At most `wire.LIST_LIMIT`. Raises `ConsoleError` for a text that is no filter.
+        """
+        from kiket_console.model import Exchange
+
+        query = f"?filter={_quoted(filter_text)}&limit={limit}"
+        return await self._ask(
+            "GET", f"/exchanges{query}", tuple[Exchange, ...], timeout_s=SEARCH_TIMEOUT_S
+        )
+
+    async def filters(self) -> dict[str, str]:
+        """Return the texts of the saved filters, by name."""
+        return await self._ask("GET", "/filters", dict[str, str])
 
     async def templates(self, extension: str = "") -> tuple[Template, ...]:
         """Return the events that can be triggered, those that *extension* handles first.

@@ -20,6 +20,9 @@ WAYS = (
 """How a recorded delivery can be sent again: signed anew as its target prefers, byte for byte,
 signed for a time that is over, signed with another secret, without a signature, or signed anew in
 one dialect alone."""
+LIST_DEFAULT = 50
+LIST_LIMIT = 1000
+"""How many exchanges one request can list."""
 SELECTION_LIMIT = 1000
 """How many exchanges one request can name."""
 NOTE_LIMIT = 500

@@ -4,6 +4,7 @@
     GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/send, replay
     POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
     POST /v1/exchanges/note
+    GET  /v1/exchanges   GET  /v1/filters
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
     GET  /openapi.json
 
@@ -25,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kiket_console.engine.control_bodies import answer, asked_body
+from kiket_console.engine.control_listing import listing_routes
 from kiket_console.engine.control_sending import sending_routes
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from kiket_console.engine.control_listing import Listing
     from kiket_console.engine.control_sending import Sending
     from kiket_console.engine.hub import Hub
     from kiket_console.model import EngineStatus, Notice, Worker
@@ -127,8 +130,10 @@ class Curation(Protocol):
         ...
 
 
-def control_app(controls: Controls, sending: Sending, curation: Curation, hub: Hub) -> Starlette:
-    """Return the control API over *controls*, *sending* and *curation*."""
+def control_app(
+    controls: Controls, sending: Sending, curation: Curation, listing: Listing, hub: Hub
+) -> Starlette:
+    """Return the control API over *controls*, *sending*, *curation* and *listing*."""
 
     async def status(_: Request) -> Response:
         return answer(controls.status())
@@ -200,6 +205,7 @@ def control_app(controls: Controls, sending: Sending, curation: Curation, hub: H
             route("/workers/{name}/{verb}", worker, "POST"),
             route("/notices", notices, "GET"),
             *sending_routes(sending),
+            *listing_routes(listing),
             route("/exchanges/pin", pin, "POST"),
             route("/exchanges/note", note, "POST"),
             route("/exchanges/remove", remove, "POST"),

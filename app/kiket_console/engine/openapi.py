@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from kiket_console import __version__
-from kiket_console.model import EngineStatus, Notice, Worker
+from kiket_console.model import EngineStatus, Exchange, Notice, Worker
 from kiket_console.wire import (
     API,
+    LIST_DEFAULT,
+    LIST_LIMIT,
     NOTE_LIMIT,
     SELECTION_LIMIT,
     VERBS,
@@ -27,6 +29,8 @@ _DRY_RUN = {
     "default": False,
     "description": "Send nothing; answer with a Preview.",
 }
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": LIST_LIMIT, "default": LIST_DEFAULT}
+_TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _TRIGGER = {
     "type": "object",
     "required": ["event"],
@@ -108,7 +112,7 @@ _SECRET = {
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the control API."""
     kinds = (
-        *(EngineStatus, Worker, Notice, Result, Preview, Template),
+        *(EngineStatus, Exchange, Worker, Notice, Result, Preview, Template),
         *(SecretName, Selection, Refusal),
     )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
@@ -148,6 +152,25 @@ def describe() -> dict[str, Any]:
             f"{API}/exchanges/{{id}}/send": {
                 "parameters": [exchange],
                 "post": _asks("Send a recorded delivery again, edited.", Result, body=_SEND),
+            },
+            f"{API}/exchanges": {
+                "parameters": [
+                    _parameter("filter", {"type": "string"}, where="query"),
+                    _parameter("limit", _LIMIT, where="query"),
+                ],
+                "get": _asks("The newest exchanges that match a filter.", Exchange, many=True),
+            },
+            f"{API}/filters": {
+                "get": {
+                    "summary": "The saved filters, by name.",
+                    "responses": {
+                        "200": {
+                            "description": "Names and texts.",
+                            "content": {"application/json": {"schema": _TEXTS}},
+                        },
+                        "default": _refusal(),
+                    },
+                }
             },
             f"{API}/exchanges/pin": {
                 "post": _asks("Keep exchanges, or no longer.", Selection, body=_PIN)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from kiket_console import __version__
 from kiket_console.engine.actions import Actions
 from kiket_console.engine.control import control_app
+from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.curator import Curator
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
@@ -179,7 +180,11 @@ class Parts:
         )
         self.recording = Recording(writer, self._recording_turned)
         self.control = control_app(
-            actions, sender, Curator(writer, reader, redactor.redact), self.hub
+            actions,
+            sender,
+            Curator(writer, reader, redactor.redact),
+            StoreListing(paths.store, paths.folder),
+            self.hub,
         )
 
     def note(self, sentence: str) -> None:

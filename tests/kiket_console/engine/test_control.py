@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from kiket_console.client import Client, EngineGone
 from kiket_console.engine.control import control_app
+from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.private_socket import OwnPeers, bind_private
 from kiket_console.errors import ConsoleError, ExitCode
@@ -173,7 +174,7 @@ async def served(
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, desk, shelf or Shelf(), hub),
+        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub),
         http=OwnPeers,
         lifespan="off",
         log_config=None,
@@ -188,6 +189,10 @@ async def served(
         finally:
             hub.close()
             server.should_exit = True
+
+
+def listing_of(paths: ProjectPaths) -> StoreListing:
+    return StoreListing(paths.store, paths.folder)
 
 
 def new_hub() -> Hub:
@@ -373,7 +378,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     }
     routed = {
         (route.path.replace(":int", ""), method)
-        for route in control_app(Post(), Post(), Shelf(), new_hub()).routes
+        for route in control_app(Post(), Post(), Shelf(), listing_of(paths), new_hub()).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}
     }
