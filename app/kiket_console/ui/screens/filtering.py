@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.rows import FeedRows
     from kiket_console.ui.scan import Haul
     from kiket_console.ui.store_view import StoreView
-    from kiket_console.ui.widgets.prompt import Offer, Prompt
+    from kiket_console.ui.widgets.prompt import Prompt
 
 R = TypeVar("R", bound=Row)
 TELL_EVERY_S = 0.08
@@ -61,7 +62,6 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     _woken = False
     _scan_reader: StoreView | None = None
     _values_reader: StoreView | None = None
-    _meant: Sequence[Offer] = ()
 
     def above_list(self) -> Iterable[Widget]:
         """Put the bar there."""
@@ -77,10 +77,10 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
 
     # What a person does
 
-    def action_filter(self, text: str = "") -> None:
+    async def action_filter(self, text: str = "") -> None:
         """Narrow the list to what *text* says; without it, ask."""
         if text:
-            self.use_filter(self.language.parse(text))
+            self.use_filter(await self._parsed(text))
             self._remember(text)
             return
         from kiket_console.ui.widgets.prompt import Prompt
@@ -102,10 +102,10 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         self._suspended = not self._suspended
         self._apply()
 
-    def action_regroup(self) -> None:
+    async def action_regroup(self) -> None:
         """Bind OR and AND the other way round."""
         if self._filter is not None and self._filter.reading:
-            self.use_filter(self.language.parse(self.language.regrouped(self._filter)))
+            self.use_filter(await self._parsed(self.language.regrouped(self._filter)))
 
     def action_save_filter(self, name: str) -> None:
         """Keep the filter that is in effect under a name."""
@@ -252,48 +252,44 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
     # The line to type into
 
     def _typed(self, prompt: Prompt) -> None:
+        """Take in what is typed so far, in a thread: the first filter brings the parser."""
+        self.run_worker(self._take_in(prompt), group="typed", exclusive=True)
+
+    async def _take_in(self, prompt: Prompt) -> None:
         """Show what is typed so far; what cannot be read yet changes nothing in the list."""
-        text = prompt.text
-        self._meant = ()
+        from kiket_console.ui.widgets.prompt import Offer
+
+        text, cursor = prompt.text, prompt.cursor
+        meant: list[Offer] = []
         try:
-            wanted = self.language.parse(text)
+            wanted = await self._parsed(text)
         except ConsoleError as error:
-            self._complain(prompt, error)
+            column, length = getattr(error, "column", None), getattr(error, "length", 1)
+            prompt.complain(str(error), column, length)
+            suggestion = getattr(error, "suggestion", "")
+            if suggestion and column is not None:
+                meant.append(Offer(suggestion, column, column + length, "did you mean this?"))
         else:
             prompt.say(f"read as {wanted.reading}" if wanted.reading else "")
             if text.strip() != self.filter_text or self._suspended:
                 self.use_filter(wanted)
-        self._complete(prompt, text, prompt.cursor)
+        found = await asyncio.to_thread(self._completions, text, cursor)
+        offers = [Offer(each.text, each.start, each.end, each.note) for each in found]
+        prompt.offer(offers or meant)
 
-    def _complain(self, prompt: Prompt, error: ConsoleError) -> None:
-        """Say what is wrong, where, and offer what could be meant."""
-        from kiket_console.ui.widgets.prompt import Offer
-
-        column, length = getattr(error, "column", None), getattr(error, "length", 1)
-        prompt.complain(str(error), column, length)
-        suggestion = getattr(error, "suggestion", "")
-        if suggestion and column is not None:
-            self._meant = (Offer(suggestion, column, column + length, "did you mean this?"),)
-
-    @work(thread=True, exclusive=True, group="complete")
-    def _complete(self, prompt: Prompt, text: str, cursor: int) -> None:
+    def _completions(self, text: str, cursor: int) -> Sequence[Completion]:
         if self._values_reader is None:
             self._values_reader = self.console.another_reader()
-        found = self.language.completions(text, cursor, self._values_reader)
-        if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._offer, prompt, text, found)
+        return self.language.completions(text, cursor, self._values_reader)
 
-    def _offer(self, prompt: Prompt, text: str, found: Sequence[Completion]) -> None:
-        from kiket_console.ui.widgets.prompt import Offer
+    async def _parsed(self, text: str) -> F:
+        """Return what *text* means; raises `ConsoleError`."""
+        return await asyncio.to_thread(self.language.parse, text)
 
-        if prompt.is_attached and prompt.text == text:
-            offers = [Offer(each.text, each.start, each.end, each.note) for each in found]
-            prompt.offer(offers or self._meant)
-
-    def _entered(self, text: str) -> str:
+    async def _entered(self, text: str) -> str:
         """Keep what was entered; raises `ConsoleError` for what cannot be read."""
-        wanted = self.language.parse(text)
-        if text.strip() != self.filter_text:
+        wanted = await self._parsed(text)
+        if text.strip() != self.filter_text or self._suspended:
             self.use_filter(wanted)
         self._remember(text)
         return ""

@@ -195,9 +195,9 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         else:
             self._picked()
 
-    def action_marked(self) -> None:
+    async def action_marked(self) -> None:
         """Show marked exchanges only, or what was shown before."""
-        self.use_filter(self.language.parse(toggled_marks(self.filter_text)))
+        self.use_filter(await self._parsed(toggled_marks(self.filter_text)))
 
     def action_mark(self) -> None:
         """Keep the chosen exchanges whatever their age, or no longer."""
