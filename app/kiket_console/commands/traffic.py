@@ -9,7 +9,9 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.curate import COMMANDS
+from kiket_console.commands.difference import diff
 from kiket_console.commands.options import directory_option, json_option, paths_of
+from kiket_console.commands.sharing import curl, export, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +33,10 @@ Examples:
   kiket-console traffic tail --json"""
 )
 def traffic() -> None:
-    """List, show, follow and keep or delete recorded exchanges."""
+    """List, show, compare, export, keep or delete recorded exchanges."""
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, diff, export, curl, save):
     traffic.add_command(command)
 
 

@@ -38,14 +38,19 @@ _SIGNATURES: Final = frozenset(
 _URL_SIGNS: Final = "!#$%&'()*+,/:;=?@[]~|^{}<>`\"\\"
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
-_MAC: Final = (
-    'python3 -c \'import base64, hmac, os, sys; s = os.environ["KIKET_WEBHOOK_SECRET"]; '
-    'k = base64.b64decode(s[6:].rstrip("=") + "==") if sys.argv[1] == "sw1" and '
-    's.startswith("whsec_") else s.encode(); '
-    'm = hmac.digest(k, sys.argv[2].encode() + sys.stdin.buffer.read(), "sha256"); '
-    'print(base64.b64encode(m).decode() if sys.argv[1] == "sw1" else m.hex())\''
+_HEX: Final = (
+    'python3 -c \'import hmac, os, sys; key = os.environ["KIKET_WEBHOOK_SECRET"].encode(); '
+    "signed = sys.argv[1].encode() + sys.stdin.buffer.read(); "
+    'print(hmac.digest(key, signed, "sha256").hex())\''
 )
-"""Writes the MAC of its standard input; the secret is in no command line."""
+"""Writes the MAC of its argument and its standard input; the secret is in no command line."""
+_BASE64: Final = (
+    'python3 -c \'import base64, hmac, os, sys; key = os.environ["KIKET_WEBHOOK_SECRET"]; '
+    'key = base64.b64decode(key[6:].rstrip("=") + "==") if key.startswith("whsec_") '
+    "else key.encode(); signed = sys.argv[1].encode() + sys.stdin.buffer.read(); "
+    'print(base64.b64encode(hmac.digest(key, signed, "sha256")).decode())\''
+)
+"""The same as Standard Webhooks has it."""
 _PUT_BACK: Final = (
     'python3 -c \'import os, re, sys; sys.stdout.buffer.write(re.sub(rb"\\[secret:(\\w+)\\]", '
     "lambda m: os.environb.get(m[1], m[0]), sys.stdin.buffer.read()))'"
@@ -184,14 +189,14 @@ def _request(detail: Detail, base_url: str) -> _Request:
 
 def _k0(_: str) -> tuple[list[str], list[str]]:
     return (
-        ["now=$(date -u +%Y-%m-%dT%H:%M:%SZ)", f"mac=$(body | {_MAC} k0 '')"],
+        ["now=$(date -u +%Y-%m-%dT%H:%M:%SZ)", f"mac=$(body | {_HEX} '')"],
         ['"x-kiket-signature: $mac"', '"x-kiket-timestamp: $now"'],
     )
 
 
 def _kr(_: str) -> tuple[list[str], list[str]]:
     return (
-        ["now=$(date +%s)", f'mac=$(body | {_MAC} kr "$now.")'],
+        ["now=$(date +%s)", f'mac=$(body | {_HEX} "$now.")'],
         ['"x-kiket-signature: $mac"', '"x-kiket-timestamp: $now"'],
     )
 
@@ -204,7 +209,7 @@ def _k1(_: str) -> tuple[list[str], list[str]]:
 def _sw1(message_id: str) -> tuple[list[str], list[str]]:
     word = quoted(f"{message_id}.")
     return (
-        ["now=$(date +%s)", f'mac=$(body | {_MAC} sw1 {word}"$now.")'],
+        ["now=$(date +%s)", f'mac=$(body | {_BASE64} {word}"$now.")'],
         ['"webhook-signature: v1,$mac"', '"webhook-timestamp: $now"'],
     )
 
