@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from kiket_console.model import EngineStatus
     from kiket_console.paths import ProjectPaths
     from kiket_console.sending.keeping import Drafts
-    from kiket_console.ui.feed import Reader
     from kiket_console.ui.link import Engine
+    from kiket_console.ui.pages import Reader
     from kiket_console.ui.screens.quit import Leave
 
 TWICE_WITHIN_S = 1.5
@@ -142,6 +142,7 @@ class ConsoleApp(App[bool]):
         """Connect once the first frame is painted."""
         if not self.is_headless:
             self.signals.listen(asyncio.get_running_loop())
+        self.app_resume_signal.subscribe(self, self._paint_again)
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._after_first_frame)
         for error in self.wardrobe.wrong:
@@ -338,6 +339,10 @@ class ConsoleApp(App[bool]):
             gc.set_threshold(700, 10, 1_000_000)
             self.set_interval(COLLECT_EVERY_S, self._collect)
         self.run_worker(self._listen(), group="link", exclusive=True)
+
+    def _paint_again(self, _: object) -> None:
+        """Come back from the shell: Textual would paint only what has changed since."""
+        self.refresh(layout=True)
 
     def _collect(self) -> None:
         gc.collect()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.pages import Reader
     from kiket_console.ui.scan import Sieve
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.filters.log_filter import LogFilter
-    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.pages import Reader
 
 MOST_VALUES = 30
 _WORD = re.compile(r"[^\s()]*$")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic
 
 from kiket_console.model import Exchange
 from kiket_console.ui import moment
-from kiket_console.ui.feed import R
+from kiket_console.ui.pages import R
 from kiket_console.ui.paint import processes, teach, traffic
 from kiket_console.ui.picks import Picks
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kiket_console.filters import Filter
     from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import Detail, Exchange, LogLine
-    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.pages import Reader
 
 T = TypeVar("T")
 

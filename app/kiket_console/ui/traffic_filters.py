@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.filters import Completion, Filter
-    from kiket_console.ui.feed import Reader
+    from kiket_console.ui.pages import Reader
 
 MARKED = "is:marked"
 

@@ -14,8 +14,8 @@ from textual.worker import get_current_worker
 from kiket_console.errors import ConsoleError
 from kiket_console.text import plural
 from kiket_console.ui.actions import Mode
-from kiket_console.ui.feed import Row
 from kiket_console.ui.filtering import F
+from kiket_console.ui.pages import Row
 from kiket_console.ui.scan import Scan
 from kiket_console.ui.screens.following import FollowingScreen
 from kiket_console.ui.widgets.filter_bar import FilterBar

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from textual import work
 
 from kiket_console.text import plural
-from kiket_console.ui.feed import Feed, Row
+from kiket_console.ui.pages import Row
 from kiket_console.ui.screens.place import WIDE_COLUMNS, Layout, PlaceScreen
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
-    from kiket_console.ui.feed import Pages, Reader
+    from kiket_console.ui.feed import Feed
+    from kiket_console.ui.pages import Pages, Reader
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.widgets.views import Rows
 

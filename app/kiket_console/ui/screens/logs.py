@@ -12,10 +12,11 @@ from kiket_console.filters.log_filter import LogFilter
 from kiket_console.model import LogLine
 from kiket_console.text import clock, visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.feed import Feed, LogPages
+from kiket_console.ui.feed import Feed
 from kiket_console.ui.frames import to_open
 from kiket_console.ui.log_filters import LogFilters
 from kiket_console.ui.log_rows import LogRows
+from kiket_console.ui.pages import LogPages
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.filtering import FilteringScreen
@@ -140,7 +141,7 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
         line = self.feed.selected
         if line is not None:
             text = "\n".join(logs.lines_of(line))
-            copy(self.console, text, f"the line of {visible(line.worker)}")
+            copy(self.console, text, f"The line of {visible(line.worker)}")
 
 
 def _whole(line: LogLine, folder: str, width: int) -> LineSource:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kiket_console.filters import Filter
 from kiket_console.model import Exchange
 from kiket_console.ui.actions import Mode, Scope, bindings
-from kiket_console.ui.feed import Feed, TrafficPages
+from kiket_console.ui.feed import Feed
+from kiket_console.ui.pages import TrafficPages
 from kiket_console.ui.paint.detail import may_grow
 from kiket_console.ui.picks import MOST
 from kiket_console.ui.rows import TrafficRows
