@@ -1,7 +1,7 @@
 """How long a filter takes over a million exchanges, as the filter bar of the console asks it.
 
 The scan is the one that runs behind the list, newest first and step by step, here without a screen:
-until it has the first 50 hits (10 where it looks into bodies), and until it has looked at all of it.
+until it has the first 50 hits (10 where it looks into bodies), and until all was looked at.
 Every thousandth exchange is out of the ordinary, so that 50 hits lie within the newest 50,000. The
 store has 1,000,000 exchanges (1/20 of that with --quick).
 
