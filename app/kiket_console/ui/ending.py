@@ -30,7 +30,7 @@ class Signals:
     *leave* ends the screen. A second signal ends the process as it would without this.
     """
 
-    NUMBERS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    NUMBERS = (signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self, leave: Callable[[], object]) -> None:
         self._leave = leave

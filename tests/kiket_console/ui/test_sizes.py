@@ -73,7 +73,7 @@ async def test_in_the_smallest_terminal_the_selected_row_can_be_read(
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [((19, 30), "Needs 20 × 5"), ((100, 4), "Make the terminal 20 × 5 at least.")]
+    ("size", "said"), [((19, 30), "Needs 20 by 5"), ((100, 4), "Make the terminal 20 by 5 at least.")]
 )
 async def test_a_smaller_one_says_what_is_needed(
     console: Callable[..., ConsoleApp], size: tuple[int, int], said: str

@@ -182,7 +182,7 @@ class TooSmall(OneLine):
 
     def line(self, width: int) -> Line:
         """Return the line to draw."""
-        said = "Needs 20 × 5" if width < 40 else "Make the terminal 20 × 5 at least."
+        said = "Needs 20 by 5" if width < 40 else "Make the terminal 20 by 5 at least."
         return cut([(said, "warning")], width)
 
 
