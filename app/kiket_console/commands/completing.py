@@ -136,6 +136,17 @@ def exchange_ids(
     )
 
 
+def saved_filters(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Complete the name of a saved filter, with or without its `@`."""
+    from kiket_console import saved_filters
+
+    sign = "@" if incomplete.startswith("@") or context.info_name != "forget" else ""
+    found = saved_filters.listed(_paths(context).folder)
+    return _matching(((sign + each.name, each.text) for each in found), incomplete)
+
+
 def _matching(named: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem[str]]:
     by_value = {value: told for value, told in named if value.startswith(incomplete)}
     return [CompletionItem(value, help=told) for value, told in by_value.items()]

@@ -10,6 +10,8 @@ import click
 from kiket_console.commands import completing
 from kiket_console.commands.curate import COMMANDS
 from kiket_console.commands.difference import diff
+from kiket_console.commands.filters import filters
+from kiket_console.commands.finding import filter_of, filter_option
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.sharing import curl, export, save
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from kiket_console.filters import Filter
     from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
     from kiket_console.store.reader import Reader
 
@@ -28,7 +31,7 @@ FOLLOW_PERIOD_S = 0.1
 @click.group(
     epilog="""\b
 Examples:
-  kiket-console traffic list --limit 10
+  kiket-console traffic list --filter 'event:issue.* status:>=500'
   kiket-console traffic show 1203
   kiket-console traffic tail --json"""
 )
@@ -36,13 +39,14 @@ def traffic() -> None:
     """List, show, compare, export, keep or delete recorded exchanges."""
 
 
-for command in (*COMMANDS, diff, export, curl, save):
+for command in (*COMMANDS, diff, export, curl, save, filters):
     traffic.add_command(command)
 
 
 @traffic.command("list")
 @directory_option
 @json_option
+@filter_option
 @click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
 @click.option(
     "--worker",
@@ -52,18 +56,26 @@ for command in (*COMMANDS, diff, export, curl, save):
 )
 @click.pass_context
 def list_exchanges(
-    context: click.Context, directory: Path | None, as_json: bool, limit: int, worker: str | None
+    context: click.Context,
+    directory: Path | None,
+    as_json: bool,
+    filter_text: str | None,
+    limit: int,
+    worker: str | None,
 ) -> None:
     """List the newest exchanges, oldest first."""
     from kiket_console.commands.documents import list_head
     from kiket_console.store.reader import Reader
     from kiket_console.text import visible
 
-    reader = context.with_resource(Reader(paths_of(context, directory).store))
-    ids = reader.ids()[-limit:] if worker is None else _ids_of(reader, worker, limit)
+    paths = paths_of(context, directory)
+    wanted = None if filter_text is None else filter_of(filter_text, paths.folder)
+    reader = context.with_resource(Reader(paths.store))
+    ids = _ids_of(reader, wanted, worker, limit)
     if not ids:
         whose = "" if worker is None else f" of {visible(worker)}"
-        click.echo(f"Nothing{whose} is recorded for this project yet.", err=True)
+        why = "is recorded for this project yet" if wanted is None else "matches the filter"
+        click.echo(f"Nothing{whose} {why}.", err=True)
         return
     newest = reader.page(ids[-PAGE:])
     several = worker is None and len({each.worker for each in newest}) > 1
@@ -75,13 +87,20 @@ def list_exchanges(
         above = _print(page, as_json=as_json, above=above, worker=several)
 
 
-def _ids_of(reader: Reader, worker: str, limit: int) -> list[int]:
-    """Return the ids of the newest exchanges of one worker, ascending."""
+def _ids_of(reader: Reader, wanted: Filter | None, worker: str | None, limit: int) -> Sequence[int]:
+    """Return the ids of the newest exchanges that match, and are of one worker; ascending."""
+    if wanted is not None and worker is None:
+        return reader.newest_matching(wanted, limit)
     ids = reader.ids()
+    if worker is None:
+        return ids[-limit:]
     found: list[int] = []
     for end in range(len(ids), 0, -PAGE):
         page = reader.page(ids[max(0, end - PAGE) : end])
-        found += [each.id for each in reversed(page) if each.worker == worker]
+        of_worker = [each.id for each in page if each.worker == worker]
+        if wanted is not None and of_worker:
+            of_worker = [*reader.matching_among(wanted, of_worker)]
+        found += reversed(of_worker)
         if len(found) >= limit:
             break
     return found[:limit][::-1]
@@ -121,16 +140,27 @@ def show(context: click.Context, exchange_id: int, directory: Path | None, as_js
 @traffic.command()
 @directory_option
 @json_option
+@filter_option
 @click.option("--limit", default=10, type=click.IntRange(0, 10_000), help="Begin so many back.")
 @click.pass_context
-def tail(context: click.Context, directory: Path | None, as_json: bool, limit: int) -> None:
+def tail(
+    context: click.Context,
+    directory: Path | None,
+    as_json: bool,
+    filter_text: str | None,
+    limit: int,
+) -> None:
     """Print the newest exchanges, then each one as it ends, until interrupted."""
     from kiket_console.commands.documents import is_final, list_head
     from kiket_console.store.reader import Reader
 
-    reader = context.with_resource(Reader(paths_of(context, directory).store))
+    paths = paths_of(context, directory)
+    wanted = None if filter_text is None else filter_of(filter_text, paths.folder)
+    reader = context.with_resource(Reader(paths.store))
     known = reader.ids()
     begun = known[-limit:] if limit else known[:0]
+    if wanted is not None and limit:
+        begun = reader.newest_matching(wanted, limit)
     last = known[-1] if known else 0
     open_ids = list(begun)
     above: Exchange | None = None
@@ -139,7 +169,11 @@ def tail(context: click.Context, directory: Path | None, as_json: bool, limit: i
     while True:
         page = reader.page(open_ids[:PAGE])
         ended = [each for each in page if is_final(each)]
-        above = _print(ended, as_json=as_json, above=above)
+        matching = ended
+        if wanted is not None and ended:
+            found = {*reader.matching_among(wanted, [each.id for each in ended])}
+            matching = [each for each in ended if each.id in found]
+        above = _print(matching, as_json=as_json, above=above)
         open_ids = [each.id for each in page if not is_final(each)] + open_ids[PAGE:]
         fresh = reader.ids(last)
         if fresh:
