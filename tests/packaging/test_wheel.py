@@ -84,7 +84,7 @@ def test_it_holds_every_module_of_the_checkout(names: set[str]) -> None:
 def test_it_holds_nothing_but_our_packages_and_its_metadata(names: set[str]) -> None:
     tops = {name.split("/")[0] for name in names}
 
-    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == PACKAGES
     assert [name for name in names if "__pycache__" in name or name.endswith(".pyc")] == []
 
 
@@ -97,6 +97,22 @@ def test_it_holds_the_sample_the_schema_and_the_style(names: set[str]) -> None:
     assert "kiket_console/assets/samples/marketing/main.py" in names
     assert any(name.startswith("kiket_console/store/schema/") for name in names)
     assert any(name.endswith(".tcss") for name in names)
+
+
+def test_it_brings_what_shells_and_man_look_for(names: set[str]) -> None:
+    (data,) = {name.split("/")[0] for name in names if ".data/" in name}
+    assert {name.removeprefix(f"{data}/data/") for name in names if name.startswith(data)} == {
+        "share/man/man1/kiket-console.1",
+        "share/bash-completion/completions/kiket-console",
+        "share/zsh/site-functions/_kiket-console",
+        "share/fish/vendor_completions.d/kiket-console.fish",
+    }
+
+
+def test_the_installed_command_prints_its_completion(installed: Path, tmp_path: Path) -> None:
+    said = run(installed / "kiket-console", "completion", "bash", cwd=tmp_path)
+
+    assert said == (ROOT / "packaging/completions/kiket-console.bash").read_text()
 
 
 def test_its_metadata_says_what_it_is(wheel: Path, names: set[str]) -> None:
