@@ -19,6 +19,7 @@ from kiket_console.private_file import write_private
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TAKEN: Final = frozenset({"all", "focus", "shown", "hidden", "marked", "unmarked"})
@@ -56,10 +57,17 @@ def listed(folder: Path) -> list[SavedFilter]:
     return [found[name] for name in sorted(found)]
 
 
-def save(name: str, text: str, folder: Path | None = None) -> Path:
+def save(
+    name: str,
+    text: str,
+    folder: Path | None = None,
+    *,
+    parse: Callable[..., object] = filters.parse,
+) -> Path:
     """Keep *text* under *name* among the person's own filters; return the file.
 
-    *folder* is the project whose filters *text* may name. Raises `ConsoleError` for a name that
+    *folder* is the project whose filters *text* may name, *parse* what reads the text, if it is
+    not a filter of exchanges. Raises `ConsoleError` for a name that
     cannot be one, a text that is no filter (`FilterError`), or a file that cannot be written.
     """
     user_file = paths.filters_file()
@@ -74,7 +82,7 @@ def save(name: str, text: str, folder: Path | None = None) -> Path:
     if not text.strip():
         raise ConsoleError("There is no filter to save.", exit_code=ExitCode.USAGE)
     known = mine if folder is None else load(folder)
-    filters.parse(f"@{name}", saved={**known, name: text})  # also that it is no part of itself
+    parse(f"@{name}", saved={**known, name: text})  # also that it is no part of itself
     _write(user_file, {**mine, name: text})
     return user_file
 

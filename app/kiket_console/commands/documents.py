@@ -9,7 +9,7 @@ import orjson
 from kiket_console.commands.colour import plain
 from kiket_console.exporting.members import detail_members, exchange_members, log_members
 from kiket_console.model import Source, State
-from kiket_console.text import clock, duration, fit, fit_right, size, visible
+from kiket_console.text import clock, duration, fit, fit_right, size, uncoloured, visible
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
 if TYPE_CHECKING:
@@ -105,10 +105,12 @@ def _ending(exchange: Exchange) -> str:
 def log_lines(line: LogLine, paint: Paint = plain) -> list[str]:
     """Return a log line as lines for a person, each saying whose it is."""
     role = _LEVELS.get(line.level, "error" if line.stream == "stderr" else "")
-    word = f"{visible(line.level)} " if line.level else ""
+    kind = line.level or (line.stream if line.stream == "stderr" else "")
+    word = f"{visible(kind)} " if kind else ""
     worker = paint("accent", fit(visible(line.worker), 12))
     who = f"{paint('muted', clock(line.at_us))}  {worker} "
-    return [f"{who}{paint(role, word + visible(each))}" for each in line.text.split("\n")]
+    said = uncoloured(line.text).split("\n")
+    return [f"{who}{paint(role, word + visible(each))}" for each in said]
 
 
 _LEVELS = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error", "DEBUG": "muted"}

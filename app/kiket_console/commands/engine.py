@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -19,15 +20,23 @@ STOP_TIMEOUT_S = 12.0
 
 
 @click.command()
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=completing.worker_names)
 @directory_option
 @json_option
 @click.pass_context
-def stop(context: click.Context, directory: Path | None, as_json: bool) -> None:
-    """Stop this project's engine and its workers."""
+def stop(context: click.Context, name: str | None, directory: Path | None, as_json: bool) -> None:
+    """Stop the worker NAME; without a name, this project's engine and all its workers."""
     from kiket_console.client import Client, EngineGone, call, lock_holder
-    from kiket_console.errors import ConsoleError
+    from kiket_console.errors import ConsoleError, ExitCode
 
     paths = paths_of(context, directory)
+    if name is not None:
+        from kiket_console.commands.workers import command_worker
+
+        if not name:  # an empty variable of a script must not stop everything
+            raise ConsoleError("The worker's name is empty.", exit_code=ExitCode.USAGE)
+        command_worker(paths, name, "stop", as_json=as_json)
+        return
 
     async def ask() -> None:
         async with Client(paths) as client:

@@ -57,6 +57,11 @@ def parse(
     return LogFilter(text, syntax.reading(text, node), test)
 
 
+def quoted(value: str) -> str:
+    """Return *value* as one that means itself, whatever is in it."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def regroup(text: str) -> str:
     """Return *text* with its OR and its AND bound the other way round; raises `FilterError`."""
     return syntax.regrouped(text, grammar.parse(text, NAMES))

@@ -133,6 +133,12 @@ def open_file(app: ConsoleApp, path: str | Path, line: int = 0) -> bool:
     return True
 
 
+def open_target(app: ConsoleApp, target: str) -> bool:
+    """Open what is written as `file:line` in the person's editor; return whether it was."""
+    file, _, line = target.rpartition(":")
+    return open_file(app, file, int(line))
+
+
 def edit_text(app: ConsoleApp, text: str, suffix: str = ".txt") -> str | None:
     """Let the person edit *text* in their editor; return what it is then.
 

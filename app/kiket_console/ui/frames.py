@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kiket_console.ui.paint.line import Line
+
 _PYTHON = re.compile(r'^\s*(?:\|\s*)*File "([^"]+)", line (\d{1,7})')
 _OTHERS = re.compile(r"""(?:^|[\s("'\[])(\.{0,2}/?[\w.@+-][\w./@+-]*\.\w{1,5}):(\d{1,7})""")
 """Of Node, Ruby, Go and most compilers; a time of day has no dot before its colon."""
@@ -34,6 +36,19 @@ def frames(text: str) -> list[Frame]:
         named = _PYTHON.match(written) or _OTHERS.search(written)
         if named is not None:
             found.append(Frame(named[1], int(named[2]), row))
+    return found
+
+
+def targets(lines: Sequence[Line]) -> dict[int, str]:
+    """Return the place that each of some drawn lines names, as `file:line`, by its number.
+
+    A path that was cut to fit leads nowhere.
+    """
+    found: dict[int, str] = {}
+    for number, line in enumerate(lines):
+        named = frames("".join(text for text, _ in line))
+        if named and not named[0].file.startswith("…"):
+            found[number] = f"{named[0].file}:{named[0].line}"
     return found
 
 

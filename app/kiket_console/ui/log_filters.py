@@ -92,8 +92,9 @@ class LogFilters:
 
     def of_worker(self, name: str) -> LogFilter:
         """Return the filter of what one worker logged."""
-        escaped = re.sub(r'(["\\])', r"\\\1", name)
-        return self.parse(f'worker:"{escaped}"')
+        from kiket_console.filters import log_lines
+
+        return self.parse(f"worker:{log_lines.quoted(name)}")
 
     def worker_of(self, text: str) -> str | None:
         """Return whose lines a filter of `of_worker` lets through; None for any other filter."""
@@ -115,19 +116,19 @@ class LogFilters:
     def save(self, name: str, text: str) -> None:
         """Keep *text* under a name; raises `ConsoleError`."""
         from kiket_console import saved_filters
+        from kiket_console.filters import log_lines
 
-        saved_filters.save(name, text)
+        saved_filters.save(name, text, self._folder, parse=log_lines.parse)
 
     def forget(self, name: str) -> None:
         """Keep no filter under a name any more; raises `ConsoleError`."""
         from kiket_console import saved_filters
 
-        saved_filters.forget(name)
+        saved_filters.forget(name, self._folder)
 
 
 def _quoted(value: str) -> str:
     """Return a value as it can be typed."""
-    if re.fullmatch(r"[\w./@+-]+", value):
-        return value
-    escaped = re.sub(r'(["\\])', r"\\\1", value)
-    return f'"{escaped}"'
+    from kiket_console.filters import log_lines
+
+    return value if re.fullmatch(r"[\w./@+-]+", value) else log_lines.quoted(value)

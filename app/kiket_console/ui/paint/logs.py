@@ -113,9 +113,7 @@ def whole(line: LogLine, width: int, folder: str = "") -> list[Line]:
 
     The places in the project's own code, in *folder*, stand out from those in libraries.
     """
-    word, role = level(line)
-    facts: list[Line] = [[(clock(line.at_us), "muted")], [(visible(line.worker), "log")]]
-    facts.append([(word, role)])
+    facts: list[Line] = []
     if line.logger:
         facts.append([(visible(line.logger), "muted")])
     if line.exchange_id is not None:
@@ -126,7 +124,8 @@ def whole(line: LogLine, width: int, folder: str = "") -> list[Line]:
     fields = _fields(said, width - 4)
     text = [[(MARGIN, ""), *each] for each in _text_lines(said, width - 4, folder)]
     shown = [[(MARGIN, ""), *each] for each in fields]
-    return [*_facts(facts, width), [], *text, *([[], *shown] if shown else [])]
+    head = [*_facts(facts, width), []] if facts else []
+    return [*head, *text, *([[], *shown] if shown else [])]
 
 
 def _facts(facts: Sequence[Line], width: int) -> list[Line]:

@@ -24,4 +24,6 @@ COMMANDS = (
     Command("processes.source", "O", "source", "open in editor",
             "Open the place of the problem, or else its first handler, in your editor.",
             Scope.PROCESSES),
+    Command("processes.copy", "y", "copy", "copy URL",
+            "Copy where the selected worker's webhooks go to.", Scope.PROCESSES),
 )  # fmt: skip

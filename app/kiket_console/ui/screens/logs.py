@@ -13,7 +13,7 @@ from kiket_console.model import LogLine
 from kiket_console.text import clock, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
-from kiket_console.ui.frames import to_open
+from kiket_console.ui.frames import targets, to_open
 from kiket_console.ui.log_filters import LogFilters
 from kiket_console.ui.log_rows import LogRows
 from kiket_console.ui.pages import LogPages
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
+    from kiket_console.ui.widgets.text_view import TextView
 
 
 class LogsScreen(FilteringScreen[LogLine, LogFilter]):
@@ -56,7 +57,7 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
         if line is None:
             return
         word, role = logs.level(line)
-        self.details_rule.show(clock(line.at_us), [(word, role)])
+        self.details_rule.show(f"{clock(line.at_us)}  {visible(line.worker)}", [(word, role)])
         status = self.console.status
         folder = status.folder if status is not None else ""
         self.text.show(partial(_whole, line, folder))
@@ -112,10 +113,13 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
 
     def action_source(self) -> None:
         """Open the place in the code that the selected line names in an editor, own code first."""
-        from kiket_console.ui.external import open_file
+        from kiket_console.ui.external import open_file, open_target
 
         line, status = self.feed.selected, self.console.status
         if line is None:
+            return
+        if self.opened and (target := self.text.source.target(self.text.cursor)):
+            open_target(self.console, target)
             return
         folder = status.folder if status is not None else str(self.console.folder)
         frame = to_open("\n".join(logs.lines_of(line)), folder, self._rows.part)
@@ -123,6 +127,12 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
             self.console.say("This line names no place in the code.")
         else:
             open_file(self.console, frame.file, frame.line)
+
+    def on_text_view_followed(self, event: TextView.Followed) -> None:
+        """Open the place that the line under the cursor names."""
+        from kiket_console.ui.external import open_target
+
+        open_target(self.console, event.target)
 
     def action_cause(self) -> None:
         """Go to the exchange that the selected line belongs to."""
@@ -145,4 +155,5 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
 
 
 def _whole(line: LogLine, folder: str, width: int) -> LineSource:
-    return Lines(logs.whole(line, width, folder))
+    lines = logs.whole(line, width, folder)
+    return Lines(lines, targets(lines))

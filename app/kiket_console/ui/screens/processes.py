@@ -8,9 +8,10 @@ from kiket_console.model import WorkerState
 from kiket_console.text import plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.frames import targets
 from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.source import Lines
-from kiket_console.ui.paint.worker import about
+from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
 from kiket_console.ui.screens.place import Layout, PlaceScreen
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
+    from kiket_console.ui.widgets.text_view import TextView
 
 TAIL_LINES = 6
 _ENDED = (WorkerState.STOPPED, WorkerState.STOPPING, WorkerState.FATAL)
@@ -111,10 +113,13 @@ class ProcessesScreen(PlaceScreen):
 
     def action_source(self) -> None:
         """Open what is wrong with the selected worker in an editor, or else a handler of it."""
-        from kiket_console.ui.external import open_file
+        from kiket_console.ui.external import open_file, open_target
 
         worker = self._rows.selected
         if worker is None:
+            return
+        if self.opened and (target := self.text.source.target(self.text.cursor)):
+            open_target(self.console, target)
             return
         found = [(worker.problem.file, worker.problem.line)] if worker.problem else []
         found += [(handler.file, handler.line) for handler in worker.handlers]
@@ -123,6 +128,20 @@ class ProcessesScreen(PlaceScreen):
             open_file(self.console, file, line)
         else:
             self.console.say(f"No place in the code of {visible(worker.name)} is known.")
+
+    def on_text_view_followed(self, event: TextView.Followed) -> None:
+        """Open the place that the line under the cursor names."""
+        from kiket_console.ui.external import open_target
+
+        open_target(self.console, event.target)
+
+    def action_copy(self) -> None:
+        """Copy where the selected worker's webhooks go to."""
+        from kiket_console.ui.clipboard import copy
+
+        worker, status = self._rows.selected, self.console.status
+        if worker is not None and status is not None:
+            copy(self.console, webhooks_url(worker, status), "The webhooks' URL")
 
     def _command(self, worker: Worker, verb: str) -> None:
         self.console.requests.command_worker(worker.name, verb)
@@ -142,7 +161,8 @@ class ProcessesScreen(PlaceScreen):
         if worker is None or status is None:
             return Lines()
         tail = self.console.reader.recent_logs(worker.name, TAIL_LINES)
-        return Lines(about(worker, status, width, moment.now_us(), tail))
+        lines = about(worker, status, width, moment.now_us(), tail)
+        return Lines(lines, targets(lines))
 
     def tick(self) -> None:
         """Count seconds."""
