@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+import pkgutil
+from importlib import import_module
 
-from kiket_console.ui.actions import (
-    COMMANDS,
-    PLACE_SCOPES,
-    Command,
-    Registry,
-    Scope,
-    of,
-    unique_keys,
-)
-from kiket_console.ui.app import ConsoleApp
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+
+from kiket_console.ui import app, screens, widgets
+from kiket_console.ui.actions import COMMANDS, PLACE_SCOPES, Registry, Scope, of, unique_keys
 from kiket_console.ui.command import Mode
 from kiket_console.ui.registry.footers import FOOTERS, MOST
-from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.ui.screens.help import key_lines
-from kiket_console.ui.screens.logs import LogsScreen
-from kiket_console.ui.screens.processes import ProcessesScreen
-from kiket_console.ui.screens.quit import QuitScreen
-from kiket_console.ui.screens.traffic import TrafficScreen
-from kiket_console.ui.widgets.prompt import Prompt
-from kiket_console.ui.widgets.text_view import TextView
-from kiket_console.ui.widgets.views import ListView
 
-SCREENS = {
-    Scope.TRAFFIC: TrafficScreen,
-    Scope.PROCESSES: ProcessesScreen,
-    Scope.LOGS: LogsScreen,
-}
+OUTER = {Scope.APP, Scope.PLACE, *PLACE_SCOPES, Scope.LIST, Scope.VIEW}
 AMBIGUOUS = {"ctrl+h", "ctrl+i", "ctrl+m", "ctrl+left_square_bracket", "ctrl+j"}
 
 
@@ -55,9 +40,9 @@ def test_a_text_takes_only_four_keys_from_its_place(place: Scope) -> None:
     assert inner.keys() & outer.keys() <= {"enter", "escape", "slash", "space"}
 
 
-@pytest.mark.parametrize("dialog", [Scope.CHOOSER, Scope.DIALOG, Scope.PROMPT])
-def test_a_key_does_one_thing_in_a_dialog(dialog: Scope) -> None:
-    unique_keys(of(Scope.APP, dialog))
+@pytest.mark.parametrize("inner", sorted(set(Scope) - OUTER))
+def test_a_key_does_one_thing_in_a_dialog(inner: Scope) -> None:
+    unique_keys(of(Scope.APP, inner))
 
 
 def test_two_commands_for_one_key_are_refused() -> None:
@@ -84,20 +69,30 @@ def test_the_footer_names_commands_of_its_place_that_exist() -> None:
             assert registry[id_].scope in (place, Scope.PLACE, Scope.APP, Scope.LIST, Scope.VIEW)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
-def test_every_command_is_carried_out_by_somebody(command: Command) -> None:
-    name = f"action_{command.action.removeprefix('app.').partition('(')[0]}"
-    owners: dict[Scope, tuple[type, ...]] = {
-        Scope.APP: (ConsoleApp,),
-        Scope.PLACE: (ConsoleApp,) if command.action.startswith("app.") else (TrafficScreen,),
-        Scope.LIST: (ListView, TextView),
-        Scope.VIEW: (TextView,),
-        Scope.CHOOSER: (Chooser,),
-        Scope.DIALOG: (QuitScreen,),
-        Scope.PROMPT: (Prompt,),
-    }
-    for owner in owners.get(command.scope) or (SCREENS[command.scope],):
-        assert callable(getattr(owner, name))
+def bound() -> dict[str, list[type]]:
+    """Return which screens and widgets bind the keys of each command."""
+    owners: dict[str, list[type]] = {}
+    for package in (app, screens, widgets):
+        for found in pkgutil.iter_modules(getattr(package, "__path__", [])):
+            import_module(f"{package.__name__}.{found.name}")
+    classes = [DOMNode]
+    for each in classes:
+        classes += each.__subclasses__()
+    for each in dict.fromkeys(classes):
+        for binding in vars(each).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.id:
+                owners.setdefault(binding.id, []).append(each)
+    return owners
+
+
+def test_every_command_is_carried_out_by_whoever_binds_its_keys() -> None:
+    owners = bound()
+    for command in COMMANDS:
+        assert owners.get(command.id), f"nobody binds {command.id}"
+        for owner in owners[command.id]:
+            doer = app.ConsoleApp if command.action.startswith("app.") else owner
+            name = command.action.removeprefix("app.").partition("(")[0]
+            assert callable(getattr(doer, f"action_{name}", None)), (command.id, doer)
 
 
 @pytest.mark.parametrize("place", PLACE_SCOPES)
