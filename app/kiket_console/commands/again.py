@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
@@ -22,15 +21,12 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
     from kiket_console.wire import Result
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
-
 
 def _seconds(_: click.Context, __: click.Parameter, said: str) -> float:
-    """Return a length of time, `200ms` or `1.5s`, in seconds."""
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) *(ms|s|m)?", said)
-    if found is None:
-        raise click.BadParameter(f"{said!r} is no time; write 200ms or 1.5s.")
-    return float(found[1]) * _UNITS[found[2] or "ms"]
+    """Return a length of time in seconds."""
+    from kiket_console.sending.repeating import seconds
+
+    return seconds(said)
 
 
 way_option = click.option(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MOST_PLACES: Final = 1000
 """So many places one path can change."""
+_MOST_NAMES: Final = 5000
+"""Among so many members the one that was probably meant is looked for."""
+_MEANT: Final = re.compile(r"Did you mean (.*)\?")
 _BARE: Final = re.compile(r"""(?:\$\{(?:[^}"']|"[^"]*"|'[^']*')*\}|[^\s])+""")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _decode = json.JSONDecoder().raw_decode
@@ -103,13 +107,15 @@ def _places(document: Any, override: Override) -> list[json_path.Place]:
         )
     if places:
         return sorted(places, key=len, reverse=True)  # what is inside before what holds it
-    suggestion = _nearest(document, path)
-    message, hint = f"There is no {path.text} in this event.", ""
+    message, hint, suggestion = f"There is no {path.text} in this event.", "", ""
     if path.place is not None:
         try:
             json_path.get(document, path.place)
         except JsonPathError as error:
             message, hint = error.message, error.hint
+            meant = _MEANT.fullmatch(hint)
+            suggestion = meant[1] if meant else ""
+    suggestion = suggestion or _nearest(document, path)
     if suggestion:
         hint = f"Did you mean {suggestion}?"
     raise OverrideError(message, override.column, len(path.text), hint, suggestion)
@@ -120,17 +126,13 @@ def _nearest(document: Any, path: JsonPath) -> str:
     last = path.steps[-1].at if path.steps else None
     if not isinstance(last, str):
         return ""
-    deep = json_path.JsonPath("", (json_path.Step(last, deep=True),))
-    found = next((place for place, _ in deep.find(document)), None)
-    if found is not None:
-        return json_path.write(found)
-    if path.place is not None:
-        try:
-            json_path.get(document, path.place)
-        except JsonPathError as error:
-            meant = re.fullmatch(r"Did you mean (.*)\?", error.hint)
-            return meant[1] if meant else ""
-    return ""
+    everything = json_path.JsonPath("", (json_path.Step(None, deep=True),))
+    named: dict[str, json_path.Place] = {}
+    for place, _ in islice(everything.find(document), _MOST_NAMES):
+        if isinstance(place[-1], str):
+            named.setdefault(place[-1], place)
+    near = [last] if last in named else get_close_matches(last, named, n=1, cutoff=0.6)
+    return json_path.write(named[near[0]]) if near else ""
 
 
 def _one(line: str, at: int, *, to_end: bool) -> tuple[Override, int]:

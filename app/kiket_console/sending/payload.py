@@ -31,7 +31,7 @@ _SENTENCES: Final = {
     "Expecting value": "A value is missing here.",
     "Extra data": "The JSON has ended before this.",
     "Unterminated string starting at": "The text that begins here has no closing quote.",
-    "Invalid control character at": "A line break or control character stands inside a text.",
+    "Invalid control character at": "A control character stands inside a text.",
     "Invalid \\escape": "JSON knows no such escape; a backslash is written twice.",
     "Invalid \\uXXXX escape": "After \\u come four hexadecimal digits.",
 }
@@ -225,6 +225,8 @@ def _fault(text: str, error: json.JSONDecodeError) -> Fault:
     elif before.endswith(",") and text[at] in "}]":
         at = len(before) - 1
         sentence = f"The comma before {text[error.pos]} is one too many."
+    elif text[at] == "\n":
+        sentence = "The text on this line has no closing quote."
     elif text[at] == "'":
         sentence = "Names and texts take double quotes, not single ones."
     return Fault(*_line_and_column(text, at), sentence)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,18 @@ CONCURRENCY: Final = 4
 MOST_TIMES: Final = 1000
 MOST_APART_S: Final = 60.0
 MOST_SENT: Final = 10_000
+_SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *(ms|s|m)?")
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+def seconds(text: str) -> float:
+    """Return a length of time, `200ms` or `1.5 s`, in seconds; raises `ConsoleError`."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise ConsoleError(
+            f"“{text}” is no time.", hint="Write 200ms or 1.5s.", exit_code=ExitCode.USAGE
+        )
+    return float(found[1]) * _UNITS[found[2] or "ms"]
 
 
 @dataclass(frozen=True, slots=True)

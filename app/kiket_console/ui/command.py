@@ -20,10 +20,15 @@ class Scope(StrEnum):
     CHOOSER = "lists to choose from"
     DIALOG = "questions"
     PROMPT = "a line to type into"
+    EDITOR = "an editor"
+    PREVIEW = "a dry run"
+    WAYS = "ways to send again"
+    PROGRESS = "sending several"
+    TRIGGER = "an event to send"
 
 
 PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS)
-TYPING = (Scope.CHOOSER, Scope.PROMPT)
+TYPING = (Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.WAYS, Scope.TRIGGER)
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 _OUTER = (Scope.APP, Scope.PLACE, *PLACES, Scope.LIST, Scope.VIEW)
 TOGETHER = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from kiket_console.model import EngineStatus, Notice, Worker
-    from kiket_console.wire import Result, Selection, Template
+    from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
 
 STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
@@ -28,11 +28,24 @@ class Engine(Protocol):
     def notices(self) -> AsyncIterator[Notice]:
         """Yield what changed until the engine ends."""
 
-    async def trigger(self, event: str, *, version: str = "", extension: str = "") -> Result:
-        """Send a sample event."""
+    async def send_event(self, event: Event) -> Result:
+        """Send a signed event."""
 
-    async def replay(self, exchange_id: int, way: str = "resigned") -> Result:
+    async def preview_event(self, event: Event) -> Preview:
+        """Return what that would send."""
+
+    async def replay(self, exchange_id: int, way: str = "resigned", version: str = "") -> Result:
         """Send a recorded delivery again."""
+
+    async def send(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Result:
+        """Send a recorded delivery again, edited."""
+
+    async def preview(
+        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+    ) -> Preview:
+        """Return what that would send."""
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age, or no longer."""

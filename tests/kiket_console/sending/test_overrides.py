@@ -141,6 +141,13 @@ def test_what_came_from_outside_is_never_worked_out() -> None:
             "$.n=2 $.priority=1", "There is no $.priority.",
             "Did you mean $.issue.priority?", "$.issue.priority", 6,
         ),
+        (
+            "$.prioritty=1",
+            "There is no $.prioritty.",
+            "Did you mean $.issue.priority?",
+            "$.issue.priority",
+            0,
+        ),
         ("$.issue.labels[7]=1", "There is no $.issue.labels[7].",
          "$.issue.labels is an array of 2.", "", 0),
         ("$..nothing=1", "There is no $..nothing in this event.", "", "", 0),

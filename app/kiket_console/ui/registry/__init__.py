@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from kiket_console.ui.registry import dialogs, diff, everywhere, logs, panes, processes, traffic
+from kiket_console.ui.registry import (
+    dialogs,
+    diff,
+    everywhere,
+    logs,
+    panes,
+    processes,
+    sending,
+    traffic,
+)
 
 COMMANDS = (
     *traffic.COMMANDS,
@@ -11,5 +20,6 @@ COMMANDS = (
     *diff.COMMANDS,
     *everywhere.COMMANDS,
     *panes.COMMANDS,
+    *sending.COMMANDS,
     *dialogs.COMMANDS,
 )

@@ -47,7 +47,7 @@ COMMANDS = (
             "Compare with the exchange that this one repeats, else the one before it of the same "
             "event, or the two that are selected.", Scope.TRAFFIC, names="diff,compare"),
     Command("traffic.copy", "y", "copy", "copy",
-            "Copy a body, headers, a curl command, an id, a JSON path …", Scope.TRAFFIC),
+            "Copy a body, headers, a curl command, an id or a JSON path.", Scope.TRAFFIC),
     Command("traffic.export", "x", "export", "export",
             "Write HAR, JSON lines, a script of curl, a report or a bundle to share.",
             Scope.TRAFFIC),

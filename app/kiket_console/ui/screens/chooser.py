@@ -10,10 +10,10 @@ from textual.widgets import Input
 
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.choices import Choice, Choices
-from kiket_console.ui.paint.line import cut
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
-from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
+from kiket_console.ui.widgets.ink import INK_CLASSES
+from kiket_console.ui.widgets.said import Said
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
@@ -21,26 +21,10 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from kiket_console.ui.paint.line import Line
 
 T = TypeVar("T")
 
 __all__ = ["Choice", "Chooser"]
-
-
-class _Said(OneLine):
-    """The sentence below the list: what went wrong, or what is under way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: Line = ()
-
-    def say(self, text: str, role: str) -> None:
-        self._said = [("  " + text, role)]
-        self.refresh()
-
-    def line(self, width: int) -> Line:
-        return cut(self._said, width)
 
 
 class Chooser(ModalScreen[T | None], Generic[T]):
@@ -79,7 +63,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
             yield Rule(self._title)
             yield Entry(placeholder="type to narrow", id="typed")
             yield ListView(self._choices, id="choices", has_header=False, active=True)
-            yield _Said()
+            yield Said()
             yield Footer()
 
     def on_mount(self) -> None:
@@ -128,7 +112,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
             self.dismiss(selected.value)
             return
         self._busy = True
-        self.query_one(_Said).say("…", "muted")
+        self.query_one(Said).say("…", "muted")
         self.run_worker(self._carry(self._carry_out, selected.value), exclusive=True)
 
     def action_cancel(self) -> None:
@@ -139,7 +123,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         refusal = await carry_out(value)
         self._busy = False
         if refusal:
-            self.query_one(_Said).say(refusal, "error")
+            self.query_one(Said).say(refusal, "error")
         else:
             self.dismiss(value)
 

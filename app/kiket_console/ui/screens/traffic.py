@@ -58,6 +58,7 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         moved = self.feed.reread(self.console.newest.removals)
         if moved:
             self._redraw_rows()
+            self.look_anew()
         fresh = self.feed.extend()
         shown = self.list
         changed = self.feed.refresh(change, shown.first_shown, shown.last_shown)

@@ -1,18 +1,60 @@
-"""Choose a sample event and send it, signed, as the platform would."""
+"""Choose an event, set values of it, look at what becomes of it, and send it, signed.
+
+─ Send an event ──────────────────────────────
+type to narrow
+▌ issue.created v1     your last one, 3 m ago
+─ Set ────────────────────────────────────────
+$.issue.priority="high" $.issue.id=${n}
+─ Payload ────────────────────────────────────
+{ …
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from kiket_console.text import plural, visible
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from kiket_console.errors import ConsoleError
+from kiket_console.sending import overrides, payload
+from kiket_console.sending.overrides import OverrideError
+from kiket_console.sending.values import MISSING, Values
+from kiket_console.text import cell_width, plural, visible
+from kiket_console.ui import moment
+from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.choices import Choice, Choices
 from kiket_console.ui.paint.processes import state_word
-from kiket_console.ui.screens.chooser import Choice, Chooser
+from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.paint.syntax import coloured
+from kiket_console.ui.screens.chooser import Chooser
+from kiket_console.ui.widgets.bars import Footer, Rule
+from kiket_console.ui.widgets.entry import Entry
+from kiket_console.ui.widgets.ink import INK_CLASSES
+from kiket_console.ui.widgets.said import Said
+from kiket_console.ui.widgets.text_view import TextView
+from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+    from textual.widgets import Input
 
     from kiket_console.model import Worker
-    from kiket_console.wire import Template
+    from kiket_console.sending.templates import Base, Recipe
+    from kiket_console.ui.deliveries import Deliveries
+    from kiket_console.ui.paint.line import Line
+    from kiket_console.wire import Event
+
+LOOK_DELAY_S = 0.08
+"""How long typing, and moves, rest before the payload is made again."""
+MOST_LINES = 2_000
+HISTORY = "trigger"
+HINT = "$.path=value, with ${uuid} ${now+5m} ${n} ${last.$.path} ${env.NAME}"
 
 
 def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
@@ -29,23 +71,235 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
     return Chooser("Send it to which extension?", choices, empty="No extension has this name.")
 
 
-def trigger_dialog(
-    templates: Sequence[Template], send: Callable[[Template], Awaitable[str]], extension: str = ""
-) -> Chooser[Template]:
-    """Return the dialog; handled events come first, as *templates* has them."""
-    choices = [
-        Choice(
-            f"{template.event} {template.version}".rstrip(),
-            template.title,
-            "handler" if template.handled else "",
-            template,
+class TriggerScreen(ModalScreen[None]):
+    """Choose among *bases*, those that are handled first; *extension* is empty for the only one."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
+    BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.TRIGGER)]
+
+    def __init__(self, deliveries: Deliveries, bases: Sequence[Base], extension: str) -> None:
+        super().__init__()
+        self._deliveries = deliveries
+        self._extension = extension
+        self._history = deliveries.console.history(HISTORY)
+        now_us = moment.now_us()
+        self._choices: Choices[Base] = Choices(
+            [
+                Choice(each.name, each.words(now_us), "handler" if each.handled else "", each)
+                for each in bases
+            ],
+            "No event has this name.",
         )
-        for template in templates
-    ]
-    return Chooser(
-        f"Send a sample event to {visible(extension)}" if extension else "Send a sample event",
-        choices,
-        verb="send",
-        empty="No sample event has this name.",
-        carry_out=send,
-    )
+        self._recipes: dict[Base, Recipe] = {}
+        self._last: dict[str, Any] = {}
+        self._event: Event | None = None
+        """What would be sent; None while something is wrong."""
+        self._error: ConsoleError | None = None
+        self._timer: Timer | None = None
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        """Lay the dialog out."""
+        whom = f" to {visible(self._extension)}" if self._extension else ""
+        with Vertical(id="dialog", classes="-page"):
+            yield Rule(f"Send an event{whom}", id="events-rule")
+            yield Entry(placeholder="type to narrow", id="typed")
+            yield ListView(self._choices, id="choices", has_header=False, active=True)
+            yield Rule("Set", id="set-rule")
+            yield Entry(placeholder=HINT, id="set", compact=True)
+            yield Said()
+            yield Rule("Payload", id="payload-rule")
+            yield TextView(id="payload")
+            yield Footer()
+
+    def on_mount(self) -> None:
+        """Begin where the last time ended."""
+        self.query_one("#choices").can_focus = False
+        self.query_one("#payload").can_focus = False
+        registry = self._deliveries.console.registry
+        self.query_one(Footer).show(registry.footer(Scope.TRIGGER))
+        self._recall()
+        self.query_one("#typed").focus()
+        self._look()
+
+    def on_descendant_focus(self) -> None:
+        """Show which part has the focus."""
+        setting = self._set.has_focus
+        self.query_one("#events-rule", Rule).active = not setting
+        self.query_one("#set-rule", Rule).active = setting
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list, or make the payload anew."""
+        if event.input is not self._set:
+            self._choices.narrow(event.value)
+            self._list.redraw()
+            self._list.sync()
+            self._list.reveal()
+        self._look_soon()
+
+    def on_input_submitted(self) -> None:
+        """Send with enter."""
+        self.action_send()
+
+    def on_list_view_moved(self) -> None:
+        """Show another payload."""
+        self._look_soon()
+
+    def on_list_view_opened(self) -> None:
+        """Send with a double click."""
+        self.action_send()
+
+    # What can be done
+
+    def action_step(self, by: int) -> None:
+        """Move by rows."""
+        self._list.action_step(by)
+
+    def action_page(self, by: int) -> None:
+        """Move by pages."""
+        self._list.action_page(by)
+
+    def action_next(self) -> None:
+        """Take the path that was probably meant; else go to the other line."""
+        error = self._error
+        if self._set.has_focus and isinstance(error, OverrideError) and error.suggestion:
+            end = error.column + error.length
+            self._set.replace(error.suggestion, error.column, end)
+        elif self._set.has_focus:
+            self.query_one("#typed").focus()
+        else:
+            self._set.focus()
+
+    def action_send(self) -> None:
+        """Send the selected event."""
+        if not self._busy:
+            self._busy = True
+            self.run_worker(self._send(), exclusive=True)
+
+    def action_dry_run(self) -> None:
+        """Show what would be sent."""
+        self.run_worker(self._dry_run(), exclusive=True)
+
+    def action_cancel(self) -> None:
+        """Send nothing."""
+        self.dismiss(None)
+
+    async def _send(self) -> None:
+        try:
+            event = await self._made()
+            if event is not None:
+                self._say("…", "muted")
+                await self._deliveries.send_event(event)
+                self._remember()
+                self.dismiss(None)
+        except ConsoleError as error:
+            self._refused(error)
+        finally:
+            self._busy = False
+
+    async def _dry_run(self) -> None:
+        try:
+            event = await self._made()
+            if event is not None:
+                engine = self._deliveries.console.connected()
+                self._deliveries.show_preview(await engine.preview_event(event))
+        except ConsoleError as error:
+            self._refused(error)
+
+    # Looking at what would be sent
+
+    def _look_soon(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(LOOK_DELAY_S, self._look)
+
+    def _look(self) -> None:
+        self.run_worker(self._looked(), exclusive=True, group="look")
+
+    async def _looked(self) -> None:
+        try:
+            event = await self._made()
+        except ConsoleError as error:
+            self._refused(error)
+            return
+        self._error = None
+        self._say("", "")
+        raw = b"" if event is None else event.raw_payload or b""
+        lines = await asyncio.to_thread(_payload_lines, raw)
+        self.query_one("#payload", TextView).show(lambda _: Lines(lines))
+
+    async def _made(self) -> Event | None:
+        """Return what would be sent; None when no event is selected. Raises `ConsoleError`."""
+        selected = self._choices.selected
+        if selected is None:
+            return None
+        said = overrides.read(self._set.value)
+        return await asyncio.to_thread(self._make, selected.value, said)
+
+    def _make(self, base: Base, said: list[overrides.Override]) -> Event:
+        recipe = self._recipes.get(base)
+        if recipe is None:
+            recipe = self._deliveries.recipe(base, self._extension)
+            self._recipes[base] = recipe
+        last: Any = MISSING
+        if any("${last" in str(each.value) for each in said):
+            last = self._last.get(base.event)
+            if last is None:
+                last = self._deliveries.newest(base.event, self._extension)
+                self._last[base.event] = last
+        return recipe.event(said, Values(environ=os.environ, last=last))
+
+    def _refused(self, error: ConsoleError) -> None:
+        self._error = error
+        text = visible(str(error))
+        column = getattr(error, "column", None)
+        room = self.size.width - cell_width(text) - 8
+        if column is not None and column < room:
+            text = " " * column + "▲ " + text
+        elif column is not None:
+            text = f"Column {column + 1}: {text}"
+        suggestion = getattr(error, "suggestion", "")
+        self._say(text + (" tab takes it." if suggestion else ""), "error")
+
+    def _say(self, text: str, role: str) -> None:
+        self.query_one(Said).say(text, role)
+
+    # The last time
+
+    def _remember(self) -> None:
+        selected = self._choices.selected
+        if selected is not None:
+            kind = "sample" if selected.value.capture is None else "last"
+            words = [selected.value.event, selected.value.version or "-", kind]
+            self._history.add(" ".join([*words, self._set.value]))
+
+    def _recall(self) -> None:
+        if not self._history.entries:
+            return
+        event, version, kind, said = (self._history.entries[-1].split(" ", 3) + [""] * 4)[:4]
+        for position, choice in enumerate(self._choices.found):
+            base = choice.value
+            same = (base.event, base.version or "-") == (event, version)
+            if same and (base.capture is not None) is (kind == "last"):
+                self._choices.move(position)
+                self._set.value = said
+                self._list.sync()
+                self._list.reveal()
+                return
+
+    @property
+    def _list(self) -> ListView:
+        return self.query_one("#choices", ListView)
+
+    @property
+    def _set(self) -> Entry:
+        return self.query_one("#set", Entry)
+
+
+def _payload_lines(raw: bytes) -> list[Line]:
+    text = payload.escaped(payload.spread(raw.decode("utf-8", "replace")))
+    lines = text.split("\n")
+    shown: list[Line] = [[("  ", ""), *coloured(line, "json")] for line in lines[:MOST_LINES]]
+    if len(lines) > MOST_LINES:
+        shown.append([(f"  … {plural(len(lines) - MOST_LINES, 'more line')}", "muted")])
+    return shown

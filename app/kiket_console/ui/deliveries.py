@@ -1,0 +1,284 @@
+"""What a person sends from the screen: recorded deliveries again, edited ones, new events."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from kiket_console.errors import ConsoleError
+from kiket_console.text import duration, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from kiket_console.model import Exchange
+    from kiket_console.sending.draft import Draft, Original
+    from kiket_console.sending.keeping import Drafts
+    from kiket_console.sending.repeating import Plan
+    from kiket_console.sending.templates import Base, Recipe
+    from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.link import Engine
+    from kiket_console.ui.screens.edit import EditScreen
+    from kiket_console.wire import Event, Preview, Result
+
+
+class Deliveries:
+    """Carry out what is to be sent, and say how it ended."""
+
+    def __init__(self, console: ConsoleApp, drafts: Callable[[], Drafts]) -> None:
+        self.console = console
+        self._make_drafts = drafts
+        self._drafts: Drafts | None = None
+        self._sending = False
+
+    # Again
+
+    def replay(self, exchanges: Sequence[Exchange]) -> None:
+        """Send recorded deliveries again, signed anew; for a call, the one that caused it."""
+        ids = tuple(dict.fromkeys(_delivery(each) for each in exchanges))
+        if len(ids) > 1:
+            self.carry_out(self.plan(ids))
+        elif ids:
+            [exchange] = exchanges[:1]
+            name = exchange.name if exchange.id == ids[0] else f"Delivery {ids[0]}"
+
+            async def send(engine: Engine) -> None:
+                self.tell(f"{visible(name)} again", await engine.replay(ids[0]))
+
+            self.ask(send)
+
+    def ways(self, exchanges: Sequence[Exchange]) -> None:
+        """Let a person choose how to send recorded deliveries again, and how often."""
+        from kiket_console.ui.screens.ways import WaysScreen
+
+        if exchanges:
+            ids = tuple(dict.fromkeys(_delivery(each) for each in exchanges))
+            name = f"{exchanges[0].name} {exchanges[0].version}".strip()
+            self.console.push_screen(WaysScreen(self, ids, name))
+
+    def plan(self, ids: Sequence[int], times: int = 1, apart_s: float = 0.0) -> Plan:
+        """Return what is to be sent; raises `ConsoleError` when that is too much."""
+        from kiket_console.sending.repeating import Plan
+
+        return Plan(tuple(ids), times, apart_s)
+
+    def carry_out(self, plan: Plan, way: str = "resigned", version: str = "") -> None:
+        """Send what is planned; several at once can be watched and stopped."""
+        from kiket_console.ui.screens.progress import ProgressScreen
+
+        if plan.count > 1:
+            self.console.push_screen(ProgressScreen(self, plan, way, version))
+            return
+
+        async def send(engine: Engine) -> None:
+            result = await engine.replay(plan.ids[0], way, version)
+            self.tell(f"{plan.ids[0]} again", result)
+
+        self.ask(send)
+
+    async def repeat(
+        self, plan: Plan, way: str, version: str, on_step: Callable[[str], None]
+    ) -> None:
+        """Send what is planned, saying how it goes; at the end, select what was sent last."""
+        from kiket_console.sending.repeating import carry_out
+
+        engine = self.console.connected()
+
+        async def send(exchange_id: int) -> Result:
+            return await engine.replay(exchange_id, way, version)
+
+        tally = await carry_out(plan, send, lambda tally: on_step(str(tally)))
+        wrong = next(
+            (each.message for _, each in tally.results if isinstance(each, ConsoleError)), ""
+        )
+        said = ". ".join(filter(None, (str(tally), tally.trouble or wrong)))
+        self.console.say(said, error=bool(tally.failed or tally.trouble))
+        if tally.newest is not None:
+            self.console.show_exchange(tally.newest.exchange_id)
+
+    # Edited
+
+    def edit(
+        self, exchanges: Sequence[Exchange], *, outside: bool = False, linked: bool = True
+    ) -> None:
+        """Open the editor for a delivery, *outside*: the person's own one first."""
+        if not exchanges:
+            return
+        delivery_id = _delivery(exchanges[0])
+
+        async def open_editor(_: Engine) -> None:
+            from kiket_console.ui.screens.edit import EditScreen
+
+            original, kept = await asyncio.to_thread(self._opened, delivery_id, linked)
+            screen = EditScreen(self, original, kept)
+            await self.console.push_screen(screen)
+            if outside:
+                screen.action_external()
+
+        self.ask(open_editor)
+
+    def _opened(self, delivery_id: int, linked: bool) -> tuple[Original, Draft | None]:
+        from kiket_console.sending.draft import original_of
+
+        with closing(self.console.another_reader()) as reader:
+            detail = reader.detail(delivery_id)
+        if detail is None:
+            raise ConsoleError(f"Exchange {delivery_id} is not there any more.")
+        kept = self._kept.kept(delivery_id) if linked else None
+        return original_of(detail, linked=linked), kept
+
+    def send_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
+        """Send a draft; on success its editor closes and the new row is selected."""
+        if self._sending:
+            return
+
+        async def send(engine: Engine) -> None:
+            edit = await asyncio.to_thread(original.edit, draft)
+            screen.busy()
+            self._sending = True
+            try:
+                result = await engine.send(original.exchange_id, edit, linked=original.linked)
+            finally:
+                self._sending = False
+            if original.linked:
+                self._kept.forget(original.exchange_id)
+            if screen.is_attached:
+                screen.dismiss(None)
+            what = f"{draft.event} {draft.version}".strip()
+            self.tell(f"{visible(what)}, edited" if original.linked else visible(what), result)
+
+        self._ask_from(screen, send)
+
+    def preview_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
+        """Show what would be sent."""
+
+        async def preview(engine: Engine) -> None:
+            edit = await asyncio.to_thread(original.edit, draft)
+            self.show_preview(
+                await engine.preview(original.exchange_id, edit, linked=original.linked)
+            )
+
+        self._ask_from(screen, preview)
+
+    def keep_draft(self, original: Original, draft: Draft) -> None:
+        """Keep a draft until it is sent."""
+        self.console.run_worker(
+            lambda: self._keep(original.exchange_id, draft), thread=True, group="draft"
+        )
+
+    def _keep(self, exchange_id: int, draft: Draft) -> None:
+        try:
+            self._kept.keep(exchange_id, draft)
+        except ConsoleError as error:
+            self.console.call_from_thread(self.console.say, str(error), error=True)
+
+    @property
+    def _kept(self) -> Drafts:
+        if self._drafts is None:
+            self._drafts = self._make_drafts()
+        return self._drafts
+
+    # New
+
+    def trigger(self) -> None:
+        """Let a person choose an extension, if there are several, and an event; send it."""
+        from kiket_console.ui.screens.trigger import extension_dialog
+
+        status = self.console.status
+        workers = status.workers if status is not None else ()
+        if len(workers) > 1:
+            self.console.push_screen(extension_dialog(workers), self._trigger_for)
+        else:
+            self._trigger_for("")
+
+    def _trigger_for(self, extension: str | None) -> None:
+        if extension is None:
+            return
+
+        async def choose(engine: Engine) -> None:
+            from kiket_console.sending.templates import bases
+            from kiket_console.ui.screens.trigger import TriggerScreen
+
+            templates = await engine.templates(extension)
+            captures = await asyncio.to_thread(self._captures)
+            found = bases(templates, captures, extension)
+            await self.console.push_screen(TriggerScreen(self, found, extension))
+
+        self.ask(choose)
+
+    def recipe(self, base: Base, extension: str) -> Recipe:
+        """Return how events are made from *base*; raises `ConsoleError`. Reads the store."""
+        from kiket_console.wire import Event
+
+        detail = None
+        if base.capture is not None:
+            with closing(self.console.another_reader()) as reader:
+                detail = reader.detail(base.capture.id)
+        return base.recipe(Event(base.event, base.version, extension), detail)
+
+    def newest(self, event: str, extension: str) -> Any:
+        """Return the newest capture of an event as JSON, `MISSING` without one; reads the store."""
+        from kiket_console.sending.templates import event_of
+        from kiket_console.sending.values import MISSING
+
+        with closing(self.console.another_reader()) as reader:
+            for each in reader.captures():
+                if each.name == event and extension in {"", each.worker}:
+                    detail = reader.detail(each.id)
+                    return MISSING if detail is None else event_of(detail.request.body)
+        return MISSING
+
+    def _captures(self) -> list[Exchange]:
+        with closing(self.console.another_reader()) as reader:
+            return reader.captures()
+
+    async def send_event(self, event: Event) -> None:
+        """Send an event and say how it was answered; raises `ConsoleError`."""
+        result = await self.console.connected().send_event(event)
+        self.tell(visible(f"{event.name} {event.version}".strip()), result)
+
+    # What they have in common
+
+    def show_preview(self, preview: Preview) -> None:
+        """Show what would be sent."""
+        from kiket_console.ui.screens.preview import PreviewScreen
+
+        self.console.push_screen(PreviewScreen(preview))
+
+    def tell(self, what: str, result: Result) -> None:
+        """Say how a delivery ended, and select it."""
+        took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
+        answer = result.error or f"{result.status or result.state}{took}"
+        self.console.say(f"{what}: {answer}", error=not result.ok)
+        self.console.show_exchange(result.exchange_id)
+
+    def ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+        """Carry out a request; say what went wrong with it."""
+
+        async def ask() -> None:
+            try:
+                await request(self.console.connected())
+            except ConsoleError as error:
+                self.console.say(str(error), error=True)
+
+        self.console.run_worker(ask(), group="ask")
+
+    def _ask_from(self, screen: EditScreen, request: Callable[[Engine], Awaitable[None]]) -> None:
+        async def ask() -> None:
+            try:
+                await request(self.console.connected())
+            except ConsoleError as error:
+                if screen.is_attached:
+                    screen.refused(error)
+                else:
+                    self.console.say(str(error), error=True)
+
+        self.console.run_worker(ask(), group="ask")
+
+
+def _delivery(exchange: Exchange) -> int:
+    """Return the delivery itself or, for a call, the one that caused it."""
+    if exchange.parent_id is not None and not exchange.parent_guessed:
+        return exchange.parent_id
+    return exchange.id
