@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -204,11 +204,11 @@ def locate(
 
 def _names(
     _: click.Context, __: click.Parameter, incomplete: str
-) -> list[completing.CompletionItem[str]]:
+) -> list[CompletionItem[str]]:
     from kiket_console.config import SETTINGS
 
     return [
-        completing.CompletionItem(each.name, help=each.meaning)
+        CompletionItem(each.name, help=each.meaning)
         for each in SETTINGS
         if each.name.startswith(incomplete)
     ]
