@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from kiket_console import ignored_paths, project
-from kiket_console.errors import ConsoleError
+from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.exporting.case import case
 from kiket_console.new_file import SHARED, write_new
 
@@ -58,7 +58,11 @@ def save_test(
     if not replace:
         for file in (saved.module, saved.fixture):
             if file.exists():
-                raise ConsoleError(f"{file} is there already.", hint="Give another name.")
+                raise ConsoleError(
+                    f"{file} is there already.",
+                    hint="Give another name.",
+                    exit_code=ExitCode.USAGE,
+                )
     tests.mkdir(exist_ok=True)
     write_new(saved.fixture, made.fixture.encode(), mode=SHARED, replace=replace)
     write_new(saved.module, made.module.encode(), mode=SHARED, replace=replace)

@@ -41,7 +41,7 @@ def markdown(detail: Detail, logs: Sequence[LogLine] = ()) -> str:
     if logs:
         shown = [visible(line) for log in logs[:LOG_LIMIT] for line in log.text.split("\n")]
         lines += ["", "### Logs", "", *_fenced(shown)]
-    lines += ["", f"Recorded by kiket-console {__version__}; secrets are left out.", ""]
+    lines += ["", f"Recorded by kiket-console {__version__}.", ""]
     return "\n".join(lines)
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 LEFT_OUT: Final = "[redacted]"
 _SIGNATURES: Final = frozenset({"x-kiket-signature", "webhook-signature"})
-_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[^"]+|"', re.DOTALL)
+_PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[^"]+', re.DOTALL)
+"""Strings, the last of which may be cut, and what is between them."""
 _PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
 _MARKED: Final = ("[secret:", "[redacted]")
 
