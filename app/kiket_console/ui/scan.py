@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STEP_S = 0.04
 """How long a step should take: a person who gives up waits for one at most."""
-FIRST_STEP = 1_000
+FIRST_STEP = 64
 LARGEST_STEP = 200_000
 FEW = 500
 """So many ids are quicker put in or taken out one by one than all together."""
@@ -110,24 +110,21 @@ class Scan:
         self._again: set[int] = set()
         self._pending: set[int] = set()
         self._size = FIRST_STEP
-        self._begin()
-
-    def _begin(self) -> None:
-        self._high = self._sieve.newest()
-        self._low = self._high + 1
-        self._first = self._low
-        self._oldest = max(1, self._sieve.oldest())
+        self._begun = False
+        self._low = self._high = self._first = self._oldest = 0
 
     @property
     def progress(self) -> float:
         """How much of what there was has been looked at, from 0 to 1."""
         there = self._first - self._oldest
-        return 1.0 if there <= 0 else min(1.0, (self._first - self._low) / there)
+        if not self._begun or there <= 0:
+            return float(self._begun)
+        return min(1.0, (self._first - self._low) / there)
 
     @property
     def done(self) -> bool:
         """Whether all that there was has been looked at."""
-        return self._low <= self._oldest
+        return self._begun and self._low <= self._oldest
 
     @property
     def waits(self) -> bool:
@@ -139,41 +136,50 @@ class Scan:
         with self._lock:
             self._again.update(ids)
 
+    def wake(self) -> None:
+        """Look again at what was under way: it may have ended, or take long by now."""
+        with self._lock:
+            self._again |= self._pending
+
     def restart(self) -> None:
         """Look at all rows again; what was found stays until then."""
         with self._lock:
-            self._begin()
-
-    def wake(self) -> None:
-        """Look again at what was under way: it may have ended, or take long by now."""
-        self.ask_again(self._pending)
+            self._begun = False
 
     def step(self) -> Haul | None:
         """Look at some rows; None when there is nothing left to look at for now."""
         began_s = time.monotonic()
-        newest = self._sieve.newest()
+        newest, oldest = self._sieve.newest(), 0 if self._begun else self._sieve.oldest()
         with self._lock:
-            again, self._again = self._again, set()
-            if newest > self._high:
-                low, high = self._high + 1, min(newest, self._high + self._size)
-                self._high = high
-            elif again or self._low <= self._oldest:
-                low, high = 0, 0
-            else:
-                low, high = max(self._oldest, self._low - self._size), self._low - 1
-                self._low = low
-        if high:
+            if not self._begun:
+                self._begin(newest, max(1, oldest))
+            again: set[int] = set()
+            if newest <= self._high:
+                again, self._again = self._again, again
+            low, high = (1, 0) if again else self._next_range(newest)
+        if low <= high:
             haul = self._range(low, high)
             self._adapt(high - low + 1, time.monotonic() - began_s)
-            if again:
-                self.ask_again(again)
             return haul
         return self._some(again) if again else None
+
+    def _begin(self, newest: int, oldest: int) -> None:
+        self._begun = True
+        self._high, self._low, self._oldest = newest, newest + 1, oldest
+        self._first = self._low
+
+    def _next_range(self, newest: int) -> tuple[int, int]:
+        """Return the rows to look at next, those that came since first; none: an empty range."""
+        if newest > self._high:
+            low, self._high = self._high + 1, min(newest, self._high + self._size)
+            return low, self._high
+        high, self._low = self._low - 1, max(self._oldest, self._low - self._size)
+        return self._low, high
 
     def _range(self, low: int, high: int) -> Haul:
         sieve = self._sieve
         if high > self._first - PENDING_REACH:
-            self._pending.update(sieve.pending.between(low, high))
+            self._note_pending((), sieve.pending.between(low, high))
         matching = sieve.matches.between(low, high)
         failing = sieve.failing.between(low, high)
         return Haul(low, high, matching, _without(failing, matching))
@@ -183,9 +189,13 @@ class Scan:
         still = sieve.pending.among(asked)  # before it is asked whether they match
         matching = sieve.matches.among(asked)
         failing = sieve.failing.among(asked)
-        self._pending.difference_update(ids)
-        self._pending.update(still)
+        self._note_pending(ids, still)
         return Haul(asked[0], asked[-1], matching, _without(failing, matching), ids)
+
+    def _note_pending(self, asked: Iterable[int], pending: Iterable[int]) -> None:
+        with self._lock:
+            self._pending.difference_update(asked)
+            self._pending.update(pending)
 
     def _adapt(self, rows: int, took_s: float) -> None:
         """Let the next step take about `STEP_S`, growing fourfold at most."""

@@ -1,23 +1,15 @@
-"""A list that grows and can be narrowed by typing: the bar, the scan behind it, what is hidden."""
+"""A list that grows and is narrowed by typing: the bar, and the line to type into."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from textual import work
-from textual.message import Message
-from textual.worker import get_current_worker
-
 from kiket_console.errors import ConsoleError
-from kiket_console.text import plural
-from kiket_console.ui.actions import Mode
 from kiket_console.ui.filtering import F
 from kiket_console.ui.pages import Row
-from kiket_console.ui.scan import Scan
-from kiket_console.ui.screens.following import FollowingScreen
+from kiket_console.ui.screens.scanning import ScanningScreen
 from kiket_console.ui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
@@ -25,42 +17,20 @@ if TYPE_CHECKING:
 
     from textual.widget import Widget
 
-    from kiket_console.model import Notice
     from kiket_console.ui.filtering import Completion, Language
-    from kiket_console.ui.paint.line import Line, Piece
-    from kiket_console.ui.rows import FeedRows
-    from kiket_console.ui.scan import Haul
     from kiket_console.ui.store_view import StoreView
     from kiket_console.ui.widgets.prompt import Prompt
 
 R = TypeVar("R", bound=Row)
-TELL_EVERY_S = 0.08
-"""How often a long scan shows what it found: each time costs a frame."""
 
 
-class FilteringScreen(FollowingScreen[R], Generic[R, F]):
+class FilteringScreen(ScanningScreen[R], Generic[R, F]):
     """A place whose list can be narrowed; the last filter that was understood is in effect."""
 
     language: Language[F]
-    _rows: FeedRows[R]
-
-    class Hauled(Message):
-        """Steps of a scan found something; *done*: there is nothing left to look at for now."""
-
-        def __init__(self, scan: Scan, hauls: Sequence[Haul], *, done: bool) -> None:
-            super().__init__()
-            self.scan = scan
-            self.hauls = hauls
-            self.done = done
-
     _bar: FilterBar
     _filter: F | None = None
     _suspended = False
-    _scan: Scan | None = None
-    _fresh_scan = False
-    _scanning = False
-    _woken = False
-    _scan_reader: StoreView | None = None
     _values_reader: StoreView | None = None
 
     def above_list(self) -> Iterable[Widget]:
@@ -70,10 +40,8 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
 
     def on_unmount(self) -> None:
         """Give the store back."""
-        self._scan = None
-        for reader in (self._scan_reader, self._values_reader):
-            if reader is not None:
-                reader.close()
+        if self._values_reader is not None:
+            self._values_reader.close()
 
     # What a person does
 
@@ -126,12 +94,6 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         else:
             super().action_back()
 
-    @property
-    def mode(self) -> Mode:
-        """What the place is used for."""
-        found = super().mode
-        return Mode.FILTERED if found is Mode.EMPTY and self.feed.total else found
-
     # The filter in effect
 
     @property
@@ -145,26 +107,10 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         self._suspended = False
         self._apply()
 
-    def look_again(self, ids: Sequence[int]) -> None:
-        """Look again whether rows match that a person has changed."""
-        if self._scan is not None:
-            self._scan.ask_again(ids)
-            self._look()
-
     def _apply(self) -> None:
         self._show_bar()
-        if self._filter is None or self._suspended:
-            self._scan = None
-            with self.list.steady():
-                self.feed.widen()
-            self.rows_changed()
-            return
-        if self._scan_reader is None:
-            self._scan_reader = self.console.another_reader()
-        self._scan = Scan(self.language.sieve(self._filter, self._scan_reader))
-        self._fresh_scan = True
-        self._scanning = False
-        self._look()
+        wanted = None if self._suspended else self._filter
+        self.show_matching(None if wanted is None else partial(self.language.sieve, wanted))
 
     def _show_bar(self) -> None:
         registry = self.console.registry
@@ -172,82 +118,6 @@ class FilteringScreen(FollowingScreen[R], Generic[R, F]):
         keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
         typed = self._prompt is not None and self._prompt.parent is self._bar.parent
         self._bar.show(None if typed else self._filter, suspended=self._suspended, keys=keys)
-
-    def _look(self) -> None:
-        """Go on scanning in a thread, or begin to."""
-        if self._scan is None:
-            return
-        self._woken = self._scanning
-        if not self._scanning:
-            self._scanning = True
-            self._run(self._scan)
-
-    @work(thread=True, exclusive=True, group="scan")
-    def _run(self, scan: Scan) -> None:
-        worker = get_current_worker()
-        hauls: list[Haul] = []
-        told_s = 0.0
-        while not worker.is_cancelled:
-            haul = scan.step()
-            if haul is not None:
-                hauls.append(haul)
-            if haul is None or time.monotonic() - told_s > TELL_EVERY_S:
-                self.post_message(self.Hauled(scan, hauls, done=haul is None))
-                hauls, told_s = [], time.monotonic()
-            if haul is None:
-                return
-
-    def on_filtering_screen_hauled(self, event: Hauled) -> None:
-        """Take in what was found."""
-        if event.scan is not self._scan:
-            return
-        with self.list.steady():
-            if self._fresh_scan:
-                self._fresh_scan = False
-                self.feed.narrow()
-            for haul in event.hauls:
-                self.feed.take(haul)
-            self.hauled(event.hauls)
-        if event.done:
-            self._scanning = False
-            if self._woken:
-                self._look()
-        self.rows_changed()
-
-    def hauled(self, hauls: Sequence[Haul]) -> None:
-        """Take in what was found; the list has it already."""
-
-    def rows_changed(self) -> None:
-        """Draw the list and what is said about it again."""
-        self._rows.looked_at = 1.0 if self._scan is None else self._scan.progress
-        self.list.refresh()
-        self.show_summary()
-
-    def heard(self, notice: Notice | None) -> None:
-        """Take in that something was recorded, and look whether it matches."""
-        super().heard(notice)
-        if self._scan is not None and not self.paused:
-            self._scan.wake()
-            self._look()
-
-    def tick(self) -> None:
-        """Look again at what is under way: it may take long by now."""
-        super().tick()
-        if self._scan is not None and self._scan.waits and not self.paused:
-            self._scan.wake()
-            self._look()
-
-    def count_line(self) -> Line:
-        """Return how many rows are shown, of how many, and what is hidden."""
-        if not self.feed.narrowed:
-            return super().count_line()
-        noun = self.NOUN if self.feed.total == 1 else f"{self.NOUN}s"
-        said: list[Piece] = [(f"{self.feed.count:,} of {self.feed.total:,} {noun}", "muted")]
-        if self.feed.hidden_failing:
-            said.append((f" · {plural(self.feed.hidden_failing, 'error')} hidden", "warning"))
-        if self._scan is not None and not self._scan.done:
-            said.append((f" · looking, {self._scan.progress:.0%}", "muted"))
-        return said
 
     # The line to type into
 
