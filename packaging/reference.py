@@ -109,19 +109,24 @@ def page(command: click.Command, context: click.Context, path: str) -> Page:
     ]
     text = inspect.cleandoc(command.help or "")
     sentences = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    examples, more = _epilog(command)
     return Page(
         path,
         usage,
-        sentences,
+        sentences + more,
         options,
-        _examples(command.epilog or ""),
+        examples,
         isinstance(command, click.Group),
     )
 
 
-def _examples(epilog: str) -> list[str]:
-    _, _, listed = inspect.cleandoc(epilog).partition("Examples:\n")
-    return [line.strip() for line in listed.splitlines() if line.strip()]
+def _epilog(command: click.Command) -> tuple[list[str], list[str]]:
+    """Return the examples that a command ends with, and the sentences after them."""
+    before, _, behind = inspect.cleandoc(command.epilog or "").partition("Examples:\n")
+    listed, _, rest = behind.partition("\n\n")
+    examples = [line.strip() for line in listed.splitlines() if line.strip()]
+    parts = [*before.replace("\b", "").split("\n\n"), *rest.replace("\b", "").split("\n\n")]
+    return examples, [" ".join(part.split()) for part in parts if part.strip()]
 
 
 # For a terminal

@@ -169,7 +169,9 @@ Examples:
     "--without", multiple=True, metavar="NAME", help="Leave a header out. May be repeated."
 )
 @click.option("--version", default=None, help="Send it to the handler of another version.")
-@click.option("--event", default=None, help="Send it as another event.")
+@click.option(
+    "--event", default=None, shell_complete=completing.events, help="Send it as another event."
+)
 @way_option
 @dry_run_option
 @directory_option
