@@ -34,7 +34,8 @@ ABOUT = (
     ),
     (
         "Data goes to standard output, all that is said to a person to standard error. With "
-        "--json a command prints one JSON document, or one in each line, that has the number of its schema."
+        "--json a command prints one JSON document, or one in each line, that has the number of "
+        "its schema."
     ),
 )
 VARIABLES = (
@@ -52,8 +53,8 @@ FILES = (
         ".env",
         (
             "In a project: variables for its workers, and settings by KIKET_CONSOLE_…; what stands "
-            "in the real environment wins, nothing is put in for ${…}, and it is read once you trust "
-            "the project. Variables that look like secrets are redacted like secrets."
+            "in the real environment wins, nothing is put in for ${…}, and it is read once you "
+            "trust the project. Variables that look like secrets are redacted like secrets."
         ),
     ),
     ("~/.local/state/kiket-console/trusted.json", "Which folders may run."),

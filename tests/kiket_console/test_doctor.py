@@ -18,6 +18,7 @@ from kiket_console.paths import ProjectPaths
 from kiket_console.store import files
 from kiket_console.store.schema import VERSION
 from kiket_console.store.writer import Writer
+from kiket_console.trust import Trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,23 @@ def test_a_broken_setting_is_shown(paths: ProjectPaths) -> None:
 def test_settings_are_shown_with_their_source(paths: ProjectPaths) -> None:
     (paths.folder / "kiket.toml").write_text("[console]\nport = 8800\n")
     assert found(paths, "settings").sentence.startswith("port from ")
+
+
+def test_a_file_of_variables_is_named_and_counts_once_the_project_is_trusted(
+    paths: ProjectPaths,
+) -> None:
+    (paths.folder / ".env").write_text("KIKET_CONSOLE_PORT=8801\nSHOP_TOKEN=not-for-eyes\n")
+    finding = found(paths, "settings")
+    assert finding.level == WARN
+    assert f"{paths.folder / '.env'} is not used yet" in finding.sentence
+    assert "port" not in finding.sentence
+    Trust().trust(paths.folder)
+    finding = found(paths, "settings")
+    assert finding.level == OK
+    assert f"port from {paths.folder / '.env'}:1" in finding.sentence
+    assert "not-for-eyes" not in finding.sentence
+    (paths.folder / ".env").write_text("A='\n")
+    assert found(paths, "settings").level == FAIL
 
 
 def test_a_second_distribution_with_our_packages_is_a_failure(
