@@ -223,6 +223,15 @@ class ConsoleApp(App[bool]):
         if isinstance(self.place, TrafficScreen):
             self.place.look_again(ids)
 
+    def action_go(self, number: str) -> None:
+        """Go to the exchange of this number; raises `ConsoleError` when it is not there."""
+        from kiket_console.ui.command_line import numbers
+
+        wanted = numbers(number)[0]
+        if not self.reader.page([wanted]):
+            raise ConsoleError(f"There is no exchange {wanted}.")
+        self.show_exchange(wanted)
+
     def action_place(self, name: str) -> None:
         """Show a place."""
         self.go_to(name)

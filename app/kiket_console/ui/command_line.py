@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 GO = "go"
 """The name that a bare number stands for: `:1204` goes to that exchange."""
+
+
+MOST_NUMBERS = 1_000
+"""How many exchanges one command may name."""
 
 
 class CommandError(ConsoleError):
@@ -110,6 +115,25 @@ def offers(
     return [
         Offered(value, begin, len(text), note) for value, note in values(command.argument, typed)
     ]
+
+
+def numbers(text: str) -> list[int]:
+    """Return the numbers of exchanges in *text*: `12`, `12 14`, `12-15`.
+
+    Raises `CommandError`, with columns of *text*.
+    """
+    found: list[int] = []
+    for word in re.finditer(r"[^\s,]+", text):
+        low, dash, high = word[0].partition("-")
+        last = high if dash else low
+        if not (low.isdecimal() and last.isdecimal()) or int(last) - int(low) >= MOST_NUMBERS:
+            said = f'"{visible(word[0])}" is no number of an exchange.'
+            hint = "Write 12, or 12 14, or 12-15."
+            raise CommandError(said, hint, word.start(), len(word[0]))
+        found += range(int(low), int(last) + 1)
+    if len(found) > MOST_NUMBERS:
+        raise CommandError(f"These are more than {MOST_NUMBERS:,}.", "", 0, len(text))
+    return found
 
 
 def usage(command: Command) -> str:

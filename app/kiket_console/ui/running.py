@@ -7,7 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.errors import ConsoleError
-from kiket_console.ui.command import Command, Scope
+from kiket_console.ui.command import Argument, Command, Scope
 
 if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
@@ -51,11 +51,22 @@ class Runner:
         self.line(self._app.registry[id_].all_names[0] + " ")
 
     async def run(self, command: Command, argument: str = "") -> None:
-        """Carry out a command in the place that is shown; raises `ConsoleError`."""
+        """Carry out a command in the place that is shown; raises `ConsoleError`.
+
+        A command that acts on exchanges acts on those whose numbers it is given.
+        """
         place, found = self._app.place, _ACTION.fullmatch(command.action)
         if place is None or found is None:
             return
         self.recent = [command.id, *(id_ for id_ in self.recent if id_ != command.id)][:RECENT]
+        if argument and command.argument is Argument.EXCHANGE and command.scope is Scope.TRAFFIC:
+            from kiket_console.ui.command_line import numbers
+            from kiket_console.ui.screens.traffic import TrafficScreen
+
+            if isinstance(place, TrafficScreen):
+                with place.instead(numbers(argument)):
+                    await self._app.run_action(found["name"], place)
+            return
         owner = self._app if found["app"] else _owner(place, command)
         if found["fixed"] or not argument:
             await self._app.run_action(found["name"] + (found["fixed"] or ""), owner)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.ui.actions import Registry
 from kiket_console.ui.command import Argument, Scope
-from kiket_console.ui.command_line import CommandError, offers, read, usage
+from kiket_console.ui.command_line import CommandError, numbers, offers, read, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.snap import scene
+
+    from kiket_console.ui.app import ConsoleApp
 
 REGISTRY = Registry()
 
@@ -78,3 +88,39 @@ def test_each_name_means_one_command_in_a_place() -> None:
 def test_how_a_command_is_typed() -> None:
     assert usage(REGISTRY["theme"]) == "theme [theme]"
     assert usage(REGISTRY["place.logs"]) == "logs"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("12", [12]), ("12 14,16", [12, 14, 16]), ("12-14", [12, 13, 14]), ("", [])],
+)
+def test_exchanges_are_named_by_numbers_and_ranges(text: str, found: list[int]) -> None:
+    assert numbers(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "length"),
+    [("12 x", 3, 1), ("1-", 0, 2), ("9-99999999", 0, 10), ("-1", 0, 2)],
+)
+def test_what_is_no_number_is_said_with_its_place(text: str, column: int, length: int) -> None:
+    with pytest.raises(CommandError) as refused:
+        numbers(text)
+    assert (refused.value.column, refused.value.length) == (column, length)
+
+
+async def test_a_command_acts_on_the_exchange_whose_number_it_is_given(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("colon", *"mark 1190", "enter")
+        await until(pilot, lambda: ("pin", "1190", "True") in engine.asked)
+        await pilot.press("colon", *"1188", "enter")
+        await until(pilot, lambda: "▌ 1188" in screen_text(app))
+        await pilot.press("colon", *"mark 7", "enter")
+        await until(pilot, lambda: "There is no exchange 7." in screen_text(app))
+        await pilot.press("colon", *"mark x", "enter")
+        await until(pilot, lambda: '▼ "x" is no number of an exchange.' in screen_text(app))
+        await pilot.press("escape", "colon", "up")
+        await until(pilot, lambda: " : mark x" in screen_text(app))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kiket_console.errors import ConsoleError
 from kiket_console.filters import Filter
 from kiket_console.model import Exchange
 from kiket_console.ui.actions import Mode, Scope, bindings
@@ -18,7 +20,7 @@ from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
@@ -47,6 +49,7 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         super().__init__(console, TrafficPages, feed, self._rows, self._tab_bar)
         self._details = ExchangeDetails(self, self._tab_bar)
         self._wanted: int | None = None
+        self._instead: list[Exchange] | None = None
 
     def on_mount(self) -> None:
         """Keep an eye on rows whose answer is still to come."""
@@ -90,7 +93,8 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         self._details.show(self.feed.selected)
 
     def go_to(self, exchange_id: int) -> None:
-        """Put the cursor on an exchange, as soon as it is in the list."""
+        """Put the cursor on an exchange, as soon as it is in the list, which then goes on."""
+        self.paused = False
         self.feed.extend()
         self._wanted = None if self.feed.select(exchange_id) else exchange_id
         if self._wanted is not None:
@@ -146,8 +150,26 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         """Choose an event and send it."""
         self.console.deliveries.trigger()
 
+    @contextmanager
+    def instead(self, numbers: Sequence[int]) -> Iterator[None]:
+        """Let a command act on the exchanges of these numbers, whatever is selected.
+
+        Raises `ConsoleError` when one of them is not there.
+        """
+        found = {row.id: row for row in self.console.reader.page(sorted(set(numbers)))}
+        missing = next((number for number in numbers if number not in found), None)
+        if missing is not None:
+            raise ConsoleError(f"There is no exchange {missing}.")
+        self._instead = [found[number] for number in sorted(found)]
+        try:
+            yield
+        finally:
+            self._instead = None
+
     def chosen(self) -> list[Exchange]:
         """Return the exchanges that are selected, else the one under the cursor."""
+        if self._instead is not None:
+            return self._instead
         picked = self._rows.picks.ids
         if picked:
             return self.console.reader.page(picked)
