@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -11,7 +12,6 @@ from kiket_console.ui.paint import bodies
 from kiket_console.ui.paint.document import Document
 from kiket_console.ui.paint.hex import HexLines
 from kiket_console.ui.paint.json_index import JsonIndex
-from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Chain, Lines, LineSource
 from kiket_console.ui.paint.text_index import TextIndex
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kiket_console.model import Body, Message
+    from kiket_console.ui.paint.layout import Shape
     from kiket_console.ui.paint.line import Line
 
 SLOW_BYTES = 64 << 10
@@ -49,7 +50,10 @@ class BodyView:
         self.kind = bodies.kind_of(self._raw, content_type)
         self._documents: dict[bool, LineSource] = {}
         self._problem = ""
+        self._width = 80
         self._pretty = True
+        self.turn = threading.Lock()
+        """Held by the thread that lays it out."""
 
     @property
     def slow(self) -> bool:
@@ -88,6 +92,7 @@ class BodyView:
         """Lay it out in a shape, or as it was sent; each step takes a few milliseconds."""
         shown = self._documents.get(pretty)
         self._pretty = pretty
+        self._width = shape.width
         if isinstance(shown, Document):
             yield from shown.fit(shape)
         elif shown is None:
@@ -98,7 +103,7 @@ class BodyView:
         shown = self._documents.get(pretty)
         if self._pretty != pretty or shown is None or self.done < 1:
             return False
-        return shape is None or not isinstance(shown, Document) or shown.shape == shape
+        return shape is None or not isinstance(shown, Document) or shown.fits(shape)
 
     def forget(self, *, pretty: bool) -> None:
         """Begin anew with what was not laid out to its end."""
@@ -139,7 +144,7 @@ class BodyView:
             text.problem = index.problem
         if self.kind.claimed:
             where = f"line {index.problem.line:,}, column {index.problem.column:,}"
-            self._problem = f"This is not JSON; {where}: {index.problem.sentence}"
+            self._problem = f"This is not JSON: {where}. {index.problem.sentence}"
         if index.too_deep:
             self._problem = f"{index.problem.sentence} It is shown as it was sent."
         yield from self._read(Document(text, "json"), shape, pretty=True)
@@ -173,7 +178,7 @@ class BodyView:
         if not (self._problem and self._pretty):
             return []
         return [*([("! " if not at else "  ", "error"), *line] for at, line in enumerate(
-            wrap(self._problem, 100, "")
+            wrap(self._problem, self._width - 4)
         )), []]  # fmt: skip
 
     def _tail(self) -> list[Line]:

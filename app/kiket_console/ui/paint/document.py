@@ -41,6 +41,7 @@ class Document(LineSource):
     def read(self, shape: Shape) -> Iterator[None]:
         """Find the lines, step by step; what was found can be looked at meanwhile."""
         yield from self.characters.read()
+        shape = self._seen(shape)
         self._layout = Layout(self.index, self._folds, self.characters, shape)
         for _ in self.index.read():
             yield from self._layout.measure()
@@ -48,15 +49,19 @@ class Document(LineSource):
 
     def fit(self, shape: Shape) -> Iterator[None]:
         """Lay the rows out anew, step by step; until that is done they stay as they were."""
+        shape = self._seen(shape)
         if shape != self._layout.shape:
             layout = Layout(self.index, self._folds, self.characters, shape)
             yield from layout.measure()
             self._layout = layout
 
-    @property
-    def shape(self) -> Shape:
-        """For what it is laid out."""
-        return self._layout.shape
+    def fits(self, shape: Shape) -> bool:
+        """Return whether it is laid out for a shape."""
+        return self._layout.shape == self._seen(shape)
+
+    def _seen(self, shape: Shape) -> Shape:
+        """Return *shape*, wrapped where a mistake has to be seen wherever in a line it is."""
+        return shape if self.index.problem is None else Shape(shape.width, wrap=True)
 
     @property
     def count(self) -> int:
@@ -104,9 +109,11 @@ class Document(LineSource):
         before += self._layout.indent(number, row)
         said = f"line {problem.line:,}, column {problem.column:,}: {visible(problem.sentence)}"
         width = self._layout.shape.width - self._layout.margin_cells
-        if before + 3 + len(said) > width and before > len(said):
+        if before + 3 + len(said) <= width:
+            return [(" " * before, ""), (f"▲ {said}", "error")]
+        if before > len(said):
             return [(" " * (before - len(said) - 1), ""), (f"{said} ▲", "error")]
-        return [(" " * before, ""), (f"▲ {said}", "error")]
+        return [(" " * before, ""), ("▲ here", "error")]
 
     def margin(self, index: int) -> Line:
         """Return the line's number, and whether it is folded."""

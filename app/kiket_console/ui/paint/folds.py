@@ -62,9 +62,9 @@ class Folds:
         """Fold everything from a depth on, and nothing else."""
         self.level = level
         self._others = set()
-        ranges = list(self._ranges(0, self._index.count, level))
-        self.first = array("I", [first for first, _ in ranges])
-        self.after = array("I", [after for _, after in ranges])
+        ranges = list(self._index.containers(level, 0, self._index.count))
+        self.first = array("I", [opens + 1 for opens, _ in ranges])
+        self.after = array("I", [closes + 1 for _, closes in ranges])
 
     def _within(self, line: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield what is hidden between an open line and the one that closes it."""

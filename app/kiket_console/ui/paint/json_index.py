@@ -135,13 +135,13 @@ class JsonIndex(TextIndex):
 
         Each as the line that opens and the line that closes it.
         """
-        code = 2 * depth
-        if code + 1 > 255:
+        if depth > DEEPEST:
             return
-        end = self.codes.find(code + 1, first, last)
-        while end >= 0:
-            yield self.codes.rfind(code, first, end), end
-            end = self.codes.find(code + 1, end + 1, last)
+        code = 2 * depth
+        begins, deeper, ends = (re.escape(bytes([each])) for each in (code, code + 2, code + 1))
+        whole = re.compile(begins + rb"[" + deeper + rb"-\xff]++" + ends)
+        for found in whole.finditer(self.codes, first, last):
+            yield found.start(), found.end() - 1
 
     def text(self, number: int) -> str:
         """Return line *number* as it is laid out, less its indentation."""
@@ -199,7 +199,7 @@ class JsonIndex(TextIndex):
         self._append(starts, kinds)
         if fault is None:
             return True
-        if fault.cut_off and self._cut_off:
+        if fault.cut_off and self._cut_off:  # what is left is shown as it is
             self.starts.append(fault.offset if self.starts else 0)
             self.codes.append(2 * len(self._open))
             self.complete = True

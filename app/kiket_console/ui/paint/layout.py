@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,9 +73,9 @@ class Layout:
         starts, per_byte = self._index.starts, _WIDEST_SIGN if self._characters.widened else 1
         longest = self._room(0)[0] // per_byte
         problem = self._index.problem
-        while (begin := self.measured) < (count := self._index.count):
+        while (begin := self.measured) < (count := self._index.ended):
             end = min(count, begin + STEP_LINES)
-            lengths = list(map(sub, islice(starts, begin + 1, end), islice(starts, begin, end)))
+            lengths = list(map(sub, starts[begin + 1 : end], starts[begin:end]))
             if len(lengths) < end - begin:
                 first, after = self._index.span(end - 1)
                 lengths.append(after - first)
@@ -103,7 +102,8 @@ class Layout:
         kept = self._kept.get(number)
         if kept is None:
             text = self._index.text(number)
-            starts = [0, *breaks(text, *self._room(number))]
+            plain = self._characters.plain
+            starts = [0, *breaks(text, *self._room(number), plain=plain)]
             ends = [*starts[1:], len(text)]
             rows = [Row(start, end) for start, end in zip(starts, ends, strict=True)]
             problem = self._index.problem

@@ -118,7 +118,9 @@ class Chain(LineSource):
     """Several sources, one below the other; only the last of them may grow."""
 
     def __init__(self, *sources: LineSource) -> None:
-        self._sources = sources
+        self._sources: list[LineSource] = []
+        for source in sources:
+            self._sources += source._sources if isinstance(source, Chain) else [source]
 
     @property
     def count(self) -> int:
@@ -199,6 +201,7 @@ class Chain(LineSource):
     def show(self, place: int) -> tuple[int, int]:
         """Return the row of a place and its first character there."""
         number, place = divmod(place, _PARTS)
+        number = min(number, len(self._sources) - 1)  # a place of what was here before
         row, start = self._sources[number].show(place)
         return row + sum(source.count for source in self._sources[:number]), start
 

@@ -10,7 +10,6 @@ import codecs
 import re
 from array import array
 from bisect import bisect_right
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.text import hides
@@ -18,11 +17,10 @@ from kiket_console.text import hides
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STEP_LINES = 4_096
-"""So many lines are found in one step of a few milliseconds."""
+STEP_LINES = 2_048
+"""So many lines are found in one step of a millisecond or two."""
 STEP_BYTES = 128 << 10
 
-_LINE_END = re.compile(rb"\r?\n")
 _UNSEEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -52,6 +50,11 @@ class TextIndex:
         return len(self.starts)
 
     @property
+    def ended(self) -> int:
+        """Of how many lines the end has been found too."""
+        return self.count if self.complete else max(0, self.count - 1)
+
+    @property
     def done(self) -> float:
         """How much has been read, from 0 to 1."""
         if self.complete or not self.starts:
@@ -61,9 +64,14 @@ class TextIndex:
     def read(self) -> Iterator[None]:
         """Find the lines, step by step."""
         self.starts.append(0)
-        ends = _LINE_END.finditer(self.raw)
-        while batch := [end.end() for end in islice(ends, STEP_LINES)]:
-            self.starts.extend(batch)
+        find, end = self.raw.find, 0
+        while end >= 0:
+            for _ in range(STEP_LINES):
+                end = find(b"\n", end) + 1
+                if not end:
+                    end = -1
+                    break
+                self.starts.append(end)
             yield
         if self.count > 1 and self.starts[-1] == len(self.raw):
             self.starts.pop()  # the last line has an end as well
@@ -105,6 +113,7 @@ class Characters:
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
+        self.ascii = True
         self.hidden = False
         """Whether some would not be seen, or change how others are read."""
         self.widened = False
@@ -118,7 +127,9 @@ class Characters:
             piece = self._raw[start : start + STEP_BYTES]
             if not self.widened and _UNSEEN.search(piece):
                 self.widened = True
-            if valid and not self.hidden and not (piece.isascii() and not decoder.getstate()[0]):
+            plain = piece.isascii()
+            self.ascii = self.ascii and plain
+            if valid and not self.hidden and not (plain and not decoder.getstate()[0]):
                 try:
                     text = decoder.decode(piece)
                 except UnicodeDecodeError:
@@ -127,3 +138,8 @@ class Characters:
                     self.hidden = hides(text)
             yield
         self.widened = self.widened or self.hidden
+
+    @property
+    def plain(self) -> bool:
+        """Whether each is one byte and one cell."""
+        return self.ascii and not self.widened

@@ -9,11 +9,14 @@ from array import array
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from operator import add, sub
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.text import cell_width, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.ui.paint.folds import Folds
 
 LINE_CELLS = 2_000
@@ -22,13 +25,13 @@ _EXACT = 20_000
 """In a longer line that is not plain, rows are as long as they can be if each sign is wide."""
 
 
-def breaks(text: str, first: int, others: int) -> list[int]:
+def breaks(text: str, first: int, others: int, *, plain: bool = False) -> list[int]:
     """Return where the rows of a line begin, the first (at 0) left out.
 
     *first* and *others*: how many cells the first row has, and those below it. Rows end between
-    words where that costs them less than a third.
+    words where that costs them less than a third. *plain*: each character is known to be one cell.
     """
-    plain = text.isascii() and text.isprintable()
+    plain = plain or (text.isascii() and text.isprintable())
     if plain and len(text) <= first:
         return []
     if not plain and len(text) > _EXACT:
@@ -74,10 +77,22 @@ class Wraps:
         self._extra.append((self._extra[-1] if self._extra else 0) + extra)
         self._lines.append(line)
 
+    def __len__(self) -> int:
+        """Return how many lines take more than one row."""
+        return len(self._lines)
+
     def before(self, line: int) -> int:
         """Return how many rows the lines before *line* take beyond one each."""
         at = bisect_left(self._lines, line)
         return self._extra[at - 1] if at else 0
+
+
+class _Hidden(NamedTuple):
+    """Ranges of hidden lines, and how many rows they and those before them would take."""
+
+    first: Sequence[int] = ()
+    after: Sequence[int] = ()
+    rows: Sequence[int] = ()
 
 
 class Rows:
@@ -86,34 +101,33 @@ class Rows:
     def __init__(self, wraps: Wraps, folds: Folds | None) -> None:
         self._wraps = wraps
         self._folds = folds
-        self._hidden: list[int] = []
+        self._hidden = _Hidden()
         self.folded()
 
     def folded(self) -> None:
         """Take in that something was folded or unfolded."""
         if self._folds is None or not self._folds.first:
-            self._hidden = []
+            self._hidden = _Hidden()
             return
-        before = self._wraps.before
-        self._hidden = list(
-            accumulate(
-                after - first + before(after) - before(first)
-                for first, after in zip(self._folds.first, self._folds.after, strict=True)
-            )
-        )
+        first, after = self._folds.first, self._folds.after
+        hidden = map(sub, after, first)
+        if self._wraps:
+            before = self._wraps.before
+            extra = map(sub, map(before, after), map(before, first))
+            hidden = map(add, hidden, extra)
+        self._hidden = _Hidden(first, after, list(accumulate(hidden)))
 
     def row_of(self, line: int) -> int:
         """Return the first row of *line*; of a hidden one, that of the next that is not."""
         row = line + self._wraps.before(line)
-        if not self._hidden or self._folds is None:
-            return row
-        at = bisect_left(self._folds.first, line)
+        hidden = self._hidden
+        at = bisect_left(hidden.first, line) if hidden.rows else 0
         if not at:
             return row
-        first, after = self._folds.first[at - 1], self._folds.after[at - 1]
+        first, after = hidden.first[at - 1], hidden.after[at - 1]
         if line >= after:
-            return row - self._hidden[at - 1]
-        earlier = self._hidden[at - 2] if at > 1 else 0
+            return row - hidden.rows[at - 1]
+        earlier = hidden.rows[at - 2] if at > 1 else 0
         return first + self._wraps.before(first) - earlier
 
     def line_at(self, row: int, count: int) -> tuple[int, int]:

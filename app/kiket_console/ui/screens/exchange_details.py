@@ -18,7 +18,7 @@ from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kiket_console.model import Detail, Exchange, LogLine
     from kiket_console.ui.paint.line import Line
@@ -44,6 +44,8 @@ class ExchangeDetails:
         self._attempt = 0
         self._logs: Sequence[LogLine] = ()
         self._reading = 0
+        self._job: tuple[BodyView, Shape, bool] | None = None
+        """What a thread is laying out."""
         self.detail: Detail | None = None
         """What is shown; None while nothing is selected."""
 
@@ -60,9 +62,7 @@ class ExchangeDetails:
             if known is not None and known.exchange == selected:
                 return
             self._reading = selected.id
-            self._screen.run_worker(
-                partial(self._read, selected.id), group="body", exclusive=True, thread=True
-            )
+            self._in_thread(partial(self._read, selected.id))
             if known is None or known.exchange.id != selected.id:
                 self._say_that_it_is_read(reader.stored_bytes(selected.id))
             return
@@ -169,9 +169,13 @@ class ExchangeDetails:
             if view is not None:
                 view.lay_at_once(shape, pretty=text.pretty)
         elif not view.is_laid(shape, pretty=text.pretty):
+            job = (view, shape, text.pretty)
+            if job == self._job:
+                return self._rows(found, tab, view, width)
+            self._job = job
             place = text.place if view.is_laid(None, pretty=text.pretty) else None
             work = partial(self._lay, found, tab, view, shape, pretty=text.pretty, place=place)
-            self._screen.run_worker(work, group="body", exclusive=True, thread=True)
+            self._in_thread(work)
         return self._rows(found, tab, view, width)
 
     def _rows(self, found: Detail, tab: str, view: BodyView | None, width: int) -> LineSource:
@@ -201,21 +205,36 @@ class ExchangeDetails:
         """Lay a large body out, in a thread; what is there already is shown meanwhile."""
         worker = get_current_worker()
         told_s = 0.0
-        for _ in view.lay(shape, pretty=pretty):
-            if worker.is_cancelled:
-                view.forget(pretty=pretty)
-                return
-            if time.monotonic() - told_s > GROWN_EVERY_S:
-                self._screen.app.call_from_thread(self._laid, found, tab, view, shape.width)
-                told_s = time.monotonic()
-            time.sleep(0)  # the screen's turn
-        self._screen.app.call_from_thread(self._laid, found, tab, view, shape.width, place=place)
+        show = partial(self._screen.app.call_from_thread, self._laid, found, tab, view, shape.width)
+        with view.turn:  # whoever had it before was cancelled, and lets go of it
+            for _ in view.lay(shape, pretty=pretty):
+                if worker.is_cancelled:
+                    view.forget(pretty=pretty)
+                    return
+                if time.monotonic() - told_s > GROWN_EVERY_S:
+                    show()
+                    told_s = time.monotonic()
+        show(place=place, done=True)
 
     def _laid(
-        self, found: Detail, tab: str, view: BodyView, width: int, *, place: int | None = None
-    ) -> None:
-        if found is self.detail and tab == TABS[self._tab] and self._view(found, tab) is view:
-            self._screen.text.relaid(self._rows(found, tab, view, width), place)
+        self, found: Detail, tab: str, view: BodyView, width: int, *, place: int | None = None,
+        done: bool = False,
+    ) -> None:  # fmt: skip
+        if done:
+            self._job = None
+        if found is not self.detail or tab != TABS[self._tab] or self._view(found, tab) is not view:
+            return
+        text = self._screen.text
+        if done or text.source.count <= text.rows_shown:
+            text.relaid(self._rows(found, tab, view, width), place)
+        else:
+            text.lengthened()
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        """Do *work* in a thread, instead of what was done in one before."""
+        self._screen.run_worker(
+            work, group="body", description="body", exclusive=True, thread=True
+        )  # without a description it would be the body's repr
 
 
 def _held(view: BodyView) -> int:

@@ -32,6 +32,7 @@ class Seeking(Widget):
         self._query: Query | None = None
         self._places: array[int] = array("Q")
         self._current = -1
+        self._found_at = (-1, -1)
         self._from = 0
         self._before = (0, 0)
         self._looking = False
@@ -116,14 +117,14 @@ class Seeking(Widget):
         """Return what to mark in a row: from which character to which, and as what."""
         if self._query is None:
             return []
-        source = self._text.source
-        current = (-1, -1)
-        if self._current >= 0:
-            current = source.show(self._places[self._current])
         return [
-            (start, end, "found" if (row, start) == current else "match")
-            for start, end in source.spans(row, self._query)
+            (start, end, "found" if (row, start) == self._found_at else "match")
+            for start, end in self._text.source.spans(row, self._query)
         ]
+
+    def rows_moved(self) -> None:
+        """Take in that rows are elsewhere now: the place that was gone to is one of the others."""
+        self._found_at = (-1, -1)
 
     def _seek(self, text: str, *, again: bool = False) -> None:
         if not text:
@@ -171,4 +172,5 @@ class Seeking(Widget):
         self._current = number
         row, column = self._text.source.show(self._places[number])
         self._text.grown()
+        self._found_at = (row, column)
         self._text.look_at(row, column)

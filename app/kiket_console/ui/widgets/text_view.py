@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SIDEWAYS_CELLS = 16
 WIDEST = 2_100
+SLOW_ROWS = 50_000
+"""In more rows, folding by levels belongs in a thread."""
 
 
 class TextView(Seeking, Pane, can_focus=True):
@@ -79,8 +82,13 @@ class TextView(Seeking, Pane, can_focus=True):
     def grown(self) -> None:
         """Take in that the source has other rows, or more, than when it was made."""
         self._drawn.clear()
+        self.rows_moved()
         self._measure()
         self.refresh()
+
+    def lengthened(self) -> None:
+        """Take in that there are more rows below those that are shown."""
+        self._measure()
 
     def relaid(self, source: LineSource, place: int | None = None) -> None:
         """Show *source* in the place of what it was; *place* is where the cursor was in that."""
@@ -181,6 +189,8 @@ class TextView(Seeking, Pane, can_focus=True):
             if span is not None:
                 start, end = self._characters(row, span, beside)
                 line = marked(line, start, end, "selected")
+            if current:
+                margin, line = (_with_bar(margin), line) if margin else ((), _with_bar(line))
             kept = (self.strip(margin, ground), self.strip(line, ground))
             if span is None:
                 self._drawn[key] = kept
@@ -314,18 +324,27 @@ class TextView(Seeking, Pane, can_focus=True):
 
     def action_fold_level(self, by: int) -> None:
         """Fold one level more (-1), or one less (1)."""
-        if self.source.count:
-            self._folded(self.source.fold_level(self.cursor, by))
+        self._fold_level(by)
 
     def action_fold_all(self) -> None:
         """Fold everything."""
-        if self.source.count:
-            self._folded(self.source.fold_level(self.cursor, 0))
+        self._fold_level(0)
 
     def action_unfold_all(self) -> None:
         """Unfold everything."""
-        if self.source.count:
-            self._folded(self.source.fold_level(self.cursor, None))
+        self._fold_level(None)
+
+    def _fold_level(self, by: int | None) -> None:
+        count = self.source.count
+        if count > SLOW_ROWS:
+            self._fold_slowly(by)
+        elif count:
+            self._folded(self.source.fold_level(self.cursor, by))
+
+    @work(thread=True, exclusive=True, group="fold", exit_on_error=False)
+    def _fold_slowly(self, by: int | None) -> None:
+        row = self.source.fold_level(self.cursor, by)
+        self.app.call_from_thread(self._folded, row)
 
     def _folded(self, row: int) -> None:
         before = self.cursor - int(self.scroll_offset.y)
@@ -383,6 +402,14 @@ class TextView(Seeking, Pane, can_focus=True):
         start, end = span
         first = _character(text, max(0, start - beside))
         return first, len(text) if end < 0 else max(first, _character(text, max(0, end - beside)))
+
+
+def _with_bar(line: Line) -> Line:
+    """Return *line* with the cursor's bar in its first cell, where that is blank."""
+    if not line or not line[0][0].startswith(" "):
+        return line
+    (text, role), *rest = line
+    return [("▌", "accent"), (text[1:], role), *rest]
 
 
 def _character(text: str, cell: int) -> int:
