@@ -1,0 +1,363 @@
+"""Sending from the screen: edited, in other ways, many at once, and new events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.client import EngineGone
+from kiket_console.errors import ConsoleError
+from kiket_console.sending.keeping import Drafts
+from kiket_console.ui.screens.edit import EditScreen
+from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.widgets.editor import MOST_LINES, Editor, fits
+from kiket_console.wire import Edit, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from textual.pilot import Pilot
+
+    from kiket_console.paths import ProjectPaths
+    from kiket_console.ui.app import ConsoleApp
+
+SMALL = (80, 24)
+EDITED = 1195
+"""The delivery that tests edit: issue.updated v2, about issue 45."""
+
+
+async def at(app: ConsoleApp, pilot: Pilot[Any], exchange_id: int, key: str, shown: str) -> None:
+    """Put the cursor on an exchange, press a key there, and wait for what is shown then."""
+    await settled(pilot)
+    assert isinstance(app.place, TrafficScreen)
+    app.place.go_to(exchange_id)
+    await pilot.press(key)
+    await until(pilot, lambda: shown in screen_text(app))
+
+
+def editor(app: ConsoleApp) -> Editor:
+    return app.screen.query_one("#edit-payload", Editor)
+
+
+def replace_in_payload(app: ConsoleApp, old: str, new: str) -> None:
+    """Type over a text of the payload, as a person who has selected it does."""
+    area = editor(app)
+    for row, line in enumerate(area.text.split("\n")):
+        if old in line:
+            column = line.index(old)
+            area.replace(new, (row, column), (row, column + len(old)))
+            return
+    raise AssertionError(f"{old} is not in the payload")
+
+
+class TestEditing:
+    async def test_what_is_changed_is_shown_and_sent_and_the_new_row_selected(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        engine.result = Result(1196, "forwarded", 200, 2_900, "")
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            replace_in_payload(app, '"high"', '"low"')
+            await pilot.press("f7")
+            await until(pilot, lambda: "What changed 1" in screen_text(app))
+            assert '$.issue.priority  "high" → "low"' in screen_text(app)
+            app.screen.query_one("#edit-version").focus()
+            await pilot.press("end", "backspace", "3")
+            await until(pilot, lambda: "What changed 2" in screen_text(app))
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.asked == [("send", str(EDITED), "resigned", "True")]
+            [edit] = engine.edits
+            assert (edit.headers, edit.event, edit.version) == (None, None, "v3")
+            sent = json.loads(edit.raw_payload or b"")
+            assert sent["issue"]["priority"] == "low"
+            assert b"\n" not in (edit.raw_payload or b""), "laid out as the original was"
+            said = "issue.updated v3, edited: 200 in 2.9 ms"
+            await until(pilot, lambda: said in screen_text(app))
+            assert isinstance(app.place, TrafficScreen)
+            assert app.place.feed.selected is not None
+            assert app.place.feed.selected.id == 1196
+
+    async def test_what_is_no_json_is_sent_only_when_a_person_insists(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            replace_in_payload(app, '"high",', '"high",,')
+            fault = "Line 12, column 24: A name in double quotes is missing here."
+            await until(pilot, lambda: fault in screen_text(app))
+            await pilot.press("f5")
+            await until(
+                pilot, lambda: "Press f5 again to send it all the same." in screen_text(app)
+            )
+            assert editor(app).cursor_location == (11, 23), "the cursor is where the mistake is"
+            assert engine.asked == []
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert b'"high",,' in (engine.edits[0].raw_payload or b"")
+
+    async def test_a_dry_run_sends_nothing_and_goes_back_to_the_editor(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            replace_in_payload(app, "KIK-45", "KIK-\u202e")
+            await pilot.press("f6")
+            await until(pilot, lambda: "Dry run: nothing was sent" in screen_text(app))
+            assert "Signed as k1: HMAC-SHA256 of “1795183509.” and the body." in screen_text(app)
+            assert "\\u202e" in screen_text(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, EditScreen))
+            assert engine.asked == []
+
+    async def test_leaving_asks_only_when_something_was_changed(
+        self, console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
+            await pilot.press("e")
+            await until(pilot, lambda: "Edit & send" in screen_text(app))
+            replace_in_payload(app, "KIK-45", "KIK-99")
+            await pilot.press("escape")
+            await until(pilot, lambda: "was neither sent nor kept" in screen_text(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, EditScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: "Keep it" in screen_text(app))
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.place)
+            await until(pilot, lambda: Drafts(paths).kept(EDITED) is not None)
+            await pilot.press("e")
+            await until(pilot, lambda: "This is the draft that you kept" in screen_text(app))
+            assert "KIK-99" in screen_text(app)
+            await pilot.press("f8")
+            await until(pilot, lambda: "KIK-45" in screen_text(app))
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.edits == [Edit()]
+            await until(pilot, lambda: Drafts(paths).kept(EDITED) is None)
+
+    async def test_why_it_cannot_be_sent_is_said_in_the_editor(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def gone(*_: object, **__: object) -> Result:
+            raise EngineGone("/srv/marketing")
+
+        monkeypatch.setattr(engine, "send", gone)
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            app.screen.query_one("#edit-headers", Editor).load_text("no colon")
+            await until(pilot, lambda: "Line 1 of the headers has no colon." in screen_text(app))
+            await pilot.press("f5")
+            await until(pilot, lambda: "Write them as Name: value." in screen_text(app))
+            app.screen.query_one("#edit-headers", Editor).load_text("x-mine: 1")
+            await pilot.press("f5")
+            await until(pilot, lambda: "No engine runs for /srv/marketing." in screen_text(app))
+            assert isinstance(app.screen, EditScreen), "what was typed is still there"
+
+    async def test_a_duplicate_names_no_original(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "D", "A copy to send")
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.asked == [("send", str(EDITED), "resigned", "False")]
+
+    async def test_e_edits_in_the_persons_own_editor(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def edited(_: object, text: str, suffix: str) -> str:
+            assert suffix == ".json"
+            return text.replace("KIK-45", "KIK-77")
+
+        monkeypatch.setattr("kiket_console.ui.external.edit_text", edited)
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "E", "KIK-77")
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert b"KIK-77" in (engine.edits[0].raw_payload or b"")
+
+    async def test_a_payload_that_is_too_large_to_type_into_is_left_to_an_editor(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        story = scene.Story()
+        large = json.dumps({"items": [*range(MOST_LINES + 10)]}).encode()
+        number = story.webhook("issue.updated", "v2", large, 200, 900)
+        app = console(story)
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, number, "e", "too large to type into")
+            await pilot.press("x", "f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.edits == [Edit()], "it is sent as it was"
+
+    async def test_enter_goes_on_at_the_indentation_and_hidden_characters_show(
+        self, console: Callable[..., ConsoleApp]
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            editor(app).move_cursor((2, len('  "issue": {')))
+            await pilot.press("enter", "x")
+            assert editor(app).document.get_line(3) == "    x"
+            app.screen.query_one("#edit-payload", Editor).focus()
+            from textual.events import Paste
+
+            editor(app).post_message(Paste("\x1b[31m\tred\u202e"))
+            await until(pilot, lambda: "\\x1b[31m  red\\u202e" in editor(app).text)
+
+
+def test_only_what_can_be_typed_into_without_a_delay_fits() -> None:
+    assert fits("{\n}\n" * (MOST_LINES // 2 - 1))
+    assert not fits("\n" * MOST_LINES)
+    assert not fits("x" * 30_000)
+
+
+class TestAgain:
+    async def test_a_way_a_version_and_a_number_of_times_can_be_chosen(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "R", "Send 1195 issue.updated v2 again")
+            await pilot.press("enter")
+            await until(pilot, lambda: ("replay", "1195", "exact") in engine.asked)
+            await pilot.press("R")
+            await until(pilot, lambda: "exact bytes" in screen_text(app))
+            await pilot.press("down", "down", "tab", "v", "1", "tab", "backspace", "3", "enter")
+            await until(pilot, lambda: "3 sent · 3 ok" in screen_text(app))
+            assert engine.asked[1:] == [("replay", "1195", "stale", "v1")] * 3
+            await until(pilot, lambda: app.screen is app.place)
+
+    async def test_what_is_no_number_is_said_in_the_dialog(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "R", "exact bytes")
+            await pilot.press("tab", "tab", "backspace", "x", "enter")
+            await until(pilot, lambda: "“x” is no number of times." in screen_text(app))
+            await pilot.press("backspace", "0", "enter")
+            await until(pilot, lambda: "0 times cannot be sent." in screen_text(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.asked == []
+
+    async def test_several_that_are_selected_go_in_their_order_and_on_after_a_failure(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def replay(exchange_id: int, *_: object) -> Result:
+            engine.asked.append(("replay", str(exchange_id)))
+            if exchange_id == 1195:
+                raise ConsoleError("Exchange 1195 was stored in part.")
+            return Result(1196, "forwarded", 200, 900, "")
+
+        monkeypatch.setattr(engine, "replay", replay)
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, 1194, "space", "1 selected")
+            await pilot.press("down", "space", "down", "space", "r")
+            said = "3 sent · 2 ok · 1 failed. Exchange 1195"
+            await until(pilot, lambda: said in screen_text(app))
+            assert [each[1] for each in engine.asked] == ["1194", "1195", "1196"]
+
+    async def test_a_long_run_can_be_stopped(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        never = asyncio.Event()
+
+        async def replay(*_: object) -> Result:
+            engine.asked.append(("replay",))
+            if len(engine.asked) > 2:
+                await never.wait()
+            return engine.result
+
+        monkeypatch.setattr(engine, "replay", replay)
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "R", "exact bytes")
+            await pilot.press("tab", "tab", "0", "enter")
+            await until(pilot, lambda: "2 sent · 2 ok" in screen_text(app))
+            assert "Sending 10 deliveries" in screen_text(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
+            await until(pilot, lambda: "Stopped. 2 sent · 2 ok" in screen_text(app))
+
+
+class TestTriggering:
+    async def test_values_are_set_looked_at_sent_and_remembered(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=(100, 40), notifications=True) as pilot:
+            await at(app, pilot, EDITED, "t", "your last one")
+            await until(pilot, lambda: '"KIK-46"' in screen_text(app))
+            await pilot.press("tab")
+            for sign in '$.issue.key="${last.$.issue.id}-x"':
+                await pilot.press(SIGNS.get(sign, sign))
+            await until(pilot, lambda: '"46-x"' in screen_text(app))
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.place)
+            [event] = engine.events
+            assert (event.name, event.version, event.like) == ("issue.created", "v1", 1196)
+            assert json.loads(event.raw_payload or b"")["issue"]["key"] == "46-x"
+            await pilot.press("t")
+            await until(pilot, lambda: '$.issue.key="${last' in screen_text(app))
+
+    async def test_a_path_that_was_probably_meant_is_taken_with_tab(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=(100, 40)) as pilot:
+            await at(app, pilot, EDITED, "t", "your last one")
+            await until(pilot, lambda: '"KIK-46"' in screen_text(app))
+            await pilot.press("tab")
+            for sign in "$.prioritty=1":
+                await pilot.press(SIGNS.get(sign, sign))
+            said = "▲ There is no $.prioritty. Did you mean $.issue.priority? tab takes it."
+            await until(pilot, lambda: said in screen_text(app))
+            await pilot.press("enter")
+            assert engine.events == [], "nothing is sent while something is wrong"
+            await pilot.press("tab")
+            await until(pilot, lambda: "$.issue.priority=1" in screen_text(app))
+            await until(pilot, lambda: '"priority": 1' in screen_text(app))
+            await pilot.press("f6")
+            await until(pilot, lambda: "Dry run: nothing was sent" in screen_text(app))
+            assert engine.asked == []
+
+
+SIGNS = {
+    "$": "dollar_sign",
+    ".": "full_stop",
+    "=": "equals_sign",
+    '"': "quotation_mark",
+    "{": "left_curly_bracket",
+    "}": "right_curly_bracket",
+    "-": "minus",
+}
