@@ -211,3 +211,22 @@ def _without(ids: array[int], others: array[int]) -> array[int]:
 def _holds(ids: array[int], row_id: int) -> bool:
     position = bisect_left(ids, row_id)
     return position < len(ids) and ids[position] == row_id
+
+
+def nearest(
+    question: Question, beyond: int, last: int, accepts: Callable[[int], bool]
+) -> int | None:
+    """Return the row nearest to *beyond*, up to *last*, of which it is so and that is accepted.
+
+    *last* may be on either side; rows are looked at in growing steps. None when there is none.
+    """
+    towards = 1 if last > beyond else -1
+    at, size = beyond + towards, FIRST_STEP
+    while (last - at) * towards >= 0:
+        end = at + (size - 1) * towards
+        end = min(end, last) if towards > 0 else max(end, last)
+        for row_id in question.between(min(at, end), max(at, end))[::towards]:
+            if accepts(row_id):
+                return row_id
+        at, size = end + towards, min(LARGEST_STEP, 4 * size)
+    return None

@@ -45,9 +45,13 @@ class TrafficFilters:
             newest=lambda: reader.newest()[0],
             oldest=reader.oldest,
             matches=_asked(wanted, reader),
-            failing=_asked(self.parse("is:error"), reader),
+            failing=self.failing(reader),
             pending=_asked(self.parse("is:pending"), reader),
         )
+
+    def failing(self, reader: Reader) -> Question:
+        """Return how to find the exchanges that a person should look at."""
+        return _asked(self.parse("is:error"), reader)
 
     def regrouped(self, wanted: Filter) -> str:
         """Return the text with OR and AND bound the other way round."""

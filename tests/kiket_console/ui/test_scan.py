@@ -272,3 +272,15 @@ def test_pages_that_were_read_are_not_read_again_when_older_rows_come() -> None:
         feed.row(feed.count - 1)
     assert feed.count > 2 * PAGE
     assert feed._pages.pages_read == 1  # type: ignore[attr-defined]  # it is the table of the test
+
+
+@pytest.mark.parametrize(
+    ("beyond", "last", "found"),
+    [(500, 9_000, 4_000), (4_000, 9_000, None), (4_000, 1, 7), (7, 1, None)],
+)
+def test_the_nearest_row_of_which_something_is_so_is_found_however_far_it_is(
+    beyond: int, last: int, found: int | None
+) -> None:
+    store = Store(9_000, {7, 300, 4_000, 8_999}.__contains__)
+    accepted = {7, 4_000}
+    assert scan.nearest(store.sieve().matches, beyond, last, accepted.__contains__) == found

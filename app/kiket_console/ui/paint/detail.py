@@ -9,7 +9,7 @@ from kiket_console.text import duration, plural, size, visible
 from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.line import joined, wrap
 from kiket_console.ui.paint.source import Chain, Lines
-from kiket_console.ui.paint.traffic import status
+from kiket_console.ui.paint.traffic import NOTED, status
 
 if TYPE_CHECKING:
     from kiket_console.model import Attempt, Detail, Message
@@ -29,9 +29,10 @@ _NO_ANSWER = {
 
 
 def title(detail: Detail) -> str:
-    """Return the name of an exchange for a pane's rule."""
+    """Return the name of an exchange for a pane's rule, and what a person noted of it."""
     exchange = detail.exchange
-    return visible(" ".join(f"{exchange.id} {exchange.name} {exchange.version}".split()))
+    name = visible(" ".join(f"{exchange.id} {exchange.name} {exchange.version}".split()))
+    return f"{name} {NOTED} {visible(exchange.note)}" if exchange.note else name
 
 
 def outcome(detail: Detail, now_us: int) -> Line:

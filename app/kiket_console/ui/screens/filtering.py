@@ -31,7 +31,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
     _bar: FilterBar
     _filter: F | None = None
     _suspended = False
-    _values_reader: StoreView | None = None
+    _seeking_reader: StoreView | None = None
 
     def above_list(self) -> Iterable[Widget]:
         """Put the bar there."""
@@ -40,8 +40,8 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
 
     def on_unmount(self) -> None:
         """Give the store back."""
-        if self._values_reader is not None:
-            self._values_reader.close()
+        if self._seeking_reader is not None:
+            self._seeking_reader.close()
 
     # What a person does
 
@@ -148,9 +148,14 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         prompt.offer(offers or meant)
 
     def _completions(self, text: str, cursor: int) -> Sequence[Completion]:
-        if self._values_reader is None:
-            self._values_reader = self.console.another_reader()
-        return self.language.completions(text, cursor, self._values_reader)
+        return self.language.completions(text, cursor, self.seeking_reader)
+
+    @property
+    def seeking_reader(self) -> StoreView:
+        """A reader for what is looked up in a thread, beside scans and what is painted."""
+        if self._seeking_reader is None:
+            self._seeking_reader = self.console.another_reader()
+        return self._seeking_reader
 
     async def _parsed(self, text: str) -> F:
         """Return what *text* means; raises `ConsoleError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,7 @@ from kiket_console.ui.pages import TrafficPages
 from kiket_console.ui.paint.detail import may_grow
 from kiket_console.ui.picks import MOST
 from kiket_console.ui.rows import TrafficRows
+from kiket_console.ui.scan import nearest
 from kiket_console.ui.screens.exchange_details import TABS, ExchangeDetails
 from kiket_console.ui.screens.filtering import FilteringScreen
 from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from kiket_console.ui.scan import Haul
     from kiket_console.ui.widgets.text_view import TextView
 
-FAILING_SEARCH = 20_000
-"""How many rows are looked at for the next failing one."""
 PENDING_EVERY_S = 0.25
 
 
@@ -40,6 +40,7 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
     TITLE = "Traffic"
     NOUN = "exchange"
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.TRAFFIC)]
+    language: TrafficFilters
 
     def __init__(self, console: ConsoleApp) -> None:
         feed: Feed[Exchange] = Feed(TrafficPages(console.reader))
@@ -114,17 +115,18 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
 
     def action_failing(self, direction: int) -> None:
         """Go to the next failing exchange."""
-        position = self.feed.cursor + direction
-        for _ in range(FAILING_SEARCH):
-            row = self.feed.row(position)
-            if row is None:
-                break
-            if row.failing:
-                self.feed.move(position)
-                self.list.sync()
-                return
-            position += direction
-        self.console.say("No failing exchange in that direction.")
+        at = self.feed.selected_id
+        if at is not None:
+            self.run_worker(self._go_to_failing(at, direction), group="failing", exclusive=True)
+
+    async def _go_to_failing(self, at: int, direction: int) -> None:
+        """Look for it in a thread: it may be a million exchanges away."""
+        last = self.feed.newest_id if direction > 0 else 1
+        failing = self.language.failing(self.seeking_reader)
+        found = await asyncio.to_thread(nearest, failing, at, last, self.feed.shows)
+        if found is None or not self.feed.select(found):
+            self.console.say("No failing exchange in that direction.")
+        self.list.sync()
 
     def action_replay(self) -> None:
         """Send the chosen deliveries again, signed anew."""
