@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from kiket_console.filters.asking import COMPARISONS
 from kiket_console.filters.building import SELECTORS
 from kiket_console.filters.fields import BY_NAME, FIELDS
 
@@ -108,8 +109,9 @@ def _values(
     typed = last.strip("\"'").lower()
     field = BY_NAME.get(name.lower())
     found: dict[str, str] = {}
+    is_compared = compared["operator"].removeprefix(":") in COMPARISONS and name != "level"
     for word in field.words if field is not None else ():
-        if word.lower().startswith(typed):
+        if word.lower().startswith(typed) and (not is_compared or word[0].isdigit()):
             found[word] = ""
     is_message = bool(_HEADER.match(name) or _JSON.match(name))
     if values is not None and (is_message or (field is not None and field.is_seen)):

@@ -138,7 +138,7 @@ JSON_PREFIXES: Final = {"": field_tests.REQUEST, "req": field_tests.REQUEST,
 
 def nearest(name: str, known: Iterable[str] = NAMES) -> str:
     """Return which of the *known* fields *name* may have meant, or an empty text."""
-    near = get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
+    near = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
     return near[0] if near else ""
 
 

@@ -38,13 +38,30 @@ EACH = 2
 
 NAMES = ("issue.created", "Issue.Updated", "sla.breach", "POST extensions/logs", "größe", "")
 VERSIONS = ("", "v1", "v2", "v10", "2", "2025-11-01")
-WORDS = ("high", "High", "low", "Größe", "a/b", 'say "x"', "back\\slash", "null", "5", "", "E42", "%_")
+WORDS = (
+    "high",
+    "High",
+    "low",
+    "Größe",
+    "a/b",
+    'say "x"',
+    "back\\slash",
+    "null",
+    "5",
+    "",
+    "E42",
+    "%_",
+)
 SIGNATURES = ("ok k0", "ok es256", "mismatch", "stale", "unsigned", "no-secret", "re-signed", "")
 LEVELS = ("", "INFO", "WARNING", "ERROR")
 NOTES = ("", "customer waits #noise", "#Slow-hook", "why # this", "Größe #a_b")
 
 scalars = st.one_of(
-    st.sampled_from(WORDS), st.integers(-3, 12), st.floats(-2, 12, width=16), st.booleans(), st.none()
+    st.sampled_from(WORDS),
+    st.integers(-3, 12),
+    st.floats(-2, 12, width=16),
+    st.booleans(),
+    st.none(),
 )
 documents = st.recursive(
     scalars,
@@ -63,12 +80,16 @@ bodies = st.one_of(
         st.booleans(),
         st.sampled_from((None, 2)),
     ),
-    st.sampled_from((b"", b"plain High text", "Größe".encode(), b"\xff\xfe\x00high", b'{"points": ')),
+    st.sampled_from(
+        (b"", b"plain High text", "Größe".encode(), b"\xff\xfe\x00high", b'{"points": ')
+    ),
 )
 headers = st.lists(
     st.tuples(
         st.sampled_from(("Host", "X-Request-Id", "content-type", "X-Kiket-Delivery", "x-b")),
-        st.sampled_from(("127.0.0.1:8700", "localhost", "req_7f3", "application/json", "Größe", "")),
+        st.sampled_from(
+            ("127.0.0.1:8700", "localhost", "req_7f3", "application/json", "Größe", "")
+        ),
     ),
     max_size=3,
 ).map(tuple)
@@ -147,12 +168,24 @@ def field(name: str, operators: tuple[str, ...], *values: str) -> st.SearchStrat
 ANY = (":", "=", "!=")
 COMPARED = (":", "=", "!=", ">", ">=", "<", "<=", ":>", ":<=")
 texts = st.one_of(
-    st.sampled_from((*WORDS, "GRÖSSE", "größe", "application/JSON", "x-b: ", "nothing", "/x?version"))
+    st.sampled_from(
+        (*WORDS, "GRÖSSE", "größe", "application/JSON", "x-b: ", "nothing", "/x?version")
+    )
     .filter(bool)
     .map(lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'),
     st.sampled_from(("high", "issue.created", "/h.gh/i", "/^\\{/", "/Gr..e/", "waits", "a|b")),
 )
-globs = ("issue.*", "*created", "*", "ISSUE.CREATED", '"issue.created"', "größe", "*ö*", "x*y*", "sla.*")
+globs = (
+    "issue.*",
+    "*created",
+    "*",
+    "ISSUE.CREATED",
+    '"issue.created"',
+    "größe",
+    "*ö*",
+    "x*y*",
+    "sla.*",
+)
 leaves = st.one_of(
     texts,
     field("event", ANY, *globs),
