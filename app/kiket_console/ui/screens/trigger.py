@@ -90,7 +90,7 @@ class TriggerScreen(ModalScreen[None]):
             ],
             "No event has this name.",
         )
-        self._recipes: dict[Base, Recipe] = {}
+        self._recipes: dict[int, Recipe] = {}
         self._last: dict[str, Any] = {}
         self._event: Event | None = None
         """What would be sent; None while something is wrong."""
@@ -224,8 +224,8 @@ class TriggerScreen(ModalScreen[None]):
             return
         self._error = None
         self._say("", "")
-        raw = b"" if event is None else event.raw_payload or b""
-        lines = await asyncio.to_thread(_payload_lines, raw)
+        raw = None if event is None else event.raw_payload
+        lines = [] if raw is None else await asyncio.to_thread(_payload_lines, raw)
         self.query_one("#payload", TextView).show(lambda _: Lines(lines))
 
     async def _made(self) -> Event | None:
@@ -237,10 +237,10 @@ class TriggerScreen(ModalScreen[None]):
         return await asyncio.to_thread(self._make, selected.value, said)
 
     def _make(self, base: Base, said: list[overrides.Override]) -> Event:
-        recipe = self._recipes.get(base)
+        recipe = self._recipes.get(id(base))  # they live as long as the dialog
         if recipe is None:
             recipe = self._deliveries.recipe(base, self._extension)
-            self._recipes[base] = recipe
+            self._recipes[id(base)] = recipe
         last: Any = MISSING
         if any("${last" in str(each.value) for each in said):
             last = self._last.get(base.event)
