@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.client import Client
-    from kiket_console.model import Worker
+    from kiket_console.model import Worker, WorkerState
     from kiket_console.paths import ProjectPaths
 
 WAIT_S = 60.0
@@ -122,8 +122,14 @@ def _over(verb: str, before: Worker) -> Callable[[Worker], bool]:
         return lambda worker: worker.state is WorkerState.STOPPED
     if verb == "start" and before.serving:
         return lambda _: True
-    under_way = (WorkerState.STARTING, WorkerState.RELOADING, WorkerState.STOPPING)
-    return lambda worker: worker.starts > before.starts and worker.state not in under_way
+    asked_us = time.time_ns() // 1000
+
+    def is_over(worker: Worker) -> bool:
+        """Tell whether it serves anew, or has failed since: it need not have been launched."""
+        failed = worker.state in _failed() and worker.evidence_us > asked_us
+        return failed or (worker.state is WorkerState.SERVING and worker.starts > before.starts)
+
+    return is_over
 
 
 async def _until(client: Client, name: str, over: Callable[[Worker], bool]) -> Worker:
@@ -147,16 +153,20 @@ async def _until(client: Client, name: str, over: Callable[[Worker], bool]) -> W
 def _check(worker: Worker, verb: str) -> None:
     """Raise `ConsoleError` when code that was to be started is not what serves."""
     from kiket_console.errors import ConsoleError
-    from kiket_console.model import WorkerState
 
-    failed = (WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL)
-    if verb in ("stop", "kill") or worker.state not in failed:
+    if verb in ("stop", "kill") or worker.state not in _failed():
         return
     problem = worker.problem
     said = problem.sentence if problem is not None else "It did not start."
     where = f" ({problem.file}:{problem.line})" if problem is not None and problem.file else ""
     serves = "The code before it serves." if worker.serving else "Nothing serves."
     raise ConsoleError(f"{worker.name}: {said}{where}", hint=serves)
+
+
+def _failed() -> tuple[WorkerState, ...]:
+    from kiket_console.model import WorkerState
+
+    return WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL
 
 
 def _told(worker: Worker) -> str:
