@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kiket_console.text import clock, plural
 from kiket_console.ui.command import Argument
 from kiket_console.ui.paint.processes import state_word
+from kiket_console.ui.screens.filtering import FilteringScreen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,9 +53,15 @@ def _exchanges(app: ConsoleApp) -> Iterable[tuple[str, str]]:
     return ((str(row.id), f"{clock(row.started_us)}  {row.name}") for row in reversed(rows))
 
 
+def _saved_filters(app: ConsoleApp) -> Iterable[tuple[str, str]]:
+    place = app.place
+    return sorted(place.language.saved().items()) if isinstance(place, FilteringScreen) else ()
+
+
 _VALUES: dict[Argument, Callable[[ConsoleApp], Iterable[tuple[str, str]]]] = {
     Argument.THEME: _themes,
     Argument.WORKER: _workers,
     Argument.EVENT: _events,
     Argument.EXCHANGE: _exchanges,
+    Argument.SAVED_FILTER: _saved_filters,
 }

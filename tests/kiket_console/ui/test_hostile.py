@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap import scene
-from tests.snap.scene import settled
+from tests.snap.scene import settled, until
 from textual.drivers.headless_driver import HeadlessDriver
 
 from kiket_console.model import Draining, Handler, Judgement, Problem, State, WorkerState
-from kiket_console.store.records import NewExchange
+from kiket_console.store.records import NewExchange, SetNote
 from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus
@@ -73,6 +74,7 @@ def hostile_story() -> scene.Story:
             failed_first=clean,
         )  # fmt: skip
         story.pin(failed)
+        story.rows.append(SetNote(failed, clean))
         story.log(clean, of=failed)
     return story
 
@@ -147,6 +149,32 @@ async def test_only_our_own_sequences_reach_the_terminal(
     rest = OWN.sub("", output)
     harmful = re.findall("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]", rest)
     assert harmful == [], [rest[max(0, rest.find(each) - 20) :][:60] for each in set(harmful)]
+
+
+async def test_values_that_a_filter_may_have_are_harmless_when_they_are_offered_and_taken(
+    paths: ProjectPaths,
+) -> None:
+    scene.write_store(paths.store, hostile_story())
+    Terminal.written = []
+    app = ConsoleApp(paths, open_engine=scene.ToldEngine, driver_class=Terminal)
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        await settled(pilot)
+        for field in ("event:", "method:", "path:", "h."):
+            await pilot.press("slash")
+            await until(pilot, lambda: bool(app.query(Prompt)))
+            prompt = app.query_one(Prompt)
+            prompt.text = field
+            await until(pilot, lambda prompt=prompt: bool(prompt._offers.offers))  # type: ignore[misc]  # a loop's lambda
+            for _ in range(8):
+                await pilot.press("tab")
+                await pilot.pause()
+            await pilot.press("escape", "enter", "escape", "escape")
+            await until(pilot, lambda: not app.query(Prompt))
+        assert app.crash is None
+    output = "".join(Terminal.written)
+    assert MARK in output
+    rest = OWN.sub("", output)
+    assert re.findall("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]", rest) == []
 
 
 async def test_a_mistake_elsewhere_is_caught_by_the_last_gate(paths: ProjectPaths) -> None:
