@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -193,7 +194,7 @@ def _child(value: Any, place: Place, number: int, step: str | int) -> Any:
         return value[step]
     where, column = write(place[: number + 1]), len(write(place[:number]))
     raise JsonPathError(
-        f"There is no {where}.",
+        f"There is no {visible(where)}.",
         column,
         length=len(where) - column,
         hint=_nearest(value, place[:number], step),
@@ -202,15 +203,16 @@ def _child(value: Any, place: Place, number: int, step: str | int) -> Any:
 
 def _nearest(value: Any, above: Place, step: str | int) -> str:
     """Say what could have been meant by *step* below *above*, where *value* is."""
+    place = visible(write(above))
     if isinstance(value, dict):
         near = get_close_matches(str(step), value, n=1, cutoff=0.5)
         if near:
-            return f"Did you mean {write((*above, near[0]))}?"
-        names = ", ".join(str(name) for name in list(value)[:8])
-        return f"{write(above)} has {names}." if names else f"{write(above)} is empty."
+            return f"Did you mean {visible(write((*above, near[0])))}?"
+        names = visible(", ".join(str(name)[:40] for name in list(value)[:8]))
+        return f"{place} has {names}." if names else f"{place} is empty."
     if isinstance(value, list):
-        return f"{write(above)} is an array of {len(value)}."
-    return f"{write(above)} is neither an object nor an array."
+        return f"{place} is an array of {len(value)}."
+    return f"{place} is neither an object nor an array."
 
 
 def _members(nodes: Iterable[_Node], at: str | int | None) -> Iterator[_Node]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from kiket_console.filters.error import FilterError
 from kiket_console.filters.syntax import DEEPEST, Combination, Negation, Node, Part, Word
+from kiket_console.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -279,10 +280,10 @@ def _explained(text: str, error: Any) -> FilterError:
     word = re.match(r"[^\s()]+", rest)
     if word is not None:
         return FilterError(
-            f"Something is missing before {word[0][:20]} in column {at + 1}.",
+            f"Something is missing before {visible(word[0][:20])} in column {at + 1}.",
             at,
             length=word.end(),
-            hint=_as_text(word[0][:20]),
+            hint=_as_text(visible(word[0][:20])),
         )
     return FilterError(f"The filter cannot be read in column {at + 1}.", at)
 

@@ -54,7 +54,8 @@ def test_those_that_match_are_found_among_others(reader: Reader) -> None:
 
 
 def test_a_scan_goes_from_the_newest_to_the_oldest_once(reader: Reader) -> None:
-    low, found = COUNT + 1, []
+    low = COUNT + 1
+    found: list[int] = []
     for reached, ids in reader.scan(RARE, COUNT):
         assert reached < low
         assert all(reached <= each < low for each in ids)
