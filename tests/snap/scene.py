@@ -128,6 +128,7 @@ class Story:
         word: str = "ok k0",
         judgement: Judgement = OK_K0,
         replay_of: int | None = None,
+        edited: bool = False,
         answer: bytes = b'{"ok": true, "comment": "Labelled and assigned"}',
         state: State = State.FORWARDED,
         error: str = "",
@@ -142,6 +143,7 @@ class Story:
                 f"/v/{version}/webhooks/{name}", self.at_us, State.RECEIVED,
                 signed(self.at_us, raw), word, judgement,
                 trace_id="4bf92f3577b34da6a3ce929d0e0e4736", replay_of=replay_of,
+                edited=edited,
             )
         )  # fmt: skip
         if state is State.RECEIVED:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
+from kiket_console.ui.command import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -244,7 +245,8 @@ class Deliveries:
         """Show what would be sent."""
         from kiket_console.ui.screens.preview import PreviewScreen
 
-        self.console.push_screen(PreviewScreen(preview))
+        keys = self.console.registry.footer(Scope.PREVIEW)
+        self.console.push_screen(PreviewScreen(preview, keys))
 
     def tell(self, what: str, result: Result) -> None:
         """Say how a delivery ended, and select it."""

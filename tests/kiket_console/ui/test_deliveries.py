@@ -170,6 +170,25 @@ class TestEditing:
             await until(pilot, lambda: "No engine runs for /srv/marketing." in screen_text(app))
             assert isinstance(app.screen, EditScreen), "what was typed is still there"
 
+    async def test_what_was_edited_is_listed_in_the_details(
+        self, console: Callable[..., ConsoleApp]
+    ) -> None:
+        story = scene.Story()
+        first = story.webhook("issue.updated", "v2", scene.issue(45), 200, 900)
+        changed = scene.issue(45, priority="low", more="\x1b[31m")
+        again = story.webhook(
+            "issue.updated", "v3", changed, 200, 900, replay_of=first, edited=True
+        )
+        app = console(story)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await at(app, pilot, again, "left_square_bracket", f"Changed of {first} before")
+            shown = " ".join(screen_text(app).split())
+            assert "version v2 → v3" in shown
+            assert '$.issue.priority "high" → "low"' in shown
+            assert '$.issue.more + "\\u001b[31m"' in shown
+            await at(app, pilot, first, "left_square_bracket", "Timeline")
+            assert "Edited" not in screen_text(app)
+
     async def test_a_duplicate_names_no_original(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
     ) -> None:

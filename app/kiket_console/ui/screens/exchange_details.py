@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kiket_console.ui.widgets.bars import TabBar
 
 TABS: Final = ("request", "response", "headers", "signature", "timeline", "logs")
+EDITED: Final = "edited"
+"""The tab that only an edited delivery has."""
 KEPT_VIEWS: Final = 6
 SLOW_READ_BYTES: Final = 1 << 20
 """Bodies of more together are read in a thread."""
@@ -106,7 +108,12 @@ class ExchangeDetails:
 
     def step_tab(self, by: int) -> None:
         """Show the next tab."""
-        self.choose_tab((self._tab + by) % len(TABS))
+        self.choose_tab((self._tab + by) % len(self._tabs))
+
+    @property
+    def _tabs(self) -> tuple[str, ...]:
+        edited = self.detail is not None and self.detail.exchange.edited
+        return (*TABS, EDITED) if edited else TABS
 
     def choose_tab(self, index: int) -> None:
         """Show a tab by its number."""
@@ -132,12 +139,14 @@ class ExchangeDetails:
         found = self.detail
         if found is None:
             return
-        labels = [name.capitalize() for name in TABS]
+        tabs = self._tabs
+        self._tab = min(self._tab, len(tabs) - 1)
+        labels = [name.capitalize() for name in tabs]
         labels[1] = f"Response {len(found.attempts)}" if len(found.attempts) > 1 else labels[1]
         labels[4] = f"Timeline {1 + len(found.children)}"
         labels[5] = f"Logs {len(self._logs)}" if self._logs else "Logs"
         self._bar.show(tuple(labels), self._tab)
-        self._screen.text.show(partial(self._source, found, TABS[self._tab]), stay=stay)
+        self._screen.text.show(partial(self._source, found, tabs[self._tab]), stay=stay)
 
     def _source(self, found: Detail, tab: str, width: int) -> LineSource:
         """Return the rows of a tab."""
@@ -155,6 +164,10 @@ class ExchangeDetails:
             from kiket_console.ui.paint.timeline import timeline
 
             return Lines(*timeline(found, self._logs, width, moment.now_us()))
+        if tab == EDITED:
+            from kiket_console.ui.edited import edited_lines
+
+            return Lines(edited_lines(self._screen.console.reader, found, width))
         from kiket_console.ui.paint.logs import of_exchange
 
         return Lines(of_exchange(list(self._logs), width))

@@ -17,6 +17,8 @@ from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual.app import ComposeResult
 
     from kiket_console.wire import Preview
@@ -28,8 +30,10 @@ class PreviewScreen(ModalScreen[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PREVIEW)]
 
-    def __init__(self, preview: Preview) -> None:
+    def __init__(self, preview: Preview, keys: Sequence[tuple[str, str]]) -> None:
+        """Take what would be sent, and the *keys* that the footer names."""
         super().__init__()
+        self._keys = keys
         self._preview = preview
 
     def compose(self) -> ComposeResult:
@@ -48,7 +52,7 @@ class PreviewScreen(ModalScreen[None]):
         text = self.query_one(TextView)
         text.show(partial(_lines, self._preview))
         text.focus()
-        self.query_one(Footer).show(self.app.registry.footer(Scope.PREVIEW))
+        self.query_one(Footer).show(self._keys)
 
     def action_close(self) -> None:
         """Go back."""
