@@ -69,13 +69,13 @@ class TrafficFilters:
         """Keep *text* under a name; raises `ConsoleError`."""
         from kiket_console import saved_filters
 
-        saved_filters.save(name, text)
+        saved_filters.save(name, text, self._folder)
 
     def forget(self, name: str) -> None:
         """Keep no filter under a name any more; raises `ConsoleError`."""
         from kiket_console import saved_filters
 
-        saved_filters.forget(name)
+        saved_filters.forget(name, self._folder)
 
 
 def toggled_marks(text: str) -> str:
