@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -58,7 +59,7 @@ def console(
     need_trust(found, trust=trust)
     variables = env_files.find(paths.folder, Path(env_file) if env_file else None)
     config.load(paths.folder, flags, variables)
-    from kiket_console.client import start_engine
+    from kiket_console.engine_process import start_engine
 
     arguments = ["--trust"] if trust else []
     arguments += [] if port is None else ["--port", str(port)]
@@ -96,8 +97,18 @@ def show(
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
+    gc.disable()  # until the first frame: collecting while modules are loaded takes a sixth of it
+    try:
+        return _show(paths, engine, variables, demo=demo)
+    finally:
+        gc.enable()
+
+
+def _show(
+    paths: ProjectPaths, engine: Popen[bytes] | None, variables: EnvFile | None, *, demo: bool
+) -> int:
     from kiket_console import config
-    from kiket_console.client import start_failure
+    from kiket_console.engine_process import start_failure
     from kiket_console.paths import config_file
     from kiket_console.ui import keymap
     from kiket_console.ui.app import run_console
@@ -127,7 +138,7 @@ def _trusted_variables(paths: ProjectPaths) -> EnvFile | None:
 
 def is_running(paths: ProjectPaths) -> bool:
     """Whether an engine has this project, be it serving, starting or stopping."""
-    from kiket_console.client import lock_holder
+    from kiket_console.engine_process import lock_holder
 
     return lock_holder(paths) is not None
 

@@ -48,6 +48,7 @@ class Wardrobe:
             if name not in self._app.available_themes and f"/{name}.toml" in error.message:
                 raise error
         self._app.theme = known(name, self._app.available_themes)
+        self._app.stylesheet.set_variables(self._app.get_css_variables())
 
     def wear(self, name: str) -> None:
         """Wear a theme now and next time; raises `ConsoleError` when there is none of this name."""
