@@ -37,7 +37,7 @@ class Row(NamedTuple):
     place: Place | None = None
     """The JSON value that the row belongs to; None in a text."""
     begins: bool = False
-    """Whether a difference begins here."""
+    """Whether a difference begins here, or, where nothing differs, a title stands here."""
     hidden: int = 0
     """Above 0 for so many rows that are the same and not shown; it has no lines then."""
 

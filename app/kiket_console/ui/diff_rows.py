@@ -185,7 +185,7 @@ def counts(comparison: Comparison) -> tuple[int, int, int]:
 
 
 def _header_rows(title: str, side: Side) -> list[Row]:
-    rows = [Row(Kind.SAME, title, title)]
+    rows = [Row(Kind.SAME, title, title, begins=True)]
     quiet = {id(change) for change in side.ignored}
     for change in side.headers:
         kind = Kind.IGNORED if id(change) in quiet else change.kind

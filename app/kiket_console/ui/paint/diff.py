@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console.comparing.structure import Kind
 from kiket_console.text import duration, plural, visible
-from kiket_console.ui.paint.line import cut, line_width
+from kiket_console.ui.paint.line import cut, line_width, wrap
 
 if TYPE_CHECKING:
     from kiket_console.comparing.exchanges import Comparison
@@ -96,6 +96,8 @@ def _sides(row: Row, width: int) -> tuple[Line, Line]:
             _marked(before, start, end_before, width, roles[0]),
             _marked(after, start, end_after, width, roles[1]),
         )
+    if kind is Kind.SAME and row.begins:  # a title
+        return [(before, "strong")], [(after, "strong")]
     role = {Kind.SAME: "muted", Kind.IGNORED: "faint", Kind.MOVED: "info"}.get(kind, "")
     return (
         _marked(before, 0, 0, width, "", role or "error"),
@@ -167,15 +169,15 @@ def _named(exchange: Exchange) -> str:
     return f"{name} · {ending}{took}"
 
 
-def verdict(comparison: Comparison, width: int) -> Line:
-    """Return what differs, in one sentence."""
+def verdict(comparison: Comparison, width: int) -> list[Line]:
+    """Return what differs, in one sentence, which may need a second line."""
     sign, role = ("✓ ", "ok") if comparison.same else ("≠ ", "warning")
+    if comparison.same and comparison.slower:
+        sign, role = "! ", "warning"
     if not comparison.same_ending and comparison.after.failing:
         role = "error"
-    line: list[Piece] = [("  ", ""), (sign, role), (comparison.verdict, role)]
-    if comparison.slower and comparison.same:
-        line[1:] = [("! ", "warning"), (comparison.verdict, "warning")]
-    return cut(line, width)
+    first, *others = wrap(comparison.verdict, width - 6, role)
+    return [[("  ", ""), (sign, role), *first], *([("    ", ""), *line] for line in others)]
 
 
 def place_line(row: Row | None, path: str, notes: tuple[str, ...], width: int) -> Line:

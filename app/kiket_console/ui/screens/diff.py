@@ -25,33 +25,36 @@ from kiket_console.text import plural
 from kiket_console.ui.actions import Mode, Scope, bindings
 from kiket_console.ui.diff_rows import TABS, DiffRows, counts
 from kiket_console.ui.paint import diff
-from kiket_console.ui.paint.line import cut
 from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
-from kiket_console.ui.widgets.ink import INK_CLASSES, OneLine
+from kiket_console.ui.widgets.ink import INK_CLASSES, Inked
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Resize
+    from textual.strip import Strip
 
     from kiket_console.comparing.exchanges import Comparison
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
 
 
-class _Said(OneLine):
-    """A line that is told what to show."""
+class _Said(Inked):
+    """Lines that are told what to show; how many there are is a matter of layout."""
 
     def __init__(self, id_: str) -> None:
         super().__init__(id=id_)
-        self._said: Line = ()
+        self._said: list[Line] = []
 
-    def say(self, said: Line) -> None:
-        self._said = said
+    def say(self, *said: Line) -> None:
+        self._said = list(said)
         self.refresh()
 
-    def line(self, width: int) -> Line:
-        return cut(self._said, width)
+    def render_line(self, y: int) -> Strip:
+        line = self._said[y] if y < len(self._said) else ()
+        return self.strip(line, self.rich_style).adjust_cell_length(
+            self.size.width, self.rich_style
+        )
 
 
 class DiffScreen(Screen[None]):
@@ -154,7 +157,7 @@ class DiffScreen(Screen[None]):
         made, width = self.rows.comparison, self.size.width
         if made is None or not width:
             return
-        self._verdict.say(diff.verdict(made, width))
+        self._verdict.say(*diff.verdict(made, width))
         found = counts(made)
         labels = [
             f"{name.capitalize()} {count:,}" if count else name.capitalize()

@@ -106,6 +106,7 @@ class Menu(ModalScreen[Taken | None]):
         self._title, self._make, self._verb = title, make, verb
         self._can_reveal = can_reveal
         self._redacts = True
+        self._early = ""
         self._items = _Items()
         self._rule, self._footer = Rule(title), Footer()
         self._list = ListView(self._items, id="items", has_header=False, active=True)
@@ -125,17 +126,16 @@ class Menu(ModalScreen[Taken | None]):
         self._fill(self._redacts)
 
     def on_key(self, event: Key) -> None:
-        """Take the item of a key."""
+        """Take the item of a key, also when it is pressed before the items are there."""
         if event.character == UNREDACTED and self._can_reveal:
             event.stop()
             self._redacts = not self._redacts
             self._show_how()
             self._fill(self._redacts)
             return
-        for item in self._items.items:
-            if event.character == item.key:
-                event.stop()
-                self._take(item)
+        if event.is_printable and event.character:
+            event.stop()
+            self._press(event.character)
 
     def on_list_view_opened(self) -> None:
         """Take what was double-clicked."""
@@ -158,6 +158,14 @@ class Menu(ModalScreen[Taken | None]):
         """Take nothing."""
         self.dismiss(None)
 
+    def _press(self, key: str) -> None:
+        if not self._items.count:
+            self._early = key
+        for item in self._items.items:
+            if item.key == key:
+                self._take(item)
+                return
+
     def _take(self, item: Item) -> None:
         self.dismiss(Taken(item.value, self._redacts))
 
@@ -179,3 +187,4 @@ class Menu(ModalScreen[Taken | None]):
             self._list.styles.height = max(1, len(items))
             self._list.redraw()
             self._list.sync()
+            self._press(self._early)
