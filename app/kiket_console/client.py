@@ -1,23 +1,17 @@
-"""Typed client of an engine's control API, and how an engine is found and started.
+"""Typed client of an engine's control API.
 
-Nothing heavy is imported with this module: `find_engine` and `start_engine` run before the first
-frame is painted, the HTTP client only when the first request is made.
+Nothing heavy is imported with this module: the HTTP library only when a client is made.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import stat
-import subprocess
-import sys
-import time
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import API, EngineInfo
+from kiket_console.wire import API
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -31,13 +25,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-READY_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 15.0
 SEARCH_TIMEOUT_S = 600.0
 """Looking into each of a million bodies takes long."""
 DELIVERY_TIMEOUT_S = 7300.0
 """Longer than the engine may be set to hold a delivery and to wait for its answer, together."""
-LOG_TAIL_BYTES = 8192
 
 
 class EngineGone(ConsoleError):  # noqa: N818 - it is a state of the world that callers wait out
@@ -49,105 +41,6 @@ class EngineGone(ConsoleError):  # noqa: N818 - it is a state of the world that 
             hint="Start one with `kiket-console` or `kiket-console run --headless`.",
             exit_code=ExitCode.NETWORK,
         )
-
-
-def lock_holder(paths: ProjectPaths) -> int | None:
-    """Return the pid of the engine that holds the project's lock, or None when nobody does.
-
-    0 stands for an engine that has the lock and has not written its pid yet.
-    """
-    try:
-        with paths.engine_lock.open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                digits = lock.read(20).strip()
-                return int(digits) if digits.isdigit() else 0
-    except OSError:  # no such file, or one that an engine of ours could not have locked
-        return None
-    return None
-
-
-def find_engine(paths: ProjectPaths) -> EngineInfo | None:
-    """Return the engine that serves this project now, or None.
-
-    An `engine.json` that a dead engine left behind does not count: the lock decides.
-    """
-    if lock_holder(paths) is None:
-        return None
-    try:
-        return EngineInfo(**json.loads(paths.engine_info.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None  # it has the lock and does not serve yet
-
-
-def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-    """Start an engine for this project that outlives us, its words going to `engine.log`.
-
-    *arguments* are options of `run --headless`. The engine serves when `wait_ready` returns.
-    """
-    paths.make()
-    anew = os.O_TRUNC if lock_holder(paths) is None else 0
-    log = os.open(  # appending, because two that start at once write to one file
-        paths.engine_log,
-        os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC | anew,
-        0o600,
-    )
-    command = [sys.executable, "-E", "-P", "-m", "kiket_console", "-C", str(paths.folder)]
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own program
-            [*command, "run", "--headless", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        os.close(log)
-
-
-def wait_ready(
-    paths: ProjectPaths, engine: subprocess.Popen[bytes], *, timeout_s: float = READY_TIMEOUT_S
-) -> EngineInfo:
-    """Return where the engine just started serves.
-
-    Raises `ConsoleError` with the engine's own sentence when it ended, or when it takes too long.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = find_engine(paths)
-        if found is not None and found.pid == engine.pid:
-            return found
-        code = engine.poll()
-        if code is not None:
-            raise start_failure(paths, code)
-        if time.monotonic() > deadline:
-            raise ConsoleError(
-                f"The engine (pid {engine.pid}) is not ready after {timeout_s:g} s.",
-                hint=f"Its log is {paths.engine_log}.",
-            )
-        time.sleep(0.01)
-
-
-def start_failure(paths: ProjectPaths, code: int) -> ConsoleError:
-    """Return what an engine said before it ended with *code*."""
-    try:
-        with paths.engine_log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
-            lines = log.read().decode("utf-8", "backslashreplace").splitlines()
-    except FileNotFoundError:
-        lines = []
-    for number, line in enumerate(lines):
-        if line.startswith("Error: "):
-            hint = lines[number + 1].strip() if number + 1 < len(lines) else ""
-            known = {int(each) for each in ExitCode}
-            exit_code = ExitCode(code) if code in known else ExitCode.FAILURE
-            return ConsoleError(line.removeprefix("Error: "), hint=hint, exit_code=exit_code)
-    return ConsoleError(
-        f"The engine ended as it started (exit status {code}).",
-        hint=f"Its log is {paths.engine_log}.",
-    )
 
 
 class Client(AbstractAsyncContextManager["Client"]):
@@ -312,7 +205,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         return await self._ask("GET", f"/templates{query}", tuple[Template, ...])
 
     async def worker(self, name: str, verb: str) -> Worker:
-        """Restart, stop, start or kill a worker (*verb*: see `wire.VERBS`) and return how it is now."""
+        """Do *verb* (see `wire.VERBS`) to a worker and return how it is now."""
         from kiket_console.model import Worker
 
         return await self._ask("POST", f"/workers/{_quoted(name)}/{verb}", Worker)

@@ -17,7 +17,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from kiket_console import config, env_file, project
-from kiket_console.client import find_engine, lock_holder
+from kiket_console.engine_process import find_engine, lock_holder
 from kiket_console.errors import ConsoleError
 from kiket_console.store import files, schema
 from kiket_console.text import plural, size

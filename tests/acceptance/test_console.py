@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from kiket_console.client import find_engine
+from kiket_console.engine_process import find_engine
 from kiket_console.paths import ProjectPaths
 
 if TYPE_CHECKING:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+import sys
 import time
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance.conftest import MAIN, MANIFEST, post, signed
+from tests.acceptance.conftest import MAIN, MANIFEST, SECRET, post, signed
 
-from kiket_console.client import find_engine
+from kiket_console.engine_process import find_engine
+from kiket_console.model import Body, Message, Source, State
 from kiket_console.paths import ProjectPaths
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange
+from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 
     from tests.acceptance.terminal import Terminal
 
+    Program = Callable[..., subprocess.CompletedProcess[str]]
     Open = Callable[..., Terminal]
 
 pytestmark = pytest.mark.needs("tmux")
@@ -41,15 +49,12 @@ def send(folder: Path) -> Callable[..., int]:
 
 
 @pytest.fixture
-def console(terminal: Open, folder: Path) -> Iterator[Terminal]:
+def console(terminal: Open) -> Iterator[Terminal]:
     """Open a console on the sample, whose code serves; end it and its engine with the test."""
     screen = terminal("--trust", size=(120, 40))
     screen.shows("● serving")
     yield screen
-    engine = find_engine(ProjectPaths(folder))
-    if engine is not None:
-        screen.press("Escape", "Escape", "C-q", "C-q")
-        screen.shows("left with 0")
+    _leave(screen)
 
 
 def test_2_my_own_code_without_configuration(terminal: Open, folder: Path) -> None:
@@ -72,8 +77,7 @@ def test_2_my_own_code_without_configuration(terminal: Open, folder: Path) -> No
     )  # fmt: skip
     assert answered.stdout == "401"
     screen.shows(r"webhook +issue\.created +.*401 ✗.*unsigned")
-    screen.press("C-q", "C-q")
-    screen.shows("left with 0")
+    _leave(screen)
 
 
 def test_2_code_that_does_not_start_says_why_on_the_first_screen(
@@ -85,8 +89,7 @@ def test_2_code_that_does_not_start_says_why_on_the_first_screen(
     screen.shows(r"main\.py:1")
     (folder / "main.py").write_text(MAIN)
     screen.shows("Press t to send a signed sample")
-    screen.press("C-q", "C-q")
-    screen.shows("left with 0")
+    _leave(screen)
 
 
 def test_3_see_an_event_and_all_that_belongs_to_it(
@@ -147,6 +150,169 @@ def test_7_a_syntax_error_is_named_and_the_old_code_goes_on(
     console.shows(r"webhook +issue\.created +v1 +200")
 
 
+def test_8_find_it_among_fifty_thousand_events_of_five_sessions(
+    terminal: Open, folder: Path, program: Program
+) -> None:
+    _fill(ProjectPaths(folder), sessions=5, each=10_000)
+    screen = terminal("--trust", size=(120, 40))
+    screen.shows(r"50,000 exchanges")
+
+    screen.press("/")
+    screen.type("$.issue.key=KIK-42 since:3d session:*")
+    screen.shows(r"1 of 50,000 exchanges")
+    screen.press("Enter")
+    screen.shows(r"▌ +43 .*issue\.created")
+
+    screen.press("/", "C-u")
+    screen.type("needle-at-the-very-end")
+    screen.press("Enter")
+    screen.shows(r"1 of 50,000 exchanges")
+    screen.shows(r"▌ *50000 .*5\.0 M")
+
+    screen.press("/", "C-u")
+    screen.type("evnt:issue.updated")
+    screen.shows(r"(?s)evnt.*did you mean.*event")
+    screen.shows(r"▌? *50000 .*5\.0 M")  # the last good one stays
+    screen.press("C-u")
+    screen.type("event:issue.updated")
+    screen.press("Enter")
+    screen.shows(r"25,000 of 50,000 exchanges")
+
+    screen.press("C-t")
+    screen.shows(r"─ 50,000 exchanges")
+    screen.press("C-t")
+    screen.shows(r"25,000 of 50,000 exchanges")
+    screen.press(":")
+    screen.type("save updates")
+    screen.press("Enter")
+    screen.shows(r"@updates")
+    _leave(screen)
+
+    listed = program("-C", str(folder), "traffic", "list", "--filter", "@updates -id:1", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert {json.loads(line)["name"] for line in listed.stdout.splitlines()} == {"issue.updated"}
+    exported = program(
+        *("-C", str(folder), "traffic", "export", "--filter", "@updates $.issue.key=KIK-41"),
+        *("--format", "jsonl"),
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert [json.loads(line)["id"] for line in exported.stdout.splitlines()] == [42]
+
+
+def test_9_edit_and_send_and_keep_it_as_a_test(
+    terminal: Open, send: Callable[..., int], folder: Path
+) -> None:
+    second = MAIN.replace(
+        'version="v1")', 'version="v1")\n@sdk.webhook("issue.created", version="v2")'
+    )
+    (folder / "main.py").write_text(second)
+    console = terminal("--trust", size=(120, 40))
+    console.shows("● serving")
+    assert send() == 200
+    console.shows("webhook +issue.created")
+    console.press("g", "e")
+    console.shows(r'5 +"priority": "high"')
+    console.press("Down", "Down", "Down", "Down", "End", *["BSpace"] * 5)
+    console.type('low"')
+    console.press("BTab", "C-End", "Enter")
+    console.type("X-Extra: 1")
+    console.press("BTab", "C-u")
+    console.type("v2")
+    console.shows(r"(?s)What changed.*priority.*high.*low")
+    console.press("F5")
+    console.shows(r"▌.*webhook +issue\.created +v2 +200 .*of 1")
+    console.shows(r"(?s)edited.*\$\.issue\.priority")
+
+    console.press("s")
+    console.shows(r"save as test")
+    console.press("Enter")
+    console.shows(r"tests/test_\w+\.py is written")
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")],
+        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert "1 passed" in tested.stdout
+
+    console.press("y", "c")
+    console.shows(r"(?i)copied")
+    answered = subprocess.run(
+        ["sh", "-c", console.copied()],
+        env={**os.environ, "KIKET_WEBHOOK_SECRET": SECRET},
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert '"ok":true' in answered.stdout.replace(" ", ""), answered
+    console.shows(r"webhook +issue\.created +v2 +200 .*ok k0")
+    _leave(console)
+
+
+def test_15_over_a_plain_line_with_the_keyboard_alone(
+    terminal: Open, send: Callable[..., int], folder: Path, program: Program
+) -> None:
+    """A terminal of 80 by 24 cells without colours or a mouse; then for a colleague, then in CI."""
+    console = terminal("--trust", size=(80, 24), environment={"NO_COLOR": "1", "TERM": "xterm"})
+    console.shows("● serving")
+    for key in ("KIK-1", "KIK-2", "KIK-3", "KIK-4"):
+        assert send(b'{"issue": {"nokey": "%s"}, "priority": "high"}' % key.encode()) == 400
+    console.press("/")
+    console.type("status:400 body:priority")
+    console.press("Enter")
+    console.shows(r"4 of \d+")
+    assert re.search(r"\x1b\[[0-9;]*3[0-8][;m]", console.raw()) is None
+    console.press("g", "v", "G", "v")
+    console.shows(r"4 selected")
+    console.press("r")
+    console.shows(r"4 sent")
+    console.press("Escape", "g", "y", "c")
+    console.shows(r"(?i)copied")
+    assert console.copied().startswith("curl")
+    console.press("g", "v", "G", "v", "x", "b")
+    console.shows("export to")
+    console.press("C-u")
+    console.type("share.zip")
+    console.press("Enter")
+    console.shows(r"share\.zip is written")
+    with zipfile.ZipFile(folder / "share.zip") as bundle:
+        everything = b"".join(bundle.read(name) for name in bundle.namelist())
+    assert b"KIK-1" in everything
+    assert SECRET.encode() not in everything
+    _leave(console)
+
+    listed = program("-C", str(folder), "traffic", "list", "--filter", "status:400", "--json")
+    assert {json.loads(line)["status"] for line in listed.stdout.splitlines()} == {400}
+    plain = terminal("run", "--plain", "--trust", size=(80, 24))
+    plain.shows("Ready")
+    assert send() == 200
+    plain.shows(r"webhook +issue\.created")
+    plain.press("C-c")
+    plain.shows("left with 130")
+
+
+def test_1_the_first_five_minutes(terminal: Open) -> None:
+    console = terminal("demo", size=(120, 40))
+    console.shows(r"webhook +issue\.\w+")
+    footer = console.screen().rstrip().splitlines()[-1]
+    for named in ("open", "filter", "replay", "trigger", "follow", "leave"):
+        assert named in footer
+    console.shows(r"400 ✗")
+    console.press("p", "/")
+    console.type("status:400 -is:replayed")
+    console.press("Enter")
+    console.shows(r"▌.*400 ✗")
+    console.press("g", "r", "C-t")
+    console.shows(r"re-signed +of \d+")
+    console.press("q")
+    console.shows("leaves nothing behind")
+    console.press("Enter")
+    console.shows("left with 0")
+
+
+def _leave(console: Terminal) -> None:
+    """Stop all."""
+    console.press("C-q", "C-q")
+    console.shows("left with 0")
+
+
 def _shows_in_a_tab(console: Terminal, pattern: str) -> None:
     """Go through the tabs of the details until one of them shows a pattern."""
     for _ in range(TABS):
@@ -157,3 +323,32 @@ def _shows_in_a_tab(console: Terminal, pattern: str) -> None:
             time.sleep(0.02)
         console.press("]")
     console.shows(pattern)
+
+
+def _fill(paths: ProjectPaths, *, sessions: int, each: int) -> None:
+    """Record exchanges as several engines would have; the body of the last has 5 MB."""
+    paths.make()
+    now_us = time.time_ns() // 1000
+    for session in range(sessions):
+        writer = Writer(paths.store)
+        for index in range(session * each, (session + 1) * each):
+            last = index == sessions * each - 1
+            raw = b'{"issue": {"key": "KIK-%d"}}' % index
+            if last:
+                raw = b'{"text": "%s needle-at-the-very-end"}' % (b"hay " * 1_310_000)
+            name = "issue.updated" if index % 2 else "issue.created"
+            rows = [
+                NewExchange(
+                    id=index + 1, source=Source.WEBHOOK, worker="com.example.sample", name=name,
+                    version="v1", method="POST", path=f"/v/v1/webhooks/{name}",
+                    started_us=now_us - (sessions * each - index) * 1_000, state=State.RECEIVED,
+                    request=Message((("content-type", "application/json"),), Body(raw, len(raw))),
+                    signature="ok k0",
+                ),
+                NewAttempt(index + 1, 1, "com.example.sample#1", now_us),
+                AttemptEnd(index + 1, 1, State.FORWARDED, 200, 3_000),
+            ]  # fmt: skip
+            future = writer.submit(rows)
+            if index % 500 == 499:
+                future.result()
+        writer.close()

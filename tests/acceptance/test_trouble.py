@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.client import find_engine, start_engine, wait_ready
+from kiket_console.engine_process import find_engine, start_engine, wait_ready
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import ProjectPaths
 from kiket_console.trust import Trust

@@ -23,7 +23,13 @@ PATHS = [
     *(f"{OF_ONE}/secrets", f"{OF_ONE}/secrets/KEY"),
     *("/api/v1/ext", "/api/v1/ext/telemetry", "/api/v1/ext/rate_limit", "/api/v1/ext/issues"),
     *("/v1/status", "/v1/workers", "/v1/notices", "/v1/secrets", "/v1/secrets/KEY", "/v1/stop"),
-    *("/v1/trigger", "/v1/exchanges/1/replay", "/v1/exchanges/remove", "/v1/workers/sample/stop"),
+    *(
+        "/v1/trigger",
+        "/v1/exchanges/1/replay",
+        "/v1/exchanges/1/send",
+        "/v1/exchanges/remove",
+        "/v1/workers/sample/stop",
+    ),
     *("/docs", "/redoc", "/openapi.json", "/metrics", "/static/app.js", "/favicon.ico", "/ws"),
     *("/webhooks", "/webhooks/", "/.well-known/jwks.json", "/debug", "/admin", "/__trace__"),
 ]

@@ -79,7 +79,8 @@ def words(file: Path) -> list[dict[str, object]]:
 @pytest.mark.timeout(180)
 def test_of_many_engines_started_at_once_one_runs(folder: Path, own_places: Path) -> None:
     """The others name it; a client finds it."""
-    from kiket_console.client import Client, call, lock_holder
+    from kiket_console.client import Client, call
+    from kiket_console.engine_process import lock_holder
     from kiket_console.paths import ProjectPaths
 
     paths, said = ProjectPaths(folder), own_places / "said"
@@ -116,8 +117,8 @@ def test_of_many_engines_started_at_once_one_runs(folder: Path, own_places: Path
 
 def test_a_lock_of_before_a_crash_or_a_reboot_is_nobodys(folder: Path) -> None:
     """The pid in it may be anybody's by now: what counts is who holds it, not what it says."""
-    from kiket_console.client import find_engine, lock_holder
     from kiket_console.engine.lock import engine_lock
+    from kiket_console.engine_process import find_engine, lock_holder
     from kiket_console.paths import ProjectPaths
 
     paths = ProjectPaths(folder)
@@ -132,7 +133,7 @@ def test_a_lock_of_before_a_crash_or_a_reboot_is_nobodys(folder: Path) -> None:
 
 def test_consoles_that_start_together_attach_to_one_engine(folder: Path) -> None:
     """Each starts an engine when it finds none; the one that came second finds the first's."""
-    from kiket_console.client import find_engine, lock_holder, start_engine, wait_ready
+    from kiket_console.engine_process import find_engine, lock_holder, start_engine, wait_ready
     from kiket_console.errors import ConsoleError
     from kiket_console.paths import ProjectPaths
 

@@ -26,7 +26,8 @@ STOP_TIMEOUT_S = 12.0
 @click.pass_context
 def stop(context: click.Context, name: str | None, directory: Path | None, as_json: bool) -> None:
     """Stop the worker NAME; without a name, this project's engine and all its workers."""
-    from kiket_console.client import Client, EngineGone, call, lock_holder
+    from kiket_console.client import Client, EngineGone, call
+    from kiket_console.engine_process import lock_holder
     from kiket_console.errors import ConsoleError, ExitCode
 
     paths = paths_of(context, directory)
@@ -70,7 +71,7 @@ def _tell_stopped(pid: int | None, *, as_json: bool) -> None:
 
 def _ended(paths: ProjectPaths, timeout_s: float) -> bool:
     """Wait until no engine holds the project's lock; tell whether that came true in time."""
-    from kiket_console.client import lock_holder
+    from kiket_console.engine_process import lock_holder
 
     deadline = time.monotonic() + timeout_s
     while lock_holder(paths) is not None:

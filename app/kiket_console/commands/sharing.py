@@ -214,7 +214,7 @@ def detail_of(reader: Reader, exchange_id: int) -> Detail:
 
 def urls_of(paths: ProjectPaths) -> Urls:
     """Return where the project's engine can be reached, if one runs."""
-    from kiket_console.client import find_engine
+    from kiket_console.engine_process import find_engine
     from kiket_console.exporting.commands import Urls
 
     engine = find_engine(paths)

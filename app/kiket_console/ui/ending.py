@@ -68,7 +68,8 @@ def complain(error: ConsoleError) -> None:
 
 def stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:
     """Stop the engine and its workers, wait for their end, and return the exit status."""
-    from kiket_console.client import Client, EngineGone, call, lock_holder
+    from kiket_console.client import Client, EngineGone, call
+    from kiket_console.engine_process import lock_holder
 
     async def stop() -> None:
         async with Client(paths) as client:

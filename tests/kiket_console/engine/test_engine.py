@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console import project
-from kiket_console.client import Client, find_engine
+from kiket_console.client import Client
 from kiket_console.config import Config
 from kiket_console.engine.engine import Engine
 from kiket_console.engine.parts import Events
+from kiket_console.engine_process import find_engine
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Message, Source, State
 from kiket_console.paths import ProjectPaths

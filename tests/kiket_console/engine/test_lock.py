@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.client import find_engine, lock_holder
 from kiket_console.engine.lock import engine_lock
+from kiket_console.engine_process import find_engine, lock_holder
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import ProjectPaths
 

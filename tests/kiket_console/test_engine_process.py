@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.client import EngineGone, find_engine, lock_holder, start_failure
+from kiket_console.client import EngineGone
+from kiket_console.engine_process import find_engine, lock_holder, start_failure
 from kiket_console.errors import ExitCode
 from kiket_console.paths import ProjectPaths
 
