@@ -349,6 +349,22 @@ def several() -> EngineStatus:
     )  # fmt: skip
 
 
+CRASHED = {
+    "state": WorkerState.BACKOFF,
+    "serving": False,
+    "pid": None,
+    "cpu_percent": None,
+    "memory_bytes": None,
+    "restarts": 2,
+    "evidence": "starts again in 7.4 s",
+    "next_try_us": NOW_US + 7_400_000,
+    "problem": Problem("marketing#4 was killed by SIGKILL after 0.3 s."),
+    "crashes": (
+        Crash(NOW_US - 41_000_000, "marketing#3", "marketing#3 ended with exit status 1."),
+        Crash(NOW_US - 4_000_000, "marketing#4", "marketing#4 was killed by SIGKILL after 0.3 s."),
+    ),
+}
+
 FULL_DISK = {
     "recording": "The store /home/dev/.local/state/kiket-console/store.sqlite3 could not be "
     "written: database or disk is full.",
@@ -488,10 +504,15 @@ async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float =
         await pilot.pause(0.01)
 
 
+FILTERING = {"typed", "scan"}
+"""Groups of workers that end when what a filter shows is there."""
+
+
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until the console is connected and shows the details of the selected row."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     await until(pilot, lambda: app.link.up and app.status is not None)
+    await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group in FILTERING))
     await pilot.pause(DETAILS_DELAY_S * 2)
     await pilot.pause()

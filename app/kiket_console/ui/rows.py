@@ -27,6 +27,8 @@ class FeedRows(Generic[R]):
         self._feed = feed
         self.looked_at = 1.0
         """How much a scan for what matches has looked at, from 0 to 1."""
+        self.is_typed = False
+        """Whether a filter is being typed: what is offered then stands where a list teaches."""
 
     @property
     def count(self) -> int:
@@ -44,6 +46,8 @@ class FeedRows(Generic[R]):
 
     def teach(self, width: int) -> list[Line]:
         """Return what an empty list says, or one whose rows a filter hides."""
+        if self._feed.total and self._feed.narrowed and self.is_typed:
+            return []
         if self._feed.total and self._feed.narrowed:
             return teach.nothing_matches(width, self._feed.total, self.NOUN, self.looked_at)
         return self.teach_empty(width)

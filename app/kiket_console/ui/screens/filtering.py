@@ -117,6 +117,9 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         name = self.PLACE.name.lower()
         keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
         typed = self._prompt is not None and self._prompt.parent is self._bar.parent
+        self._rows.is_typed = typed
+        if not self.feed.count:
+            self.list.refresh()
         self._bar.show(None if typed else self._filter, suspended=self._suspended, keys=keys)
 
     # The line to type into
