@@ -5,6 +5,7 @@ parse('level:>=warn ext:billing "timed out"').where()
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -58,7 +59,9 @@ def parse(
 
 
 def quoted(value: str) -> str:
-    """Return *value* as one that means itself, whatever is in it."""
+    """Return *value* as one that means itself, whatever is in it; in quotes where it needs them."""
+    if re.fullmatch(r"[\w/@+-][\w./@+-]*", value) and ".." not in value:
+        return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

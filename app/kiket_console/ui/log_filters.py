@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 30
 _WORD = re.compile(r"[^\s()]*$")
-_OF_WORKER = re.compile(r'worker:"((?:[^"\\]|\\.)*)"')
+_OF_WORKER = re.compile(r'worker:(?:"((?:[^"\\]|\\.)*)"|([\w./@+-]+))')
 _SEEN = {"worker": "worker", "ext": "worker", "logger": "logger"}
 
 
@@ -68,7 +68,7 @@ class LogFilters:
         wanted = text[begin:cursor].lower()
         if column := _SEEN.get(field.name):
             seen = reader.log_values(column, MOST_VALUES)
-            offers = [(_quoted(each), f"{count:,}") for each, count in seen]
+            offers = [(log_lines.quoted(each), f"{count:,}") for each, count in seen]
         else:
             offers = [(word, "") for word in field.words]
         return [
@@ -99,7 +99,9 @@ class LogFilters:
     def worker_of(self, text: str) -> str | None:
         """Return whose lines a filter of `of_worker` lets through; None for any other filter."""
         found = _OF_WORKER.fullmatch(text)
-        return re.sub(r"\\(.)", r"\1", found[1]) if found else None
+        if found is None:
+            return None
+        return found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
 
     def regrouped(self, wanted: LogFilter) -> str:
         """Return the text with OR and AND bound the other way round."""
@@ -125,10 +127,3 @@ class LogFilters:
         from kiket_console import saved_filters
 
         saved_filters.forget(name, self._folder)
-
-
-def _quoted(value: str) -> str:
-    """Return a value as it can be typed."""
-    from kiket_console.filters import log_lines
-
-    return value if re.fullmatch(r"[\w./@+-]+", value) else log_lines.quoted(value)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.paint.line import Line
 
-MOST_UNFOLDED = 200
+MOST_UNFOLDED = 50
 """When more are unfolded, the one that has been so for longest is folded."""
 
 

@@ -244,7 +244,7 @@ async def test_errors_and_workers_are_a_key_away(console: Callable[..., ConsoleA
         await pilot.press("w")
         await until(pilot, lambda: "2 of 5 lines · 1 error hidden" in screen_text(app))
         await pilot.press("w")
-        await until(pilot, lambda: '/ worker:"engine"' in screen_text(app))
+        await until(pilot, lambda: "/ worker:engine" in screen_text(app))
         await pilot.press("w")
         await until(pilot, lambda: "5 lines" in screen_text(app))
 

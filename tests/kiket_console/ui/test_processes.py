@@ -216,5 +216,5 @@ async def test_a_worker_leads_to_its_lines_in_the_log(console: Callable[..., Con
     async with app.run_test(size=WIDE) as pilot:
         await settled(pilot)
         await pilot.press("2", "l")
-        await until(pilot, lambda: 'worker:"marketing"' in screen_text(app))
+        await until(pilot, lambda: "worker:marketing" in screen_text(app))
         await until(pilot, lambda: "1 of 1 line" in screen_text(app))

@@ -113,7 +113,7 @@ def _crashes(worker: Worker, width: int, now_us: int) -> list[Line]:
     """Return why it ended, or did not start, the newest first."""
     lines: list[Line] = [[]]
     for number, crash in enumerate(reversed(worker.crashes)):
-        when = f"{clock(crash.at_us, milliseconds=False)}, {ago(crash.at_us, now_us)}"
+        when = f"{clock(crash.at_us, milliseconds=False)}, {ago(crash.at_us, now_us):<9}"
         reason = visible(crash.reason)
         if not reason.startswith(visible(worker.name)):
             reason = f"{visible(crash.label)} did not start: {reason}"
