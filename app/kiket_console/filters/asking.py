@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 COMPARISONS: Final = frozenset({">", ">=", "<", "<="})
+MOST_VALUES: Final = 200
 _PIECES: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|,|\.\.|[^"',.]+|\.""")
 
 
@@ -85,6 +86,12 @@ class Asked:
     def items(self, *, ranges: bool = False) -> list[Item]:
         """Return the values of the list; two dots make a range where *ranges* are."""
         pieces: list[list[tuple[str, int]]] = [[]]
+        if self.value.text.count(",") >= MOST_VALUES:
+            raise FilterError(
+                f"{self.name} takes at most {MOST_VALUES} values.",
+                self.value.column,
+                length=self.value.length,
+            )
         for found in _PIECES.finditer(self.value.text):
             if found[0] == ",":
                 pieces.append([])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console import json_path
@@ -17,7 +17,7 @@ from kiket_console.filters.asking import (
     regular,
 )
 from kiket_console.filters.error import FilterError
-from kiket_console.filters.fields import BY_NAME, HEADER_PREFIXES, JSON_PREFIXES, NAMES, nearest
+from kiket_console.filters.fields import BY_NAME, HEADER_PREFIXES, JSON_PREFIXES, nearest
 from kiket_console.filters.json_values import comparison
 from kiket_console.filters.message_tests import AnywhereTest, HeaderTest, JsonTest
 from kiket_console.filters.query import Combined, Inverse, Test
@@ -58,6 +58,13 @@ class Language:
 EXCHANGES: Final = Language(BY_NAME, AnywhereTest, SELECTORS)
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many tests a filter has so far, with those of the saved ones that it uses."""
+
+    tests: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a filter is read with; `within` are the saved filters that it is part of."""
@@ -66,6 +73,7 @@ class Context:
     saved: Mapping[str, str]
     within: tuple[str, ...] = ()
     language: Language = EXCHANGES
+    tally: Tally = field(default_factory=Tally)
 
 
 def built(node: Node | None, context: Context) -> Test:
@@ -78,6 +86,13 @@ def built(node: Node | None, context: Context) -> Test:
         children = [built(child, context) for child in node.children]
         return Combined(children, either=node.either)
     language = context.language
+    context.tally.tests += 1
+    if context.tally.tests > grammar.MOST_PARTS:
+        raise FilterError(
+            f"With those that it uses, the filter has more than {grammar.MOST_PARTS} tests.",
+            node.start,
+            length=node.end - node.start,
+        )
     if node.kind in {"HEADER", "JSON"} and not language.has_messages:
         raise FilterError(
             f"A filter of {language.rows} has no headers and no JSON paths.",
@@ -195,7 +210,13 @@ def _selected(part: Part, context: Context) -> Test:
             suggestion=f"@{near[0]}" if near else "",
             hint="" if near else f"There are: {', '.join(f'@{each}' for each in known)}.",
         )
-    if name in context.within or len(context.within) >= _MOST_NESTED:
+    if len(context.within) >= _MOST_NESTED:
+        raise FilterError(
+            f"@{name} is the {_MOST_NESTED + 1}th filter that is part of another.",
+            part.start,
+            length=part.end - part.start,
+        )
+    if name in context.within:
         chain = " → ".join(f"@{each}" for each in (*context.within, name))
         raise FilterError(
             f"@{name} is part of itself: {chain}.", part.start, length=part.end - part.start
@@ -206,8 +227,3 @@ def _selected(part: Part, context: Context) -> Test:
     except FilterError as error:
         said = error.message if error.message.startswith("@") else f"In @{name}: {error.message}"
         raise FilterError(said, part.start, length=part.end - part.start, hint=error.hint) from None
-
-
-def known_fields() -> tuple[str, ...]:
-    """Return the names of all fields."""
-    return NAMES

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT: Final = 8 * 1024 * 1024
 """So many bytes of a text a regular expression sees."""
-_VARYING: Final = 4
+_VARYING: Final = 3
 """Of so many letters beyond English both cases are tried in each combination."""
 
 
