@@ -154,6 +154,12 @@ async def test_how_a_mixed_filter_was_read_is_said_and_can_be_changed(
         grouped = "(status:500 OR status:404) event:issue.*"
         await until(pilot, lambda: traffic(app).filter_text == grouped)
         assert "read as" not in screen_text(app)
+        await pilot.click("#filter-bar")
+        await typed(pilot, "sla OR issue status:404")
+        await until(pilot, lambda: "read as sla OR (issue AND status:404)" in screen_text(app))
+        await pilot.press("alt+g")
+        await until(pilot, lambda: app.query_one(Prompt).text == "(sla OR issue) status:404")
+        await until(pilot, lambda: traffic(app).filter_text == "(sla OR issue) status:404")
 
 
 async def test_a_filter_that_hides_everything_says_how_to_see_it_again(

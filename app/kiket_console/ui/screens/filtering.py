@@ -72,8 +72,14 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
 
     async def action_regroup(self) -> None:
         """Bind OR and AND the other way round."""
-        if self._filter is not None and self._filter.reading:
-            self.use_filter(await self._parsed(self.language.regrouped(self._filter)))
+        if self._filter is None or not self._filter.reading:
+            self.console.say("There is nothing to regroup: the filter can be read in one way only.")
+            return
+        text = self.language.regrouped(self._filter)
+        if self._typing is not None:
+            self._typing.text = text  # which narrows the list, as if it was typed
+        else:
+            self.use_filter(await self._parsed(text))
 
     def action_save_filter(self, name: str) -> None:
         """Keep the filter that is in effect under a name."""
@@ -116,8 +122,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         registry = self.console.registry
         name = self.PLACE.name.lower()
         keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
-        typed = self._prompt is not None and self._prompt.parent is self._bar.parent
-        self._rows.is_typed = typed
+        self._rows.is_typed = typed = self._typing is not None
         if not self.feed.count:
             self.list.refresh()
         self._bar.show(None if typed else self._filter, suspended=self._suspended, keys=keys)
@@ -143,7 +148,8 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
             if suggestion and column is not None:
                 meant.append(Offer(suggestion, column, column + length, "did you mean this?"))
         else:
-            prompt.say(f"read as {wanted.reading}" if wanted.reading else "")
+            key = self.console.registry.key(f"{self.PLACE.name.lower()}.regroup")
+            prompt.say(f"read as {wanted.reading}, {key} regroups" if wanted.reading else "")
             if text.strip() != self.filter_text or self._suspended:
                 self.use_filter(wanted)
         found = await asyncio.to_thread(self._completions, text, cursor)
@@ -177,6 +183,16 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         if (wanted, suspended) != (self._filter, self._suspended):
             self._filter, self._suspended = wanted, suspended
             self._apply()
+
+    @property
+    def _typing(self) -> Prompt | None:
+        """The line that a filter is being typed into."""
+        prompt = self._prompt
+        return prompt if prompt is not None and prompt.parent is self._bar.parent else None
+
+    def on_filter_bar_chosen(self) -> None:
+        """Change the filter that was clicked."""
+        self.run_worker(self.action_filter(), group="filter")
 
     def prompt_changed(self, prompt: Prompt | None) -> None:
         """Let the line to type into stand for the bar."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.message import Message
+
 from kiket_console.ui.paint.line import cut, line_width
 from kiket_console.ui.widgets.ink import OneLine
 
@@ -18,6 +20,9 @@ _LEAST = 12
 class FilterBar(OneLine):
     """Say which rows are shown; take no room while all of them are."""
 
+    class Chosen(Message):
+        """The bar was clicked."""
+
     def __init__(self) -> None:
         super().__init__(id="filter-bar")
         self.display = False
@@ -30,6 +35,10 @@ class FilterBar(OneLine):
         self._filter, self._suspended, self._keys = wanted, suspended, keys
         self.display = wanted is not None
         self.refresh()
+
+    def on_click(self) -> None:
+        """Let a person change the filter."""
+        self.post_message(self.Chosen())
 
     def line(self, width: int) -> Line:
         """Return the line to draw."""
