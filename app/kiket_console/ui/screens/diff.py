@@ -17,44 +17,25 @@ from textual import work
 from textual.screen import Screen
 
 from kiket_console import ignored_paths
-from kiket_console.comparing.bodies import Manner
 from kiket_console.comparing.exchanges import compare_exchanges
-from kiket_console.comparing.partner import partner_of
 from kiket_console.errors import ConsoleError
 from kiket_console.text import plural
 from kiket_console.ui.actions import Mode, Scope, bindings
+from kiket_console.ui.comparing import in_words, manner_of, read_pair
 from kiket_console.ui.diff_rows import TABS, DiffRows, counts
 from kiket_console.ui.paint import diff
 from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
-from kiket_console.ui.widgets.ink import INK_CLASSES, Inked
+from kiket_console.ui.widgets.ink import INK_CLASSES
+from kiket_console.ui.widgets.told import Told
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.events import Resize
-    from textual.strip import Strip
 
+    from kiket_console.comparing.bodies import Manner
     from kiket_console.comparing.exchanges import Comparison
     from kiket_console.ui.app import ConsoleApp
-    from kiket_console.ui.paint.line import Line
-
-
-class _Said(Inked):
-    """Lines that are told what to show; how many there are is a matter of layout."""
-
-    def __init__(self, id_: str) -> None:
-        super().__init__(id=id_)
-        self._said: list[Line] = []
-
-    def say(self, *said: Line) -> None:
-        self._said = list(said)
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        line = self._said[y] if y < len(self._said) else ()
-        return self.strip(line, self.rich_style).adjust_cell_length(
-            self.size.width, self.rich_style
-        )
 
 
 class DiffScreen(Screen[None]):
@@ -72,7 +53,7 @@ class DiffScreen(Screen[None]):
         self.rows = DiffRows()
         self._before, self._after = before, after
         self._rule, self._tabs, self._footer = Rule("Difference"), TabBar(), Footer()
-        self._verdict, self._place = _Said("verdict"), _Said("place")
+        self._verdict, self._place = Told(id="verdict"), Told(id="place")
         self.list = ListView(self.rows, id="difference")
 
     def compose(self) -> ComposeResult:
@@ -97,45 +78,23 @@ class DiffScreen(Screen[None]):
         self._draw()
 
     @property
-    def manner(self) -> Manner:
-        """How the two are compared: kept for the session."""
-        known = self.console.manner
-        if known is None:
-            try:
-                known = Manner(ignore=ignored_paths.load(self.console.folder))
-            except ConsoleError as error:
-                self.console.say(str(error), error=True)
-                known = Manner()
-            self.console.manner = known
-        return known
+    def _manner(self) -> Manner:
+        return manner_of(self.console)
 
     def _compare_again(self, manner: Manner | None = None) -> None:
         if manner is not None:
             self.console.manner = manner
         self._verdict.say([("  comparing …", "muted")])
-        self._compare(self._before, self._after, self.manner)
+        self._compare(self._before, self._after, self._manner)
 
     @work(thread=True, exclusive=True, group="compare")
     def _compare(self, before: int | None, after: int, manner: Manner) -> None:
-        reader = self.console.another_reader()
         try:
-            new = reader.detail(after)
-            if new is not None and before is None:
-                before = partner_of(new.exchange, reader)
-            old = None if before is None else reader.detail(before)
-        finally:
-            reader.close()
-        if new is None or old is None:
-            gone = after if new is None else before
-            sentence = (
-                f"There is no earlier {new.exchange.name} to compare it with."
-                if new is not None and gone is None
-                else f"Exchange {gone} is gone."
-            )
-            self.app.call_from_thread(self._cannot, sentence)
-            return
-        made = compare_exchanges(old, new, manner)
-        self.app.call_from_thread(self._compared, made)
+            pair = read_pair(self.console, before, after)
+        except ConsoleError as error:
+            self.app.call_from_thread(self._cannot, str(error))
+        else:
+            self.app.call_from_thread(self._compared, compare_exchanges(*pair, manner))
 
     def _cannot(self, sentence: str) -> None:
         self.console.say(sentence, error=True)
@@ -164,21 +123,12 @@ class DiffScreen(Screen[None]):
             for name, count in zip(TABS, found, strict=True)
         ]
         self._tabs.show(tuple(labels), self.rows.tab)
-        how = self._how()
+        how = in_words(self._manner)
         self._rule.show("Difference", [(how, "muted")] if how else ())
         self.list.redraw()
         self.list.sync()
         self.list.reveal()
         self._show_place()
-
-    def _how(self) -> str:
-        """Return how the two are compared, in words."""
-        manner = self.manner
-        said = [plural(len(manner.ignore), "path") + " ignored"] if manner.ignore else []
-        said += ["order of arrays ignored"] if manner.unordered else []
-        said += ["all headers count"] if manner.noise else []
-        said += ["all lines"] if manner.whole else []
-        return " · ".join(said)
 
     def _show_place(self) -> None:
         made = self.rows.comparison
@@ -227,44 +177,44 @@ class DiffScreen(Screen[None]):
 
     def action_noise(self) -> None:
         """Let headers that differ each time count, or no longer."""
-        self._compare_again(replace(self.manner, noise=not self.manner.noise))
+        self._compare_again(replace(self._manner, noise=not self._manner.noise))
 
     def action_unordered(self) -> None:
         """Take arrays as collections whose order means nothing, or no longer."""
-        self._compare_again(replace(self.manner, unordered=not self.manner.unordered))
+        self._compare_again(replace(self._manner, unordered=not self._manner.unordered))
 
     def action_whole(self) -> None:
         """Show all lines, or only those that differ and what is around them."""
-        self._compare_again(replace(self.manner, whole=not self.manner.whole))
+        self._compare_again(replace(self._manner, whole=not self._manner.whole))
 
     def action_ignore(self) -> None:
         """Ignore the path under the cursor from now on."""
         path = self.rows.path_to_ignore
         if not path:
             self.console.say("Only what has a JSON path can be ignored.")
-        elif path in self.manner.ignore:
+        elif path in self._manner.ignore:
             self.console.say(f"{path} is ignored already.")
         else:
-            self._compare_again(replace(self.manner, ignore=(*self.manner.ignore, path)))
+            self._compare_again(replace(self._manner, ignore=(*self._manner.ignore, path)))
             self.console.say(f"{path} is ignored; u undoes it, ctrl+s keeps it in kiket.toml.")
 
     def action_undo(self) -> None:
         """Ignore the path that was added last no longer."""
-        ignored = self.manner.ignore
+        ignored = self._manner.ignore
         if not ignored:
             self.console.say("No path is ignored.")
             return
-        self._compare_again(replace(self.manner, ignore=ignored[:-1]))
+        self._compare_again(replace(self._manner, ignore=ignored[:-1]))
         self.console.say(f"{ignored[-1]} counts again.")
 
     def action_keep(self) -> None:
         """Write the ignored paths into the project's kiket.toml."""
         try:
-            file = ignored_paths.save(self.console.folder, self.manner.ignore)
+            file = ignored_paths.save(self.console.folder, self._manner.ignore)
         except ConsoleError as error:
             self.console.say(str(error), error=True)
             return
-        self.console.say(f"{plural(len(self.manner.ignore), 'ignored path')} kept in {file.name}.")
+        self.console.say(f"{plural(len(self._manner.ignore), 'ignored path')} kept in {file.name}.")
 
     def action_close(self) -> None:
         """Go back to where this was asked for."""
