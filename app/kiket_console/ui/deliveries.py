@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from kiket_console.sending.draft import Draft, Original
     from kiket_console.sending.keeping import Drafts
     from kiket_console.sending.repeating import Plan
-    from kiket_console.sending.templates import Base, Recipe
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.edit import EditScreen
@@ -199,36 +198,17 @@ class Deliveries:
 
         async def choose(engine: Engine) -> None:
             from kiket_console.sending.templates import bases
+            from kiket_console.ui.event_making import EventMaker
             from kiket_console.ui.screens.trigger import TriggerScreen
 
             templates = await engine.templates(extension)
             captures = await asyncio.to_thread(self._captures)
             found = bases(templates, captures, extension)
-            await self.console.push_screen(TriggerScreen(self, found, extension))
+            console = self.console
+            maker = EventMaker(extension, console.another_reader, console.history("trigger"))
+            await console.push_screen(TriggerScreen(self, found, maker))
 
         self.ask(choose)
-
-    def recipe(self, base: Base, extension: str) -> Recipe:
-        """Return how events are made from *base*; raises `ConsoleError`. Reads the store."""
-        from kiket_console.wire import Event
-
-        detail = None
-        if base.capture is not None:
-            with closing(self.console.another_reader()) as reader:
-                detail = reader.detail(base.capture.id)
-        return base.recipe(Event(base.event, base.version, extension), detail)
-
-    def newest(self, event: str, extension: str) -> Any:
-        """Return the newest capture of an event as JSON, `MISSING` without one; reads the store."""
-        from kiket_console.sending.templates import event_of
-        from kiket_console.sending.values import MISSING
-
-        with closing(self.console.another_reader()) as reader:
-            for each in reader.captures():
-                if each.name == event and extension in {"", each.worker}:
-                    detail = reader.detail(each.id)
-                    return MISSING if detail is None else event_of(detail.request.body)
-        return MISSING
 
     def _captures(self) -> list[Exchange]:
         with closing(self.console.another_reader()) as reader:

@@ -10,17 +10,19 @@ event  issue.updated              version  v2
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
-from kiket_console.sending import head, payload
 from kiket_console.sending.draft import SLOW_BYTES, Draft
-from kiket_console.text import size, visible
+from kiket_console.text import visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint import edits
+from kiket_console.ui.paint import drafts
+from kiket_console.ui.paint.edits import change_lines
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.question import QuestionScreen
 from kiket_console.ui.widgets.bars import Footer, Rule
@@ -159,50 +161,28 @@ class EditScreen(Screen[None]):
     def check(self) -> None:
         """Say what is wrong with what is typed, and what it changes."""
         draft = self.draft
+        title, remark = drafts.headers_remark(draft.headers)
+        self.query_one("#headers-rule", Rule).show(title, remark)
         if len(draft.payload) > SLOW_BYTES:
             self._check_slowly(draft)
         else:
-            self._checked(draft, *self._look(draft))
+            self._checked(drafts.look(self._original, draft))
 
     @work(thread=True, exclusive=True, group="check")
     def _check_slowly(self, draft: Draft) -> None:
-        self.app.call_from_thread(self._checked, draft, *self._look(draft))
+        found = drafts.look(self._original, draft)
+        if not get_current_worker().is_cancelled:
+            self.app.call_from_thread(self._checked, found)
 
-    def _look(self, draft: Draft) -> tuple[Fault | None, int, list[edits.Row]]:
-        """Return what is wrong with a draft, how many bytes it sends, and what it changes."""
-        fault = payload.fault(draft.payload) if self._original.payload_is_text else None
-        sent = len(self._original.raw_payload(draft))
-        return fault, sent, edits.changes(self._original.draft, draft)
-
-    def _checked(self, draft: Draft, fault: Fault | None, sent: int, rows: list[edits.Row]) -> None:
-        self._fault = fault
-        self._show_payload_rule(size(sent))
-        self._show_headers_rule(draft)
-        count = f"What changed {len(rows)}" if rows else "What changed"
+    def _checked(self, found: drafts.Look) -> None:
+        self._fault = found.fault
+        typed_here = self._outside is None
+        remark = drafts.payload_remark(found, self._original, typed_here=typed_here)
+        self.query_one("#payload-rule", Rule).show("Payload", remark)
+        count = f"What changed {len(found.rows)}" if found.rows else "What changed"
         self.query_one("#changes-rule", Rule).show(count)
-        self.query_one(TextView).show(lambda width: Lines(edits.change_lines(rows, width)))
-
-    def _show_payload_rule(self, said: str) -> None:
-        if not self._original.payload_is_text:
-            line = [("bytes that are no text; they stay as they were", "warning")]
-        elif self._fault is not None:
-            line = [(str(self._fault), "error")]
-        elif self._outside is not None:
-            line = [(f"JSON, {said}: too large to type into, ", "muted"), ("f4", "accent")]
-            line.append((" opens your editor", "muted"))
-        else:
-            line = [(f"JSON, {said}", "muted")]
-        self.query_one("#payload-rule", Rule).show("Payload", line)
-
-    def _show_headers_rule(self, draft: Draft) -> None:
-        try:
-            count = len(head.read(draft.headers))
-        except head.HeaderError as error:
-            said = [(visible(str(error)), "error")]
-            self.query_one("#headers-rule", Rule).show("Headers", said)
-            return
-        note = [("signature, time and delivery id are made anew", "muted")]
-        self.query_one("#headers-rule", Rule).show(f"Headers {count}", note)
+        lines = partial(change_lines, found.rows)
+        self.query_one(TextView).show(lambda width: Lines(lines(width)))
 
     # What can be done
 

@@ -12,7 +12,6 @@ $.issue.priority="high" $.issue.id=${n}
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Vertical
@@ -21,7 +20,6 @@ from textual.screen import ModalScreen
 from kiket_console.errors import ConsoleError
 from kiket_console.sending import overrides, payload
 from kiket_console.sending.overrides import OverrideError
-from kiket_console.sending.values import MISSING, Values
 from kiket_console.text import cell_width, plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
@@ -45,15 +43,15 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from kiket_console.model import Worker
-    from kiket_console.sending.templates import Base, Recipe
+    from kiket_console.sending.templates import Base
     from kiket_console.ui.deliveries import Deliveries
+    from kiket_console.ui.event_making import EventMaker
     from kiket_console.ui.paint.line import Line
     from kiket_console.wire import Event
 
 LOOK_DELAY_S = 0.08
 """How long typing, and moves, rest before the payload is made again."""
 MOST_LINES = 2_000
-HISTORY = "trigger"
 HINT = "$.path=value, with ${uuid} ${now+5m} ${n} ${last.$.path} ${env.NAME}"
 
 
@@ -72,16 +70,15 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
 
 
 class TriggerScreen(ModalScreen[None]):
-    """Choose among *bases*, those that are handled first; *extension* is empty for the only one."""
+    """Choose among *bases*, those that are handled first; *maker* makes events of them."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.TRIGGER)]
 
-    def __init__(self, deliveries: Deliveries, bases: Sequence[Base], extension: str) -> None:
+    def __init__(self, deliveries: Deliveries, bases: Sequence[Base], maker: EventMaker) -> None:
         super().__init__()
         self._deliveries = deliveries
-        self._extension = extension
-        self._history = deliveries.console.history(HISTORY)
+        self._maker = maker
         now_us = moment.now_us()
         self._choices: Choices[Base] = Choices(
             [
@@ -90,17 +87,14 @@ class TriggerScreen(ModalScreen[None]):
             ],
             "No event has this name.",
         )
-        self._recipes: dict[int, Recipe] = {}
-        self._last: dict[str, Any] = {}
-        self._event: Event | None = None
-        """What would be sent; None while something is wrong."""
         self._error: ConsoleError | None = None
         self._timer: Timer | None = None
         self._busy = False
 
     def compose(self) -> ComposeResult:
         """Lay the dialog out."""
-        whom = f" to {visible(self._extension)}" if self._extension else ""
+        extension = self._maker.extension
+        whom = f" to {visible(extension)}" if extension else ""
         with Vertical(id="dialog", classes="-page"):
             yield Rule(f"Send an event{whom}", id="events-rule")
             yield Entry(placeholder="type to narrow", id="typed")
@@ -118,7 +112,12 @@ class TriggerScreen(ModalScreen[None]):
         self.query_one("#payload").can_focus = False
         registry = self._deliveries.console.registry
         self.query_one(Footer).show(registry.footer(Scope.TRIGGER))
-        self._recall()
+        position, line = self._maker.remembered([each.value for each in self._choices.found])
+        if position >= 0:
+            self._choices.move(position)
+            self._set.value = line
+            self._list.sync()
+            self._list.reveal()
         self.query_one("#typed").focus()
         self._look()
 
@@ -189,8 +188,10 @@ class TriggerScreen(ModalScreen[None]):
             event = await self._made()
             if event is not None:
                 self._say("…", "muted")
+                selected = self._choices.selected
                 await self._deliveries.send_event(event)
-                self._remember()
+                if selected is not None:
+                    self._maker.remember(selected.value, self._set.value)
                 self.dismiss(None)
         except ConsoleError as error:
             self._refused(error)
@@ -234,20 +235,7 @@ class TriggerScreen(ModalScreen[None]):
         if selected is None:
             return None
         said = overrides.read(self._set.value)
-        return await asyncio.to_thread(self._make, selected.value, said)
-
-    def _make(self, base: Base, said: list[overrides.Override]) -> Event:
-        recipe = self._recipes.get(id(base))  # they live as long as the dialog
-        if recipe is None:
-            recipe = self._deliveries.recipe(base, self._extension)
-            self._recipes[id(base)] = recipe
-        last: Any = MISSING
-        if any("${last" in str(each.value) for each in said):
-            last = self._last.get(base.event)
-            if last is None:
-                last = self._deliveries.newest(base.event, self._extension)
-                self._last[base.event] = last
-        return recipe.event(said, Values(environ=os.environ, last=last))
+        return await asyncio.to_thread(self._maker.make, selected.value, said)
 
     def _refused(self, error: ConsoleError) -> None:
         self._error = error
@@ -263,29 +251,6 @@ class TriggerScreen(ModalScreen[None]):
 
     def _say(self, text: str, role: str) -> None:
         self.query_one(Said).say(text, role)
-
-    # The last time
-
-    def _remember(self) -> None:
-        selected = self._choices.selected
-        if selected is not None:
-            kind = "sample" if selected.value.capture is None else "last"
-            words = [selected.value.event, selected.value.version or "-", kind]
-            self._history.add(" ".join([*words, self._set.value]))
-
-    def _recall(self) -> None:
-        if not self._history.entries:
-            return
-        event, version, kind, said = (self._history.entries[-1].split(" ", 3) + [""] * 4)[:4]
-        for position, choice in enumerate(self._choices.found):
-            base = choice.value
-            same = (base.event, base.version or "-") == (event, version)
-            if same and (base.capture is not None) is (kind == "last"):
-                self._choices.move(position)
-                self._set.value = said
-                self._list.sync()
-                self._list.reveal()
-                return
 
     @property
     def _list(self) -> ListView:
