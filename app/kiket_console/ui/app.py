@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
+from textual.events import Event, Key, Paste
 from textual.notifications import Notify
 
 from kiket_console.errors import ConsoleError, ExitCode
@@ -21,6 +22,7 @@ from kiket_console.ui import actions, moment
 from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals, complain, stop_engine
 from kiket_console.ui.history import History
+from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.requests import Requests
 from kiket_console.ui.running import Runner
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
 TWICE_WITHIN_S = 1.5
 TROUBLE_EVERY_S = 10.0
+MOST_NEWS = 3
+"""How many workers are spoken of at once: more sentences would hide what they are about."""
 COLLECT_EVERY_S = 30.0
 
 
@@ -114,6 +118,7 @@ class ConsoleApp(App[bool]):
         self._asked_to_leave_s = -TWICE_WITHIN_S
         self._told_how_s = -TWICE_WITHIN_S
         self._filter = ControlFilter()
+        self._key_order = KeyOrder(self, super().on_event)
         self._turns = Turns()
         self.reader = self.another_reader()
         self.wardrobe = Wardrobe(self, settings, theme_fixed_by)
@@ -161,6 +166,17 @@ class ConsoleApp(App[bool]):
         """Give the store back."""
         self.reader.close()
 
+    async def on_event(self, event: Event) -> None:
+        """Let each key take effect before the next one is handed on."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._key_order.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_followed(self, event: Followed) -> None:
+        """Take note that a key has taken effect."""
+        await self._key_order.followed(event)
+
     # What the engine says
 
     def heard_notice(self, notice: Notice) -> None:
@@ -172,8 +188,12 @@ class ConsoleApp(App[bool]):
     def heard_status(self, status: EngineStatus) -> None:
         """Show how things are, and say what has become of a worker."""
         self.status = status
-        for sentence, bad in self._turns.news(status.workers):
+        told = self._turns.news(status.workers)
+        for sentence, bad in told[:MOST_NEWS]:
             self.say(sentence, error=bad)
+        if len(told) > MOST_NEWS:
+            key = self.registry.key("place.processes")
+            self.say(f"{len(told) - MOST_NEWS} workers more have news: {key} shows them.")
         if (place := self.place) is not None:
             place.status_changed()
 

@@ -168,7 +168,7 @@ def _named(name: str, start: int, registry: Registry, place: Scope) -> Command:
         hint = f"Press {registry.key(f'place.{scope.name.lower()}')} to go there."
         raise CommandError(f'"{shown}" works in {scope.value}.', hint, start, length)
     near = get_close_matches(name.lower(), here, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else "tab lists those that there are."
+    hint = f'Did you mean "{near[0]}"?' if near else f"{registry.key('palette')} finds one."
     raise CommandError(f'There is no command "{shown}".', hint, start, length)
 
 

@@ -11,7 +11,9 @@ from tests.snap.stillness import paths, still
 from kiket_console.ui.app import ConsoleApp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.kiket_console.ui.terminal import Terminal
 
     from kiket_console.paths import ProjectPaths
 
@@ -36,3 +38,12 @@ def console(paths: ProjectPaths, engine: scene.ToldEngine) -> Callable[..., Cons
         return ConsoleApp(paths, open_engine=lambda: engine, **options)  # type: ignore[arg-type]  # handed on as they came
 
     return make
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Return where to put terminals that are to be closed."""
+    opened: list[Terminal] = []
+    yield opened
+    for each in opened:
+        each.close()

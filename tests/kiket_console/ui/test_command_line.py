@@ -41,7 +41,7 @@ def test_a_command_is_named_in_full_or_by_a_beginning_that_fits_one(
     ("text", "sentence", "column", "length"),
     [
         ("thme", 'There is no command "thme". Did you mean "theme"?', 0, 4),
-        ("xyzzy 1", 'There is no command "xyzzy". tab lists those that there are.', 0, 5),
+        ("xyzzy 1", 'There is no command "xyzzy". ctrl+p finds one.', 0, 5),
         ("processes now", '"processes" takes nothing after it. Write "processes" alone.', 10, 3),
         (":restart", '"restart" works in Processes. Press 2 to go there.', 1, 7),
     ],

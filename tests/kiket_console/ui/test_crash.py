@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
 import signal
 import stat
-import subprocess
-import sys
-import termios
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.kiket_console.ui.terminal import Terminal
 
 from kiket_console.errors import ExitCode
 from kiket_console.paths import state_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kiket_console.paths import ProjectPaths
 
@@ -39,84 +33,16 @@ OFF = {
 }
 
 
-class Terminal:
-    """A console in a terminal of its own."""
-
-    def __init__(self, paths: ProjectPaths, where: str) -> None:
-        self._ours, self._theirs = pty.openpty()
-        termios.tcsetwinsize(self._theirs, (30, 100))
-        self.before = termios.tcgetattr(self._theirs)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kiket_console.ui.failing", str(paths.folder), where],
-            cwd=ROOT,
-            stdin=self._theirs,
-            stdout=self._theirs,
-            stderr=self._theirs,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "", "PYTHONPATH": str(ROOT)},
-            start_new_session=True,
-        )
-        self.raw = bytearray()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                raw = os.read(self._ours, 65_536)
-            except OSError:
-                return
-            if not raw:
-                return
-            self.raw += raw
-
-    def shows(self, text: bytes) -> None:
-        """Wait until something was written."""
-        self.until(lambda: text in self.raw, text)
-
-    def until(self, true: Callable[[], bool], what: object) -> None:
-        """Wait until something is true."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not true():
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError(f"{what!r} did not come; it wrote {bytes(self.raw)[-2000:]!r}")
-            time.sleep(0.01)
-
-    def press(self, raw: bytes) -> None:
-        """Send what a terminal sends for a key."""
-        os.write(self._ours, raw)
-
-    def end(self) -> int:
-        """Wait for the end; return the exit status."""
-        return self.process.wait(PATIENCE_S)
-
-    @property
-    def after(self) -> list[object]:
-        """The settings of the terminal."""
-        return termios.tcgetattr(self._theirs)
-
-    def close(self) -> None:
-        """Leave nothing of it."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE_S)
-        os.close(self._theirs)
-        self._reader.join(PATIENCE_S)
-        os.close(self._ours)
-
-
 @pytest.fixture
-def opened(paths: ProjectPaths) -> Iterator[Callable[[str], Terminal]]:
+def opened(terminals: list[Terminal], paths: ProjectPaths) -> Callable[[str], Terminal]:
     """Return what opens a console that is going to fail somewhere."""
-    terminals: list[Terminal] = []
 
     def open_one(where: str) -> Terminal:
-        terminals.append(Terminal(paths, where))
+        terminals.append(Terminal("tests.kiket_console.ui.failing", str(paths.folder), where))
         terminals[-1].shows(b"rec ")
         return terminals[-1]
 
-    yield open_one
-    for each in terminals:
-        each.close()
+    return open_one
 
 
 def is_restored(terminal: Terminal) -> None:
