@@ -504,8 +504,8 @@ async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float =
         await pilot.pause(0.01)
 
 
-FILTERING = {"typed", "scan"}
-"""Groups of workers that end when what a filter shows is there."""
+FILTERING = {"typed", "scan", "compare", "make"}
+"""Groups of workers that end when what a filter, a difference or a menu shows is there."""
 
 
 async def settled(pilot: Pilot[Any]) -> None:

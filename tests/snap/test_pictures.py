@@ -55,6 +55,12 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]
     "keys": (LOW, ("question_mark",), None),
     "palette": (LOW, ("ctrl+p",), None),
     "trigger": (TALL, ("t", "i", "s"), None),
+    "difference": (TALL, ("d",), None),
+    "difference low": (LOW, ("k",) * 6 + ("d",), None),
+    "difference of headers": (LOW, ("d", "right_square_bracket", "right_square_bracket"), None),
+    "copy": (TALL, ("y",), None),
+    "export": (LOW, ("x",), None),
+    "save": (LOW, ("s",), None),
     "leave": (LOW, ("q",), None),
     "tiny": ((40, 12), (), None),
 }

@@ -153,13 +153,18 @@ def heading(before: Exchange, after: Exchange, width: int, *, sides: bool) -> Li
         half = (width - 6) // 2
         left = _padded(cut([(_named(before), "strong")], half), half)
         return cut([("   ", ""), *left, (" │ ", "faint"), (_named(after), "strong")], width)
-    return cut(
-        [
-            (" - ", "error"), (_named(before), "strong"),
-            ("   + ", "ok"), (_named(after), "strong"),
-        ],
-        width,
-    )  # fmt: skip
+    line = _one_line(_named(before), _named(after))
+    if line_width(line) > width:
+        line = _one_line(_briefly(before), _briefly(after))
+    return cut(line, width)
+
+
+def _one_line(before: str, after: str) -> Line:
+    return [(" - ", "error"), (before, "strong"), ("   + ", "ok"), (after, "strong")]
+
+
+def _briefly(exchange: Exchange) -> str:
+    return f"{exchange.id} · {exchange.status or exchange.state.value}"
 
 
 def _named(exchange: Exchange) -> str:
