@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_console.filters.patterns import Expression, body_needles, folded, literal, needles
+from kiket_console.filters.patterns import (
+    Expression,
+    body_needles,
+    folded,
+    found_in,
+    literal,
+    needles,
+)
 from kiket_console.filters.query import Cost
 from kiket_console.filters.row_tests import ATTEMPT_OF
 
@@ -71,7 +78,7 @@ class HeaderTest:
 
         def condition(table: str) -> str:
             headers = f"{table}.headers"
-            likely = " AND ".join(self._likely(query, f"lower({headers})"))
+            likely = " AND ".join(self._likely(query, headers))
             call = f"{query.function(self.fits_stored)}(CAST({headers} AS BLOB))"
             return _called_if(likely, call) if likely else call
 
@@ -84,14 +91,13 @@ class HeaderTest:
     def _likely(self, query: Query, headers: str) -> Iterator[str]:
         """Return what must be in *headers* for a name and a value to be there."""
         if self.name:
-            bound = query.bind(f'"{folded(self.name)}"')
-            yield f"instr({headers}, {bound})"
+            yield found_in(query, headers, (f'"{folded(self.name)}"',))
         pieces = [literal(pattern) for pattern in self.patterns]
         if self.differs or not all(pieces) or (not self.name and ":" in "".join(pieces)):
             return
         found = [each for piece in pieces for each in body_needles(piece)]
         if found:
-            yield f"({' OR '.join(f'instr({headers}, {query.bind(each)})' for each in found)})"
+            yield found_in(query, headers, tuple(found))
 
     def fits_stored(self, raw: bytes) -> bool:
         """Whether it is so of headers as they are stored."""
@@ -222,9 +228,7 @@ def _called_if(likely: str, call: str) -> str:
 def _in_body(query: Query, body: str, wanted: str | Expression) -> str:
     if isinstance(wanted, Expression):
         return f"{query.function(wanted.finds)}({body})"
-    lower = f"lower(CAST({body} AS TEXT))"
-    found = (f"instr({lower}, {query.bind(each)})" for each in body_needles(wanted))
-    return f"({' OR '.join(found)})"
+    return found_in(query, f"CAST({body} AS TEXT)", body_needles(wanted))
 
 
 def _body_has(raw: bytes, wanted: str | Expression) -> bool:
@@ -259,10 +263,7 @@ class AnywhereTest:
             "EXISTS (SELECT 1 FROM request WHERE request.exchange_id = exchange.id"
             f" AND {message('request')})"
         )
-        answers = (
-            f"EXISTS (SELECT 1 FROM attempt WHERE {ATTEMPT_OF}"
-            f" AND coalesce({message('attempt')}, 0))"
-        )
+        answers = f"EXISTS (SELECT 1 FROM attempt WHERE {ATTEMPT_OF} AND {message('attempt')})"
         logs = (
             "EXISTS (SELECT 1 FROM log WHERE log.exchange_id = exchange.id"
             f" AND {self._in_text(query, 'log.text')})"
@@ -272,18 +273,13 @@ class AnywhereTest:
     def _in_text(self, query: Query, text: str) -> str:
         if isinstance(self.wanted, Expression):
             return self.wanted.sql(query, text)
-        found = (f"instr(lower({text}), {query.bind(each)})" for each in needles(self.wanted))
-        return f"({' OR '.join(found)})"
+        return found_in(query, text, needles(self.wanted))
 
     def _in_headers(self, query: Query, headers: str) -> str:
         call = f"{query.function(self._fits_stored)}(CAST({headers} AS BLOB))"
         if isinstance(self.wanted, Expression) or ":" in self.wanted:
             return _called_if(f"{headers} IS NOT NULL", call)
-        likely = " OR ".join(
-            # before the call, so that what is bound stands in order
-            f"instr(lower({headers}), {query.bind(each)})"
-            for each in body_needles(self.wanted)
-        )
+        likely = found_in(query, headers, body_needles(self.wanted))
         return _called_if(likely, call)
 
     def _fits_stored(self, raw: bytes) -> bool:

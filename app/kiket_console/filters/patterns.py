@@ -98,8 +98,7 @@ class Containing:
 
     def sql(self, query: Query, text: str) -> str:
         """Return a search."""
-        found = (f"instr(lower({text}), {query.bind(each)})" for each in needles(self.text))
-        return f"({' OR '.join(found)})"
+        return found_in(query, text, needles(self.text))
 
     def fits(self, text: str) -> bool:
         """Whether the text is found."""
@@ -205,6 +204,21 @@ def needles(text: str) -> tuple[str, ...]:
             last = at + 1
         found.append(folded("".join(pieces) + plain[last:]))
     return tuple(dict.fromkeys(found))
+
+
+def found_in(query: Query, text: str, wanted: tuple[str, ...]) -> str:
+    """Return that one of the folded texts *wanted* is in *text*, an expression of SQL."""
+    if len(wanted) == 1:
+        return f"instr(lower({text}), {query.bind(wanted[0])})"
+    raw_wanted = [each.encode() for each in wanted]
+
+    def finds(raw: bytes | None) -> bool:
+        if raw is None:
+            return False
+        lower = raw.lower()
+        return any(each in lower for each in raw_wanted)
+
+    return f"{query.function(finds)}(CAST({text} AS BLOB))"  # folds once, whatever is sought
 
 
 @functools.lru_cache(maxsize=256)
