@@ -28,6 +28,7 @@ __all__ = [
     "Scope",
     "bindings",
     "of",
+    "registry_of",
     "shown_key",
     "unique_keys",
 ]
@@ -80,6 +81,12 @@ class Registry:
         scopes = (place, Scope.VIEW, Scope.PLACE, Scope.APP)
         found = [each for each in self.of(*scopes) if each.palette]
         return sorted(found, key=lambda command: command.scope is not place)
+
+
+def registry_of(app: object) -> Registry:
+    """Return the commands with the keys of the person before *app*."""
+    found = getattr(app, "registry", None)
+    return found if isinstance(found, Registry) else Registry()
 
 
 def of(*scopes: Scope) -> list[Command]:

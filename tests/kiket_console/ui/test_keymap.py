@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.ui import keymap
@@ -12,7 +13,12 @@ from kiket_console.ui.actions import Registry, bindings
 from kiket_console.ui.command import TOGETHER, Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.snap import scene
+
+    from kiket_console.ui.app import ConsoleApp
 
 
 def load(folder: Path, *lines: str) -> dict[str, str]:
@@ -119,3 +125,38 @@ def test_every_scope_with_bindings_is_checked_for_keys_that_are_heard_together()
     """A scope that is in no set of scopes heard together could hide a clash."""
     assert set(Scope) == {scope for scopes in TOGETHER for scope in scopes}
     assert bindings(*Scope)
+
+
+async def test_a_person_s_keys_work_are_shown_and_the_usual_ones_are_free(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    keys = {"traffic.replay": "f8", "place.logs": "L", "traffic.follow": "", "theme": "r"}
+    app = console(keys=keys)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await settled(pilot)
+        assert "f8 replay" in screen_text(app)
+        assert "follow" not in screen_text(app).splitlines()[-1]
+        await pilot.press("f8")
+        await until(pilot, lambda: any(each[0] == "replay" for each in engine.asked))
+        await pilot.press("3", "f")
+        assert app.place is not None
+        assert app.place.TITLE == "Traffic"
+        await pilot.press("r")
+        await until(pilot, lambda: "─ Colours ─" in screen_text(app))
+        await pilot.press("escape", "question_mark", *"logged", "space", *"show")
+        await until(pilot, lambda: "L              Show what your code printed" in screen_text(app))
+        await pilot.press("escape", "L")
+        await until(pilot, lambda: app.place is not None and app.place.TITLE == "Logs")
+
+
+async def test_a_key_that_was_taken_from_a_dialog_is_not_heard_there(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(keys={"chooser.cancel": "ctrl+y"})
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+p", "escape")
+        await until(pilot, lambda: "─ Commands ─" in screen_text(app))
+        assert "ctrl+y cancel" in screen_text(app)
+        await pilot.press("ctrl+y")
+        await until(pilot, lambda: app.screen is app.place)

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.actions import Scope, bindings, registry_of
 from kiket_console.ui.choices import Choice, Choices
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
@@ -71,7 +71,12 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         self.query_one(Rule).active = True
         self.query_one(Input).focus()
         self.query_one("#choices").can_focus = False
-        self.query_one(Footer).show((("enter", self._verb), ("esc", "cancel")))
+        registry = registry_of(self.app)
+        keys = (
+            (registry.key("chooser.choose"), self._verb),
+            (registry.key("chooser.cancel"), "cancel"),
+        )
+        self.query_one(Footer).show(keys)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list."""

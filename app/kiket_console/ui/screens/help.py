@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from kiket_console.text import cell_width, fit
-from kiket_console.ui.actions import Scope, bindings, shown_key
+from kiket_console.ui.actions import Scope, bindings, registry_of, shown_key
 from kiket_console.ui.command import PLACES, TYPING
 from kiket_console.ui.command_line import usage
 from kiket_console.ui.paint.line import wrap
@@ -85,7 +85,9 @@ class KeysScreen(ModalScreen[None]):
         self._text.can_focus = False
         self._text.show(self._lines)
         self.query_one(Entry).focus()
-        self.query_one(Footer).show((("esc", "close"), ("↑ ↓", "more")))
+        key = registry_of(self.app).key
+        more = f"{key('chooser.up')} {key('chooser.down')}"
+        self.query_one(Footer).show(((key("chooser.cancel"), "close"), (more, "more")))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Keep what has the typed words."""
