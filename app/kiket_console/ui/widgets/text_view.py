@@ -152,8 +152,18 @@ class TextView(Seeking, Pane, can_focus=True):
         self.cursor = max(0, min(self.cursor, count - 1))
         self._margin = sum(len(text) for text, _ in self.source.margin(count - 1)) if count else 0
         wide = self.virtual_size.width if self.scroll_x else 0
-        self.virtual_size = Size(max(width, wide), count)
+        # What is about to be drawn counts at once: each other size means another layout.
+        self.virtual_size = Size(max(width, wide, self._widest_shown()), count)
         self.post_message(self.Remarked())
+
+    def _widest_shown(self) -> int:
+        """Return how many cells the widest row takes that is shown, if that is more than fit."""
+        top, room = self.scroll_offset.y, self.size.width
+        widest = 0
+        for row in range(top, min(top + self.rows_shown, self.source.count)):
+            margin, strip = self._row(row, self.rich_style, current=False)
+            widest = max(widest, margin.cell_length + strip.cell_length)
+        return min(WIDEST, widest + 1) if widest > room else 0
 
     # Drawing
 
