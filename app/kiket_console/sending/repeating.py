@@ -95,10 +95,17 @@ class Tally:
         known = [each for _, each in self.results if not isinstance(each, ConsoleError)]
         return max(known, key=lambda each: each.exchange_id, default=None)
 
+    @property
+    def so_far(self) -> str:
+        """How it goes, while it does: `3 of 12 sent · 3 ok`."""
+        return " · ".join((f"{self.sent:,} of {self.planned:,} sent", *self._answered))
+
+    @property
+    def _answered(self) -> list[str]:
+        return [f"{self.ok:,} ok", *([f"{self.failed:,} failed"] if self.failed else [])]
+
     def __str__(self) -> str:
-        parts = [f"{self.sent:,} sent", f"{self.ok:,} ok"]
-        if self.failed:
-            parts.append(f"{self.failed:,} failed")
+        parts = [f"{self.sent:,} sent", *self._answered]
         if self.sent < self.planned:
             parts.append(f"{self.planned - self.sent:,} not sent")
         return " · ".join(parts)

@@ -88,7 +88,7 @@ class Deliveries:
         async def send(exchange_id: int) -> Result:
             return await engine.replay(exchange_id, way, version)
 
-        tally = await carry_out(plan, send, lambda tally: on_step(str(tally)))
+        tally = await carry_out(plan, send, lambda tally: on_step(tally.so_far))
         wrong = next(
             (each.message for _, each in tally.results if isinstance(each, ConsoleError)), ""
         )

@@ -26,6 +26,6 @@ def edited_lines(reader: StoreView, found: Detail, width: int) -> list[Line]:
         sentence = f"Delivery {original_id}, from which this was made, is not there any more."
         return wrap(sentence, width - 2, "muted", MARGIN)
     rows = changes(original_of(original).draft, original_of(found).draft)
-    head: Line = [(f"{MARGIN}Changed of {original_id} before it was sent", "strong")]
-    hint: Line = [(MARGIN, ""), ("d", "accent"), (" compares all of the two, and answers", "muted")]
+    head: Line = [(f"{MARGIN}Changed from {original_id} before it was sent", "strong")]
+    hint: Line = [(MARGIN, ""), ("d", "accent"), (" compares the two, answers included", "muted")]
     return [head, [], *change_lines(rows, width), [], hint]

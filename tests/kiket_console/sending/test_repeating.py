@@ -112,3 +112,5 @@ def test_more_than_is_reasonable_is_refused(
 
 def test_a_tally_counts_in_words() -> None:
     assert str(Tally(12, sent=12, ok=11)) == "12 sent · 11 ok · 1 failed"
+    assert str(Tally(12, sent=3, ok=3)) == "3 sent · 3 ok · 9 not sent"
+    assert Tally(12, sent=3, ok=2).so_far == "3 of 12 sent · 2 ok · 1 failed"

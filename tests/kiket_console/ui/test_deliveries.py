@@ -181,7 +181,7 @@ class TestEditing:
         )
         app = console(story)
         async with app.run_test(size=(120, 40)) as pilot:
-            await at(app, pilot, again, "left_square_bracket", f"Changed of {first} before")
+            await at(app, pilot, again, "left_square_bracket", f"Changed from {first} before")
             shown = " ".join(screen_text(app).split())
             assert "version v2 → v3" in shown
             assert '$.issue.priority "high" → "low"' in shown
@@ -322,11 +322,11 @@ class TestAgain:
         async with app.run_test(size=SMALL, notifications=True) as pilot:
             await at(app, pilot, EDITED, "R", "exact bytes")
             await pilot.press("tab", "tab", "0", "enter")
-            await until(pilot, lambda: "2 sent · 2 ok" in screen_text(app))
+            await until(pilot, lambda: "2 of 10 sent · 2 ok" in screen_text(app))
             assert "Sending 10 deliveries" in screen_text(app)
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.place)
-            await until(pilot, lambda: "Stopped. 2 sent · 2 ok" in screen_text(app))
+            await until(pilot, lambda: "Stopped. 2 of 10 sent · 2 ok" in screen_text(app))
 
 
 class TestTriggering:

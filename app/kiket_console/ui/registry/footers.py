@@ -47,7 +47,7 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "editor.send", "editor.dry-run", "editor.changes", "editor.leave", "editor.keep",
         "editor.external",
     ),
-    (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search", "view.wrap"),
+    (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search"),
     (Scope.WAYS, Mode.LIST): ("ways.send", "ways.down", "ways.cancel"),
     (Scope.PROGRESS, Mode.LIST): ("progress.stop",),
     (Scope.TRIGGER, Mode.LIST): (

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 LOOK_DELAY_S = 0.08
 """How long typing, and moves, rest before the payload is made again."""
 MOST_LINES = 2_000
+_NEAR = 8
+"""Up to this column a mistake is pointed at, though its sentence may be cut for it."""
 HINT = "$.path=value, with ${uuid} ${now+5m} ${n} ${last.$.path} ${env.NAME}"
 
 
@@ -241,8 +243,8 @@ class TriggerScreen(ModalScreen[None]):
         self._error = error
         text = visible(str(error))
         column = getattr(error, "column", None)
-        room = self.size.width - cell_width(text) - 8
-        if column is not None and column < room:
+        room = self._list.size.width - cell_width(text) - 6
+        if column is not None and column <= max(room, _NEAR):
             text = " " * column + "▲ " + text
         elif column is not None:
             text = f"Column {column + 1}: {text}"
