@@ -8,6 +8,7 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.deliver import dry_run_option, read_file, set_option
+from kiket_console.commands.finding import filter_of
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire import WAYS
 
@@ -53,7 +54,13 @@ Examples:
     type=click.IntRange(1),
     shell_complete=completing.exchange_ids,
 )
-@click.option("--filter", "wanted", metavar="TEXT", help="Those that a filter lets through, too.")
+@click.option(
+    "--filter",
+    "wanted",
+    metavar="TEXT",
+    shell_complete=completing.saved_filters,
+    help="Those that a filter lets through, too.",
+)
 @way_option
 @click.option("--exact", is_flag=True, help="The same as --way exact.")
 @click.option("--version", default="", help="Send it to the handler of another version.")
@@ -137,12 +144,9 @@ async def _replay(
 
 def _matching(reader: Reader, folder: Path, wanted: str) -> Sequence[int]:
     """Return the deliveries that a filter lets through."""
-    from kiket_console import filters, saved_filters
     from kiket_console.model import Source
 
-    found = reader.matching(
-        filters.parse(wanted, saved=saved_filters.load(folder)), 1, reader.newest()[0]
-    )
+    found = reader.matching(filter_of(wanted, folder), 1, reader.newest()[0])
     return [each.id for each in reader.page(found) if each.source is Source.WEBHOOK]
 
 

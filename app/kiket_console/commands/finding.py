@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from kiket_console.commands import completing
+from kiket_console.filters.error import FilterError
+from kiket_console.text import cell_width, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kiket_console.filters import Filter
+
+ROOM: Final = 60
+"""So many characters are shown on each side of a mistake."""
 
 filter_option = click.option(
     "--filter",
@@ -29,19 +36,24 @@ def filter_of(text: str, folder: Path) -> Filter:
     the place, or `ConsoleError` for saved filters that cannot be read.
     """
     from kiket_console import filters, saved_filters
-    from kiket_console.text import cell_width, visible
 
     saved = saved_filters.load(folder) if "@" in text else None
-    try:
+    with pointing(text):
         found = filters.parse(text, saved=saved)
-    except filters.FilterError as error:
-        before, rest = text[: error.column], text[error.column :]
-        room = 60
-        shown = visible(before[-room:])
-        click.echo(f"  {shown}{visible(rest[:room])}", err=True)
-        pointer = "^" * max(1, min(error.length, len(rest[:room])))
-        click.echo(f"  {' ' * cell_width(shown)}{pointer}", err=True)
-        raise
     if found.reading:
         click.echo(f"Read as: {visible(found.reading)}", err=True)
     return found
+
+
+@contextmanager
+def pointing(text: str) -> Iterator[None]:
+    """Show on stderr where in *text* is what a `FilterError` is about, and let it go on."""
+    try:
+        yield
+    except FilterError as error:
+        before, rest = text[: error.column], text[error.column :][:ROOM]
+        shown = visible(before[-ROOM:])
+        click.echo(f"  {shown}{visible(rest)}", err=True)
+        pointer = "^" * max(1, min(error.length, len(rest)))
+        click.echo(f"  {' ' * cell_width(shown)}{pointer}", err=True)
+        raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.finding import pointing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def _filter(
     from kiket_console.filters import log_lines
 
     saved = saved_filters.load(folder) if "@" in text else {}
-    typed = log_lines.parse(text, saved=saved)  # first, so that errors name its own columns
+    with pointing(text):  # by itself first, so that errors name its own columns
+        typed = log_lines.parse(text, saved=saved)
     parts = [f"({text})"] if typed.text.strip() else []
     if worker is not None:
         parts.append(f"worker:{log_lines.quoted(worker)}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.finding import filter_of
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ Examples:
     type=click.IntRange(1),
     shell_complete=completing.exchange_ids,
 )
-@click.option("--filter", "wanted", metavar="TEXT", help="Those that a filter lets through, too.")
+@click.option(
+    "--filter",
+    "wanted",
+    metavar="TEXT",
+    shell_complete=completing.saved_filters,
+    help="Those that a filter lets through, too.",
+)
 @click.option(
     "--format", "name", type=click.Choice(FORMATS), default="jsonl", show_default=True,
     help="HTTP Archive, JSON lines, a script of curl, a report, or all as a redacted zip.",
@@ -222,7 +229,4 @@ def urls_of(paths: ProjectPaths) -> Urls:
 
 
 def _matching(reader: Reader, paths: ProjectPaths, wanted: str) -> Sequence[int]:
-    from kiket_console import filters, saved_filters
-
-    parsed = filters.parse(wanted, saved=saved_filters.load(paths.folder))
-    return reader.matching(parsed, 1, reader.newest()[0])
+    return reader.matching(filter_of(wanted, paths.folder), 1, reader.newest()[0])
