@@ -105,7 +105,7 @@ class LogRows(FeedRows[LogLine]):
 
     def teach_empty(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
         """Return what would be here."""
-        return teach.empty_logs()
+        return teach.empty_logs(self.key_of)
 
     @property
     def _workers(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from kiket_console.ui import moment
 from kiket_console.ui.pages import R
 from kiket_console.ui.paint import processes, teach, traffic
 from kiket_console.ui.picks import Picks
+from kiket_console.ui.registry import usual_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,6 +30,8 @@ class FeedRows(Generic[R]):
         """How much a scan for what matches has looked at, from 0 to 1."""
         self.is_typed = False
         """Whether a filter is being typed: what is offered then stands where a list teaches."""
+        self.key_of: teach.KeyOf = usual_key
+        """Names the key of a command."""
 
     @property
     def count(self) -> int:
@@ -49,8 +52,21 @@ class FeedRows(Generic[R]):
         if self._feed.total and self._feed.narrowed and self.is_typed:
             return []
         if self._feed.total and self._feed.narrowed:
-            return teach.nothing_matches(width, self._feed.total, self.NOUN, self.looked_at)
+            total, noun = self._feed.total, self.NOUN
+            return teach.nothing_matches(width, total, noun, self.looked_at, self.key_of)
         return self.teach_empty(width)
+
+    def key(self, position: int) -> Hashable | None:
+        """Return what the drawing of a row depends on; None when it must not be kept."""
+        raise NotImplementedError
+
+    def line(self, position: int, width: int) -> Line:
+        """Return a row."""
+        raise NotImplementedError
+
+    def header(self, width: int) -> Line:
+        """Return the names of the columns."""
+        raise NotImplementedError
 
     def teach_empty(self, width: int) -> list[Line]:
         """Return what an empty list says."""
@@ -98,7 +114,7 @@ class TrafficRows(FeedRows[Exchange]):
 
     def teach_empty(self, width: int) -> list[Line]:
         """Return how to get a first exchange."""
-        return teach.empty_traffic(self._status(), width)
+        return teach.empty_traffic(self._status(), width, self.key_of)
 
     def pending(self, first: int, last: int) -> list[int]:
         """Return the positions between *first* and *last* whose answer is still to come."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from kiket_console.text import plural, visible
 from kiket_console.ui.paint.line import wrap
+from kiket_console.ui.registry import usual_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
 
 MARGIN = "  "
+KeyOf: TypeAlias = Callable[[str], str]
+"""Returns the key of a command, by its id, as a person has it."""
 
 
-def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
+def empty_traffic(status: EngineStatus | None, width: int, key: KeyOf = usual_key) -> list[Line]:
     """Return what to do to see a first exchange, or what is wrong when no code takes one."""
     broken = (
         [each for each in status.workers if each.problem and not each.serving] if status else []
@@ -30,7 +34,11 @@ def empty_traffic(status: EngineStatus | None, width: int) -> list[Line]:
         [(MARGIN + "Nothing has arrived yet.", "strong")],
         *wrap(hint, width, "muted", MARGIN),
         [],
-        [(MARGIN + "Press ", ""), ("t", "accent"), (" to send a signed sample.", "")],
+        [
+            (MARGIN + "Press ", ""),
+            (key("traffic.trigger"), "accent"),
+            (" to send a signed sample.", ""),
+        ],
     ]
     if status is None:
         return lines
@@ -61,7 +69,11 @@ def _nothing_serves(workers: Sequence[Worker], width: int) -> list[Line]:
 
 
 def nothing_matches(
-    width: int, total: int = 0, noun: str = "row", looked_at: float = 1.0
+    width: int,
+    total: int = 0,
+    noun: str = "row",
+    looked_at: float = 1.0,
+    key: KeyOf = usual_key,
 ) -> list[Line]:
     """Return why no row is shown: a filter lets none of *total* through, and what to do then.
 
@@ -75,9 +87,12 @@ def nothing_matches(
         [],
         [(MARGIN + said, "strong")],
         [],
-        [(MARGIN + "esc", "accent"), ("     clears the filter", "")],
-        [(MARGIN + "ctrl+t", "accent"), ("  shows all for now and keeps it", "")],
-        [(MARGIN + "/", "accent"), ("       changes it", "")],
+        [(f"{MARGIN}{key('back'):<8}", "accent"), ("clears the filter", "")],
+        [
+            (f"{MARGIN}{key('traffic.suspend'):<8}", "accent"),
+            ("shows all for now and keeps it", ""),
+        ],
+        [(f"{MARGIN}{key('traffic.filter'):<8}", "accent"), ("changes it", "")],
         [],
         *wrap("What comes and matches appears here.", width, "muted", MARGIN),
     ]
@@ -101,15 +116,15 @@ def empty_processes(status: EngineStatus | None) -> list[Line]:
     ]
 
 
-def empty_logs() -> list[Line]:
+def empty_logs(key: KeyOf = usual_key) -> list[Line]:
     """Return what fills the list of logs."""
     return [
         [],
         [(MARGIN + "No log lines yet.", "strong")],
         [(MARGIN + "What your code prints or logs appears here, tracebacks included.", "muted")],
         [],
-        [(MARGIN + "Press ", ""), ("1", "accent"), (" and then ", ""), ("t", "accent"),
-         (" to send a sample to your code.", "")],
+        [(MARGIN + "Press ", ""), (key("place.traffic"), "accent"), (" and then ", ""),
+         (key("traffic.trigger"), "accent"), (" to send a sample to your code.", "")],
     ]  # fmt: skip
 
 

@@ -23,3 +23,8 @@ COMMANDS = (
     *sending.COMMANDS,
     *dialogs.COMMANDS,
 )
+
+
+def usual_key(id_: str) -> str:
+    """Return the key that a command has as it comes, as a person reads it."""
+    return next(command.key for command in COMMANDS if command.id == id_)

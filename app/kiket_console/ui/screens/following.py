@@ -9,6 +9,7 @@ from textual import work
 
 from kiket_console.text import plural
 from kiket_console.ui.pages import Row
+from kiket_console.ui.paint.line import fitting
 from kiket_console.ui.screens.place import WIDE_COLUMNS, Layout, PlaceScreen
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.pages import Pages, Reader
-    from kiket_console.ui.paint.line import Line
-    from kiket_console.ui.widgets.views import Rows
+    from kiket_console.ui.paint.line import Line, Part
+    from kiket_console.ui.rows import FeedRows
 
 R = TypeVar("R", bound=Row)
+BESIDE_TITLE = 15
+"""So many cells of the list's rule are for its title."""
 
 
 class FollowingScreen(PlaceScreen, Generic[R]):
@@ -38,10 +41,11 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         console: ConsoleApp,
         pages: Callable[[Reader], Pages[R]],
         feed: Feed[R],
-        rows: Rows,
+        rows: FeedRows[R],
         *between: Widget,
     ) -> None:
         super().__init__(console, rows, *between)
+        rows.key_of = console.registry.key
         self._pages = pages
         self.feed = feed
         self._more = feed.open()
@@ -75,24 +79,32 @@ class FollowingScreen(PlaceScreen, Generic[R]):
             super().heard(notice)
 
     def summary(self) -> Line:
-        """Return the count, and whether the list follows."""
+        """Return the count, and whether the list follows, as far as there is room."""
         if not self.feed.total and not self.paused:
             return ()
-        count = [*self.count_line()]
+        parts = [*self.counts(), *self._pace()]
+        return fitting(parts, self.list.size.width - BESIDE_TITLE)
+
+    def counts(self) -> list[Part]:
+        """Return how many rows there are, each part with its rank (see `paint.line.fitting`)."""
+        return [(2, [(plural(self.feed.count, self.NOUN), "muted")])]
+
+    def _pace(self) -> list[Part]:
+        """Return whether the list follows, and what it has not shown yet."""
         if self.paused:
             fresh = max(0, self._pages(self.console.reader).newest() - self.feed.newest_id)
-            paused = f" · paused, {fresh:,} new, "
-            return [*count, (paused, "warning"), ("p", "accent"), (" to go on", "muted")]
+            said, key = f"paused, {fresh:,} new, ", self._key("pause")
+            return [(1, [(said, "warning"), (key, "accent"), (" to go on", "muted")])]
         if self.feed.follow:
-            return [*count, (" · following", "muted")]
+            return [(5, [("following", "muted")])]
         if self.feed.unseen:
-            new = f" · ↓ {self.feed.unseen:,} new, "
-            return [*count, (new, "accent"), ("G", "accent"), (" to follow", "muted")]
-        return count
+            said, key = f"↓ {self.feed.unseen:,} new, ", self.console.registry.key("list.newest")
+            return [(3, [(said, "accent"), (key, "accent"), (" to follow", "muted")])]
+        return []
 
-    def count_line(self) -> Line:
-        """Return how many rows there are."""
-        return [(plural(self.feed.count, self.NOUN), "muted")]
+    def _key(self, command: str) -> str:
+        """Return the key of one of this place's commands."""
+        return self.console.registry.key(f"{self.PLACE.name.lower()}.{command}")
 
     def action_follow(self) -> None:
         """Follow what is new, or stop."""

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from kiket_console.text import cell_width, fit, fit_right, visible
-from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.actions import Scope, bindings, registry_of
 from kiket_console.ui.paint.line import cut
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -170,7 +170,8 @@ class Menu(ModalScreen[Taken | None]):
         self.dismiss(Taken(item.value, self._redacts))
 
     def _show_how(self) -> None:
-        keys = [("enter", self._verb), ("esc", "cancel")]
+        key = registry_of(self.app).key
+        keys = [(key("chooser.choose"), self._verb), (key("chooser.cancel"), "cancel")]
         if self._can_reveal:
             keys.append((UNREDACTED, "unredacted" if self._redacts else "redacted"))
         self._footer.show(keys)
