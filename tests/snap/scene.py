@@ -30,6 +30,7 @@ from kiket_console.model import (
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row, SetPinned
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.edit import CHECK_DELAY_S
 from kiket_console.ui.screens.place import DETAILS_DELAY_S
 from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
 
@@ -505,6 +506,7 @@ async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float =
 
 
 FILTERING = {"typed", "scan", "compare", "make"}
+LOOKING = {"ask", "look", "check"}
 """Groups of workers that end when what a filter, a difference or a menu shows is there."""
 
 
@@ -516,3 +518,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group in FILTERING))
     await pilot.pause(DETAILS_DELAY_S * 2)
     await pilot.pause()
+    if app.screen is not app.place:  # a dialog may look at what was typed once that rests
+        await pilot.pause(CHECK_DELAY_S * 2)
+        await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group in LOOKING))
+        await pilot.pause()
