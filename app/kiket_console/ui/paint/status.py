@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _FRESH_US = 60_000_000
 """For as long as this a save says more than how the traffic goes."""
 _MUCH = 24
+_ROOMY = 100
+_NO_KEYRING = "this session only: "
+"""How the engine begins to say that it wanted a keyring and found none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def status_line(
         )
     if link.up and status.recording != "ok":
         return _not_recording(status, width, now_us)
-    recording = _recording(status)
+    recording = _recording(status, width)
     if not link.up:
         return spread(
             [*_who(status, short=False), ("   ", ""), *(_chip(link, now_us) or [])], [], width
@@ -177,10 +180,13 @@ def _counts(status: EngineStatus, *, short: bool) -> Line:
     return [(", ".join(said), "warning")] if said else []
 
 
-def _recording(status: EngineStatus) -> Line:
+def _recording(status: EngineStatus, width: int) -> Line:
+    """Return whether what is kept is safe: recordings, and secrets where that is not by choice."""
+    told = width >= _ROOMY and status.vault.startswith(_NO_KEYRING)
+    vault: Line = [("no keyring   ", "warning")] if told else []
     if status.durability == "process":
-        return [("rec ", "muted"), ("ok", "ok"), (" (process) ", "warning")]
-    return [("rec ", "muted"), ("ok", "ok"), (" ", "")]
+        return [*vault, ("rec ", "muted"), ("ok", "ok"), (" (process) ", "warning")]
+    return [*vault, ("rec ", "muted"), ("ok", "ok"), (" ", "")]
 
 
 def _not_recording(status: EngineStatus, width: int, now_us: int) -> Line:
