@@ -132,8 +132,8 @@ def headers_of(raw: bytes) -> Headers:
 class JsonTest:
     """Whether a JSON body has a value where a path leads, and it is what is wanted.
 
-    `fits` is None when any value will do. `likely` is a text that the body must have in it for
-    that (see `hint`), or empty.
+    `fits` is None when any value will do. `likely` are texts that are in each such body, in some
+    case, unless they are written with a backslash.
     """
 
     parts: Parts
@@ -143,45 +143,37 @@ class JsonTest:
     cost: Cost = Cost.BODY
 
     def sql(self, query: Query) -> str:
-        """Return a call of our function for bodies that can have such a value."""
-
-        def condition(table: str) -> str:
-            body = f"{table}.body"
-            conditions = []
-            for text in self._hints():
-                lower = f"lower(CAST({body} AS TEXT))"
-                bound = query.bind(folded(text))
-                conditions.append(f"instr({lower}, {bound})")
-            call = f"{query.function(self.fits_stored)}({body})"
-            if not conditions:
-                return call
-            # a backslash may stand for any character, so such a body is looked at more closely
-            ruled_out = f"NOT (({' AND '.join(conditions)}) OR instr({body}, x'5c'))"
-            return f"CASE WHEN {ruled_out} THEN 0 ELSE {call} END"
-
-        return self.parts.sql(condition)
-
-    def _hints(self) -> list[str]:
-        keys = [step.at for step in self.path.steps if isinstance(step.at, str)]
-        named = [f'"{keys[-1]}"'] if keys and is_plain(keys[-1]) else []
-        return [*named, *self.likely]
+        """Return a call of our function."""
+        finds = self._finder()
+        return self.parts.sql(lambda table: f"{query.function(finds)}({table}.body)")
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
-        return any(self.fits_stored(message.body.raw) for message in self.parts.of(subject))
+        finds = self._finder()
+        return any(finds(message.body.raw) for message in self.parts.of(subject))
 
-    def fits_stored(self, raw: bytes) -> bool:
-        """Whether it is so of a body."""
+    def _finder(self) -> Callable[[bytes], bool]:
+        """Return what looks into a body: reads it as JSON only if the value can be there."""
         import orjson
 
-        try:
-            document = orjson.loads(raw)
-        except ValueError:
-            return False
-        found = self.path.values(document)
-        if self.fits is None:
-            return any(True for _ in found)
-        return any(self.fits(value) for value in found)
+        keys = [step.at for step in self.path.steps if isinstance(step.at, str)]
+        named = [f'"{keys[-1]}"'] if keys and is_plain(keys[-1]) else []
+        needed = [folded(text).encode() for text in (*self.likely, *named)]
+        values, fits = self.path.values, self.fits
+
+        def finds(raw: bytes) -> bool:
+            # a backslash may stand for any character, so such a body is read in any case
+            if needed and b"\\" not in raw:
+                lower = raw.lower()
+                if not all(each in lower for each in needed):
+                    return False
+            try:
+                found = values(orjson.loads(raw))
+            except ValueError:
+                return False
+            return any(fits is None or fits(value) for value in found)
+
+        return finds
 
 
 def is_plain(text: str) -> bool:
