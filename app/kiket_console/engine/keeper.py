@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.engine import health, portrait
 from kiket_console.engine.chronicle import Chronicle
@@ -37,18 +37,14 @@ DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
-_GIVEN_UP = (
-    WorkerState.BROKEN, WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.FATAL
-)  # fmt: skip
+_GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.FATAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
-    """A save that has been seen."""
+class Save(NamedTuple):
+    """A save that has been seen, at a moment on the monotonic clock."""
 
     file: str
     seen_s: float
-    """On the monotonic clock."""
 
 
 class Keeper:
@@ -267,8 +263,7 @@ class Keeper:
         self._worker = portrait.launched(self._worker, spec)
         number = self._worker.starts
         given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
-        named = tuple(sorted(given.environment))
-        self._worker = replace(self._worker, secrets=given.declared, environment=named)
+        self._worker = portrait.surrounded(self._worker, given)
         if not self._wanted:
             return None  # asked to stop while there was no process to end yet
         return await self._launcher.launch(spec, number, given, self._make_way)
@@ -304,9 +299,7 @@ class Keeper:
         after_ms = (time.monotonic() - (save.seen_s if save else self._launcher.attempt_s)) * 1000
         self._chronicle.serves(save.file if save else "", after_ms)
         if save is not None:
-            reloads, now_us = seen.reloads + 1, _now_us()
-            seen = replace(seen, reloads=reloads, last_reload=save.file, last_reload_us=now_us)
-            seen = replace(seen, last_reload_ms=after_ms)
+            seen = portrait.reloaded(seen, save.file, after_ms)
         self._worker = portrait.with_code(seen, self._spec, process)
         self._go(
             WorkerState.SERVING,
@@ -355,8 +348,7 @@ class Keeper:
         returncode = await process.returncode_soon()
         self._launcher.soon(process.end())
         how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
-        now_s = time.monotonic()
-        count = self._crashes.add(now_s, alive_s)
+        count = self._crashes.add(time.monotonic(), alive_s)
         self._chronicle.failed(Problem(f"{how}."))
         self._crashes.tell(process.label, f"{how}.")
         if self._due:
@@ -384,9 +376,9 @@ class Keeper:
 
     async def _stop_serving(self) -> None:
         process, self._serving = self._serving, None
+        if process is not None and not self._closing:
+            self._go(WorkerState.STOPPING, "it was asked to end")
         if process is not None:
-            if not self._closing:
-                self._go(WorkerState.STOPPING, "it was asked to end")
             await (process.drain(self._drains.limit_s) if self._is_removed else process.end())
 
     def _go(self, state: WorkerState, evidence: str, **changes: object) -> None:

@@ -10,6 +10,7 @@ from kiket_console.model import Worker, WorkerState
 
 if TYPE_CHECKING:
     from kiket_console.engine.process import Process
+    from kiket_console.engine.surroundings import Surroundings
     from kiket_console.project import ExtensionSpec
 
 
@@ -47,6 +48,23 @@ def launched(worker: Worker, spec: ExtensionSpec) -> Worker:
         note=spec.note,
         folder=str(spec.folder),
         watched=tuple(map(str, spec.watch)),
+    )
+
+
+def surrounded(worker: Worker, given: Surroundings) -> Worker:
+    """Return *worker* with what it is given: names, never values."""
+    named = tuple(sorted(given.environment))
+    return replace(worker, secrets=given.declared, environment=named)
+
+
+def reloaded(worker: Worker, file: str, after_ms: float) -> Worker:
+    """Return *worker* as one whose code serves since now, because *file* was saved."""
+    return replace(
+        worker,
+        reloads=worker.reloads + 1,
+        last_reload=file,
+        last_reload_us=time.time_ns() // 1000,
+        last_reload_ms=after_ms,
     )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from kiket_console.engine import crashes, drains, health, keeper, launcher, supervisor, worker
-from kiket_console.engine.lifeline import GRACE_S
 from kiket_console.errors import ConsoleError
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
@@ -248,28 +246,6 @@ async def test_a_stopped_worker_stays_stopped_until_a_person_starts_it(
         assert await running.supervisor.wait_serving(running.name) is None
         running.supervisor.start(running.name)
         assert await running.ask() == "one"
-
-
-async def test_a_worker_is_killed_without_time_to_finish(
-    supervise: Supervise, app: str, project_folder: Path
-) -> None:
-    """What ignores TERM would go on for three seconds; a kill is no crash, and it stays ended."""
-    stubborn = "import subprocess\nsubprocess.Popen(['sh', '-c', \"trap '' TERM; sleep 60\"])\n"
-    (project_folder / "main.py").write_text(stubborn + app)
-    async with supervise() as running:
-        await running.serving()
-        pid, asked_s = running.worker.pid, time.monotonic()
-        running.supervisor.stop(running.name)
-        await running.until(lambda: running.worker.state is WorkerState.STOPPING)
-        assert not running.worker.serving
-        running.supervisor.kill(running.name)
-        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
-        assert time.monotonic() - asked_s < GRACE_S
-        assert not psutil.pid_exists(pid)
-        assert running.worker.evidence == "killed when asked to"
-        assert running.worker.crashes == ()
-        running.supervisor.start(running.name)
-        await running.serving()
 
 
 async def test_a_restart_goes_on_serving_meanwhile(supervise: Supervise) -> None:

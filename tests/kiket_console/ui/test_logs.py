@@ -124,9 +124,8 @@ class TestPainting:
     )
     def test_a_sign_says_what_colour_says(self, changes: dict[str, object], sign: str) -> None:
         """So that sixteen colours, or none, do."""
-        assert (
-            logs.sign(line("x", **changes) if "text" not in changes else line(**changes))[0] == sign
-        )  # type: ignore[arg-type]  # one dict for all kinds
+        text = str(changes.pop("text", "x"))
+        assert logs.sign(line(text, **changes))[0] == sign
 
     def test_frames_of_libraries_step_back(self) -> None:
         """The project's own stand out, in the list and in the details."""
