@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from tests.snap import scene
 
 from kiket_console.model import (
-    Body,
     Detail,
     Exchange,
     Judgement,
@@ -24,7 +22,7 @@ from kiket_console.model import (
     WorkerState,
 )
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint import body, line, logs, processes, signature, timeline, traffic
+from kiket_console.ui.paint import line, logs, processes, signature, timeline, traffic
 from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
@@ -46,61 +44,6 @@ def text_of(pieces: Line) -> str:
 
 def lines_of(source: LineSource) -> list[str]:
     return [text_of(source.line(index)) for index in range(source.count)]
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
-)
-
-
-class TestBody:
-    @given(st.lists(json_values) | st.dictionaries(st.text(), json_values))
-    def test_laying_out_json_changes_white_space_alone(self, value: object) -> None:
-        laid_out = body.lay_out(json.dumps(value))
-        assert laid_out is not None
-        assert json.loads("\n".join(laid_out)) == value
-
-    def test_json_keeps_its_digits_its_doubles_and_its_escapes(self) -> None:
-        raw = r'{"price": 1.10, "price": 1E+2, "name": "\u00e9\/"}'
-        laid_out = body.lay_out(raw)
-        assert laid_out == [
-            "{", '  "price": 1.10,', '  "price": 1E+2,', r'  "name": "\u00e9\/"', "}",
-        ]  # fmt: skip
-
-    def test_empty_containers_stay_on_their_line(self) -> None:
-        assert body.lay_out('{"a": [], "b": {}}') == ["{", '  "a": [],', '  "b": {}', "}"]
-
-    @pytest.mark.parametrize("text", ["", "hello", '{"a": ', '"text"', "12", "[" * 100_000])
-    def test_what_is_no_json_document_is_left_as_it_is(self, text: str) -> None:
-        assert body.lay_out(text) is None
-
-    def test_deep_nesting_does_not_become_gigabytes_of_spaces(self) -> None:
-        laid_out = body.lay_out("[" * 900 + "1" + "]" * 900)
-        assert laid_out is not None
-        assert max(map(len, laid_out)) < 200
-
-    def test_bytes_that_are_no_text_are_shown_as_hex(self) -> None:
-        shown = lines_of(body.body_lines(Body(bytes(range(20)), 20)))
-        assert shown[0].startswith(" 00000000  00 01 02 03 04 05 06 07  08")
-        assert len(shown) == 2
-
-    def test_a_character_cut_in_half_at_the_end_is_still_text(self) -> None:
-        raw = "Größe".encode()[:4]
-        assert lines_of(body.body_lines(Body(raw, 7, truncated=True)))[0].endswith("Gr" + "ö")
-
-    def test_a_truncated_body_says_how_much_is_missing(self) -> None:
-        shown = lines_of(body.body_lines(Body(b"{}x", 5_000, truncated=True)))
-        assert shown[-1].strip() == "… 4.9 k more came and were not kept"
-
-    def test_a_long_line_is_cut(self) -> None:
-        (shown,) = lines_of(body.body_lines(Body(b"x" * 10_000, 10_000)))
-        assert shown.endswith("x … 7.8 k more")
-
-    def test_hidden_characters_are_noticed(self) -> None:
-        assert body.hides_characters(Body("admin\u202euser".encode()))
-        assert not body.hides_characters(Body("Größe\n".encode()))
 
 
 class TestSyntax:
@@ -401,8 +344,9 @@ class TestSentences:
         )
         detail = replace(self.detail(None, duration_us=took_us), children=(child,))
         for width in (40, 80, 120):
-            lines = timeline.timeline(detail, width, scene.NOW_US)
-            assert {len(text_of(each)) for each in lines[:2]} == {len(text_of(lines[0]))}
+            lines, targets = timeline.timeline(detail, (), width, scene.NOW_US)
+            assert {len(text_of(each)) for each in lines[2:4]} == {len(text_of(lines[2]))}
+            assert targets == {3: "exchange:7"}
 
 
 class TestLines:

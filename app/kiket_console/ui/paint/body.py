@@ -98,12 +98,12 @@ class BodyView:
         elif shown is None:
             yield from self._make(shape, pretty=pretty)
 
-    def is_laid(self, shape: Shape | None, *, pretty: bool) -> bool:
-        """Return whether nothing is left to do for a shape; None for any shape."""
+    def is_laid(self, shape: Shape, *, pretty: bool) -> bool:
+        """Return whether nothing is left to do for a shape."""
         shown = self._documents.get(pretty)
         if self._pretty != pretty or shown is None or self.done < 1:
             return False
-        return shape is None or not isinstance(shown, Document) or shown.fits(shape)
+        return not isinstance(shown, Document) or shown.fits(shape)
 
     def forget(self, *, pretty: bool) -> None:
         """Begin anew with what was not laid out to its end."""

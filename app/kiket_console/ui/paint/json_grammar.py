@@ -38,6 +38,13 @@ def after_blanks(raw: bytes, offset: int) -> int:
     return found.end() if found else offset
 
 
+def comma_after(raw: bytes, offset: int) -> int:
+    """Return where the comma is that follows the value, or the closing bracket, at *offset*."""
+    offset = after_blanks(raw, offset)
+    found = _VALUE.match(raw, offset)
+    return raw.find(b",", found.end() if found else offset)
+
+
 def fault_at(raw: bytes, offset: int) -> Fault:
     """Say why what begins at *offset* is neither a value nor a name with its value."""
     offset = after_blanks(raw, offset)

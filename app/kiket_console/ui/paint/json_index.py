@@ -26,6 +26,7 @@ from kiket_console.ui.paint.json_grammar import (
     WHITE,
     Fault,
     after_blanks,
+    comma_after,
     fault_at,
 )
 from kiket_console.ui.paint.text_index import STEP_LINES, TextIndex, place_of
@@ -49,6 +50,8 @@ _LINE = re.compile(
     + rb"|\}" + WHITE + rb"(?:,()|())|\]" + WHITE + rb"(?:,()|())|([\s\S]))"
 )  # fmt: skip
 _NAME = re.compile(WHITE + rb"(" + STRING + rb")" + WHITE + rb":" + WHITE)
+_CUT = re.compile(rb"[-+.\w]++\Z")
+_NAME_ALONE = re.compile(STRING + WHITE + rb"\Z")
 _ODD = 14
 _BLANKS = b" \t\r\n"
 _COMMA = b"\x02\x03\x0a\x0c"
@@ -194,18 +197,24 @@ class JsonIndex(TextIndex):
     def _take(self, starts: list[int], kinds: bytes) -> bool:
         """Take lines in up to the first mistake; return whether there was none."""
         wrong, fault = self._check(starts, kinds)
+        rest = after_blanks(self.raw, starts[wrong]) if wrong < len(starts) else len(self.raw)
         if wrong < len(kinds):
             starts, kinds = starts[:wrong], kinds[:wrong]
         self._append(starts, kinds)
         if fault is None:
             return True
-        if fault.cut_off and self._cut_off:  # what is left is shown as it is
-            self.starts.append(fault.offset if self.starts else 0)
-            self.codes.append(2 * len(self._open))
-            self.complete = True
+        if self._cut_off and (fault.cut_off or _CUT.match(self.raw, fault.offset)):
+            self._take_rest(rest)
         else:
             self.problem = place_of(self.raw, fault.offset, fault.sentence)
         return False
+
+    def _take_rest(self, offset: int) -> None:
+        """Take in what is left of a token whose end was not kept, as it is."""
+        if not self.starts or not _CUT.match(self.raw, offset - 1):  # no rest of a number
+            self.codes.append(2 * len(self._open))
+            self.starts.append(offset if self.starts else 0)
+        self.complete = True
 
     def _append(self, starts: list[int], kinds: bytes) -> None:
         if not kinds:
@@ -254,7 +263,8 @@ class JsonIndex(TextIndex):
                 return at, self._stranger(starts[at], rest[0])
             if not stack and stray and stray.strip(b"\x05"):
                 at = run.start()
-                return at + 1, Fault(_comma(self.raw, starts, at), "Nothing may follow here.")
+                comma = comma_after(self.raw, starts[at])
+                return at + 1, Fault(comma, "Nothing may follow here.")
             at = run.end()
             if opening:
                 if len(stack) == DEEPEST:
@@ -267,7 +277,9 @@ class JsonIndex(TextIndex):
                     return at - 1, self._unopened(starts[at - 1], stack)
                 stack.pop()
                 if not stack and lasting in (b"\x0a", b"\x0c"):
-                    return at, Fault(_comma(self.raw, starts, at - 1), "Nothing may follow here.")
+                    return at, Fault(
+                        comma_after(self.raw, starts[at - 1]), "Nothing may follow here."
+                    )
         return wrong, fault
 
     def _stranger(self, start: int, kind: int) -> Fault:
@@ -276,7 +288,8 @@ class JsonIndex(TextIndex):
             where = "an array has none" if self._open else "this is outside of any"
             return Fault(offset, f"A name belongs into an object; {where}.")
         if self.raw.startswith(b'"', offset):
-            return Fault(offset, "A colon and a value are missing after this name.")
+            ends = _NAME_ALONE.match(self.raw, offset) is not None
+            return Fault(offset, "A colon and a value are missing after this name.", ends)
         return Fault(offset, "A name in double quotes is missing before this value.")
 
     def _unopened(self, start: int, stack: list[int]) -> Fault:
@@ -322,8 +335,3 @@ class JsonIndex(TextIndex):
             self.problem = place_of(self.raw, end, sentence)
         elif bytes([self._last]) in _COMMA:
             self.problem = place_of(self.raw, end, "Nothing follows the last comma.")
-
-
-def _comma(raw: bytes, starts: list[int], number: int) -> int:
-    end = starts[number + 1] if number + 1 < len(starts) else len(raw)
-    return raw.rfind(b",", starts[number], end)

@@ -81,14 +81,19 @@ class Query:
     def _sign_in_bytes(self, sign: str) -> str:
         if sign.isascii():
             return re.escape(sign)
-        kinds = {sign, sign.upper(), sign.lower()} if self._folds_case else {sign}
+        kinds = self._kinds(sign)
         written = sorted(each.encode("utf-8", "surrogatepass") for each in kinds)
         return f"(?:{'|'.join(each.decode('latin-1') for each in written)})"
+
+    def _kinds(self, sign: str) -> set[str]:
+        """Return a sign and, where case is no matter, its other case (that of ß is two signs)."""
+        kinds = {sign, sign.upper(), sign.lower()} if self._folds_case else {sign}
+        return {each for each in kinds if len(each) == 1}
 
     def _sign_as_sent(self, sign: str) -> str:
         if sign.isascii():
             return re.escape(sign)
-        kinds = {sign, sign.upper(), sign.lower()} if self._folds_case else {sign}
+        kinds = self._kinds(sign)
         escapes = "|".join(_escape(each) for each in sorted(kinds))
         return f"(?:{self._sign_in_bytes(sign)}|{escapes})"
 

@@ -42,8 +42,8 @@ def breaks(text: str, first: int, others: int, *, plain: bool = False) -> list[i
         end = begin + room if plain else _fitting(text, begin, room)
         if end >= len(text):
             return found
-        space = text.rfind(" ", begin + (end - begin) * 2 // 3, end)
-        begin = space + 1 if space > begin and text[end] != " " else end
+        space = text.rfind(" ", begin + (end - begin) * 2 // 3, end + 1)  # at the edge it may hang
+        begin = space + 1 if space > begin else end
         found.append(begin)
         room = max(1, others)
 

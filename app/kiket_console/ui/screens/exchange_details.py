@@ -64,6 +64,7 @@ class ExchangeDetails:
             if known is not None and known.exchange == selected:
                 return
             self._reading = selected.id
+            self._job = None
             self._in_thread(partial(self._read, selected.id))
             if known is None or known.exchange.id != selected.id:
                 self._say_that_it_is_read(reader.stored_bytes(selected.id))
@@ -186,8 +187,7 @@ class ExchangeDetails:
             if job == self._job:
                 return self._rows(found, tab, view, width)
             self._job = job
-            place = text.place if view.is_laid(None, pretty=text.pretty) else None
-            work = partial(self._lay, found, tab, view, shape, pretty=text.pretty, place=place)
+            work = partial(self._lay, found, tab, view, shape, pretty=text.pretty)
             self._in_thread(work)
         return self._rows(found, tab, view, width)
 
@@ -211,10 +211,7 @@ class ExchangeDetails:
             self._views.popitem(last=False)
         return view
 
-    def _lay(
-        self, found: Detail, tab: str, view: BodyView, shape: Shape, *, pretty: bool,
-        place: int | None,
-    ) -> None:  # fmt: skip
+    def _lay(self, found: Detail, tab: str, view: BodyView, shape: Shape, *, pretty: bool) -> None:
         """Lay a large body out, in a thread; what is there already is shown meanwhile."""
         worker = get_current_worker()
         told_s = 0.0
@@ -227,19 +224,18 @@ class ExchangeDetails:
                 if time.monotonic() - told_s > GROWN_EVERY_S:
                     show()
                     told_s = time.monotonic()
-        show(place=place, done=True)
+        show(done=True)
 
     def _laid(
-        self, found: Detail, tab: str, view: BodyView, width: int, *, place: int | None = None,
-        done: bool = False,
-    ) -> None:  # fmt: skip
+        self, found: Detail, tab: str, view: BodyView, width: int, *, done: bool = False
+    ) -> None:
         if done:
             self._job = None
         if found is not self.detail or tab != TABS[self._tab] or self._view(found, tab) is not view:
             return
         text = self._screen.text
         if done or text.source.count <= text.rows_shown:
-            text.relaid(self._rows(found, tab, view, width), place)
+            text.relaid(self._rows(found, tab, view, width))
         else:
             text.lengthened()
 

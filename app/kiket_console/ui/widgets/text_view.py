@@ -67,6 +67,8 @@ class TextView(Seeking, Pane, can_focus=True):
         """Whether JSON and the like are laid out, not shown as sent."""
         self._make: Callable[[int], LineSource] | None = None
         self._margin = 0
+        self._brought: tuple[int, int | None] = (-1, None)
+        """A row that the cursor was brought to, and for which place in it."""
         self._drawn: LRUCache[Hashable, tuple[Strip, Strip]] = LRUCache(STRIPS)
 
     def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
@@ -74,6 +76,7 @@ class TextView(Seeking, Pane, can_focus=True):
         self._make = make
         if not stay:
             self.cursor = 0
+            self._brought = (-1, None)
             self.forget_search()
         self._lay_out()
         if not stay:
@@ -90,12 +93,19 @@ class TextView(Seeking, Pane, can_focus=True):
         """Take in that there are more rows below those that are shown."""
         self._measure()
 
-    def relaid(self, source: LineSource, place: int | None = None) -> None:
-        """Show *source* in the place of what it was; *place* is where the cursor was in that."""
+    def relaid(self, source: LineSource) -> None:
+        """Show *source*, the same text laid out, with the cursor where it was brought to."""
+        row, place = self._brought
         self.source = source
         self.grown()
-        if place is not None and source.count:
-            self._go(source.show(place)[0])
+        if row == self.cursor:
+            self._bring(place)
+
+    def _bring(self, place: int | None) -> None:
+        """Put the cursor on the row of a place, and remember which place that was."""
+        if place is not None and self.source.count:
+            self._go(self.source.show(place)[0])
+        self._brought = (self.cursor, place)
 
     def redraw(self) -> None:
         """Draw all visible rows again."""
@@ -114,6 +124,9 @@ class TextView(Seeking, Pane, can_focus=True):
     @property
     def place(self) -> int | None:
         """Where the cursor is, whatever the rows are; None in an empty text."""
+        row, place = self._brought
+        if row == self.cursor:
+            return place
         return self.source.begin(self.cursor) if self.source.count > self.cursor else None
 
     @property
@@ -357,6 +370,7 @@ class TextView(Seeking, Pane, can_focus=True):
         self.app.call_from_thread(self._folded, row)
 
     def _folded(self, row: int) -> None:
+        self._brought = (-1, None)
         before = self.cursor - int(self.scroll_offset.y)
         self.cursor = row
         self.grown()
@@ -377,8 +391,7 @@ class TextView(Seeking, Pane, can_focus=True):
     def _anew(self) -> None:
         place = self.place
         self._lay_out()
-        if place is not None and self.source.count:
-            self._go(self.source.show(place)[0])
+        self._bring(place)
         self.search_again()
 
     # Selecting with the mouse

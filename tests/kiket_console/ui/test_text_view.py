@@ -1,0 +1,213 @@
+"""A text with the focus: cursor, folds, search, modes, selection; read where it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.snap import scene
+from tests.snap.scene import screen_text, settled, until
+
+from kiket_console.ui.paint import body
+from kiket_console.ui.screens import exchange_details
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from textual.pilot import Pilot
+
+    from kiket_console.store.records import NewExchange
+    from kiket_console.ui.app import ConsoleApp
+
+ISSUE = json.dumps(
+    {
+        "event": "issue.updated",
+        "issue": {"id": 42, "labels": ["web", "customer"], "title": "Pricing page is slow"},
+        "note": "Grüße " * 40,
+    }
+).encode()
+
+
+def told(raw: bytes, *, answer: bytes = b'{"ok": true}', failed_first: str = "") -> scene.Story:
+    """Tell of one delivery with a body."""
+    story = scene.Story()
+    story.webhook(
+        "issue.updated", "v2", b"{}", 200, 2_000, answer=answer, failed_first=failed_first
+    )
+    first = story.rows[0]
+    assert isinstance(first, _record())
+    stored = replace(
+        first.request.body, raw=raw, size=len(raw), sha256=hashlib.sha256(raw).digest()
+    )
+    story.rows[0] = replace(first, request=replace(first.request, body=stored))
+    return story
+
+
+def _record() -> type[NewExchange]:
+    from kiket_console.store.records import NewExchange
+
+    return NewExchange
+
+
+def shown(app: ConsoleApp) -> list[str]:
+    """Return the rows of the details that are on screen."""
+    text = app.place.text  # type: ignore[union-attr]  # a place is shown
+    lines = screen_text(app).split("\n")
+    return lines[text.region.y : text.region.bottom]
+
+
+async def opened(pilot: Pilot[bool], *keys: str) -> None:
+    await settled(pilot)
+    await pilot.press("enter", *keys)
+    await pilot.pause()
+
+
+async def test_a_line_folds_and_unfolds_and_says_its_path(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, *["j"] * 6)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        assert text.path_at_cursor == "$.issue.labels"
+        assert "$.issue.labels" in screen_text(app)
+        await pilot.press("enter")
+        assert '"labels": [ 2 items ],' in "".join(shown(app))
+        await pilot.press("right")
+        assert "[ 2 items ]" not in "".join(shown(app))
+        await pilot.press("j", "left", "left")
+        assert "[ 2 items ]" in "".join(shown(app)), "from a value to what holds it, then it folds"
+        await pilot.press("less_than_sign")
+        assert text.path_at_cursor == "$.issue"
+        assert '"issue": { 3 items },' in "".join(shown(app))
+        await pilot.press("greater_than_sign")
+        assert '"customer"' in "".join(shown(app))
+        assert json.loads(text.value_at_cursor)["id"] == 42
+
+
+async def test_a_search_goes_where_it_is_typed_and_back_when_it_is_cancelled(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "less_than_sign", "slash", *"cust")
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        assert text.path_at_cursor == "$.issue.labels[1]", "it unfolds what hides it"
+        await pilot.press("escape")
+        await pilot.pause()
+        assert text.cursor == 0
+        assert text.has_focus
+        await pilot.press("slash", *"ss", "enter")
+        await until(pilot, lambda: "1 of 1" not in screen_text(app))
+        await pilot.press("slash", "e", "enter")
+        await until(pilot, lambda: "1 of 5" in screen_text(app))
+        await pilot.press("n", "n")
+        assert "3 of 5" in screen_text(app)
+        await pilot.press("N", "N", "N")
+        assert "5 of 5" in screen_text(app)
+        await pilot.press("escape")
+        assert "of 5" not in screen_text(app)
+        assert text.has_focus, "the first esc ends the search"
+        await pilot.press("escape")
+        assert app.place.list.has_focus  # type: ignore[union-attr]  # a place is shown
+
+
+async def test_a_text_is_shown_as_sent_and_wrapped_and_stays_at_its_place(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "G", "k")
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        assert text.path_at_cursor == "$.note"
+        await pilot.press("W")
+        assert text.path_at_cursor == "$.note"
+        assert text.source.continues(text.cursor + 1)
+        await pilot.press("P")
+        assert text.source.text(text.source.count - 1).endswith('"}')
+        await pilot.press("P")
+        assert text.path_at_cursor == "$.note"
+
+
+async def test_a_large_body_is_laid_out_beside_the_screen(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same as one that is laid out at once, read in a thread and laid out in another."""
+    monkeypatch.setattr(exchange_details, "SLOW_READ_BYTES", 100)
+    monkeypatch.setattr(body, "SLOW_BYTES", 100)
+    raw = json.dumps([{"id": number} for number in range(20_000)]).encode()
+    app = console(told(raw))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        await until(pilot, lambda: text.source.count == 2 + 2 + 3 * 20_000)
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: text.source.count == 2 + 2 + 20_000)
+        await pilot.press("slash", *'"id": 19999', "enter")
+        await until(pilot, lambda: text.path_at_cursor == "$[19999].id")
+        await pilot.press("P")
+        await until(pilot, lambda: '[{"id": 0}, {"id": 1}' in text.source.text(2))
+
+
+async def test_a_body_of_which_the_store_has_more_says_so(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_details, "SLOW_READ_BYTES", 100)
+    monkeypatch.setattr(exchange_details, "SHOWN_BYTES", 5_000)
+    app = console(told(b"[" + b"1, " * 4_000 + b"1]"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        await until(pilot, lambda: text.source.count > 100)
+        await pilot.press("G")
+        assert "… 6.8 k more are stored; the first 4.9 k are shown" in screen_text(app)
+
+
+async def test_an_attempt_is_chosen_by_its_line(console: Callable[..., ConsoleApp]) -> None:
+    story = told(b"{}", answer=b'{"second": true}', failed_first="marketing#2 ended.")
+    app = console(story)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(pilot, "right_square_bracket")
+        assert '"second": true' in screen_text(app)
+        await pilot.press("enter")
+        assert '"second": true' not in screen_text(app)
+        assert "▸ attempt 1" in screen_text(app)
+        await pilot.press("j", "j", "enter")
+        assert '"second": true' in screen_text(app)
+
+
+async def test_a_row_of_the_timeline_leads_to_its_exchange(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press(*["k"] * 5, "c")
+        await pilot.pause()
+        row = next(at for at, line in enumerate(shown(app)) if "POST notifications" in line)
+        await pilot.press(*["j"] * row, "enter")
+        await until(pilot, lambda: "─ 1193 POST notifications" in screen_text(app))
+
+
+async def test_what_is_selected_is_copied_as_it_was_sent(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told('{"a": "one\u202etwo", "b": 12345}'.encode()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        top = text.region.y
+        await pilot.mouse_down(offset=(9, top + 3))
+        await pilot.hover(offset=(40, top + 3))
+        await pilot.hover(offset=(14, top + 4))
+        await pilot.mouse_up(offset=(14, top + 4))
+        await pilot.pause()
+        await asyncio.sleep(0)
+        await pilot.press("ctrl+c")
+        assert app.clipboard == '"a": "one\u202etwo",\n  "b": 1'
+        assert "Press ctrl+c again" not in screen_text(app)
