@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console.filters.message_tests import LEVELS, LogTest, Parts
 from kiket_console.filters.query import Cost, Never, Subject, Test
-from kiket_console.filters.row_tests import ATTEMPT_OF, ChangedTest, Fact, SlowTest
+from kiket_console.filters.row_tests import ATTEMPT_OF, ChangedTest, Fact, SlowTest, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -170,7 +170,12 @@ class TagTest:
 
     def sql(self, query: Query) -> str:
         """Return a call of our function for notes with a `#` in them."""
-        return f"(instr(exchange.note, '#') > 0 AND {query.function(self.fits)}(exchange.note))"
+
+        def fits(raw: bytes) -> bool:
+            return self.fits(decoded(raw))
+
+        call = f"{query.function(fits)}(CAST(exchange.note AS BLOB))"
+        return f"(instr(exchange.note, '#') > 0 AND {call})"
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""

@@ -15,7 +15,7 @@ from kiket_console.filters.building import Context, Language, built
 from kiket_console.filters.fields import Field
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.filters.message_tests import LogTest
-from kiket_console.filters.patterns import Containing
+from kiket_console.filters.patterns import Containing, Glob
 from kiket_console.filters.query import Combined, Never
 from kiket_console.filters.row_tests import Fact, Number, Text, TextTest
 
@@ -81,6 +81,13 @@ def _texts(text: Text, *, contains: bool = False) -> Callable[[Asked], Test]:
     return build
 
 
+def _worker(asked: Asked) -> Test:
+    """Compare the worker's name; a bare word may be what stands behind its last dot."""
+    found = patterns(asked)
+    short = [Glob(f"*.{each.text}") for each in found if isinstance(each, Glob)]
+    return TextTest((_WORKER,), (*found, *short), asked.negative)
+
+
 def _count(number: Number) -> Callable[[Asked], Test]:
     return lambda asked: numbers(asked, number, literals.count, literals.COUNT)
 
@@ -133,8 +140,8 @@ def _anywhere(wanted: str | Expression) -> Test:
 FIELDS: Final = (
     Field("level", "a level such as warn or error", "how grave it is", "level:>=warn", _level,
           ("debug", "info", "warning", "error", "critical")),
-    Field("ext", _GLOB, "whose line it is", "ext:billing", _texts(_WORKER), is_seen=True),
-    Field("worker", _GLOB, "whose line it is", "worker:engine", _texts(_WORKER), is_seen=True),
+    Field("ext", _GLOB, "whose line it is", "ext:billing", _worker, is_seen=True),
+    Field("worker", _GLOB, "whose line it is", "worker:engine", _worker, is_seen=True),
     Field("logger", _GLOB, "which logger wrote it", "logger:app.*", _texts(_LOGGER), is_seen=True),
     Field("stream", listed(list(_STREAMS)), "where it was written to", "stream:stderr",
           lambda asked: words(asked, _STREAMS), tuple(_STREAMS)),

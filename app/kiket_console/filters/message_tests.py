@@ -145,7 +145,7 @@ class JsonTest:
     def sql(self, query: Query) -> str:
         """Return a call of our function."""
         finds = self._finder()
-        return self.parts.sql(lambda table: f"{query.function(finds)}({table}.body)")
+        return self.parts.sql(lambda table: f"{query.function(finds)}(CAST({table}.body AS BLOB))")
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
@@ -219,7 +219,7 @@ def _called_if(likely: str, call: str) -> str:
 
 def _in_body(query: Query, body: str, wanted: str | Expression) -> str:
     if isinstance(wanted, Expression):
-        return f"{query.function(wanted.finds)}({body})"
+        return f"{query.function(wanted.finds)}(CAST({body} AS BLOB))"
     return found_in(query, f"CAST({body} AS TEXT)", body_needles(wanted))
 
 

@@ -141,8 +141,14 @@ class VersionTest:
 
     def sql(self, query: Query) -> str:
         """Return a call of our function for those that have a version."""
-        fits = query.function(functools.lru_cache(maxsize=4096)(self.fits))
-        return f"(exchange.version <> '' AND {fits}(exchange.version))"
+
+        @functools.lru_cache(maxsize=4096)
+        def fits(raw: bytes) -> bool:
+            return self.fits(decoded(raw))
+
+        return (
+            f"(exchange.version <> '' AND {query.function(fits)}(CAST(exchange.version AS BLOB)))"
+        )
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
@@ -152,6 +158,11 @@ class VersionTest:
     def fits(self, version: str) -> bool:
         """Whether *version* is where it should be."""
         return self.differs != any(_in_range(versions(version), each) for each in self.ranges)
+
+
+def decoded(raw: bytes) -> str:
+    """Return a stored text, be it that a byte of it has changed on the disk."""
+    return raw.decode("utf-8", "replace")
 
 
 def _in_range(
@@ -179,16 +190,16 @@ class SlowTest:
 
     def sql(self, query: Query) -> str:
         """Return a call of our function, which has the limits of now."""
-        limits = dict(query.around.slow_limits())
+        limits = {name.encode(): limit for name, limit in query.around.slow_limits().items()}
 
-        def is_slow(name: str, duration_us: int) -> bool:
-            limit = limits.get(name)
+        def is_slow(raw_name: bytes, duration_us: int) -> bool:
+            limit = limits.get(raw_name)
             return limit is not None and duration_us > limit
 
         function = query.function(is_slow, 2)
         return (
             "(exchange.duration_us IS NOT NULL"
-            f" AND {function}(exchange.name, exchange.duration_us))"
+            f" AND {function}(CAST(exchange.name AS BLOB), exchange.duration_us))"
         )
 
     def holds(self, subject: Subject) -> bool:

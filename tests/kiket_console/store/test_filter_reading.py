@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,6 +96,27 @@ def test_values_seen_so_far_come_with_their_counts(reader: Reader) -> None:
     assert reader.values_of("resp$.ok", "", 9) == [("true", 1)]
     assert reader.values_of("$.issue[", "", 9) == []
     assert reader.values_of("nothing", "", 9) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["v>v1", "tag:vip", "is:slow", "event~x", "note~x", "x", "/x/", "h:x", "h.x-b:1", "$.issue",
+     "resp$.ok", "path:/x", "level:error", "trace:00"],
+)  # fmt: skip
+def test_bytes_that_have_changed_on_the_disk_spoil_no_search(
+    reader: Reader, path: Path, text: str
+) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        bad = "CAST(x'23fffe' AS TEXT)"
+        connection.execute(
+            f"UPDATE exchange SET name = {bad}, version = {bad}, note = {bad}, path = {bad},"  # noqa: S608
+            f" trace_id = {bad}, signature = {bad}, state = {bad}, duration_us = 5 WHERE id = 1"
+        )
+        connection.execute(f"UPDATE request SET headers = {bad}, body = {bad}")  # noqa: S608
+        connection.execute(f"UPDATE attempt SET headers = {bad}, error = {bad}, body = {bad}")  # noqa: S608
+        connection.commit()
+
+    list(reader.matching(filters.parse(text), 1, COUNT))
 
 
 def test_without_a_store_nothing_matches_and_nothing_was_seen(own_places: Path) -> None:
