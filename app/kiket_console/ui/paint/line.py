@@ -14,6 +14,8 @@ from kiket_console.text import cell_width, fit, visible
 
 Piece: TypeAlias = tuple[str, str]
 Line: TypeAlias = Sequence[Piece]
+Part: TypeAlias = tuple[int, Line]
+"""A part of a line, and its rank: 1 for what stays longest when there is little room."""
 
 ROLES = (
     "muted",  # labels, times, identifiers
@@ -136,3 +138,14 @@ def joined(groups: Iterable[Line], gap: str = "   ") -> Line:
             pieces.append((gap, PLAIN))
         pieces.extend(group)
     return pieces
+
+
+def fitting(parts: Sequence[Part], width: int, gap: str = " · ") -> Line:
+    """Return parts as one line of at most *width* cells, without those that say least.
+
+    One part stays, however little room there is.
+    """
+    kept = list(parts)
+    while len(kept) > 1 and line_width(joined([line for _, line in kept], gap)) > width:
+        kept.remove(max(reversed(kept), key=lambda part: part[0]))
+    return joined([line for _, line in kept], gap)

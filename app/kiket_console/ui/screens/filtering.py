@@ -119,9 +119,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         self.show_matching(None if wanted is None else partial(self.language.sieve, wanted))
 
     def _show_bar(self) -> None:
-        registry = self.console.registry
-        name = self.PLACE.name.lower()
-        keys = registry.key(f"{name}.suspend"), registry.key(f"{name}.regroup")
+        keys = self._key("suspend"), self._key("regroup")
         self._rows.is_typed = typed = self._typing is not None
         if not self.feed.count:
             self.list.refresh()
@@ -142,13 +140,17 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         try:
             wanted = await self._parsed(text)
         except ConsoleError as error:
+            if prompt is not self._typing:
+                return
             column, length = getattr(error, "column", None), getattr(error, "length", 1)
             prompt.complain(str(error), column, length)
             suggestion = getattr(error, "suggestion", "")
             if suggestion and column is not None:
                 meant.append(Offer(suggestion, column, column + length, "did you mean this?"))
         else:
-            key = self.console.registry.key(f"{self.PLACE.name.lower()}.regroup")
+            if prompt is not self._typing:
+                return  # it was left meanwhile, and what was there before is restored
+            key = self._key("regroup")
             prompt.say(f"read as {wanted.reading}, {key} regroups" if wanted.reading else "")
             if text.strip() != self.filter_text or self._suspended:
                 self.use_filter(wanted)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.actions import SkipAction
 from textual.containers import Vertical
 
 from kiket_console.ui import actions
@@ -159,7 +160,7 @@ class PlaceScreen(Asking[None]):
         layout = self._layout or self.natural_layout(size)
         for each in Layout:
             self.set_class(each is (Layout.LIST if self.zoomed else layout), f"-{each}")
-        self.show_summary()
+        self.call_after_refresh(self.show_summary)  # once the rule has its width
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another place was shown."""
@@ -218,6 +219,16 @@ class PlaceScreen(Asking[None]):
             self.show_details()
             self._set_opened(True)
             self.text.focus()
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected with the mouse; without a selection, ctrl+c says how to leave."""
+        selected = self.get_selected_text()
+        if not selected:
+            raise SkipAction
+        from kiket_console.ui.clipboard import copy
+
+        copy(self.console, selected, "The selection")
+        self.clear_selection()
 
     def action_back(self) -> None:
         """Step out of the details."""

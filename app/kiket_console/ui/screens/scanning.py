@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Notice
     from kiket_console.ui.pages import Reader
-    from kiket_console.ui.paint.line import Line, Piece
+    from kiket_console.ui.paint.line import Part
     from kiket_console.ui.rows import FeedRows
     from kiket_console.ui.scan import Haul, Sieve
     from kiket_console.ui.store_view import StoreView
@@ -154,14 +154,15 @@ class ScanningScreen(FollowingScreen[R]):
             self._scan.wake()
             self._look()
 
-    def count_line(self) -> Line:
+    def counts(self) -> list[Part]:
         """Return how many rows are shown, of how many, and what is hidden."""
         if not self.feed.narrowed:
-            return super().count_line()
+            return super().counts()
         noun = self.NOUN if self.feed.total == 1 else f"{self.NOUN}s"
-        said: list[Piece] = [(f"{self.feed.count:,} of {self.feed.total:,} {noun}", "muted")]
+        parts: list[Part] = [(2, [(f"{self.feed.count:,} of {self.feed.total:,} {noun}", "muted")])]
         if self.feed.hidden_failing:
-            said.append((f" · {plural(self.feed.hidden_failing, 'error')} hidden", "warning"))
+            hidden = f"{plural(self.feed.hidden_failing, 'error')} hidden"
+            parts.append((3, [(hidden, "warning")]))
         if self._scan is not None and not self._scan.done:
-            said.append((f" · looking, {self._scan.progress:.0%}", "muted"))
-        return said
+            parts.append((4, [(f"looking, {self._scan.progress:.0%}", "muted")]))
+        return parts

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
-    from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.line import Part
     from kiket_console.ui.scan import Haul
     from kiket_console.ui.widgets.text_view import TextView
 
@@ -200,13 +200,13 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
         found = super().mode
         return Mode.SELECTION if found is Mode.LIST and self._rows.picks else found
 
-    def count_line(self) -> Line:
+    def counts(self) -> list[Part]:
         """Return how many exchanges there are, and how many of them are selected."""
         picks = self._rows.picks
         if not picks:
-            return super().count_line()
+            return super().counts()
         said = f"{picks.count:,} selected{' in a range' if picks.ranging else ''}"
-        return [(said, "accent"), (" · ", "muted"), *super().count_line()]
+        return [(1, [(said, "accent")]), *super().counts()]
 
     def on_list_view_moved(self) -> None:
         """Show the details of the row once the cursor rests on it; a range goes along."""
