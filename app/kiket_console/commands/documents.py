@@ -10,6 +10,7 @@ from kiket_console.commands.colour import plain
 from kiket_console.exporting.members import detail_members, exchange_members, log_members
 from kiket_console.model import Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, uncoloured, visible
+from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def log_lines(line: LogLine, paint: Paint = plain) -> list[str]:
     role = _LEVELS.get(line.level, "error" if line.stream == "stderr" else "")
     kind = line.level or (line.stream if line.stream == "stderr" else "")
     word = f"{visible(kind)} " if kind else ""
-    worker = paint("accent", fit(visible(line.worker), 12))
+    worker = paint("accent", fit(short_name(line.worker), 12))
     who = f"{paint('muted', clock(line.at_us))}  {worker} "
     said = uncoloured(line.text).split("\n")
     return [f"{who}{paint(role, word + visible(each))}" for each in said]

@@ -85,8 +85,8 @@ def command_worker(paths: ProjectPaths, name: str, verb: str, *, as_json: bool) 
     async def ask() -> Worker:
         async with Client(paths) as client:
             before = await _named(client, name)
-            await client.worker(name, verb)
-            return await _until(client, name, _over(verb, before))
+            await client.worker(before.name, verb)
+            return await _until(client, before.name, _over(verb, before))
 
     worker = call(ask())
     if as_json:
@@ -101,10 +101,14 @@ def command_worker(paths: ProjectPaths, name: str, verb: str, *, as_json: bool) 
 
 
 async def _named(client: Client, name: str) -> Worker:
+    """Return the worker of that name, or whose name ends with it behind a dot."""
     from kiket_console.errors import ConsoleError, ExitCode
 
     found = (await client.status()).workers
     worker = next((each for each in found if each.name == name), None)
+    short = [each for each in found if each.name.endswith(f".{name}")]
+    if worker is None and len(short) == 1:
+        return short[0]
     if worker is None:
         raise ConsoleError(
             f'There is no worker "{name}".',

@@ -22,7 +22,7 @@ LINES = (
     LogLine(3, NOW_US - 40_000_000, "billing", "stderr", "", "", TRACEBACK, "", None),
     LogLine(4, NOW_US - 30_000_000, "engine", "log", "ERROR", "kiket_console", "ended", "", None),
     LogLine(5, NOW_US - 20_000_000, "billing", "stdout", "", "", "Größe 100 %_\\", "", 9),
-    LogLine(6, NOW_US - 10_000_000, 'a"b', "log", "CRITICAL", "x", "", "", None),
+    LogLine(6, NOW_US - 10_000_000, 'a.b"c', "log", "CRITICAL", "x", "", "", None),
 )
 
 
@@ -68,7 +68,10 @@ def in_python(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
         ("stream:stderr", [3]),
         ("ext:bill*", [3, 5]),
         ("worker:engine", [4]),
-        ('worker:"a\\"b"', [6]),
+        ('worker:"a.b\\"c"', [6]),
+        ("worker:b*", [3, 5, 6]),
+        ('worker:"billing"', [3, 5]),
+        ("worker!=billing", [1, 2, 4, 6]),
         ("logger:app.*", [1]),
         ("text:timed", [2]),
         ("text~^Gr.+e", [5]),
