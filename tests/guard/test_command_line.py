@@ -28,6 +28,7 @@ COMPLETED = {
     "event": completing.events,
     "extension": completing.worker_names,
     "worker": completing.worker_names,
+    "filter_text": completing.saved_filters,
     "directory": completing.folders,
 }
 """By parameter: what a shell is offered for it."""

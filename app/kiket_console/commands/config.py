@@ -214,6 +214,15 @@ def _names(
     ]
 
 
+def _values(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    from kiket_console.config import DURABILITIES
+
+    known = DURABILITIES if context.params.get("name") == "durability" else ()
+    return [CompletionItem(each) for each in known if each.startswith(incomplete)]
+
+
 project_option = click.option(
     "--project", is_flag=True, help="In the project's kiket.toml, not in your own settings."
 )
@@ -221,7 +230,7 @@ project_option = click.option(
 
 @config.command("set")
 @click.argument("name", shell_complete=_names)
-@click.argument("value")
+@click.argument("value", shell_complete=_values)
 @project_option
 @directory_option
 @json_option

@@ -156,6 +156,8 @@ def test_names_of_the_project_are_offered(project: Path) -> None:
     assert completed(project.parent, "-C", "marketing", "replay", "") == [
         ["word", "1180", "issue.created v1 200"]
     ]
+    assert values(project, "config", "set", "reten") == ["retention_days", "retention_mb"]
+    assert values(project, "config", "set", "durability", "") == ["full", "process"]
     assert completed(project, "status", "-C", "")[0][0] == "folder"
     assert completed(project, "-C", "")[0][0] == "folder"
 
