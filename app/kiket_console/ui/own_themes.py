@@ -27,7 +27,7 @@ _FIELDS: Final = {
     "accent": "accent", "ok": "success", "warning": "warning", "error": "error",
 }  # fmt: skip
 _VARIABLES: Final = {
-    "muted": "text-muted", "faint": "faint", "cursor": "cursor", "info": "info",
+    "muted": "muted", "faint": "faint", "cursor": "cursor", "info": "info",
     "webhook": "source-webhook", "api": "source-api", "ipc": "source-ipc",
     "producer": "source-producer", "log": "source-log",
 }  # fmt: skip
@@ -86,10 +86,19 @@ def _made(name: str, base: Theme, said: dict[str, str], *, dark: bool) -> Theme:
     colours |= {role: value for role, value in said.items() if role in _VARIABLES}
     for role, variable in _VARIABLES.items():
         variables[variable] = colours[role]
-    if not base.ansi:
-        text = str(fields["foreground"])
+    if base.ansi:
+        inks = {"accent": "accent", "ok": "success", "warning": "warning", "error": "error"}
+        variables |= {f"ink-{role}": fields[field] for role, field in inks.items()}
+    else:
         variables |= shared(
-            colours["muted"], colours["faint"], text, fields["accent"], colours["cursor"]
+            colours["muted"],
+            colours["faint"],
+            str(fields["foreground"]),
+            fields["accent"],
+            colours["cursor"],
+            ok=fields["success"],
+            warning=fields["warning"],
+            error=fields["error"],
         )
         ground = str(fields["surface"])
         variables |= {

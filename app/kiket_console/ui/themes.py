@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.color import Color
 from textual.theme import Theme
 
 from kiket_console.errors import ConsoleError, ExitCode
@@ -17,10 +18,25 @@ _DUSK_FAINT = "#4d5965"
 _DAWN_FAINT = "#b3b9bf"
 
 
-def shared(muted: str, faint: str, text: str, accent: str, cursor: str) -> dict[str, str]:
+def shared(
+    muted: str,
+    faint: str,
+    text: str,
+    accent: str,
+    cursor: str,
+    *,
+    ok: str,
+    warning: str,
+    error: str,
+) -> dict[str, str]:
     """Return the variables that follow from a few colours."""
     return {
         "text": text,
+        "muted": muted,
+        "ink-accent": accent,
+        "ink-ok": ok,
+        "ink-warning": warning,
+        "ink-error": error,
         "text-muted": muted,
         "foreground-muted": muted,
         "faint": faint,
@@ -55,7 +71,16 @@ DUSK = Theme(
     warning="#e3b25f",
     error="#e8747c",
     variables={
-        **shared("#8593a1", _DUSK_FAINT, "#d9e0e8", "#59c9b1", "#1d2a30"),
+        **shared(
+            "#8593a1",
+            _DUSK_FAINT,
+            "#d9e0e8",
+            "#59c9b1",
+            "#1d2a30",
+            ok="#7cc487",
+            warning="#e3b25f",
+            error="#e8747c",
+        ),
         "info": "#72aeea",
         "source-webhook": "#72aeea",
         "source-api": "#a99be8",
@@ -82,7 +107,16 @@ DAWN = Theme(
     warning="#94660b",
     error="#b3323b",
     variables={
-        **shared("#66717c", _DAWN_FAINT, "#23292f", "#0f7f6b", "#e2ebe4"),
+        **shared(
+            "#66717c",
+            _DAWN_FAINT,
+            "#23292f",
+            "#0f7f6b",
+            "#e2ebe4",
+            ok="#2f7d3b",
+            warning="#94660b",
+            error="#b3323b",
+        ),
         "info": "#2565a8",
         "source-webhook": "#2565a8",
         "source-api": "#6450b8",
@@ -108,6 +142,11 @@ ANSI = Theme(
     variables={
         "ansi-background": "ansi_default",
         "text": "ansi_default",
+        "muted": "ansi_bright_black",
+        "ink-accent": "ansi_cyan",
+        "ink-ok": "ansi_green",
+        "ink-warning": "ansi_yellow",
+        "ink-error": "ansi_red",
         "text-muted": "ansi_bright_black",
         "foreground-muted": "ansi_bright_black",
         "faint": "ansi_bright_black",
@@ -133,19 +172,51 @@ THEMES = (DUSK, DAWN, ANSI)
 
 
 def fallbacks(variables: dict[str, str]) -> dict[str, str]:
-    """Return our own variables for a theme that is not ours, from the ones that each theme has."""
+    """Return our own variables for a theme that is not ours, from the ones that each theme has.
+
+    A theme is made for its own widgets, which put some colours behind text only: here they are
+    text, so that each is moved towards the theme's text until it can be read.
+    """
+    if variables["background"].startswith("ansi"):
+        muted = faint = "ansi_bright_black"
+        cursor, blurred = "ansi_default", "ansi_default"
+        ink = {name: variables[name] for name in _INKS}
+    else:
+        text, ground = Color.parse(variables["foreground"]), Color.parse(variables["background"])
+        muted, faint = text.blend(ground, 0.36).hex, text.blend(ground, 0.68).hex
+        cursor, blurred = variables["panel"], variables["surface"]
+        ink = {name: readable(Color.parse(variables[name]), text, ground).hex for name in _INKS}
     return {
-        "faint": variables["foreground-muted"],
-        "cursor": variables["panel"],
-        "cursor-blurred": variables["surface"],
-        "cursor-text-style": "none",
-        "info": variables["secondary"],
-        "source-webhook": variables["secondary"],
-        "source-api": variables["primary"],
-        "source-ipc": variables["accent"],
-        "source-producer": variables["warning"],
-        "source-log": variables["foreground-muted"],
+        "muted": muted,
+        "faint": faint,
+        "cursor": cursor,
+        "cursor-blurred": blurred,
+        "cursor-text-style": "bold" if cursor == "ansi_default" else "none",
+        "ink-accent": ink["accent"],
+        "ink-ok": ink["success"],
+        "ink-warning": ink["warning"],
+        "ink-error": ink["error"],
+        "info": ink["secondary"],
+        "source-webhook": ink["secondary"],
+        "source-api": ink["primary"],
+        "source-ipc": ink["accent"],
+        "source-producer": ink["warning"],
+        "source-log": muted,
     }
+
+
+_INKS = ("accent", "success", "warning", "error", "primary", "secondary")
+_APART = 0.3
+_STEP = 0.15
+
+
+def readable(colour: Color, text: Color, ground: Color) -> Color:
+    """Return *colour* so far towards *text* that it stands out from *ground*."""
+    for _ in range(8):
+        if abs(colour.brightness - ground.brightness) >= _APART:
+            break
+        colour = colour.blend(text, _STEP)
+    return colour
 
 
 def fitting(name: str, *, few_colours: bool) -> str:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap.scene import screen_text, settled, until
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES
 
 from kiket_console.errors import ConsoleError
 from kiket_console.ui import own_themes
 from kiket_console.ui.remembering import remember
+from kiket_console.ui.themes import fallbacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from textual.theme import Theme
 
     from kiket_console.ui.app import ConsoleApp
 
@@ -124,3 +129,15 @@ def test_a_link_is_kept_and_what_it_leads_to_is_written(settings: Path) -> None:
 def test_a_file_that_is_not_there_is_made(tmp_path: Path) -> None:
     remember(tmp_path / "new" / "config.toml", "theme", "kiket-dawn")
     assert (tmp_path / "new" / "config.toml").read_text() == 'theme = "kiket-dawn"\n'
+
+
+@pytest.mark.parametrize(
+    "theme", [each for each in BUILTIN_THEMES.values() if not each.ansi], ids=lambda each: each.name
+)
+def test_textuals_own_colours_can_be_read_as_text(theme: Theme) -> None:
+    """They are made to stand behind text: one that is too near the ground is moved."""
+    variables = theme.to_color_system().generate()
+    ground = Color.parse(variables["background"]).brightness
+    found = fallbacks(variables)
+    for role in ("muted", "ink-accent", "ink-ok", "ink-warning", "ink-error", "source-webhook"):
+        assert abs(Color.parse(found[role]).brightness - ground) > 0.25, role
