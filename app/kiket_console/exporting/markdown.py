@@ -77,15 +77,16 @@ def _headers(headers: Headers) -> list[str]:
 def _body(body: Body) -> list[str]:
     if not body.raw:
         return ["No body."]
-    text = decode(body.raw)
+    text = decode(body.raw[: 4 * BODY_LIMIT])
     language = ""
     try:
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        language = "json"
+        if len(body.raw) <= 4 * BODY_LIMIT:
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+            language = "json"
     except (ValueError, RecursionError):
         pass
     lines = [visible(line) for line in text[:BODY_LIMIT].split("\n")]
-    cut = len(text) > BODY_LIMIT or body.truncated
+    cut = len(text) > BODY_LIMIT or len(body.raw) > 4 * BODY_LIMIT or body.truncated
     return [*_fenced(lines, language), *([f"… {size(body.size)} in all"] if cut else [])]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import textwrap
 from typing import Final
 
 LONGEST_ARGUMENT: Final = 100_000
@@ -57,5 +56,5 @@ def printing(raw: bytes) -> str:
     text = is_text(raw)
     if text is not None:
         return f"printf %s {quoted(text)}"
-    lines = "\n".join(textwrap.wrap(base64.b64encode(raw).decode(), 76))
-    return f"base64 -d <<'END'\n{lines}\nEND"
+    lines = base64.encodebytes(raw).decode()
+    return f"base64 -d <<'END'\n{lines}END"

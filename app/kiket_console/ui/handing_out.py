@@ -10,17 +10,20 @@ from kiket_console.errors import ConsoleError
 from kiket_console.exporting.commands import Urls
 from kiket_console.exporting.files import FORMS, Recorded, form, made
 from kiket_console.exporting.pieces import Piece, pieces, pieces_of_several
+from kiket_console.new_file import write_new
 from kiket_console.text import plural, size, visible
 from kiket_console.ui.screens.menu import Item, Menu, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kiket_console.model import Exchange
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.screens.place import PlaceScreen
     from kiket_console.ui.store_view import StoreView
 
+SMALL_BYTES: Final = 1 << 20
+"""Of more, files are made when one is chosen, and the menu does not tell their sizes."""
 _NOTE: Final = 60
 _FORM_KEYS: Final = {"har": "h", "jsonl": "j", "curl": "c", "markdown": "m", "bundle": "b"}
 
@@ -65,29 +68,44 @@ def export(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
 
     def make(redacts: bool) -> list[Item]:
         recorded = _read(console, chosen)
+        is_small = sum(_body_bytes(each) for each in recorded) <= SMALL_BYTES
         items: list[Item] = []
         for each in FORMS:
+            sized = ""
             try:
-                raw = made(each.name, recorded, urls, redact=redacts)
+                if is_small:
+                    sized = size(len(made(each.name, recorded, urls, redact=redacts)))
             except ConsoleError:  # a call that no command can repeat
                 continue
             key = _FORM_KEYS[each.name]
-            items.append(Item(key, each.label, size(len(raw)), each.suffix, (each.name, raw)))
+            items.append(Item(key, each.label, sized, each.suffix, (each.name, recorded)))
         return items
 
     def take(taken: Taken | None) -> None:
-        if taken is not None:
-            name, raw = cast("tuple[str, bytes]", taken.value)
-            _ask_where(place, chosen, form(name).suffix, raw, redacted=taken.redacted)
+        if taken is None:
+            return
+        name, recorded = cast("tuple[str, list[Recorded]]", taken.value)
+
+        def write(file: Path) -> int:
+            raw = made(name, recorded, urls, redact=taken.redacted)
+            write_new(file, raw)
+            return len(raw)
+
+        _ask_where(place, chosen, form(name).suffix, write, redacted=taken.redacted)
 
     title = f"Export {_named(chosen)}"
     console.push_screen(Menu(title, make, verb="export", can_reveal=len(chosen) == 1), take)
 
 
 def _ask_where(
-    place: PlaceScreen, chosen: Sequence[Exchange], suffix: str, raw: bytes, *, redacted: bool
+    place: PlaceScreen,
+    chosen: Sequence[Exchange],
+    suffix: str,
+    write: Callable[[Path], int],
+    *,
+    redacted: bool,
 ) -> None:
-    from kiket_console.new_file import write_new
+    """Ask for a file; *write* writes it, in a thread, and returns its size in bytes."""
     from kiket_console.ui.widgets.prompt import Prompt
 
     console = place.console
@@ -98,12 +116,18 @@ def _ask_where(
         if not text.strip():
             return "Type the name of a file."
         file = _file(console, text.strip())
-        await asyncio.to_thread(write_new, file, raw)
+        count = await asyncio.to_thread(write, file)
         how = "" if redacted else ", unredacted"
-        console.say(f"{file} is written: {plural(len(chosen), 'exchange')}, {size(len(raw))}{how}.")
+        console.say(f"{file} is written: {plural(len(chosen), 'exchange')}, {size(count)}{how}.")
         return ""
 
     place.ask(Prompt("export to", str(offered)), done)
+
+
+def _body_bytes(recorded: Recorded) -> int:
+    answers = (attempt.answer for attempt in recorded.detail.attempts)
+    bodies = [recorded.detail.request.body, *(answer.body for answer in answers if answer)]
+    return sum(len(body.raw) for body in bodies)
 
 
 def _file(console: ConsoleApp, typed: str) -> Path:
