@@ -157,12 +157,6 @@ def need_terminal() -> None:
             hint="Use `kiket-console run --plain`, or `run --headless` without a terminal.",
             exit_code=ExitCode.USAGE,
         )
-    if os.environ.get("TERM") in ("dumb", "unknown"):
-        raise ConsoleError(
-            f"A terminal with TERM={os.environ['TERM']} cannot show the console.",
-            hint="Set TERM to what the terminal is, or use `kiket-console run --headless`.",
-            exit_code=ExitCode.USAGE,
-        )
 
 
 def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None = None) -> None:

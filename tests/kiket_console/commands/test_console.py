@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console import project as projects
-from kiket_console.commands.console import need_terminal, need_trust
+from kiket_console.commands.console import need_trust
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
@@ -69,14 +69,3 @@ def test_a_no_is_not_remembered_and_nothing_runs(project: Project) -> None:
         with pytest.raises(ConsoleError) as refused:
             need_trust(project, trust=False, ask=lambda *_, **__: False)
         assert refused.value.exit_code is ExitCode.AUTH
-
-
-def test_a_terminal_that_can_show_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("TERM", "dumb")
-    with pytest.raises(ConsoleError, match=r"TERM=dumb cannot show the console\. Set TERM") as no:
-        need_terminal()
-    assert no.value.exit_code is ExitCode.USAGE
-    monkeypatch.setenv("TERM", "linux")
-    need_terminal()
