@@ -1,4 +1,4 @@
-"""What the filter bar and the command line say about the language."""
+"""What can be typed, for whoever explains the language."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ class Line(NamedTuple):
     typed: str
     says: str
 
-
-SHORT: Final = "Words are sought everywhere; event:issue.* status:>=500 dur:>1s compare."
-"""For an empty bar."""
 
 BASICS: Final = (
     Line("issue.created", "that text anywhere: name, path, headers, bodies, errors, logs, note"),

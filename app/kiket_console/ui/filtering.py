@@ -51,6 +51,8 @@ class Language(Protocol[F]):
 
     history: str
     """The name under which what was typed is remembered."""
+    example: str
+    """What to show where nothing is typed yet."""
 
     def parse(self, text: str) -> F:
         """Return what *text* means.

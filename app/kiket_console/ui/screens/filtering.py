@@ -55,7 +55,13 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
 
         history = self.console.history(self.language.history).entries
         self.ask(
-            Prompt("/", self.filter_text, history=history, is_above=True),
+            Prompt(
+                "/",
+                self.filter_text,
+                history=history,
+                placeholder=self.language.example,
+                is_above=True,
+            ),
             self._entered,
             changed=self._typed,
             cancelled=partial(self._restore, self._filter, self._suspended),
