@@ -5,6 +5,7 @@ import pytest
 from kiket_console.engine import judging
 from kiket_console.engine.ports import Delivery, Judging
 from kiket_console.model import Handler
+from kiket_sdk import _signing
 
 HANDLERS = (
     Handler("issue.created", "v1"),
@@ -58,6 +59,32 @@ def test_without_a_secret_nothing_can_be_judged() -> None:
 
     assert (judgement.ok, judging.word(judgement)) == (False, "no-secret")
     assert "No webhook secret is configured" in judgement.sentence
+
+
+@pytest.mark.parametrize("dialect", ["k0", "kr", "k1", "sw1"])
+def test_of_signatures_that_differ_the_first_signs_are_kept(dialect: str) -> None:
+    """Eight signs, to be compared by eye: nobody can sign with them."""
+    ours, theirs = "ours-ours-ours-ours-ours", "theirs-theirs-theirs-theirs"
+    sent = _signing.sign(dialect, theirs, b"{}", message_id="m1", timestamp=1e9)
+    right = _signing.sign(dialect, ours, b"{}", message_id="m1", timestamp=1e9)
+    delivery = Delivery(None, "e", "v1", "/webhooks/e", tuple(sent.items()), b"{}")
+
+    judgement = judging.judge(delivery, "v1", Judging((ours,), (dialect,)), ())
+
+    header = "webhook-signature" if dialect == "sw1" else "X-Kiket-Signature"
+    kind = {"k1": len("sha256="), "sw1": len("v1,")}.get(dialect, 0)
+    assert judgement.reason == "mismatch"
+    assert judgement.received == sent[header][: kind + 8]
+    assert judgement.expected == right[header][: kind + 8]
+
+
+def test_a_signature_that_matches_keeps_no_signs() -> None:
+    sent = _signing.sign("k0", "ours-ours-ours-ours-ours", b"{}", message_id="m")
+    delivery = Delivery(None, "e", "v1", "/webhooks/e", tuple(sent.items()), b"{}")
+
+    judgement = judging.judge(delivery, "v1", Judging(("ours-ours-ours-ours-ours",), ("k0",)), ())
+
+    assert (judgement.ok, judgement.expected, judgement.received) == (True, "", "")
 
 
 def test_secrets_are_in_no_repr() -> None:

@@ -316,6 +316,30 @@ class TestSentences:
         assert any(each.startswith("  ✗ x-kiket-timestamp") for each in shown)
         assert "  ✓ x-kiket-signature     matches" in shown
 
+    def test_one_that_differs_shows_how_both_begin_and_what_would_fit(self) -> None:
+        judgement = Judgement(
+            False, "mismatch", "k1", "It is not what was signed.", nearest="k0",
+            expected="sha256=3f9ac2d1", received="sha256=\x1b7e0b1aa",
+        )  # fmt: skip
+        shown = [text_of(each) for each in signature.signature(self.detail(judgement), 200)]
+        assert shown[3] == (
+            r"  ✗ x-kiket-signature     does not match: sha256=\x1b7e0b1aa… came, "
+            "sha256=3f9ac2d1… is right"
+        )
+        assert shown[-1].startswith("  ! It would match as dialect k0 (HMAC-SHA256 of the body")
+
+    def test_an_event_without_a_handler_names_the_nearest(self) -> None:
+        judgement = replace(scene.OK_K0, nearest="issue.updated@v3")
+        shown = [text_of(each) for each in signature.signature(self.detail(judgement), 200)]
+        assert shown[-1] == (
+            "  ! No handler takes issue.updated v2. The nearest that there is: issue.updated v3."
+        )
+
+    def test_the_limit_on_screen_is_the_one_that_is_used(self) -> None:
+        from kiket_sdk import _signing
+
+        assert signature.LIMIT_S == _signing.SKEW_S
+
     def test_a_timestamp_that_is_none_is_quoted(self) -> None:
         detail = self.detail(scene.STALE)
         message = scene.message(b"", ("X-Kiket-Timestamp", "soon\x1b[2J"))

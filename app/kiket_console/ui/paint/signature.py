@@ -2,7 +2,7 @@
 
     Accepted by dialect k0 (HMAC-SHA256 of the body, hex).
     ✓ X-Kiket-Signature  matches
-    ✓ X-Kiket-Timestamp  2026-11-20 14:05:09, 1 s before it arrived
+    ✓ X-Kiket-Timestamp  2026-11-20 14:05:09, 1 s before it arrived; limit 300 s
     ! The timestamp is not covered by this dialect's signature. …
 
 The first line is the verdict; the others are what it rests on.
@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.model import Source
-from kiket_console.text import age, visible
+from kiket_console.text import age, fit, visible
 from kiket_console.ui.paint.line import wrap
 
 if TYPE_CHECKING:
@@ -35,7 +35,29 @@ _TIMESTAMP_HEADERS = ("x-kiket-timestamp", "webhook-timestamp")
 _OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
 _LATE = ("stale", "future")
 """Reasons that concern the timestamp alone: the signature itself matches."""
+_NAME_CELLS = 20
+LIMIT_S = 300
+"""How old, or how far ahead, a timestamp may be (`kiket_sdk` refuses others)."""
+_DAY_S = 86_400
 _LATEST_S = 253_402_300_799  # the end of the year 9999
+
+
+class _Finding(NamedTuple):
+    """What is to be said of one header."""
+
+    sign: str
+    role: str
+    name: str
+    said: str
+
+    def lines(self, width: int) -> list[Line]:
+        """Return a header's sign and name, and what is to be said of it."""
+        name = fit(visible(self.name), _NAME_CELLS)
+        return [
+            [(MARGIN, ""), ("  " if at else f"{self.sign} ", self.role),
+             ((" " * _NAME_CELLS if at else name) + "  ", "name"), *line]
+            for at, line in enumerate(wrap(self.said, width - _NAME_CELLS - 7))
+        ]  # fmt: skip
 
 
 def signature(detail: Detail, width: int) -> list[Line]:
@@ -44,7 +66,7 @@ def signature(detail: Detail, width: int) -> list[Line]:
     if judgement is None:
         return wrap(_no_judgement(detail), width, "muted", MARGIN)
     lines: list[Line] = [*_verdict(judgement, width), []]
-    lines += _evidence(detail, judgement)
+    lines += _evidence(detail, judgement, width)
     if judgement.ok and judgement.dialect == "k0":
         lines += _warning(
             "The timestamp is not covered by this dialect's signature. A stricter receiver would "
@@ -52,8 +74,21 @@ def signature(detail: Detail, width: int) -> list[Line]:
             width,
         )
     if judgement.nearest:
-        lines += _warning(f"Nearest match: {visible(judgement.nearest)}.", width)
+        lines += _warning(_nearest(detail, judgement.nearest), width)
     return lines
+
+
+def _nearest(detail: Detail, nearest: str) -> str:
+    """Say what would have fitted: another dialect, or a handler of nearly this name."""
+    if nearest in _DIALECTS:
+        return (
+            f"It would match as dialect {nearest} ({_DIALECTS[nearest]}), which is not accepted "
+            f"here. Accept it, or sign with one that is."
+        )
+    event, _, version = nearest.partition("@")
+    wanted = f"{detail.exchange.name} {detail.exchange.version}".strip()
+    there = f"{event} {version}".strip()
+    return f"No handler takes {visible(wanted)}. The nearest that there is: {visible(there)}."
 
 
 def _no_judgement(detail: Detail) -> str:
@@ -74,39 +109,52 @@ def _verdict(judgement: Judgement, width: int) -> list[Line]:
     return wrap(judgement.sentence or judgement.reason, width, "error", MARGIN)
 
 
-def _evidence(detail: Detail, judgement: Judgement) -> list[Line]:
-    lines: list[Line] = []
+def _evidence(detail: Detail, judgement: Judgement, width: int) -> list[Line]:
+    found: list[_Finding] = []
     for name, value in detail.request.headers:
         lower = name.lower()
         if lower in _SIGNATURE_HEADERS:
             if judgement.ok or judgement.reason in _LATE:
-                lines.append(_finding("✓", "ok", name, "matches"))
+                found.append(_Finding("✓", "ok", name, "matches"))
             elif judgement.reason == "mismatch":
-                lines.append(_finding("✗", "error", name, "does not match"))
+                found.append(_Finding("✗", "error", name, _differs(judgement)))
             else:
-                lines.append(_finding("·", "muted", name, "present"))
+                found.append(_Finding("·", "muted", name, "present"))
         elif lower in _TIMESTAMP_HEADERS:
-            lines.append(_timestamp(detail, judgement, name, value))
+            found.append(_timestamp(detail, judgement, name, value))
         elif lower in _OTHER_HEADERS:
-            lines.append(_finding("·", "muted", name, visible(value)))
-    if not lines:
-        lines.append(_finding("✗", "error", "No header", "of the request carries a signature"))
-    return lines
+            found.append(_Finding("·", "muted", name, visible(value)))
+    if not found:
+        found.append(_Finding("✗", "error", "No header", "of the request carries a signature"))
+    return [line for each in found for line in each.lines(width)]
 
 
-def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> Line:
+def _differs(judgement: Judgement) -> str:
+    """Say how a signature differs, by its first signs: the whole of it would sign requests."""
+    if not judgement.expected:
+        return "does not match"
+    came = visible(judgement.received)
+    return f"does not match: {came}… came, {visible(judgement.expected)}… is right"
+
+
+def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> _Finding:
     at_s = _unix_s(value)
     if at_s is None:
         sign, role = ("·", "muted") if judgement.ok else ("✗", "error")
-        return _finding(sign, role, name, f"{visible(value)[:60]!r} is no time")
+        return _Finding(sign, role, name, f"{visible(value)[:60]!r} is no time")
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
     skew_s = detail.exchange.started_us / 1_000_000 - at_s
     if abs(skew_s) < 1:
         when = "as it arrived"
     else:
-        when = f"{age(abs(skew_s))} {'before' if skew_s > 0 else 'after'} it arrived"
-    bad = judgement.reason in _LATE
-    return _finding("✗" if bad else "✓", "error" if bad else "ok", name, f"{written}, {when}")
+        far = f"{abs(skew_s):,.0f} s" if abs(skew_s) < _DAY_S else age(abs(skew_s))
+        when = f"{far} {'before' if skew_s > 0 else 'after'} it arrived"
+    found = f"{written}, {when}; limit {LIMIT_S} s"
+    if judgement.reason in _LATE:
+        return _Finding("✗", "error", name, found)
+    if abs(skew_s) > LIMIT_S:  # the signature says nothing of it
+        return _Finding("!", "warning", name, found)
+    return _Finding("✓", "ok", name, found) if judgement.ok else _Finding("·", "muted", name, found)
 
 
 def _unix_s(value: str) -> float | None:
@@ -120,10 +168,6 @@ def _unix_s(value: str) -> float | None:
         except (ValueError, OverflowError):
             return None
     return at_s if 0 <= at_s <= _LATEST_S else None
-
-
-def _finding(sign: str, role: str, name: str, found: str) -> Line:
-    return [(f"{MARGIN}{sign} ", role), (visible(name).ljust(20) + "  ", "name"), (found, "")]
 
 
 def _warning(sentence: str, width: int) -> list[Line]:
