@@ -40,6 +40,8 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "traffic-80x24": ((80, 24), "kiket-dusk", ("k",) * 2, None),
     "detail-signature": (SIZE, "kiket-dusk", TO_SIGNATURE, None),
     "detail-timeline": (SIZE, "kiket-dusk", ("k",) * 5 + ("c",), None),
+    "difference": (SIZE, "kiket-dusk", ("k",) * 6 + ("d",), None),
+    "copy": (SIZE, "kiket-dusk", ("y",), None),
     "trigger": (SIZE, "kiket-dusk", ("t",), None),
     "processes": (SIZE, "kiket-dusk", ("2",), None),
     "processes-broken": (SIZE, "kiket-dusk", ("2",), BROKEN),

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     NETWORK = 5
     """A port, socket or engine cannot be had."""
     VERIFICATION = 6
-    """A signature, checksum or stored body does not hold."""
+    """A signature or stored body does not hold, or two exchanges differ."""
     CONTRACT = 7
     """What was triggered or replayed did not end well."""
     INTERRUPTED = 130
@@ -36,7 +36,7 @@ _MEANINGS = {
     ExitCode.CONFIG: "the project, its manifest or a setting is wrong",
     ExitCode.AUTH: "the folder is not trusted, or a secret or keyring is missing",
     ExitCode.NETWORK: "a port, a socket or an engine cannot be had",
-    ExitCode.VERIFICATION: "a signature, checksum or stored body does not hold",
+    ExitCode.VERIFICATION: "a signature or stored body does not hold, or two exchanges differ",
     ExitCode.CONTRACT: "what was triggered or replayed was not answered with 2xx",
     ExitCode.INTERRUPTED: "interrupted",
 }
