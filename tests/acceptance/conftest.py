@@ -272,6 +272,7 @@ def terminal(own_places: Path, folder: Path) -> Iterator[Callable[..., Terminal]
     yield open_terminal
     for each in opened:
         each.close()
+    program("-C", str(folder), "stop")  # what a test that failed left running
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,27 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.widgets.prompt import Prompt
 
+OPENING_S = 0.5
+"""Longer than a prompt takes to get the focus; past this, whoever has the focus keeps it."""
+
 
 class Asking(Screen[ScreenResultType]):
     """A screen that can ask for a line; it has one prompt at a time, above its footer."""
 
     _prompt: Prompt | None = None
     _asked_from: Widget | None = None
+    _asked_s = 0.0
     _done: Callable[[str], str | Awaitable[str]] | None = None
     _changed: Callable[[Prompt], None] | None = None
     _cancelled: Callable[[], None] | None = None
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether a prompt has just been asked for and has not got the focus yet."""
+        prompt = self._prompt
+        if prompt is None or prompt.has_focus_within:
+            return False
+        return time.monotonic() - self._asked_s < OPENING_S
 
     def ask(
         self,
@@ -45,7 +58,7 @@ class Asking(Screen[ScreenResultType]):
         from kiket_console.ui.widgets.bars import Footer
 
         self.close_prompt()
-        self._asked_from = self.focused
+        self._asked_from, self._asked_s = self.focused, time.monotonic()
         self._prompt, self._done, self._changed = prompt, done, changed
         self._cancelled = cancelled
         self.mount(prompt, before=before or self.query_one(Footer))

@@ -1,0 +1,106 @@
+"""Keys take effect one after the other, so that what is typed ahead reaches what it was meant for.
+
+    key ─► who has the focus ─► … ─► screen ─► app: its action
+    Followed, close behind it ───────────────────► app: around once more, behind what that said,
+                                                   then the next key, once what opened has the focus
+
+Textual hands each key at once to who has the focus then. So the letters after a `/` typed quickly,
+or pasted by a terminal as keys, went to the list as commands before there was a line to type into.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from textual.events import Key, Paste
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from textual.app import App
+    from textual.screen import Screen
+    from textual.widget import Widget
+
+WAIT_S = 1.0
+"""Past this the next key is handed on whatever has become of the one before."""
+LOOK_EVERY_S = 0.01
+ROUNDS = 2
+"""The second goes behind what the key's action told others, as that a prompt is to go."""
+
+Typed = Key | Paste
+
+
+class Followed(Message):
+    """Goes where a key went, and so arrives when all has been done with it."""
+
+    bubble = True
+
+    def __init__(self, number: int, rounds: int = ROUNDS) -> None:
+        super().__init__()
+        self.number = number
+        self.rounds = rounds
+
+
+class KeyOrder:
+    """Hand keys on with *hand_on*, each when the one before it has taken effect."""
+
+    def __init__(self, app: App[bool], hand_on: Callable[[Typed], Awaitable[None]]) -> None:
+        self._app = app
+        self._hand_on = hand_on
+        self._waiting: deque[Typed] = deque()
+        self._number = 0
+        self._under_way = False
+
+    async def take(self, typed: Typed) -> None:
+        """Hand *typed* on now, or when its turn comes."""
+        if self._under_way:
+            self._waiting.append(typed)
+            if len(self._waiting) == 1:
+                self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+        else:
+            await self._begin(typed)
+
+    async def followed(self, event: Followed) -> None:
+        """Take note that a key has taken effect; go on when what it opened can be typed into."""
+        if event.number != self._number or not self._under_way:
+            return
+        if event.rounds > 1:
+            self._target.post_message(Followed(event.number, event.rounds - 1))
+        elif self._waiting and not _is_open(self._app.screen):
+            self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
+        else:
+            await self._go_on()
+
+    @property
+    def _target(self) -> Widget:
+        return self._app.focused or self._app.screen
+
+    async def _begin(self, typed: Typed) -> None:
+        self._number += 1
+        self._under_way = True
+        target = self._target
+        await self._hand_on(typed)
+        target.post_message(Followed(self._number))
+
+    async def _go_on(self) -> None:
+        self._under_way = False
+        if self._waiting:
+            await self._begin(self._waiting.popleft())
+            if self._waiting:
+                self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+
+    def _give_up_on(self, number: int) -> Callable[[], Awaitable[None]]:
+        async def give_up() -> None:
+            if self._under_way and number == self._number:
+                await self._go_on()
+
+        return give_up
+
+
+def _is_open(screen: Screen[object]) -> bool:
+    """Whether a screen, and what it has just opened, has the focus where keys are to go."""
+    if not screen.is_mounted or getattr(screen, "is_opening", False):
+        return False
+    return screen.focused is not None or not screen.focus_chain
