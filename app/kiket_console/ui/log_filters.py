@@ -36,7 +36,7 @@ class LogFilters:
     """The language of `kiket_console.filters.log_lines`, with the project's saved filters."""
 
     history = "log-filters"
-    example = "any text   level:>=warn   worker:marketing   since:15m   -stream:stdout   a OR b"
+    example = "any text   level:>=warn   worker:marketing   since:15m   -stream:stdout"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -22,7 +22,7 @@ class TrafficFilters:
     """The language of `kiket_console.filters`, with the filters saved for the project *folder*."""
 
     history = "filters"
-    example = "any text   event:issue.*   status:>=500   $.issue.key=KIK-42   -is:replayed   a OR b"
+    example = "any text   event:issue.*   status:>=500   $.issue.key=KIK-42   -is:replayed"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
