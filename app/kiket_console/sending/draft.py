@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SLOW_BYTES = 128 * 1024
 """Making, checking or comparing a draft of a larger payload belongs in a thread."""
+LARGE_CHARACTERS = 1024 * 1024
+"""A longer payload is laid out only when it is going to be edited: that holds all else up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Original:
     draft: Draft
     layout: Layout | None = None
     """In which the payload is sent; None: as it is typed."""
+    raw_bytes: int = 0
+    """How long the payload is."""
     payload_is_text: bool = True
     """Else it is bytes that nobody can type; they are sent as they were."""
     truncated: bool = False
@@ -55,6 +59,18 @@ class Original:
             event=None if draft.event == before.event else draft.event.strip(),
             version=None if draft.version == before.version else draft.version.strip(),
         )
+
+    def laid_out(self, text: str) -> str:
+        """Return a payload as it is read best, should it not be so yet."""
+        large = len(text) > LARGE_CHARACTERS and "\n" not in text
+        return payload.escaped(payload.spread(text)) if large and self.layout else text
+
+    def sent_bytes(self, draft: Draft) -> int:
+        """Return how long the payload of *draft* is as it is sent; of a large one, about."""
+        text = draft.payload
+        if text == self.draft.payload:
+            return self.raw_bytes
+        return len(text) if len(text) > LARGE_CHARACTERS else len(self.raw_payload(draft))
 
     def raw_payload(self, draft: Draft) -> bytes:
         """Return the payload of *draft* as it is sent: JSON laid out as the original was."""
@@ -81,6 +97,7 @@ def original_of(detail: Detail, *, linked: bool = True) -> Original:
         exchange.worker,
         Draft(exchange.name, exchange.version, head.write(headers_of(detail)), text or ""),
         layout,
+        raw_bytes=len(detail.request.body.raw),
         payload_is_text=text is not None,
         truncated=detail.request.body.truncated,
         linked=linked,
@@ -102,4 +119,6 @@ def _text(body: Body) -> tuple[str | None, Layout | None]:
     if payload.fault(text) is not None:
         return (text if payload.is_plain(text) else None), None
     layout = payload.layout_of(text)
+    if len(text) > LARGE_CHARACTERS:
+        return text, layout
     return payload.escaped(text if layout is None else payload.spread(text)), layout

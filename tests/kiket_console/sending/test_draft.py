@@ -11,6 +11,7 @@ import pytest
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State
 from kiket_console.paths import ProjectPaths
+from kiket_console.sending import draft as draft_module
 from kiket_console.sending import keeping
 from kiket_console.sending.draft import Draft, original_of
 from kiket_console.sending.head import HeaderError
@@ -64,6 +65,18 @@ def test_a_draft_is_sent_as_the_original_was_laid_out() -> None:
     draft = replace(original.draft, payload=original.draft.payload.replace("3", "4"))
 
     assert original.edit(draft) == Edit(b'{"a": 1, "b": [2, 4]}')
+
+
+def test_a_large_payload_is_laid_out_only_to_be_edited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_module, "LARGE_CHARACTERS", 8)
+    original = original_of(recorded(b'{"a": 1, "b": 2}'))
+
+    assert original.draft.payload == '{"a": 1, "b": 2}'
+    shown = original.laid_out(original.draft.payload)
+    assert shown == '{\n  "a": 1,\n  "b": 2\n}'
+    edited = replace(original.draft, payload=shown.replace("2", "3"))
+    assert original.edit(edited).raw_payload == b'{"a": 1, "b": 3}'
+    assert original.sent_bytes(original.draft) == 16
 
 
 def test_what_stood_on_several_lines_is_sent_as_it_is_typed() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console.errors import ConsoleError
-from kiket_console.model import Judgement, State
+from kiket_console.model import Judgement, Source, State
 from kiket_console.store import schema
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog, Remove
@@ -239,3 +239,21 @@ def test_all_ids_are_read_in_runs_with_and_without_holes(
     assert list(reader.ids()) == shown
     assert list(reader.ids(55)) == [number for number in shown if number > 55]
     assert list(reader.ids(99)) == []
+
+
+def test_captures_are_the_newest_of_each_event_that_is_no_replay(
+    writer: Writer, reader: Reader, arrived: Any
+) -> None:
+    rows = [
+        arrived(1, name="a", version="v1"),
+        arrived(2, name="b", version="v1"),
+        arrived(3, name="a", version="v1"),
+        arrived(4, name="a", version="v1", replay_of=3),
+        arrived(5, name="a", version="v2"),
+        arrived(6, name="b", version="v1"),
+        arrived(7, name="c", version="", source=Source.API),
+    ]
+    writer.submit([*rows, Remove((6,), 1)]).result(PATIENCE_S)
+
+    assert [each.id for each in reader.captures()] == [5, 3, 2]
+    assert [each.id for each in reader.captures(within=4)] == [5]

@@ -33,7 +33,7 @@ class Look:
 def look(original: Original, draft: Draft) -> Look:
     """Return what is to be said of a draft; takes a while for a large one."""
     fault = payload.fault(draft.payload) if original.payload_is_text else None
-    return Look(fault, len(original.raw_payload(draft)), changes(original.draft, draft))
+    return Look(fault, original.sent_bytes(draft), changes(original.draft, draft))
 
 
 def payload_remark(found: Look, original: Original, *, typed_here: bool) -> Line:

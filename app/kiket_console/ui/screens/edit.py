@@ -213,8 +213,10 @@ class EditScreen(Screen[None]):
         if not self._original.payload_is_text:
             self._say("These bytes are no text that an editor could show.", "warning")
             return
-        edited = edit_text(self._deliveries.console, self.draft.payload, ".json")
-        if edited is not None and edited != self.draft.payload:
+        text = self.draft.payload
+        shown = self._original.laid_out(text)
+        edited = edit_text(self._deliveries.console, shown, ".json")
+        if edited is not None and edited != shown:
             self._take(edited)
 
     def action_revert(self) -> None:
@@ -269,7 +271,7 @@ class EditScreen(Screen[None]):
         text = self._begin.payload if text is None else text
         if self._outside is None:
             return text
-        return "\n".join(text[:4000].split("\n")[:40]) + "\n…"
+        return "\n".join(visible(line) for line in text[:4000].split("\n")[:40]) + "\n…"
 
     def _say(self, text: str, role: str) -> None:
         self.query_one(Said).say(text, role)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MOST_LINES = 5_000
 """With more lines a key would no longer be on screen at once."""
 LONGEST_LINE = 20_000
+HIDDEN = "·"
+"""Drawn for a character that would act on the terminal."""
 _COLOURED = 2_000
 """A longer line has no colours."""
 _TAKEN = frozenset(key for binding in bindings(Scope.EDITOR) for key in binding.key.split(","))
@@ -61,6 +63,8 @@ class Editor(TextArea, inherit_bindings=False):
     def get_line(self, line_index: int) -> Text:
         """Return a line with its colours."""
         line = super().get_line(line_index)
+        if not line.plain.isprintable():  # one sign for one, so that the cursor stays true
+            line.plain = "".join(each if visible(each) == each else HIDDEN for each in line.plain)
         if self._json and len(line) <= _COLOURED:
             at = 0
             for text, role in coloured(line.plain, "json"):
