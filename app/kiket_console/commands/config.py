@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from kiket_console.commands.keys import keys
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -275,30 +276,18 @@ def _change(
 ) -> None:
     """Write one line of a file of settings, or take it out; say where."""
     from kiket_console import settings_file
-    from kiket_console.errors import ConsoleError, ExitCode
+    from kiket_console.config import change
     from kiket_console.paths import config_file
-    from kiket_console.private_file import write_private
 
     file = paths.folder / settings_file.PROJECT_FILE if in_project else config_file()
-    settings_file.read(file)  # what is wrong with it is said with its line
-    text = settings_file.text_of(file)
-    changed = settings_file.with_line(text, "console" if in_project else "", name, written)
-    if changed is None:
-        raise ConsoleError(
-            f'"{name}" of {file} cannot be changed without touching other lines.',
-            hint="Change it there with an editor.",
-            exit_code=ExitCode.CONFIG,
-        )
-    if changed != text:
-        target = file.resolve()  # a link to it stays one
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        write_private(target, changed.encode())
-        target.chmod(mode)
+    changed = change(file, "console" if in_project else "", name, written)
     if as_json:
         from kiket_console.commands.documents import document
 
-        click.echo(document(file=str(file), changed=changed != text))
+        click.echo(document(file=str(file), changed=changed))
         return
     said = f"{name} = {written}" if written is not None else f"no {name}"
     click.echo(_visible([f"{file} has {said}; it counts from the next start on."])[0], err=True)
+
+
+config.add_command(keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
@@ -62,9 +63,9 @@ class Wardrobe:
         if self._fixed_by:
             self._app.say(f"{name} is worn until you leave: {self._fixed_by} says another theme.")
             return
-        from kiket_console.ui.remembering import remember
+        from kiket_console.config import change
 
         try:
-            remember(self._settings, "theme", name)
+            change(self._settings, "", "theme", json.dumps(name, ensure_ascii=False))
         except ConsoleError as error:
             self._app.say(f"{name} is worn until you leave. {error}", error=True)

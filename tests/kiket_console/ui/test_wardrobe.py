@@ -10,9 +10,9 @@ from tests.snap.scene import screen_text, settled, until
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
+from kiket_console.config import change
 from kiket_console.errors import ConsoleError
 from kiket_console.ui import own_themes
-from kiket_console.ui.remembering import remember
 from kiket_console.ui.themes import fallbacks
 
 if TYPE_CHECKING:
@@ -121,13 +121,13 @@ async def test_a_wrong_theme_that_is_to_be_worn_is(
 def test_a_link_is_kept_and_what_it_leads_to_is_written(settings: Path) -> None:
     real = settings.rename(settings.with_name("dotfile.toml"))
     settings.symlink_to(real)
-    remember(settings, "theme", "kiket-dawn")
+    change(settings, "", "theme", '"kiket-dawn"')
     assert settings.is_symlink()
     assert 'theme = "kiket-dawn"  # dark' in real.read_text()
 
 
 def test_a_file_that_is_not_there_is_made(tmp_path: Path) -> None:
-    remember(tmp_path / "new" / "config.toml", "theme", "kiket-dawn")
+    change(tmp_path / "new" / "config.toml", "", "theme", '"kiket-dawn"')
     assert (tmp_path / "new" / "config.toml").read_text() == 'theme = "kiket-dawn"\n'
 
 
