@@ -1,6 +1,6 @@
 """Write what there is to know of the command line from the command line itself.
 
-python packaging/reference.py            packaging/man/kiket-console.1 and docs/commands.md
+python packaging/reference.py            the man page, docs/commands.md and docs/keys.md
 python packaging/reference.py --check    say which of them is not as it would be written
 """
 
@@ -273,11 +273,39 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-WRITTEN = {"packaging/man/kiket-console.1": manual, "docs/commands.md": markdown}
+def keys() -> str:
+    """Return docs/keys.md."""
+    from kiket_console.ui.command import Scope, shown_key
+    from kiket_console.ui.registry import COMMANDS
+
+    lines = [
+        "# Keys",
+        "",
+        (
+            "Written by `make reference` from the program itself. Each id may get other keys in "
+            "the table `[keys]` of your config.toml (console.md, *Keys of your own*); what has a "
+            "name can be typed after `:`."
+        ),
+    ]
+    for scope in Scope:
+        lines += ["", f"## {scope.value[0].upper()}{scope.value[1:]}", ""]
+        lines += ["| id | keys | name | what it does |", "| --- | --- | --- | --- |"]
+        for each in (command for command in COMMANDS if command.scope is scope):
+            shown = " ".join(f"`` {shown_key(key)} ``" for key in each.key_names)
+            names = ", ".join(f"`{name}`" for name in each.all_names) if each.palette else ""
+            lines.append(f"| `{each.id}` | {_cell(shown)} | {names} | {_cell(each.help)} |")
+    return "\n".join(lines) + "\n"
+
+
+WRITTEN = {
+    "packaging/man/kiket-console.1": manual,
+    "docs/commands.md": markdown,
+    "docs/keys.md": keys,
+}
 
 
 def main() -> int:
-    """Write both, or with `--check` compare them; return the exit status."""
+    """Write them, or with `--check` compare them; return the exit status."""
     stale = 0
     for name, make in WRITTEN.items():
         file, text = ROOT / name, make()
