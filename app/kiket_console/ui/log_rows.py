@@ -86,7 +86,8 @@ class LogRows(FeedRows[LogLine]):
         line = self._feed.row(record)
         if line is None:
             return ("gone",)
-        return (line.id, part, line.id in self._unfolded, self._workers, self._folder)
+        picked = line.id in self.picks
+        return (line.id, part, line.id in self._unfolded, picked, self._workers, self._folder)
 
     def line(self, position: int, width: int) -> Line:
         """Return a log line's row, or one of those below an unfolded one."""
@@ -97,7 +98,8 @@ class LogRows(FeedRows[LogLine]):
         if part:
             return logs.row_below(line, part, width, self._folder)
         unfolded = line.id in self._unfolded
-        return logs.row(line, width, self._workers, unfolded=unfolded)
+        picked = line.id in self.picks
+        return logs.row(line, width, self._workers, unfolded=unfolded, picked=picked)
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""

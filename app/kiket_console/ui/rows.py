@@ -26,6 +26,7 @@ class FeedRows(Generic[R]):
 
     def __init__(self, feed: Feed[R]) -> None:
         self._feed = feed
+        self.picks = Picks(feed)
         self.looked_at = 1.0
         """How much a scan for what matches has looked at, from 0 to 1."""
         self.is_typed = False
@@ -81,7 +82,6 @@ class TrafficRows(FeedRows[Exchange]):
     def __init__(self, feed: Feed[Exchange], status: Callable[[], EngineStatus | None]) -> None:
         super().__init__(feed)
         self._status = status
-        self.picks = Picks(feed)
 
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: a pending one on the clock, so it is not kept."""

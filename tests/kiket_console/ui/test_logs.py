@@ -273,6 +273,20 @@ async def test_a_line_is_copied_whole(console: Callable[..., ConsoleApp]) -> Non
         await until(pilot, lambda: app.clipboard == DEEP)
 
 
+async def test_several_lines_are_copied_together(console: Callable[..., ConsoleApp]) -> None:
+    """Those that are picked one by one, or as a range."""
+    app = console(tell(*MIXED))
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "space", "k", "k", "v", "k")
+        await until(pilot, lambda: "3 selected in a range" in screen_text(app))
+        await pilot.press("y")
+        copied = f"transitioned failed\n{DEEP}\npaid 12 invoices\nback again"
+        await until(pilot, lambda: app.clipboard == copied)
+        await pilot.press("escape")
+        await until(pilot, lambda: "selected" not in screen_text(app))
+
+
 def cursor_row(app: ConsoleApp) -> str:
     """Return the row that the cursor is on."""
     rows = screen_text(app).split("\n")

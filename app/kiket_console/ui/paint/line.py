@@ -43,6 +43,8 @@ ROLES = (
     "picked",  # the number of a row that is one of several selected
 )
 PLAIN = ""
+PICKED = "✓"
+"""What stands before a row that is one of several selected ones."""
 
 
 def marked(line: Line, start: int, end: int, role: str) -> Line:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.text import cell_width, clock, fit, uncoloured, visible
 from kiket_console.ui.frames import frames, is_own
-from kiket_console.ui.paint.line import cut, joined, line_width, wrap
+from kiket_console.ui.paint.line import PICKED, cut, joined, line_width, wrap
 from kiket_console.ui.paint.syntax import traceback_lines
 
 if TYPE_CHECKING:
@@ -53,19 +53,28 @@ def sign(line: LogLine) -> tuple[str, str]:
     return ("!", "warning") if role == "warning" else (" ", "")
 
 
-def row(line: LogLine, width: int, workers: Sequence[str] = (), *, unfolded: bool = False) -> Line:
+def row(
+    line: LogLine,
+    width: int,
+    workers: Sequence[str] = (),
+    *,
+    unfolded: bool = False,
+    picked: bool = False,
+) -> Line:
     """Return a log line as a row; of several lines the first and the last say most.
 
     Where there is no room for both, the exception at the end of a traceback comes first. Once
-    *unfolded* its other lines stand below.
+    *unfolded* its other lines stand below. *picked*: it is one of several that were selected.
     """
     word, role = level(line)
     first, *rest = lines_of(line)
+    time = clock(line.at_us, milliseconds=width >= _FULL_TIME)
     said = (visible(first), role if role == "error" else "")
     pieces: list[Piece] = [
         (" ", ""),
         sign(line),
-        (" " + clock(line.at_us, milliseconds=width >= _FULL_TIME) + "  ", "muted"),
+        (PICKED if picked else " ", "accent"),
+        (f"{time}  ", "picked" if picked else "muted"),
         (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker, workers)),
         (fit(word, 8) + "  ", role),
     ]
@@ -166,10 +175,10 @@ def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
     shown: list[Line] = []
     for line in lines:
         word, role = level(line)
-        first, *rest = _text_lines(uncoloured(line.text), width - 26)
+        first, *rest = _text_lines(uncoloured(line.text), width - 28)
         head = [(MARGIN + clock(line.at_us) + "  ", "muted"), (fit(word, 8) + "  ", role)]
         shown.append([*head, *first])
-        shown += [[(" " * 24, ""), *each] for each in rest]
+        shown += [[(" " * 26, ""), *each] for each in rest]
     return shown
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint.line import PICKED
 from kiket_console.ui.paint.logs import short_name, worker_role
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
 PINNED = "★"
 NOTED = "✎"
-PICKED = "✓"
 STATE_WORDS = {
     State.HELD: ("held", "warning"),
     State.FAILED: ("failed ✗", "error"),

@@ -38,6 +38,7 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
     (Scope.LOGS, Mode.DETAILS): (
         "back", "logs.source", "logs.cause", "logs.next-error", "logs.copy",
     ),
+    (Scope.LOGS, Mode.SELECTION): ("back", "logs.pick-range", "logs.copy"),
     (Scope.LOGS, Mode.EMPTY): ("logs.filter", "close"),
     (Scope.DIFF, Mode.LIST): (
         "diff.next", "diff.previous-tab", "diff.ignore", "diff.unordered", "diff.swap",

@@ -21,6 +21,11 @@ COMMANDS = (
             Scope.LOGS),
     *growing.filters(Scope.LOGS),
     *growing.commands(Scope.LOGS),
+    Command("logs.pick", "space", "pick", "select",
+            "Select this line, or no longer; what is copied then is all that is selected.",
+            Scope.LOGS, palette=False),
+    Command("logs.pick-range", "v", "pick_range", "range",
+            "Select all from here to where you press it again.", Scope.LOGS, palette=False),
     Command("logs.copy", "y", "copy", "copy",
             "Copy the selected line, with all of a traceback.", Scope.LOGS),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from kiket_console.ui.log_rows import LogRows
 from kiket_console.ui.pages import LogPages
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.source import Lines
-from kiket_console.ui.screens.filtering import FilteringScreen
+from kiket_console.ui.screens.picking import PickingScreen
 
 if TYPE_CHECKING:
     from kiket_console.model import Notice
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.widgets.text_view import TextView
 
 
-class LogsScreen(FilteringScreen[LogLine, LogFilter]):
+class LogsScreen(PickingScreen[LogLine, LogFilter]):
     """The list of log lines and one of them in full."""
 
     PLACE = Scope.LOGS
@@ -145,13 +145,16 @@ class LogsScreen(FilteringScreen[LogLine, LogFilter]):
             self.console.show_exchange(line.exchange_id)
 
     def action_copy(self) -> None:
-        """Copy the selected line, all of it."""
+        """Copy the lines that are picked, else the one under the cursor, all of each."""
         from kiket_console.ui.clipboard import copy
 
-        line = self.feed.selected
-        if line is not None:
-            text = "\n".join(logs.lines_of(line))
-            copy(self.console, text, f"The line of {visible(line.worker)}")
+        picked = self.console.reader.log_page(self._rows.picks.ids)
+        selected = self.feed.selected
+        lines = picked or ([selected] if selected is not None else [])
+        if lines:
+            text = "\n".join(part for line in lines for part in logs.lines_of(line))
+            one = f"The line of {visible(lines[0].worker)}"
+            copy(self.console, text, one if len(lines) == 1 else f"What {len(lines):,} lines say")
 
 
 def _whole(line: LogLine, folder: str, width: int) -> LineSource:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kiket_console.errors import ConsoleError
 from kiket_console.filters import Filter
 from kiket_console.model import Exchange
-from kiket_console.ui.actions import Mode, Scope, bindings
+from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
 from kiket_console.ui.pages import TrafficPages
 from kiket_console.ui.paint.detail import may_grow
-from kiket_console.ui.picks import MOST
 from kiket_console.ui.rows import TrafficRows
 from kiket_console.ui.scan import nearest
 from kiket_console.ui.screens.exchange_details import TABS, ExchangeDetails
-from kiket_console.ui.screens.filtering import FilteringScreen
+from kiket_console.ui.screens.picking import PickingScreen
 from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.bars import TabBar
 
@@ -26,14 +25,13 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
-    from kiket_console.ui.paint.line import Part
     from kiket_console.ui.scan import Haul
     from kiket_console.ui.widgets.text_view import TextView
 
 PENDING_EVERY_S = 0.25
 
 
-class TrafficScreen(FilteringScreen[Exchange, Filter]):
+class TrafficScreen(PickingScreen[Exchange, Filter]):
     """The list of exchanges and the details of one."""
 
     PLACE = Scope.TRAFFIC
@@ -177,49 +175,6 @@ class TrafficScreen(FilteringScreen[Exchange, Filter]):
             return self.console.reader.page(picked)
         selected = self.feed.selected
         return [] if selected is None else [selected]
-
-    def action_pick(self) -> None:
-        """Select the exchange under the cursor, or no longer."""
-        self._rows.picks.toggle()
-        self._picked()
-
-    def action_pick_range(self) -> None:
-        """Begin to select a range, or end it."""
-        self._rows.picks.toggle_range()
-        self._picked()
-
-    def _picked(self) -> None:
-        if self._rows.picks.is_full:
-            self.console.say(f"No more than {MOST:,} exchanges can be selected.")
-        self.list.refresh()
-        self.show_summary()
-
-    @property
-    def mode(self) -> Mode:
-        """What the place is used for."""
-        found = super().mode
-        return Mode.SELECTION if found is Mode.LIST and self._rows.picks else found
-
-    def counts(self) -> list[Part]:
-        """Return how many exchanges there are, and how many of them are selected."""
-        picks = self._rows.picks
-        if not picks:
-            return super().counts()
-        said = f"{picks.count:,} selected{' in a range' if picks.ranging else ''}"
-        return [(1, [(said, "accent")]), *super().counts()]
-
-    def on_list_view_moved(self) -> None:
-        """Show the details of the row once the cursor rests on it; a range goes along."""
-        super().on_list_view_moved()
-        if self._rows.picks.ranging:
-            self.list.refresh()
-
-    def action_back(self) -> None:
-        """Step out of the details; in the list, select nothing; then show all rows again."""
-        if self.opened or not self._rows.picks.clear():
-            super().action_back()
-        else:
-            self._picked()
 
     async def action_marked(self) -> None:
         """Show marked exchanges only, or what was shown before."""
