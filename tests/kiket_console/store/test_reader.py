@@ -257,3 +257,12 @@ def test_captures_are_the_newest_of_each_event_that_is_no_replay(
 
     assert [each.id for each in reader.captures()] == [5, 3, 2]
     assert [each.id for each in reader.captures(within=4)] == [5]
+
+
+def test_the_oldest_exchange_is_where_looking_back_ends(
+    path: Path, writer: Writer, arrived: Any
+) -> None:
+    with Reader(path) as reader:
+        assert reader.oldest() == 0
+        writer.submit([arrived(7), arrived(9)]).result(10)
+        assert reader.oldest() == 7
