@@ -28,6 +28,7 @@ __all__ = ["Filter", "FilterError", "completions", "parse", "regroup"]
 class Filter:
     """A filter that has been read; the empty one matches all.
 
+    `text` is what was typed, without blanks around it.
     `reading` says how it was read when OR stands beside an AND that nobody wrote, else it is
     empty. `looks_inside` when it may need bodies, headers or logs, and so takes longer.
     """
@@ -75,7 +76,7 @@ def parse(
     node = grammar.parse(text)
     test = building.built(node, building.Context(_now_us(now_us), saved or {}))
     reading = syntax.reading(text, node)
-    return Filter(text, reading, test.cost > Cost.LOOKUP, test)
+    return Filter(text.strip(), reading, test.cost > Cost.LOOKUP, test)
 
 
 def regroup(text: str) -> str:

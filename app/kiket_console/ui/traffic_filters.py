@@ -31,7 +31,7 @@ class TrafficFilters:
         """Return what *text* means; raises `FilterError`."""
         from kiket_console import filters
 
-        return filters.parse(text.strip(), saved=self.saved() if "@" in text else None)
+        return filters.parse(text, saved=self.saved() if "@" in text else None)
 
     def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Completion]:
         """Return what may be typed at the *cursor*: fields, then values seen so far."""

@@ -119,6 +119,7 @@ def test_words_and_signs_mean_what_they_do_elsewhere(text: str, read: str) -> No
 @pytest.mark.parametrize(
     ("text", "column", "length", "suggestion", "says"),
     [
+        ("  evnt:x ", 2, 4, "event", "Unknown field 'evnt': did you mean event:?"),
         ("a evnt:x", 2, 4, "event", "Unknown field 'evnt': did you mean event:?"),
         ("staus>=500", 0, 5, "status", "Unknown field 'staus': did you mean status:?"),
         ("std::x", 0, 3, "", "Unknown field 'std'."),
