@@ -58,7 +58,7 @@ class BodyDifference:
     @property
     def changes(self) -> list[Row]:
         """The rows where a difference, or a number that is written otherwise, begins."""
-        return [row for row in self.rows if row.begins]
+        return [row for row in self.rows if row.begins and row.kind is not Kind.SAME]
 
 
 NOTHING: Final = BodyDifference("", [], 0)

@@ -39,7 +39,8 @@ class Row(NamedTuple):
     begins: bool = False
     """Whether a difference begins here, or, where nothing differs, a title stands here."""
     hidden: int = 0
-    """Above 0 for so many rows that are the same and not shown; it has no lines then."""
+    """Above 0 for so many rows that are the same and not shown; it has no lines then, and
+    `begins` when it stands for all there is."""
 
 
 class Rows(NamedTuple):
@@ -98,7 +99,7 @@ def _kept(rows: Iterator[Row], *, whole: bool) -> Rows:
         return Rows(shown, count, False)
     hidden += len(before)
     if hidden:
-        shown.append(Row(Kind.SAME, None, None, hidden=hidden))
+        shown.append(Row(Kind.SAME, None, None, begins=not shown, hidden=hidden))
     return Rows(shown, count, True)
 
 

@@ -62,6 +62,7 @@ def test_far_from_a_difference_rows_are_counted_and_not_shown() -> None:
     ]
     assert len(shown(before, before, Manner(whole=True))) == 32
     assert shown(before, before) == ["… 1"]
+    assert compare_bodies(body(before), body(before), Manner()).changes == []
 
 
 def test_text_is_compared_by_lines_and_a_run_is_one_difference() -> None:

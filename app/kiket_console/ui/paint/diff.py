@@ -84,6 +84,13 @@ def one(row: Row, width: int, *, after: bool) -> Line:
 
 
 def _hidden(row: Row) -> Line:
+    if row.begins:
+        return [
+            ("   ", ""),
+            ("⋯ all of it is the same; ", "muted"),
+            ("a", "accent"),
+            (" shows it", "muted"),
+        ]
     return [("   ", ""), (f"⋯ {plural(row.hidden, 'line')} the same", "faint")]
 
 
