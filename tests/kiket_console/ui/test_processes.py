@@ -51,7 +51,7 @@ def test_a_row_and_what_is_below_it_fit_any_terminal(width: int) -> None:
     """The columns that say least go first; a row is never wider than the screen."""
     for worker in (BROKEN, scene.worker(), scene.worker(name="x" * 300, pid=None)):
         row = processes.row(worker, width, scene.NOW_US)
-        assert cell_width(text_of(row)) <= max(width, 36)
+        assert cell_width(text_of(row)) <= width
         assert cell_width(text_of(processes.problem_row(worker, width))) <= width
     for line in about(scene.worker(), scene.status(), width, scene.NOW_US):
         assert cell_width(text_of(line)) <= max(width, 36)

@@ -185,7 +185,7 @@ def _last_reload(worker: Worker, now_us: int) -> str:
 
 def _cells(width: int, numbers: int) -> tuple[int, int, int]:
     """Return how many cells the name, the kind and the state take."""
-    name = 22 if width >= _WIDE else 12
+    name = 22 if width >= _WIDE else max(6, min(12, width - 15))
     kind = _KIND if width >= _NARROW else 0
     state = width - 3 - name - 2 - (kind + 2 if kind else 0) - numbers - 1
     return name, kind, max(0, state)

@@ -147,10 +147,17 @@ class ProcessesScreen(PlaceScreen):
         self.console.requests.command_worker(worker.name, verb)
 
     def _worker(self, name: str) -> Worker | None:
-        """Return the worker of that name, or the selected one; say so when there is none."""
+        """Return the worker of that name, or the selected one; say so when there is none.
+
+        What stands behind a name's last dot is enough where it is one worker's.
+        """
         if not name:
             return self._rows.selected
-        found = next((each for each in self._rows.workers if each.name == name), None)
+        workers = self._rows.workers
+        found = next((each for each in workers if each.name == name), None)
+        short = [each for each in workers if each.name.endswith(f".{name}")]
+        if found is None and len(short) == 1:
+            found = short[0]
         if found is None:
             known = ", ".join(visible(each.name) for each in self._rows.workers)
             self.console.say(f'There is no worker "{visible(name)}". There is {known}.', error=True)
