@@ -104,7 +104,7 @@ def bindings(*scopes: Scope) -> list[Binding]:
             show=False,
             id=command.id,
             tooltip=command.help,
-            priority=command.id == "quit",
+            priority=command.priority,
         )
         for command in of(*scopes)
     ]

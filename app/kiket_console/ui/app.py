@@ -288,9 +288,12 @@ class ConsoleApp(App[bool]):
 
     def action_keys(self) -> None:
         """List the keys that work here and now."""
-        from kiket_console.ui.screens.help import keys_dialog
+        from kiket_console.ui.screens.help import KeysScreen, keys_dialog
 
-        self.push_screen(keys_dialog(self))
+        if isinstance(self.screen, KeysScreen):
+            self.screen.dismiss(None)
+        else:
+            self.push_screen(keys_dialog(self))
 
     def action_plain(self) -> None:
         """Show the pane that has the focus as plain text."""

@@ -88,6 +88,8 @@ class Command:
     """What may follow its name; the action's method then takes it as a text, empty without one."""
     needs_argument: bool = False
     """Whether it can do nothing without: by key or palette it then asks for one."""
+    priority: bool = False
+    """Whether its keys are heard before anything else, also in dialogs and while typing."""
     pair: str = ""
     """The id of the command that does the opposite: both keys are shown as one."""
 

@@ -121,7 +121,7 @@ def _ask_where(
         console.say(f"{file} is written: {plural(len(chosen), 'exchange')}, {size(count)}{how}.")
         return ""
 
-    place.ask(Prompt("export to", str(offered)), done)
+    place.ask(Prompt("export to", str(offered), verb="write"), done)
 
 
 def _body_bytes(recorded: Recorded) -> int:
@@ -160,7 +160,7 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
         console.say(" ".join((f"{where} is written, with its fixture.", *saved.notes)))
         return ""
 
-    place.ask(Prompt("save as test", name_for(found), placeholder="its name"), done)
+    place.ask(Prompt("save as test", name_for(found), placeholder="its name", verb="save"), done)
 
 
 def _read(console: ConsoleApp, chosen: Sequence[Exchange]) -> list[Recorded]:

@@ -150,7 +150,7 @@ def _check_sent(name: str, count: int, where: str) -> None:
 
 def _check_place(name: str, command: Command, where: str) -> None:
     """Refuse a key that a person needs for typing where the command applies."""
-    if command.scope not in TYPING and command.id != "quit":
+    if command.scope not in TYPING and not command.priority:
         return
     last = name.rpartition("+")[2]
     printable = name == last and (

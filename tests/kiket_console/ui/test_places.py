@@ -422,3 +422,18 @@ def report_of(crash: ConsoleError) -> tuple[int, str]:
     """Return the mode and the text of the file that a crash names."""
     place = Path(crash.hint.split("with ")[1].split(";")[0])
     return stat.S_IMODE(place.stat().st_mode), place.read_text()
+
+
+async def test_f1_lists_the_keys_of_a_dialog_and_closes_the_list_again(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("T", "f1")
+        await until(pilot, lambda: "Keys in lists to choose from" in screen_text(app))
+        await pilot.press("f1")
+        await until(pilot, lambda: "─ Colours ─" in screen_text(app))
+        await pilot.press("escape", "slash", "x", "f1")
+        await until(pilot, lambda: "Keys in a line to type into" in screen_text(app))
+        assert "Take what is offered" in screen_text(app)

@@ -47,12 +47,9 @@ def keys_dialog(app: ConsoleApp) -> KeysScreen:
     typing = next((scope for scope in TYPING if scope in active), None)
     if typing is not None:  # what is bound further out is not heard where letters are typed
         active = {typing, Scope.APP}
-    groups = [(scope, app.registry.of(scope)) for scope in sorted(active, key=_rank)]
-    place = app.place
-    here = (
-        place.TITLE if place is not None and screen is place and typing is None else "this dialog"
-    )
-    return KeysScreen(f"Keys in {here if typing is not Scope.PROMPT else typing}", groups)
+    scopes = sorted(active, key=_rank)
+    title = app.place.TITLE if app.place is screen and typing is None else scopes[0].value
+    return KeysScreen(f"Keys in {title}", [(scope, app.registry.of(scope)) for scope in scopes])
 
 
 def _rank(scope: Scope) -> int:

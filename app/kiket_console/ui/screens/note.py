@@ -23,7 +23,7 @@ def ask_for_note(place: PlaceScreen, exchanges: Sequence[Exchange]) -> None:
     one = len(exchanges) == 1
     label = f"note on {exchanges[0].id if one else plural(len(exchanges), 'exchange')}"
     hint = "why it matters; #word is a tag; empty: no note"
-    prompt = Prompt(label, notes.pop() if len(notes) == 1 else "", placeholder=hint)
+    prompt = Prompt(label, notes.pop() if len(notes) == 1 else "", placeholder=hint, verb="keep")
 
     def done(text: str) -> str:
         if len(text) > NOTE_LIMIT:
