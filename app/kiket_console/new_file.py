@@ -19,10 +19,13 @@ SHARED = 0o666
 def write_new(file: Path, raw: bytes, *, mode: int = PRIVATE, replace: bool = False) -> None:
     """Write *file* whole; raises `ConsoleError` when it is there already, unless *replace*.
 
-    A file that takes another's place is readable by this user alone.
+    One that is to be shared keeps the mode of the file whose place it takes.
     """
     if replace and file.exists():
+        before = file.stat().st_mode & 0o777
         write_private(file, raw)
+        if mode != PRIVATE:
+            file.chmod(before)
         return
     try:
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)

@@ -33,6 +33,10 @@ def test_what_is_there_is_replaced_on_request_only(tmp_path: Path) -> None:
     assert file.read_bytes() == b"mine"
     write_new(file, b"new", replace=True)
     assert file.read_bytes() == b"new"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o640)
+    write_new(file, b"shared", mode=SHARED, replace=True)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"shared", 0o640)
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -104,11 +104,12 @@ def test_what_differs_each_time_is_not_expected_again(make_detail: MakeDetail) -
         "run": {"id": "0b8f1a34-5a54-4f52-9c1c-3c1f4a8e7d11"},
         "due": "2031-01-01T00:00:00Z",
         "mine": 3,
+        "token": "of this one alone",
     }
     made = case(recorded(make_detail, answer), "x", ignore=["$.mine"])
     fixture = json.loads(made.fixture)
     assert fixture["response"] == {**ANSWER, "due": "2031-01-01T00:00:00Z"}
-    assert "$.handled_at, $.stamp, $.run, $.mine" in made.notes[0]
+    assert "$.handled_at, $.stamp, $.run, $.mine, $.token" in made.notes[0]
 
 
 def test_secrets_are_left_out_of_the_fixture(make_detail: MakeDetail) -> None:

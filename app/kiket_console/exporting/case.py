@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console import json_path
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.exporting.redaction import for_others
+from kiket_console.exporting.redaction import LEFT_OUT, for_others
 from kiket_console.model import Source
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def case(
     )
     if expected is not _NOTHING:
         kept["response"] = expected
-    notes = [f"{', '.join(left_out)} may differ each time and is not checked."] if left_out else []
+    notes = [f"Not checked, as it may differ each time: {', '.join(left_out)}."] if left_out else []
     if b"[secret:" in shown.request.body.raw or b"[redacted]" in shown.request.body.raw:
         notes.append("Secrets of the payload are left out of the fixture.")
     moment = datetime.fromtimestamp(exchange.started_us / 1_000_000, UTC)
@@ -177,13 +177,15 @@ def _expected(raw: bytes, detail: Detail, ignore: Sequence[str]) -> tuple[Any, l
 
 
 def _differs(value: Any, given: str, started_us: int) -> bool:
-    """Tell whether a value was probably taken from the clock or from chance."""
+    """Tell whether a value was probably taken from the clock or from chance, or is left out."""
     if isinstance(value, dict):
         return any(_differs(member, given, started_us) for member in value.values())
     if isinstance(value, list):
         return any(_differs(item, given, started_us) for item in value)
     started_s = started_us / 1_000_000
     if isinstance(value, str):
+        if LEFT_OUT in value or "[secret:" in value:
+            return True
         if value and value in given:
             return False
         if _RANDOM.fullmatch(value):
