@@ -167,7 +167,7 @@ class Document(LineSource):
         if self._folds is None or self._json is None or not self.index.complete:
             return index
         number = self._layout.at(index)[0]
-        self._deepest = self._deepest or max(self._json.codes, default=0) >> 1
+        self._deepest = self._deepest or self._json.deepest(0, self._json.count)
         level = 1 if by == 0 else UNFOLDED
         if by:
             level = max(1, min(self._folds.level, self._deepest) + by)

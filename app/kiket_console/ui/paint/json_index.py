@@ -103,6 +103,10 @@ class JsonIndex(TextIndex):
         """Return how deep line *number* stands."""
         return self.codes[number] >> 1
 
+    def deepest(self, first: int, after: int) -> int:
+        """Return how deep the lines from *first* up to *after* are at most."""
+        return max(self.codes[first:after], default=0) >> 1
+
     def closes(self, number: int) -> int:
         """Return the line that closes what line *number* opens.
 

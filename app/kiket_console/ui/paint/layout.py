@@ -79,11 +79,12 @@ class Layout:
             if len(lengths) < end - begin:
                 first, after = self._index.span(end - 1)
                 lengths.append(after - first)
-            depth = self._index.depth
-            for line, length in enumerate(lengths, begin):
-                wrong = problem is not None and line == problem.line - 1
-                if wrong or length + 2 * depth(line) > longest:
-                    self._add(line)
+            if problem is not None or max(lengths) + 2 * self._index.deepest(begin, end) > longest:
+                depth = self._index.depth
+                for line, length in enumerate(lengths, begin):
+                    wrong = problem is not None and line == problem.line - 1
+                    if wrong or length + 2 * depth(line) > longest:
+                        self._add(line)
             self.measured = end
             yield
         self.rows.folded()

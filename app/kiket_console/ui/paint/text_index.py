@@ -91,6 +91,10 @@ class TextIndex:
         """Return how deep line *number* is indented by us: text is left as it is."""
         return 0
 
+    def deepest(self, first: int, after: int) -> int:  # noqa: ARG002 - other texts have depth
+        """Return how deep the lines from *first* up to *after* are at most."""
+        return 0
+
     def text(self, number: int) -> str:
         """Return line *number* without its end."""
         start, end = self.span(number)
