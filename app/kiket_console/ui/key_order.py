@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.widget import Widget
 
-WAIT_S = 1.0
+WAIT_S = 3.0
 """Past this the next key is handed on whatever has become of the one before."""
 LOOK_EVERY_S = 0.01
 ROUNDS = 2
@@ -52,35 +52,36 @@ class KeyOrder:
         self._waiting: deque[Typed] = deque()
         self._number = 0
         self._under_way = False
+        self._target: Widget
+        """Where the key under way, and what follows it, begins."""
 
     async def take(self, typed: Typed) -> None:
         """Hand *typed* on now, or when its turn comes."""
-        if self._under_way:
-            self._waiting.append(typed)
-            if len(self._waiting) == 1:
-                self._app.set_timer(WAIT_S, self._give_up_on(self._number))
-        else:
+        if not self._under_way:
             await self._begin(typed)
+            return
+        self._waiting.append(typed)
+        if not self._target.is_attached:  # what closed took the key before along
+            await self._go_on()
+        elif len(self._waiting) == 1:
+            self._app.set_timer(WAIT_S, self._give_up_on(self._number))
 
     async def followed(self, event: Followed) -> None:
         """Take note that a key has taken effect; go on when what it opened can be typed into."""
         if event.number != self._number or not self._under_way:
             return
         if event.rounds > 1:
+            self._target = self._app.focused or self._app.screen
             self._target.post_message(Followed(event.number, event.rounds - 1))
         elif self._waiting and not _is_open(self._app.screen):
             self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
         else:
             await self._go_on()
 
-    @property
-    def _target(self) -> Widget:
-        return self._app.focused or self._app.screen
-
     async def _begin(self, typed: Typed) -> None:
         self._number += 1
         self._under_way = True
-        target = self._target
+        target = self._target = self._app.focused or self._app.screen
         await self._hand_on(typed)
         target.post_message(Followed(self._number))
 
@@ -101,6 +102,6 @@ class KeyOrder:
 
 def _is_open(screen: Screen[object]) -> bool:
     """Whether a screen, and what it has just opened, has the focus where keys are to go."""
-    if not screen.is_mounted or getattr(screen, "is_opening", False):
+    if not screen.is_mounted or getattr(screen, "keys_wait", False):
         return False
     return screen.focused is not None or not screen.focus_chain

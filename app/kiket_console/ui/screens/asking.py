@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from inspect import isawaitable
 from typing import TYPE_CHECKING
 
@@ -17,27 +16,21 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.widgets.prompt import Prompt
 
-OPENING_S = 0.5
-"""Longer than a prompt takes to get the focus; past this, whoever has the focus keeps it."""
-
 
 class Asking(Screen[ScreenResultType]):
     """A screen that can ask for a line; it has one prompt at a time, above its footer."""
 
     _prompt: Prompt | None = None
     _asked_from: Widget | None = None
-    _asked_s = 0.0
+    _is_taking_in = False
     _done: Callable[[str], str | Awaitable[str]] | None = None
     _changed: Callable[[Prompt], None] | None = None
     _cancelled: Callable[[], None] | None = None
 
     @property
-    def is_opening(self) -> bool:
-        """Whether a prompt has just been asked for and has not got the focus yet."""
-        prompt = self._prompt
-        if prompt is None or prompt.has_focus_within:
-            return False
-        return time.monotonic() - self._asked_s < OPENING_S
+    def keys_wait(self) -> bool:
+        """Whether a prompt is about to get the focus, or what was entered is being taken in."""
+        return self._is_taking_in or (self._prompt is not None and not self._prompt.was_focused)
 
     def ask(
         self,
@@ -58,7 +51,7 @@ class Asking(Screen[ScreenResultType]):
         from kiket_console.ui.widgets.bars import Footer
 
         self.close_prompt()
-        self._asked_from, self._asked_s = self.focused, time.monotonic()
+        self._asked_from = self.focused
         self._prompt, self._done, self._changed = prompt, done, changed
         self._cancelled = cancelled
         self.mount(prompt, before=before or self.query_one(Footer))
@@ -86,6 +79,7 @@ class Asking(Screen[ScreenResultType]):
     def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
         """Hand what was entered to whoever asked."""
         if event.prompt is self._prompt and self._done is not None:
+            self._is_taking_in = True
             work = self._hand_over(event.prompt, event.text, self._done)
             self.run_worker(work, group="prompt", exclusive=True)
 
@@ -100,11 +94,12 @@ class Asking(Screen[ScreenResultType]):
         try:
             said = done(text)
             sentence = await said if isawaitable(said) else said
+            if sentence:
+                prompt.complain(sentence)
+            elif prompt is self._prompt:  # else *done* asked something else
+                self.close_prompt()
         except ConsoleError as error:
             column = getattr(error, "column", None)
             prompt.complain(str(error), column, getattr(error, "length", 1))
-            return
-        if sentence:
-            prompt.complain(sentence)
-        elif prompt is self._prompt:  # else *done* asked something else
-            self.close_prompt()
+        finally:
+            self._is_taking_in = False

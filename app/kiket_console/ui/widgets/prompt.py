@@ -222,6 +222,8 @@ class Prompt(Vertical):
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
         super().__init__(id=id)
+        self.was_focused = False
+        """Whether keys have reached it yet."""
         self.verb = verb
         self._label = label
         self._history = list(dict.fromkeys(reversed(history)))[::-1]
@@ -301,6 +303,10 @@ class Prompt(Vertical):
         """Hand the text over."""
         event.stop()
         self.action_submit()
+
+    def on_descendant_focus(self) -> None:
+        """Take note that keys reach the line now."""
+        self.was_focused = True
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
         """Keep this to ourselves."""
