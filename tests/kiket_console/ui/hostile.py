@@ -123,7 +123,7 @@ def main() -> int:
     paths.make()
     scene.write_store(paths.store, hostile_story())
     engine = HostileEngine(hostile_status("ok"))
-    program.ConsoleApp._client = lambda _: engine  # type: ignore[assignment, method-assign, return-value]  # nobody else answers
+    program.ConsoleApp._client = lambda _: engine  # type: ignore[assignment, method-assign]  # nobody else answers
     return program.run_console(paths)
 
 

@@ -53,6 +53,10 @@ class Terminal:
         """Wait until something was written."""
         self.until(lambda: text in self.raw, text)
 
+    def writes_more(self, than: int) -> None:
+        """Wait until more than so many bytes were written."""
+        self.until(lambda: len(self.raw) > than, "more output")
+
     def until(self, true: Callable[[], bool], what: object) -> None:
         """Wait until something is true."""
         deadline = time.monotonic() + PATIENCE_S

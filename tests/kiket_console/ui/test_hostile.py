@@ -82,7 +82,7 @@ async def stepped_out(pilot: Pilot[bool]) -> None:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     for _ in range(8):
-        if app.screen is app.place and app.place is not None and app.place.list.has_focus:
+        if (place := app.place) is app.screen and place and place.list.has_focus:
             break
         await pilot.press("escape")
         await pilot.pause()
@@ -147,7 +147,7 @@ def test_on_a_real_terminal_too(terminals: list[Terminal], paths: ProjectPaths) 
     for keys in ("g", "\r", "]", "]", "]", "]", "]", "2", "j", "\r", "3", "g", "1", "t"):
         before = len(terminal.raw)
         terminal.press(keys.encode())
-        terminal.until(lambda before=before: len(terminal.raw) > before, keys)
+        terminal.writes_more(before)
     terminal.shows(b"to which extension")
     terminal.press(b"\x1b[200~" + "".join(HOSTILE).encode("utf-8", "replace") + b"\x1b[201~")
     terminal.shows(b"No extension")

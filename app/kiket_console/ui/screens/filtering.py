@@ -60,6 +60,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
                 self.filter_text,
                 history=history,
                 placeholder=self.language.example,
+                verb="filter",
                 is_above=True,
             ),
             self._entered,
