@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST = 100_000
 """So many places are remembered; of more it is said that there are more."""
+KEPT = 50
 AT_ONCE = 512
 """So many are handed over at the latest."""
 
@@ -36,6 +37,8 @@ class Seeking(Widget):
         self._from = 0
         self._before = (0, 0)
         self._looking = False
+        self._sought: list[str] = []
+        """What was looked for; never on disk, because it may be a secret."""
 
     @property
     def _text(self) -> TextView:
@@ -55,7 +58,7 @@ class Seeking(Widget):
             return
         self._from = view.place or 0
         self._before = (view.cursor, int(view.scroll_offset.y))
-        prompt = Prompt("search", verb="find", id="search")
+        prompt = Prompt("search", history=self._sought, verb="find", id="search")
         screen.ask(prompt, self._entered, changed=self._typed, cancelled=self.search_cancelled)
 
     def search_cancelled(self) -> None:
@@ -68,6 +71,8 @@ class Seeking(Widget):
         self._seek(prompt.text)
 
     def _entered(self, text: str) -> str:
+        if text:
+            self._sought = [*(each for each in self._sought if each != text), text][-KEPT:]
         if self._query is None or self._looking or self._places or not text:
             return ""
         return f"{text!r} is not in this text."

@@ -311,7 +311,8 @@ class TextView(Seeking, Pane, can_focus=True):
     def _jump(self, rows: int) -> None:
         """Scroll by rows and take the cursor along, so that it stays where it is on screen."""
         self.scroll_relative(y=rows, animate=False)
-        self._go(self.cursor + rows)
+        if self.has_focus:
+            self._go(self.cursor + rows)
 
     def action_oldest(self) -> None:
         """Go to the top."""
