@@ -464,9 +464,10 @@ def run_console(
     stop = app.run()
     if app.crash is not None:
         complain(app.crash)
-        sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
+        if not demo:
+            sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
         return int(ExitCode.FAILURE)
-    if (status := app.signals.status()) is not None:
+    if (status := app.signals.status(demo=demo)) is not None:
         return status
     ours = app.started()
     if stop:

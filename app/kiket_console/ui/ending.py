@@ -51,12 +51,13 @@ class Signals:
         last.start()
         self._leave()
 
-    def status(self) -> int | None:
+    def status(self, *, demo: bool) -> int | None:
         """Say which signal ended the console and return the exit status; None without one."""
         if self.came is None:
             return None
         with suppress(OSError):  # the terminal may be gone
-            sys.stderr.write(f"{self.came.name} ended the console; the engine goes on.\n")
+            what = "demo." if demo else "console; the engine goes on."
+            sys.stderr.write(f"{self.came.name} ended the {what}\n")
         return 128 + self.came
 
 

@@ -82,7 +82,8 @@ async def stepped_out(pilot: Pilot[bool]) -> None:
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     for _ in range(8):
-        if (place := app.place) is app.screen and place and place.list.has_focus:
+        place = app.place
+        if place is not None and place is app.screen and place.list.has_focus:
             break
         await pilot.press("escape")
         await pilot.pause()

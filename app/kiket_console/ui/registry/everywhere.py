@@ -6,7 +6,7 @@ from kiket_console.ui.command import Argument, Command, Scope
 
 COMMANDS = (
     Command("quit", "ctrl+q", "leave", "leave",
-            "Ask how to leave; twice within 1.5 s stops all.", Scope.APP, names="quit,q",
+            "Ask how to leave; twice within 1.5 s stops all.", Scope.APP, names="quit,q,q!,qa,exit",
             priority=True),
     Command("quit.hint", "ctrl+c", "help_quit", "how to leave",
             "Say how to leave.", Scope.APP, palette=False),
