@@ -7,9 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.snap.scene import settled
+from textual.css.stylesheet import Stylesheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from kiket_console.ui.app import ConsoleApp
 
@@ -38,6 +41,28 @@ def test_the_first_frame_loads_only_what_it_shows() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=50
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+async def test_styles_are_read_once_before_the_first_frame_and_again_for_another_theme(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_again: list[str] = []
+    original = Stylesheet.reparse
+
+    def counted(sheet: Stylesheet) -> None:
+        read_again.append(app.theme)
+        original(sheet)
+
+    monkeypatch.setattr(Stylesheet, "reparse", counted)
+    app = console(theme="kiket-dawn")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert app.screen.styles.background.hex == app.theme_variables["background"].upper()
+        assert not read_again
+        app.theme = "kiket-dusk"
+        await pilot.pause()
+        assert set(read_again) == {"kiket-dusk"}
+        assert app.screen.styles.background.hex == app.theme_variables["background"].upper()
 
 
 async def test_few_style_sheets_are_parsed(console: Callable[..., ConsoleApp]) -> None:
