@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console.model import LogLine
+from kiket_console.ui.log_folds import LogFolds
 from kiket_console.ui.paint import logs, teach
 from kiket_console.ui.rows import FeedRows
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.paint.line import Line
 
-MOST_UNFOLDED = 50
+MOST_UNFOLDED = 200
 """When more are unfolded, the one that has been so for longest is folded."""
 
 
@@ -37,29 +38,34 @@ class LogRows(FeedRows[LogLine]):
         self._status = status
         self._unfolded: dict[int, int] = {}
         """By id of the record, how many rows it has below its first."""
+        self._wrapped: dict[int, int] | None = None
+        """The same of records of one line that are too long, while long lines are wrapped."""
+        self._width = 0
+        self._newest = 0
+        self._folds = LogFolds(feed, self._below)
         self._inside: tuple[int | None, int] = (None, 0)
 
     @property
     def count(self) -> int:
         """How many rows there are."""
-        return self._feed.count + sum(below for _, below in self._spans())
+        return self._folds.count(self._several)
 
     @property
     def cursor(self) -> int:
         """The selected row's position."""
         position = self._feed.cursor
-        return -1 if position < 0 else self._row_of(position) + self.part
+        return -1 if position < 0 else self._folds.row_of(position, self._several) + self.part
 
     @property
     def part(self) -> int:
         """Which line of the selected record the cursor is on, 0 for its first."""
         selected = self._feed.selected_id
         record, part = self._inside
-        return min(part, self._unfolded.get(record, 0)) if record == selected and record else 0
+        return min(part, self._below(record)) if record == selected and record else 0
 
     def move(self, position: int) -> None:
         """Select a row."""
-        record, part = self._locate(position)
+        record, part = self._folds.locate(position, self._several)
         self._feed.move(record)
         self._inside = (self._feed.selected_id, part)
 
@@ -79,25 +85,43 @@ class LogRows(FeedRows[LogLine]):
             self._unfolded[line.id] = len(logs.lines_of(line)) - 1
             if len(self._unfolded) > MOST_UNFOLDED:
                 del self._unfolded[next(iter(self._unfolded))]
+        self._folds.forget()
+
+    @property
+    def wraps(self) -> bool:
+        """Whether long lines are wrapped."""
+        return self._wrapped is not None
+
+    def wrap(self, below: dict[int, int] | None, width: int = 0, newest: int = 0) -> None:
+        """Wrap long lines for a list of *width* cells, or no longer (None).
+
+        *below* says of each record up to *newest* that is one line and too long, how many rows
+        more it takes; later ones are looked at when they come.
+        """
+        self._wrapped, self._width, self._newest = below, width, newest
+        self._inside = (None, 0)
+        self._folds.forget()
 
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: its line, which never changes, and who else there is."""
-        record, part = self._locate(position)
+        record, part = self._folds.locate(position, self._several)
         line = self._feed.row(record)
         if line is None:
             return ("gone",)
-        picked = line.id in self.picks
-        return (line.id, part, line.id in self._unfolded, picked, self._workers, self._folder)
+        how = line.id in self._unfolded, line.id in self.picks, self.wraps
+        return (line.id, part, how, self._workers, self._folder)
 
     def line(self, position: int, width: int) -> Line:
-        """Return a log line's row, or one of those below an unfolded one."""
-        record, part = self._locate(position)
+        """Return a log line's row, or one of those below an unfolded or wrapped one."""
+        record, part = self._folds.locate(position, self._several)
         line = self._feed.row(record)
         if line is None:
             return [("   deleted", "faint")]
-        if part:
-            return logs.row_below(line, part, width, self._folder)
         unfolded = line.id in self._unfolded
+        if part and unfolded:
+            return logs.row_below(line, part, width, self._folder)
+        if self.wraps and not unfolded:
+            return logs.wrapped_row(line, part, width, self._workers, picked=line.id in self.picks)
         picked = line.id in self.picks
         return logs.row(line, width, self._workers, unfolded=unfolded, picked=picked)
 
@@ -119,27 +143,21 @@ class LogRows(FeedRows[LogLine]):
         status = self._status()
         return status.folder if status is not None else ""
 
-    def _spans(self) -> list[tuple[int, int]]:
-        """Return the positions of unfolded records in the feed, ascending, and the rows below."""
-        if not self._unfolded:
-            return []
+    def _below(self, record: int) -> int:
+        """Return how many rows a record takes beyond its first."""
+        below = self._unfolded.get(record)
+        if below is None and self._wrapped is not None:
+            below = self._wrapped.get(record)
+            if below is None and record > self._newest:  # it has come since
+                line = self._feed.row(self._feed.position_of(record))
+                below = logs.rows_below(line, self._width) if line is not None else 0
+                self._wrapped[record] = below
+        return below or 0
+
+    def _several(self) -> list[int]:
+        """Return the records that may take several rows: those that do, and what came since."""
+        if self._wrapped is None:
+            return list(self._unfolded)
         feed = self._feed
-        return sorted(
-            (feed.position_of(record), below)
-            for record, below in self._unfolded.items()
-            if feed.shows(record)
-        )
-
-    def _row_of(self, position: int) -> int:
-        return position + sum(below for at, below in self._spans() if at < position)
-
-    def _locate(self, row: int) -> tuple[int, int]:
-        """Return which record of the feed a row belongs to, and which of its lines it is."""
-        shift = 0
-        for at, below in self._spans():
-            if row <= at + shift:
-                break
-            if row <= at + shift + below:
-                return at, row - at - shift
-            shift += below
-        return row - shift, 0
+        fresh = range(feed.position_of(self._newest + 1), feed.count)
+        return list({*self._wrapped, *self._unfolded, *map(feed.id_at, fresh)})

@@ -196,6 +196,31 @@ class TestRows:
         assert walked == list(range(rows.count))
         assert len({rows.key(position) for position in walked}) == rows.count
 
+    def test_long_lines_take_as_many_rows_as_they_need(self, paths: ProjectPaths) -> None:
+        """Those that come later too; nothing of them is lost, whatever they are made of."""
+        long = [f"{number} " + "word " * 40 + "日本" * 30 + " end" for number in range(3)]
+        records = [("shop", "log", "INFO", text) for text in ("short", long[0], "a\nb", long[1])]
+        scene.write_store(paths.store, tell(*records, ("shop", "log", "INFO", long[2])))
+        reader = Reader(paths.store)
+        feed: Feed[LogLine] = Feed(LogPages(reader))
+        feed.open()
+        rows = LogRows(feed, lambda: None)
+        measured = {line.id: logs.rows_below(line, 80) for line in reader.log_page([1, 2, 3, 4])}
+        rows.wrap(measured, 80, newest=4)
+        drawn = [text_of(rows.line(position, 80)) for position in range(rows.count)]
+        assert all(cell_width(row) <= 80 for row in drawn)
+        joined = "".join(row[logs.text_column(80) :].strip() for row in drawn).replace(" ", "")
+        for text in long:
+            assert text.replace(" ", "") in joined
+        rows.move(0)
+        walked = []
+        for _ in range(rows.count):
+            walked.append(rows.cursor)
+            rows.move(rows.cursor + 1)
+        assert walked == list(range(rows.count))
+        rows.wrap(None)
+        assert rows.count == 5
+
     def test_a_single_line_does_not_fold(self, rows: LogRows) -> None:
         """`enter` opens its details instead."""
         rows.move(0)
@@ -271,6 +296,23 @@ async def test_a_line_is_copied_whole(console: Callable[..., ConsoleApp]) -> Non
         await settled(pilot)
         await pilot.press("3", "y")
         await until(pilot, lambda: app.clipboard == DEEP)
+
+
+async def test_long_lines_are_wrapped_and_wrapped_again(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """For the size of the terminal as it is; pressed again, a line is one row."""
+    app = console(tell(("marketing", "log", "INFO", "word " * 30 + "end"), *MIXED))
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "g")
+        await until(pilot, lambda: " end" not in screen_text(app).split("─ 14:")[0])
+        await pilot.press("W")
+        await until(pilot, lambda: " end" in screen_text(app).split("─ 14:")[0])
+        await pilot.resize_terminal(70, 30)
+        await until(pilot, lambda: screen_text(app).split("─ 14:")[0].count("word word") >= 4)
+        await pilot.press("W")
+        await until(pilot, lambda: " end" not in screen_text(app).split("─ 14:")[0])
 
 
 async def test_several_lines_are_copied_together(console: Callable[..., ConsoleApp]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiket_console.text import cell_width, clock, fit, uncoloured, visible
 from kiket_console.ui.frames import frames, is_own
 from kiket_console.ui.paint.line import PICKED, cut, joined, line_width, wrap
 from kiket_console.ui.paint.syntax import traceback_lines
+from kiket_console.ui.paint.wraps import breaks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,6 +95,38 @@ def row(
     if not first.startswith(_TRACEBACK):
         pieces += [(" · ", "muted"), (said[0], "")]
     return [*cut(pieces, width - line_width([more])), more]
+
+
+def text_column(width: int) -> int:
+    """Return in which cell of a row the text begins."""
+    return 27 + (12 if width >= _FULL_TIME else 8)
+
+
+def rows_below(line: LogLine, width: int) -> int:
+    """Return how many rows more a line takes when it is wrapped; none if it has several lines."""
+    return len(_breaks(line, width))
+
+
+def _breaks(line: LogLine, width: int) -> list[int]:
+    if "\n" in line.text:
+        return []
+    room = max(8, width - text_column(width))
+    return breaks(uncoloured(line.text), room, room)
+
+
+def wrapped_row(
+    line: LogLine, part: int, width: int, workers: Sequence[str] = (), *, picked: bool = False
+) -> Line:
+    """Return one of the rows of a line that is wrapped; *part* counts them from 0."""
+    starts = [0, *_breaks(line, width)]
+    if len(starts) == 1:
+        return row(line, width, workers, picked=picked)
+    said = uncoloured(line.text)[starts[part] : [*starts[1:], None][part]]
+    if not part:
+        return row(replace(line, text=said.rstrip()), width, workers, picked=picked)
+    role = level(line)[1]
+    text = (visible(said.rstrip()), role if role == "error" else "")
+    return cut([(" " * text_column(width), ""), text], width)
 
 
 def row_below(line: LogLine, part: int, width: int, folder: str = "") -> Line:

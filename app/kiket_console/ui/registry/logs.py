@@ -19,6 +19,8 @@ COMMANDS = (
     Command("logs.worker", "w", "worker", "worker",
             "Show only what the selected line's worker logged; again: the next worker's, then all.",
             Scope.LOGS),
+    Command("logs.wrap", "W", "wrap", "wrap",
+            "Wrap long lines, or no longer.", Scope.LOGS),
     *growing.filters(Scope.LOGS),
     *growing.commands(Scope.LOGS),
     Command("logs.pick", "space", "pick", "select",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
+from textual.worker import get_current_worker
 
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.model import LogLine
@@ -22,10 +23,15 @@ from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.picking import PickingScreen
 
 if TYPE_CHECKING:
+    from textual.events import Resize
+
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
     from kiket_console.ui.widgets.text_view import TextView
+
+
+MEASURED_TOGETHER = 2_000
 
 
 class LogsScreen(PickingScreen[LogLine, LogFilter]):
@@ -90,6 +96,43 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
             self.only(names[names.index(shown) + 1])
         else:
             self.use_filter(None)
+
+    def action_wrap(self) -> None:
+        """Wrap long lines in the list, or no longer."""
+        if self._rows.wraps:
+            self._wrapped(None)
+        else:
+            self._measure(self.list.scrollable_content_region.width)
+
+    @work(thread=True, exclusive=True, group="wrap")
+    def _measure(self, width: int) -> None:
+        """Find out how many rows each line takes, without holding up the screen."""
+        worker = get_current_worker()
+        below: dict[int, int] = {}
+        with closing(self.console.another_reader()) as reader:
+            ids = reader.log_ids()
+            for start in range(0, len(ids), MEASURED_TOGETHER):
+                if worker.is_cancelled:
+                    return
+                for line in reader.log_page(ids[start : start + MEASURED_TOGETHER]):
+                    if more := logs.rows_below(line, width):
+                        below[line.id] = more
+        newest = ids[-1] if ids else 0
+        self.app.call_from_thread(self._wrapped, below, width, newest)
+
+    def _wrapped(self, below: dict[int, int] | None, width: int = 0, newest: int = 0) -> None:
+        with self.list.steady():
+            self._rows.wrap(below, width, newest)
+        self.list.redraw()
+
+    def on_resize(self, event: Resize) -> None:
+        """Wrap for the new width."""
+        super().on_resize(event)
+        if self._rows.wraps:
+            self.call_after_refresh(self._wrap_again)
+
+    def _wrap_again(self) -> None:
+        self._measure(self.list.scrollable_content_region.width)
 
     def action_error(self, direction: int) -> None:
         """Go to the next error, or the one before."""
