@@ -112,6 +112,7 @@ class Scan:
         self._size = FIRST_STEP
         self._begun = False
         self._low = self._high = self._first = self._oldest = 0
+        self._looked_down_to = 0
 
     @property
     def progress(self) -> float:
@@ -119,12 +120,12 @@ class Scan:
         there = self._first - self._oldest
         if not self._begun or there <= 0:
             return float(self._begun)
-        return min(1.0, (self._first - self._low) / there)
+        return min(1.0, (self._first - self._looked_down_to) / there)
 
     @property
     def done(self) -> bool:
         """Whether all that there was has been looked at."""
-        return self._begun and self._low <= self._oldest
+        return self._begun and self._looked_down_to <= self._oldest
 
     @property
     def waits(self) -> bool:
@@ -160,13 +161,14 @@ class Scan:
         if low <= high:
             haul = self._range(low, high)
             self._adapt(high - low + 1, time.monotonic() - began_s)
+            self._looked_down_to = self._low
             return haul
         return self._some(again) if again else None
 
     def _begin(self, newest: int, oldest: int) -> None:
         self._begun = True
         self._high, self._low, self._oldest = newest, newest + 1, oldest
-        self._first = self._low
+        self._first = self._looked_down_to = self._low
 
     def _next_range(self, newest: int) -> tuple[int, int]:
         """Return the rows to look at next, those that came since first; none: an empty range."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from kiket_console.model import Notice, State
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt
 from kiket_console.store.writer import Writer
+from kiket_console.ui import scan
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.prompt import Prompt
 
@@ -330,3 +332,29 @@ async def test_filters_are_asked_of_a_reader_that_paints_nothing(
         painting = app.reader._reader
         assert asked
         assert painting not in asked
+
+
+async def test_while_older_rows_are_looked_at_the_list_says_so_and_the_details_stay(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = threading.Event()
+    original = Reader.matching
+
+    def held(reader: Reader, wanted: Any, low: int, high: int) -> Any:
+        if wanted.text == "status:500" and high < 1193:
+            may_go_on.wait(10)
+        return original(reader, wanted, low, high)
+
+    monkeypatch.setattr(Reader, "matching", held)
+    monkeypatch.setattr(scan, "FIRST_STEP", 4)
+    monkeypatch.setattr("kiket_console.ui.screens.scanning.TELL_EVERY_S", 0.0)
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("colon", *"filter status:500", "enter")
+        await until(pilot, lambda: "Looking for what matches." in screen_text(app))
+        assert "0 of 17 exchanges · 2 errors hidden · looking, 24%" in screen_text(app)
+        assert '"key": "KIK-46"' in screen_text(app)
+        may_go_on.set()
+        await until(pilot, lambda: shown(app) == [1191])
+        await until(pilot, lambda: '"key": "KIK-43"' in screen_text(app))

@@ -94,6 +94,11 @@ class PlaceScreen(Asking[None]):
         """Return what stands at the right end of the list's rule."""
         return ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row, and so nothing to show the details of."""
+        return not self.list.rows.count
+
     def above_list(self) -> Iterable[Widget]:
         """Return what stands between the list's rule and the list."""
         return ()
@@ -180,7 +185,7 @@ class PlaceScreen(Asking[None]):
     def show_summary(self) -> None:
         """Write the list's rule again, and show or hide the details of nothing."""
         self._list_rule.show(self.TITLE, self.summary())
-        self.set_class(self.list.rows.count == 0, "-empty")
+        self.set_class(self.is_empty, "-empty")
         self._show_footer()
 
     def on_list_view_moved(self) -> None:

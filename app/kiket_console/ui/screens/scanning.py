@@ -62,6 +62,11 @@ class ScanningScreen(FollowingScreen[R]):
         found = super().mode
         return Mode.FILTERED if found is Mode.EMPTY and self.feed.total else found
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row; while a scan looks for one, the details stay."""
+        return super().is_empty and (self._scan is None or self._scan.done)
+
     def show_matching(self, sieve: Callable[[Reader], Sieve] | None) -> None:
         """Show what a sieve of a reader lets through, the newest first; without one, all rows."""
         self.workers.cancel_group(self, "scan")
