@@ -40,7 +40,7 @@ def playing(*arguments: str, **options: Any) -> Iterator[tuple[subprocess.Popen[
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            if b'"state": "serving"' in line:
+            if json.loads(line).get("state") == "serving":
                 break
         below = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
         assert below
