@@ -171,10 +171,10 @@ def test_8_find_it_among_fifty_thousand_events_of_five_sessions(
     screen.shows(r"1 of 50,000 exchanges")
     screen.shows(r"▌ *50000 .*5\.0 M")
 
-    screen.press("/", "C-u")
-    screen.type("evnt:issue.updated")
+    screen.press("/")
+    screen.type(" evnt:issue.updated")
     screen.shows(r"(?s)evnt.*did you mean.*event")
-    screen.shows(r"▌? *50000 .*5\.0 M")  # the last good one stays
+    screen.shows(r"▌? *50000 .*5\.0 M")  # what was understood stays in effect
     screen.press("C-u")
     screen.type("event:issue.updated")
     screen.press("Enter")
@@ -216,7 +216,7 @@ def test_9_edit_and_send_and_keep_it_as_a_test(
     console.shows(r'5 +"priority": "high"')
     console.press("Down", "Down", "Down", "Down", "End", *["BSpace"] * 5)
     console.type('low"')
-    console.press("BTab", "C-End", "Enter")
+    console.press("BTab", "Down", "Down", "End", "Enter")
     console.type("X-Extra: 1")
     console.press("BTab", "C-u")
     console.type("v2")
@@ -244,7 +244,7 @@ def test_9_edit_and_send_and_keep_it_as_a_test(
         capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
     assert '"ok":true' in answered.stdout.replace(" ", ""), answered
-    console.shows(r"webhook +issue\.created +v2 +200 .*ok k0")
+    console.shows(r"webhook +issue\.created +v2 +200 .*ok (k0|sw1)")
     _leave(console)
 
 
@@ -267,7 +267,7 @@ def test_15_over_a_plain_line_with_the_keyboard_alone(
     console.shows(r"4 sent")
     console.press("Escape", "g", "y", "c")
     console.shows(r"(?i)copied")
-    assert console.copied().startswith("curl")
+    assert "curl " in console.copied()
     console.press("g", "v", "G", "v", "x", "b")
     console.shows("export to")
     console.press("C-u")

@@ -139,7 +139,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         self.run_worker(self._take_in(prompt), group="typed", exclusive=True)
 
     async def _take_in(self, prompt: Prompt) -> None:
-        """Show what is typed so far; what cannot be read yet changes nothing in the list."""
+        """Show what is typed so far, up to what cannot be read yet."""
         from kiket_console.ui.widgets.prompt import Offer
 
         text, cursor = prompt.text, prompt.cursor
@@ -154,6 +154,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
             suggestion = getattr(error, "suggestion", "")
             if suggestion and column is not None:
                 meant.append(Offer(suggestion, column, column + length, "did you mean this?"))
+            await self._take_in_beginning(prompt, text[: column or 0].rstrip())
         else:
             if prompt is not self._typing:
                 return  # it was left meanwhile, and what was there before is restored
@@ -164,6 +165,15 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         found = await asyncio.to_thread(self._completions, text, cursor)
         offers = [Offer(each.text, each.start, each.end, each.note) for each in found]
         prompt.offer(offers or meant)
+
+    async def _take_in_beginning(self, prompt: Prompt, text: str) -> None:
+        """Use what stands before a mistake: the letters of a field's name were a search before."""
+        try:
+            wanted = await self._parsed(text)
+        except ConsoleError:
+            return  # what was understood last stays in effect
+        if prompt is self._typing and text != self.filter_text:
+            self.use_filter(wanted)
 
     def _completions(self, text: str, cursor: int) -> Sequence[Completion]:
         return self.language.completions(text, cursor, self.seeking_reader)

@@ -186,9 +186,9 @@ class ListView(Pane, can_focus=True):
         cursor = self.rows.cursor
         room = self.rows_shown - self._head
         if cursor < self.first_shown:
-            self.scroll_to(y=max(0, cursor), animate=False)
+            self.scroll_to(y=max(0, cursor), animate=False, immediate=True)
         elif cursor >= self.first_shown + room:
-            self.scroll_to(y=cursor - room + 1, animate=False)
+            self.scroll_to(y=cursor - room + 1, animate=False, immediate=True)
 
     def _move(self, position: int) -> None:
         self.rows.move(max(0, min(self.rows.count - 1, position)))
