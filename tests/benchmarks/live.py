@@ -9,10 +9,12 @@ the next one are never drawn, as on any screen.
 painted     from the write of a request to the byte that completes its row, at 1,000 a second
 cost        the console's processor time at 500 a second, as a share of one core, and without any
 engine      the same of the engine's, for comparison
+answered    how many the engine answered, and how soon: when it cannot keep up, no row can be young
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -43,15 +45,23 @@ GOALS = {
     "console_cpu_percent": "<= 20",
 }
 SENDER = """
-import json, socket, sys, time
+import collections, json, socket, statistics, sys, time
 port, rate = map(int, sys.argv[1:3])
 seconds, step = map(float, sys.argv[3:])
 body = json.dumps({"event": "at", "issue": {"text": "x" * 960}}).encode()
 peers = [socket.create_connection(("127.0.0.1", port)) for _ in range(16)]
+sent_at = {peer: collections.deque() for peer in peers}
 for each in peers:
     each.setblocking(False)
 began = time.perf_counter()
-sent = 0
+sent, answered = 0, []
+def hear():
+    for peer, waiting in sent_at.items():
+        try:
+            for _ in range(peer.recv(1 << 16).count(b"HTTP/1.1 ")):
+                answered.append(time.perf_counter() - waiting.popleft())
+        except BlockingIOError:
+            pass
 while (now := time.perf_counter()) < began + seconds:
     due = int((now - began) * rate)
     while sent < due:
@@ -63,14 +73,13 @@ while (now := time.perf_counter()) < began + seconds:
                       % (event, len(body), body))
         except BlockingIOError:
             sys.exit("The engine does not keep up.")
+        sent_at[peer].append(time.perf_counter())
         sent += 1
-    for peer in peers:
-        try:
-            peer.recv(1 << 16)
-        except BlockingIOError:
-            pass
+    hear()
     time.sleep(step)
-print(sent)
+time.sleep(0.2)
+hear()
+print(json.dumps([sent, len(answered), statistics.median(answered or [0]) * 1000]))
 """
 
 
@@ -88,7 +97,7 @@ def measure(quick: bool) -> dict[str, Any]:
             pin([running.pid, *running.worker_pids()], first)
             pin([screen.pid], second)
             _send(screen, running, PAINTED_PER_S, 1.0)  # what is made once is made
-            ages_ms, _ = _send(screen, running, PAINTED_PER_S, seconds)
+            ages_ms, _, answered = _send(screen, running, PAINTED_PER_S, seconds)
             idle = _cost(screen, running, 0, seconds)
             busy = _cost(screen, running, COST_PER_S, seconds)
             memory_mib = screen.memory_mib()
@@ -102,6 +111,7 @@ def measure(quick: bool) -> dict[str, Any]:
             "p95": round(ordered[len(ordered) * 95 // 100], 2),
             "rows_drawn": len(ordered),
         },
+        "answered": dict(zip(("sent", "answered", "median_ms"), answered, strict=True)),
         "console_cpu_percent": busy["console"],
         "idle_cpu_percent": idle["console"],
         "engine_cpu_percent": busy["engine"],
@@ -118,11 +128,15 @@ def _attached(running: Engine) -> AbstractContextManager[Terminal]:
 
 def _send(
     screen: Terminal, running: Engine, per_s: int, seconds: float
-) -> tuple[list[float], float]:
-    """Send for so long; return how old each new row was when it was drawn, and for how long."""
+) -> tuple[list[float], float, list[float]]:
+    """Send for so long; return how old each new row was when it was drawn, and for how long.
+
+    Last comes what the sender says: how many it sent, how many were answered, and how soon (ms).
+    """
     told = [str(running.port), str(per_s), str(seconds), str(STEP_S)]
     began_s = time.perf_counter()
     sender = subprocess.Popen([sys.executable, "-c", SENDER, *told], stdout=subprocess.PIPE)
+    assert sender.stdout is not None
     ages_ms: list[float] = []
     seen: set[bytes] = set()
     tail = b""
@@ -139,7 +153,8 @@ def _send(
         raise RuntimeError("The sender could not send.")
     took_s = time.perf_counter() - began_s
     screen.settle(0.5)
-    return ages_ms, took_s
+    with sender.stdout as said:
+        return ages_ms, took_s, json.loads(said.read())
 
 
 def _whole(drawn: bytes) -> Iterator[bytes]:
@@ -154,7 +169,7 @@ def _cost(screen: Terminal, running: Engine, per_s: int, seconds: float) -> dict
     pids = {"console": screen.pid, "engine": running.pid}
     before = {name: cpu_s([pid]) for name, pid in pids.items()}
     if per_s:
-        _, took_s = _send(screen, running, per_s, seconds)
+        _, took_s, _ = _send(screen, running, per_s, seconds)
     else:
         screen.settle(seconds)
         took_s = seconds

@@ -17,6 +17,8 @@ STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
+TELL_EVERY_S = 1 / 30
+"""Drawing takes longer than hearing: of what comes meanwhile only the last is told."""
 
 
 class Engine(Protocol):
@@ -93,6 +95,7 @@ async def keep_listening(engine: Engine, listener: Listener) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(connection.follow_notices())
+                group.create_task(connection.tell_notices())
                 group.create_task(connection.follow_status())
         except* (ConsoleError, OSError):
             listener.link_changed(False)
@@ -106,6 +109,8 @@ class _Connection:
         self._engine = engine
         self._listener = listener
         self._wake = asyncio.Event()
+        self._notice: Notice | None = None
+        self._news = asyncio.Event()
         self._workers_change = -1
         self.was_up = False
 
@@ -114,11 +119,21 @@ class _Connection:
             if not self.was_up:
                 self.was_up = True
                 self._listener.link_changed(True)
-            self._listener.heard_notice(notice)
+            self._notice = notice
+            self._news.set()
             if notice.workers_change != self._workers_change:
                 self._workers_change = notice.workers_change
                 self._wake.set()
         raise ConsoleError("The engine has ended.")
+
+    async def tell_notices(self) -> None:
+        """Tell at once what was heard, then at most so often."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if self._notice is not None:
+                self._listener.heard_notice(self._notice)
+            await asyncio.sleep(TELL_EVERY_S)
 
     async def follow_status(self) -> None:
         """Ask now and then, and at once when a worker changed."""
