@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -85,6 +86,36 @@ def test_the_console_without_a_terminal_points_to_the_headless_engine(
         "Error: The console needs a terminal on standard input and output.\n"
         "  Without one, use `kiket-console run --headless`.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("term", "redirected", "sentence"),
+    [
+        ("dumb", False, 'The console cannot draw on this terminal: TERM is "dumb".'),
+        ("xterm", True, "The console draws on standard error, which is no terminal here."),
+    ],
+)
+def test_a_terminal_that_cannot_be_drawn_on_is_said(
+    extension_folder: Path, term: str, redirected: bool, sentence: str
+) -> None:
+    """Whoever would draw there all the same would stand still with nothing on screen."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kiket_console", str(extension_folder)],
+        stdin=follower,
+        stdout=follower,
+        stderr=subprocess.PIPE if redirected else follower,
+        env={**os.environ, "TERM": term},
+    )
+    os.close(follower)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while chunk := os.read(leader, 4096):
+            shown += chunk
+    os.close(leader)
+    told = process.communicate(timeout=20)[1] or shown
+    assert process.returncode == ExitCode.USAGE
+    assert sentence in told.decode()
 
 
 def test_run_without_headless_says_what_there_is(extension_folder: Path) -> None:

@@ -151,6 +151,12 @@ def need_terminal() -> None:
             hint="Without one, use `kiket-console run --headless`.",
             exit_code=ExitCode.USAGE,
         )
+    if not sys.stderr.isatty():
+        raise ConsoleError(
+            "The console draws on standard error, which is no terminal here.",
+            hint="Leave it alone, or use `kiket-console run --headless`.",
+            exit_code=ExitCode.USAGE,
+        )
     if os.environ.get("TERM") == "dumb":
         raise ConsoleError(
             'The console cannot draw on this terminal: TERM is "dumb".',
