@@ -29,6 +29,9 @@ MOST_PLACES: Final = 1000
 """So many places one path can change."""
 _MOST_NAMES: Final = 5000
 """Among so many members the one that was probably meant is looked for."""
+_TYPED: Final = re.compile(r"(?:^|\s)(\$\S*)\.([A-Za-z0-9_-]*)$")
+"""A path that is being typed, at the end of a line: what is before its last dot, and behind it."""
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MEANT: Final = re.compile(r"Did you mean (.*)\?")
 _BARE: Final = re.compile(r"""(?:\$\{(?:[^}"']|"[^"]*"|'[^']*')*\}|[^\s])+""")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
@@ -96,6 +99,39 @@ def apply(document: Any, overrides: Iterable[Override], values: Values) -> Any:
         for place in _places(document, override):
             document = json_path.put(document, place, value)
     return document
+
+
+def completed(document: Any, line: str) -> tuple[str, tuple[str, ...]]:
+    """Return *line* with the path at its end completed, and the names that could stand there.
+
+    A path that leads to a value gets the `=` that comes next. Without a path at its end, or
+    without a name that fits, the line is as it was.
+    """
+    typed = _TYPED.search(line)
+    if typed is None:
+        return line, ()
+    above, last = typed[1], typed[2]
+    try:
+        within = next(json_path.parse(above).values(document), None)
+    except JsonPathError:
+        return line, ()
+    if not isinstance(within, dict):
+        return line, ()
+    names = tuple(name for name in within if _PLAIN.fullmatch(name) and name.startswith(last))
+    if not names:
+        return line, ()
+    known = _beginning(names)
+    found = line[: typed.start(2)] + known
+    if len(names) == 1:
+        found += "." if isinstance(within[known], dict) else "="
+    return found, names
+
+
+def _beginning(names: tuple[str, ...]) -> str:
+    """Return what all *names* begin with."""
+    first, last = min(names), max(names)
+    same = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+    return first[: next(same, len(first))]
 
 
 def _places(document: Any, override: Override) -> list[json_path.Place]:

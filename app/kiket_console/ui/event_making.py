@@ -41,6 +41,11 @@ class EventMaker:
             last = self._newest(base.event)
         return recipe.event(said, Values(environ=os.environ, last=last))
 
+    def known(self, base: Base) -> Any:
+        """Return the JSON value that an event is made from; None before one was made."""
+        recipe = self._recipes.get(id(base))
+        return None if recipe is None else recipe.document
+
     def remember(self, base: Base, line: str) -> None:
         """Remember what was sent, and the line of values that were set."""
         kind = "sample" if base.capture is None else "last"

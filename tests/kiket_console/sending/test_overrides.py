@@ -191,3 +191,29 @@ def test_a_path_may_not_change_half_the_document() -> None:
     error = refused("$[*]=1", [0] * 1001)
 
     assert error.message == "$[*] leads to more than 1000 places."
+
+
+@pytest.mark.parametrize(
+    ("line", "completed", "names"),
+    [
+        ("$.is", "$.issue.", ("issue",)),
+        ("$.n=1 $.issue.pri", "$.n=1 $.issue.priority=", ("priority",)),
+        ("$.issue.", "$.issue.", ("id", "priority", "labels")),
+        ("$.issue.l", "$.issue.labels=", ("labels",)),
+        ("$.issue.nothing", "$.issue.nothing", ()),
+        ("$.issue.labels.", "$.issue.labels.", ()),
+        ("$.n=1", "$.n=1", ()),
+        ("", "", ()),
+        ("$..[.x", "$..[.x", ()),
+    ],
+)
+def test_a_path_that_is_being_typed_is_completed(
+    line: str, completed: str, names: tuple[str, ...]
+) -> None:
+    assert overrides.completed(ISSUE, line) == (completed, names)
+
+
+def test_names_with_a_common_beginning_are_completed_up_to_it() -> None:
+    document = {"created_at": 1, "created_by": 2}
+
+    assert overrides.completed(document, "$.c") == ("$.created_", ("created_at", "created_by"))

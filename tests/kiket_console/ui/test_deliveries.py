@@ -98,6 +98,7 @@ class TestEditing:
                 pilot, lambda: "Press f5 again to send it all the same." in screen_text(app)
             )
             assert editor(app).cursor_location == (11, 23), "the cursor is where the mistake is"
+            assert editor(app).get_line(11).spans[-1].start == 23, "and it is marked"
             assert engine.asked == []
             await pilot.press("f5")
             await until(pilot, lambda: app.screen is app.place)
@@ -348,6 +349,19 @@ class TestTriggering:
             assert json.loads(event.raw_payload or b"")["issue"]["key"] == "46-x"
             await pilot.press("t")
             await until(pilot, lambda: '$.issue.key="${last' in screen_text(app))
+
+    async def test_a_path_is_completed_while_it_is_typed(
+        self, console: Callable[..., ConsoleApp]
+    ) -> None:
+        app = console()
+        async with app.run_test(size=(100, 40)) as pilot:
+            await at(app, pilot, EDITED, "t", "your last one")
+            await until(pilot, lambda: '"KIK-46"' in screen_text(app))
+            await pilot.press("tab")
+            for sign in "$.is":
+                await pilot.press(SIGNS.get(sign, sign))
+            await pilot.press("tab", "t", "tab")
+            await until(pilot, lambda: "$.issue.title=" in screen_text(app))
 
     async def test_a_path_that_was_probably_meant_is_taken_with_tab(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine

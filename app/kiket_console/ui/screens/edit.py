@@ -175,7 +175,8 @@ class EditScreen(Screen[None]):
             self.app.call_from_thread(self._checked, found)
 
     def _checked(self, found: drafts.Look) -> None:
-        self._fault = found.fault
+        self._fault = fault = found.fault
+        self._payload.mark(None if fault is None else (fault.line, fault.column))
         typed_here = self._outside is None
         remark = drafts.payload_remark(found, self._original, typed_here=typed_here)
         self.query_one("#payload-rule", Rule).show("Payload", remark)

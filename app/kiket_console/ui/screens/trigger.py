@@ -161,15 +161,28 @@ class TriggerScreen(ModalScreen[None]):
         self._list.action_page(by)
 
     def action_next(self) -> None:
-        """Take the path that was probably meant; else go to the other line."""
+        """Complete the path that is typed; else go to the other line."""
+        if not self._set.has_focus:
+            self._set.focus()
+        elif not self._complete():
+            self.query_one("#typed").focus()
+
+    def _complete(self) -> bool:
+        """Take the path that was probably meant, or the rest of a name; False without any."""
         error = self._error
-        if self._set.has_focus and isinstance(error, OverrideError) and error.suggestion:
+        if isinstance(error, OverrideError) and error.suggestion:
             end = error.column + error.length
             self._set.replace(error.suggestion, error.column, end)
-        elif self._set.has_focus:
-            self.query_one("#typed").focus()
-        else:
-            self._set.focus()
+            return True
+        cursor = self._set.cursor_position
+        before = self._set.value[:cursor]
+        selected = self._choices.selected
+        document = self._maker.known(selected.value) if selected is not None else None
+        after, names = overrides.completed(document, before)
+        self._set.replace(after[len(before) :], cursor, cursor)
+        if len(names) > 1:
+            self._say(visible(", ".join(names)), "muted")
+        return bool(names)
 
     def action_send(self) -> None:
         """Send the selected event."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.style import Style
 from textual.widgets import TextArea
 
 from kiket_console.text import visible
@@ -11,13 +12,13 @@ from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.syntax import coloured
 
 if TYPE_CHECKING:
-    from rich.style import Style
     from rich.text import Text
     from textual.events import Key, Paste
 
 MOST_LINES = 5_000
 """With more lines a key would no longer be on screen at once."""
 LONGEST_LINE = 20_000
+_MISTAKEN = Style(reverse=True)
 HIDDEN = "·"
 """Drawn for a character that would act on the terminal."""
 _COLOURED = 2_000
@@ -49,6 +50,7 @@ class Editor(TextArea, inherit_bindings=False):
     def __init__(self, *, id: str, json: bool, read_only: bool = False) -> None:  # noqa: A002 - Textual's name for it
         self._inks: dict[str, Style] = {}
         self._json = json
+        self._mistake: tuple[int, int] | None = None
         super().__init__(
             id=id,
             compact=True,
@@ -71,7 +73,17 @@ class Editor(TextArea, inherit_bindings=False):
                 if role:
                     line.stylize(self._ink(role), at, at + len(text))
                 at += len(text)
+        if self._mistake is not None and self._mistake[0] == line_index:
+            column = min(self._mistake[1], max(0, len(line) - 1))
+            line.stylize(self._ink("error") + _MISTAKEN, column, column + 1)
         return line
+
+    def mark(self, mistake: tuple[int, int] | None) -> None:
+        """Mark the character where a mistake is, by line and column; None: there is none."""
+        if mistake != self._mistake:
+            self._mistake = mistake
+            self._line_cache.clear()
+            self.refresh()
 
     def notify_style_update(self) -> None:
         """Forget styles when a theme changes."""
