@@ -143,32 +143,38 @@ def _places(document: Any, override: Override) -> list[json_path.Place]:
         )
     if places:
         return sorted(places, key=len, reverse=True)  # what is inside before what holds it
-    message, hint, suggestion = f"There is no {path.text} in this event.", "", ""
+    message, hint, beside = f"There is no {path.text} in this event.", "", ""
     if path.place is not None:
         try:
             json_path.get(document, path.place)
         except JsonPathError as error:
             message, hint = error.message, error.hint
             meant = _MEANT.fullmatch(hint)
-            suggestion = meant[1] if meant else ""
-    suggestion = suggestion or _nearest(document, path)
+            beside = meant[1] if meant else ""
+    suggestion = _nearest(document, path, beside)
     if suggestion:
         hint = f"Did you mean {suggestion}?"
     raise OverrideError(message, override.column, len(path.text), hint, suggestion)
 
 
-def _nearest(document: Any, path: JsonPath) -> str:
-    """Return an existing path that was probably meant: the same name elsewhere, or a like one."""
+def _nearest(document: Any, path: JsonPath, beside: str) -> str:
+    """Return an existing path that was probably meant; empty without one.
+
+    That is the same name elsewhere, else a like name in the same object, which is *beside*, else a
+    like name elsewhere.
+    """
     last = path.steps[-1].at if path.steps else None
     if not isinstance(last, str):
-        return ""
+        return beside
     everything = json_path.JsonPath("", (json_path.Step(None, deep=True),))
     named: dict[str, json_path.Place] = {}
     for place, _ in islice(everything.find(document), _MOST_NAMES):
         if isinstance(place[-1], str):
             named.setdefault(place[-1], place)
-    near = [last] if last in named else get_close_matches(last, named, n=1, cutoff=0.6)
-    return json_path.write(named[near[0]]) if near else ""
+    if last in named:
+        return json_path.write(named[last])
+    near = get_close_matches(last, named, n=1, cutoff=0.6)
+    return beside or (json_path.write(named[near[0]]) if near else "")
 
 
 def _one(line: str, at: int, *, to_end: bool) -> tuple[Override, int]:

@@ -194,7 +194,7 @@ def test_a_payload_that_json_cannot_say_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("way", "reason", "sentence"),
     [
-        ("stale", "stale", "Signature is fine, but the timestamp is 600 s old"),
+        ("stale", "stale", "Signature is fine, but the timestamp is 60"),
         ("bad-signature", "mismatch", "do not match"),
         ("unsigned", "unsigned", "no"),
     ],

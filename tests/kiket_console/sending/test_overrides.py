@@ -176,6 +176,13 @@ def test_what_cannot_be_done_is_said_with_its_place_and_what_was_meant(
     assert error.column == column
 
 
+def test_the_same_name_elsewhere_is_meant_rather_than_a_like_one_beside_it() -> None:
+    document = {"project": 1, "issue": {"priority": "low"}}
+
+    assert refused("$.priority=1", document).suggestion == "$.issue.priority"
+    assert refused("$.projct=1", document).suggestion == "$.project"
+
+
 def test_without_a_capture_there_is_nothing_to_refer_to() -> None:
     with pytest.raises(OverrideError, match="There is no capture of this event yet"):
         overrides.apply(ISSUE, overrides.read("$.n=${last.$.x}"), Values())
