@@ -92,9 +92,10 @@ class Sender:
         worker = await self._addressed(event.extension)
         payload: Any = None
         if event.raw_body is not None:
-            payload = await self._restored(event.raw_body, event.like)
+            payload = await self._restored(event.raw_body, event.like, worker.name)
         elif event.raw_payload is not None:
-            payload = _parsed(await self._restored(event.raw_payload, event.like))
+            raw = await self._restored(event.raw_payload, event.like, worker.name)
+            payload = _parsed(raw)
         else:
             _refuse_unknown(event.name, worker.handlers)
         way = event.dialect if event.dialect in DIALECTS else "resigned"
@@ -130,11 +131,23 @@ class Sender:
             )
         return detail
 
-    async def _restored(self, raw: bytes, like: int) -> bytes:
-        """Return a payload that was made from a recorded one, with its secrets put back."""
+    async def _restored(self, raw: bytes, like: int, worker: str) -> bytes:
+        """Return a payload that was made from a recorded one, with its secrets put back.
+
+        Raises `ConsoleError` when they would reach another worker than the one that had them.
+        """
         if not like:
             return raw
-        return await bodies.edited(self._detail(like).request.body, raw, self._vault.get)
+        detail = self._detail(like)
+        stored, had = detail.request.body, detail.exchange.worker
+        if stored.references and had != worker:
+            raise ConsoleError(
+                f"Delivery {like} went to {had} and holds secrets, so nothing is made from it for "
+                f"{worker}.",
+                hint="Give the payload yourself (--data).",
+                exit_code=ExitCode.USAGE,
+            )
+        return await bodies.edited(stored, raw, self._vault.get)
 
     async def _raw_body(self, detail: Detail, edit: Edit) -> bytes:
         stored = detail.request.body

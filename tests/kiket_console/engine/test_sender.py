@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kiket_console.engine.test_control import WORKER
 
 from kiket_console import project
 from kiket_console.client import Client
 from kiket_console.config import Config
 from kiket_console.engine.engine import Engine
 from kiket_console.engine.parts import Events
+from kiket_console.engine.sender import Sender
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.model import Source
+from kiket_console.model import Message, Source, State
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
+from kiket_console.store.records import NewExchange
 from kiket_console.wire import WAYS, Edit, Event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from kiket_console.model import Detail
+    from kiket_console.engine.recorder import Recorder
+    from kiket_console.model import Detail, Worker
+    from kiket_console.store.writer import Writer
+    from kiket_core.secret import Redactor
 
 MAIN = """\
 from kiket_sdk import KiketSDK
@@ -165,6 +172,47 @@ async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample
     assert [reference.name for reference in kept.references] == ["TOKEN"]
     assert (preview.raw_body, preview.secrets) == (kept.raw, ("TOKEN",))
     assert preview.size == kept.size == len(b'{"token": "a-token-that-nobody-sees", "n": 2}')
+
+
+async def test_an_event_made_from_a_capture_holds_its_secrets_again(sample: Sample) -> None:
+    await sample.client.set_secret("TOKEN", "a-token-that-nobody-sees")
+    first = await sent(sample, b'{"token": "a-token-that-nobody-sees"}')
+    raw = b'{"token": "[secret:TOKEN]", "n": 2}'
+    like = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw, like=first))
+    plain = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw))
+
+    held = [sample.detail(each.exchange_id).request.body.references for each in (like, plain)]
+    assert [[reference.name for reference in each] for each in held] == [["TOKEN"], []]
+    assert sample.detail(like.exchange_id).exchange.replay_of is None
+
+
+async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
+    writer: Writer, reader: Reader, recorder: Recorder, redactor: Redactor
+) -> None:
+    """A secret reaches only the worker that had it."""
+
+    class Others:
+        def workers(self) -> tuple[Worker, ...]:
+            return (replace(WORKER, name="billing"),)
+
+        async def wait_serving(self, *_: object) -> None:
+            return None
+
+    redactor.add("TOKEN", "a-token-that-nobody-sees")
+    body = await recorder.stored(b'{"t": "a-token-that-nobody-sees"}')
+    row = NewExchange(
+        1, Source.WEBHOOK, "marketing", "issue.created", "v1", "POST", "/", 1, State.RECEIVED,
+        Message((), body),
+    )  # fmt: skip
+    writer.submit([row]).result(10)
+    parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
+    parts |= {"deliver": None, "vault": None, "redactor": redactor, "platform_url": ""}
+    sender = Sender(**parts)
+    with pytest.raises(ConsoleError) as refused:
+        await sender.trigger(Event("issue.created", raw_payload=body.raw, like=1))
+    assert refused.value.message == (
+        "Delivery 1 went to marketing and holds secrets, so nothing is made from it for billing."
+    )
 
 
 async def test_a_preview_says_what_would_be_sent_and_sends_nothing(sample: Sample) -> None:
