@@ -211,3 +211,14 @@ async def test_what_is_selected_is_copied_as_it_was_sent(
         await pilot.press("ctrl+c")
         assert app.clipboard == '"a": "one\u202etwo",\n  "b": 1'
         assert "Press ctrl+c again" not in screen_text(app)
+
+
+async def test_asked_twice_at_once_it_asks_once(console: Callable[..., ConsoleApp]) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        text.action_search()
+        text.action_search()
+        await pilot.press(*"web", "enter")
+        await until(pilot, lambda: text.path_at_cursor == "$.issue.labels[0]")

@@ -58,7 +58,7 @@ class Seeking(Widget):
             return
         self._from = view.place or 0
         self._before = (view.cursor, int(view.scroll_offset.y))
-        prompt = Prompt("search", history=self._sought, verb="find", id="search")
+        prompt = Prompt("search", history=self._sought, verb="find")
         screen.ask(prompt, self._entered, changed=self._typed, cancelled=self.search_cancelled)
 
     def search_cancelled(self) -> None:
