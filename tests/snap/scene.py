@@ -510,12 +510,18 @@ LOOKING = {"ask", "look", "check"}
 """Groups of workers that end when what a filter, a difference or a menu shows is there."""
 
 
+async def filtered(pilot: Pilot[Any]) -> None:
+    """Wait until what was typed as a filter is taken in, and what it shows is there."""
+    workers = pilot.app.workers
+    await until(pilot, lambda: all(w.is_finished for w in workers if w.group in FILTERING))
+
+
 async def settled(pilot: Pilot[Any]) -> None:
     """Wait until the console is connected and shows the details of the selected row."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     await until(pilot, lambda: app.link.up and app.status is not None)
-    await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group in FILTERING))
+    await filtered(pilot)
     await pilot.pause(DETAILS_DELAY_S * 2)
     await pilot.pause()
     if app.screen is not app.place:  # a dialog may look at what was typed once that rests

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap import scene
-from tests.snap.scene import screen_text, settled
+from tests.snap.scene import filtered, screen_text, settled
 
 from kiket_console.ui.app import ConsoleApp
 
@@ -85,6 +85,7 @@ async def picture(
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
+            await filtered(pilot)
         await settled(pilot)
         app.shown = screen_text(app)  # type: ignore[attr-defined]  # for the caller, after the end
         app.styles_shown = styles(app)  # type: ignore[attr-defined]  # for the caller, after the end
