@@ -141,6 +141,25 @@ async def test_a_filter_is_suspended_and_resumed(console: Callable[..., ConsoleA
         await until(pilot, lambda: shown(app) == [1191])
 
 
+async def test_the_cursor_is_on_screen_at_once_when_all_rows_come_back(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """One row needs no scroll bar; the list scrolls all the same before it has one again."""
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await typed(pilot, "id:1181")
+        await until(pilot, lambda: shown(app) == [1181])
+        await pilot.press("enter")
+        await settled(pilot)
+        assert traffic(app).list.max_scroll_y == 0
+        traffic(app).action_suspend()
+        traffic(app).go_to(1196)
+        await settled(pilot)
+        found = traffic(app).list
+        assert found.first_shown <= traffic(app).feed.cursor <= found.last_shown
+
+
 async def test_how_a_mixed_filter_was_read_is_said_and_can_be_changed(
     console: Callable[..., ConsoleApp],
 ) -> None:

@@ -119,7 +119,7 @@ class ListView(Pane, can_focus=True):
         self.sync()
         room = self.rows_shown - self._head
         line = max(0, min(line, room - 1))
-        self.scroll_to(y=max(0, self.rows.cursor - line), animate=False, immediate=True)
+        self.scroll_to(y=max(0, self.rows.cursor - line), animate=False, force=True, immediate=True)
 
     def changed(self, positions: list[int]) -> None:
         """Take in that rows at these positions are drawn differently now."""
@@ -138,7 +138,7 @@ class ListView(Pane, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        width, ground = self.scrollable_content_region.width, self.rich_style
+        width, ground = self.scrollable_content_region.width, self.ground
         if not self.rows.count:
             lines = self.rows.teach(width)
             line = lines[y] if y < len(lines) else ()
@@ -186,9 +186,9 @@ class ListView(Pane, can_focus=True):
         cursor = self.rows.cursor
         room = self.rows_shown - self._head
         if cursor < self.first_shown:
-            self.scroll_to(y=max(0, cursor), animate=False, immediate=True)
+            self.scroll_to(y=max(0, cursor), animate=False, force=True, immediate=True)
         elif cursor >= self.first_shown + room:
-            self.scroll_to(y=cursor - room + 1, animate=False, immediate=True)
+            self.scroll_to(y=cursor - room + 1, animate=False, force=True, immediate=True)
 
     def _move(self, position: int) -> None:
         self.rows.move(max(0, min(self.rows.count - 1, position)))
