@@ -31,6 +31,14 @@ class Inked(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
         self._inks: dict[str, Style] = {}
+        self._ground: Style | None = None
+
+    @property
+    def ground(self) -> Style:
+        """Return what lines are drawn on; to work it out takes longer than to draw one."""
+        if self._ground is None:
+            self._ground = self.rich_style
+        return self._ground
 
     def ink(self, role: str) -> Style:
         """Return the style of a role, without a background."""
@@ -53,6 +61,7 @@ class Inked(Widget):
     def notify_style_update(self) -> None:
         """Forget styles when a theme changes."""
         self._inks.clear()
+        self._ground = None
         super().notify_style_update()
 
 
@@ -65,8 +74,7 @@ class OneLine(Inked):
 
     def render_line(self, y: int) -> Strip:
         """Draw the line."""
-        width = self.size.width
+        width, ground = self.size.width, self.ground
         if y:
-            return Strip.blank(width, self.rich_style)
-        strip = self.strip(self.line(width), self.rich_style)
-        return strip.adjust_cell_length(width, self.rich_style)
+            return Strip.blank(width, ground)
+        return self.strip(self.line(width), ground).adjust_cell_length(width, ground)

@@ -174,7 +174,7 @@ class TextView(Seeking, Pane, can_focus=True):
         top, room = self.scroll_offset.y, self.size.width
         widest = 0
         for row in range(top, min(top + self.rows_shown, self.source.count)):
-            margin, strip = self._row(row, self.rich_style, current=False)
+            margin, strip = self._row(row, self.ground, current=False)
             widest = max(widest, margin.cell_length + strip.cell_length)
         return min(WIDEST, widest + 1) if widest > room else 0
 
@@ -183,7 +183,7 @@ class TextView(Seeking, Pane, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Draw one row."""
         left, top = self.scroll_offset
-        row, width, ground = y + top, self.size.width, self.rich_style
+        row, width, ground = y + top, self.size.width, self.ground
         if row >= self.source.count:
             return Strip.blank(width, ground)
         current = row == self.cursor and self.has_focus

@@ -27,5 +27,5 @@ class Told(Inked):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         line = self._said[y] if y < len(self._said) else ()
-        width, ground = self.size.width, self.rich_style
+        width, ground = self.size.width, self.ground
         return self.strip(line, ground).adjust_cell_length(width, ground)
