@@ -220,5 +220,6 @@ async def test_asked_twice_at_once_it_asks_once(console: Callable[..., ConsoleAp
         text = app.place.text  # type: ignore[union-attr]  # a place is shown
         text.action_search()
         text.action_search()
-        await pilot.press(*"web", "enter")
-        await until(pilot, lambda: text.path_at_cursor == "$.issue.labels[0]")
+        await pilot.pause()
+        await pilot.press(*"customer", "enter")
+        await until(pilot, lambda: text.path_at_cursor == "$.issue.labels[1]")

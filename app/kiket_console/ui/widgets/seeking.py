@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from textual import work
 from textual.actions import SkipAction
@@ -14,6 +14,8 @@ from textual.worker import get_current_worker
 from kiket_console.ui.paint.search import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.widgets.prompt import Prompt
     from kiket_console.ui.widgets.text_view import TextView
@@ -23,6 +25,21 @@ MOST = 100_000
 KEPT = 50
 AT_ONCE = 512
 """So many are handed over at the latest."""
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A screen that can ask for a line of text."""
+
+    def ask(
+        self,
+        prompt: Prompt,
+        done: Callable[[str], str],
+        *,
+        changed: Callable[[Prompt], None],
+        cancelled: Callable[[], None],
+    ) -> None:
+        """Show *prompt*; *done* gets what was entered."""
 
 
 class Seeking(Widget):
@@ -46,7 +63,6 @@ class Seeking(Widget):
 
     def action_search(self, text: str = "") -> None:
         """Ask what to look for, and go there while it is typed."""
-        from kiket_console.ui.screens.asking import Asking
         from kiket_console.ui.widgets.prompt import Prompt
 
         view = self._text
@@ -54,7 +70,7 @@ class Seeking(Widget):
             self._seek(text)
             return
         screen = self.screen
-        if not isinstance(screen, Asking) or not view.source.count:
+        if not isinstance(screen, Asks) or not view.source.count:
             return
         self._from = view.place or 0
         self._before = (view.cursor, int(view.scroll_offset.y))
