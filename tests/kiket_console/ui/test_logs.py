@@ -333,3 +333,12 @@ def cursor_row(app: ConsoleApp) -> str:
     """Return the row that the cursor is on."""
     rows = screen_text(app).split("\n")
     return next((row for row in rows if row.startswith("▌")), "")
+
+
+def test_a_row_that_a_wider_list_does_not_need_is_blank_until_rows_are_counted_anew() -> None:
+    """A list that is resized is drawn once before its rows are counted for the new width."""
+    long = line("a word " * 40)
+    below = logs.rows_below(long, 60)
+    assert below > logs.rows_below(long, 200)
+    assert text_of(logs.wrapped_row(long, below, 200)).strip() == ""
+    assert text_of(logs.wrapped_row(line("short"), 1, 200)).strip() == ""

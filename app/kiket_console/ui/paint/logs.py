@@ -119,6 +119,8 @@ def wrapped_row(
 ) -> Line:
     """Return one of the rows of a line that is wrapped; *part* counts them from 0."""
     starts = [0, *_breaks(line, width)]
+    if part >= len(starts):  # counted for another width, a moment before it is counted anew
+        return [(" ", "")]
     if len(starts) == 1:
         return row(line, width, workers, picked=picked)
     said = uncoloured(line.text)[starts[part] : [*starts[1:], None][part]]
