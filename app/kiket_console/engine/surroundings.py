@@ -77,7 +77,9 @@ class Surrounder:
         Raises `ConsoleError` when the vault fails, or when the file of variables cannot be used.
         """
         marker = f"{self.key}/{label}/"
-        found = self.env_file and await asyncio.to_thread(env_file.read, self.env_file)
+        found = None
+        if self.env_file is not None:
+            found = await asyncio.to_thread(env_file.read, self.env_file)
         given, hidden = self._given(found) if found else ({}, {})
         secrets, declared = await self._secrets(spec, {**given, **hidden})
         secrets = {**hidden, **secrets}
