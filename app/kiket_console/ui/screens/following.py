@@ -10,7 +10,8 @@ from textual import work
 from kiket_console.text import plural
 from kiket_console.ui.pages import Row
 from kiket_console.ui.paint.line import fitting
-from kiket_console.ui.screens.place import WIDE_COLUMNS, Layout, PlaceScreen
+from kiket_console.ui.screens.layout import WIDE_COLUMNS, Layout
+from kiket_console.ui.screens.place import PlaceScreen
 
 if TYPE_CHECKING:
     from array import array

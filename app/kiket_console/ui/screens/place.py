@@ -15,14 +15,13 @@ layout, or give all room to the pane that has the focus.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
 from textual.containers import Vertical
 
 from kiket_console.ui import actions
-from kiket_console.ui.screens.asking import Asking
+from kiket_console.ui.screens.layout import LaidOut
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar, TooSmall
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.text_view import TextView
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
     from textual.events import DescendantFocus, Resize
-    from textual.geometry import Size
     from textual.timer import Timer
     from textual.widget import Widget
 
@@ -43,25 +41,14 @@ if TYPE_CHECKING:
     from kiket_console.ui.widgets.prompt import Prompt
 from kiket_console.ui.widgets.views import Rows
 
-TALL_ROWS = 30
 FLAT_ROWS = 8
 """Below, the names of the columns would take a row of the few there are."""
-WIDE_COLUMNS = 160
 DETAILS_DELAY_S = 0.04
 """How long the cursor rests before the details follow it."""
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
-class Layout(StrEnum):
-    """Where the details are."""
-
-    LIST = "list"
-    """Nowhere; opened, they take the list's place."""
-    SIDE = "side"
-    STACKED = "stacked"
-
-
-class PlaceScreen(Asking[None]):
+class PlaceScreen(LaidOut):
     """What the places have in common; each says what its rows and details are."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
@@ -73,8 +60,6 @@ class PlaceScreen(Asking[None]):
         super().__init__()
         self.console = console
         self.opened = False
-        self.zoomed = False
-        self._layout: Layout | None = None
         self._between = between
         self.list = ListView(rows, id="list")
         self.text = TextView(id="text")
@@ -142,30 +127,7 @@ class PlaceScreen(Asking[None]):
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""
         self.list.show_header(event.size.height >= FLAT_ROWS)
-        self._lay_out(event.size)
-
-    def natural_layout(self, size: Size) -> Layout:
-        """Return the layout that a person gets who has not chosen one."""
-        return Layout.STACKED if size.height >= TALL_ROWS else Layout.LIST
-
-    def action_layout(self) -> None:
-        """Go to the next layout."""
-        layouts = tuple(Layout)
-        now = self._layout or self.natural_layout(self.size)
-        self._layout = layouts[(layouts.index(now) + 1) % len(layouts)]
-        self.zoomed = False
-        self._lay_out(self.size)
-
-    def action_zoom(self) -> None:
-        """Give all room to the pane that has the focus, or share it again."""
-        self.zoomed = not self.zoomed
-        self._lay_out(self.size)
-
-    def _lay_out(self, size: Size) -> None:
-        layout = self._layout or self.natural_layout(size)
-        for each in Layout:
-            self.set_class(each is (Layout.LIST if self.zoomed else layout), f"-{each}")
-        self.call_after_refresh(self.show_summary)  # once the rule has its width
+        self.lay_out(event.size)
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another place was shown."""

@@ -13,7 +13,8 @@ from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
-from kiket_console.ui.screens.place import Layout, PlaceScreen
+from kiket_console.ui.screens.layout import Layout
+from kiket_console.ui.screens.place import PlaceScreen
 
 if TYPE_CHECKING:
     from textual.geometry import Size
