@@ -1,10 +1,10 @@
 """The console while webhooks come: from a socket to a painted row, and what drawing costs.
 
 A real engine records into a store that has 1,000,000 exchanges already (1/20 of that with --quick),
-and a console of 120 by 36 is attached to it. A sender on a core of its own posts unsigned webhooks
-of 1 KB whose event names carry the moment at which they were sent, so that a row on the terminal
-tells how old it is. Events of the same tick share a frame, and those that have scrolled away before
-the next one are never drawn, as on any screen.
+and a console of 120 by 36 is attached to it. A sender posts unsigned webhooks of 1 KB whose event
+names carry the moment at which they were sent, so that a row on the terminal tells how old it is.
+Events of the same tick share a frame, and those that have scrolled away before the next one are
+never drawn, as on any screen.
 
 painted     from the write of a request to the byte that completes its row, at 1,000 a second
 cost        the console's processor time at 500 a second, as a share of one core, and without any
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks._engine import Engine, engine
-from tests.benchmarks._load import cores, cpu_s, pin
+from tests.benchmarks._load import cpu_s
 from tests.benchmarks._million import ROWS, made
 from tests.benchmarks._terminal import Terminal, spread
 from tests.benchmarks.gateway import ASGI, PYTHON
@@ -86,7 +86,6 @@ print(json.dumps([sent, len(answered), statistics.median(answered or [0]) * 1000
 def measure(quick: bool) -> dict[str, Any]:
     """Send, watch the terminal, and return what was seen."""
     rows, seconds = (ROWS // 20, 5.0) if quick else (ROWS, 15.0)
-    first, second = cores()
     with tempfile.TemporaryDirectory(prefix="kc") as place:
         folder = Path(place, "project")
         folder.mkdir()
@@ -94,8 +93,6 @@ def measure(quick: bool) -> dict[str, Any]:
         (folder / "main.py").write_text(ASGI)
         with engine(folder, KEPT, made(rows)) as running, _attached(running) as screen:
             screen.read_until(b"ok k0")
-            pin([running.pid, *running.worker_pids()], first)
-            pin([screen.pid], second)
             _send(screen, running, PAINTED_PER_S, 1.0)  # what is made once is made
             ages_ms, _, answered = _send(screen, running, PAINTED_PER_S, seconds)
             idle = _cost(screen, running, 0, seconds)
