@@ -72,8 +72,10 @@ class _Request:
 
     before: list[str]
     """Lines that come first."""
-    headers: list[str]
-    """Words of headers as `Name: value`."""
+    headers: Headers
+    """Headers as they came."""
+    signed: list[str]
+    """Words of headers that are made when the command runs, as `"name: value"`."""
     body: str | None
     """A text that can be one word, or None when it has to come through a pipe."""
     piped: str
@@ -114,7 +116,9 @@ def curl(detail: Detail, base_url: str) -> Command:
         words.append("--path-as-is")
     words.append(quoted(request.url))
     named = {name.lower() for name, _ in _headers(detail, ())}
-    words += [f"-H {word}" for word in request.headers]
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
+    words += [f"-H {header_word(line)}" for line in lines]
+    words += [f"-H {word}" for word in request.signed]
     own = {"user-agent", "accept"} | ({"content-type"} if _has_body(detail) else set())
     words += [f"-H '{name}:'" for name in sorted(own - named)]
     if len(detail.request.body.raw) >= EXPECT_FROM:
@@ -127,14 +131,17 @@ def curl(detail: Detail, base_url: str) -> Command:
 
 
 def httpie(detail: Detail, base_url: str) -> Command:
-    """Return the request of an exchange as a command of HTTPie's; see `curl`."""
+    """Return the request of an exchange as a command of HTTPie's; see `curl`.
+
+    HTTPie writes what is no ASCII in headers as UTF-8, whatever it was.
+    """
     request = _request(detail, base_url)
-    words = [f"http -v {quoted(request.method)}", quoted(request.url)]
-    words += [_item(word) for word in request.headers]
+    words = ["http -v" if request.piped and request.body is None else "http -v --ignore-stdin"]
     if request.body is not None:
-        words.insert(1, f"--raw {quoted(request.body)}")
-    elif not request.piped:
-        words.insert(1, "--ignore-stdin")
+        words.append(f"--raw={quoted(request.body)}")
+    words.append(f"{quoted(request.method)} {quoted(request.url)}")
+    words += [quoted(_item(name, value)) for name, value in request.headers]
+    words += [word.replace(": ", ":", 1) for word in request.signed]
     return _joined(request, words)
 
 
@@ -169,20 +176,17 @@ def _request(detail: Detail, base_url: str) -> _Request:
             body = None
         if others:
             notes.append(f"Put in yourself: {', '.join(visible(name) for name in others)}.")
-    headers = [
-        header_word(f"{name}: {value}" if value else f"{name};")
-        for name, value in _headers(detail, _SIGNATURES if dialect in _SIGNING else ())
-    ]
+    headers = _headers(detail, _SIGNATURES if dialect in _SIGNING else ())
+    signed: list[str] = []
     if dialect in _SIGNING:
         before.append(_must_have(SECRET))
         before += [f"body() {{ {piped}\n}}" if "\n" in piped else f"body() {{ {piped}; }}"]
         lines, signed = _SIGNING[str(dialect)](message.header("webhook-id"))
         before += lines
-        headers += signed
         piped, body = "body", None
         notes.append(f"Set ${SECRET}: it is signed ({dialect}) when it runs.")
     return _Request(
-        before, headers, body, piped, base_url.rstrip("/") + _ascii(exchange.path),
+        before, headers, signed, body, piped, base_url.rstrip("/") + _ascii(exchange.path),
         exchange.method or "POST", notes,
     )  # fmt: skip
 
@@ -247,13 +251,11 @@ def _behind(first: str, then: str) -> str:
     return f"{line} | {then}{newline}{rest}"
 
 
-def _item(word: str) -> str:
-    """Return a header's word as HTTPie takes it: no blank behind the colon, its signs escaped."""
-    if word.startswith('"$('):
-        return word
-    return re.sub(r"^(['\"]?[^:;]+): ", r"\1:", word.replace("\\", "\\\\"), count=1).replace(
-        ":@", ":\\@", 1
-    )
+def _item(name: str, value: str) -> str:
+    """Return a header as HTTPie takes it: a value must not begin with a sign of its own."""
+    if not value:
+        return f"{name};"
+    return f"{name}:\\{value}" if value[0] in "@=" else f"{name}:{value}"
 
 
 def _joined(request: _Request, words: list[str]) -> Command:

@@ -186,10 +186,22 @@ def test_a_plain_command_reads_well(make_detail: MakeDetail) -> None:
         "  --data-raw '{\"a\": 1}'"
     )
     assert httpie(detail, "http://127.0.0.1:8700").text == (
-        "http -v POST \\\n"
-        "  --raw '{\"a\": 1}' \\\n"
-        "  http://127.0.0.1:8700/webhooks/x \\\n"
-        "  'content-type:application/json' \\\n"
-        "  'user-agent:a' \\\n"
+        "http -v --ignore-stdin \\\n"
+        "  --raw='{\"a\": 1}' \\\n"
+        "  POST http://127.0.0.1:8700/webhooks/x \\\n"
+        "  content-type:application/json \\\n"
+        "  user-agent:a \\\n"
         "  'accept:*/*'"
     )
+
+
+def test_signs_that_mean_something_to_httpie_are_escaped(make_detail: MakeDetail) -> None:
+    headers = (("X-At", "@/etc/passwd"), ("X-Json", "=1"), ("X-Back", "a\\b'c"), ("X-None", ""))
+    lines = httpie(make_detail(b"-d", headers=headers), "http://x").text.split(" \\\n  ")
+    assert lines[1] == "--raw=-d"
+    assert lines[3:] == [
+        "'X-At:\\@/etc/passwd'",
+        "'X-Json:\\=1'",
+        "'X-Back:a\\b'\\''c'",
+        "'X-None;'",
+    ]
