@@ -210,6 +210,20 @@ async def test_what_another_program_removed_leaves_this_list_as_well(
         await until(pilot, lambda: "comment.created" in screen_text(app))
 
 
+async def test_what_another_program_removed_leaves_a_narrowed_list_and_comes_back_to_it(
+    app: ConsoleApp, engine: CuratingEngine
+) -> None:
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("colon", *"filter is:error", "enter")
+        await until(pilot, lambda: traffic(app).feed.count == 4)
+        await engine.remove([1194])
+        await until(pilot, lambda: "3 of 16 exchanges" in screen_text(app))
+        await engine.restore([1194])
+        await until(pilot, lambda: "4 of 17 exchanges" in screen_text(app))
+        assert "comment.created" in screen_text(app)
+
+
 async def test_a_log_line_of_a_deleted_exchange_says_that_it_is_gone(
     app: ConsoleApp, engine: CuratingEngine
 ) -> None:

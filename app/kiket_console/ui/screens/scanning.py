@@ -16,6 +16,7 @@ from kiket_console.ui.scan import Scan
 from kiket_console.ui.screens.following import FollowingScreen
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterable, Sequence
 
     from kiket_console.model import Notice
@@ -135,6 +136,11 @@ class ScanningScreen(FollowingScreen[R]):
             if self._woken:
                 self._look()
         self.rows_changed()
+
+    def _loaded(self, ids: array[int]) -> None:
+        """Take in all ids there are; what went away matches no longer."""
+        super()._loaded(ids)
+        self.look_anew()
 
     def hauled(self, hauls: Sequence[Haul]) -> None:
         """Take in what was found; the list has it already."""
