@@ -223,3 +223,19 @@ async def test_asked_twice_at_once_it_asks_once(console: Callable[..., ConsoleAp
         await pilot.pause()
         await pilot.press(*"customer", "enter")
         await until(pilot, lambda: text.path_at_cursor == "$.issue.labels[1]")
+
+
+async def test_a_double_click_folds_and_selects_nothing(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        await pilot.click(offset=(20, text.region.y + 4), times=2)
+        await pilot.pause()
+        assert '"issue": { 3 items },' in "".join(shown(app))
+        assert not app.screen.get_selected_text()
+        await pilot.click(offset=(5, text.region.y + 4))
+        await pilot.pause()
+        assert "3 items" not in "".join(shown(app)), "and a click on the sign unfolds"

@@ -187,6 +187,9 @@ class PlaceScreen(LaidOut):
             self._set_opened(True)
             self.text.focus()
 
+    def text_select_all(self) -> None:
+        """Select nothing with three clicks: a place is no text."""
+
     def action_copy_text(self) -> None:
         """Copy what is selected with the mouse; without a selection, ctrl+c says how to leave."""
         selected = self.get_selected_text()

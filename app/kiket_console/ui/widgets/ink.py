@@ -28,6 +28,8 @@ works every one of them out again whenever it looks at the style of what owns th
 class Inked(Widget):
     """A widget that draws lines with roles; its screen has `INK_CLASSES`."""
 
+    ALLOW_SELECT = False  # what can be selected with the mouse says so itself
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
         self._inks: dict[str, Style] = {}

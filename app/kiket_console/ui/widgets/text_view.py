@@ -20,13 +20,13 @@ from kiket_console.ui.paint.line import marked
 from kiket_console.ui.paint.source import Lines, LineSource
 from kiket_console.ui.widgets.pane import STRIPS, Pane
 from kiket_console.ui.widgets.seeking import Seeking
+from kiket_console.ui.widgets.selecting import Selecting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from rich.style import Style
     from textual.events import Click
-    from textual.selection import Selection
 
     from kiket_console.ui.paint.line import Line
 
@@ -36,10 +36,9 @@ SLOW_ROWS = 50_000
 """In more rows, folding by levels belongs in a thread."""
 
 
-class TextView(Seeking, Pane, can_focus=True):
+class TextView(Seeking, Selecting, Pane, can_focus=True):
     """A text to read; it keeps its place while it is shown anew."""
 
-    ALLOW_SELECT = True
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST, Scope.VIEW)]
 
     class Remarked(Message):
@@ -210,7 +209,7 @@ class TextView(Seeking, Pane, can_focus=True):
             margin = self.source.margin(row)
             beside = sum(len(text) for text, _ in margin)
             if span is not None:
-                start, end = self._characters(row, span, beside)
+                start, end = self.selected_in(row, span, beside)
                 line = marked(line, start, end, "selected")
             if current:
                 margin, line = (_with_bar(margin), line) if margin else ((), _with_bar(line))
@@ -395,38 +394,6 @@ class TextView(Seeking, Pane, can_focus=True):
         self._bring(place)
         self.search_again()
 
-    # Selecting with the mouse
-
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the selected text as it was sent, a wrapped line as one line."""
-        last = self.source.count - 1
-        first = 0 if selection.start is None else selection.start.y
-        final = last if selection.end is None else min(last, selection.end.y)
-        pieces: list[str] = []
-        for row in range(max(0, first), final + 1):
-            span = selection.get_span(row)
-            if span is None:
-                continue
-            beside = sum(len(text) for text, _ in self.source.margin(row))
-            start, end = self._characters(row, span, beside)
-            if pieces and not self.source.continues(row):
-                pieces.append("\n")
-            text = self.source.text(row)[start:end]
-            pieces.append(text.lstrip(" ") if self.source.continues(row) else text)
-        return "".join(pieces), "\n"
-
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - it is asked for
-        """Draw the selection."""
-        self._drawn.clear()
-        self.refresh()
-
-    def _characters(self, row: int, span: tuple[int, int], beside: int) -> tuple[int, int]:
-        """Return which characters of a row are in a span of cells; its margin is none of it."""
-        text = self.source.text(row)
-        start, end = span
-        first = _character(text, max(0, start - beside))
-        return first, len(text) if end < 0 else max(first, _character(text, max(0, end - beside)))
-
 
 def _with_bar(line: Line) -> Line:
     """Return *line* with the cursor's bar in its first cell, where that is blank."""
@@ -434,14 +401,3 @@ def _with_bar(line: Line) -> Line:
         return line
     (text, role), *rest = line
     return [("▌", "accent"), (text[1:], role), *rest]
-
-
-def _character(text: str, cell: int) -> int:
-    """Return which character of a text is shown in a cell."""
-    if text.isascii() and text.isprintable():
-        return min(cell, len(text))
-    for at, sign in enumerate(text):
-        cell -= cell_width(visible(sign))
-        if cell < 0:
-            return at
-    return len(text)
