@@ -33,6 +33,11 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]
     "selection": (LOW, ("space", "k", "k", "v", "k", "k"), None),
     "side": ((100, 24), ("minus",), None),
     "request low": (LOW, ("enter",), None),
+    "found in a folded body": (
+        TALL,
+        ("enter", "less_than_sign", "slash", "c", "u", "s", "t", "enter"),
+        None,
+    ),
     "response": (TALL, ("k",) * 2 + ("right_square_bracket",), None),
     "headers": (TALL, ("right_square_bracket",) * 2, None),
     "signature": (TALL, ("right_square_bracket",) * 3, None),
