@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 import time
@@ -18,7 +17,7 @@ from textual.notifications import Notify
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Notice
 from kiket_console.text import visible
-from kiket_console.ui import actions, moment
+from kiket_console.ui import actions, memory, moment
 from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals, complain, stop_engine
 from kiket_console.ui.history import History
@@ -53,7 +52,6 @@ TWICE_WITHIN_S = 1.5
 TROUBLE_EVERY_S = 10.0
 MOST_NEWS = 3
 """How many workers are spoken of at once: more sentences would hide what they are about."""
-COLLECT_EVERY_S = 30.0
 
 
 class ConsoleApp(App[bool]):
@@ -373,22 +371,15 @@ class ConsoleApp(App[bool]):
 
     def _after_first_frame(self) -> None:
         self._is_shown = True
-        gc.enable()  # `show` has put it off until now
         if not self.is_headless:
-            # Long-lived objects leave the collector's sight, and its slow full rounds happen when
-            # nothing is drawn: they are what makes scrolling stutter.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(700, 10, 1_000_000)
-            self.set_interval(COLLECT_EVERY_S, self._collect)
+            memory.settle()
+            self.set_timer(memory.TIDY_AFTER_S, memory.tidy)
+            self.set_interval(memory.TIDY_EVERY_S, memory.tidy)
         self.run_worker(self._listen(), group="link", exclusive=True)
 
     def _paint_again(self, _: object) -> None:
         """Come back from the shell: Textual would paint only what has changed since."""
         self.refresh(layout=True)
-
-    def _collect(self) -> None:
-        gc.collect()
 
     async def _listen(self) -> None:
         from kiket_console.ui.link import keep_listening
