@@ -102,6 +102,17 @@ async def test_two_that_are_selected_are_compared_and_can_be_swapped(
         assert screen.rows.comparison.before.id == 1182
 
 
+async def test_two_are_named_on_the_command_line(console: Callable[..., ConsoleApp]) -> None:
+    app = console()
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        typed = "diff 1180 1182".replace(" ", "|space|").split("|")
+        keys = [key for part in typed for key in ([part] if part == "space" else part)]
+        screen = await compared(pilot, app, "colon", *keys, "enter")
+        pair = screen.rows.comparison
+        assert pair is not None
+        assert (pair.before.id, pair.after.id) == (1180, 1182)
+
+
 async def test_without_a_partner_it_says_so(console: Callable[..., ConsoleApp]) -> None:
     told = scene.Story()
     told.webhook("issue.created", "v1", scene.issue(1), 200, 1_000)
