@@ -160,6 +160,19 @@ async def test_the_cursor_is_on_screen_at_once_when_all_rows_come_back(
         assert found.first_shown <= traffic(app).feed.cursor <= found.last_shown
 
 
+async def test_the_details_are_those_of_another_row_that_comes_in_the_same_place(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        for row_id in (1181, 1190, 1184):
+            await typed(pilot, f"id:{row_id}")
+            await until(pilot, lambda row_id=row_id: shown(app) == [row_id])  # type: ignore[misc]
+            await pilot.press("enter")
+            await until(pilot, lambda row_id=row_id: f"─ {row_id} " in screen_text(app))  # type: ignore[misc]
+
+
 async def test_how_a_mixed_filter_was_read_is_said_and_can_be_changed(
     console: Callable[..., ConsoleApp],
 ) -> None:

@@ -50,6 +50,8 @@ class ScanningScreen(FollowingScreen[R]):
     _scanning = False
     _woken = False
     _scan_reader: StoreView | None = None
+    _cursor_id: int | None = None
+    """The row under the cursor when rows changed last; its position may be another one's now."""
 
     def on_unmount(self) -> None:
         """Give the store back."""
@@ -150,6 +152,9 @@ class ScanningScreen(FollowingScreen[R]):
         self._rows.looked_at = 1.0 if self._scan is None else self._scan.progress
         self.list.refresh()
         self.show_summary()
+        if self.feed.selected_id != self._cursor_id:
+            self._cursor_id = self.feed.selected_id
+            self.on_list_view_moved()
 
     def heard(self, notice: Notice | None) -> None:
         """Take in that something was recorded, and look whether it matches."""
