@@ -230,17 +230,14 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         row = max(0, min(row, self.source.count - 1))
         if row != self.cursor:
             before, self.cursor = self.cursor, row
-            self._redraw_row(before)
-            self._redraw_row(row)
+            self.refresh_line(before)
+            self.refresh_line(row)
             self.remarked()
         top = self.scroll_offset.y
         if row < top:
             self.scroll_to(y=row, animate=False)
         elif row >= top + self.rows_shown:
             self.scroll_to(y=row - self.rows_shown + 1, animate=False)
-
-    def _redraw_row(self, row: int) -> None:
-        self.refresh_line(row)
 
     def go_to_row(self, row: int, top: int) -> None:
         """Put the cursor on a row, and row *top* at the top of the screen."""
@@ -277,12 +274,12 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         """Show the cursor where the text is looked at."""
         top = int(self.scroll_offset.y)
         self.cursor = max(top, min(self.cursor, top + self.rows_shown - 1, self.source.count - 1))
-        self._redraw_row(self.cursor)
+        self.refresh_line(self.cursor)
         self.post_message(self.Remarked())
 
     def on_blur(self) -> None:
         """Hide the cursor."""
-        self._redraw_row(self.cursor)
+        self.refresh_line(self.cursor)
         self.post_message(self.Remarked())
 
     def on_click(self, event: Click) -> None:
