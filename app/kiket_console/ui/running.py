@@ -106,7 +106,7 @@ class Runner:
     def _offer(self, prompt: Prompt) -> None:
         from kiket_console.ui.arguments import values
         from kiket_console.ui.command_line import offers
-        from kiket_console.ui.widgets.prompt import Offer
+        from kiket_console.ui.widgets.offers import Offer
 
         place = self._app.place
         if place is None:

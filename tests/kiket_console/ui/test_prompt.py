@@ -8,7 +8,8 @@ from tests.snap.scene import screen_text, settled, until
 from textual import events
 
 from kiket_console.errors import ConsoleError
-from kiket_console.ui.widgets.prompt import Offer, Prompt
+from kiket_console.ui.widgets.offers import Offer
+from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

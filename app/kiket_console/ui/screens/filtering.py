@@ -140,7 +140,7 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
 
     async def _take_in(self, prompt: Prompt) -> None:
         """Show what is typed so far, up to what cannot be read yet."""
-        from kiket_console.ui.widgets.prompt import Offer
+        from kiket_console.ui.widgets.offers import Offer
 
         text, cursor = prompt.text, prompt.cursor
         meant: list[Offer] = []

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.highlighter import Highlighter
@@ -23,31 +22,17 @@ from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import cut, shortened
 from kiket_console.ui.widgets.entry import LONGEST, Entry, harmless
-from kiket_console.ui.widgets.ink import Inked, OneLine
+from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.offers import Offer, Offers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.text import Text
     from textual.app import ComposeResult
-    from textual.events import Click
-    from textual.strip import Strip
     from textual.widgets import Input
 
     from kiket_console.ui.paint.line import Line
-
-OFFERS_SHOWN = 8
-_NOTE_CELLS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A text that may take the place of what is typed from *start* up to *end*."""
-
-    text: str
-    start: int
-    end: int
-    note: str = ""
 
 
 class _Line(Entry):
@@ -120,64 +105,6 @@ class _Sentence(OneLine):
         return [(f"{' ' * (column - cell_width(said) - 1)}{said} {self._sign}", self._role)]
 
 
-class _Offers(Inked):
-    """The offers, as a list that keeps the selected one in sight."""
-
-    class Chosen(Message):
-        """An offer was clicked."""
-
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
-
-    def __init__(self) -> None:
-        super().__init__(classes="prompt-beside")
-        self.display = False
-        self.offers: Sequence[Offer] = ()
-        self.selected = -1
-        self._column = 0
-        self._top = 0
-
-    def show(self, offers: Sequence[Offer], column: int) -> None:
-        self.offers, self.selected, self._column, self._top = tuple(offers), -1, column, 0
-        self.styles.height = min(OFFERS_SHOWN, len(self.offers))
-        self.display = bool(self.offers)
-        self.refresh()
-
-    def select(self, index: int) -> None:
-        self.selected = index
-        shown = max(1, self.size.height)
-        if index >= 0:
-            self._top = min(max(self._top, index - shown + 1), index)
-        self.refresh()
-
-    def on_click(self, event: Click) -> None:
-        if self._top + event.y < len(self.offers):
-            self.post_message(self.Chosen(self._top + event.y))
-
-    def render_line(self, y: int) -> Strip:
-        width, index = self.size.width, self._top + y
-        ground = self.rich_style
-        chosen = index == self.selected
-        if chosen:
-            ground = self.screen.get_component_rich_style("ink--cursor")
-        line = self._line(index, width) if index < len(self.offers) else ()
-        if chosen:
-            (text, role), *rest = line
-            line = [(text[:-1] + "▌", "accent") if text else (text, role), *rest]
-        return self.strip(line, ground).adjust_cell_length(width, ground)
-
-    def _line(self, index: int, width: int) -> Line:
-        widest = max(cell_width(visible(offer.text)) for offer in self.offers)
-        margin = max(1, min(self._column, width - widest - _NOTE_CELLS))
-        offer = self.offers[index]
-        said = visible(offer.text)
-        gap = " " * (widest - cell_width(said) + 2)
-        more = index == self._top + self.size.height - 1 and index < len(self.offers) - 1
-        note = f"… {len(self.offers) - index - 1} more" if more else visible(offer.note)
-        return cut([(" " * margin, ""), (said, ""), (gap + note, "muted")], width)
-
-
 class Prompt(Vertical):
     """Ask for one line of text.
 
@@ -235,7 +162,7 @@ class Prompt(Vertical):
         self._asked_for = 0  # a step through offers that are not known yet
         self._wrong = _Wrong()
         self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder)
-        self._offers = _Offers()
+        self._offers = Offers()
         self._is_above = is_above
         self._sentence = _Sentence("▲" if is_above else "▼")
 
@@ -323,8 +250,8 @@ class Prompt(Vertical):
         self.complain(f"Only a part was taken: a line has at most {LONGEST:,} characters.")
         event.stop()
 
-    @on(_Offers.Chosen)
-    def _chosen(self, event: _Offers.Chosen) -> None:
+    @on(Offers.Chosen)
+    def _chosen(self, event: Offers.Chosen) -> None:
         """Take the offer under the pointer."""
         event.stop()
         self._take(event.index)
@@ -404,7 +331,7 @@ class Prompt(Vertical):
 
     def _float(self) -> None:
         """Lay what is said and offered over the list beside the line, which so stays still."""
-        said, offered = int(self._sentence.display), len(self._offers.offers[:OFFERS_SHOWN])
+        said, offered = int(self._sentence.display), self._offers.rows
         up, down = (0, -1), (0, 1)
         self._sentence.styles.offset = down if self._is_above else up
         self._offers.styles.offset = (0, 1 + said) if self._is_above else (0, -said - offered)
