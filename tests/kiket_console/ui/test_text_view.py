@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
+from kiket_console.store.records import NewExchange
+from kiket_console.store.writer import Writer
 from kiket_console.ui.paint import body
 from kiket_console.ui.screens import exchange_details
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import pytest
     from textual.pilot import Pilot
 
-    from kiket_console.store.records import NewExchange
+    from kiket_console.paths import ProjectPaths
     from kiket_console.ui.app import ConsoleApp
 
 ISSUE = json.dumps(
@@ -39,18 +41,12 @@ def told(raw: bytes, *, answer: bytes = b'{"ok": true}', failed_first: str = "")
         "issue.updated", "v2", b"{}", 200, 2_000, answer=answer, failed_first=failed_first
     )
     first = story.rows[0]
-    assert isinstance(first, _record())
+    assert isinstance(first, NewExchange)
     stored = replace(
         first.request.body, raw=raw, size=len(raw), sha256=hashlib.sha256(raw).digest()
     )
     story.rows[0] = replace(first, request=replace(first.request, body=stored))
     return story
-
-
-def _record() -> type[NewExchange]:
-    from kiket_console.store.records import NewExchange
-
-    return NewExchange
 
 
 def shown(app: ConsoleApp) -> list[str]:
@@ -211,6 +207,28 @@ async def test_what_is_selected_is_copied_as_it_was_sent(
         await pilot.press("ctrl+c")
         assert app.clipboard == '"a": "one\u202etwo",\n  "b": 1'
         assert "Press ctrl+c again" not in screen_text(app)
+
+
+async def test_what_is_read_stays_while_others_come(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, *["j"] * 6)
+        later = told(b"{}")
+        later._id += 1
+        later.rows.clear()
+        later.webhook("sla.breach", "v1", b"{}", 200, 1_000)
+        writer = Writer(paths.store)
+        writer.submit(later.rows).result(timeout=20)
+        writer.close()
+        place = app.place
+        assert place is not None
+        place.heard(None)
+        await settled(pilot)
+        assert place.text.path_at_cursor == "$.issue.labels"
+        await pilot.press("escape", "G")
+        await until(pilot, lambda: "sla.breach" in screen_text(app))
 
 
 async def test_asked_twice_at_once_it_asks_once(console: Callable[..., ConsoleApp]) -> None:

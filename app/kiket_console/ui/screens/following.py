@@ -72,6 +72,11 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         """Put the details beside a list that grows where there is room for both."""
         return Layout.SIDE if size.width >= WIDE_COLUMNS else super().natural_layout(size)
 
+    @property
+    def follows(self) -> bool:
+        """Whether the cursor goes to what is new by itself."""
+        return self.feed.follow
+
     def heard(self, notice: Notice | None) -> None:
         """Take in that something was recorded; while the list is held still, count it."""
         if self.paused:
@@ -115,6 +120,13 @@ class FollowingScreen(PlaceScreen, Generic[R]):
             self.feed.to_newest()
         self.list.sync()
         self.show_summary()
+
+    def _set_opened(self, opened: bool) -> None:
+        """Stay with what is read: nobody wants it replaced by what is new."""
+        super()._set_opened(opened)
+        if opened and self.feed.follow:
+            self.feed.pause()
+            self.show_summary()
 
     def action_pause(self) -> None:
         """Hold the list still, or let it go on."""
