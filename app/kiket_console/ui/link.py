@@ -17,7 +17,7 @@ STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
-TELL_EVERY_S = 1 / 30
+TELL_EVERY_S = 1 / 20
 """Drawing takes longer than hearing: of what comes meanwhile only the last is told."""
 
 

@@ -15,6 +15,7 @@ layout, or give all room to the pane that has the focus.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.actions import SkipAction
@@ -45,6 +46,8 @@ FLAT_ROWS = 8
 """Below, the names of the columns would take a row of the few there are."""
 DETAILS_DELAY_S = 0.04
 """How long the cursor rests before the details follow it."""
+DETAILS_EVERY_S = 0.25
+"""How often details follow a list that goes on by itself: nobody reads them faster."""
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
@@ -69,6 +72,7 @@ class PlaceScreen(LaidOut):
         self._status_bar = StatusBar(console.project)
         self._footer = Footer()
         self._details_timer: Timer | None = None
+        self._details_shown_s = 0.0
         self._verb = ""
 
     def show_details(self) -> None:
@@ -153,9 +157,24 @@ class PlaceScreen(LaidOut):
     def on_list_view_moved(self) -> None:
         """Show the details of the row once the cursor rests on it."""
         self.show_summary()
-        if self._details_timer is not None:
+        delay_s = DETAILS_DELAY_S
+        if self.follows:
+            if self._details_timer is not None:
+                return
+            delay_s = max(delay_s, self._details_shown_s + DETAILS_EVERY_S - time.monotonic())
+        elif self._details_timer is not None:
             self._details_timer.stop()
-        self._details_timer = self.set_timer(DETAILS_DELAY_S, self.show_details)
+        self._details_timer = self.set_timer(delay_s, self._details_due)
+
+    def _details_due(self) -> None:
+        self._details_timer = None
+        self._details_shown_s = time.monotonic()
+        self.show_details()
+
+    @property
+    def follows(self) -> bool:
+        """Whether the cursor goes to what is new by itself."""
+        return False
 
     def on_text_view_remarked(self) -> None:
         """Show what is to be said of the text."""
