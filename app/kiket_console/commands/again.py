@@ -8,7 +8,7 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.deliver import dry_run_option, read_file, set_option
-from kiket_console.commands.finding import filter_of
+from kiket_console.commands.finding import chosen_argument, chosen_filter_option, filter_of
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire import WAYS
 
@@ -47,20 +47,8 @@ Examples:
   kiket-console replay --filter 'status:>=500 since:1h'
   kiket-console replay 1187 --version v2 --count 5 --spacing 200ms"""
 )
-@click.argument(
-    "exchange_ids",
-    metavar="[ID]...",
-    nargs=-1,
-    type=click.IntRange(1),
-    shell_complete=completing.exchange_ids,
-)
-@click.option(
-    "--filter",
-    "wanted",
-    metavar="TEXT",
-    shell_complete=completing.saved_filters,
-    help="Those that a filter lets through, too.",
-)
+@chosen_argument
+@chosen_filter_option
 @way_option
 @click.option("--exact", is_flag=True, help="The same as --way exact.")
 @click.option("--version", default="", help="Send it to the handler of another version.")
@@ -202,19 +190,12 @@ def send(
     """
     from kiket_console.client import Client, call
     from kiket_console.commands import outcome
-    from kiket_console.errors import ConsoleError, ExitCode
     from kiket_console.store.reader import Reader
     from kiket_console.wire import Edit
 
     paths = paths_of(context, directory)
     with Reader(paths.store) as reader:
-        detail = reader.detail(exchange_id)
-        if detail is None:
-            raise ConsoleError(
-                f"No exchange {exchange_id} is recorded for this project.",
-                hint="`kiket-console traffic list` lists those that are.",
-                exit_code=ExitCode.USAGE,
-            )
+        detail = reader.known(exchange_id)
         edit = Edit(
             _payload(detail, payload, changes), _headers(detail, headers, without), event, version
         )

@@ -203,9 +203,7 @@ def locate(
             click.echo(_visible([f"{name:<16} {path}{there}"])[0])
 
 
-def _names(
-    _: click.Context, __: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
+def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     from kiket_console.config import SETTINGS
 
     return [

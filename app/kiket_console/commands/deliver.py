@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kiket_console.client import Client
-    from kiket_console.errors import ConsoleError
     from kiket_console.sending.overrides import Override
     from kiket_console.sending.templates import Recipe
     from kiket_console.store.reader import Reader
@@ -150,11 +149,8 @@ async def _recipe(client: Client, reader: Reader, asked: Event, base: str | None
     if asked.raw_payload is not None:
         return Recipe(asked, payload.read(asked.raw_payload.decode("utf-8", "replace")))
     if base is not None and base != LAST:
-        detail = reader.detail(_number(base))
-        if detail is None:
-            raise _unknown(base)
-        like = replace(asked, like=detail.exchange.id)
-        return Recipe(like, event_of(detail.request.body))
+        known = reader.known(_number(base))
+        return Recipe(replace(asked, like=known.exchange.id), event_of(known.request.body))
     templates = await client.templates(asked.extension)
     found = bases(templates, reader.captures(), asked.extension)
     picked = chosen(found, asked.name, asked.version, captured=base == LAST)
@@ -180,16 +176,6 @@ def _number(base: str) -> int:
             f"{base!r} is neither a delivery's number nor {LAST!r}.", param_hint="--from"
         )
     return int(base)
-
-
-def _unknown(base: str) -> ConsoleError:
-    from kiket_console.errors import ConsoleError, ExitCode
-
-    return ConsoleError(
-        f"No exchange {base} is recorded for this project.",
-        hint="`kiket-console traffic list` lists those that are.",
-        exit_code=ExitCode.USAGE,
-    )
 
 
 def read_data(data: str) -> bytes:

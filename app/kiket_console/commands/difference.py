@@ -89,13 +89,12 @@ def diff(
 
 def _pair(reader: Reader, first: int, second: int | None) -> tuple[Detail, Detail]:
     """Return the two to compare, the earlier one first where nobody said which."""
-    from kiket_console.commands.sharing import detail_of
     from kiket_console.comparing.partner import partner_of
     from kiket_console.errors import ConsoleError, ExitCode
 
     if second is not None:
-        return detail_of(reader, first), detail_of(reader, second)
-    after = detail_of(reader, first)
+        return reader.known(first), reader.known(second)
+    after = reader.known(first)
     partner = partner_of(after.exchange, reader)
     if partner is None:
         raise ConsoleError(
@@ -103,7 +102,7 @@ def _pair(reader: Reader, first: int, second: int | None) -> tuple[Detail, Detai
             hint="Name another one behind it.",
             exit_code=ExitCode.USAGE,
         )
-    return detail_of(reader, partner), after
+    return reader.known(partner), after
 
 
 def _lines(found: Comparison, paint: Paint) -> Iterator[str]:

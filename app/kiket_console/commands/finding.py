@@ -28,6 +28,22 @@ filter_option = click.option(
     help="Those that match a filter, as 'event:issue.* status:>=500' or @NAME.",
 )
 
+chosen_argument = click.argument(
+    "exchange_ids",
+    metavar="[ID]...",
+    nargs=-1,
+    type=click.IntRange(1),
+    shell_complete=completing.exchange_ids,
+)
+"""Exchanges by number, for a command that takes `chosen_filter_option` too."""
+chosen_filter_option = click.option(
+    "--filter",
+    "wanted",
+    metavar="TEXT",
+    shell_complete=completing.saved_filters,
+    help="Those that a filter lets through, too.",
+)
+
 
 def filter_of(text: str, folder: Path) -> Filter:
     """Return the filter that *text* is for the project in *folder*.

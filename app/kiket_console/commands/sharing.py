@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
-from kiket_console.commands.finding import filter_of
+from kiket_console.commands.finding import chosen_argument, chosen_filter_option, filter_of
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.exporting.commands import Urls
-    from kiket_console.model import Detail
     from kiket_console.paths import ProjectPaths
     from kiket_console.store.reader import Reader
 
@@ -37,20 +36,8 @@ Examples:
   kiket-console traffic export --filter 'status:>=500 since:1h' --format bundle -o report.zip
   kiket-console traffic export 1204 --format markdown"""
 )
-@click.argument(
-    "exchange_ids",
-    metavar="[ID]...",
-    nargs=-1,
-    type=click.IntRange(1),
-    shell_complete=completing.exchange_ids,
-)
-@click.option(
-    "--filter",
-    "wanted",
-    metavar="TEXT",
-    shell_complete=completing.saved_filters,
-    help="Those that a filter lets through, too.",
-)
+@chosen_argument
+@chosen_filter_option
 @click.option(
     "--format", "name", type=click.Choice(FORMATS), default="jsonl", show_default=True,
     help="HTTP Archive, JSON lines, a script of curl, a report, or all as a redacted zip.",
@@ -107,9 +94,7 @@ def export(
             "Only a single exchange can be exported unredacted, and no bundle.",
             exit_code=ExitCode.USAGE,
         )
-    recorded = [
-        Recorded(detail_of(reader, each), tuple(reader.exchange_logs(each))) for each in ids
-    ]
+    recorded = [Recorded(reader.known(each), tuple(reader.exchange_logs(each))) for each in ids]
     raw = made(name, recorded, urls_of(paths), redact=not unredacted)
     if output is None or str(output) == "-":
         if name == "bundle" and sys.stdout.isatty():
@@ -148,7 +133,7 @@ def curl(
 
     paths = paths_of(context, directory)
     reader = context.with_resource(Reader(paths.store))
-    detail = detail_of(reader, exchange_id)
+    detail = reader.known(exchange_id)
     url = commands.base_url(detail, urls_of(paths))
     made = (commands.httpie if httpie else commands.curl)(detail, url)
     if as_json:
@@ -191,7 +176,7 @@ def save(
 
     paths = paths_of(context, directory)
     reader = context.with_resource(Reader(paths.store))
-    detail = detail_of(reader, exchange_id)
+    detail = reader.known(exchange_id)
     saved = save_test(
         paths.folder, detail, name_for(detail) if name is None else name, reader, replace=force
     )
@@ -203,20 +188,6 @@ def save(
         click.echo(visible(file))
     for note in saved.notes:
         click.echo(visible(note), err=True)
-
-
-def detail_of(reader: Reader, exchange_id: int) -> Detail:
-    """Return all that is known of an exchange; raises `ConsoleError` when there is none."""
-    from kiket_console.errors import ConsoleError, ExitCode
-
-    found = reader.detail(exchange_id)
-    if found is None:
-        raise ConsoleError(
-            f"No exchange {exchange_id} is recorded for this project.",
-            hint="`kiket-console traffic list` lists those that are.",
-            exit_code=ExitCode.USAGE,
-        )
-    return found
 
 
 def urls_of(paths: ProjectPaths) -> Urls:

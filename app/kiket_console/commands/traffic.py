@@ -119,17 +119,10 @@ def _ids_of(reader: Reader, wanted: Filter | None, worker: str | None, limit: in
 def show(context: click.Context, exchange_id: int, directory: Path | None, as_json: bool) -> None:
     """Show all that is known of exchange ID."""
     from kiket_console.commands.documents import detail_members, document, log_members
-    from kiket_console.errors import ConsoleError, ExitCode
     from kiket_console.store.reader import Reader
 
     reader = context.with_resource(Reader(paths_of(context, directory).store))
-    detail = reader.detail(exchange_id)
-    if detail is None:
-        raise ConsoleError(
-            f"No exchange {exchange_id} is recorded for this project.",
-            hint="`kiket-console traffic list` lists those that are.",
-            exit_code=ExitCode.USAGE,
-        )
+    detail = reader.known(exchange_id)
     logs = reader.exchange_logs(exchange_id)
     if as_json:
         click.echo(document(**detail_members(detail), logs=[log_members(line) for line in logs]))

@@ -113,23 +113,13 @@ class Sender:
         )
 
     async def _again(self, exchange_id: int, edit: Edit, way: str, *, linked: bool) -> Delivery:
-        detail = self._detail(exchange_id)
+        detail = self._reader.known(exchange_id)
         raw_body = await self._raw_body(detail, edit)
         name = detail.exchange.worker
         if way != "exact":  # what is not signed anew can be sent before the code has told how
             name = (await self._addressed(name)).name
         signing = self._signing(name, way)
         return _named_well(replay.again(detail, raw_body, signing, edit, linked=linked))
-
-    def _detail(self, exchange_id: int) -> Detail:
-        detail = self._reader.detail(exchange_id)
-        if detail is None:
-            raise ConsoleError(
-                f"No exchange {exchange_id} is recorded for this project.",
-                hint="`kiket-console traffic list` lists those that are.",
-                exit_code=ExitCode.USAGE,
-            )
-        return detail
 
     async def _restored(self, raw: bytes, like: int, worker: str) -> bytes:
         """Return a payload that was made from a recorded one, with its secrets put back.
@@ -138,7 +128,7 @@ class Sender:
         """
         if not like:
             return raw
-        detail = self._detail(like)
+        detail = self._reader.known(like)
         stored, had = detail.request.body, detail.exchange.worker
         if stored.references and had != worker:
             raise ConsoleError(

@@ -171,6 +171,17 @@ class Reader(FilterReading, LogReading):
         )
         return int(found[0][0]) if found else 0
 
+    def known(self, exchange_id: int) -> Detail:
+        """Return all that is known of one exchange; raises `ConsoleError` when there is none."""
+        found = self.detail(exchange_id)
+        if found is None:
+            raise ConsoleError(
+                f"No exchange {exchange_id} is recorded for this project.",
+                hint="`kiket-console traffic list` lists those that are.",
+                exit_code=ExitCode.USAGE,
+            )
+        return found
+
     def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
         """Return all that is known of one exchange, or None when there is none of that id.
 

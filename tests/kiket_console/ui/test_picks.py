@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.kiket_console.ui.test_feed import Numbered, Table
 
 from kiket_console.ui.feed import Feed
 from kiket_console.ui.picks import MOST, Picks
-from tests.kiket_console.ui.test_feed import Numbered, Table
 
 
 def picking(*ids: int) -> tuple[Feed[Numbered], Picks]:
