@@ -5,7 +5,7 @@
     paint/     nouns to lines, pure and without Textual
     feed.py    count, follow and selection of a list
     link.py    the connection to the engine
-    actions.py the one registry of commands
+    registry/  the one table of commands; actions.py makes keys, footer, palette and names of it
 
 Arrows: app to screens to widgets to paint; only the app and the feeds know store and client.
 """

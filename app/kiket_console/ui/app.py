@@ -22,6 +22,7 @@ from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals, complain, stop_engine
 from kiket_console.ui.history import History
 from kiket_console.ui.key_order import Followed, KeyOrder
+from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.requests import Requests
 from kiket_console.ui.running import Runner
@@ -46,9 +47,7 @@ if TYPE_CHECKING:
     from kiket_console.sending.keeping import Drafts
     from kiket_console.ui.link import Engine
     from kiket_console.ui.pages import Reader
-    from kiket_console.ui.screens.quit import Leave
 
-TWICE_WITHIN_S = 1.5
 TROUBLE_EVERY_S = 10.0
 MOST_NEWS = 3
 """How many workers are spoken of at once: more sentences would hide what they are about."""
@@ -108,13 +107,11 @@ class ConsoleApp(App[bool]):
         self._histories: dict[str, History] = {}
         self.runner = Runner(self)
         self._started = engine
-        self._demo = demo
         self._open_reader = open_reader or self._store
         self._open_engine = open_engine or self._client
         self._engine: Engine | None = None
         self._trouble_at_s = -TROUBLE_EVERY_S
-        self._asked_to_leave_s = -TWICE_WITHIN_S
-        self._told_how_s = -TWICE_WITHIN_S
+        self._leaving = Leaving(self, demo=demo)
         self._filter = ControlFilter()
         self._key_order = KeyOrder(self, super().on_event)
         self._turns = Turns()
@@ -302,31 +299,11 @@ class ConsoleApp(App[bool]):
 
     def action_leave(self) -> None:
         """Ask how to leave; asked twice at once, stop all."""
-        from kiket_console.ui.screens.quit import Leave, QuitScreen
-
-        now_s = time.monotonic()
-        if now_s - self._asked_to_leave_s < TWICE_WITHIN_S:
-            self._leave(Leave.STOP)
-            return
-        self._asked_to_leave_s = now_s
-        if isinstance(self.screen, QuitScreen):
-            return
-        answers = (Leave.STOP, Leave.STAY) if self._demo else tuple(Leave)
-        self.push_screen(QuitScreen(self._leaving(), answers), self._leave)
+        self._leaving.ask()
 
     def action_help_quit(self) -> None:
         """Say how to leave, and ask when it is pressed twice."""
-        from kiket_console.ui.screens.quit import QuitScreen
-
-        if isinstance(self.screen, QuitScreen):
-            return  # it asks already
-        now_s = time.monotonic()
-        if now_s - self._told_how_s < TWICE_WITHIN_S:
-            self.action_leave()
-        else:
-            self._told_how_s = now_s
-            sentence = Sentence("Press ctrl+c again to leave.", timeout=TWICE_WITHIN_S)
-            self.post_message(Notify(sentence))
+        self._leaving.tell_how()
 
     def started(self) -> subprocess.Popen[bytes] | None:
         """Return the engine that was started for this console, unless another one's was first."""
@@ -344,24 +321,6 @@ class ConsoleApp(App[bool]):
         if self._engine is None:
             self._engine = self._open_engine()
         return self._engine
-
-    def _leaving(self) -> list[str]:
-        if self._demo:
-            return ["Stop all ends the demo and leaves nothing behind."]
-        if self.status is None or not self.link.up:
-            return ["The engine cannot be reached.", "Detach leaves everything as it is."]
-        running = sum(worker.pid is not None for worker in self.status.workers)
-        if running == 1:
-            return ["1 worker runs. Detach keeps it and the recording."]
-        if not running:
-            return ["No worker runs. Detach keeps the engine and the recording."]
-        return [f"{running} workers run. Detach keeps them and the recording."]
-
-    def _leave(self, answer: Leave | None) -> None:
-        from kiket_console.ui.screens.quit import Leave
-
-        if answer in (Leave.DETACH, Leave.STOP):
-            self.exit(answer is Leave.STOP)
 
     def _tick(self) -> None:
         if not self.link.ever and (ours := self.started()) is not None and ours.poll():

@@ -20,7 +20,7 @@ COMMANDS = (
             "Show only what the selected line's worker logged; again: the next worker's, then all.",
             Scope.LOGS),
     Command("logs.wrap", "W", "wrap", "wrap",
-            "Wrap long lines, or no longer.", Scope.LOGS),
+            "Wrap long lines, or no longer.", Scope.LOGS, names="wrap-lines"),
     *growing.filters(Scope.LOGS),
     *growing.commands(Scope.LOGS),
     Command("logs.pick", "space", "pick", "select",
