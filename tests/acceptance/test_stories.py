@@ -294,7 +294,7 @@ def test_1_the_first_five_minutes(terminal: Open) -> None:
     console = terminal("demo", size=(120, 40))
     console.shows(r"webhook +issue\.\w+")
     footer = console.screen().rstrip().splitlines()[-1]
-    for named in ("open", "filter", "replay", "trigger", "follow", "leave"):
+    for named in ("open", "filter", "replay", "edit & send", "diff", "trigger"):
         assert named in footer
     console.shows(r"400 ✗")
     console.press("/")

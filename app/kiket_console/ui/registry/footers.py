@@ -10,7 +10,8 @@ MOST: Final = 6
 
 FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
     (Scope.TRAFFIC, Mode.LIST): (
-        "open", "traffic.filter", "traffic.replay", "traffic.trigger", "traffic.follow", "close",
+        "open", "traffic.filter", "traffic.replay", "traffic.edit", "traffic.diff",
+        "traffic.trigger",
     ),
     (Scope.TRAFFIC, Mode.SELECTION): (
         "back", "traffic.pick-range", "traffic.replay", "traffic.mark", "traffic.note",
