@@ -20,9 +20,10 @@ from textual.message import Message
 
 from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.line import cut, shortened
+from kiket_console.ui.paint.line import cut
+from kiket_console.ui.paint.pointed import pointed
 from kiket_console.ui.widgets.entry import LONGEST, Entry, harmless
-from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.ink import Inked, OneLine
 from kiket_console.ui.widgets.offers import Offer, Offers
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
     from textual.app import ComposeResult
+    from textual.strip import Strip
     from textual.widgets import Input
 
     from kiket_console.ui.paint.line import Line
@@ -79,30 +81,39 @@ class _Label(OneLine):
         return cut([(f" {self._text} ", "accent")], width)
 
 
-class _Sentence(OneLine):
-    """What is said of the text, below a sign that points at its place."""
+class _Sentence(Inked):
+    """What is said of the text, beside a sign that points at its place."""
 
-    def __init__(self, sign: str) -> None:
+    def __init__(self, *, is_below: bool) -> None:
         super().__init__(classes="prompt-beside")
         self.display = False
-        self._sign = sign
+        self._is_below = is_below
         self._text, self._role = "", ""
         self._column: int | None = None
+        self._lines: list[Line] = []
+
+    @property
+    def rows(self) -> int:
+        """How many rows it takes."""
+        return len(self._lines)
 
     def show(self, text: str, role: str, column: int | None) -> None:
         self._text, self._role, self._column = visible(text), role, column
-        self.display = bool(text)
+        self.fit()
+
+    def fit(self) -> None:
+        """Break the sentence into the lines that the terminal has room for."""
+        text, role, width = self._text, self._role, self.screen.size.width
+        below = self._is_below
+        self._lines = pointed(text, role, self._column, width, is_below=below) if text else []
+        self.styles.height = self.rows
+        self.display = bool(self._lines)
         self.refresh()
 
-    def line(self, width: int) -> Line:
-        column, needed = self._column, cell_width(self._text)
-        if column is None or column >= width:
-            return [(" " + shortened(self._text, width - 1), self._role)]
-        if column + 2 + needed <= width or column <= width // 2:
-            said = shortened(self._text, width - column - 2)
-            return [(f"{' ' * column}{self._sign} {said}", self._role)]
-        said = shortened(self._text, column - 2)  # it stands left of the sign
-        return [(f"{' ' * (column - cell_width(said) - 1)}{said} {self._sign}", self._role)]
+    def render_line(self, y: int) -> Strip:
+        line = self._lines[y] if y < self.rows else ()
+        width, ground = self.size.width, self.ground
+        return self.strip(line, ground).adjust_cell_length(width, ground)
 
 
 class Prompt(Vertical):
@@ -164,7 +175,7 @@ class Prompt(Vertical):
         self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder)
         self._offers = Offers()
         self._is_above = is_above
-        self._sentence = _Sentence("▲" if is_above else "▼")
+        self._sentence = _Sentence(is_below=is_above)
 
     @property
     def text(self) -> str:
@@ -220,6 +231,11 @@ class Prompt(Vertical):
         self._entry.cursor_position = len(self._entry.value)
         self._entry.focus()
         self._tell()
+
+    def on_resize(self) -> None:
+        """Break what is said anew."""
+        self._sentence.fit()
+        self._float()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Take in what was typed."""
@@ -331,8 +347,8 @@ class Prompt(Vertical):
 
     def _float(self) -> None:
         """Lay what is said and offered over the list beside the line, which so stays still."""
-        said, offered = int(self._sentence.display), self._offers.rows
-        up, down = (0, -1), (0, 1)
+        said, offered = self._sentence.rows, self._offers.rows
+        up, down = (0, -said), (0, 1)
         self._sentence.styles.offset = down if self._is_above else up
         self._offers.styles.offset = (0, 1 + said) if self._is_above else (0, -said - offered)
 
