@@ -111,7 +111,7 @@ def _show(
     from kiket_console.engine_process import start_failure
     from kiket_console.paths import config_file
     from kiket_console.ui import keymap
-    from kiket_console.ui.app import run_console
+    from kiket_console.ui.program import run_console
 
     if engine is not None and engine.poll() and not is_running(paths):
         raise start_failure(paths, engine.returncode)

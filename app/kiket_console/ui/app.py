@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from kiket_console.model import Notice
 from kiket_console.text import visible
 from kiket_console.ui import actions, memory, moment
 from kiket_console.ui.deliveries import Deliveries
-from kiket_console.ui.ending import Signals, complain, stop_engine
+from kiket_console.ui.ending import Signals
 from kiket_console.ui.history import History
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
@@ -395,35 +394,3 @@ def _logs(app: ConsoleApp) -> PlaceScreen:
     from kiket_console.ui.screens.logs import LogsScreen
 
     return LogsScreen(app)
-
-
-def run_console(
-    paths: ProjectPaths,
-    *,
-    engine: subprocess.Popen[bytes] | None = None,
-    demo: bool = False,
-    **personal: Any,
-) -> int:
-    """Show the console until it is left; return the exit status.
-
-    *engine* is the process that was started for it, if any, so that stopping waits for its end.
-    *personal*: theme, keys and settings, as `ConsoleApp` takes them. Raises `ConsoleError` for an
-    unknown theme, and with the engine's own sentence when it could not start.
-    """
-    app = ConsoleApp(paths, engine=engine, demo=demo, **personal)
-    stop = app.run()
-    if app.crash is not None:
-        complain(app.crash)
-        if not demo:
-            sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
-        return int(ExitCode.FAILURE)
-    if (status := app.signals.status(demo=demo)) is not None:
-        return status
-    ours = app.started()
-    if stop:
-        return stop_engine(paths, ours)
-    if ours is not None and ours.poll():
-        from kiket_console.engine_process import start_failure
-
-        raise start_failure(paths, ours.returncode)
-    return int(ExitCode.INTERRUPTED if stop is None else ExitCode.OK)

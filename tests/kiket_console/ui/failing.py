@@ -10,7 +10,8 @@ from tests.snap import scene
 from textual import work
 
 from kiket_console.paths import ProjectPaths
-from kiket_console.ui import app as program
+from kiket_console.ui import program
+from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.views import ListView
 
@@ -23,7 +24,7 @@ def fail(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("it failed" if local else "")
 
 
-class Failing(program.ConsoleApp):
+class Failing(ConsoleApp):
     """A console whose key `f2` fails in the way it was told to."""
 
     where = ""
@@ -65,7 +66,7 @@ def main() -> int:
         paths.make()
         scene.write_store(paths.store)
     Failing.where = where
-    program.ConsoleApp = Failing  # type: ignore[misc]  # what run_console makes
+    setattr(program, "ConsoleApp", Failing)  # noqa: B010 - what run_console makes
     Failing._client = lambda _: scene.ToldEngine()  # type: ignore[assignment, method-assign]  # nobody answers
     return program.run_console(paths)
 

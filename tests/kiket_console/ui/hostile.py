@@ -16,7 +16,8 @@ from kiket_console.errors import ConsoleError
 from kiket_console.model import Draining, Handler, Judgement, Problem, State, WorkerState
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.records import NewExchange, SetNote
-from kiket_console.ui import app as program
+from kiket_console.ui import program
+from kiket_console.ui.app import ConsoleApp
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
@@ -123,7 +124,7 @@ def main() -> int:
     paths.make()
     scene.write_store(paths.store, hostile_story())
     engine = HostileEngine(hostile_status("ok"))
-    program.ConsoleApp._client = lambda _: engine  # type: ignore[assignment, method-assign]  # nobody else answers
+    ConsoleApp._client = lambda _: engine  # type: ignore[assignment, method-assign]  # nobody else answers
     return program.run_console(paths)
 
 
