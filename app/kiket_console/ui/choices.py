@@ -25,6 +25,8 @@ class Choice(Generic[T]):
     note: str
     key: str
     value: T
+    role: str = "accent"
+    """Of what stands at the right, which is a key unless something else is said there."""
 
 
 class Choices(Generic[T]):
@@ -83,7 +85,7 @@ class Choices(Generic[T]):
     def line(self, position: int, width: int) -> Line:
         """Return a choice: label with the fitting letters marked, note, key."""
         choice = self.found[position]
-        key: Line = [("  ", ""), (f"{choice.key} ", "accent")] if choice.key else ()
+        key: Line = [("  ", ""), (f"{choice.key} ", choice.role)] if choice.key else ()
         label = visible(choice.label)
         label = fit(label, min(cell_width(label), self._column))
         left: list[tuple[str, str]] = [("  ", "")]

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
+from kiket_console.ui.command import Argument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from kiket_console.ui.actions import Registry
-    from kiket_console.ui.command import Argument, Command, Scope
+    from kiket_console.ui.command import Command, Scope
 
 GO = "go"
 """The name that a bare number stands for: `:1204` goes to that exchange."""
@@ -141,7 +142,8 @@ def usage(command: Command) -> str:
     name = command.all_names[0]
     if command.argument is None:
         return name
-    what = command.argument.value
+    saved = command.argument is Argument.SAVED_FILTER  # which is called by its name
+    what = (Argument.NAME if saved else command.argument).value
     return f"{name} {what.upper()}" if command.needs_argument else f"{name} [{what}]"
 
 

@@ -12,6 +12,7 @@ from kiket_console.exporting.files import FORMS, Recorded, form, made
 from kiket_console.exporting.pieces import Piece, pieces, pieces_of_several
 from kiket_console.new_file import write_new
 from kiket_console.text import plural, size, visible
+from kiket_console.ui.paint.line import shortened
 from kiket_console.ui.screens.menu import Item, Menu, Taken
 
 if TYPE_CHECKING:
@@ -192,4 +193,4 @@ def _item(piece: Piece) -> Item:
     count = len(piece.text.encode("utf-8", "replace"))
     first = " ".join(piece.notes) or " ".join(piece.text[: 4 * _NOTE].split())
     label = piece.what.removeprefix("The ")
-    return Item(piece.key, label, size(count), first[:_NOTE], piece)
+    return Item(piece.key, label, size(count), shortened(first, _NOTE), piece)

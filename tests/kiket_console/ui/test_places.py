@@ -218,7 +218,7 @@ async def test_ctrl_c_says_how_to_leave_also_while_typing(
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
         await pilot.press("t")
-        await until(pilot, lambda: "Send an event" in screen_text(app))
+        await until(pilot, lambda: "Trigger an event" in screen_text(app))
         await pilot.press("ctrl+c")
         await until(pilot, lambda: "Press ctrl+c again to leave." in screen_text(app))
         await pilot.press("ctrl+c")
@@ -243,7 +243,7 @@ async def test_typing_in_a_dialog_never_triggers_a_command(
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
         await pilot.press("t")
-        await until(pilot, lambda: "Send an event" in screen_text(app))
+        await until(pilot, lambda: "Trigger an event" in screen_text(app))
         await pilot.press(*"rq123ftT")
         await until(pilot, lambda: "No event has this name." in screen_text(app))
         assert engine.asked == []

@@ -23,13 +23,15 @@ def test_it_is_one_line_right_of_its_sign_where_that_fits() -> None:
 
 def test_it_goes_on_in_further_lines_below_its_sign() -> None:
     first, second = shown(6, 60)
-    assert first.startswith("      ▲ There is") and second.startswith("        ")
+    assert first.startswith("      ▲ There is")
+    assert second.startswith("        ")
     assert f"{first.strip()} {second.strip()}" == f"▲ {SENTENCE}"
 
 
 def test_above_the_line_the_sign_stands_in_the_last_row() -> None:
     first, last = shown(6, 60, is_below=False)
-    assert "▼" not in first and last.index("▼") == 6
+    assert "▼" not in first
+    assert last.index("▼") == 6
 
 
 @pytest.mark.parametrize("is_below", [True, False])

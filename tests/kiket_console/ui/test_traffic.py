@@ -241,7 +241,7 @@ async def test_triggering_lets_a_person_type_to_narrow_and_sends_with_enter(
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
         await pilot.press("t")
-        await until(pilot, lambda: "Send an event" in screen_text(app))
+        await until(pilot, lambda: "Trigger an event" in screen_text(app))
         await pilot.press(*"comm", "enter")
         await until(pilot, lambda: app.screen is app.place)
         assert engine.asked == [("trigger", "comment.created", "v1")]
@@ -263,7 +263,7 @@ async def test_with_several_extensions_a_trigger_asks_for_which_and_offers_its_s
         await pilot.press("t")
         await until(pilot, lambda: "Send it to which extension?" in screen_text(app))
         await pilot.press(*"sear", "enter")
-        await until(pilot, lambda: "Send an event to search" in screen_text(app))
+        await until(pilot, lambda: "Trigger an event to search" in screen_text(app))
         assert "sla.breach" not in screen_text(app), "that is for another extension"
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.place)
@@ -281,7 +281,7 @@ async def test_what_a_trigger_cannot_do_is_said_in_its_dialog(
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
         await pilot.press("t")
-        await until(pilot, lambda: "Send an event" in screen_text(app))
+        await until(pilot, lambda: "Trigger an event" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: "No extension serves. Fix main.py and save." in screen_text(app))
         await pilot.press("escape")

@@ -161,13 +161,13 @@ def heading(before: Exchange, after: Exchange, width: int, *, sides: bool) -> Li
         left = _padded(cut([(_named(before), "strong")], half), half)
         return cut([("   ", ""), *left, (" │ ", "faint"), (_named(after), "strong")], width)
     line = _one_line(_named(before), _named(after))
-    if line_width(line) > width:
+    if line_width(line) > width - 1:
         line = _one_line(_briefly(before), _briefly(after))
     return cut(line, width)
 
 
 def _one_line(before: str, after: str) -> Line:
-    return [(" - ", "error"), (before, "strong"), ("   + ", "ok"), (after, "strong")]
+    return [(" - ", "error"), (before, "strong"), ("  + ", "ok"), (after, "strong")]
 
 
 def _briefly(exchange: Exchange) -> str:

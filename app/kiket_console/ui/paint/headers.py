@@ -28,7 +28,7 @@ def headers(detail: Detail, width: int) -> list[Line]:
     lines = _block("Request", "", detail.request.headers, column, width, notes)
     for attempt in answers:
         if attempt.answer is not None:
-            name = "Answer" if len(detail.attempts) == 1 else f"Answer {attempt.number}"
+            name = "Response" if len(detail.attempts) == 1 else f"Response {attempt.number}"
             told = f"{attempt.status or ''} from {visible(attempt.target)}".strip()
             lines += [[], *_block(name, told, attempt.answer.headers, column, width, {})]
     return lines

@@ -1,6 +1,6 @@
 """Workers as rows of the list; what is known of one of them is in `worker`.
 
-    name        kind       state                         pid   up    cpu   mem  reloads  restarts
+    name        kind       state                         pid   up    cpu    mem  reloads  restarts
   ● marketing   extension  serving, checked 4 s ago     8121   12 s  1 %  48 M        3         0
 
 In a narrow terminal the pid and the counts go first, then what a process uses, then the kind.
@@ -207,7 +207,7 @@ def _name(worker: Worker, cells: int) -> str:
 
 
 def _numbers(width: int) -> list[tuple[str, int]]:
-    columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 7), ("restarts", 8)]
+    columns = [("pid", 7), ("up", 8), ("cpu", 5), ("mem", 6), ("reloads", 8), ("restarts", 9)]
     if width >= _ROOMY:
         return [("last reload", 24), *columns] if width >= _WIDEST else columns
     return columns[1:4] if width >= _NARROW else columns[1 : 2 if width >= _TIGHT else 1]

@@ -2,7 +2,7 @@
 
     Accepted by dialect k0 (HMAC-SHA256 of the body, hex).
     ✓ X-Kiket-Signature  matches
-    ✓ X-Kiket-Timestamp  2026-11-20 14:05:09, 1 s before it arrived; limit 300 s
+    ✓ X-Kiket-Timestamp  2026-11-20 14:05:09, 1 s before it came; limit 300 s
     ! The timestamp is not covered by this dialect's signature. …
 
 The first line is the verdict; the others are what it rests on.
@@ -145,10 +145,10 @@ def _timestamp(detail: Detail, judgement: Judgement, name: str, value: str) -> _
     written = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_s))
     skew_s = detail.exchange.started_us / 1_000_000 - at_s
     if abs(skew_s) < 1:
-        when = "as it arrived"
+        when = "as it came"
     else:
         far = f"{abs(skew_s):,.0f} s" if abs(skew_s) < _DAY_S else age(abs(skew_s))
-        when = f"{far} {'before' if skew_s > 0 else 'after'} it arrived"
+        when = f"{far} {'before' if skew_s > 0 else 'after'} it came"
     found = f"{written}, {when}; limit {LIMIT_S} s"
     if judgement.reason in _LATE:
         return _Finding("✗", "error", name, found)

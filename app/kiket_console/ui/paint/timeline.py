@@ -3,7 +3,7 @@
     webhook  issue.transitioned     ████████████████████████████████████████  18.9 ms  500 ✗
      try 1   marketing#3             ██████████████████████████████████████   18.7 ms  500 ✗
      api     GET custom_data            ████████                               3.8 ms  200
-     log     WARNING retrying CRM                    ▏
+     log     warning retrying CRM                    ▏
 
 `enter` leads to the exchange, the attempt or the log line of a row.
 """
@@ -106,7 +106,7 @@ def _rows(detail: Detail, logs: Sequence[LogLine], now_us: int) -> list[_Bar]:
                 )
             )  # fmt: skip
     for line in logs:
-        level = line.level or line.stream
+        level = line.level.lower() or line.stream
         said = line.text.split("\n", 1)[0]
         role = {"WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}.get(line.level, "log")
         rows.append(

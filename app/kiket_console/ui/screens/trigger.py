@@ -1,6 +1,6 @@
 """Choose an event, set values of it, look at what becomes of it, and send it, signed.
 
-─ Send an event ──────────────────────────────
+─ Trigger an event ───────────────────────────
 type to narrow
 ▌ issue.created v1     your last one, 3 m ago
 ─ Set ────────────────────────────────────────
@@ -65,6 +65,7 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
             state_word(worker),
             plural(len(worker.handlers), "handler") if worker.handlers else "",
             worker.name,
+            "muted",
         )
         for worker in workers
     ]
@@ -84,7 +85,9 @@ class TriggerScreen(ModalScreen[None]):
         now_us = moment.now_us()
         self._choices: Choices[Base] = Choices(
             [
-                Choice(each.name, each.words(now_us), "handler" if each.handled else "", each)
+                Choice(
+                    each.name, each.words(now_us), "handler" if each.handled else "", each, "muted"
+                )
                 for each in bases
             ],
             "No event has this name.",
@@ -98,7 +101,7 @@ class TriggerScreen(ModalScreen[None]):
         extension = self._maker.extension
         whom = f" to {visible(extension)}" if extension else ""
         with Vertical(id="dialog", classes="-page"):
-            yield Rule(f"Send an event{whom}", id="events-rule")
+            yield Rule(f"Trigger an event{whom}", id="events-rule")
             yield Entry(placeholder="type to narrow", id="typed")
             yield ListView(self._choices, id="choices", has_header=False, active=True)
             yield Rule("Set", id="set-rule")
