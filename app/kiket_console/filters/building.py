@@ -38,6 +38,15 @@ SELECTORS: Final[Mapping[str, Test]] = {
 OF_LISTS: Final = ("focus", "shown", "hidden")
 """Selectors that name what a list shows, which only that list knows."""
 _MOST_NESTED: Final = 16
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "b": "body:", "bq": "req:", "bs": "resp:", "c": "status:", "comment": "note:", "d": "host:",
+    "e": "is:error", "h": "h:", "hq": "h:", "hs": "h:", "m": "method:", "marked": "is:marked",
+    "marker": "is:marked", "q": "is:pending", "replay": "is:replayed", "replayq": "is:replayed",
+    "s": "status:*", "t": "h.content-type:", "u": "path:",
+}  # fmt: skip
+"""What mitmproxy's filters of one letter or word are here; sought as text, they would find nothing
+and not say why."""
+_TILDE: Final = re.compile(r"(!?)~([a-z]+)")
 _NAMED: Final = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)(:|=|!=|!~|~|>=|<=|>|<)(?!//)")
 
 
@@ -127,6 +136,8 @@ def _asked(part: Part, context: Context) -> Asked:
 
 def _plain(word: Word, language: Language) -> str:
     """Return a bare word, unless it looks like a field that nobody knows."""
+    if language.has_messages:
+        _refuse_what_is_written_elsewhere(word)
     found = _NAMED.match(word.text)
     if found is None:
         return word.text
@@ -140,6 +151,20 @@ def _plain(word: Word, language: Language) -> str:
         length=len(name),
         suggestion=near,
         hint=f'To search for the text itself, write "{visible(word.text[:40])}" in quotes.',
+    )
+
+
+def _refuse_what_is_written_elsewhere(word: Word) -> None:
+    found = _TILDE.fullmatch(word.text)
+    here = _ELSEWHERE.get(found[2]) if found else None
+    if found is None or here is None:
+        return
+    raise FilterError(
+        f"There is no ~{found[2]} here: {here} asks for it.",
+        word.column,
+        length=len(word.text) + here.endswith(":"),  # what is asked for touches the colon
+        suggestion=("-" if found[1] else "") + here,
+        hint=f'To search for the text itself, write "{word.text}" in quotes.',
     )
 
 
