@@ -250,7 +250,8 @@ class TestProcesses:
 
     @pytest.mark.parametrize(
         ("width", "said"),
-        [(120, "serving · answered its health check 4 s ago  "),
+        [(124, "serving · answered its health check 4 s ago  "),
+         (120, "serving · health check 4 s ago  "),
          (80, "serving, checked 4 s ago  "), (40, "serving  ")],
     )  # fmt: skip
     def test_a_serving_worker_says_how_sure_that_is_in_the_words_that_fit(

@@ -49,7 +49,7 @@ async def test_processes_say_what_runs_and_what_is_missing(
         await pilot.press("2")
         await until(pilot, lambda: "CRM_TOKEN missing" in screen_text(app))
         shown = screen_text(app)
-        assert "serving · answered its health check 4 s ago" in shown
+        assert "serving · health check 4 s ago" in shown
         assert "issue.created v1 v2" in shown
         assert "comment.created · the manifest names it, no handler takes it" in shown
         assert "http://127.0.0.1:8700/webhooks/{event}" in shown

@@ -103,7 +103,7 @@ class _Sentence(Inked):
 
     def fit(self) -> None:
         """Break the sentence into the lines that the terminal has room for."""
-        text, role, width = self._text, self._role, self.screen.size.width
+        text, role, width = self._text, self._role, self.app.size.width
         below = self._is_below
         self._lines = pointed(text, role, self._column, width, is_below=below) if text else []
         self.styles.height = self.rows
