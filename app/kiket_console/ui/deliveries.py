@@ -181,18 +181,22 @@ class Deliveries:
 
     # New
 
-    def trigger(self) -> None:
-        """Let a person choose an extension, if there are several, and an event; send it."""
+    def trigger(self, event: str = "") -> None:
+        """Let a person choose an extension, if there are several, and an event; send it.
+
+        *event*: what is typed of its name already.
+        """
         from kiket_console.ui.screens.trigger import extension_dialog
 
         status = self.console.status
         workers = status.workers if status is not None else ()
         if len(workers) > 1:
-            self.console.push_screen(extension_dialog(workers), self._trigger_for)
+            dialog = extension_dialog(workers)
+            self.console.push_screen(dialog, lambda chosen: self._trigger_for(chosen, event))
         else:
-            self._trigger_for("")
+            self._trigger_for("", event)
 
-    def _trigger_for(self, extension: str | None) -> None:
+    def _trigger_for(self, extension: str | None, event: str) -> None:
         if extension is None:
             return
 
@@ -206,7 +210,7 @@ class Deliveries:
             found = bases(templates, captures, extension)
             console = self.console
             maker = EventMaker(extension, console.another_reader, console.history("trigger"))
-            await console.push_screen(TriggerScreen(self, found, maker))
+            await console.push_screen(TriggerScreen(self, found, maker, event))
 
         self.ask(choose)
 

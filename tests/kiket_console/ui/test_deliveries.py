@@ -14,6 +14,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.sending.keeping import Drafts
 from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.screens.trigger import TriggerScreen
 from kiket_console.ui.widgets.editor import MOST_LINES, Editor, fits
 from kiket_console.wire import Edit, Result
 
@@ -350,6 +351,21 @@ class TestTriggering:
             await pilot.press("t")
             await until(pilot, lambda: '$.issue.key="${last' in screen_text(app))
 
+    async def test_an_event_named_on_the_command_line_is_there_to_be_sent(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    ) -> None:
+        app = console()
+        async with app.run_test(size=(100, 40)) as pilot:
+            await at(app, pilot, EDITED, "colon", "enter run")
+            for sign in "trigger comment.created":
+                await pilot.press(SIGNS.get(sign, sign))
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, TriggerScreen))
+            await until(pilot, lambda: "▌ comment.created v1" in screen_text(app))
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.place)
+            assert [event.name for event in engine.events] == ["comment.created"]
+
     async def test_a_path_is_completed_while_it_is_typed(
         self, console: Callable[..., ConsoleApp]
     ) -> None:
@@ -393,4 +409,5 @@ SIGNS = {
     "{": "left_curly_bracket",
     "}": "right_curly_bracket",
     "-": "minus",
+    " ": "space",
 }

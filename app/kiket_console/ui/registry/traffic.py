@@ -23,7 +23,7 @@ COMMANDS = (
             names="duplicate", argument=Argument.EXCHANGE),
     Command("traffic.trigger", "t", "trigger", "trigger",
             "Choose an event, from your last one or a sample, and send it, signed.",
-            Scope.TRAFFIC),
+            Scope.TRAFFIC, argument=Argument.EVENT),
     *growing.filters(Scope.TRAFFIC),
     *growing.commands(Scope.TRAFFIC),
     Command("traffic.next-failing", "right_curly_bracket", "failing(1)", "next failing",

@@ -146,9 +146,9 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         """Edit a copy of a delivery."""
         self.console.deliveries.edit(self.chosen(), linked=False)
 
-    def action_trigger(self) -> None:
-        """Choose an event and send it."""
-        self.console.deliveries.trigger()
+    def action_trigger(self, event: str = "") -> None:
+        """Choose an event, of those that have *event* in their name, and send it."""
+        self.console.deliveries.trigger(event)
 
     @contextmanager
     def instead(self, numbers: Sequence[int]) -> Iterator[None]:

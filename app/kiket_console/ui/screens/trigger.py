@@ -73,13 +73,19 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
 
 
 class TriggerScreen(ModalScreen[None]):
-    """Choose among *bases*, those that are handled first; *maker* makes events of them."""
+    """Choose among *bases*, those that are handled first; *maker* makes events of them.
+
+    *typed*: what narrows them at first.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.TRIGGER)]
 
-    def __init__(self, deliveries: Deliveries, bases: Sequence[Base], maker: EventMaker) -> None:
+    def __init__(
+        self, deliveries: Deliveries, bases: Sequence[Base], maker: EventMaker, typed: str = ""
+    ) -> None:
         super().__init__()
+        self._typed = typed
         self._deliveries = deliveries
         self._maker = maker
         now_us = moment.now_us()
@@ -92,6 +98,7 @@ class TriggerScreen(ModalScreen[None]):
             ],
             "No event has this name.",
         )
+        self._choices.narrow(typed)
         self._error: ConsoleError | None = None
         self._timer: Timer | None = None
         self._busy = False
@@ -102,7 +109,7 @@ class TriggerScreen(ModalScreen[None]):
         whom = f" to {visible(extension)}" if extension else ""
         with Vertical(id="dialog", classes="-page"):
             yield Rule(f"Trigger an event{whom}", id="events-rule")
-            yield Entry(placeholder="type to narrow", id="typed")
+            yield Entry(self._typed, placeholder="type to narrow", id="typed")
             yield ListView(self._choices, id="choices", has_header=False, active=True)
             yield Rule("Set", id="set-rule")
             yield Entry(placeholder=HINT, id="set", compact=True)
