@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.exporting.shell import header_word, is_text, printing, quoted
+from kiket_console.exporting.shell import behind, header_word, is_text, printing, quoted
 from kiket_console.model import Source
 from kiket_console.text import visible
 from kiket_core.secret import is_credential
@@ -52,10 +52,10 @@ _BASE64: Final = (
 )
 """The same as Standard Webhooks has it."""
 _PUT_BACK: Final = (
-    'python3 -c \'import os, re, sys; sys.stdout.buffer.write(re.sub(rb"\\[secret:(\\w+)\\]", '
+    'python3 -c \'import os, re, sys; sys.stdout.buffer.write(re.sub(rb"\\[secret:(%s)\\]", '
     "lambda m: os.environb.get(m[1], m[0]), sys.stdin.buffer.read()))'"
 )
-"""Puts secrets from the environment in the places of their names."""
+"""Puts secrets from the environment in the places of their names, no other variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def _request(detail: Detail, base_url: str) -> _Request:
         before += [_must_have(name) for name in known]
         if known:
             notes.append(f"Set {', '.join(f'${name}' for name in known)}: the body holds it.")
-            piped = _behind(piped, _PUT_BACK)
+            piped = behind(piped, _PUT_BACK % "|".join(known))
             body = None
         if others:
             notes.append(f"Put in yourself: {', '.join(visible(name) for name in others)}.")
@@ -245,12 +245,6 @@ def _must_have(name: str) -> str:
     return f': "${{{name}:?set it first}}"; export {name}'
 
 
-def _behind(first: str, then: str) -> str:
-    """Return a pipe of two commands; a here-document's lines stay behind its own."""
-    line, newline, rest = first.partition("\n")
-    return f"{line} | {then}{newline}{rest}"
-
-
 def _item(name: str, value: str) -> str:
     """Return a header as HTTPie takes it: a value must not begin with a sign of its own."""
     if not value:
@@ -261,7 +255,7 @@ def _item(name: str, value: str) -> str:
 def _joined(request: _Request, words: list[str]) -> Command:
     command = " \\\n  ".join(words)
     if request.piped and request.body is None:
-        command = _behind(request.piped, command)
+        command = behind(request.piped, command)
     text = "\n".join([*request.before, command])
     # In a shell of its own: a variable that is missing ends this, and not the person's session.
     return Command(f"(\n{text}\n)" if request.before else text, tuple(request.notes))

@@ -9,6 +9,8 @@ from typing import Final
 LONGEST_ARGUMENT: Final = 100_000
 """Systems refuse one argument of much more (Linux: 131,072 bytes)."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+", re.ASCII)
+_HERE: Final = "base64 -d <<'END'"
+"""A here-document: its lines come behind the one that names it."""
 _ACTING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]")
 
 
@@ -57,4 +59,12 @@ def printing(raw: bytes) -> str:
     if text is not None:
         return f"printf %s {quoted(text)}"
     lines = base64.encodebytes(raw).decode()
-    return f"base64 -d <<'END'\n{lines}END"
+    return f"{_HERE}\n{lines}END"
+
+
+def behind(first: str, then: str) -> str:
+    """Return a pipe of two commands, the first of which began with what `printing` returned."""
+    if not first.startswith(_HERE):
+        return f"{first} | {then}"
+    line, newline, lines = first.partition("\n")
+    return f"{line} | {then}{newline}{lines}"

@@ -163,6 +163,16 @@ def test_a_secret_in_the_body_comes_from_the_environment(
     assert not any(secret in command.text for secret in secrets.values())
 
 
+def test_nothing_of_a_body_with_a_secret_is_run(make_detail: MakeDetail, server: Server) -> None:
+    marked = b'{\n "key": "[secret:CRM_TOKEN]",\n "also": "[secret:PATH]; echo \'; exit 3; \'"\n}'
+    at = marked.index(b"[")
+    body = Body(marked, len(marked), b"", references=(SecretReference(at, 6, "CRM_TOKEN"),))
+    ended = run(curl(make_detail(body=body), server.url).text, CRM_TOKEN="value")
+    assert ended.returncode == 0, ended.stderr
+    (received,) = server.received
+    assert received.raw_body == marked.replace(b"[secret:CRM_TOKEN]", b"value")
+
+
 def test_credentials_are_named_and_not_sent(make_detail: MakeDetail) -> None:
     command = curl(make_detail(headers=(("Authorization", "Bearer [redacted]"),)), "http://x")
     assert "[redacted]" not in command.text
