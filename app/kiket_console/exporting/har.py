@@ -9,7 +9,7 @@ import base64
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from kiket_console import __version__
 
@@ -68,7 +68,7 @@ def _request(detail: Detail, base_url: str) -> dict[str, Any]:
         "headers": _headers(message.headers),
         "queryString": [
             {"name": name, "value": value}
-            for name, value in parse_qsl(urlsplit(exchange.path).query, keep_blank_values=True)
+            for name, value in parse_qsl(exchange.path.partition("?")[2], keep_blank_values=True)
         ],
         "headersSize": -1,
         "bodySize": message.body.size,

@@ -106,6 +106,15 @@ def test_unredacted_is_as_it_was_recorded_but_never_a_bundle(recorded: list[Reco
     assert made("bundle", recorded, URLS, redact=False) == made("bundle", recorded, URLS)
 
 
+def test_a_path_that_is_no_url_is_archived_with_its_query(make_detail: MakeDetail) -> None:
+    archive = json.loads(made("har", [Recorded(make_detail(path="//[x?a=b&c"))], URLS))
+    (entry,) = archive["log"]["entries"]
+    assert entry["request"]["queryString"] == [
+        {"name": "a", "value": "b"},
+        {"name": "c", "value": ""},
+    ]
+
+
 def test_each_line_of_json_lines_is_all_that_is_known(recorded: list[Recorded]) -> None:
     lines = [json.loads(line) for line in made("jsonl", recorded, URLS).splitlines()]
     assert [line["id"] for line in lines] == [1204, 1205]
