@@ -237,7 +237,7 @@ def _line_and_column(text: str, at: int) -> tuple[int, int]:
 
 
 def _place_of_word(text: str, word: str) -> int:
-    return next(found.start() for found in _TOKEN.finditer(text) if found[0] == word)
+    return next(at.start() for at in _TOKEN.finditer(text) if at[0].startswith(word))
 
 
 def _indent(depth: int) -> str:

@@ -90,6 +90,7 @@ def test_a_layout_is_that_of_one_even_line(text: str, layout: Layout | None) -> 
         ('["b\\q"]', 0, 3, "JSON knows no such escape; a backslash is written twice."),
         ("", 0, 0, "It is empty."),
         ("[1, NaN]", 0, 4, "JSON has no NaN."),
+        ("[1, -Infinity2]", 0, 4, "JSON has no -Infinity."),
         ("1 2", 0, 2, "The JSON has ended before this."),
         ("[" * 100_000, 0, 0, "It is nested too deeply."),
         (f"[{'1' * 5000}]", 0, 0, "Exceeds the limit (4300 digits) for integer string conversion."),
