@@ -153,6 +153,11 @@ def test_text_in_another_charset_is_read_in_it() -> None:
     assert shown(b"x", "text/plain; charset=klingon") == ["   1  x"]
 
 
+@pytest.mark.parametrize("charset", ["hex", "rot13", "zlib", "idna", "punycode", "undefined"])
+def test_a_charset_that_turns_bytes_into_no_text_is_not_believed(charset: str) -> None:
+    assert shown("ö".encode(), f"text/plain; charset={charset}") == ["   1  ö"]
+
+
 class TestWhatIsMissing:
     def test_a_body_that_was_cut_says_so_at_both_ends(self) -> None:
         made = view(b'{"a": [1, 2, {"b": "lo', "application/json", truncated=True, missing=5_000)

@@ -122,7 +122,8 @@ def _charset(content_type: str) -> str:
     found = _CHARSET.search(content_type)
     try:
         name = codecs.lookup(found[1]).name if found else "utf-8"
-    except LookupError:
+        b"x".decode(name, "backslashreplace")
+    except (LookupError, UnicodeError):  # none, or one that turns bytes into no text
         return "utf-8"
     return "utf-8" if name == "ascii" else name
 
