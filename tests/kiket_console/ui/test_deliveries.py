@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
+from textual.events import Paste
 
 from kiket_console.client import EngineGone
 from kiket_console.errors import ConsoleError
@@ -228,7 +229,10 @@ class TestEditing:
         app = console(story)
         async with app.run_test(size=SMALL) as pilot:
             await at(app, pilot, number, "e", "too large to type into")
-            await pilot.press("x", "f5")
+            await pilot.press("x")
+            await until(pilot, lambda: "Too large to type into; f4 opens" in screen_text(app))
+            editor(app).post_message(Paste("y"))
+            await pilot.press("f5")
             await until(pilot, lambda: app.screen is app.place)
             assert engine.edits == [Edit()], "it is sent as it was"
 
@@ -242,8 +246,6 @@ class TestEditing:
             await pilot.press("enter", "x")
             assert editor(app).document.get_line(3) == "    x"
             app.screen.query_one("#edit-payload", Editor).focus()
-            from textual.events import Paste
-
             editor(app).post_message(Paste("\x1b[31m\tred\u202e"))
             await until(pilot, lambda: "\\x1b[31m  red\\u202e" in editor(app).text)
 

@@ -152,6 +152,13 @@ class EditScreen(Screen[None]):
         """Look at it when typing rests."""
         self._touched()
 
+    def on_editor_locked(self) -> None:
+        """Say where the payload can be changed."""
+        if self._original.payload_is_text:
+            self._say("Too large to type into; f4 opens your editor.", "warning")
+        else:
+            self._say("These bytes are no text; they stay as they were.", "warning")
+
     def _touched(self) -> None:
         self._insists = False
         if self._timer is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
+from textual.message import Message
 from textual.widgets import TextArea
 
 from kiket_console.text import visible
@@ -23,6 +24,7 @@ HIDDEN = "·"
 """Drawn for a character that would act on the terminal."""
 _COLOURED = 2_000
 """A longer line has no colours."""
+_EDITING = frozenset({"enter", "backspace", "delete"})
 _TAKEN = frozenset(key for binding in bindings(Scope.EDITOR) for key in binding.key.split(","))
 
 
@@ -40,6 +42,9 @@ class Editor(TextArea, inherit_bindings=False):
     A character that would act on the terminal, or hide, is entered as its picture; `enter` goes
     on at the indentation of its line.
     """
+
+    class Locked(Message):
+        """A person wants to type into what cannot be typed into."""
 
     BINDINGS: ClassVar[list[Any]] = [
         binding
@@ -103,7 +108,11 @@ class Editor(TextArea, inherit_bindings=False):
             self.app.action_help_quit()
 
     async def _on_key(self, event: Key) -> None:
-        if event.key == "enter" and not self.read_only:
+        if self.read_only and (event.is_printable or event.key in _EDITING):
+            event.stop()
+            self.post_message(self.Locked())
+            return
+        if event.key == "enter":
             event.stop()
             event.prevent_default()
             row, column = self.cursor_location
@@ -118,7 +127,9 @@ class Editor(TextArea, inherit_bindings=False):
     async def _on_paste(self, event: Paste) -> None:
         event.prevent_default()
         event.stop()
-        if not self.read_only:
+        if self.read_only:
+            self.post_message(self.Locked())
+        else:
             lines = event.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
             harmless = "\n".join(visible(line.replace("\t", "  ")) for line in lines)
             self.replace(harmless, *self.selection)
