@@ -242,7 +242,7 @@ def _no_value(name: str, operator: str, column: int) -> FilterError:
     )
 
 
-_OPERATED: Final = re.compile(rf"""([^\s()"']*?)\s*({_COMPARISON}|!?~)\s*\Z""")
+_OPERATED: Final = re.compile(rf"""{_OPENED}([^\s()"']*?)\s*({_COMPARISON}|!?~)\s*\Z""")
 _JOINED: Final = re.compile(r"(?:^|[\s()])(OR|AND|NOT|\|\|?|&&?|!)\s*\Z")
 
 

@@ -252,6 +252,13 @@ def test_hostile_texts_are_asked_or_refused_at_once(path: Path, text: str) -> No
     assert time.perf_counter() - began_s < 10
 
 
+def test_a_long_word_before_a_mistake_costs_nothing() -> None:
+    began_s = time.perf_counter()
+    with pytest.raises(FilterError, match="Nothing is open"):
+        grammar.parse("a" * 9_990 + " )")
+    assert time.perf_counter() - began_s < 1
+
+
 def test_nothing_heavy_is_imported_with_the_package() -> None:
     import subprocess
     import sys
