@@ -29,6 +29,7 @@ _SHOWN |= {
 _SHOWN |= {c: f"\\U{c:08x}" for c in (*range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0))}
 _SHOWN |= {0x09: "→", 0x0A: "⏎", 0x0D: "␍"}
 
+_HALVES = re.compile("[\ud800-\udfff]")
 _COLOURS = re.compile(r"(?:\x1b\[|\x9b)(?:[0-9;:]*m|[0-2]?K)")
 ELLIPSIS = "…"
 COMBINING_LIMIT = 8
@@ -43,6 +44,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _unpile(text.translate(_SHOWN))
+
+
+def encodable(text: str) -> str:
+    """Return JSON *text* that can be encoded: each lone surrogate in its strings as an escape."""
+    return _HALVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _unpile(text: str) -> str:

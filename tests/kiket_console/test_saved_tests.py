@@ -119,6 +119,13 @@ def test_secrets_are_left_out_of_the_fixture(make_detail: MakeDetail) -> None:
     assert any("left out" in note for note in made.notes)
 
 
+def test_half_a_character_is_an_escape_in_the_fixture(
+    folder: Path, make_detail: MakeDetail
+) -> None:
+    saved = save(folder, make_detail(b'{"a": "\\ud83d"}'))
+    assert "\\ud83d" in saved.fixture.read_text()
+
+
 def test_calls_of_the_handler_are_answered_as_they_were(make_detail: MakeDetail) -> None:
     call = make_detail(
         b"", source=Source.API, method="GET", path="/api/v1/contacts", status=404,

@@ -232,7 +232,7 @@ def _payload(detail: Detail, file: str | None, changes: Sequence[str]) -> bytes 
             click.echo(f"The payload is no JSON and is sent as it is. {trouble}", err=True)
         return raw
     said = [overrides.read_one(each) for each in changes]
-    text = raw.decode("utf-8", "surrogateescape")
+    text = raw.decode("utf-8", "replace")
     document = payload.read(text)
     last = templates.event_of(stored) if any("${last" in each for each in changes) else None
     values = Values(environ=os.environ) if last is None else Values(environ=os.environ, last=last)

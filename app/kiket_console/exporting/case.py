@@ -17,6 +17,7 @@ from kiket_console import json_path
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.exporting.redaction import LEFT_OUT, for_others
 from kiket_console.model import Source
+from kiket_console.text import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,14 +102,15 @@ def case(
         slug, f"{title}, as it was answered on {moment:%Y-%m-%d}", extension,
         versioned=bool(exchange.version), kind=_kind(expected, left_out),
     )  # fmt: skip
-    written = json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+    written = encodable(json.dumps(kept, indent=2, ensure_ascii=False)) + "\n"
     return Case(slug, written, module, tuple(notes))
 
 
 _NOTHING: Final = object()
 
 
-def _payload(detail: Detail) -> Any:
+def refuse_what_cannot_be_a_test(detail: Detail) -> None:
+    """Look at all but the payload; raises `ConsoleError` when no test can be made of this."""
     exchange = detail.exchange
     if exchange.source is not Source.WEBHOOK:
         raise _refused(f"Exchange {exchange.id} is a call, not a delivery.",
@@ -124,10 +126,14 @@ def _payload(detail: Detail) -> Any:
         )
     if detail.request.body.truncated:
         raise _refused(f"The body of exchange {exchange.id} was cut when it was recorded.", "")
+
+
+def _payload(detail: Detail) -> Any:
+    refuse_what_cannot_be_a_test(detail)
     try:
         return json.loads(detail.request.body.raw.decode())
     except (ValueError, RecursionError):
-        raise _refused(f"The body of exchange {exchange.id} is no JSON.", "") from None
+        raise _refused(f"The body of exchange {detail.exchange.id} is no JSON.", "") from None
 
 
 def _calls(calls: Sequence[Detail]) -> Iterator[dict[str, Any]]:

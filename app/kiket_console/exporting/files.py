@@ -15,7 +15,7 @@ from kiket_console.exporting.har import har
 from kiket_console.exporting.markdown import markdown
 from kiket_console.exporting.members import detail_members, log_members
 from kiket_console.exporting.redaction import for_others
-from kiket_console.text import plural, visible
+from kiket_console.text import encodable, plural, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,19 +89,21 @@ def _report(recorded: Sequence[Recorded]) -> bytes:
 
 def _archive(requests: Sequence[tuple[Detail, str]]) -> bytes:
     written = json.dumps(har(requests), indent=1, ensure_ascii=False)
-    return written.encode("utf-8", "replace") + b"\n"
+    return encodable(written).encode() + b"\n"
 
 
 def _lines(recorded: Sequence[Recorded]) -> bytes:
     return b"".join(
-        json.dumps(
-            {
-                "schema": SCHEMA,
-                **detail_members(each.detail),
-                "logs": [log_members(line) for line in each.logs],
-            },
-            ensure_ascii=False,
-        ).encode("utf-8", "replace")
+        encodable(
+            json.dumps(
+                {
+                    "schema": SCHEMA,
+                    **detail_members(each.detail),
+                    "logs": [log_members(line) for line in each.logs],
+                },
+                ensure_ascii=False,
+            )
+        ).encode()
         + b"\n"
         for each in recorded
     )

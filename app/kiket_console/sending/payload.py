@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from kiket_console.comparing.documents import read as read_document
 from kiket_console.comparing.documents import spelling
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.text import visible
+from kiket_console.text import encodable, visible
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[-+.\w]+|[{}\[\],:]', re.DOTALL)
 """A token of a text that a parser has taken."""
@@ -160,7 +160,7 @@ def read(text: str) -> Any:
 
 
 def write(document: Any, layout: Layout = COMPACT) -> str:
-    """Return a JSON value as text in one line, numbers as they were written.
+    """Return a JSON value as text in one line that can be encoded, numbers as they were written.
 
     Raises `ConsoleError` for one that is nested too deeply.
     """
@@ -169,7 +169,7 @@ def write(document: Any, layout: Layout = COMPACT) -> str:
         _write(document, layout, pieces)
     except RecursionError as error:
         raise ConsoleError("The payload is nested too deeply.", exit_code=ExitCode.USAGE) from error
-    return "".join(pieces)
+    return encodable("".join(pieces))
 
 
 def _write(value: Any, layout: Layout, pieces: list[str]) -> None:

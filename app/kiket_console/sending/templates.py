@@ -32,7 +32,7 @@ class Recipe:
     def event(self, said: Iterable[Override], values: Values) -> Event:
         """Return an event to send; raises `OverrideError`."""
         text = payload.write(overrides.apply(self.document, said, values))
-        return replace(self.asked, raw_payload=text.encode("utf-8", "surrogatepass"))
+        return replace(self.asked, raw_payload=text.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ def test_a_document_is_written_as_it_was_read(value: object) -> None:
     assert payload.write(payload.read(text)) == text
 
 
+def test_half_a_character_stays_an_escape() -> None:
+    text = '{"a":"\\ud83d"}'
+    assert payload.write(payload.read(text)).encode() == text.encode()
+
+
 def test_numbers_keep_their_digits() -> None:
     text = '{"a":1.10,"b":[1e3,12345678901234567890.0]}'
 
