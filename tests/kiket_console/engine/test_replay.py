@@ -9,6 +9,7 @@ import pytest
 from kiket_console.engine import replay
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State
+from kiket_console.sending import head
 from kiket_console.wire import Edit
 from kiket_sdk import _signing
 
@@ -107,6 +108,14 @@ def test_a_resigned_delivery_has_a_new_id_and_trace_and_keeps_the_rest() -> None
         ("X-Kiket-Event", "issue.created"),
         ("x-other", "1"),
     )
+
+
+def test_more_headers_than_a_person_may_send_are_sent_again_as_they_came() -> None:
+    many = tuple((f"x-{number}", "1") for number in range(head.MOST_HEADERS + 1))
+    message = Message(many, Body(b"{}"))
+    detail = dataclasses.replace(recorded(), request=message)
+    delivery = replay.again(detail, b"{}", replay.Signing("k0", SECRET, "unsigned"))
+    assert set(many) <= set(delivery.headers)
 
 
 def test_an_exact_replay_changes_nothing_but_what_was_never_stored() -> None:
