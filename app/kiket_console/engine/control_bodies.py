@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BODY_LIMIT = (MOST_BODY_MIB + 3) * 1024 * 1024
-"""Room for the largest payload, and what is said about it."""
+BODY_LIMIT = (MOST_BODY_MIB * 4 // 3 + 3) * 1024 * 1024
+"""Room for the largest payload in base64, and what is said about it."""
 
 
 def answer(document: object, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import subprocess
+from base64 import b64encode
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ import uvicorn
 from starlette.routing import Route
 
 from kiket_console.client import Client, EngineGone
+from kiket_console.config import MOST_BODY_MIB
 from kiket_console.engine.control import control_app
+from kiket_console.engine.control_bodies import BODY_LIMIT
 from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.private_socket import OwnPeers, bind_private
@@ -386,6 +389,10 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     assert absent.status_code == 404
     assert absent.json()["error"] == "The control API has no GET /v1/nothing."
     assert "Worker" in described["components"]["schemas"]
+
+
+def test_the_largest_payload_fits_a_request_in_base64() -> None:
+    assert BODY_LIMIT > len(b64encode(bytes(MOST_BODY_MIB * 1024 * 1024)))
 
 
 def test_the_socket_is_private_from_the_start(paths: ProjectPaths) -> None:
