@@ -126,11 +126,11 @@ def exchange_ids(
     from kiket_console.store.reader import Reader
 
     with closing(Reader(_paths(context).store)) as reader:
-        newest = reader.page(reader.ids()[-NEWEST:])
+        newest = reader.recent(NEWEST)
     return _matching(
         (
             (str(each.id), f"{each.name} {each.version} {each.status or each.state}")
-            for each in reversed(newest)
+            for each in newest
         ),
         incomplete,
     )
