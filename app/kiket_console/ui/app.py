@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from kiket_console.comparing.bodies import Manner
     from kiket_console.model import EngineStatus
     from kiket_console.paths import ProjectPaths
-    from kiket_console.sending.keeping import Drafts
     from kiket_console.ui.link import Engine
     from kiket_console.ui.pages import Reader
 
@@ -95,7 +94,7 @@ class ConsoleApp(App[bool]):
         self.newest = Notice(0, 0, 0, 0)
         """What the engine said last of what is recorded."""
         self.requests = Requests(self)
-        self.deliveries = Deliveries(self, lambda: _drafts(paths))
+        self.deliveries = Deliveries(self, paths)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
         self.manner: Manner | None = None
         """How exchanges are compared in this session; None before any were."""
@@ -170,6 +169,14 @@ class ConsoleApp(App[bool]):
     async def on_followed(self, event: Followed) -> None:
         """Take note that a key has taken effect."""
         await self._key_order.followed(event)
+
+    async def run_action(self, *arguments: Any, **options: Any) -> bool:
+        """Carry out an action, whoever asks for it; say why when it is refused."""
+        try:
+            return await super().run_action(*arguments, **options)
+        except ConsoleError as error:
+            self.say(str(error), error=True)
+            return True
 
     # What the engine says
 
@@ -376,12 +383,6 @@ class ConsoleApp(App[bool]):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
-
-
-def _drafts(paths: ProjectPaths) -> Drafts:
-    from kiket_console.sending.keeping import Drafts
-
-    return Drafts(paths)
 
 
 def _processes(app: ConsoleApp) -> PlaceScreen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiket_console.errors import ConsoleError
 from kiket_console.text import clock, plural
 from kiket_console.ui.command import Argument
 from kiket_console.ui.paint.processes import state_word
@@ -24,7 +25,10 @@ def values(app: ConsoleApp, argument: Argument, typed: str) -> list[tuple[str, s
     if make is None:
         return []
     wanted = typed.lower()
-    found = [each for each in make(app) if wanted in each[0].lower()]
+    try:
+        found = [each for each in make(app) if wanted in each[0].lower()]
+    except ConsoleError:
+        return []  # running the command says why
     return sorted(found, key=lambda each: not each[0].lower().startswith(wanted))
 
 

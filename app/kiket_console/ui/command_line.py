@@ -23,6 +23,8 @@ GO = "go"
 
 MOST_NUMBERS = 1_000
 """How many exchanges one command may name."""
+LARGEST = 2**63 - 1
+"""The largest number that the store could have for an exchange."""
 
 
 class CommandError(ConsoleError):
@@ -124,10 +126,11 @@ def numbers(text: str) -> list[int]:
     Raises `CommandError`, with columns of *text*.
     """
     found: list[int] = []
-    for word in re.finditer(r"[^\s,]+", text):
+    for word in re.finditer(r"[^\s,]+|^[\s,]+$", text):
         low, dash, high = word[0].partition("-")
         last = high if dash else low
-        if not (low.isdecimal() and last.isdecimal()) or int(last) - int(low) >= MOST_NUMBERS:
+        is_number = low.isdecimal() and last.isdecimal() and int(last) <= LARGEST
+        if not is_number or not 0 <= int(last) - int(low) < MOST_NUMBERS:
             said = f'"{visible(word[0])}" is no number of an exchange.'
             hint = "Write 12, or 12 14, or 12-15."
             raise CommandError(said, hint, word.start(), len(word[0]))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from kiket_console.model import Exchange
+    from kiket_console.paths import ProjectPaths
     from kiket_console.sending.draft import Draft, Original
     from kiket_console.sending.keeping import Drafts
     from kiket_console.sending.repeating import Plan
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 class Deliveries:
     """Carry out what is to be sent, and say how it ended."""
 
-    def __init__(self, console: ConsoleApp, drafts: Callable[[], Drafts]) -> None:
+    def __init__(self, console: ConsoleApp, paths: ProjectPaths) -> None:
         self.console = console
-        self._make_drafts = drafts
+        self._paths = paths
         self._drafts: Drafts | None = None
         self._sending = False
 
@@ -176,7 +177,9 @@ class Deliveries:
     @property
     def _kept(self) -> Drafts:
         if self._drafts is None:
-            self._drafts = self._make_drafts()
+            from kiket_console.sending.keeping import Drafts
+
+            self._drafts = Drafts(self._paths)
         return self._drafts
 
     # New

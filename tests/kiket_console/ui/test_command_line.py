@@ -100,7 +100,15 @@ def test_exchanges_are_named_by_numbers_and_ranges(text: str, found: list[int]) 
 
 @pytest.mark.parametrize(
     ("text", "column", "length"),
-    [("12 x", 3, 1), ("1-", 0, 2), ("9-99999999", 0, 10), ("-1", 0, 2)],
+    [
+        ("12 x", 3, 1),
+        ("1-", 0, 2),
+        ("9-99999999", 0, 10),
+        ("-1", 0, 2),
+        ("15-12", 0, 5),
+        (", ,", 0, 3),
+        (f"1 {2**63}", 2, 19),
+    ],
 )
 def test_what_is_no_number_is_said_with_its_place(text: str, column: int, length: int) -> None:
     with pytest.raises(CommandError) as refused:

@@ -113,6 +113,19 @@ async def test_what_cannot_be_read_leaves_the_list_and_says_where_and_what_is_me
         await until(pilot, lambda: traffic(app).filter_text == "event:issue.*")
 
 
+async def test_a_value_that_is_still_to_come_is_no_mistake_until_it_is_entered(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=LOW, notifications=True) as pilot:
+        await settled(pilot)
+        await typed(pilot, "event:")
+        await until(pilot, lambda: "For example event:issue.*." in screen_text(app))
+        assert "missing" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "▲ A value is missing after event:" in screen_text(app))
+
+
 async def test_escape_restores_what_was_there_before(console: Callable[..., ConsoleApp]) -> None:
     app = console()
     async with app.run_test(size=LOW, notifications=True) as pilot:
@@ -250,6 +263,38 @@ async def test_a_filter_is_saved_used_by_its_name_and_forgotten(
         await pilot.press("colon", *"forget bad", "enter")
         await until(pilot, lambda: "@bad is forgotten." in screen_text(app))
         assert places.filters_file().read_text() == ""
+
+
+async def test_a_saved_filter_that_is_gone_is_said_when_it_is_needed_again(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=LOW, notifications=True) as pilot:
+        await settled(pilot)
+        await typed(pilot, "status:>=500")
+        await pilot.press("enter", "colon", *"save bad", "enter", "escape")
+        await typed(pilot, "@bad")
+        await pilot.press("enter", "colon", *"forget bad", "enter", "M")
+        await until(pilot, lambda: "No filter is saved as @bad" in screen_text(app))
+        assert shown(app) == [1191], "what was in effect stays"
+
+
+@pytest.mark.parametrize("line", ["/@", ":forget x", ":filter @x\r"])
+async def test_saved_filters_that_cannot_be_read_are_no_more_than_a_sentence(
+    console: Callable[..., ConsoleApp], line: str
+) -> None:
+    file = places.filters_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("this is [ no toml")
+    app = console()
+    async with app.run_test(size=LOW, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press(*line[:-1], "enter" if line[-1] == "\r" else line[-1])
+        if line.startswith(":forget"):
+            await settled(pilot)
+            await pilot.press("enter")
+        await until(pilot, lambda: "filters.toml" in screen_text(app))
+        await settled(pilot)
 
 
 async def test_only_marked_exchanges_are_shown_within_what_is_shown(

@@ -150,7 +150,10 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
             if prompt is not self._typing:
                 return
             column, length = getattr(error, "column", None), getattr(error, "length", 1)
-            prompt.complain(str(error), column, length)
+            if column is not None and column >= len(text) == cursor:  # there is more to come
+                prompt.say(error.hint or str(error))
+            else:
+                prompt.complain(str(error), column, length)
             suggestion = getattr(error, "suggestion", "")
             if suggestion and column is not None:
                 meant.append(Offer(suggestion, column, column + length, "did you mean this?"))
@@ -176,7 +179,10 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
             self.use_filter(wanted)
 
     def _completions(self, text: str, cursor: int) -> Sequence[Completion]:
-        return self.language.completions(text, cursor, self.seeking_reader)
+        try:
+            return self.language.completions(text, cursor, self.seeking_reader)
+        except ConsoleError:
+            return ()  # saved filters that cannot be read: reading the text has said so
 
     @property
     def seeking_reader(self) -> StoreView:
