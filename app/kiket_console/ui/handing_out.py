@@ -138,7 +138,7 @@ def _file(console: ConsoleApp, typed: str) -> Path:
 
 def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
     """Ask for the name of a test, and save the delivery as one."""
-    from kiket_console.exporting.case import name_for
+    from kiket_console.exporting.case import name_for, refuse_what_cannot_be_a_test
     from kiket_console.saved_tests import save_test
     from kiket_console.ui.widgets.prompt import Prompt
 
@@ -149,6 +149,11 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
         return
     found = console.reader.detail(chosen[0].id)
     if found is None:
+        return
+    try:  # before a name is asked for
+        refuse_what_cannot_be_a_test(found)
+    except ConsoleError as error:
+        console.say(str(error), error=True)
         return
 
     async def done(text: str) -> str:

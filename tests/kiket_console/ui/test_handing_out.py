@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.text import visible
@@ -145,6 +146,20 @@ async def test_unredacted_is_chosen_for_one_and_said(console: Callable[..., Cons
         await pilot.press("j")
         assert json.loads(app.clipboard)["id"] == 1196
         await until(pilot, lambda: "unredacted, is copied" in said(app))
+
+
+async def test_what_cannot_be_a_test_is_refused_before_a_name_is_asked_for(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    story = scene.Story()
+    delivery = story.webhook("issue.created", "v1", b"{}", 200, 900)
+    story.call(delivery, "POST extensions/logs", 204, 90, after_us=10)
+    app = console(story)
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("G", "s")
+        await until(pilot, lambda: "is a call, not a delivery" in said(app))
+        assert not app.screen.query(Entry)
 
 
 async def test_a_delivery_is_saved_as_a_test(console: Callable[..., ConsoleApp]) -> None:
