@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SIZE = (120, 36)
 BROKEN = scene.status(scene.worker(**scene.BROKEN))
+RETITLED = ("k", "e", *("down",) * 5, "end", "left", "left", "space", *"again")
 TO_SIGNATURE = ("k",) * 2 + ("enter",) + ("right_square_bracket",) * 3
 PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | None]] = {
     "traffic": (SIZE, "kiket-dusk", ("k",) * 6, None),
@@ -40,6 +41,9 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "traffic-80x24": ((80, 24), "kiket-dusk", ("k",) * 2, None),
     "detail-signature": (SIZE, "kiket-dusk", TO_SIGNATURE, None),
     "detail-timeline": (SIZE, "kiket-dusk", ("k",) * 5 + ("c",), None),
+    "filter": (SIZE, "kiket-dusk", ("slash", *"event:issue.* s"), None),
+    "edit": (SIZE, "kiket-dusk", RETITLED, None),
+    "ways": ((100, 24), "kiket-dusk", ("k", "R"), None),
     "difference": (SIZE, "kiket-dusk", ("k",) * 6 + ("d",), None),
     "copy": (SIZE, "kiket-dusk", ("y",), None),
     "trigger": (SIZE, "kiket-dusk", ("t",), None),
@@ -61,13 +65,13 @@ async def picture(
     status: EngineStatus | None,
 ) -> str:
     """Return the console as an SVG after some keys."""
-    app = ConsoleApp(paths, open_engine=lambda: scene.ToldEngine(status))
+    app = ConsoleApp(paths, theme=theme, open_engine=lambda: scene.ToldEngine(status))
     async with app.run_test(size=size) as pilot:
-        app.theme = theme
         await scene.settled(pilot)
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
+            await scene.filtered(pilot)
         await scene.settled(pilot)
         return plain(app.export_screenshot(title="kiket-console"))
 

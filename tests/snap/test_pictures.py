@@ -83,9 +83,8 @@ async def picture(
 ) -> ConsoleApp:
     """Return the console as it looked after some keys, its last frame still there."""
     engine = scene.ToldEngine(status)
-    app = ConsoleApp(paths, open_engine=lambda: engine)
+    app = ConsoleApp(paths, theme=theme, open_engine=lambda: engine)
     async with app.run_test(size=size) as pilot:
-        app.theme = theme
         await settled(pilot)
         for key in keys:
             await pilot.press(key)
