@@ -20,7 +20,7 @@ LEFT_OUT: Final = "[redacted]"
 _SIGNATURES: Final = frozenset({"x-kiket-signature", "webhook-signature"})
 _PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[^"]+', re.DOTALL)
 """Strings, the last of which may be cut, and what is between them."""
-_PARAMETER: Final = re.compile(r"([?&])([^=&#]+)=([^&#]*)")
+_PARAMETER: Final = re.compile(r"([?&])([^=&#?]+)=([^&#\s<>\"]*)")
 _MARKED: Final = ("[secret:", "[redacted]")
 
 
@@ -28,10 +28,10 @@ def for_others(detail: Detail) -> Detail:
     """Return an exchange as it can be shown to others."""
     return replace(
         detail,
-        exchange=replace(detail.exchange, path=_path(detail.exchange.path)),
+        exchange=replace(detail.exchange, path=_address(detail.exchange.path)),
         request=_message(detail.request),
         attempts=tuple(_attempt(attempt) for attempt in detail.attempts),
-        children=tuple(replace(child, path=_path(child.path)) for child in detail.children),
+        children=tuple(replace(child, path=_address(child.path)) for child in detail.children),
     )
 
 
@@ -46,7 +46,7 @@ def _message(message: Message) -> Message:
 
 def _headers(headers: Headers) -> Headers:
     return tuple(
-        (name, LEFT_OUT if _is_secret(name) and not _is_marked(value) else value)
+        (name, LEFT_OUT if _is_secret(name) and not _is_marked(value) else _address(value))
         for name, value in headers
     )
 
@@ -59,10 +59,11 @@ def _is_marked(value: str) -> bool:
     return any(mark in value for mark in _MARKED)
 
 
-def _path(path: str) -> str:
+def _address(text: str) -> str:
+    """Leave out parameters of an address, be it a path alone, by their names."""
     return _PARAMETER.sub(
         lambda found: f"{found[1]}{found[2]}={LEFT_OUT}" if is_credential(found[2]) else found[0],
-        path,
+        text,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,21 @@ def test_headers_and_parameters_are_left_out_by_their_names(make_detail: MakeDet
         ("X-Kiket-Signature", "[redacted]"), ("X-Api-Key", "[redacted]"), ("X-Kiket-Event", "e"),
     )  # fmt: skip
     assert found.exchange.path == "/x?api_key=[redacted]&b=2&c"
+
+
+def test_parameters_of_addresses_in_headers_are_left_out_too(make_detail: MakeDetail) -> None:
+    headers = (("Referer", "https://a.example/x?token=k&b=2"), ("Link", "<https://b/?token=k>; x"))
+    assert for_others(make_detail(headers=headers)).request.headers == (
+        ("Referer", "https://a.example/x?token=[redacted]&b=2"),
+        ("Link", "<https://b/?token=[redacted]>; x"),
+    )
+
+
+def test_a_path_of_question_marks_costs_nothing(make_detail: MakeDetail) -> None:
+    path = "/" + "?" * 60_000
+    began_s = time.perf_counter()
+    assert for_others(make_detail(path=path)).exchange.path == path
+    assert time.perf_counter() - began_s < 1
 
 
 def test_bytes_that_are_no_text_stay_as_they_are(make_detail: MakeDetail) -> None:
