@@ -140,7 +140,8 @@ def httpie(detail: Detail, base_url: str) -> Command:
     if request.body is not None:
         words.append(f"--raw={quoted(request.body)}")
     words.append(f"{quoted(request.method)} {quoted(request.url)}")
-    words += [quoted(_item(name, value)) for name, value in request.headers]
+    items = [_item(name, value) for name, value in request.headers]
+    words += [quoted(each) if each.isprintable() else header_word(each, "utf-8") for each in items]
     words += [word.replace(": ", ":", 1) for word in request.signed]
     return _joined(request, words)
 

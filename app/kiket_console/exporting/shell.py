@@ -21,21 +21,22 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def header_word(text: str) -> str:
-    """Return a header's line as one word; what is no ASCII is made of its bytes (ISO 8859-1).
+def header_word(text: str, encoding: str = "latin-1") -> str:
+    """Return a header's line as one word; what is no ASCII is made of its bytes in *encoding*.
 
     An exclamation mark would be taken for a command of the history within double quotes.
     """
     if text.isascii() and text.isprintable():
         return quoted(text)
     escaped = "".join(
-        sign if 0x20 <= ord(sign) < 0x7F and sign not in "\\%'!" else _octal(sign) for sign in text
+        sign if 0x20 <= ord(sign) < 0x7F and sign not in "\\%'!" else _octal(sign, encoding)
+        for sign in text
     )
     return f"\"$(printf '{escaped}')\""
 
 
-def _octal(sign: str) -> str:
-    raw = sign.encode("latin-1") if ord(sign) < 0x100 else sign.encode()
+def _octal(sign: str, encoding: str) -> str:
+    raw = sign.encode(encoding if ord(sign) < 0x100 else "utf-8")
     return "".join(f"\\{byte:03o}" for byte in raw)
 
 

@@ -205,6 +205,15 @@ def test_a_plain_command_reads_well(make_detail: MakeDetail) -> None:
     )
 
 
+def test_nothing_of_a_header_acts_on_the_terminal_that_shows_the_command(
+    make_detail: MakeDetail,
+) -> None:
+    detail = make_detail(b"{}", headers=(("X-Name", "Jos\xe9\x9b31m\t"),))
+    shown = httpie(detail, "http://x").text
+    assert shown.replace("\n", "").isprintable()
+    assert "\"$(printf 'X-Name:Jos\\303\\251\\302\\23331m\\011')\"" in shown
+
+
 def test_signs_that_mean_something_to_httpie_are_escaped(make_detail: MakeDetail) -> None:
     headers = (("X-At", "@/etc/passwd"), ("X-Json", "=1"), ("X-Back", "a\\b'c"), ("X-None", ""))
     lines = httpie(make_detail(b"-d", headers=headers), "http://x").text.split(" \\\n  ")
