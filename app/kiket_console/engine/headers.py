@@ -29,6 +29,7 @@ _KINDS = {
     "traceparent": _TRACE,
 }
 
+
 def request_head(
     method: str,
     path: str,

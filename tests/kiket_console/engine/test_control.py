@@ -392,7 +392,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
 
 
 def test_the_largest_payload_fits_a_request_in_base64() -> None:
-    assert BODY_LIMIT > len(b64encode(bytes(MOST_BODY_MIB * 1024 * 1024)))
+    assert len(b64encode(bytes(MOST_BODY_MIB * 1024 * 1024))) < BODY_LIMIT
 
 
 def test_the_socket_is_private_from_the_start(paths: ProjectPaths) -> None:
