@@ -29,6 +29,8 @@ IGNORED_FOLDERS = frozenset(
         ".vscode",
     }
 )
+_PYTEST_CACHE = "pytest-cache-files-"
+"""So begins the name under which pytest makes its cache, before it renames it."""
 COMMAND_SUFFIXES = frozenset(
     {
         ".cjs",
@@ -72,6 +74,11 @@ def counts(name: str) -> bool:
     return name.endswith(_SUFFIXES) or name in NAMES
 
 
+def is_ignored(name: str) -> bool:
+    """Tell by its name whether nothing in a folder is the developer's code."""
+    return name in IGNORED_FOLDERS or name.startswith(_PYTEST_CACHE)
+
+
 def matters(path: str, roots: Iterable[Path]) -> bool:
     """Tell whether a change of *path* may change how the code below *roots* behaves."""
     place = Path(path)
@@ -79,7 +86,7 @@ def matters(path: str, roots: Iterable[Path]) -> bool:
         return False
     for root in roots:
         if place.is_relative_to(root):
-            return IGNORED_FOLDERS.isdisjoint(place.relative_to(root).parts)
+            return not any(map(is_ignored, place.relative_to(root).parts))
     return False
 
 
@@ -105,7 +112,7 @@ def folders(
                 entries = list(listing)
         except OSError:  # it went away, or is not for us to read
             continue
-        below = [each for each in entries if each.name not in IGNORED_FOLDERS and _is_folder(each)]
+        below = [each for each in entries if not is_ignored(each.name) and _is_folder(each)]
         # Links last: a folder is known by its own path before it is by another.
         below.sort(key=lambda each: not each.is_symlink())
         waiting += [each.path for each in below if deep]

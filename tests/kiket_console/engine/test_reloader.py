@@ -122,6 +122,9 @@ async def test_what_is_not_the_developers_code_is_ignored(
 ) -> None:
     for path in (".git/index.py", "notes.md", "server.log", "data.sqlite3", "a.json", "page.js"):
         (project_folder / path).write_text("x")
+    made = project_folder / "pytest-cache-files-x1"  # as pytest does on its first run
+    made.mkdir()
+    made.rename(project_folder / ".pytest_cache")
     await settled(saves)
     assert saves.files == []
     (project_folder / "extension.yaml").write_text("id: sample\n")
