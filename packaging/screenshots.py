@@ -44,7 +44,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "filter": (SIZE, "kiket-dusk", ("slash", *"event:issue.* s"), None),
     "edit": (SIZE, "kiket-dusk", RETITLED, None),
     "ways": ((100, 24), "kiket-dusk", ("k", "R"), None),
-    "difference": (SIZE, "kiket-dusk", ("k",) * 6 + ("d",), None),
+    "difference": ((120, 18), "kiket-dusk", ("k",) * 6 + ("d",), None),
     "copy": (SIZE, "kiket-dusk", ("y",), None),
     "trigger": (SIZE, "kiket-dusk", ("t",), None),
     "processes": (SIZE, "kiket-dusk", ("2",), None),
