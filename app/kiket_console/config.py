@@ -128,8 +128,6 @@ def change(file: Path, table: str, name: str, written: str | None) -> bool:
     whether anything changed. Raises `ConsoleError` for a file that cannot be read, written, or
     changed without touching other lines. *written* is TOML.
     """
-    from kiket_console.private_file import write_private
-
     settings_file.read(file)  # what is wrong with it is said with its line
     text = settings_file.text_of(file)
     changed = settings_file.with_line(text, table, name, written)
@@ -138,14 +136,7 @@ def change(file: Path, table: str, name: str, written: str | None) -> bool:
         raise _bad(said, "Change it there with an editor.")
     if changed == text:
         return False
-    target = file.resolve()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-        write_private(target, changed.encode())
-        target.chmod(mode)
-    except OSError as error:
-        raise _bad(f"Cannot write {file}: {error.strerror}.", "Make it writable.") from error
+    settings_file.rewrite(file, changed)
     return True
 
 

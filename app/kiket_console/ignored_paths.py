@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from kiket_console import json_path, settings_file
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.private_file import write_private
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -60,8 +59,5 @@ def save(folder: Path, ignored: Sequence[str]) -> Path:
             hint=f"Write it on one, or add there: {', '.join(ignored)}",
             exit_code=ExitCode.CONFIG,
         )
-    mode = file.stat().st_mode & 0o777 if file.exists() else None
-    write_private(file, changed.encode())
-    if mode is not None:
-        file.chmod(mode)  # it belongs to the project, not to us
+    settings_file.rewrite(file, changed)
     return file

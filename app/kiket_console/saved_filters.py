@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console import filters, paths, settings_file
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.private_file import write_private
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -110,8 +109,7 @@ def _checked(table: Any, source: str) -> dict[str, str]:
         if not _NAME.fullmatch(name) or name in TAKEN:
             raise _bad(
                 f'{source} has a filter named "{name[:80]}".',
-                "A name has letters, digits, - and _, and is none of "
-                f"{', '.join(sorted(TAKEN))}.",
+                f"A name has letters, digits, - and _, and is none of {', '.join(sorted(TAKEN))}.",
             )
         if not isinstance(text, str):
             raise _bad(f'The filter "{name}" of {source} is no text.', f'Write {name} = "…".')
@@ -124,14 +122,10 @@ def _bad(message: str, hint: str) -> ConsoleError:
 
 def _write(file: Path, texts: dict[str, str]) -> None:
     lines = [f"{name} = {_quoted(text)}\n" for name, text in sorted(texts.items())]
-    raw_text = "".join(lines).encode()
-    if len(texts) > MOST or len(raw_text) > settings_file.LIMIT_BYTES:
+    text = "".join(lines)
+    if len(texts) > MOST or len(text.encode()) > settings_file.LIMIT_BYTES:
         raise _bad(f"{file} would have more filters than fit.", "Forget some of them.")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(file, raw_text)
-    except OSError as error:
-        raise _bad(f"{file} cannot be written: {error.strerror}.", "Make it writable.") from error
+    settings_file.rewrite(file, text)
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Read a project's kiket.toml or the user's config.toml, and change one line of it."""
+"""Read a project's kiket.toml or a person's own files of settings, and change them."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def with_line(text: str, table: str, name: str, value: str | None) -> str | None
     except (ValueError, AttributeError, TypeError):
         return None
     return changed if before == after and is_there == (value is not None) else None
+
+
+def rewrite(file: Path, text: str) -> None:
+    """Make *text* what *file* says; a link to it stays one, and so does who may read it.
+
+    A new one is readable by this user alone. Raises `ConsoleError` when it cannot be written.
+    """
+    from kiket_console.private_file import write_private
+
+    target = file.resolve()
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+        write_private(target, text.encode())
+        target.chmod(mode)
+    except OSError as error:
+        raise _bad(f"Cannot write {file}: {error.strerror}.", "Make it writable.") from error
 
 
 def _place_in(lines: list[str], table: str) -> int:

@@ -35,6 +35,16 @@ def test_what_is_saved_comes_back_as_it_was(folder: Path, text: str) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_link_to_a_file_of_filters_stays_one(folder: Path) -> None:
+    file, kept = paths.filters_file(), folder / "dotfiles.toml"
+    kept.write_text('slow = "dur:>1s"\n')
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.symlink_to(kept)
+    saved_filters.save("mine", "status:404")
+    assert file.is_symlink()
+    assert kept.read_text() == 'mine = "status:404"\nslow = "dur:>1s"\n'
+
+
 def test_the_projects_filters_go_before_ones_own(folder: Path) -> None:
     (folder / "kiket.toml").write_text('[filters]\nbad = "status:>=500"\nours = "ext:shop"\n')
     saved_filters.save("bad", "status:>=400", folder)
