@@ -165,8 +165,8 @@ def status(asked: Asked) -> Test:
     return Combined((there, Inverse(Combined(tests, either=True))), either=False)
 
 
-def moment(operator: str) -> Callable[[Asked], Test]:
-    """Return the test of when an exchange began, compared by *operator* (none: within)."""
+def moment(operator: str, when: Number) -> Callable[[Asked], Test]:
+    """Return the builder of a comparison of a moment by *operator* (none: within)."""
 
     def build(asked: Asked) -> Test:
         if operator and asked.operator not in {":", "="}:
@@ -174,7 +174,7 @@ def moment(operator: str) -> Callable[[Asked], Test]:
         if operator:
             asked.one()
             compared = Asked(asked.name, operator, asked.value, asked.now_us, asked.start)
-            return numbers(compared, STARTED, literals.time, literals.TIME)
+            return numbers(compared, when, literals.time, literals.TIME)
         if asked.operator in {":", "="}:
             for item in asked.items(ranges=True):
                 if not item.is_range and literals.is_ago(item.word.text):
@@ -184,7 +184,7 @@ def moment(operator: str) -> Callable[[Asked], Test]:
                         length=item.word.column + item.word.length - asked.start,
                         suggestion=f"since:{item.word.text}",
                     )
-        return numbers(asked, STARTED, literals.time, literals.TIME)
+        return numbers(asked, when, literals.time, literals.TIME)
 
     return build
 

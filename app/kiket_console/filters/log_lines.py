@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kiket_console.filters import field_tests, grammar, literals, syntax
-from kiket_console.filters.asking import Asked, listed, numbers, patterns, words
+from kiket_console.filters.asking import Asked, listed, patterns, words
 from kiket_console.filters.building import Context, Language, built
+from kiket_console.filters.field_tests import moment, number, text_of
 from kiket_console.filters.fields import Field
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.filters.message_tests import LogTest
@@ -20,7 +21,7 @@ from kiket_console.filters.query import Combined, Never
 from kiket_console.filters.row_tests import Fact, Number, Text, TextTest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from kiket_console.filters.patterns import Expression
     from kiket_console.filters.query import Subject, Test
@@ -74,36 +75,11 @@ def _now_us(now_us: int | None) -> int:
     return time.time_ns() // 1000 if now_us is None else now_us
 
 
-def _texts(text: Text, *, contains: bool = False) -> Callable[[Asked], Test]:
-    def build(asked: Asked) -> Test:
-        return TextTest((text,), patterns(asked, contains=contains), asked.negative)
-
-    return build
-
-
 def _worker(asked: Asked) -> Test:
     """Compare the worker's name; a bare word may be what stands behind its last dot."""
     found = patterns(asked)
     short = [Glob(f"*.{each.text}") for each in found if isinstance(each, Glob)]
     return TextTest((_WORKER,), (*found, *short), asked.negative)
-
-
-def _count(number: Number) -> Callable[[Asked], Test]:
-    return lambda asked: numbers(asked, number, literals.count, literals.COUNT)
-
-
-def _moment(operator: str) -> Callable[[Asked], Test]:
-    """Return the test of when a line was written, compared by *operator* (none: within)."""
-
-    def build(asked: Asked) -> Test:
-        if operator:
-            if asked.operator not in {":", "="}:
-                raise asked.unsupported(literals.TIME)
-            asked.one()
-            asked = Asked(asked.name, operator, asked.value, asked.now_us, asked.start)
-        return numbers(asked, _AT, literals.time, literals.TIME)
-
-    return build
 
 
 def _level(asked: Asked) -> Test:
@@ -142,21 +118,22 @@ FIELDS: Final = (
           ("debug", "info", "warning", "error", "critical")),
     Field("ext", _GLOB, "whose line it is", "ext:billing", _worker, is_seen=True),
     Field("worker", _GLOB, "whose line it is", "worker:engine", _worker, is_seen=True),
-    Field("logger", _GLOB, "which logger wrote it", "logger:app.*", _texts(_LOGGER), is_seen=True),
+    Field("logger", _GLOB, "which logger wrote it", "logger:app.*", text_of(_LOGGER), is_seen=True),
     Field("stream", listed(list(_STREAMS)), "where it was written to", "stream:stderr",
           lambda asked: words(asked, _STREAMS), tuple(_STREAMS)),
     Field("text", "a text that is in it", "what it says", 'text:"timed out"',
-          _texts(_TEXT, contains=True)),
+          text_of(_TEXT, contains=True)),
     Field("is", listed(list(_STATES)), "what it is", "is:error",
           lambda asked: words(asked, _STATES), tuple(_STATES)),
-    Field("since", literals.TIME, "written then or later", "since:15m", _moment(">=")),
-    Field("after", literals.TIME, "written later", "after:14:05", _moment(">")),
-    Field("before", literals.TIME, "written earlier", "before:14:05", _moment("<")),
-    Field("at", literals.TIME, "written within that time", "at:14:00..14:05", _moment("")),
-    Field("trace", _GLOB, "the trace that it belongs to", "trace:4bf9*", _texts(_TRACE)),
+    Field("since", literals.TIME, "written then or later", "since:15m", moment(">=", _AT)),
+    Field("after", literals.TIME, "written later", "after:14:05", moment(">", _AT)),
+    Field("before", literals.TIME, "written earlier", "before:14:05", moment("<", _AT)),
+    Field("at", literals.TIME, "written within that time", "at:14:00..14:05", moment("", _AT)),
+    Field("trace", _GLOB, "the trace that it belongs to", "trace:4bf9*", text_of(_TRACE)),
     Field("exchange", literals.COUNT, "the exchange that it belongs to", "exchange:1203",
-          _count(_EXCHANGE)),
-    Field("id", literals.COUNT, "its number", "id:1..500", _count(_NUMBER)),
+          number(_EXCHANGE, literals.count, literals.COUNT)),
+    Field("id", literals.COUNT, "its number", "id:1..500",
+          number(_NUMBER, literals.count, literals.COUNT)),
 )  # fmt: skip
 NAMES: Final = tuple(field.name for field in FIELDS)
 LINES: Final = Language(

@@ -100,6 +100,7 @@ def test_each_field_finds_its_lines(text: str, found: list[int]) -> None:
         ("$.a=1", 0, "A filter of log lines has no headers and no JSON paths.", ""),
         ("status:500", 0, "Unknown field 'status'", ""),
         ("@none", 0, "No filter is saved as @none", ""),
+        ("at:10m", 0, "at: takes a time of day, a day, or a range of times.", "since:10m"),
         ("(crm", 0, "The bracket in column 1 is not closed.", ""),
     ],
 )
