@@ -180,9 +180,21 @@ def run(arguments: list[str] | None = None) -> int:
         _close_stdout()
         return ExitCode.OK
     except Exception as error:  # the last fence: a person gets a sentence, never a traceback
+        given = sys.argv[1:] if arguments is None else arguments
+        if isinstance(error, UnicodeEncodeError) and not all(map(_is_text, given)):
+            return say(ConsoleError("An argument is not UTF-8.", exit_code=ExitCode.USAGE))
         from kiket_console.crash import record
 
         return say(record(error))
+
+
+def _is_text(argument: str) -> bool:
+    """Tell whether an argument is text; names of files may be any bytes, which come as halves."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def say(error: ConsoleError) -> int:

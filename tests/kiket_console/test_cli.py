@@ -212,6 +212,14 @@ def test_data_that_is_no_json_never_leaves(
     assert sentence in done.stderr
 
 
+def test_bytes_that_are_no_text_are_usage(
+    own_places: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["config", "set", "theme", "\udcff"]) == ExitCode.USAGE
+    assert capfd.readouterr().err == "Error: An argument is not UTF-8.\n"
+    assert not (state_dir() / "crashes").exists()
+
+
 def test_an_unexpected_error_is_a_sentence_and_a_private_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
