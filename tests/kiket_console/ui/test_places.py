@@ -437,3 +437,14 @@ async def test_f1_lists_the_keys_of_a_dialog_and_closes_the_list_again(
         await pilot.press("escape", "slash", "x", "f1")
         await until(pilot, lambda: "Keys in a line to type into" in screen_text(app))
         assert "Take what is offered" in screen_text(app)
+
+
+async def test_a_key_that_does_nothing_says_so_and_who_holds_it_down_reads_it_once(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("slash", "b", "escape", *"bbb")
+        await until(pilot, lambda: "b does nothing here; ? lists the keys" in screen_text(app))
+        assert len(app._notifications) == 1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.app import ComposeResult
-    from textual.events import DescendantFocus, Resize
+    from textual.events import DescendantFocus, Key, Resize
     from textual.timer import Timer
     from textual.widget import Widget
 
@@ -48,6 +48,8 @@ DETAILS_DELAY_S = 0.04
 """How long the cursor rests before the details follow it."""
 DETAILS_EVERY_S = 0.25
 """How often details follow a list that goes on by itself: nobody reads them faster."""
+TOLD_EVERY_S = 8.0
+"""How often a person is told that a key does nothing."""
 PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
@@ -74,6 +76,7 @@ class PlaceScreen(LaidOut):
         self._details_timer: Timer | None = None
         self._details_shown_s = 0.0
         self._verb = ""
+        self._tell_again_s = 0.0
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -127,6 +130,16 @@ class PlaceScreen(LaidOut):
         self.list.focus()
         self.status_changed()
         self.show_summary()
+
+    def on_key(self, event: Key) -> None:
+        """Say where keys are listed when one does nothing: it means something elsewhere."""
+        typed = event.is_printable or event.key.startswith("ctrl+")
+        now_s = time.monotonic()
+        if typed and event.key not in self.active_bindings and now_s >= self._tell_again_s:
+            self._tell_again_s = now_s + TOLD_EVERY_S
+            key = self.console.registry.key("help")
+            pressed = actions.shown_key(event.key)
+            self.console.say(f"{pressed} does nothing here; {key} lists the keys.")
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""
