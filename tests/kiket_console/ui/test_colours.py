@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap import scene
-from tests.snap.scene import screen_text, settled
+from tests.snap.scene import screen_text, settled, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,3 +85,30 @@ async def test_what_would_act_on_a_terminal_is_caught_after_textuals_own_filters
     monkeypatch.setenv("NO_COLOR", "1")
     names = [type(each).__name__ for each in console().get_line_filters()]
     assert names == ["NoColor", "ControlFilter"]
+
+
+@pytest.mark.parametrize("theme", ["kiket-dusk", "kiket-dawn"])
+async def test_the_letter_under_the_cursor_of_an_editor_can_be_read(
+    console: Callable[..., ConsoleApp], theme: str
+) -> None:
+    app = console(theme=theme)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "e")
+        await until(pilot, lambda: bool(app.screen.query("#edit-payload")))
+        editor = app.screen.query_one("#edit-payload")
+        cursor = editor.get_component_styles("text-area--cursor")
+        ground = editor.background_colors[1] + cursor.background
+        assert abs(cursor.color.brightness - ground.brightness) > 0.5
+
+
+async def test_in_the_terminals_own_colours_a_dialog_leaves_what_is_behind_it_in_sight(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(theme="kiket-ansi")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: "Leave?" in screen_text(app))
+        assert "─ Traffic ─" in screen_text(app)
+        assert "╭" in screen_text(app), "an outline parts the two"
