@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMATS = ("har", "jsonl", "curl", "markdown", "bundle")
 MOST = 10_000
 """So many exchanges are written to one file."""
+MOST_BYTES = 256 * 1024 * 1024
+"""So long their bodies may be together: a file is made in memory."""
 
 _one_id = click.argument(
     "exchange_id", metavar="ID", type=click.IntRange(1), shell_complete=completing.exchange_ids
@@ -87,6 +89,14 @@ def export(
     if len(ids) > MOST:
         raise ConsoleError(
             f"{len(ids):,} exchanges are too many for one file; {MOST:,} are the most.",
+            exit_code=ExitCode.USAGE,
+        )
+    stored_bytes = sum(map(reader.stored_bytes, ids))
+    if stored_bytes > MOST_BYTES:
+        raise ConsoleError(
+            f"Bodies of {size(stored_bytes)} are too much for one file; {size(MOST_BYTES)} is the "
+            "most.",
+            hint="Export fewer exchanges at a time.",
             exit_code=ExitCode.USAGE,
         )
     if unredacted and (len(ids) > 1 or name == "bundle"):

@@ -1,0 +1,41 @@
+"""Exports on the command line are bounded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console import cli
+from kiket_console.commands import sharing
+from kiket_console.errors import ExitCode
+from kiket_console.model import Body, Message, Source, State
+from kiket_console.paths import ProjectPaths
+from kiket_console.store.records import NewExchange
+from kiket_console.store.writer import Writer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_more_than_fits_memory_is_refused_before_it_is_read(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = ProjectPaths(own_places)
+    paths.make()
+    writer = Writer(paths.store)
+    rows = [
+        NewExchange(
+            number, Source.WEBHOOK, "shop", "event", "v1", "POST", "/", number,
+            State.RECEIVED, Message(body=Body(b"x" * 600)),
+        )
+        for number in (1, 2)
+    ]  # fmt: skip
+    writer.submit(rows).result(10)
+    writer.close()
+    monkeypatch.setattr(sharing, "MOST_BYTES", 1000)
+
+    assert cli.run(["-C", str(own_places), "traffic", "export", "1"]) == ExitCode.OK
+    assert capfd.readouterr().out.count("\n") == 1
+    assert cli.run(["-C", str(own_places), "traffic", "export", "1", "2"]) == ExitCode.USAGE
+    assert "too much for one file" in capfd.readouterr().err
