@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kiket_console.commands.documents import document
 from kiket_console.errors import ExitCode
+from kiket_console.exporting.members import body_members
 from kiket_console.text import duration, size, visible
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def tell_preview(preview: Preview, *, as_json: bool) -> None:
     if as_json:
         names = (name for name in type(preview).__slots__ if name != "raw_body")
         members = {name: getattr(preview, name) for name in names}
-        click.echo(document(dry_run=True, **members, body=_body(preview.raw_body)))
+        click.echo(document(dry_run=True, **members, body=body_members(preview.raw_body)))
         return
     for line in preview.head.split("\n"):
         click.echo(visible(line))
@@ -83,10 +83,3 @@ def sentences(preview: Preview) -> list[str]:
 
 def _original(replay_of: int | None) -> dict[str, int]:
     return {} if replay_of is None else {"replay_of": replay_of}
-
-
-def _body(raw: bytes) -> dict[str, str]:
-    try:
-        return {"text": raw.decode()}
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(raw).decode()}

@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Body, Detail, Exchange, LogLine, Message
+    from kiket_console.model import Attempt, Detail, Exchange, LogLine, Message
 
 
 def exchange_members(exchange: Exchange) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _message_members(message: Message) -> dict[str, Any]:
     body = message.body
     return {
         "headers": message.headers,
-        "body": _body_members(body),
+        "body": body_members(body.raw),
         "size": body.size,
         "sha256": body.sha256.hex(),
         "truncated": body.truncated,
@@ -51,8 +51,9 @@ def _message_members(message: Message) -> dict[str, Any]:
     }
 
 
-def _body_members(body: Body) -> dict[str, str]:
+def body_members(raw: bytes) -> dict[str, str]:
+    """Return a body as members of a JSON document: as text, or else in base64."""
     try:
-        return {"text": body.raw.decode()}
+        return {"text": raw.decode()}
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body.raw).decode()}
+        return {"base64": base64.b64encode(raw).decode()}
