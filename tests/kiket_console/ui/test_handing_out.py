@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from tests.snap import scene
-from tests.snap.scene import screen_text, settled, until
+from tests.snap.scene import filtered, screen_text, settled, until
 
+from kiket_console.exporting.pieces import Piece, pieces
 from kiket_console.text import visible
-from kiket_console.ui import clipboard
+from kiket_console.ui import clipboard, handing_out
 from kiket_console.ui.screens.menu import Menu
 from kiket_console.ui.widgets.entry import Entry
 
@@ -146,6 +148,34 @@ async def test_unredacted_is_chosen_for_one_and_said(console: Callable[..., Cons
         await pilot.press("j")
         assert json.loads(app.clipboard)["id"] == 1196
         await until(pilot, lambda: "unredacted, is copied" in said(app))
+
+
+async def test_what_is_made_too_late_is_not_taken_for_what_was_asked_for_since(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def late(*arguments: Any, redact: bool, **options: Any) -> list[Piece]:
+        if not redact:
+            go_on.wait(10)
+        return pieces(*arguments, redact=redact, **options)
+
+    monkeypatch.setattr(handing_out, "pieces", late)
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await opened(pilot, app, "y")
+        await pilot.press("j")
+        redacted = app.clipboard
+        menu = await opened(pilot, app, "y")
+        await pilot.press("exclamation_mark")
+        assert not menu._items.count, "what is there was made in another way"
+        await pilot.press("exclamation_mark")
+        await until(pilot, lambda: menu._items.count > 0)
+        go_on.set()
+        await filtered(pilot)
+        app.copy_to_clipboard("")
+        await pilot.press("j")
+        assert app.clipboard == redacted
 
 
 async def test_what_cannot_be_a_test_is_refused_before_a_name_is_asked_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,14 @@ from kiket_console.ui.paint import body
 from kiket_console.ui.screens import exchange_details
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pytest
     from textual.pilot import Pilot
 
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.paint.layout import Shape
 
 ISSUE = json.dumps(
     {
@@ -148,6 +150,52 @@ async def test_a_large_body_is_laid_out_beside_the_screen(
         await until(pilot, lambda: text.path_at_cursor == "$[19999].id")
         await pilot.press("P")
         await until(pilot, lambda: '[{"id": 0}, {"id": 1}' in text.source.text(2))
+
+
+def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Hold up all bodies that are laid out in a thread, until this is set."""
+    monkeypatch.setattr(body, "SLOW_BYTES", 100)
+    go_on = threading.Event()
+    lay = body.BodyView.lay
+
+    def waiting(view: body.BodyView, shape: Shape, *, pretty: bool) -> Iterator[None]:
+        if view.slow:
+            go_on.wait(10)
+        yield from lay(view, shape, pretty=pretty)
+
+    monkeypatch.setattr(body.BodyView, "lay", waiting)
+    return go_on
+
+
+async def test_a_body_that_is_laid_out_late_is_shown_though_it_was_read_again(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = held(monkeypatch)
+    app = console(told(json.dumps([0] * 1_000).encode()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        place = app.place
+        assert place is not None
+        place.show_details()  # as when it changes: an answer came, a log line
+        go_on.set()
+        await until(pilot, lambda: place.text.source.count > 1_000)
+
+
+async def test_a_body_that_is_laid_out_late_does_not_disturb_the_tab_that_is_shown(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = held(monkeypatch)
+    story = scene.Story()
+    first = story.webhook("issue.updated", "v2", scene.issue(45), 200, 900)
+    changed = scene.issue(45, priority="low")
+    story.webhook("issue.updated", "v2", changed, 200, 900, replay_of=first, edited=True)
+    app = console(story)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, "left_square_bracket")
+        assert f"Changed from {first} before" in screen_text(app)
+        go_on.set()
+        await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group == "body"))
+        assert f"Changed from {first} before" in screen_text(app)
 
 
 async def test_a_body_of_which_the_store_has_more_says_so(

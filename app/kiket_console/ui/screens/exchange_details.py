@@ -16,6 +16,7 @@ from kiket_console.ui.paint import detail as paint
 from kiket_console.ui.paint.body import SHOWN_BYTES, BodyView, view_of
 from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.threads import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +58,7 @@ class ExchangeDetails:
         """Show an exchange; one that was shown already stays where it was looked at."""
         if selected is None:
             self.detail = None
+            self._reading = 0
             return
         reader = self._screen.console.reader
         if reader.stored_bytes(selected.id) > SLOW_READ_BYTES:
@@ -76,8 +78,7 @@ class ExchangeDetails:
         with closing(self._screen.console.another_reader()) as reader:
             found = reader.detail(exchange_id, SHOWN_BYTES)
             logs = reader.exchange_logs(exchange_id)
-        if not get_current_worker().is_cancelled:
-            self._screen.app.call_from_thread(self._was_read, exchange_id, found, logs)
+        hand_over(self._screen.app, self._was_read, exchange_id, found, logs)
 
     def _was_read(self, exchange_id: int, found: Detail | None, logs: list[LogLine]) -> None:
         if self._reading == exchange_id:
@@ -215,23 +216,27 @@ class ExchangeDetails:
         """Lay a large body out, in a thread; what is there already is shown meanwhile."""
         worker = get_current_worker()
         told_s = 0.0
-        show = partial(self._screen.app.call_from_thread, self._laid, found, tab, view, shape.width)
+        app, exchange_id = self._screen.app, found.exchange.id
+        show = partial(hand_over, app, self._laid, exchange_id, tab, view, shape.width)
         with view.turn:  # whoever had it before was cancelled, and lets go of it
             for _ in view.lay(shape, pretty=pretty):
                 if worker.is_cancelled:
                     view.forget(pretty=pretty)
                     return
                 if time.monotonic() - told_s > GROWN_EVERY_S:
-                    show()
+                    show(done=False)
                     told_s = time.monotonic()
         show(done=True)
 
     def _laid(
-        self, found: Detail, tab: str, view: BodyView, width: int, *, done: bool = False
+        self, exchange_id: int, tab: str, view: BodyView, width: int, *, done: bool
     ) -> None:
         if done:
             self._job = None
-        if found is not self.detail or tab != TABS[self._tab] or self._view(found, tab) is not view:
+        found = self.detail  # read anew meanwhile, perhaps
+        if found is None or found.exchange.id != exchange_id:
+            return
+        if tab != self._tabs[self._tab] or self._view(found, tab) is not view:
             return
         text = self._screen.text
         if done or text.source.count <= text.rows_shown:

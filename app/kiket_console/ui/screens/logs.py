@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.worker import get_current_worker
 
+from kiket_console.errors import ConsoleError
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.model import LogLine
 from kiket_console.text import clock, visible
@@ -21,6 +22,7 @@ from kiket_console.ui.pages import LogPages
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.picking import PickingScreen
+from kiket_console.ui.threads import hand_over
 
 if TYPE_CHECKING:
     from textual.events import Resize
@@ -118,7 +120,7 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
                     if more := logs.rows_below(line, width):
                         below[line.id] = more
         newest = ids[-1] if ids else 0
-        self.app.call_from_thread(self._wrapped, below, width, newest)
+        hand_over(self.app, self._wrapped, below, width, newest)
 
     def _wrapped(self, below: dict[int, int] | None, width: int = 0, newest: int = 0) -> None:
         with self.list.steady():
@@ -142,10 +144,14 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
 
     @work(thread=True, exclusive=True, group="error")
     def _find_error(self, beyond: int, direction: int) -> None:
-        with closing(self.console.another_reader()) as reader:
+        try:
             wanted = self.language.errors(self.filter_text if self.feed.narrowed else "")
+        except ConsoleError as error:  # a saved filter that it names may be gone
+            hand_over(self.app, self.console.say, str(error), error=True)
+            return
+        with closing(self.console.another_reader()) as reader:
             found = reader.next_log(wanted, beyond, newer=direction > 0)
-        self.app.call_from_thread(self._go_to_error, found)
+        hand_over(self.app, self._go_to_error, found)
 
     def _go_to_error(self, found: int | None) -> None:
         if found is None or not self.feed.select(found):

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from kiket_console.text import cell_width, fit, fit_right, visible
 from kiket_console.ui.actions import Scope, bindings, registry_of
 from kiket_console.ui.paint.line import cut
+from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.views import ListView
@@ -131,6 +132,10 @@ class Menu(ModalScreen[Taken | None]):
             event.stop()
             self._redacts = not self._redacts
             self._show_how()
+            self._items.items = ()  # they would be taken as what they are not
+            self._early = ""
+            self._list.redraw()
+            self._list.sync()
             self._fill(self._redacts)
             return
         if event.is_printable and event.character:
@@ -180,12 +185,11 @@ class Menu(ModalScreen[Taken | None]):
     @work(thread=True, exclusive=True, group="make")
     def _fill(self, redacts: bool) -> None:
         items = self._make(redacts)
-        self.app.call_from_thread(self._filled, items)
+        hand_over(self.app, self._filled, items)
 
     def _filled(self, items: list[Item]) -> None:
-        if self.is_attached:
-            self._items.show(items)
-            self._list.styles.height = max(1, len(items))
-            self._list.redraw()
-            self._list.sync()
-            self._press(self._early)
+        self._items.show(items)
+        self._list.styles.height = max(1, len(items))
+        self._list.redraw()
+        self._list.sync()
+        self._press(self._early)

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from kiket_console.ui.paint.search import Query
+from kiket_console.ui.threads import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,11 +174,11 @@ class Seeking(Widget):
             found.extend(places)
             if len(found) >= AT_ONCE or total + len(found) >= MOST:
                 total += len(found)
-                self.app.call_from_thread(self._found, query, found, done=False)
+                hand_over(self.app, self._found, query, found, done=False)
                 found = array("Q")
             if total >= MOST:
                 break
-        self.app.call_from_thread(self._found, query, found, done=True)
+        hand_over(self.app, self._found, query, found, done=True)
 
     def _found(self, query: Query, places: array[int], *, done: bool) -> None:
         if query is not self._query:

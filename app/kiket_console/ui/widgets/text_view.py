@@ -18,6 +18,7 @@ from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import marked
 from kiket_console.ui.paint.source import Lines, LineSource
+from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.pane import STRIPS, Pane
 from kiket_console.ui.widgets.seeking import Seeking
 from kiket_console.ui.widgets.selecting import Selecting
@@ -363,8 +364,7 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
 
     @work(thread=True, exclusive=True, group="fold", exit_on_error=False)
     def _fold_slowly(self, by: int | None) -> None:
-        row = self.source.fold_level(self.cursor, by)
-        self.app.call_from_thread(self._folded, row)
+        hand_over(self.app, self._folded, self.source.fold_level(self.cursor, by))
 
     def _folded(self, row: int) -> None:
         self._brought = (-1, None)
