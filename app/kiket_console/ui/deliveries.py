@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
+from kiket_console.ui.closing import close
 from kiket_console.ui.command import Scope
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
     from kiket_console.sending.draft import Draft, Original
     from kiket_console.sending.keeping import Drafts
-    from kiket_console.sending.repeating import Plan
+    from kiket_console.sending.repeating import Plan, Tally
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.edit import EditScreen
-    from kiket_console.wire import Event, Preview, Result
+    from kiket_console.wire import Preview, Result
 
 
 class Deliveries:
@@ -31,7 +32,6 @@ class Deliveries:
         self.console = console
         self._paths = paths
         self._drafts: Drafts | None = None
-        self._sending = False
 
     # Again
 
@@ -80,8 +80,8 @@ class Deliveries:
 
     async def repeat(
         self, plan: Plan, way: str, version: str, on_step: Callable[[str], None]
-    ) -> None:
-        """Send what is planned, saying how it goes; at the end, select what was sent last."""
+    ) -> Tally:
+        """Send what is planned, saying how it goes; raises `ConsoleError`."""
         from kiket_console.sending.repeating import carry_out
 
         engine = self.console.connected()
@@ -89,7 +89,10 @@ class Deliveries:
         async def send(exchange_id: int) -> Result:
             return await engine.replay(exchange_id, way, version)
 
-        tally = await carry_out(plan, send, lambda tally: on_step(tally.so_far))
+        return await carry_out(plan, send, lambda tally: on_step(tally.so_far))
+
+    def tell_all(self, tally: Tally) -> None:
+        """Say how several deliveries ended, and select the one that was sent last."""
         wrong = next(
             (each.message for _, each in tally.results if isinstance(each, ConsoleError)), ""
         )
@@ -131,21 +134,19 @@ class Deliveries:
 
     def send_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
         """Send a draft; on success its editor closes and the new row is selected."""
-        if self._sending:
-            return
-
         async def send(engine: Engine) -> None:
-            edit = await asyncio.to_thread(original.edit, draft)
-            screen.busy()
-            self._sending = True
+            if screen.is_sending:
+                return
+            screen.is_sending = True
             try:
+                edit = await asyncio.to_thread(original.edit, draft)
+                screen.busy()
                 result = await engine.send(original.exchange_id, edit, linked=original.linked)
             finally:
-                self._sending = False
+                screen.is_sending = False
             if original.linked:
                 self._kept.forget(original.exchange_id)
-            if screen.is_attached:
-                screen.dismiss(None)
+            close(screen)
             what = f"{draft.event} {draft.version}".strip()
             self.tell(f"{visible(what)}, edited" if original.linked else visible(what), result)
 
@@ -220,11 +221,6 @@ class Deliveries:
     def _captures(self) -> list[Exchange]:
         with closing(self.console.another_reader()) as reader:
             return reader.captures()
-
-    async def send_event(self, event: Event) -> None:
-        """Send an event and say how it was answered; raises `ConsoleError`."""
-        result = await self.console.connected().send_event(event)
-        self.tell(visible(f"{event.name} {event.version}".strip()), result)
 
     # What they have in common
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 from tests.snap import scene
@@ -12,6 +13,7 @@ from textual.events import Paste
 
 from kiket_console.client import EngineGone
 from kiket_console.errors import ConsoleError
+from kiket_console.sending.draft import Draft, Original
 from kiket_console.sending.keeping import Drafts
 from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
@@ -85,6 +87,55 @@ class TestEditing:
             assert isinstance(app.place, TrafficScreen)
             assert app.place.feed.selected is not None
             assert app.place.feed.selected.id == 1196
+
+    async def test_who_presses_twice_sends_once(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        go_on = threading.Event()
+        edit = Original.edit
+
+        def slow(original: Original, draft: Draft) -> Edit:
+            go_on.wait(10)
+            return edit(original, draft)
+
+        monkeypatch.setattr(Original, "edit", slow)
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            await pilot.press("f5", "f5")
+            go_on.set()
+            await until(pilot, lambda: app.screen is app.place)
+            await settled(pilot)
+            assert len(engine.edits) == 1
+
+    async def test_an_editor_whose_draft_was_sent_closes_when_its_question_is_answered(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        go_on = asyncio.Event()
+        send = engine.send
+
+        async def slow(*arguments: Any, **options: Any) -> Result:
+            await go_on.wait()
+            return await send(*arguments, **options)
+
+        monkeypatch.setattr(engine, "send", slow)
+        app = console()
+        async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "e", "Edit & send")
+            replace_in_payload(app, '"high"', '"low"')
+            await pilot.press("f5", "escape")
+            await until(pilot, lambda: "Leave the editor?" in screen_text(app))
+            go_on.set()
+            await until(pilot, lambda: "edited: 200" in screen_text(app))
+            assert "Leave the editor?" in screen_text(app)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
 
     async def test_what_is_no_json_is_sent_only_when_a_person_insists(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine

@@ -21,9 +21,11 @@ from kiket_console.comparing.exchanges import compare_exchanges
 from kiket_console.errors import ConsoleError
 from kiket_console.text import plural
 from kiket_console.ui.actions import Mode, Scope, bindings
+from kiket_console.ui.closing import close
 from kiket_console.ui.comparing import in_words, manner_of, read_pair
 from kiket_console.ui.diff_rows import TABS, DiffRows, counts
 from kiket_console.ui.paint import diff
+from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.told import Told
@@ -92,17 +94,15 @@ class DiffScreen(Screen[None]):
         try:
             pair = read_pair(self.console, before, after)
         except ConsoleError as error:
-            self.app.call_from_thread(self._cannot, str(error))
+            hand_over(self.app, self._cannot, str(error))
         else:
-            self.app.call_from_thread(self._compared, compare_exchanges(*pair, manner))
+            hand_over(self.app, self._compared, compare_exchanges(*pair, manner))
 
     def _cannot(self, sentence: str) -> None:
         self.console.say(sentence, error=True)
-        self.dismiss(None)
+        close(self)
 
     def _compared(self, made: Comparison) -> None:
-        if not self.is_attached:
-            return
         first = self.rows.comparison is None
         self._before, self._after = made.before.id, made.after.id
         tab = self.rows.tab

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.worker import get_current_worker
 
 from kiket_console.sending.draft import SLOW_BYTES, Draft
 from kiket_console.text import visible
@@ -25,6 +24,7 @@ from kiket_console.ui.paint import drafts
 from kiket_console.ui.paint.edits import change_lines
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.question import QuestionScreen
+from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.editor import Editor, fits
 from kiket_console.ui.widgets.entry import Entry
@@ -77,6 +77,8 @@ class EditScreen(Screen[None]):
         """The payload while it is too large to be typed into here."""
         if not original.payload_is_text or not fits(self._begin.payload):
             self._outside = self._begin.payload
+        self.is_sending = False
+        """Whether it is on its way."""
         self._timer: Timer | None = None
         self._fault: Fault | None = None
         self._insists = False
@@ -177,9 +179,7 @@ class EditScreen(Screen[None]):
 
     @work(thread=True, exclusive=True, group="check")
     def _check_slowly(self, draft: Draft) -> None:
-        found = drafts.look(self._original, draft)
-        if not get_current_worker().is_cancelled:
-            self.app.call_from_thread(self._checked, found)
+        hand_over(self.app, self._checked, drafts.look(self._original, draft))
 
     def _checked(self, found: drafts.Look) -> None:
         self._fault = fault = found.fault
@@ -260,7 +260,8 @@ class EditScreen(Screen[None]):
 
     def busy(self) -> None:
         """Say that it is under way."""
-        self._say("Sending …", "muted")
+        if self.is_attached:
+            self._say("Sending …", "muted")
 
     def _leave(self, rest: Rest | None) -> None:
         if rest is Rest.KEEP:

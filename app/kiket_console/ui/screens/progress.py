@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from kiket_console.errors import ConsoleError
 from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.closing import close
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.said import Said
@@ -50,14 +52,15 @@ class ProgressScreen(ModalScreen[None]):
         self._work = self.run_worker(self._send(), exclusive=True)
 
     async def _send(self) -> None:
-        from kiket_console.errors import ConsoleError
-
         way, version = self._asked
         try:
-            await self._deliveries.repeat(self._plan, way, version, self._step)
+            tally = await self._deliveries.repeat(self._plan, way, version, self._step)
         except ConsoleError as error:
+            close(self)
             self._deliveries.console.say(str(error), error=True)
-        self.dismiss(None)
+        else:
+            close(self)
+            self._deliveries.tell_all(tally)
 
     def _step(self, said: str) -> None:
         self._said = said

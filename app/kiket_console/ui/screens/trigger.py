@@ -24,6 +24,7 @@ from kiket_console.text import cell_width, plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.choices import Choice, Choices
+from kiket_console.ui.closing import close
 from kiket_console.ui.paint.processes import state_word
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.syntax import coloured
@@ -202,7 +203,8 @@ class TriggerScreen(ModalScreen[None]):
 
     def action_dry_run(self) -> None:
         """Show what would be sent."""
-        self.run_worker(self._dry_run(), exclusive=True)
+        if not self._busy:
+            self.run_worker(self._dry_run(), exclusive=True)
 
     def action_cancel(self) -> None:
         """Send nothing."""
@@ -214,10 +216,11 @@ class TriggerScreen(ModalScreen[None]):
             if event is not None:
                 self._say("…", "muted")
                 selected = self._choices.selected
-                await self._deliveries.send_event(event)
+                result = await self._deliveries.console.connected().send_event(event)
                 if selected is not None:
                     self._maker.remember(selected.value, self._set.value)
-                self.dismiss(None)
+                close(self)
+                self._deliveries.tell(f"{event.name} {event.version}".strip(), result)
         except ConsoleError as error:
             self._refused(error)
         finally:
