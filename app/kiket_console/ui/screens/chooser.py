@@ -13,11 +13,10 @@ from kiket_console.ui.choices import Choice, Choices
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES
-from kiket_console.ui.widgets.said import Said
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from textual.app import ComposeResult
 
@@ -30,7 +29,6 @@ __all__ = ["Choice", "Chooser"]
 class Chooser(ModalScreen[T | None], Generic[T]):
     """Ask for one of several things; `None` when nothing was chosen.
 
-    *carry_out* is awaited before the dialog closes and may return a sentence to stay open with.
     *highlighted* hears of each row that the cursor is on.
     """
 
@@ -45,7 +43,6 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         verb: str = "choose",
         empty: str = "Nothing matches.",
         selected: int = 0,
-        carry_out: Callable[[T], Awaitable[str]] | None = None,
         highlighted: Callable[[T], None] | None = None,
     ) -> None:
         super().__init__()
@@ -53,9 +50,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
         self._choices = Choices(choices, empty)
         self._choices.move(selected)
         self._verb = verb
-        self._carry_out = carry_out
         self._highlighted = highlighted
-        self._busy = False
 
     def compose(self) -> ComposeResult:
         """Lay the dialog out."""
@@ -63,7 +58,6 @@ class Chooser(ModalScreen[T | None], Generic[T]):
             yield Rule(self._title)
             yield Entry(placeholder="type to narrow", id="typed")
             yield ListView(self._choices, id="choices", has_header=False, active=True)
-            yield Said()
             yield Footer()
 
     def on_mount(self) -> None:
@@ -111,26 +105,12 @@ class Chooser(ModalScreen[T | None], Generic[T]):
     def action_choose(self) -> None:
         """Take the selected row."""
         selected = self._choices.selected
-        if selected is None or self._busy:
-            return
-        if self._carry_out is None:
+        if selected is not None:
             self.dismiss(selected.value)
-            return
-        self._busy = True
-        self.query_one(Said).say("…", "muted")
-        self.run_worker(self._carry(self._carry_out, selected.value), exclusive=True)
 
     def action_cancel(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
-
-    async def _carry(self, carry_out: Callable[[T], Awaitable[str]], value: T) -> None:
-        refusal = await carry_out(value)
-        self._busy = False
-        if refusal:
-            self.query_one(Said).say(refusal, "error")
-        else:
-            self.dismiss(value)
 
     @property
     def _list(self) -> ListView:
