@@ -33,7 +33,8 @@ _TYPED: Final = re.compile(r"(?:^|\s)(\$\S*)\.([A-Za-z0-9_-]*)$")
 """A path that is being typed, at the end of a line: what is before its last dot, and behind it."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _MEANT: Final = re.compile(r"Did you mean (.*)\?")
-_BARE: Final = re.compile(r"""(?:\$\{(?:[^}"']|"[^"]*"|'[^']*')*\}|[^\s])+""")
+_BARE: Final = re.compile(r"""(?:\$\{(?:[^}"']|"[^"]{0,200}"|'[^']{0,200}'){0,200}\}|[^\s])+""")
+"""Up to a blank that is in no `${…}`; what is longer than anything that stands there is none."""
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _decode = json.JSONDecoder().raw_decode
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -192,6 +193,13 @@ def test_on_a_command_line_blanks_belong_to_the_value() -> None:
     override = overrides.read_one("$.n=two words = fine")
 
     assert overrides.apply(ISSUE, [override], VALUES)["n"] == "two words = fine"
+
+
+def test_a_value_of_unclosed_braces_costs_nothing() -> None:
+    began_s = time.perf_counter()
+    [override] = overrides.read("$.a=" + "${" * 20_000)
+    assert override.value == "${" * 20_000
+    assert time.perf_counter() - began_s < 3
 
 
 def test_a_path_may_not_change_half_the_document() -> None:
