@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kiket_console import __version__
@@ -14,7 +15,22 @@ from kiket_console.errors import ConsoleError
 from kiket_console.paths import private_dir, state_dir
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+_kept: list[Path] = []
+"""The folder for reports, last, when it is not the one in the state folder."""
+
+
+@contextmanager
+def reports_kept() -> Iterator[None]:
+    """Leave reports in the folder that is theirs now, though the state folder moves meanwhile."""
+    _kept.append(_folder())
+    try:
+        yield
+    finally:
+        _kept.pop()
 
 
 def record(error: BaseException) -> ConsoleError:
@@ -30,7 +46,7 @@ def record(error: BaseException) -> ConsoleError:
 def _write(error: BaseException) -> Path:
     from kiket_core.secret import redactor
 
-    folder = state_dir() / "crashes"
+    folder = _kept[-1] if _kept else _folder()
     private_dir(folder)
     place = folder / f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
@@ -39,3 +55,7 @@ def _write(error: BaseException) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as report:
         report.write(redactor.redact(about + "".join(lines)))
     return place
+
+
+def _folder() -> Path:
+    return state_dir() / "crashes"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console.commands.demo import private_home
+from kiket_console.crash import record
 from kiket_console.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -113,3 +114,14 @@ def test_the_persons_own_secrets_stay_out_of_it(
         assert os.environ["XDG_STATE_HOME"].startswith(str(place))
         assert place.stat().st_mode & 0o777 == 0o700
     assert not place.exists()
+
+
+def test_the_report_of_a_fault_is_there_when_the_demo_has_ended(
+    places: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with private_home():
+        said = str(record(RuntimeError("it failed")))
+    (report,) = (tmp_path / "kiket-console" / "crashes").iterdir()
+    assert str(report) in said
+    assert os.environ["XDG_STATE_HOME"] == str(tmp_path)

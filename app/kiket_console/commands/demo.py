@@ -46,21 +46,30 @@ def demo(headless: bool, seconds: float | None, home: Path | None) -> int:
 
 @contextlib.contextmanager
 def private_home(given: Path | None = None) -> Iterator[Path]:
-    """Make a temporary folder, point the program's places into it, and remove it afterwards."""
+    """Make a temporary folder, point the program's places into it, and remove it afterwards.
+
+    Only the report of a fault of our own stays: it goes to the person's own state folder.
+    """
     import shutil
     import tempfile
 
+    from kiket_console.crash import reports_kept
+
+    before = dict(os.environ)
     wide = len(tempfile.gettempdir()) > LONGEST_TEMPORARY and SHORT_TEMPORARY.is_dir()
     place = given or Path(tempfile.mkdtemp(prefix="kiket-", dir=SHORT_TEMPORARY if wide else None))
-    for variable in [name for name in os.environ if name.startswith("KIKET_")]:
-        del os.environ[variable]  # the person's own settings and secrets stay out of it
-    for kind in ("STATE", "CONFIG", "DATA", "CACHE"):
-        os.environ[f"XDG_{kind}_HOME"] = str(place / kind.lower())
-    os.environ["XDG_RUNTIME_DIR"] = str(place / "r")
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    with reports_kept():
+        for variable in [name for name in os.environ if name.startswith("KIKET_")]:
+            del os.environ[variable]  # the person's own settings and secrets stay out of it
+        for kind in ("STATE", "CONFIG", "DATA", "CACHE"):
+            os.environ[f"XDG_{kind}_HOME"] = str(place / kind.lower())
+        os.environ["XDG_RUNTIME_DIR"] = str(place / "r")
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def _paths(place: Path) -> ProjectPaths:
