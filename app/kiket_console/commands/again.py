@@ -84,6 +84,8 @@ def replay(
     from kiket_console.sending.repeating import Plan
     from kiket_console.store.reader import Reader
 
+    if wanted is not None and not wanted.strip():  # an empty variable of a script, perhaps
+        raise click.UsageError("The filter is empty; @all means every delivery.", context)
     paths = paths_of(context, directory)
     with Reader(paths.store) as reader:
         ids = dict.fromkeys(exchange_ids)

@@ -96,3 +96,11 @@ def test_the_language_explains_itself(project: Path) -> None:
 
     assert "event:issue.*" in lines
     assert "status:>=500" in lines
+
+
+def test_an_empty_filter_sends_nothing_again(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It would mean everything, and comes from an empty variable of a script."""
+    assert cli.run(["-C", str(project), "replay", "--filter", " "]) == ExitCode.USAGE
+    assert "@all means every delivery" in capfd.readouterr().err
