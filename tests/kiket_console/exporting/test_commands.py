@@ -163,11 +163,19 @@ def test_a_secret_in_the_body_comes_from_the_environment(
     assert not any(secret in command.text for secret in secrets.values())
 
 
-def test_nothing_of_a_body_with_a_secret_is_run(make_detail: MakeDetail, server: Server) -> None:
-    marked = b'{\n "key": "[secret:CRM_TOKEN]",\n "also": "[secret:PATH]; echo \'; exit 3; \'"\n}'
+@pytest.mark.parametrize("dialect", [None, "k0"])
+@pytest.mark.parametrize("first", [b"", b"\xff"])
+def test_nothing_of_a_body_with_a_secret_is_run(
+    make_detail: MakeDetail, server: Server, first: bytes, dialect: str | None
+) -> None:
+    marked = (
+        first
+        + b'{\n "key": "[secret:CRM_TOKEN]",\n "also": "[secret:PATH]; echo \'; exit 3; \'"\n}'
+    )
     at = marked.index(b"[")
     body = Body(marked, len(marked), b"", references=(SecretReference(at, 6, "CRM_TOKEN"),))
-    ended = run(curl(make_detail(body=body), server.url).text, CRM_TOKEN="value")
+    command = curl(make_detail(body=body, dialect=dialect), server.url)
+    ended = run(command.text, CRM_TOKEN="value", KIKET_WEBHOOK_SECRET=SECRET)
     assert ended.returncode == 0, ended.stderr
     (received,) = server.received
     assert received.raw_body == marked.replace(b"[secret:CRM_TOKEN]", b"value")
