@@ -111,15 +111,19 @@ def test_3_see_an_event_and_all_that_belongs_to_it(
 
 def test_4_understand_each_way_to_be_refused(console: Terminal, send: Callable[..., int]) -> None:
     wrong = {**signed(BODY), "X-Kiket-Signature": "0" * 64}
-    for headers, path, status, said in (
+    refused = (
         (signed(BODY, age_s=412), ROUTE, 401, r"41\d s (old|ago)[^\n]*300 s"),
         (wrong, ROUTE, 401, r"(?i)does not match|other secret|another secret"),
         ({}, ROUTE, 401, r"(?i)no signature|not signed|unsigned"),
         (signed(BODY), "/v/v9/webhooks/issue.created", 404, r"issue\.created@v1|issue\.created v1"),
-    ):
+    )
+    for number, (headers, path, status, said) in enumerate(refused, 1):
         assert send(headers=headers, path=path) == status
-        console.press("Escape", "G")
-        console.shows(rf"▌.*webhook +issue\.created.*{status} ✗")
+        console.shows(rf" {number}  .*webhook +issue\.created.*{status} ✗")
+        console.press("Escape")
+        console.shows("enter open")  # else the terminal's escape and the next key are one, alt+G
+        console.press("G")
+        console.shows(rf"▌ +{number}  ")
         console.press("Enter")
         _shows_in_a_tab(console, said)
 
@@ -265,7 +269,9 @@ def test_15_over_a_plain_line_with_the_keyboard_alone(
     console.shows(r"4 selected")
     console.press("r")
     console.shows(r"4 sent")
-    console.press("Escape", "g", "y", "c")
+    console.press("Escape")
+    console.shows("enter open")
+    console.press("g", "y", "c")
     console.shows(r"(?i)copied")
     assert "curl " in console.copied()
     console.press("g", "v", "G", "v", "x", "b")
