@@ -116,7 +116,7 @@ class LogRows(FeedRows[LogLine]):
         record, part = self._folds.locate(position, self._several)
         line = self._feed.row(record)
         if line is None:
-            return [("   deleted", "faint")]
+            return [("   deleted", "muted")]
         unfolded = line.id in self._unfolded
         if part and unfolded:
             return logs.row_below(line, part, width, self._folder)

@@ -98,7 +98,7 @@ class TrafficRows(FeedRows[Exchange]):
         """Return an exchange's row."""
         exchange = self._feed.row(position)
         if exchange is None:
-            return [("   deleted", "faint")]
+            return [("   deleted", "muted")]
         return traffic.row(
             exchange,
             self._columns(width),

@@ -91,7 +91,7 @@ def _hidden(row: Row) -> Line:
             ("a", "accent"),
             (" shows it", "muted"),
         ]
-    return [("   ", ""), (f"⋯ {plural(row.hidden, 'line')} the same", "faint")]
+    return [("   ", ""), (f"⋯ {plural(row.hidden, 'line')} the same", "muted")]
 
 
 def _sides(row: Row, width: int) -> tuple[Line, Line]:
@@ -105,7 +105,7 @@ def _sides(row: Row, width: int) -> tuple[Line, Line]:
         )
     if kind is Kind.SAME and row.begins:  # a title
         return [(before, "strong")], [(after, "strong")]
-    role = {Kind.SAME: "muted", Kind.IGNORED: "faint", Kind.MOVED: "info"}.get(kind, "")
+    role = {Kind.SAME: "muted", Kind.IGNORED: "muted", Kind.MOVED: "info"}.get(kind, "")
     return (
         _marked(before, 0, 0, width, "", role or "error"),
         _marked(after, 0, 0, width, "", role or "ok"),

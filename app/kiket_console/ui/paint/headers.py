@@ -66,7 +66,7 @@ def _block(
             label = fit("" if place else visible(key), column)
             lines.append([(f"{MARGIN}  {label}  ", "name"), *line])
         if note and sum(len(text) for text, _ in lines[-1]) + len(note) + 3 < width:
-            lines[-1] = [*lines[-1], (f"   {note}", "faint")]
+            lines[-1] = [*lines[-1], (f"   {note}", "muted")]
     if not pairs:
         lines.append([(MARGIN + "  none", "muted")])
     return lines

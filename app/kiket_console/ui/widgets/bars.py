@@ -65,7 +65,7 @@ class PlacesBar(OneLine):
         groups: list[Line] = [
             [(f"{digit} ", "accent"), (label, "title")]
             if name == self._shown
-            else [(f"{digit} ", "faint"), (label, "muted")]
+            else [(f"{digit} ", "muted"), (label, "muted")]
             for digit, label, name in self._places
         ]
         return cut([(" ", PLAIN), *joined(groups)], width)
