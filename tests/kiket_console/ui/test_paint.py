@@ -375,6 +375,21 @@ class TestSentences:
 
 
 class TestLines:
+    def test_a_text_of_megabytes_is_wrapped_a_piece_at_a_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Measuring all that is left for each line took minutes."""
+        measured: list[int] = []
+
+        def measure(text: str) -> int:
+            measured.append(len(text))
+            return cell_width(text)
+
+        monkeypatch.setattr(line, "cell_width", measure)
+        lines = line.wrap("Größe " * 2_000, 80)
+        assert len(lines) == 154
+        assert max(measured) <= 400
+
     @given(st.text(), st.integers(10, 60))
     def test_wrapping_keeps_every_word_and_the_width(self, text: str, width: int) -> None:
         lines = line.wrap(text, width)

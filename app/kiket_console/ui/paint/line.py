@@ -43,6 +43,8 @@ ROLES = (
     "picked",  # the number of a row that is one of several selected
 )
 PLAIN = ""
+_NARROW = 4
+"""More characters than so many for a cell are broken unmeasured: a text may be megabytes long."""
 PICKED = "✓"
 """What stands before a row that is one of several selected ones."""
 
@@ -110,15 +112,17 @@ def wrap(text: str, width: int, role: str = PLAIN, indent: str = "") -> list[Lin
     room = max(8, width - len(indent))
     lines: list[Line] = []
     for paragraph in text.split("\n"):
-        rest = visible(paragraph.rstrip("\r"))
-        while cell_width(rest) > room:
-            head = _head(rest, room)
+        shown, at = visible(paragraph.rstrip("\r")), 0
+        while len(shown) - at > _NARROW * room or cell_width(shown[at:]) > room:
+            head = _head(shown[at : at + room], room)
             space = head.rfind(" ")
             if space > room // 3:
                 head = head[:space]
             lines.append([(indent + head, role)])
-            rest = rest[len(head) :].lstrip(" ")
-        lines.append([(indent + rest, role)])
+            at += len(head)
+            while shown.startswith(" ", at):
+                at += 1
+        lines.append([(indent + shown[at:], role)])
     return lines
 
 
