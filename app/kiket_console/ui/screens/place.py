@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.widgets.prompt import Prompt
-from kiket_console.ui.widgets.views import Rows
+    from kiket_console.ui.widgets.views import Rows
 
 FLAT_ROWS = 8
 """Below, the names of the columns would take a row of the few there are."""
