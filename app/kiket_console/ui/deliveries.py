@@ -134,6 +134,7 @@ class Deliveries:
 
     def send_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
         """Send a draft; on success its editor closes and the new row is selected."""
+
         async def send(engine: Engine) -> None:
             if screen.is_sending:
                 return

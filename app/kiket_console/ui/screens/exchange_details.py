@@ -228,9 +228,7 @@ class ExchangeDetails:
                     told_s = time.monotonic()
         show(done=True)
 
-    def _laid(
-        self, exchange_id: int, tab: str, view: BodyView, width: int, *, done: bool
-    ) -> None:
+    def _laid(self, exchange_id: int, tab: str, view: BodyView, width: int, *, done: bool) -> None:
         if done:
             self._job = None
         found = self.detail  # read anew meanwhile, perhaps
