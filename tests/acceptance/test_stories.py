@@ -111,7 +111,7 @@ def test_3_see_an_event_and_all_that_belongs_to_it(
 
 def test_4_understand_each_way_to_be_refused(console: Terminal, send: Callable[..., int]) -> None:
     wrong = {**signed(BODY), "X-Kiket-Signature": "0" * 64}
-    refused = (
+    refused: tuple[tuple[dict[str, str], str, int, str], ...] = (
         (signed(BODY, age_s=412), ROUTE, 401, r"41\d s (old|ago)[^\n]*300 s"),
         (wrong, ROUTE, 401, r"(?i)does not match|other secret|another secret"),
         ({}, ROUTE, 401, r"(?i)no signature|not signed|unsigned"),
