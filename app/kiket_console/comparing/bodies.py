@@ -69,7 +69,7 @@ def compare_bodies(before: Body, after: Body, manner: Manner) -> BodyDifference:
     if not before.raw and not after.raw:
         return NOTHING
     notes = _notes(before, after)
-    one, two = _text(before.raw), _text(after.raw)
+    one, two = _text(before), _text(after)
     if one is None or two is None:
         return _bytes(before.raw, after.raw, notes)
     found = _json(one, two, manner, notes)
@@ -131,11 +131,7 @@ def _laid_out(text: str) -> list[str]:
 def _bytes(one: bytes, two: bytes, notes: list[str]) -> BodyDifference:
     """Compare bytes, sixteen in a row, each with its offset."""
     if one != two:
-        at = next(
-            (i for i, (x, y) in enumerate(zip(one, two, strict=False)) if x != y),
-            min(len(one), len(two)),
-        )
-        notes.append(f"The bytes differ from offset {at:#x} on.")
+        notes.append(f"The bytes differ from offset {_same_bytes(one, two):#x} on.")
     if max(len(one), len(two)) > BYTES_SHOWN:
         notes.append(f"The first {size(BYTES_SHOWN)} are shown.")
     made: list[Row] = []
@@ -147,6 +143,18 @@ def _bytes(one: bytes, two: bytes, notes: list[str]) -> BodyDifference:
         begins = kind is not Kind.SAME and (not made or made[-1].kind is Kind.SAME)
         made.append(rows.Row(kind, left, right, begins=begins))
     return BodyDifference("bytes", made, int(one != two), tuple(notes))
+
+
+def _same_bytes(one: bytes, two: bytes) -> int:
+    """Return with how many equal bytes two bodies begin."""
+    low, high = 0, min(len(one), len(two))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == two[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _hex(raw: bytes, offset: int) -> str | None:
@@ -177,11 +185,13 @@ def _notes(before: Body, after: Body) -> list[str]:
     return notes
 
 
-def _text(raw: bytes) -> str | None:
-    """Return *raw* as text, or None when it is anything else."""
+def _text(body: Body) -> str | None:
+    """Return a body as text, or None when it is anything else; its end may have been cut off."""
+    raw = body.raw
     if b"\x00" in raw:
         return None
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        return raw[: error.start].decode("utf-8") if error.start > len(raw) - 4 else None
+        is_cut = body.truncated and error.start > len(raw) - 4
+        return raw[: error.start].decode("utf-8") if is_cut else None

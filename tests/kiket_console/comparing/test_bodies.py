@@ -87,6 +87,21 @@ def test_what_is_no_json_is_compared_all_the_same(before: object, after: object,
     assert (found.form, bool(found.count)) == (form, before != after)
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "offset"),
+    [(b"\xff", b"\xfe", 0), (b"\xffab", b"\xffac", 2), (b"\xffab", b"\xff", 1), (b"", b"\xff", 0)],
+)
+def test_bytes_differ_from_an_offset_on(one: bytes, two: bytes, offset: int) -> None:
+    found = compare_bodies(Body(one), Body(two), Manner())
+    assert found.count == 1
+    assert found.notes == (f"The bytes differ from offset {offset:#x} on.",)
+
+
+def test_a_character_that_was_cut_in_two_is_still_text() -> None:
+    cut = body("é".encode()[:1], truncated=True)
+    assert compare_bodies(cut, body(""), Manner()).form == "text"
+
+
 def test_bytes_that_differ_far_behind_what_is_shown_still_differ() -> None:
     raw = bytes(200_000)
     found = compare_bodies(body(raw), body(raw[:-1] + b"\x01"), Manner())
