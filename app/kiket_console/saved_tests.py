@@ -63,7 +63,13 @@ def save_test(
                     hint="Give another name.",
                     exit_code=ExitCode.USAGE,
                 )
-    tests.mkdir(exist_ok=True)
+    try:
+        tests.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConsoleError(
+            f"Cannot make the folder {tests}: {error.strerror}.",
+            hint="It is where the tests of an extension are kept.",
+        ) from error
     write_new(saved.fixture, made.fixture.encode(), mode=SHARED, replace=replace)
     write_new(saved.module, made.module.encode(), mode=SHARED, replace=replace)
     return saved

@@ -96,6 +96,14 @@ def test_nothing_is_overwritten(folder: Path, make_detail: MakeDetail) -> None:
     assert "def test_hot_lead" in saved.module.read_text()
 
 
+def test_a_folder_that_cannot_be_made_is_a_sentence(folder: Path, make_detail: MakeDetail) -> None:
+    tests = folder / "tests"
+    shutil.rmtree(tests, ignore_errors=True)
+    tests.write_text("a file")
+    with pytest.raises(ConsoleError, match="Cannot make the folder"):
+        save(folder, recorded(make_detail))
+
+
 def test_what_differs_each_time_is_not_expected_again(make_detail: MakeDetail) -> None:
     answer = {
         **ANSWER,
