@@ -56,7 +56,7 @@ def parse(
     """
     node = grammar.parse(text, NAMES)
     test = built(node, Context(_now_us(now_us), saved or {}, language=LINES))
-    return LogFilter(text, syntax.reading(text, node), test)
+    return LogFilter(text.strip(), syntax.reading(text, node), test)
 
 
 def quoted(value: str) -> str:

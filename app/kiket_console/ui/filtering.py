@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from kiket_console.ui.pages import Reader
     from kiket_console.ui.scan import Sieve
@@ -44,6 +45,17 @@ class Completion(Protocol):
 
 
 F = TypeVar("F", bound=Filter)
+F_co = TypeVar("F_co", bound=Filter, covariant=True)
+
+
+class Grammar(Protocol[F_co]):
+    """What reads the text of a filter: a module of `kiket_console.filters`, or that itself."""
+
+    def parse(self, text: str, *, saved: Mapping[str, str] | None = None) -> F_co:
+        """Return what *text* means; it may name *saved* filters. Raises `FilterError`."""
+
+    def regroup(self, text: str) -> str:
+        """Return *text* with its OR and its AND bound the other way round."""
 
 
 class Language(Protocol[F]):
@@ -81,3 +93,41 @@ class Language(Protocol[F]):
 
     def forget(self, name: str) -> None:
         """Keep no filter under a name any more; raises `ConsoleError`."""
+
+
+class WithGrammar(Generic[F]):
+    """The part of a language that its grammar does, with the filters saved for a *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def _grammar(self) -> Grammar[F]:
+        """What reads its texts; imported when one is typed."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> F:
+        """Return what *text* means; raises `FilterError`."""
+        return self._grammar.parse(text, saved=self.saved() if "@" in text else None)
+
+    def regrouped(self, wanted: F) -> str:
+        """Return the text with OR and AND bound the other way round."""
+        return self._grammar.regroup(wanted.text)
+
+    def saved(self) -> dict[str, str]:
+        """Return the saved filters by their names; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        return saved_filters.load(self._folder)
+
+    def save(self, name: str, text: str) -> None:
+        """Keep *text* under a name; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.save(name, text, self._folder, parse=self._grammar.parse)
+
+    def forget(self, name: str) -> None:
+        """Keep no filter under a name any more; raises `ConsoleError`."""
+        from kiket_console import saved_filters
+
+        saved_filters.forget(name, self._folder)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kiket_console.ui.filtering import WithGrammar
 from kiket_console.ui.scan import Question, Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from kiket_console.filters.log_filter import LogFilter
+    from kiket_console.ui.filtering import Grammar
     from kiket_console.ui.pages import Reader
 
 MOST_VALUES = 30
@@ -32,20 +33,17 @@ class Offer:
     note: str
 
 
-class LogFilters:
+class LogFilters(WithGrammar["LogFilter"]):
     """The language of `kiket_console.filters.log_lines`, with the project's saved filters."""
 
     history = "log-filters"
     example = "any text   level:>=warn   worker:marketing   since:15m   -stream:stdout"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def parse(self, text: str) -> LogFilter:
-        """Return what *text* means; raises `FilterError`."""
+    @property
+    def _grammar(self) -> Grammar[LogFilter]:
         from kiket_console.filters import log_lines
 
-        return log_lines.parse(text.strip(), saved=self.saved() if "@" in text else None)
+        return log_lines
 
     def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Offer]:
         """Return what may be typed at the *cursor*: fields, then values seen so far."""
@@ -103,28 +101,3 @@ class LogFilters:
         if found is None:
             return None
         return found[2] if found[1] is None else re.sub(r"\\(.)", r"\1", found[1])
-
-    def regrouped(self, wanted: LogFilter) -> str:
-        """Return the text with OR and AND bound the other way round."""
-        from kiket_console.filters import log_lines
-
-        return log_lines.regroup(wanted.text)
-
-    def saved(self) -> dict[str, str]:
-        """Return the saved filters by their names."""
-        from kiket_console import saved_filters
-
-        return dict(saved_filters.load(self._folder))
-
-    def save(self, name: str, text: str) -> None:
-        """Keep *text* under a name; raises `ConsoleError`."""
-        from kiket_console import saved_filters
-        from kiket_console.filters import log_lines
-
-        saved_filters.save(name, text, self._folder, parse=log_lines.parse)
-
-    def forget(self, name: str) -> None:
-        """Keep no filter under a name any more; raises `ConsoleError`."""
-        from kiket_console import saved_filters
-
-        saved_filters.forget(name, self._folder)

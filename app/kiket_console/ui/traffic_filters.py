@@ -6,32 +6,30 @@ from array import array
 from functools import partial
 from typing import TYPE_CHECKING
 
+from kiket_console.ui.filtering import WithGrammar
 from kiket_console.ui.scan import Question, Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from kiket_console.filters import Completion, Filter
+    from kiket_console.ui.filtering import Grammar
     from kiket_console.ui.pages import Reader
 
 MARKED = "is:marked"
 
 
-class TrafficFilters:
+class TrafficFilters(WithGrammar["Filter"]):
     """The language of `kiket_console.filters`, with the filters saved for the project *folder*."""
 
     history = "filters"
     example = "any text   event:issue.*   status:>=500   $.issue.key=KIK-42   -is:replayed"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def parse(self, text: str) -> Filter:
-        """Return what *text* means; raises `FilterError`."""
+    @property
+    def _grammar(self) -> Grammar[Filter]:
         from kiket_console import filters
 
-        return filters.parse(text, saved=self.saved() if "@" in text else None)
+        return filters
 
     def completions(self, text: str, cursor: int, reader: Reader) -> Sequence[Completion]:
         """Return what may be typed at the *cursor*: fields, then values seen so far."""
@@ -53,30 +51,6 @@ class TrafficFilters:
     def failing(self, reader: Reader) -> Question:
         """Return how to find the exchanges that a person should look at."""
         return _asked(self.parse("is:error"), reader)
-
-    def regrouped(self, wanted: Filter) -> str:
-        """Return the text with OR and AND bound the other way round."""
-        from kiket_console import filters
-
-        return filters.regroup(wanted.text)
-
-    def saved(self) -> dict[str, str]:
-        """Return the saved filters by their names."""
-        from kiket_console import saved_filters
-
-        return dict(saved_filters.load(self._folder))
-
-    def save(self, name: str, text: str) -> None:
-        """Keep *text* under a name; raises `ConsoleError`."""
-        from kiket_console import saved_filters
-
-        saved_filters.save(name, text, self._folder)
-
-    def forget(self, name: str) -> None:
-        """Keep no filter under a name any more; raises `ConsoleError`."""
-        from kiket_console import saved_filters
-
-        saved_filters.forget(name, self._folder)
 
 
 def toggled_marks(text: str) -> str:

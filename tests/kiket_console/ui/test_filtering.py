@@ -10,16 +10,20 @@ from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console import paths as places
+from kiket_console.filters import FilterError
 from kiket_console.model import Notice, State
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt
 from kiket_console.store.writer import Writer
 from kiket_console.ui import scan
+from kiket_console.ui.log_filters import LogFilters
 from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.traffic_filters import TrafficFilters
 from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from typing import Any
 
     from textual.pilot import Pilot
@@ -263,6 +267,16 @@ async def test_a_filter_is_saved_used_by_its_name_and_forgotten(
         await pilot.press("colon", *"forget bad", "enter")
         await until(pilot, lambda: "@bad is forgotten." in screen_text(app))
         assert places.filters_file().read_text() == ""
+
+
+@pytest.mark.parametrize("language", [TrafficFilters, LogFilters])
+def test_a_mistake_is_where_it_was_typed_whatever_space_stands_before_it(
+    language: type[TrafficFilters | LogFilters], tmp_path: Path
+) -> None:
+    with pytest.raises(FilterError) as refused:
+        language(tmp_path).parse("   nope:x")
+    assert refused.value.column == 3
+    assert language(tmp_path).parse("  since:1h ").text == "since:1h"
 
 
 async def test_a_saved_filter_that_is_gone_is_said_when_it_is_needed_again(
