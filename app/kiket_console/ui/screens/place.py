@@ -138,7 +138,8 @@ class PlaceScreen(LaidOut):
         if typed and event.key not in self.active_bindings and now_s >= self._tell_again_s:
             self._tell_again_s = now_s + TOLD_EVERY_S
             key = self.console.registry.key("help")
-            pressed = actions.shown_key(event.key)
+            sign = (event.character or "").strip() if event.is_printable else ""
+            pressed = sign or actions.shown_key(event.key)
             self.console.say(f"{pressed} does nothing here; {key} lists the keys.")
 
     def on_resize(self, event: Resize) -> None:
