@@ -96,8 +96,9 @@ class Feed(Generic[R]):
 
     def shows(self, row_id: int) -> bool:
         """Whether a row is in the list as it is shown."""
-        position = bisect_left(self._ids, row_id)
-        return position < len(self._ids) and self._ids[position] == row_id
+        ids = self._ids  # a thread may ask while they are being replaced
+        position = bisect_left(ids, row_id)
+        return row_id in ids[position : position + 1]
 
     def ids_between(self, low: int, high: int, limit: int) -> array[int]:
         """Return the shown ids from *low* to *high*, inclusive; the first *limit* of them."""

@@ -34,8 +34,7 @@ class LogRows(FeedRows[LogLine]):
     NOUN = "line"
 
     def __init__(self, feed: Feed[LogLine], status: Callable[[], EngineStatus | None]) -> None:
-        super().__init__(feed)
-        self._status = status
+        super().__init__(feed, status)
         self._unfolded: dict[int, int] = {}
         """By id of the record, how many rows it has below its first."""
         self._wrapped: dict[int, int] | None = None
@@ -109,7 +108,7 @@ class LogRows(FeedRows[LogLine]):
         if line is None:
             return ("gone",)
         how = line.id in self._unfolded, line.id in self.picks, self.wraps
-        return (line.id, part, how, self._workers, self._folder)
+        return (line.id, part, how, self.workers, self._folder)
 
     def line(self, position: int, width: int) -> Line:
         """Return a log line's row, or one of those below an unfolded or wrapped one."""
@@ -121,9 +120,9 @@ class LogRows(FeedRows[LogLine]):
         if part and unfolded:
             return logs.row_below(line, part, width, self._folder)
         if self.wraps and not unfolded:
-            return logs.wrapped_row(line, part, width, self._workers, picked=line.id in self.picks)
+            return logs.wrapped_row(line, part, width, self.workers, picked=line.id in self.picks)
         picked = line.id in self.picks
-        return logs.row(line, width, self._workers, unfolded=unfolded, picked=picked)
+        return logs.row(line, width, self.workers, unfolded=unfolded, picked=picked)
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""
@@ -132,11 +131,6 @@ class LogRows(FeedRows[LogLine]):
     def teach_empty(self, width: int) -> list[Line]:  # noqa: ARG002 - short lines fit any width
         """Return what would be here."""
         return teach.empty_logs(self.key_of)
-
-    @property
-    def _workers(self) -> tuple[str, ...]:
-        status = self._status()
-        return tuple(worker.name for worker in status.workers) if status is not None else ()
 
     @property
     def _folder(self) -> str:

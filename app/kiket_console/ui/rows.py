@@ -24,8 +24,9 @@ class FeedRows(Generic[R]):
 
     NOUN = "row"
 
-    def __init__(self, feed: Feed[R]) -> None:
+    def __init__(self, feed: Feed[R], status: Callable[[], EngineStatus | None]) -> None:
         self._feed = feed
+        self._status = status
         self.picks = Picks(feed)
         self.looked_at = 1.0
         """How much a scan for what matches has looked at, from 0 to 1."""
@@ -43,6 +44,12 @@ class FeedRows(Generic[R]):
     def cursor(self) -> int:
         """The selected row's position."""
         return self._feed.cursor
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of the workers that there are, on which rows' looks depend."""
+        status = self._status()
+        return tuple(worker.name for worker in status.workers) if status is not None else ()
 
     def move(self, position: int) -> None:
         """Select a row."""
@@ -79,10 +86,6 @@ class TrafficRows(FeedRows[Exchange]):
 
     NOUN = "exchange"
 
-    def __init__(self, feed: Feed[Exchange], status: Callable[[], EngineStatus | None]) -> None:
-        super().__init__(feed)
-        self._status = status
-
     def key(self, position: int) -> Hashable | None:
         """Return what a row depends on: a pending one on the clock, so it is not kept."""
         exchange = self._feed.row(position)
@@ -92,7 +95,7 @@ class TrafficRows(FeedRows[Exchange]):
             return None
         below_cause = self._below_cause(exchange, position)
         picked = exchange.id in self.picks
-        return (exchange.id, exchange.change, below_cause, picked, self._workers)
+        return (exchange.id, exchange.change, below_cause, picked, self.workers)
 
     def line(self, position: int, width: int) -> Line:
         """Return an exchange's row."""
@@ -104,7 +107,7 @@ class TrafficRows(FeedRows[Exchange]):
             self._columns(width),
             below_cause=self._below_cause(exchange, position),
             now_us=moment.now_us(),
-            workers=self._workers,
+            workers=self.workers,
             picked=exchange.id in self.picks,
         )
 
@@ -122,11 +125,7 @@ class TrafficRows(FeedRows[Exchange]):
         return [position for position, row in rows if row is not None and traffic.pending(row)]
 
     def _columns(self, width: int) -> traffic.Columns:
-        return traffic.columns(width, self._feed.newest_id, several=len(self._workers) > 1)
-
-    @property
-    def _workers(self) -> tuple[str, ...]:
-        return _names(self._status())
+        return traffic.columns(width, self._feed.newest_id, several=len(self.workers) > 1)
 
     def _below_cause(self, exchange: Exchange, position: int) -> bool:
         if exchange.parent_id is None:
@@ -208,7 +207,3 @@ class ProcessRows:
             for row in ((worker, False), (worker, True))
             if not row[1] or worker.problem is not None
         ]
-
-
-def _names(status: EngineStatus | None) -> tuple[str, ...]:
-    return tuple(worker.name for worker in status.workers) if status is not None else ()

@@ -47,6 +47,7 @@ class FollowingScreen(PlaceScreen, Generic[R]):
     ) -> None:
         super().__init__(console, rows, *between)
         rows.key_of = console.registry.key
+        self._rows = rows
         self._pages = pages
         self.feed = feed
         self._more = feed.open()
@@ -57,9 +58,7 @@ class FollowingScreen(PlaceScreen, Generic[R]):
     def status_changed(self) -> None:
         """Take in how the engine is; workers that came or went change how rows look."""
         super().status_changed()
-        status = self.console.status
-        workers = tuple(worker.name for worker in status.workers) if status else ()
-        if workers != self._workers:
+        if (workers := self._rows.workers) != self._workers:
             self._workers = workers
             self.list.redraw()
 

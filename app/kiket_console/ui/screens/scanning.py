@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.pages import Reader
     from kiket_console.ui.paint.line import Part
-    from kiket_console.ui.rows import FeedRows
     from kiket_console.ui.scan import Haul, Sieve
     from kiket_console.ui.store_view import StoreView
 
@@ -33,8 +32,6 @@ TELL_EVERY_S = 0.08
 
 class ScanningScreen(FollowingScreen[R]):
     """A place whose list shows all rows, or those that match."""
-
-    _rows: FeedRows[R]
 
     class Hauled(Message):
         """Steps of a scan found something; *done*: there is nothing left to look at for now."""
