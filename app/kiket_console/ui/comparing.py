@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from kiket_console import ignored_paths
@@ -57,8 +58,7 @@ def read_pair(console: ConsoleApp, before: int | None, after: int) -> tuple[Deta
     """
     from kiket_console.comparing.partner import partner_of
 
-    reader = console.another_reader()
-    try:
+    with closing(console.another_reader()) as reader:
         new = reader.detail(after)
         if new is not None and before is None:
             before = partner_of(new.exchange, reader)
@@ -66,8 +66,6 @@ def read_pair(console: ConsoleApp, before: int | None, after: int) -> tuple[Deta
                 name = new.exchange.name
                 raise ConsoleError(f"There is no earlier {name} to compare it with.")
         old = None if before is None else reader.detail(before)
-    finally:
-        reader.close()
     if new is None or old is None:
         raise ConsoleError(f"Exchange {after if new is None else before} is gone.")
     return old, new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Exchange
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.screens.place import PlaceScreen
-    from kiket_console.ui.store_view import StoreView
 
 SMALL_BYTES: Final = 1 << 20
 """Of more, files are made when one is chosen, and the menu does not tell their sizes."""
@@ -157,11 +157,8 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
         return
 
     async def done(text: str) -> str:
-        reader = console.another_reader()
-        try:
+        with closing(console.another_reader()) as reader:
             saved = await asyncio.to_thread(save_test, console.folder, found, text, reader)
-        finally:
-            reader.close()
         where = saved.module.relative_to(console.folder.resolve())
         console.say(" ".join((f"{where} is written, with its fixture.", *saved.notes)))
         return ""
@@ -171,16 +168,13 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
 
 def _read(console: ConsoleApp, chosen: Sequence[Exchange]) -> list[Recorded]:
     """Read all that is known of some exchanges, in a thread."""
-    reader: StoreView = console.another_reader()
-    try:
+    with closing(console.another_reader()) as reader:
         details = [reader.detail(each.id) for each in chosen]
         return [
             Recorded(each, tuple(reader.exchange_logs(each.exchange.id)))
             for each in details
             if each is not None
         ]
-    finally:
-        reader.close()
 
 
 def _urls(console: ConsoleApp) -> Urls:
