@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
 
+ESCAPE_MS = "50"
+"""How long the screen waits whether more than `esc` was pressed; the person's own choice counts."""
+
 
 @click.command()
 @click.argument("folder", required=False, type=str, shell_complete=completing.folders)
@@ -97,6 +100,7 @@ def show(
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
+    os.environ.setdefault("ESCDELAY", ESCAPE_MS)
     gc.disable()  # until the first frame: collecting while modules are loaded takes a sixth of it
     try:
         return _show(paths, engine, variables, demo=demo)

@@ -79,6 +79,9 @@ class KeyOrder:
             await self._go_on()
 
     async def _begin(self, typed: Typed) -> None:
+        if (letter := self._behind_escape(typed)) is not None:
+            self._waiting.appendleft(letter)
+            typed = Key("escape", None)
         self._number += 1
         self._under_way = True
         target = self._target = self._app.focused or self._app.screen
@@ -91,6 +94,21 @@ class KeyOrder:
             await self._begin(self._waiting.popleft())
             if self._waiting:
                 self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+
+    def _behind_escape(self, typed: Typed) -> Key | None:
+        """Return the letter typed right behind `esc`, which makes them one key, alt+letter.
+
+        None for any other key, and where that one means something.
+        """
+        if not isinstance(typed, Key) or not typed.key.startswith("alt+"):
+            return None
+        character = typed.character or ""
+        name = typed.key.removeprefix("alt+")
+        if name == f"shift+{character.lower()}":
+            name = character  # as it is named without alt
+        if not character or "+" in name or typed.key in self._app.active_bindings:
+            return None
+        return Key(name, character)
 
     def _give_up_on(self, number: int) -> Callable[[], Awaitable[None]]:
         async def give_up() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from tests.snap.scene import settled, until
 from textual.events import Key, Paste
 
+from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.ui.screens.help import KeysScreen
+from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.prompt import Prompt
 
@@ -68,3 +70,21 @@ async def test_what_a_key_closes_is_closed_before_the_next_one(
         await settled(pilot)
         burst(app, *(("slash", "x", "escape") * 5), "2", "1", "slash", "y")
         await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["y"])
+
+
+async def test_a_letter_right_behind_escape_is_a_key_of_its_own(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """Terminals send both as one sequence, which otherwise means alt and the letter."""
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        burst(app, "slash", "x")
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["x"])
+        app.post_message(Key("alt+2", "2"))
+        await until(pilot, lambda: isinstance(app.screen, ProcessesScreen))
+        app.post_message(Key("alt+1", "1"))
+        await until(pilot, lambda: isinstance(app.screen, TrafficScreen))
+        assert not app.query(Prompt)
+        app.post_message(Key("alt+shift+t", "T"))
+        await until(pilot, lambda: isinstance(app.screen, Chooser))
