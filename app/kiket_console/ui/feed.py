@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Generic
 from kiket_console.ui.pages import R
 
 if TYPE_CHECKING:
-
     from kiket_console.ui.pages import Pages
     from kiket_console.ui.scan import Haul
 
