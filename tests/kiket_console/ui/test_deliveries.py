@@ -15,6 +15,7 @@ from kiket_console.client import EngineGone
 from kiket_console.errors import ConsoleError
 from kiket_console.sending.draft import Draft, Original
 from kiket_console.sending.keeping import Drafts
+from kiket_console.ui.event_making import EventMaker
 from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.screens.trigger import TriggerScreen
@@ -385,6 +386,30 @@ class TestAgain:
 
 
 class TestTriggering:
+    async def test_what_is_worked_out_late_does_not_matter_to_a_dialog_that_was_left(
+        self, console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, go_on = threading.Event(), threading.Event()
+        make = EventMaker.make
+
+        def slowly(*asked: Any) -> Any:
+            begun.set()
+            assert go_on.wait(10)
+            return make(*asked)
+
+        monkeypatch.setattr(EventMaker, "make", slowly)
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await settled(pilot)
+            await pilot.press("t")
+            await until(pilot, lambda: begun.is_set() and isinstance(app.screen, TriggerScreen))
+            assert isinstance(app.screen, TriggerScreen)
+            async with asyncio.TaskGroup() as tasks:  # which does not end with the dialog
+                tasks.create_task(app.screen._looked())
+                await pilot.press("escape")
+                await until(pilot, lambda: not isinstance(app.screen, TriggerScreen))
+                go_on.set()
+
     async def test_values_are_set_looked_at_sent_and_remembered(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
     ) -> None:

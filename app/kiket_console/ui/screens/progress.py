@@ -64,7 +64,8 @@ class ProgressScreen(ModalScreen[None]):
 
     def _step(self, said: str) -> None:
         self._said = said
-        self.query_one(Said).say(said, "")
+        if self.is_attached:
+            self.query_one(Said).say(said, "")
 
     def action_stop(self) -> None:
         """Send no more."""

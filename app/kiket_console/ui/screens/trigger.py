@@ -251,11 +251,12 @@ class TriggerScreen(ModalScreen[None]):
         except ConsoleError as error:
             self._refused(error)
             return
-        self._error = None
-        self._say("", "")
         raw = None if event is None else event.raw_payload
         lines = [] if raw is None else await asyncio.to_thread(_payload_lines, raw)
-        self.query_one("#payload", TextView).show(lambda _: Lines(lines))
+        if self.is_attached:  # it may have been left meanwhile
+            self._error = None
+            self._say("", "")
+            self.query_one("#payload", TextView).show(lambda _: Lines(lines))
 
     async def _made(self) -> Event | None:
         """Return what would be sent; None when no event is selected. Raises `ConsoleError`."""
@@ -266,6 +267,8 @@ class TriggerScreen(ModalScreen[None]):
         return await asyncio.to_thread(self._maker.make, selected.value, said)
 
     def _refused(self, error: ConsoleError) -> None:
+        if not self.is_attached:
+            return
         self._error = error
         text = visible(str(error))
         column = getattr(error, "column", None)
