@@ -87,13 +87,13 @@ class KeyOrder:
         target = self._target = self._app.focused or self._app.screen
         await self._hand_on(typed)
         target.post_message(Followed(self._number))
+        if self._waiting:
+            self._app.set_timer(WAIT_S, self._give_up_on(self._number))
 
     async def _go_on(self) -> None:
         self._under_way = False
         if self._waiting:
             await self._begin(self._waiting.popleft())
-            if self._waiting:
-                self._app.set_timer(WAIT_S, self._give_up_on(self._number))
 
     def _behind_escape(self, typed: Typed) -> Key | None:
         """Return the letter typed right behind `esc`, which makes them one key, alt+letter.
