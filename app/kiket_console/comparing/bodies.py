@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console import json_path
 from kiket_console.comparing import documents, rows
+from kiket_console.comparing.beginning import shared
 from kiket_console.comparing.structure import Kind, TooDifferent, walk
 from kiket_console.text import size
 
@@ -131,7 +132,7 @@ def _laid_out(text: str) -> list[str]:
 def _bytes(one: bytes, two: bytes, notes: list[str]) -> BodyDifference:
     """Compare bytes, sixteen in a row, each with its offset."""
     if one != two:
-        notes.append(f"The bytes differ from offset {_same_bytes(one, two):#x} on.")
+        notes.append(f"The bytes differ from offset {shared(one, two):#x} on.")
     if max(len(one), len(two)) > BYTES_SHOWN:
         notes.append(f"The first {size(BYTES_SHOWN)} are shown.")
     made: list[Row] = []
@@ -143,18 +144,6 @@ def _bytes(one: bytes, two: bytes, notes: list[str]) -> BodyDifference:
         begins = kind is not Kind.SAME and (not made or made[-1].kind is Kind.SAME)
         made.append(rows.Row(kind, left, right, begins=begins))
     return BodyDifference("bytes", made, int(one != two), tuple(notes))
-
-
-def _same_bytes(one: bytes, two: bytes) -> int:
-    """Return with how many equal bytes two bodies begin."""
-    low, high = 0, min(len(one), len(two))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == two[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _hex(raw: bytes, offset: int) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kiket_console.comparing.beginning import shared
 from kiket_console.comparing.structure import Kind
 from kiket_console.text import duration, plural, visible
 from kiket_console.ui.paint.line import cut, line_width, wrap
@@ -114,22 +115,10 @@ def _sides(row: Row, width: int) -> tuple[Line, Line]:
 
 def _difference(before: str, after: str) -> tuple[int, int, int]:
     """Return where two lines begin to differ, and where they end to on each side."""
-    start = _common(before, after)
+    start = shared(before, after)
     rest_before, rest_after = before[start:][::-1], after[start:][::-1]
-    tail = _common(rest_before, rest_after)
+    tail = shared(rest_before, rest_after)
     return start, len(before) - tail, len(after) - tail
-
-
-def _common(one_text: str, other: str) -> int:
-    """Return how many first characters two texts share, by halves: lines can be very long."""
-    low, high = 0, min(len(one_text), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one_text[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _marked(
