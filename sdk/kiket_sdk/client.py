@@ -108,11 +108,47 @@ def secret_path(extension_id: str, key: str | None = None) -> str:
     return "/".join(["/api/v1/extensions", segments[0], "secrets", *segments[1:]])
 
 
+class _Connections:
+    """The connections of one client and of all its views; they open on first use."""
+
+    __slots__ = ("base_url", "http", "loop", "timeout_s")
+
+    def __init__(
+        self, base_url: str, timeout_s: float, http: httpx.AsyncClient | None = None
+    ) -> None:
+        self.base_url = base_url
+        self.timeout_s = timeout_s
+        self.http = http
+        self.loop: asyncio.AbstractEventLoop | None = None  # None: assigned from outside
+
+    def open(self) -> httpx.AsyncClient:
+        if self.http is None:
+            self.loop = asyncio.get_running_loop()
+            self.http = new_http_client(self.base_url, timeout_s=self.timeout_s)
+        return self.http
+
+    def is_usable(self, *, abroad: bool) -> bool:
+        """Tell whether the kept connections fit: not another origin's, nor another event loop's.
+
+        A synchronous handler may run an event loop of its own.
+        """
+        if self.http is not None and self.loop is None:
+            return True  # who assigned them knows best
+        return not abroad and self.loop in {None, asyncio.get_running_loop()}
+
+    async def aclose(self) -> None:
+        http, self.http, self.loop = self.http, None, None
+        if http is not None:
+            await http.aclose()
+
+
 class KiketClient:
     """Talk to the platform as one workspace.
 
     Paths are relative to `base_url`; credentials are sent to that origin only. Timeouts are in
     seconds. Connections open on first use and close with `aclose` or the `async with` block.
+    With a runtime token the extension's API key is left out; a third argument that has the form
+    of a JWT is a runtime token, which older code passes there.
     """
 
     def __init__(
@@ -124,32 +160,44 @@ class KiketClient:
         *,
         timeout: float = 15.0,
     ) -> None:
+        if runtime_token is None and extension_api_key and _is_jwt(extension_api_key):
+            extension_api_key, runtime_token = None, extension_api_key
         self.base_url = base_url.rstrip("/")
         self.workspace_token = workspace_token
         self.extension_api_key = extension_api_key
         self.runtime_token = runtime_token
-        self._timeout_s = timeout
         self._origin = _origin(httpx.URL(self.base_url))
-        self._own: httpx.AsyncClient | None = None
-        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._connections = _Connections(self.base_url, timeout)
+        self._is_view = False
 
     def __repr__(self) -> str:
         return f"KiketClient({self.base_url!r})"
 
+    def for_delivery(self, runtime_token: str | None) -> KiketClient:
+        """Return a client that sends this runtime token, over the connections of this one.
+
+        It costs no connection and closes none: `aclose` and `async with` leave the shared ones
+        open. Without a token it is what this client is.
+        """
+        view = KiketClient.__new__(KiketClient)
+        view.__dict__.update(self.__dict__)
+        view.runtime_token = runtime_token or self.runtime_token
+        view._is_view = True
+        return view
+
     @property
     def _client(self) -> httpx.AsyncClient:
         """Return the connections to use; assignable, and read anew by every request."""
-        if self._own is None:
-            self._own_loop = asyncio.get_running_loop()
-            self._own = new_http_client(self.base_url, timeout_s=self._timeout_s)
-        return self._own
+        return self._connections.open()
 
     @_client.setter
     def _client(self, client: httpx.AsyncClient) -> None:
-        self._own, self._own_loop = client, None
+        self._connections = _Connections(self.base_url, self._connections.timeout_s, client)
+        self._is_view = False
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        if not self._is_view:
+            await self._client.__aenter__()
         return self
 
     async def __aexit__(
@@ -162,9 +210,8 @@ class KiketClient:
 
     async def aclose(self) -> None:
         """Close the connections; another request would open new ones."""
-        own, self._own, self._own_loop = self._own, None, None
-        if own is not None:
-            await own.aclose()
+        if not self._is_view:
+            await self._connections.aclose()
 
     async def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """Send one request and return its 2xx answer; keywords are httpx's.
@@ -178,11 +225,12 @@ class KiketClient:
         abroad = url.is_absolute_url and _origin(url) != self._origin
         kwargs["headers"] = headers if abroad else self._build_headers(headers)
         try:
-            if self._is_usable(abroad=abroad):
+            connections = self._connections
+            if connections.is_usable(abroad=abroad):
                 response = await self._client.request(method, path, **kwargs)
             else:
                 base_url = str(url) if abroad else self.base_url
-                async with new_http_client(base_url, timeout_s=self._timeout_s) as client:
+                async with new_http_client(base_url, timeout_s=connections.timeout_s) as client:
                     response = await client.request(method, path, **kwargs)
             if not response.is_success:
                 response.raise_for_status()
@@ -198,15 +246,6 @@ class KiketClient:
             exc.add_note(redactor.redact(f"This was {method} {target}"))
             raise OutboundRequestError("Failed to communicate with Kiket API") from exc
         return response
-
-    def _is_usable(self, *, abroad: bool) -> bool:
-        """Tell whether the kept connections fit: not another origin's, nor another event loop's.
-
-        A synchronous handler may run an event loop of its own.
-        """
-        if self._own is not None and self._own_loop is None:
-            return True  # assigned from outside, which knows best
-        return not abroad and self._own_loop in {None, asyncio.get_running_loop()}
 
     async def get(self, path: str, **kwargs: Any) -> httpx.Response:
         """Send a GET; see `request`."""
@@ -278,3 +317,7 @@ def _shown_answer(response: httpx.Response) -> str:
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     default_port = {"http": 80, "https": 443}.get(url.scheme)
     return url.scheme, url.host, url.port or default_port
+
+
+def _is_jwt(text: str) -> bool:
+    return text.startswith("eyJ") and text.count(".") == 2

@@ -274,3 +274,46 @@ async def test_a_name_is_one_path_segment(platform: Platform) -> None:
 
 def test_the_repr_shows_no_token() -> None:
     assert "wk_test" not in repr(KiketClient("http://x", "wk_test"))
+
+
+async def test_deliveries_share_connections_and_not_tokens(platform: Platform) -> None:
+    """A view carries its own runtime token; it opens nothing and closes nothing."""
+    client = KiketClient(platform.url, "wk_test", "api")
+    async with client.for_delivery("rt_1") as first:
+        await first.get("/one")
+    second = client.for_delivery("rt_2")
+    await asyncio.gather(second.get("/two"), client.get("/plain"))
+    assert second._client is client._client
+    await second.aclose()
+    assert not client._client.is_closed
+    await client.aclose()
+    sent = {call.path: call.headers for call in platform.calls}
+    assert sent["/one"]["x-kiket-runtime-token"] == sent["/one"]["x-runtime-token"] == "rt_1"
+    assert sent["/two"]["x-kiket-runtime-token"] == "rt_2"
+    assert "x-kiket-api-key" not in sent["/two"]
+    assert "x-kiket-runtime-token" not in sent["/plain"]
+    assert sent["/plain"]["x-kiket-api-key"] == "api"
+
+
+async def test_a_delivery_without_a_token_is_the_client_s_own() -> None:
+    client = KiketClient("http://x", "wk", None, "configured")
+    assert client.for_delivery(None).runtime_token == "configured"
+
+
+async def test_connections_assigned_to_a_delivery_are_its_own() -> None:
+    client = KiketClient("https://example.invalid", "wk_test")
+    view = client.for_delivery("rt")
+    view._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, text=str(request.url))),
+        base_url=view.base_url,
+    )
+    async with view:
+        assert (await view.get("/x")).text == "https://example.invalid/x"
+    assert client._connections.http is view._connections.http is None
+
+
+def test_a_token_in_the_place_of_the_key_is_recognised() -> None:
+    """The newest releases take the runtime token third."""
+    client = KiketClient("http://x", "wk", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln")
+    assert client.runtime_token == "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+    assert client.extension_api_key is None
