@@ -7,17 +7,41 @@ internal and `callback` stands beside it; other SDKs write `delivery_secret` and
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from kiket_sdk.exceptions import KiketSDKError
+from kiket_sdk._manifest_modules import (
+    COLUMN_TYPES,
+    Column,
+    Index,
+    ModuleSchema,
+    Permission,
+    Table,
+    load_module_schemas,
+)
+from kiket_sdk._manifest_source import MANIFEST_LIMIT_BYTES, Finding, ManifestError, Source
 from kiket_sdk.utils import environment_reference, environment_secret_name, resolve_env_reference
+
+__all__ = [
+    "COLUMN_TYPES",
+    "DEFAULT_MANIFEST_FILENAMES",
+    "MANIFEST_LIMIT_BYTES",
+    "Column",
+    "ExtensionManifest",
+    "Finding",
+    "Index",
+    "ManifestError",
+    "ManifestNotFoundError",
+    "ModuleSchema",
+    "Permission",
+    "Table",
+    "apply_secret_env_overrides",
+    "load_manifest",
+    "load_module_schemas",
+]
 
 DEFAULT_MANIFEST_FILENAMES = (
     "extension.yaml",
@@ -27,9 +51,6 @@ DEFAULT_MANIFEST_FILENAMES = (
     ".kiket/manifest.yaml",
     ".kiket/manifest.yml",
 )
-MANIFEST_LIMIT_BYTES = 1024 * 1024
-_FAST_NESTING = 500
-"""Brackets and columns up to which values are nested little enough for the fast parser."""
 
 # The platform style's kinds of delivery; public words, so never a secret.
 _DELIVERY_KINDS = {"http", "internal"}
@@ -37,15 +58,6 @@ _DELIVERY_KINDS = {"http", "internal"}
 
 class ManifestNotFoundError(FileNotFoundError):
     """The manifest that was asked for is not there."""
-
-
-class ManifestError(KiketSDKError, ValueError):
-    """A manifest cannot be read; the text names file, line and column."""
-
-    def __init__(self, message: str, line: int = 0) -> None:
-        super().__init__(message)
-        self.line = line
-        """The line to correct, from 1; 0 when it is about the whole file."""
 
 
 @dataclass(slots=True)
@@ -151,48 +163,8 @@ def apply_secret_env_overrides(
 
 
 def _read(path: Path) -> ExtensionManifest:
-    try:
-        with path.open("rb") as file:
-            raw_text = file.read(MANIFEST_LIMIT_BYTES + 1)
-    except OSError as exc:
-        raise ManifestError(f"{path} cannot be opened ({exc.strerror}); make it readable.") from exc
-    if len(raw_text) > MANIFEST_LIMIT_BYTES:
-        raise ManifestError(
-            f"{path} is larger than {MANIFEST_LIMIT_BYTES} bytes; "
-            "keep data that long in files of its own."
-        )
-    try:
-        content = _parsed(raw_text)
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        line = mark.line + 1 if mark else 0
-        place = f"{path}:{line}:{mark.column + 1}" if mark else path
-        raise ManifestError(
-            f"{place}: {exc.problem or exc.context}; correct that line and save.", line
-        ) from exc
-    except yaml.reader.ReaderError as exc:
-        line = raw_text.count(b"\n", 0, exc.position) + 1
-        column = exc.position - (raw_text.rfind(b"\n", 0, exc.position) + 1) + 1
-        raise ManifestError(
-            f"{path}:{line}:{column}: not text in UTF-8 ({exc.reason}); save it as UTF-8.", line
-        ) from exc
-    except (RecursionError, ValueError) as exc:
-        raise ManifestError(f"{path} cannot be understood ({exc}); simplify it and save.") from exc
+    content = Source(path).content
     return ExtensionManifest(path, content if isinstance(content, dict) else {})
-
-
-def _parsed(raw_text: bytes) -> Any:
-    """Parse YAML ten times as fast as usual where that is safe; raises what `safe_load` does.
-
-    The fast parser crashes when values are nested too deep, and words errors in its own way.
-    """
-    columns = max(map(len, raw_text.splitlines()), default=0)
-    if columns + raw_text.count(b"[") + raw_text.count(b"{") <= _FAST_NESTING and hasattr(
-        yaml, "CSafeLoader"
-    ):
-        with contextlib.suppress(yaml.YAMLError, ValueError):
-            return yaml.load(raw_text, yaml.CSafeLoader)
-    return yaml.safe_load(raw_text)
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,223 @@
+"""Read a YAML file whole, and know on which line each of its values stands.
+
+Values come from the fast parser; lines are worked out only when somebody asks for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import yaml
+
+from kiket_sdk.exceptions import KiketSDKError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MANIFEST_LIMIT_BYTES = 1024 * 1024
+_FAST_NESTING = 500
+"""Brackets and columns up to which values are nested little enough for the fast parser."""
+
+Keys: TypeAlias = tuple[Any, ...]
+"""Where a value is: the keys and list positions that lead to it."""
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+class ManifestError(KiketSDKError, ValueError):
+    """A manifest or module schema that cannot be used; the text names file, line and key."""
+
+    def __init__(self, message: str, line: int = 0, key: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+        """The line to correct, from 1; 0 when it is about the whole file."""
+        self.key = key
+        """What is wrong there, as `callback.timeout` or `hooks[2].event`; empty for a syntax."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or questionable, in a manifest or module schema."""
+
+    severity: Severity
+    path: Path
+    line: int
+    """From 1; 0 when it is about the whole file."""
+    column: int
+    """From 1; 0 when it is about the whole file."""
+    key: str
+    """As `extension.callback.timeout` or `tables.pages.columns[2].type`."""
+    message: str
+    """What is wrong and what to do about it, in one sentence."""
+    rule: str = ""
+    """The name of the rule that found it, as `delivery-kind`."""
+
+    @property
+    def place(self) -> str:
+        """Return `file:line:column`, as compilers write it; the file alone without a line."""
+        return f"{self.path}:{self.line}:{self.column}" if self.line else str(self.path)
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.place, self.key, self.message)))
+
+
+class Source:
+    """A YAML file: what it says, and where it says it.
+
+    Raises ManifestError when the file cannot be read, or is no YAML.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.raw_text = _bounded(path)
+        self.content: Any = _content(path, self.raw_text)
+        """What the file says: mappings, lists and scalars; None when it is empty."""
+
+    @cached_property
+    def root(self) -> yaml.Node | None:
+        """Return the tree of nodes, each with its marks; None for an empty file."""
+        return _composed(self.raw_text)
+
+    def place(self, keys: Keys) -> tuple[int, int]:
+        """Return line and column, from 1, of a value's key or, if it is missing, of its parent."""
+        node, mark = self.root, None
+        for key in keys:
+            entry = _entry(node, key)
+            if entry is None:
+                break
+            where, node = entry
+            mark = where.start_mark
+        return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+    def node(self, keys: Keys) -> yaml.Node | None:
+        """Return the node of the value at `keys`, None when there is none."""
+        node = self.root
+        for key in keys:
+            entry = _entry(node, key)
+            if entry is None:
+                return None
+            node = entry[1]
+        return node
+
+    def finding(self, severity: Severity, keys: Keys, message: str, rule: str = "") -> Finding:
+        """Return a finding about the value at `keys`."""
+        line, column = self.place(keys) if keys else (0, 0)
+        return Finding(severity, self.path, line, column, spelled(keys), message, rule)
+
+    def error(self, keys: Keys, message: str) -> ManifestError:
+        """Return the error to raise for the value at `keys`."""
+        return as_error(self.finding("error", keys, message))
+
+
+def as_error(finding: Finding) -> ManifestError:
+    """Return the error to raise for a finding."""
+    return ManifestError(str(finding), finding.line, finding.key)
+
+
+def spelled(keys: Keys) -> str:
+    """Return keys as a person writes them: `hooks[2].event`; the null key is `null`."""
+    spelling = ""
+    for key in keys:
+        if isinstance(key, int) and not isinstance(key, bool):
+            spelling += f"[{key}]"
+        else:
+            name = "null" if key is None else str(key)
+            spelling += f".{name}" if spelling else name
+    return spelling
+
+
+def _bounded(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw_text = file.read(MANIFEST_LIMIT_BYTES + 1)
+    except OSError as exc:
+        raise ManifestError(f"{path} cannot be opened ({exc.strerror}); make it readable.") from exc
+    if len(raw_text) > MANIFEST_LIMIT_BYTES:
+        raise ManifestError(
+            f"{path} is larger than {MANIFEST_LIMIT_BYTES} bytes; "
+            "keep data that long in files of its own."
+        )
+    return raw_text
+
+
+def _content(path: Path, raw_text: bytes) -> Any:
+    try:
+        return _parsed(raw_text)
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        line = mark.line + 1 if mark else 0
+        place = f"{path}:{line}:{mark.column + 1}" if mark else path
+        raise ManifestError(
+            f"{place}: {exc.problem or exc.context}; correct that line and save.", line
+        ) from exc
+    except yaml.reader.ReaderError as exc:
+        line = raw_text.count(b"\n", 0, exc.position) + 1
+        column = exc.position - (raw_text.rfind(b"\n", 0, exc.position) + 1) + 1
+        raise ManifestError(
+            f"{path}:{line}:{column}: not text in UTF-8 ({exc.reason}); save it as UTF-8.", line
+        ) from exc
+    except (RecursionError, ValueError) as exc:
+        raise ManifestError(f"{path} cannot be understood ({exc}); simplify it and save.") from exc
+
+
+def _parsed(raw_text: bytes) -> Any:
+    """Parse YAML ten times as fast as usual where that is safe; raises what `safe_load` does.
+
+    The fast parser crashes when values are nested too deep, and words errors in its own way.
+    """
+    if _is_shallow(raw_text):
+        with contextlib.suppress(yaml.YAMLError, ValueError):
+            return yaml.load(raw_text, yaml.CSafeLoader)
+    return yaml.safe_load(raw_text)
+
+
+def _composed(raw_text: bytes) -> yaml.Node | None:
+    loader = yaml.CSafeLoader if _is_shallow(raw_text) else yaml.SafeLoader
+    return yaml.compose(raw_text, loader)
+
+
+def _is_shallow(raw_text: bytes) -> bool:
+    columns = max(map(len, raw_text.splitlines()), default=0)
+    brackets = raw_text.count(b"[") + raw_text.count(b"{")
+    return columns + brackets <= _FAST_NESTING and hasattr(yaml, "CSafeLoader")
+
+
+def _entry(node: yaml.Node | None, key: Any) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return (the node that carries the mark, the value's node) of one key or list position."""
+    if isinstance(node, yaml.SequenceNode):
+        if isinstance(key, int) and 0 <= key < len(node.value):
+            return node.value[key], node.value[key]
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    found = None
+    for key_node, value_node in entries(node):
+        if scalar(key_node) == key and type(scalar(key_node)) is type(key):
+            found = key_node, value_node  # of two equal keys the last one counts
+    return found
+
+
+def entries(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Yield a mapping's keys and values, those that `<<` brings in first."""
+    for key_node, value_node in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            merged = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+            for each in merged:
+                if isinstance(each, yaml.MappingNode) and each is not node:
+                    yield from ((k, v) for k, v in each.value)
+    yield from ((k, v) for k, v in node.value if k.tag != "tag:yaml.org,2002:merge")
+
+
+def scalar(node: yaml.Node) -> Any:
+    """Return what a key's node means, as the parser would; None for a key that is no scalar."""
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    if node.tag == "tag:yaml.org,2002:str":
+        return node.value
+    with contextlib.suppress(ValueError, KeyError, yaml.YAMLError):
+        return yaml.SafeLoader("").construct_object(node)
+    return node.value
