@@ -38,6 +38,19 @@ class State(StrEnum):
     """Never forwarded: over a limit, or no worker to take it."""
 
 
+class Retry(StrEnum):
+    """What is to become of a delivery that failed, where the platform tries again."""
+
+    NONE = ""
+    """Nothing: it was answered, or nobody tries again."""
+    WAITING = "waiting"
+    """The next attempt comes at `Exchange.next_try_us`."""
+    GIVEN_UP = "given up"
+    """The schedule is over, or what was recorded cannot be sent any more."""
+    CANCELLED = "cancelled"
+    """A person did not want it tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One row of a list: what was exchanged, and how its last attempt ended."""
@@ -72,6 +85,12 @@ class Exchange:
     """What a person wrote about it, in one line; each `#word` in it is a tag."""
     edited: bool = False
     """Whether a person changed what was sent again."""
+    decision: str = ""
+    """What a guard's last answer decides: `allow`, `deny` or `pending`; empty for any other."""
+    retry: str = ""
+    """A word of `Retry`: what is to become of a delivery that failed."""
+    next_try_us: int = 0
+    """When it is tried again; 0 unless it waits for that."""
 
     @property
     def failing(self) -> bool:

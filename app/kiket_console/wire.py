@@ -20,6 +20,9 @@ WAYS = (
 """How a recorded delivery can be sent again: signed anew as its target prefers, byte for byte,
 signed for a time that is over, signed with another secret, without a signature, or signed anew in
 one dialect alone."""
+ERAS = ("all", "v0", "interim", "newest", "other-sdks", "april-2026")
+"""What a delivery is made for: every release of the Kiket SDK at once, or the releases of one time
+alone."""
 LIST_DEFAULT = 50
 LIST_LIMIT = 1000
 """How many exchanges one request can list."""
@@ -27,6 +30,9 @@ SELECTION_LIMIT = 1000
 """How many exchanges one request can name."""
 NOTE_LIMIT = 500
 """How many characters a note has at most."""
+PLATFORM_ROWS_DEFAULT = 50
+PLATFORM_ROWS_LIMIT = 500
+"""How many rows of the platform's state one request can list."""
 VERBS = ("restart", "stop", "start", "kill")
 """What a person can ask of a worker; `kill` leaves it no time to finish anything."""
 
@@ -54,6 +60,12 @@ class Result:
     duration_us: int | None
     error: str
     """One sentence when no answer came, else empty."""
+    decision: str = ""
+    """What a guard's answer decides: a word of `decision.WORDS`; empty for any other event."""
+    retry: str = ""
+    """A word of `model.Retry`."""
+    next_try_us: int = 0
+    """When it is tried again; 0 unless it waits for that."""
 
     @property
     def ok(self) -> bool:
@@ -80,6 +92,10 @@ class Event:
     """Sign in this dialect alone; empty: as the extension prefers."""
     like: int = 0
     """The exchange whose secrets stand where the payload keeps their markers; 0: none."""
+    era: str = ""
+    """Make it as one release's platform would: a word of `ERAS`; empty: as the extension's."""
+    retry: bool | None = None
+    """Whether it is tried again as the platform does; None: as the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +159,89 @@ class Selection:
     """The exchanges that something was done to: those that were named, and what went with them."""
 
     ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformColumn:
+    """What each row of a collection has under one name."""
+
+    name: str
+    kind: str
+    """`text`, `integer`, `decimal`, `boolean`, `json` or `timestamp` (ISO 8601)."""
+    required: bool = False
+    """Whether a new row must have it: it may not be null and has no default."""
+    managed: bool = False
+    """Whether the platform sets it; who adds or changes a row leaves it out."""
+    unique: bool = False
+    choices: tuple[str, ...] = ()
+    """The only values there are; empty: any of its kind."""
+    default: Any = None
+    """What a new row has that does not say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformCollection:
+    """Rows of one kind that the platform keeps."""
+
+    name: str
+    """`notifications`, …, or `custom_data.<module>.<table>`; a module's name may have dots."""
+    title: str
+    meaning: str
+    """What it is and how rows come into it, in a sentence."""
+    count: int
+    columns: tuple[PlatformColumn, ...]
+    writable: bool
+    """Whether a person can add, change and remove rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForcedFailure:
+    """What the platform answers in place of a route, so that code can be tried against it."""
+
+    route: str
+    """A method, a space and a path, as a list names calls; each part may have `*`:
+    `GET custom_data/*`, `* *`. Without a method: any."""
+    status: int = 503
+    """100 to 599, or 0 to answer as usual, which is of use with a delay."""
+    delay_ms: int = 0
+    """How long it waits before it answers."""
+    times: int = 0
+    """How often it still happens; 0: until it is taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """How the platform behaves."""
+
+    rate_limit_per_minute: int = 600
+    """Calls that each extension has in a minute; 0: no limit."""
+    granted_scopes: tuple[str, ...] = ("*",)
+    """What a token of a delivery allows; `*`: everything."""
+    open_tables: bool = False
+    """Whether custom data takes tables that no module's schema has, without a check."""
+    failures: tuple[ForcedFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformState:
+    """What the platform keeps, and how it behaves."""
+
+    collections: tuple[PlatformCollection, ...]
+    settings: PlatformSettings
+    inbound_urls: dict[str, str]
+    """By extension: where others post to, with `{action}` in the action's place."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the schemas of modules, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformRows:
+    """A page of a collection, newest first."""
+
+    rows: tuple[dict[str, Any], ...]
+    """Each has an `id`, by which it is changed, removed, and continued after."""
+    more: bool
+    """Whether older ones follow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from kiket_console.store.records import (
     Row,
     SetNote,
     SetPinned,
+    SetRetry,
 )
 from kiket_console.store.rows import ATTEMPTS
 
@@ -38,23 +39,25 @@ if TYPE_CHECKING:
 _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts, target, tried_us, status, duration_us, edited)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
-_CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 22)  # places in those values
+_CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
 _RECEIVED = State.RECEIVED.value
 _REQUEST = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?)"
 _UPDATE_TRIED = (
-    "UPDATE exchange SET change = ?, state = ?, attempts = ?, target = ?, tried_us = ? WHERE id = ?"
+    "UPDATE exchange SET change = ?, state = ?, attempts = ?, target = ?, tried_us = ?, retry = '',"
+    " next_try_us = 0 WHERE id = ?"
 )
 _UPDATE_ENDED = (
-    "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ? WHERE id = ?"
+    "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ?, decision = ?,"
+    " retry = ?, next_try_us = ? WHERE id = ?"
 )
 _ATTEMPT = (  # nothing without its exchange: who waits for that one was told
     "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
 _NOT_TRIED = (0, "", 0)
-_NOT_ENDED = (None, None)
+_NOT_ENDED = (None, None, "", "", 0)
 _NO_ANSWER = (None, None, None, None, None, None)
 _NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
@@ -107,6 +110,9 @@ class Batch:
                 self._set(row.exchange_id, "pinned", row.pinned)
             case SetNote():
                 self._set(row.exchange_id, "note", row.note)
+            case SetRetry():
+                self._set(row.exchange_id, "retry", row.retry)
+                self._set(row.exchange_id, "next_try_us", row.next_try_us)
             case Remove():
                 self._set_removed(row.exchange_ids, row.at_us)
             case Restore():
@@ -182,11 +188,13 @@ class Batch:
             self._flush()
         self._change += 1
         ended = (row.state.value, row.status, row.duration_us)
+        after = (row.decision, row.retry, row.next_try_us)
         pending = self._exchanges.get(row.exchange_id)
         if pending is None:
-            self._ended[row.exchange_id] = (self._change, *ended, row.exchange_id)
+            self._ended[row.exchange_id] = (self._change, *ended, *after, row.exchange_id)
         else:
-            pending[_CHANGE], pending[_STATE], pending[_ENDED] = self._change, ended[0], ended[1:]
+            pending[_CHANGE], pending[_STATE] = self._change, ended[0]
+            pending[_ENDED] = (*ended[1:], *after)
         begun = self._running.pop(row.exchange_id, None) or self._begun(row.exchange_id)
         if begun is not None and begun[0] == row.number:
             answer = None if row.answer is None else _message_values(row.answer)
@@ -222,7 +230,7 @@ class Batch:
         self._logs.append((*values, digests.digest(*values)))
 
     def _set(self, exchange_id: int, column: str, value: int | str) -> None:
-        """Change what a person decides about an exchange; no digest covers it."""
+        """Change what is decided about an exchange after its end; no digest covers it."""
         self._flush()
         self._change += 1
         self._connection.execute(

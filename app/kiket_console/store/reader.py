@@ -144,6 +144,14 @@ class Reader(FilterReading, LogReading):
         """Return the newest *limit* exchanges, newest first."""
         return self._exchanges("WHERE deleted_us IS NULL ORDER BY id DESC LIMIT ?", (limit,))
 
+    def waiting(self) -> list[int]:
+        """Return the deliveries that are to be tried again, the next one first."""
+        found = self._rows(
+            "SELECT id FROM exchange WHERE next_try_us > 0 AND deleted_us IS NULL"
+            " ORDER BY next_try_us, id"
+        )
+        return [row[0] for row in found]
+
     def captures(self, within: int = 50_000) -> list[Exchange]:
         """Return the newest delivery of each event, version and worker that is no replay.
 

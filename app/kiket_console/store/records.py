@@ -70,6 +70,9 @@ class AttemptEnd:
     duration_us: int
     error: str = ""
     answer: Message | None = None
+    decision: str = ""
+    retry: str = ""
+    next_try_us: int = 0
 
     @property
     def cost(self) -> int:
@@ -123,6 +126,20 @@ class SetNote:
 
 
 @dataclass(frozen=True, slots=True)
+class SetRetry:
+    """Say what is to become of a delivery that failed; see `model.Retry`."""
+
+    exchange_id: int
+    retry: str
+    next_try_us: int = 0
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES
+
+
+@dataclass(frozen=True, slots=True)
 class Remove:
     """Take exchanges out of sight; they can be restored until the store is closed."""
 
@@ -147,7 +164,17 @@ class Restore:
         return _ROW_BYTES + 8 * len(self.exchange_ids)
 
 
-Row = NewExchange | NewAttempt | AttemptEnd | NewLog | SetPinned | SetNote | Remove | Restore
+Row = (
+    NewExchange
+    | NewAttempt
+    | AttemptEnd
+    | NewLog
+    | SetPinned
+    | SetNote
+    | SetRetry
+    | Remove
+    | Restore
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from importlib import resources
 
 from kiket_console.errors import ConsoleError, ExitCode
 
-VERSION = 3
+VERSION = 4
 """The newest script's number."""
 
 

@@ -125,7 +125,8 @@ def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchang
     writer.submit([arrived(1), arrived(2)]).result(10)
     writer.close()
     with closing(sqlite3.connect(path)) as connection:
-        for column in ("note", "edited"):
+        connection.execute("DROP INDEX exchange_waiting")
+        for column in ("note", "edited", "decision", "retry", "next_try_us"):
             connection.execute(f"ALTER TABLE exchange DROP COLUMN {column}")
         connection.execute("DROP TABLE session")
         connection.execute("PRAGMA user_version = 2")
@@ -134,7 +135,8 @@ def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchang
 
     assert verify(path).findings == []
     with Reader(path) as reader:
-        assert [(each.note, each.edited) for each in reader.page([1, 2])] == [("", False)] * 2
+        found = [(each.note, each.edited, each.retry) for each in reader.page([1, 2])]
+        assert found == [("", False, "")] * 2
 
 
 def test_what_only_the_log_of_an_older_store_holds_is_migrated_too(old: Path) -> None:

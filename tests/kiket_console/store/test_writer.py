@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,9 @@ from kiket_console.store.records import (
     Restore,
     SetNote,
     SetPinned,
+    SetRetry,
 )
+from kiket_console.store.verification import verify
 from kiket_console.store.writer import StoreBusyError, StoreFailedError, Writer
 
 if TYPE_CHECKING:
@@ -393,6 +396,28 @@ def test_each_start_of_an_engine_is_a_session(path: Path, arrived: Any) -> None:
         sessions = connection.execute("SELECT * FROM session ORDER BY id").fetchall()
     assert [(number, first) for number, _, first in sessions] == [(1, 1), (2, 2), (3, 2)]
     assert all(began_us <= started_us <= time.time_ns() // 1000 for _, started_us, _ in sessions)
+
+
+def test_what_is_decided_and_planned_of_a_delivery_is_read_back(path: Path, arrived: Any) -> None:
+    """The next attempt takes what was planned away, and a person may too."""
+    writer = Writer(path)
+    planned = {"decision": "deny", "retry": "waiting", "next_try_us": 9}
+    rows = [arrived(1), NewAttempt(1, 1, "m#1", 1), AttemptEnd(1, 1, State.FAILED, 504, 5)]
+    rows[-1] = replace(rows[-1], **planned)
+    writer.submit(rows).result(10)
+    writer.submit([arrived(2), NewAttempt(2, 1, "m#1", 1)]).result(10)
+    writer.submit([replace(rows[-1], exchange_id=2)]).result(10)
+    with Reader(path) as reader:
+        for each in reader.page([1, 2]):
+            assert (each.decision, each.retry, each.next_try_us) == ("deny", "waiting", 9)
+        assert reader.waiting() == [1, 2]
+        writer.submit([NewAttempt(1, 2, "m#1", 8), SetRetry(2, "cancelled")]).result(10)
+        first, second = reader.page([1, 2])
+        assert (first.attempts, first.retry, first.next_try_us) == (2, "", 0)
+        assert (second.retry, second.next_try_us) == ("cancelled", 0)
+        assert reader.waiting() == []
+    writer.close()
+    assert verify(path).findings == []
 
 
 def test_a_note_and_what_was_edited_are_read_back(path: Path, arrived: Any) -> None:
