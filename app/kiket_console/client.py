@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from kiket_console.client_platform import PlatformCalls
     from kiket_console.model import EngineStatus, Exchange, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.wire import Edit, Event, Preview, Result, SecretName, Selection, Template
@@ -223,6 +224,13 @@ class Client(AbstractAsyncContextManager["Client"]):
     async def delete_secret(self, name: str) -> None:
         """Forget a secret."""
         await self._ask("DELETE", f"/secrets/{_quoted(name)}", None)
+
+    @property
+    def platform(self) -> PlatformCalls:
+        """What can be asked of the platform's state."""
+        from kiket_console.client_platform import PlatformCalls
+
+        return PlatformCalls(self._ask)
 
     async def stop(self) -> None:
         """Ask the engine to stop its workers and end; it ends shortly after this returns."""
