@@ -3,6 +3,7 @@
     <state>/kiket-console/trusted.json            which projects may run
     <state>/kiket-console/projects/<key>/         0700, one per project folder
         store.sqlite3  engine.log  engine.json  engine.lock  platform.sqlite3  token-key.pem
+        addresses.json
         run/control.sock  run/<worker>-<n>.sock   (or $XDG_RUNTIME_DIR/kiket-console/<key>/)
 
 A project's key is its folder's name and a hash of its real path, so that two folders never share
@@ -77,6 +78,7 @@ class ProjectPaths:
         self.engine_lock = self.state / "engine.lock"
         self.platform = self.state / "platform.sqlite3"
         self.token_key = self.state / "token-key.pem"
+        self.addresses = self.state / "addresses.json"
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         self.run = Path(runtime) / APP / self.key if runtime else self.state / "run"
         self.control_socket = self.run / "control.sock"
