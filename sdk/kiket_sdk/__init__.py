@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.endpoints import ExtensionEndpoints
+    from kiket_sdk.responses import (
+        AllowResponse,
+        DenyResponse,
+        PendingResponse,
+        Response,
+        allow,
+        deny,
+        pending,
+    )
     from kiket_sdk.routing import webhook
     from kiket_sdk.sdk import HandlerContext, KiketSDK, create_app
     from kiket_sdk.secrets import ExtensionSecretManager, SecretMetadata, SecretValue
@@ -19,31 +28,45 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AllowResponse",
+    "DenyResponse",
     "ExtensionConfig",
     "ExtensionEndpoints",
     "ExtensionSecretManager",
     "HandlerContext",
     "KiketClient",
     "KiketSDK",
+    "PendingResponse",
+    "Response",
     "SecretMetadata",
     "SecretValue",
     "TelemetryRecord",
     "__version__",
+    "allow",
     "create_app",
+    "deny",
+    "pending",
     "webhook",
 ]
 
 _HOMES = {
+    "AllowResponse": "responses",
+    "DenyResponse": "responses",
     "ExtensionConfig": "config",
     "ExtensionEndpoints": "endpoints",
     "ExtensionSecretManager": "secrets",
     "HandlerContext": "sdk",
     "KiketClient": "client",
     "KiketSDK": "sdk",
+    "PendingResponse": "responses",
+    "Response": "responses",
     "SecretMetadata": "secrets",
     "SecretValue": "secrets",
     "TelemetryRecord": "telemetry",
+    "allow": "responses",
     "create_app": "sdk",
+    "deny": "responses",
+    "pending": "responses",
     "webhook": "routing",
 }
 

@@ -22,11 +22,14 @@ DOCUMENTED = {
     "SecretMetadata",
     "SecretValue",
     "TelemetryRecord",
+    *("AllowResponse", "DenyResponse", "PendingResponse", "Response"),
+    *("allow", "deny", "pending"),
     "create_app",
     "webhook",
 }
 MODULES = (
     *("auth", "client", "config", "endpoints", "exceptions", "manifest", "routing", "sdk"),
+    "responses",
     *(
         "secrets",
         "telemetry",

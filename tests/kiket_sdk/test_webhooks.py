@@ -15,42 +15,17 @@ from typing import Any
 import pytest
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
+from tests.kiket_sdk.webhooks import EVENT, RAW, SECRET, build_sdk, post, signed
 
-from kiket_sdk import HandlerContext, KiketSDK
-from kiket_sdk._signing import DIALECTS, sign
+from kiket_sdk import HandlerContext
+from kiket_sdk._signing import DIALECTS
 from kiket_sdk._trace import current_trace_id
 from kiket_sdk.routing import SELF_TEST_EVENT
 
-SECRET = "a webhook secret of more than 24 bytes"
-RAW = b'{"issue": {"id": 1}}'
-EVENT = "issue.created"
 REQUIRED = (
     "Event version required. Provide X-Kiket-Event-Version header, version query param, "
     "or /v/{version} path."
 )
-
-
-def build_sdk(**options: Any) -> KiketSDK:
-    options = {"webhook_secret": SECRET, "extension_id": "ext.test", **options}
-    sdk = KiketSDK(workspace_token="wk_test", extension_version="1.2.3", **options)
-
-    @sdk.webhook(EVENT, version="v1")
-    async def echo(payload: Any, context: HandlerContext) -> Any:
-        return {"payload": payload, "version": context.event_version}
-
-    return sdk
-
-
-def signed(raw_body: bytes = RAW, dialect: str = "k0", **extra: str) -> dict[str, str]:
-    headers = sign(dialect, SECRET, raw_body, message_id="msg_1")
-    return {**headers, **{name.replace("_", "-"): value for name, value in extra.items()}}
-
-
-def post(
-    sdk: KiketSDK, path: str, headers: dict[str, str], raw_body: bytes = RAW
-) -> tuple[int, Any]:
-    reply = sdk.create_test_client().post(path, content=raw_body, headers=headers)
-    return reply.status_code, reply.json()
 
 
 def k0(timestamp: str) -> dict[str, str]:

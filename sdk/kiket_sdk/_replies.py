@@ -1,0 +1,131 @@
+"""What a webhook is answered with: a handler's result, a failure or a refusal, as ASGI messages."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.responses import Response
+
+from kiket_core.secret import redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+    from starlette.types import Message
+
+Messages = tuple["Message", "Message"]
+"""The two ASGI messages of a whole answer."""
+
+_OURS = frozenset({"kiket_sdk", "anyio"})
+"""Whose frames lead to a handler."""
+
+_logger = logging.getLogger("kiket_sdk.webhook")
+
+
+class Refused(Exception):  # noqa: N818 (an answer on its way out, not a failure)
+    """A request that goes no further: the status, the body and further headers of its answer.
+
+    `detail` is what stands under the key of that name: a sentence, or an object. `errors` is a
+    list beside it.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str | dict[str, Any],
+        *,
+        errors: list[dict[str, Any]] | None = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+
+    def messages(self) -> Messages:
+        """Return the answer."""
+        content: dict[str, Any] = {"detail": self.detail}
+        if self.errors is not None:
+            content["errors"] = self.errors
+        return messages(self.status, encode(content), self.headers)
+
+
+def _plain(value: Any) -> Any:
+    """Turn an object that knows its own JSON form into it."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if hasattr(value, "model_dump"):  # a pydantic model
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+encode = msgspec.json.Encoder(enc_hook=_plain).encode
+"""Return a value as JSON bytes; raises TypeError, ValueError or RecursionError."""
+
+
+def messages(
+    status: int, raw_json: bytes, extra_headers: Iterable[tuple[bytes, bytes]] = ()
+) -> Messages:
+    """Return the answer with a body of JSON."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(raw_json)),
+        *extra_headers,
+    ]
+    return (
+        {"type": "http.response.start", "status": status, "headers": headers},
+        {"type": "http.response.body", "body": raw_json},
+    )
+
+
+def answer_of(result: Any, event: str, version: str) -> Response | Messages:
+    """Return what a handler's result is on the wire."""
+    if not result:
+        return messages(200, b'{"ok":true}')
+    if isinstance(result, Response):
+        return result
+    try:
+        if hasattr(result, "to_dict"):
+            result = result.to_dict()
+        return messages(200, encode(result))
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
+        pass
+    # the standard writer also takes lone surrogates and keys such as True
+    try:
+        return messages(200, json.dumps(result, default=_plain).encode())
+    except (TypeError, ValueError, RecursionError) as exc:
+        _logger.error(
+            "The handler of %s@%s returned what JSON cannot carry: %s.", event, version, exc
+        )
+        return messages(500, encode({"error": "The handler returned what JSON cannot carry"}))
+
+
+def failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
+    """Log what a handler raised; return the answer, and what telemetry is told."""
+    raised = (type(exc), exc, _from_handler(exc.__traceback__))
+    _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
+    text = redactor.redact(_text_of(exc))
+    told = {"message": text, "error_message": text, "error_class": type(exc).__name__}
+    return messages(400, encode({"error": text})), told
+
+
+def _from_handler(traceback: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames that led to the handler: they say nothing about its failure."""
+    found = traceback
+    while found and found.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        found = found.tb_next
+    return found or traceback
+
+
+def _text_of(exc: Exception) -> str:
+    """Return what an exception says, as far as it can say it in UTF-8."""
+    try:
+        text = str(exc)
+    except Exception as broken:
+        text = f"{type(exc).__name__} (its text failed with {type(broken).__name__})"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
