@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kiket_console.errors import ConsoleError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from kiket_console.model import EngineStatus, Notice, Worker
-    from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
+    from kiket_console.wire import (
+        Edit,
+        Event,
+        ForcedFailure,
+        PlatformRows,
+        PlatformSettings,
+        PlatformState,
+        Preview,
+        Result,
+        Selection,
+        Template,
+    )
 
 STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
-TELL_EVERY_S = 1 / 20
+TELL_EVERY_S = 1 / 16
 """Drawing takes longer than hearing: of what comes meanwhile only the last is told."""
 
 
@@ -67,11 +78,51 @@ class Engine(Protocol):
     async def worker(self, name: str, verb: str) -> Worker:
         """Restart, stop or start a worker."""
 
+    @property
+    def platform(self) -> Platform:
+        """What the platform keeps."""
+
     async def stop(self) -> None:
         """Ask the engine to end."""
 
     async def close(self) -> None:
         """Give the connections back."""
+
+
+class Platform(Protocol):
+    """What the console asks of the platform (`kiket_console.client_platform.PlatformCalls`)."""
+
+    async def state(self) -> PlatformState:
+        """Return the collections and the settings."""
+
+    async def rows(
+        self, collection: str, *, limit: int, after: int | str = "", find: str = ""
+    ) -> PlatformRows:
+        """Return a page of a collection, newest first."""
+
+    async def add(self, collection: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Add a row."""
+
+    async def change(
+        self, collection: str, row_id: int | str, changes: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Change what *changes* names of a row."""
+
+    async def remove(self, collection: str, row_id: int | str) -> None:
+        """Take a row away."""
+
+    async def restore(self, collection: str, row_id: int | str) -> dict[str, Any]:
+        """Bring a removed row back."""
+
+    async def set(
+        self,
+        *,
+        rate_limit_per_minute: int | None = None,
+        granted_scopes: Sequence[str] | None = None,
+        open_tables: bool | None = None,
+        failures: Sequence[ForcedFailure] | None = None,
+    ) -> PlatformSettings:
+        """Change settings; what is None stays."""
 
 
 class Listener(Protocol):

@@ -189,6 +189,23 @@ async def test_new_rows_appear_and_the_selected_exchange_stays_under_the_cursor(
         assert "following" in screen_text(app)
 
 
+async def test_a_row_that_comes_moves_nothing_else_on_the_screen(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("k")
+        await settled(pilot)
+        shown = traffic(app).list
+        height, laid_out = shown.virtual_size.height, list[object]()
+        app.screen.screen_layout_refresh_signal.subscribe(app.screen, laid_out.append)
+        append(paths, engine)
+        await until(pilot, lambda: "↓ 1 new, G to follow" in screen_text(app))
+        assert shown.virtual_size.height == height + 1
+        assert laid_out == []
+
+
 async def test_a_row_that_changes_is_drawn_again_in_its_place(
     console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
 ) -> None:
