@@ -7,13 +7,13 @@ import functools
 import ssl
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
 import httpx
 
 from kiket_core.secret import redactor
 from kiket_sdk import _trace
-from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
+from kiket_sdk._paths import platform_path
+from kiket_sdk.exceptions import ArgumentError, OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,12 +100,11 @@ def secret_path(extension_id: str, key: str | None = None) -> str:
 
     Raises SecretStoreError for a name that a path cannot hold.
     """
-    names = [extension_id] if key is None else [extension_id, key]
-    for name in names:
-        if name in {"", ".", ".."}:
-            raise SecretStoreError(f"{name!r} cannot be part of a platform path; use another name.")
-    segments = [quote(name, safe="") for name in names]
-    return "/".join(["/api/v1/extensions", segments[0], "secrets", *segments[1:]])
+    try:
+        path = platform_path("/api/v1/extensions", extension_id) + "/secrets"
+        return path if key is None else platform_path(path, key)
+    except ArgumentError as exc:
+        raise SecretStoreError(str(exc)) from None
 
 
 class _Connections:

@@ -1,6 +1,8 @@
 """Everything the SDK raises.
 
 KiketSDKError
+├── ArgumentError            a call was given what it cannot work with (also a ValueError)
+├── AuditVerificationError   an anchor or a proof could not be read or checked
 ├── AuthenticationError      a webhook's signature was refused
 ├── ConfigurationError       the SDK was set up in a way that cannot work (also a ValueError)
 ├── HandlerNotFoundError     no handler for an event and version
@@ -14,6 +16,14 @@ from __future__ import annotations
 
 class KiketSDKError(Exception):
     """Any failure of the SDK."""
+
+
+class ArgumentError(KiketSDKError, ValueError):
+    """A call was given what it cannot work with; nothing was sent."""
+
+
+class AuditVerificationError(KiketSDKError):
+    """An anchor or a proof could not be read or checked."""
 
 
 class AuthenticationError(KiketSDKError):
@@ -35,9 +45,16 @@ class SecretStoreError(KiketSDKError):
 class OutboundRequestError(KiketSDKError):
     """The platform answered with an error, or could not be reached.
 
-    `status_code` is the answer's status, None when there was no answer.
+    `status_code` is the answer's status, None when there was no answer; `retry_after_s` is how
+    many seconds the platform asks to wait, None when it does not say.
     """
 
-    def __init__(self, message: str, status_code: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status_code = status_code
+        self.retry_after_s = retry_after_s

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
-import os
+import logging
 import secrets as tokens
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiket_core.secret import redactor
 from kiket_sdk.client import KiketClient, secret_path
 from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
-from kiket_sdk.utils import environment_secret_name
+from kiket_sdk.secret_providers import DEFAULT_PROVIDERS, EnvironmentSecrets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from kiket_sdk.secret_providers import SecretProvider
 
 _GENERATED_BYTES = 32
+_NOT_FOUND = 404
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -33,20 +43,42 @@ class SecretValue(SecretMetadata):
     value: str = field(repr=False)
 
 
+@dataclass(slots=True)
+class Rotation:
+    """A secret that is being replaced: `value` will be stored, `previous` is what it was.
+
+    `previous` is None when there was none. Assign `value` where somebody else makes the new one.
+    """
+
+    key: str
+    value: str = field(repr=False)
+    previous: str | None = field(repr=False)
+
+
 class ExtensionSecretManager:
     """List, read, write, rotate and delete the secrets of one extension.
 
     Every method raises SecretStoreError when the platform refuses, cannot be reached or answers
-    in an unexpected form, and when no extension id is known.
+    in an unexpected form, and when no extension id is known. `providers` are asked before the
+    platform when a secret is read; without any that is the environment.
     """
 
-    def __init__(self, client: KiketClient, extension_id: str | None = None) -> None:
+    __slots__ = ("_client", "_extension_id", "_providers")
+
+    def __init__(
+        self,
+        client: KiketClient,
+        extension_id: str | None = None,
+        *,
+        providers: Sequence[SecretProvider] | None = None,
+    ) -> None:
         self._client = client
         self._extension_id = extension_id
+        self._providers = DEFAULT_PROVIDERS if providers is None else providers
 
     def with_extension(self, extension_id: str) -> ExtensionSecretManager:
         """Return a manager of another extension's secrets."""
-        return ExtensionSecretManager(self._client, extension_id)
+        return ExtensionSecretManager(self._client, extension_id, providers=self._providers)
 
     async def list(self, *, extension_id: str | None = None) -> list[SecretMetadata]:
         """Return names and dates of all secrets."""
@@ -70,11 +102,11 @@ class ExtensionSecretManager:
         ]
 
     async def get(self, key: str, *, extension_id: str | None = None) -> SecretValue:
-        """Return a secret; KIKET_SECRET_<KEY>, when set and not empty, is used instead."""
-        from_environment = os.environ.get(environment_secret_name(key))
-        if from_environment:
-            redactor.add(key, from_environment)
-            return SecretValue(key, None, None, from_environment)
+        """Return a secret: a provider's, such as KIKET_SECRET_<KEY>, else the platform's."""
+        provided = await self._provided(key)
+        if provided is not None:
+            redactor.add(key, provided[1])
+            return SecretValue(key, None, None, provided[1])
         owner = self._owner(extension_id)
         try:
             response = await self._client.get(secret_path(owner, key))
@@ -113,7 +145,30 @@ class ExtensionSecretManager:
         """Replace a secret's value, by a random one when none is given, and return the new one."""
         fresh = tokens.token_urlsafe(_GENERATED_BYTES) if value is None else value
         await self.set(key, fresh, extension_id=extension_id)
+        await self._warn_of_old(key, fresh)
         return SecretValue(key, None, None, fresh)
+
+    @asynccontextmanager
+    async def rotating(
+        self, key: str, value: str | None = None, *, extension_id: str | None = None
+    ) -> AsyncIterator[Rotation]:
+        """Replace a secret when the block has succeeded, and leave it alone when it has not.
+
+        In the block make the new value known to whoever will check it, or assign the value that
+        somebody else has made to the rotation's `value`.
+        """
+        try:
+            previous = (await self.get(key, extension_id=extension_id)).value
+        except SecretStoreError as exc:
+            cause = exc.__cause__
+            if not isinstance(cause, OutboundRequestError) or cause.status_code != _NOT_FOUND:
+                raise
+            previous = None
+        fresh = tokens.token_urlsafe(_GENERATED_BYTES) if value is None else value
+        redactor.add(key, fresh)
+        rotation = Rotation(key, fresh, previous)
+        yield rotation
+        await self.rotate(key, rotation.value, extension_id=extension_id)
 
     async def delete(self, key: str, *, extension_id: str | None = None) -> None:
         """Delete a secret."""
@@ -124,6 +179,27 @@ class ExtensionSecretManager:
             raise SecretStoreError(
                 f"Failed to delete secret '{key}' for extension '{owner}'"
             ) from exc
+
+    async def _provided(self, key: str) -> tuple[SecretProvider, str] | None:
+        """Ask the providers in order; only the environment's answer is not waited for."""
+        for provider in self._providers:
+            if isinstance(provider, EnvironmentSecrets):
+                value = provider.get(key)
+            else:
+                value = await asyncio.to_thread(provider.get, key)
+            if value:
+                return provider, value
+        return None
+
+    async def _warn_of_old(self, key: str, fresh: str) -> None:
+        provided = await self._provided(key)
+        if provided is not None and provided[1] != fresh:
+            _logger.warning(
+                "The secret %r was replaced at the platform, but %s still gives the old value and "
+                "comes first.",
+                key,
+                type(provided[0]).__name__,
+            )
 
     def _owner(self, extension_id: str | None) -> str:
         owner = extension_id or self._extension_id
