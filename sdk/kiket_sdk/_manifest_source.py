@@ -40,6 +40,16 @@ class ManifestError(KiketSDKError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """A correction of a file: what stands between two characters gives way to `text`."""
+
+    start: int
+    """Characters before it, from 0."""
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, or questionable, in a manifest or module schema."""
 
@@ -55,6 +65,8 @@ class Finding:
     """What is wrong and what to do about it, in one sentence."""
     rule: str = ""
     """The name of the rule that found it, as `delivery-kind`."""
+    edit: Edit | None = None
+    """What corrects it; None where only a person can."""
 
     @property
     def place(self) -> str:
@@ -103,10 +115,17 @@ class Source:
             node = entry[1]
         return node
 
-    def finding(self, severity: Severity, keys: Keys, message: str, rule: str = "") -> Finding:
+    def finding(
+        self,
+        severity: Severity,
+        keys: Keys,
+        message: str,
+        rule: str = "",
+        edit: Edit | None = None,
+    ) -> Finding:
         """Return a finding about the value at `keys`."""
         line, column = self.place(keys) if keys else (0, 0)
-        return Finding(severity, self.path, line, column, spelled(keys), message, rule)
+        return Finding(severity, self.path, line, column, spelled(keys), message, rule, edit)
 
     def error(self, keys: Keys, message: str) -> ManifestError:
         """Return the error to raise for the value at `keys`."""

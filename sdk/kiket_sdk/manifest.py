@@ -7,12 +7,15 @@ internal and `callback` stands beside it; other SDKs write `delivery_secret` and
 
 from __future__ import annotations
 
+import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from kiket_sdk._manifest_delivery import Callback, DeclaredEvent, callback_of, events_of
 from kiket_sdk._manifest_modules import (
     COLUMN_TYPES,
     Column,
@@ -22,14 +25,23 @@ from kiket_sdk._manifest_modules import (
     Table,
     load_module_schemas,
 )
-from kiket_sdk._manifest_source import MANIFEST_LIMIT_BYTES, Finding, ManifestError, Source
+from kiket_sdk._manifest_source import (
+    MANIFEST_LIMIT_BYTES,
+    Finding,
+    Keys,
+    ManifestError,
+    Source,
+)
+from kiket_sdk._manifest_types import typed_value
 from kiket_sdk.utils import environment_reference, environment_secret_name, resolve_env_reference
 
 __all__ = [
     "COLUMN_TYPES",
     "DEFAULT_MANIFEST_FILENAMES",
     "MANIFEST_LIMIT_BYTES",
+    "Callback",
     "Column",
+    "DeclaredEvent",
     "ExtensionManifest",
     "Finding",
     "Index",
@@ -52,6 +64,8 @@ DEFAULT_MANIFEST_FILENAMES = (
     ".kiket/manifest.yml",
 )
 
+_logger = logging.getLogger("kiket_sdk")
+
 # The platform style's kinds of delivery; public words, so never a secret.
 _DELIVERY_KINDS = {"http", "internal"}
 
@@ -68,9 +82,23 @@ class ExtensionManifest:
     raw: dict[str, Any] = field(repr=False)
 
     @property
+    def style(self) -> Literal["sdk", "platform", "flat"]:
+        """Return how it is written; `flat` is what the SDKs of other languages read."""
+        nested = self.raw.get("extension")
+        if isinstance(nested, Mapping) and not isinstance(nested.get("delivery"), Mapping):
+            return "platform"
+        is_flat = "delivery_secret" in self.raw or isinstance(self.raw.get("settings"), list)
+        return "flat" if is_flat else "sdk"
+
+    @property
     def extension_id(self) -> str | None:
         """Return the extension's id."""
         return _text(self._value("id"))
+
+    @property
+    def name(self) -> str | None:
+        """Return what people call the extension."""
+        return _text(self._value("name"))
 
     @property
     def version(self) -> str | None:
@@ -86,6 +114,22 @@ class ExtensionManifest:
     def delivery_secret_reference(self) -> str | None:
         """Return the environment variable that the webhook secret refers to, if it does."""
         return environment_reference(self._declared_secret())
+
+    @property
+    def callback(self) -> Callback:
+        """Return where deliveries go to, and how long one may take."""
+        return callback_of(self._parts())
+
+    @property
+    def events(self) -> tuple[DeclaredEvent, ...]:
+        """Return the events that it asks for, in whichever list they stand."""
+        return events_of(self._parts())
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """Return what it asks to be allowed, as `issues:read`."""
+        listed = self._value("permissions")
+        return tuple(each for each in _items(listed) if isinstance(each, str))
 
     def configuration_properties(self) -> dict[str, Any]:
         """Return the declared settings: key → description."""
@@ -119,6 +163,50 @@ class ExtensionManifest:
             if isinstance(described, Mapping) and described.get("secret")
         )
 
+    def typed(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings with each text turned into the type that its property declares.
+
+        An integer's, number's, boolean's, object's or array's; secrets and all else stay as they
+        are. Raises ManifestError, which names file, line and key, for a text that is no such value.
+        """
+        properties = self.configuration_properties()
+        return {
+            key: self._typed(key, value, properties.get(key)) for key, value in settings.items()
+        }
+
+    def keys_of(self, *keys: Any) -> Keys:
+        """Return where a value stands that may be at the root or, failing that, in `extension`."""
+        return keys if self.raw.get(keys[0]) else ("extension", *keys)
+
+    def _typed(self, key: str, value: Any, described: Any) -> Any:
+        if not isinstance(described, Mapping) or described.get("secret"):
+            return value
+        kind = described.get("type")
+        try:
+            return typed_value(value, kind)
+        except (ValueError, RecursionError) as exc:  # the latter: nested too deep
+            # the value may be the file's or a variable's: in either case the type is said there
+            raise Source(self.path).error(
+                self._property_keys(key),
+                f"the setting is declared as {kind} and its value ({value[:60]!r}) is none; "
+                "correct the default, or the variable it is taken from.",
+            ) from exc
+
+    def _property_keys(self, key: str) -> Keys:
+        configuration = self._value("configuration")
+        if not isinstance(configuration, Mapping):
+            listed = _items(self._value("settings"))
+            names = [each.get("key") if isinstance(each, Mapping) else None for each in listed]
+            return self.keys_of("settings", names.index(key))
+        has_list = "properties" in configuration
+        return self.keys_of("configuration", *(("properties",) if has_list else ()), key)
+
+    def _parts(self) -> Mapping[str, Any]:
+        """Return the values of the root over those of `extension`."""
+        nested = self.raw.get("extension")
+        said = {key: value for key, value in self.raw.items() if value}
+        return {**nested, **said} if isinstance(nested, Mapping) else said
+
     def _value(self, key: str) -> Any:
         """Return a value of the root or, failing that, of `extension`."""
         nested = self.raw.get("extension")
@@ -126,7 +214,7 @@ class ExtensionManifest:
 
     def _declared_secret(self) -> Any:
         delivery = self._value("delivery")
-        if isinstance(delivery, str) and delivery not in _DELIVERY_KINDS:
+        if isinstance(delivery, str) and delivery.strip().lower() not in _DELIVERY_KINDS:
             return delivery
         callback = (
             delivery.get("callback") if isinstance(delivery, Mapping) else self._value("callback")
@@ -159,12 +247,24 @@ def apply_secret_env_overrides(
 ) -> dict[str, Any]:
     """Return `settings` with every secret that KIKET_SECRET_<KEY> holds put in."""
     names = {key: environment_secret_name(key) for key in secret_keys}
+    for name, count in Counter(names.values()).items():
+        if count > 1 and name in os.environ:
+            alike = ", ".join(key for key in names if names[key] == name)
+            _logger.warning("%s holds several secrets at once: %s; rename one.", name, alike)
     return {**settings, **{k: os.environ[n] for k, n in names.items() if n in os.environ}}
 
 
 def _read(path: Path) -> ExtensionManifest:
-    content = Source(path).content
-    return ExtensionManifest(path, content if isinstance(content, dict) else {})
+    source = Source(path)
+    manifest = ExtensionManifest(path, source.content if isinstance(source.content, dict) else {})
+    for key in ("id", "version"):
+        if isinstance(manifest._value(key), Mapping | list):
+            raise source.error(manifest.keys_of(key), "is no text; write one, in quotes.")
+    return manifest
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str | None:

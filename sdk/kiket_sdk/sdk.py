@@ -46,7 +46,8 @@ class KiketSDK:
     Values that are left out come from the manifest and the environment: KIKET_WEBHOOK_SECRET,
     KIKET_WORKSPACE_TOKEN, KIKET_BASE_URL, KIKET_SDK_TELEMETRY_URL and, for settings that the
     manifest calls secret, KIKET_SECRET_<KEY>. The manifest is `manifest_path`, or the first of
-    the default names in the current folder.
+    the default names in the current folder. Its settings are taken as they are written, mostly
+    as text; with `typed_settings` they have the type that the manifest declares.
 
     `webhook_secret` may be a sequence while secrets are rotated: the first is current, the
     others still verify. Without a secret every webhook is refused, unless `allow_unsigned` lets
@@ -69,6 +70,7 @@ class KiketSDK:
         extension_version: str | None = None,
         manifest_path: str | os.PathLike[str] | None = None,
         auto_env_secrets: bool = True,
+        typed_settings: bool = False,
         telemetry_enabled: bool = True,
         feedback_hook: FeedbackHook | None = None,
         telemetry_url: str | None = None,
@@ -86,7 +88,9 @@ class KiketSDK:
             previous_webhook_secrets=secrets[1:],
             workspace_token=workspace_token or os.environ.get("KIKET_WORKSPACE_TOKEN") or None,
             base_url=base_url or os.environ.get("KIKET_BASE_URL") or DEFAULT_BASE_URL,
-            settings=ExtensionSettings(_settings(manifest, settings, overlay=auto_env_secrets)),
+            settings=ExtensionSettings(
+                _settings(manifest, settings, overlay=auto_env_secrets, typed=typed_settings)
+            ),
             extension_id=extension_id or (manifest.extension_id if manifest else None),
             extension_version=extension_version or (manifest.version if manifest else None),
         )
@@ -211,12 +215,18 @@ def create_app(**options: Any) -> FastAPI:
 
 
 def _settings(
-    manifest: ExtensionManifest | None, given: Mapping[str, Any] | None, *, overlay: bool
+    manifest: ExtensionManifest | None,
+    given: Mapping[str, Any] | None,
+    *,
+    overlay: bool,
+    typed: bool,
 ) -> dict[str, Any]:
     """Put together the manifest's defaults, secrets of the environment, and the argument."""
     settings = manifest.settings_defaults() if manifest else {}
     if manifest and overlay:
         settings = apply_secret_env_overrides(settings, manifest.secret_keys())
+    if manifest and typed:
+        settings = manifest.typed(settings)
     return {**settings, **(given or {})}
 
 

@@ -13,6 +13,8 @@ from kiket_sdk.exceptions import ConfigurationError, KiketSDKError
 from kiket_sdk.manifest import (
     DEFAULT_MANIFEST_FILENAMES,
     MANIFEST_LIMIT_BYTES,
+    Callback,
+    DeclaredEvent,
     ManifestError,
     ManifestNotFoundError,
     apply_secret_env_overrides,
@@ -269,3 +271,147 @@ def test_overrides_take_even_an_empty_variable(monkeypatch: pytest.MonkeyPatch) 
     settings = {"a.b": "default", "c": 1}
     assert apply_secret_env_overrides(settings, ["a.b", "c"]) == {"a.b": "", "c": 1}
     assert settings["a.b"] == "default"
+
+
+def test_what_is_said_about_deliveries_is_one_thing_in_every_style(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE", "https://example.org")
+    platform = """
+        extension:
+          name: Pager
+          delivery: http
+          callback: {url: "${BASE}", timeout: 15000, required: true, headers: {X-Team: env:BASE}}
+          activationEvents: [issue.created, workflow.before_transition]
+          hooks:
+            - {event: workflow.before_transition, timeout: 3000, retries: 0, required: true}
+          permissions: [issues:read]
+    """
+    sdk = """
+        name: Pager
+        delivery:
+          type: http
+          callback: {url: env.BASE, timeout: 15000, required: true, headers: {X-Team: env:BASE}}
+        events:
+          - issue.created
+          - {name: workflow.before_transition, timeout: 3000, retries: 0, required: true}
+        permissions: [issues:read, 3]
+    """
+    for text, style in ((platform, "platform"), (sdk, "sdk")):
+        manifest = load_manifest(write(tmp_path, text))
+        assert manifest is not None
+        assert (manifest.style, manifest.name) == (style, "Pager")
+        assert manifest.callback == Callback(
+            "https://example.org", {"X-Team": "https://example.org"}, 15000, required=True
+        )
+        assert manifest.permissions == ("issues:read",)
+        assert manifest.events == (
+            DeclaredEvent("issue.created"),
+            DeclaredEvent("workflow.before_transition", "", 3000, 0, required=True),
+        )
+
+
+def test_an_event_is_named_by_its_versions_where_it_has_any(tmp_path: Path) -> None:
+    text = "activationEvents: [a]\nevents: [{name: a, version: v1}, {event: a, version: 2}]"
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert manifest.events == (DeclaredEvent("a", "v1"), DeclaredEvent("a", "2"))
+
+
+@pytest.mark.parametrize("timeout", ["99", "60001", "true", "soon", "[1]"])
+def test_a_time_limit_that_makes_no_sense_counts_as_unsaid(tmp_path: Path, timeout: str) -> None:
+    text = (
+        f"delivery: {{callback: {{timeout: {timeout}}}}}\nhooks: [{{event: a, timeout: {timeout}}}]"
+    )
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert manifest.callback.timeout_ms == 10_000
+    assert manifest.events == (DeclaredEvent("a"),)
+
+
+@pytest.mark.parametrize("word", ["http", "HTTP", " internal "])
+def test_a_kind_of_delivery_is_never_a_secret(tmp_path: Path, word: str) -> None:
+    manifest = load_manifest(write(tmp_path, f"delivery: '{word}'"))
+    assert manifest is not None
+    assert manifest.delivery_secret is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("name: a\nid: [b]", ":2:1: id: is no text"),
+        ("extension:\n  version: {a: 1}", ":2:3: extension.version: is no text"),
+    ],
+)
+def test_an_identity_that_is_no_text_is_refused(tmp_path: Path, text: str, place: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ManifestError, match=re.escape(f"{path}{place}")):
+        load_manifest(path)
+
+
+TYPED = """
+configuration:
+  properties:
+    count: {type: integer, default: " 25 "}
+    share: {type: number, default: "0.5"}
+    quiet: {type: boolean, default: "False"}
+    map: {type: object, default: '{"a": 1}'}
+    list: {type: array, default: "[1]"}
+    text: {type: string, default: "10"}
+    pin: {type: integer, default: "0042", secret: true}
+    plain: {default: "10"}
+    already: {type: integer, default: 3}
+"""
+
+
+def test_settings_are_text_unless_types_are_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, TYPED)
+    assert KiketSDK(manifest_path=path).config.settings.raw["count"] == " 25 "
+    assert KiketSDK(manifest_path=path, typed_settings=True).config.settings.raw == {
+        "count": 25,
+        "share": 0.5,
+        "quiet": False,
+        "map": {"a": 1},
+        "list": [1],
+        "text": "10",
+        "pin": "0042",
+        "plain": "10",
+        "already": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("integer", "1.5"),
+        ("integer", "9" * 5000),
+        ("number", "nan"),
+        ("number", "many"),
+        ("boolean", "maybe"),
+        ("object", "[]"),
+        ("array", "[" * 100_000),
+    ],
+)
+def test_a_setting_that_has_not_its_type_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, text: str
+) -> None:
+    monkeypatch.setenv("COUNT", text)
+    flat = f"settings:\n  - {{key: a}}\n  - {{key: n, type: {kind}, default: env:COUNT}}"
+    nested = f"extension:\n  configuration:\n    n: {{type: {kind}, default: env:COUNT}}"
+    for content, key in ((flat, "settings[1]"), (nested, "extension.configuration.n")):
+        path = write(tmp_path, content)
+        with pytest.raises(ManifestError) as caught:
+            KiketSDK(manifest_path=path, typed_settings=True)
+        assert (caught.value.line, caught.value.key) == (3, key)
+        assert f"declared as {kind}" in str(caught.value)
+
+
+def test_two_secrets_of_one_variable_are_warned_about(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("KIKET_SECRET_API_KEY", "value")
+    with caplog.at_level(logging.WARNING, "kiket_sdk"):
+        apply_secret_env_overrides({}, ["api-key", "api_key", "other"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "KIKET_SECRET_API_KEY holds several secrets at once: api-key, api_key; rename one."
+    ]
