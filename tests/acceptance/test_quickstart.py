@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.docs.blocks import SEED, block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tests.acceptance.conftest import Engine
 
     Running = Callable[..., AbstractContextManager[Engine]]
 
-QUICKSTART = Path(__file__).parents[1] / "kiket_sdk" / "quickstart.md"
+QUICKSTART = block(SEED, "Quickstart", 1)
 
 
 def test_the_quickstart_runs_unchanged_in_an_otherwise_empty_folder(
     own_places: Path, running: Running
 ) -> None:
-    code = re.search(r"```python\n(.*?)```", QUICKSTART.read_text("utf-8"), re.DOTALL)
-    assert code is not None
     folder = own_places / "quickstart"
     folder.mkdir()
-    (folder / "main.py").write_text(code[1])
+    (folder / "main.py").write_text(QUICKSTART.text)
     with running(folder, "--session-secrets") as engine:
         answers = {}
         for version in ("v1", "v2"):
