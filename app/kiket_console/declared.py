@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kiket_console import contract
 from kiket_console.model import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from kiket_console.contract import Contract
 
 PLAIN_LIMIT = 256
 """Characters of a name that a project gives; a longer one is taken for none."""
@@ -27,6 +30,8 @@ class Declared:
     """Events it names, as `event` or `event@version`."""
     variables: tuple[str, ...] = ()
     """Environment variables that its values refer to."""
+    contract: Contract = contract.NOTHING
+    """How the platform is to deliver."""
 
 
 def read_manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
@@ -76,6 +81,7 @@ def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
         secrets=_texts([*manifest.secret_keys(), *keys]),
         events=_texts(event for part in parts for event in _events(part)),
         variables=_texts(references),
+        contract=contract.read(parts),
     )
 
 

@@ -26,6 +26,7 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
     "python": (str,),
     "watch": (list,),
     "dialect": (str, list),
+    "era": (str,),
     "port": (int,),
 }
 _WANTED: Final = {
@@ -52,6 +53,7 @@ class ExtensionTable:
     python: str = ""
     watch: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
+    era: str = ""
     port: int | None = None
     is_said: bool = False
     """Whether the file has such a table at all."""
@@ -105,6 +107,7 @@ def read(raw: Mapping[str, Any], number: int = 0) -> ExtensionTable:
         python=raw.get("python", ""),
         watch=tuple(raw.get("watch", ())),
         dialects=_each(raw.get("dialect", ())),
+        era=raw.get("era", ""),
         port=raw.get("port"),
         is_said=True,
     )

@@ -19,6 +19,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable, refused
 from kiket_console.model import Problem
 from kiket_console.settings_file import PROJECT_FILE
+from kiket_console.wire import ERAS, ES256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,8 @@ class ExtensionSpec:
     declared: Declared
     dialects: tuple[str, ...]
     """The ways to sign that its code accepts, where `kiket.toml` says so; else empty."""
+    era: str
+    """The release of the SDK that deliveries are made for, one of `wire.ERAS`."""
     guessed: str
     """What was guessed, in words; empty when `kiket.toml` says it."""
     uses_sdk: bool
@@ -167,6 +170,7 @@ def _extension(folder: Path, table: ExtensionTable) -> ExtensionSpec:
         manifest=manifest,
         declared=declared,
         dialects=_dialects(table),
+        era=_era(table),
         guessed=guessed,
         uses_sdk=uses_sdk,
         command=table.command,
@@ -196,6 +200,7 @@ def _unusable(
         manifest=None,
         declared=Declared(),
         dialects=(),
+        era=ERAS[0],
         guessed="",
         uses_sdk=False,
         is_named=is_named,
@@ -286,11 +291,17 @@ def _cannot_run(interpreter: Path) -> Problem | None:
 def _dialects(table: ExtensionTable) -> tuple[str, ...]:
     from kiket_sdk._signing import DIALECTS
 
+    known = (*DIALECTS, ES256)
     for name in table.dialects:
-        if name not in DIALECTS:
-            hint = f"Use {', '.join(DIALECTS)}."
-            raise table.refused("dialect", name, ", which is not known", hint)
+        if name not in known:
+            raise table.refused("dialect", name, ", which is not known", f"Use {', '.join(known)}.")
     return table.dialects
+
+
+def _era(table: ExtensionTable) -> str:
+    if table.era and table.era not in ERAS:
+        raise table.refused("era", table.era, ", which is not known", f"Use {', '.join(ERAS)}.")
+    return table.era or ERAS[0]
 
 
 def _unreadable(folder: Path, error: Exception) -> ConsoleError:

@@ -20,6 +20,8 @@ WAYS = (
 """How a recorded delivery can be sent again: signed anew as its target prefers, byte for byte,
 signed for a time that is over, signed with another secret, without a signature, or signed anew in
 one dialect alone."""
+ES256 = "es256"
+"""The way to sign that is a runtime token in the body, and no header."""
 ERAS = ("all", "v0", "interim", "newest", "other-sdks", "april-2026")
 """What a delivery is made for: every release of the Kiket SDK at once, or the releases of one time
 alone."""

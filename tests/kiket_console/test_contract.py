@@ -1,0 +1,76 @@
+"""How a manifest says that the platform is to deliver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kiket_console import contract, decision
+from kiket_console.contract import NOTHING
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"delivery": {"callback": {"timeout": 8000, "required": False}}}, {}],
+        [{"delivery": "http", "callback": {"timeout": 8000, "required": False}}, {}],
+        [{}, {"delivery": {"callback": {"timeout": 8000, "required": False}}}],
+        [{}, {"delivery": "http", "callback": {"timeout": 8000, "required": False}}],
+    ],
+)
+def test_every_dialect_of_the_manifest_is_read(parts: list[dict[str, Any]]) -> None:
+    found = contract.read(parts)
+    assert (found.limit_s, found.is_required) == (8.0, False)
+
+
+def test_a_hook_has_its_own_time_and_the_others_have_the_callbacks() -> None:
+    hooks = [{"event": "issue.created", "timeout": 3000}, {"event": "issue.updated"}]
+    found = contract.read([{"callback": {"timeout": 15000}, "hooks": hooks}])
+
+    assert found.limit_for("issue.created") == 3.0
+    assert found.limit_for("issue.updated") == found.limit_for("another") == 15.0
+
+
+def test_nothing_is_said_where_the_manifest_says_nothing() -> None:
+    assert contract.read([{}, {}]) == NOTHING
+    assert NOTHING.limit_for("issue.created") is None
+
+
+@pytest.mark.parametrize("timeout", ["10s", True, 0, -5, 3_600_001, None, [], float("nan")])
+def test_a_time_that_makes_no_sense_is_left_out(timeout: object) -> None:
+    hooks = [{"event": "a", "timeout": timeout, "required": "yes"}]
+    found = contract.read([{"callback": {"timeout": timeout, "required": 1}, "hooks": hooks}])
+
+    assert (found.limit_for("a"), found.is_required) == (None, None)
+
+
+@pytest.mark.parametrize("hooks", [None, {}, "a", [None, "a", {}, {"event": 5}]])
+def test_hooks_that_are_none_are_left_out(hooks: object) -> None:
+    assert contract.read([{"hooks": hooks, "delivery": ["http"], "callback": "url"}]) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("manifest", "waits"),
+    [
+        ({}, True),
+        ({"callback": {"required": True}}, True),
+        ({"callback": {"required": False}}, False),
+        ({"hooks": [{"event": decision.GUARD}]}, True),
+        ({"hooks": [{"event": decision.GUARD, "required": False}]}, False),
+        (
+            {
+                "callback": {"required": False},
+                "hooks": [{"event": decision.GUARD, "required": True}],
+            },
+            True,
+        ),
+    ],
+)
+def test_a_guard_is_waited_for_unless_it_is_said_not_to_be_required(
+    manifest: dict[str, Any], waits: bool
+) -> None:
+    found = contract.read([manifest])
+
+    assert found.waits_for(decision.GUARD) is waits
+    assert not found.waits_for("issue.created")
