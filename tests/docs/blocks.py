@@ -74,7 +74,8 @@ def blocks(page: Path) -> tuple[Block, ...]:
             opened = fence["indent"], fence["language"], number + 1
         elif title := _HEADING.match(line):
             heading = title["text"]
-    assert opened is None, f"{page.name}: the block at line {opened and opened[2]} is never closed"
+    if opened is not None:
+        raise ValueError(f"{page.name}: the block at line {opened[2]} is never closed.")
     return tuple(found)
 
 

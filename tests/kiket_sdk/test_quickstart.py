@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -17,6 +16,8 @@ from tests.docs.blocks import SEED, block
 from kiket_sdk.testing import webhook_payload_factory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.kiket_sdk.conftest import Platform
 
 QUICKSTART = block(SEED, "Quickstart", 1)
