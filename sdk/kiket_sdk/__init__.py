@@ -8,9 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kiket_sdk.audit import AuditClient
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
-    from kiket_sdk.endpoints import ExtensionEndpoints
+    from kiket_sdk.custom_data import ExtensionCustomDataClient
+    from kiket_sdk.endpoints import ExtensionEndpoints, RateLimitInfo
+    from kiket_sdk.intake_forms import IntakeFormsClient
+    from kiket_sdk.notifications import (
+        ChannelValidationRequest,
+        ChannelValidationResponse,
+        NotificationRequest,
+        NotificationResponse,
+    )
     from kiket_sdk.responses import (
         AllowResponse,
         DenyResponse,
@@ -22,23 +31,43 @@ if TYPE_CHECKING:
     )
     from kiket_sdk.routing import webhook
     from kiket_sdk.sdk import HandlerContext, KiketSDK, create_app
+    from kiket_sdk.secret_providers import (
+        EnvironmentSecrets,
+        FileSecrets,
+        KeyringSecrets,
+        SecretProvider,
+    )
     from kiket_sdk.secrets import ExtensionSecretManager, SecretMetadata, SecretValue
+    from kiket_sdk.sla import ExtensionSlaEventsClient
     from kiket_sdk.telemetry import TelemetryRecord
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AllowResponse",
+    "AuditClient",
+    "ChannelValidationRequest",
+    "ChannelValidationResponse",
     "DenyResponse",
+    "EnvironmentSecrets",
     "ExtensionConfig",
+    "ExtensionCustomDataClient",
     "ExtensionEndpoints",
     "ExtensionSecretManager",
+    "ExtensionSlaEventsClient",
+    "FileSecrets",
     "HandlerContext",
+    "IntakeFormsClient",
+    "KeyringSecrets",
     "KiketClient",
     "KiketSDK",
+    "NotificationRequest",
+    "NotificationResponse",
     "PendingResponse",
+    "RateLimitInfo",
     "Response",
     "SecretMetadata",
+    "SecretProvider",
     "SecretValue",
     "TelemetryRecord",
     "__version__",
@@ -51,16 +80,29 @@ __all__ = [
 
 _HOMES = {
     "AllowResponse": "responses",
+    "AuditClient": "audit",
+    "ChannelValidationRequest": "notifications",
+    "ChannelValidationResponse": "notifications",
     "DenyResponse": "responses",
+    "EnvironmentSecrets": "secret_providers",
     "ExtensionConfig": "config",
+    "ExtensionCustomDataClient": "custom_data",
     "ExtensionEndpoints": "endpoints",
     "ExtensionSecretManager": "secrets",
+    "ExtensionSlaEventsClient": "sla",
+    "FileSecrets": "secret_providers",
     "HandlerContext": "sdk",
+    "IntakeFormsClient": "intake_forms",
+    "KeyringSecrets": "secret_providers",
     "KiketClient": "client",
     "KiketSDK": "sdk",
+    "NotificationRequest": "notifications",
+    "NotificationResponse": "notifications",
     "PendingResponse": "responses",
+    "RateLimitInfo": "endpoints",
     "Response": "responses",
     "SecretMetadata": "secrets",
+    "SecretProvider": "secret_providers",
     "SecretValue": "secrets",
     "TelemetryRecord": "telemetry",
     "allow": "responses",

@@ -105,6 +105,8 @@ class WebhookDispatcher:
                     404, f"No handler registered for event '{event}' with version '{version}'"
                 )
             payload = _json.read(raw_body)
+            if handler.payload_type is not None:
+                payload = handler.payload_type.read(raw_body, payload)
             endpoints = self._endpoints(version)
             config = self._config
             context = HandlerContext(
@@ -195,14 +197,18 @@ class WebhookDispatcher:
         """Return the platform's calls for handlers of a version; shared ones while serving."""
         client = self._shared_client
         if client is None or self._shared_loop is not asyncio.get_running_loop():
-            config = self._config
-            client = KiketClient(config.base_url, config.workspace_token)
-            return ExtensionEndpoints(client, config.extension_id, event_version=version)
+            return self._new_endpoints(KiketClient.of(self._config), version)
         endpoints = self._shared_endpoints.get(version)
         if endpoints is None:
-            endpoints = ExtensionEndpoints(client, self._config.extension_id, event_version=version)
+            endpoints = self._new_endpoints(client, version)
             self._shared_endpoints[version] = endpoints
         return endpoints
+
+    def _new_endpoints(self, client: KiketClient, version: str) -> ExtensionEndpoints:
+        config = self._config
+        return ExtensionEndpoints(
+            client, config.extension_id, event_version=version, providers=config.secret_providers
+        )
 
 
 def _version(headers: dict[str, str], scope: Scope) -> str:

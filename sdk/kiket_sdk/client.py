@@ -13,11 +13,14 @@ import httpx
 from kiket_core.secret import redactor
 from kiket_sdk import _trace
 from kiket_sdk._paths import platform_path
+from kiket_sdk._retrying import LONGEST_PAUSE_S, asked_pause_s, may_repeat, trying
 from kiket_sdk.exceptions import ArgumentError, OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
+
+    from kiket_sdk.config import ExtensionConfig
 
 HTTPError = httpx.HTTPError
 
@@ -27,6 +30,7 @@ RESPONSE_LIMIT_BYTES = 5 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _BODY_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
 _QUOTED_CHARACTERS = 500  # of an error answer
+_BUSY = {429, 503}
 
 
 class AnswerTooLargeError(httpx.HTTPError):
@@ -147,7 +151,11 @@ class KiketClient:
     Paths are relative to `base_url`; credentials are sent to that origin only. Timeouts are in
     seconds. Connections open on first use and close with `aclose` or the `async with` block.
     With a runtime token the extension's API key is left out; a third argument that has the form
-    of a JWT is a runtime token, which older code passes there.
+    of a JWT is a runtime token, which the newest releases take there.
+
+    `retries` is how often a call that can be repeated (GET, PUT, DELETE, or any that carries an
+    `Idempotency-Key`) is made again when the platform answers 429 or 503, or does not answer. It
+    waits as long as `Retry-After` says, up to 30 s in all.
     """
 
     def __init__(
@@ -158,6 +166,7 @@ class KiketClient:
         runtime_token: str | None = None,
         *,
         timeout: float = 15.0,
+        retries: int = 0,
     ) -> None:
         if runtime_token is None and extension_api_key and _is_jwt(extension_api_key):
             extension_api_key, runtime_token = None, extension_api_key
@@ -165,9 +174,20 @@ class KiketClient:
         self.workspace_token = workspace_token
         self.extension_api_key = extension_api_key
         self.runtime_token = runtime_token
+        self._retries = retries
         self._origin = _origin(httpx.URL(self.base_url))
         self._connections = _Connections(self.base_url, timeout)
         self._is_view = False
+
+    @classmethod
+    def of(cls, config: ExtensionConfig) -> Self:
+        """Return the client of one extension."""
+        return cls(
+            config.base_url,
+            config.workspace_token,
+            config.extension_api_key,
+            retries=config.retries,
+        )
 
     def __repr__(self) -> str:
         return f"KiketClient({self.base_url!r})"
@@ -220,24 +240,39 @@ class KiketClient:
         """
         headers: Mapping[str, str] = kwargs.pop("headers", None) or {}
         kwargs["follow_redirects"] = False
+        if self._retries and may_repeat(method, headers, kwargs):
+            return await trying(
+                lambda: self._send(method, path, headers, kwargs),
+                tries=1 + self._retries,
+                again=_again,
+            )
+        return await self._send(method, path, headers, kwargs)
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], options: Mapping[str, Any]
+    ) -> httpx.Response:
         url = httpx.URL(path)
         abroad = url.is_absolute_url and _origin(url) != self._origin
-        kwargs["headers"] = headers if abroad else self._build_headers(headers)
+        sent = headers if abroad else self._build_headers(headers)
+        connections = self._connections
         try:
-            connections = self._connections
             if connections.is_usable(abroad=abroad):
-                response = await self._client.request(method, path, **kwargs)
+                response = await self._client.request(method, path, headers=sent, **options)
             else:
                 base_url = str(url) if abroad else self.base_url
                 async with new_http_client(base_url, timeout_s=connections.timeout_s) as client:
-                    response = await client.request(method, path, **kwargs)
+                    response = await client.request(method, path, headers=sent, **options)
             if not response.is_success:
                 response.raise_for_status()
         except httpx.HTTPStatusError as exc:
-            status = exc.response.status_code
+            answer = exc.response
             # on the cause, for tracebacks: the error's own text is one that programs match
-            exc.add_note(_shown_answer(exc.response))
-            raise OutboundRequestError(f"Kiket API returned {status}", status) from exc
+            exc.add_note(_shown_answer(answer))
+            raise OutboundRequestError(
+                f"Kiket API returned {answer.status_code}",
+                answer.status_code,
+                asked_pause_s(answer.headers),
+            ) from exc
         except AnswerTooLargeError as exc:
             raise OutboundRequestError(str(exc)) from exc
         except httpx.HTTPError as exc:
@@ -304,6 +339,19 @@ class KiketClient:
             theirs = {name.lower() for name in headers}
             ours = {name: value for name, value in ours.items() if name.lower() not in theirs}
         return {**ours, **headers}
+
+
+def _again(exc: Exception) -> bool | float:
+    """Say whether, or after how many seconds, a call that failed is made again."""
+    if not isinstance(exc, OutboundRequestError):
+        return False
+    if exc.status_code is None:
+        return isinstance(exc.__cause__, httpx.TransportError)
+    if exc.status_code not in _BUSY:
+        return False
+    if exc.retry_after_s is None:
+        return True
+    return exc.retry_after_s <= LONGEST_PAUSE_S and exc.retry_after_s
 
 
 def _shown_answer(response: httpx.Response) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kiket_sdk.manifest import ExtensionManifest
+    from kiket_sdk.secret_providers import SecretProvider
 
 _logger = logging.getLogger("kiket_sdk")
 
@@ -40,7 +41,11 @@ class ExtensionSettings:
 class ExtensionConfig:
     """Credentials, identity and settings of one extension; its repr shows no secret.
 
-    `previous_webhook_secrets` still verify while senders move to `webhook_secret`.
+    `previous_webhook_secrets` still verify while senders move to `webhook_secret`. `jwks_url` is
+    where the platform's public keys are, `{base_url}/.well-known/jwks.json` when None.
+    `allowed_api_origins` are other platforms that deliveries may come from and be answered to.
+    `secret_providers` are asked for secrets before the platform. `retries` is how often a call to
+    the platform that can be repeated is made again.
     """
 
     webhook_secret: str | None = field(default=None, repr=False)
@@ -50,6 +55,11 @@ class ExtensionConfig:
     extension_id: str | None = None
     extension_version: str | None = None
     previous_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    jwks_url: str | None = None
+    allowed_api_origins: tuple[str, ...] = ()
+    extension_api_key: str | None = field(default=None, repr=False)
+    secret_providers: tuple[SecretProvider, ...] | None = None
+    retries: int = 0
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:

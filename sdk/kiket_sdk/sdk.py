@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from starlette.requests import Request
 
+    from kiket_sdk.secret_providers import SecretProvider
+
 __all__ = ["HandlerContext", "KiketSDK", "create_app"]
 
 BODY_LIMIT_BYTES = 5 * 1024 * 1024
@@ -44,16 +46,20 @@ class KiketSDK:
     """One extension.
 
     Values that are left out come from the manifest and the environment: KIKET_WEBHOOK_SECRET,
-    KIKET_WORKSPACE_TOKEN, KIKET_BASE_URL, KIKET_SDK_TELEMETRY_URL and, for settings that the
-    manifest calls secret, KIKET_SECRET_<KEY>. The manifest is `manifest_path`, or the first of
-    the default names in the current folder. Its settings are taken as they are written, mostly
-    as text; with `typed_settings` they have the type that the manifest declares.
+    KIKET_WORKSPACE_TOKEN, KIKET_EXTENSION_API_KEY, KIKET_BASE_URL, KIKET_SDK_TELEMETRY_URL and,
+    for settings that the manifest calls secret, KIKET_SECRET_<KEY>. The manifest is
+    `manifest_path`, or the first of the default names in the current folder. Its settings are
+    taken as they are written, mostly as text; with `typed_settings` they have the type that the
+    manifest declares.
 
     `webhook_secret` may be a sequence while secrets are rotated: the first is current, the
     others still verify. Without a secret every webhook is refused, unless `allow_unsigned` lets
     unsigned ones in. `strict` refuses short secrets and signatures that leave the timestamp
     out. `debug`, or KIKET_SDK_DEBUG, serves /docs. A longer body than `body_limit_bytes` is
     answered with 413. `accepted_dialects` are the ways to sign that are let in.
+    `secret_providers` are asked for secrets before the platform, instead of the environment
+    alone. `retries` is how often a call to the platform that can be repeated is made again when
+    the platform is busy or does not answer.
 
     Raises ConfigurationError for a secret that is blank (or short, when strict), and
     ManifestNotFoundError or ManifestError for a manifest that cannot be used.
@@ -64,6 +70,7 @@ class KiketSDK:
         *,
         webhook_secret: str | Sequence[str] | None = None,
         workspace_token: str | None = None,
+        extension_api_key: str | None = None,
         base_url: str | None = None,
         settings: Mapping[str, Any] | None = None,
         extension_id: str | None = None,
@@ -78,6 +85,8 @@ class KiketSDK:
         strict: bool = False,
         debug: bool | None = None,
         body_limit_bytes: int = BODY_LIMIT_BYTES,
+        secret_providers: Sequence[SecretProvider] | None = None,
+        retries: int = 0,
     ) -> None:
         self.manifest: ExtensionManifest | None = load_manifest(manifest_path)
         manifest = self.manifest
@@ -87,6 +96,11 @@ class KiketSDK:
             webhook_secret=secrets[0] if secrets else None,
             previous_webhook_secrets=secrets[1:],
             workspace_token=workspace_token or os.environ.get("KIKET_WORKSPACE_TOKEN") or None,
+            extension_api_key=extension_api_key
+            or os.environ.get("KIKET_EXTENSION_API_KEY")
+            or None,
+            secret_providers=None if secret_providers is None else tuple(secret_providers),
+            retries=retries,
             base_url=base_url or os.environ.get("KIKET_BASE_URL") or DEFAULT_BASE_URL,
             settings=ExtensionSettings(
                 _settings(manifest, settings, overlay=auto_env_secrets, typed=typed_settings)
@@ -190,7 +204,7 @@ class KiketSDK:
     async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
         """Keep one set of connections to the platform, and the telemetry queue, while serving."""
         async with self.telemetry.running():
-            client = KiketClient(self.config.base_url, self.config.workspace_token)
+            client = KiketClient.of(self.config)
             self._dispatcher.share_client(client)
             try:
                 yield
@@ -237,6 +251,7 @@ def _redact_credentials(config: ExtensionConfig, manifest: ExtensionManifest | N
         *(("KIKET_WEBHOOK_SECRET", secret) for secret in config.previous_webhook_secrets),
         ("KIKET_WEBHOOK_SECRET", config.webhook_secret),
         ("KIKET_WORKSPACE_TOKEN", config.workspace_token),
+        ("KIKET_EXTENSION_API_KEY", config.extension_api_key),
         *((key, config.settings.get(key)) for key in (manifest.secret_keys() if manifest else ())),
     ]
     for name, value in credentials:

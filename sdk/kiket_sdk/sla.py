@@ -61,10 +61,10 @@ class ExtensionSlaEventsClient:
     __slots__ = ("_client", "_project")
 
     def __init__(self, client: KiketClient, project_id: int | str) -> None:
-        if project_id is None or not str(project_id).strip():
-            raise ArgumentError("project_id is required for SLA queries")
         self._client = client
-        self._project = str(project_id)
+        self._project = str(project_id or "").strip()
+        if not self._project:
+            raise ArgumentError("project_id is required for SLA queries")
 
     async def list(
         self,
