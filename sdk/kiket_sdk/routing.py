@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kiket_sdk._scopes import listed
+
 if TYPE_CHECKING:
     from kiket_sdk._context import HandlerContext
+    from kiket_sdk._typed import PayloadType
 
 Handler = Callable[[Any, "HandlerContext"], Any]
 """Take payload and context, return the reply's JSON; synchronous or asynchronous."""
@@ -22,14 +25,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class HandlerMetadata:
-    """One registered handler; unpacks to `handler, version`."""
+    """One registered handler; unpacks to `handler, version`.
+
+    `required_scopes` are what the sender must have granted: the answer is 403 otherwise.
+    """
 
     handler: Handler
     version: str
+    required_scopes: list[str] = field(default_factory=list)
     is_async: bool = field(init=False, repr=False)
+    payload_type: PayloadType | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        from kiket_sdk._typed import payload_type
+
         object.__setattr__(self, "is_async", _is_async(self.handler))
+        object.__setattr__(self, "payload_type", payload_type(self.handler))
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.handler, self.version))
@@ -57,7 +68,14 @@ class HandlerRegistry:
     def __init__(self) -> None:
         self._handlers: dict[str, dict[str, HandlerMetadata]] = {}
 
-    def register(self, event: str, handler: Handler, *, version: str) -> None:
+    def register(
+        self,
+        event: str,
+        handler: Handler,
+        *,
+        version: str,
+        required_scopes: Iterable[str] | None = None,
+    ) -> None:
         """Add a handler, replacing one of the same event and version.
 
         Raises ValueError when the version is blank or the event is reserved.
@@ -65,7 +83,9 @@ class HandlerRegistry:
         version = stripped_version(version)
         if event == SELF_TEST_EVENT:
             raise ValueError(f"The event {event!r} is reserved for checks and never handled.")
-        self._handlers.setdefault(event, {})[version] = HandlerMetadata(handler, version)
+        self._handlers.setdefault(event, {})[version] = HandlerMetadata(
+            handler, version, listed(required_scopes)
+        )
 
     def get(self, event: str, version: str | None) -> HandlerMetadata | None:
         """Return the handler, or None; raises ValueError when the version is blank."""
@@ -92,7 +112,9 @@ class HandlerRegistry:
         )
 
 
-def webhook(event: str, *, version: str) -> Callable[[F], F]:
+def webhook(
+    event: str, *, version: str, required_scopes: Iterable[str] | None = None
+) -> Callable[[F], F]:
     """Mark a function as the handler of an event; `KiketSDK.load` registers it.
 
     One event per function: of two stacked decorators the outer one counts.
@@ -101,6 +123,7 @@ def webhook(event: str, *, version: str) -> Callable[[F], F]:
     def mark(function: F) -> F:
         function.__kiket_event__ = event  # type: ignore[attr-defined]  # the documented marks
         function.__kiket_version__ = version  # type: ignore[attr-defined]
+        function.__kiket_required_scopes__ = listed(required_scopes)  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -1,0 +1,273 @@
+"""Give a handler the payload as the type that its first parameter is annotated with.
+
+A pydantic model, a TypedDict or a dataclass, alone or inside another type (`Issue | Comment`,
+`list[Issue]`), is checked before the handler runs; any other annotation is left to readers and
+type checkers. All of it is decided when the handler is registered; pydantic is imported only then,
+and only for a handler that needs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import json
+import logging
+import operator
+import re
+import sys
+import types
+import typing
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NotRequired, Required
+
+from kiket_core.secret import redactor
+from kiket_sdk._replies import Refused
+from kiket_sdk.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
+
+ERRORS_LIMIT = 20
+"""How many mismatches an answer lists."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
+_SHOULD_BE = "Input should be "
+_WHY = re.compile(r",? (?:unable to|got |input |instead of).*|\. .*", re.DOTALL)
+_JSON_TYPES = {
+    bool: "a boolean",
+    dict: "an object",
+    float: "a number",
+    int: "a number",
+    list: "an array",
+    str: "a string",
+    types.NoneType: "null",
+}
+
+_logger = logging.getLogger("kiket_sdk.webhook")
+
+
+class PayloadType:
+    """Read payloads of one type.
+
+    Raises ConfigurationError for a type that no payload can be checked against.
+    """
+
+    def __init__(self, annotation: Any) -> None:
+        self.annotation = annotation
+        self.name: str = getattr(annotation, "__name__", None) or str(annotation)
+        self._adapter: TypeAdapter[Any] | None = None
+        from pydantic import PydanticUndefinedAnnotation
+
+        # a class that is defined further down is there by the time of the first payload
+        with suppress(PydanticUndefinedAnnotation):
+            self._adapter = self._built()
+
+    def read(self, raw_body: bytes, payload: Any) -> Any:
+        """Return the payload as this type; `payload` is what was read from `raw_body`.
+
+        Raises Refused (422), which says where the payload is another, and what was expected.
+        """
+        from pydantic import ValidationError
+
+        adapter = self._adapter
+        if adapter is None:
+            adapter = self._adapter = self._built()
+        try:
+            return adapter.validate_json(raw_body)
+        except ValidationError as exc:
+            errors = exc.errors(include_url=False, include_input=False)
+        if errors[0]["type"] == "json_invalid":  # JSON that only the standard reader takes
+            try:
+                return adapter.validate_python(payload)
+            except ValidationError as exc:
+                errors = exc.errors(include_url=False, include_input=False)
+        raise self._refused(errors, payload)
+
+    def _refused(self, errors: Sequence[ErrorDetails], payload: Any) -> Refused:
+        found = [_mismatch(error, payload) for error in errors[:ERRORS_LIMIT]]
+        more = f" There are {len(errors)} mismatches." if len(errors) > 1 else ""
+        detail = f"The payload does not fit {self.name}: {found[0]['message']}{more}"
+        _logger.warning("Webhook refused: %s", detail)
+        return Refused(422, detail, errors=found)
+
+    def _built(self) -> TypeAdapter[Any]:
+        from pydantic import PydanticUserError, TypeAdapter
+
+        try:
+            return TypeAdapter(_readable(self.annotation, {}))
+        except PydanticUserError as exc:
+            raise ConfigurationError(
+                f"Payloads cannot be checked against {self.name}: {exc.message}"
+            ) from exc
+
+
+def payload_type(handler: Callable[..., Any]) -> PayloadType | None:
+    """Return the type of a handler's payload, None when its payload is passed as it came.
+
+    Raises ConfigurationError for an annotation that no payload can be checked against.
+    """
+    annotation = _first_annotation(handler)
+    return PayloadType(annotation) if _is_structured(annotation) else None
+
+
+def _first_annotation(handler: Callable[..., Any]) -> Any:
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError, NameError):
+        return None
+    first = next(iter(parameters), None)
+    if first is None or first.annotation is inspect.Parameter.empty:
+        return None
+    if not isinstance(first.annotation, str):
+        return first.annotation
+    function = _function(handler)
+    names = {**getattr(function, "__globals__", {}), **_names_of_caller(), **_enclosed(function)}
+    try:
+        return eval(first.annotation, names)  # noqa: S307 (an annotation of the program's own)
+    except Exception as exc:
+        _logger.warning(
+            "Payloads of %s are not checked: its annotation %r cannot be read (%s). "
+            "Import what it names outside `if TYPE_CHECKING:`, or write dict[str, Any].",
+            getattr(function, "__qualname__", handler),
+            first.annotation,
+            exc,
+        )
+        return None
+
+
+def _function(handler: Any) -> Any:
+    """Return the function that a handler is in the end."""
+    while True:
+        inner = getattr(handler, "func", None) or getattr(handler, "__wrapped__", None)
+        if inner is None:
+            break
+        handler = inner
+    handler = getattr(handler, "__func__", handler)
+    return handler if hasattr(handler, "__globals__") else type(handler).__call__
+
+
+def _enclosed(function: Any) -> Mapping[str, Any]:
+    """Return the names of the functions around a function that it uses."""
+    cells = getattr(function, "__closure__", None) or ()
+    names = function.__code__.co_freevars if cells else ()
+    found = {}
+    for name, cell in zip(names, cells, strict=True):
+        with suppress(ValueError):  # not assigned yet
+            found[name] = cell.cell_contents
+    return found
+
+
+def _names_of_caller() -> Mapping[str, Any]:
+    """Return the local names where a handler is being registered, for types defined there."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "kiket_sdk":
+        frame = frame.f_back
+    return {} if frame.f_locals is frame.f_globals else frame.f_locals
+
+
+def _is_typed_dict(annotation: Any) -> bool:
+    return (
+        isinstance(annotation, type)
+        and issubclass(annotation, dict)
+        and hasattr(annotation, "__required_keys__")
+    )
+
+
+def _is_structured(annotation: Any) -> bool:
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return (
+            hasattr(annotation, "__pydantic_validator__")
+            or dataclasses.is_dataclass(annotation)
+            or _is_typed_dict(annotation)
+        )
+    origin = typing.get_origin(annotation)
+    if origin is None or origin is typing.Literal:
+        return False
+    return _is_structured(origin) or any(map(_is_structured, typing.get_args(annotation)))
+
+
+def _readable(annotation: Any, seen: dict[Any, Any]) -> Any:
+    """Return the type with a copy of every TypedDict in it that pydantic reads as it is meant.
+
+    Before Python 3.12 those of the standard library lack what pydantic needs; and what a TypedDict
+    does not name stays in the dictionary, as a type checker assumes, while pydantic drops it.
+    """
+    if _is_typed_dict(annotation):
+        return seen.get(annotation) or _copied(annotation, seen)
+    arguments, origin = typing.get_args(annotation), typing.get_origin(annotation)
+    if not arguments or origin is typing.Literal:
+        return annotation
+    if origin is typing.Annotated:
+        return typing.Annotated[(_readable(arguments[0], seen), *arguments[1:])]
+    rebuilt = tuple(_readable(each, seen) for each in arguments)
+    if rebuilt == arguments:
+        return annotation
+    if origin in {typing.Union, types.UnionType}:
+        return functools.reduce(operator.or_, rebuilt)
+    return origin[rebuilt] if origin else annotation
+
+
+def _copied(typed_dict: Any, seen: dict[Any, Any]) -> Any:
+    from typing_extensions import ReadOnly, TypedDict
+
+    make: Any = TypedDict
+    copy = make(typed_dict.__name__, {})
+    copy.__module__ = typed_dict.__module__
+    extra = "forbid" if getattr(typed_dict, "__closed__", None) else "allow"
+    copy.__pydantic_config__ = getattr(typed_dict, "__pydantic_config__", {"extra": extra})
+    seen[typed_dict] = copy  # before its keys: one of them may be of this very type
+    required, annotations = set(typed_dict.__required_keys__), {}
+    for key, hint in typing.get_type_hints(typed_dict, include_extras=True).items():
+        while (origin := typing.get_origin(hint)) in {Required, NotRequired, ReadOnly}:
+            # the class itself does not see those that stand in an annotation kept as text
+            if origin is NotRequired:
+                required.discard(key)
+            elif origin is Required:
+                required.add(key)
+            (hint,) = typing.get_args(hint)
+        annotations[key] = _readable(hint, seen)
+    copy.__annotations__ = annotations
+    copy.__required_keys__ = frozenset(required)
+    copy.__optional_keys__ = frozenset(annotations.keys() - required)
+    return copy
+
+
+def _mismatch(error: ErrorDetails, payload: Any) -> dict[str, Any]:
+    """Say where an error is (a JSON path), what was expected, and both in a sentence.
+
+    The value that came is not repeated.
+    """
+    kind, message = error["type"], error["msg"]
+    path, found = _located(error["loc"], payload, is_missing=kind == "missing")
+    if kind == "missing":
+        expected, sentence = "a value", f"{path} is missing."
+    elif kind == "extra_forbidden":
+        expected, sentence = "nothing", f"{path} is not a known key."
+    elif not message.startswith(_SHOULD_BE):
+        # the text of a check of the program's own may hold anything
+        expected, sentence = kind.replace("_", " "), redactor.redact(f"{path}: {message}.")
+    else:
+        expected = _WHY.sub("", message.removeprefix(_SHOULD_BE))
+        is_other_type = "expected" not in error.get("ctx", ())
+        came = f", and is {_JSON_TYPES[type(found)]}" if is_other_type else ""
+        sentence = f"{path} should be {expected}{came}."
+    return {"path": path, "expected": expected, "message": sentence}
+
+
+def _located(location: tuple[str | int, ...], payload: Any, *, is_missing: bool) -> tuple[str, Any]:
+    """Return the JSON path and the value there; names of a union's members are no part of it."""
+    path, value = "$", payload
+    for place, step in enumerate(location):
+        if isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            path, value = f"{path}[{step}]", value[step]
+        elif isinstance(value, dict) and (
+            step in value or (is_missing and place == len(location) - 1)
+        ):
+            key = str(step)
+            shown = f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key)}]"
+            path, value = path + shown, value.get(step)
+    return path, value
