@@ -11,6 +11,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tests.snap.platform import ToldPlatform
+
 from kiket_console.model import (
     Body,
     Crash,
@@ -407,6 +409,7 @@ class ToldEngine:
         self.news: asyncio.Queue[Notice | Exception] = asyncio.Queue()
         self.events: list[Event] = []
         self.edits: list[Edit] = []
+        self.platform = ToldPlatform()
 
     async def status(self) -> EngineStatus:
         """Return the status."""

@@ -23,6 +23,7 @@ from kiket_console.ui.history import History
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.paint.status import Connection
+from kiket_console.ui.places import PLACES
 from kiket_console.ui.requests import Requests
 from kiket_console.ui.running import Runner
 from kiket_console.ui.sanitiser import ControlFilter
@@ -116,9 +117,8 @@ class ConsoleApp(App[bool]):
         self.reader = self.another_reader()
         self.wardrobe = Wardrobe(self, settings, theme_fixed_by)
         self.wardrobe.open(theme)
-        self.add_mode("traffic", partial(TrafficScreen, self))
-        self.add_mode("processes", partial(_processes, self))
-        self.add_mode("logs", partial(_logs, self))
+        for each in PLACES:
+            self.add_mode(each.name, partial(each.make, self))
 
     @property
     def folder(self) -> Path:
@@ -247,6 +247,12 @@ class ConsoleApp(App[bool]):
         self.go_to("logs")
         if isinstance(self.place, LogsScreen):
             self.place.only(worker)
+
+    def show_calls(self, wanted: str) -> None:
+        """Go to Traffic, and there to what a filter lets through."""
+        self.go_to("traffic")
+        if isinstance(self.place, TrafficScreen):
+            self.run_worker(self.place.action_filter(wanted), group="filter")
 
     def changed(self, ids: Sequence[int]) -> None:
         """Take in that a person changed exchanges: a filter may see them with other eyes."""
@@ -383,15 +389,3 @@ class ConsoleApp(App[bool]):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
-
-
-def _processes(app: ConsoleApp) -> PlaceScreen:
-    from kiket_console.ui.screens.processes import ProcessesScreen
-
-    return ProcessesScreen(app)
-
-
-def _logs(app: ConsoleApp) -> PlaceScreen:
-    from kiket_console.ui.screens.logs import LogsScreen
-
-    return LogsScreen(app)

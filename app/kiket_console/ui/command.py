@@ -14,6 +14,7 @@ class Scope(StrEnum):
     TRAFFIC = "Traffic"
     PROCESSES = "Processes"
     LOGS = "Logs"
+    PLATFORM = "Platform"
     DIFF = "a difference"
     LIST = "lists and text"
     VIEW = "text"
@@ -25,10 +26,11 @@ class Scope(StrEnum):
     WAYS = "ways to send again"
     PROGRESS = "sending several"
     TRIGGER = "an event to send"
+    ROW = "a row of the platform"
 
 
-PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS)
-TYPING = (Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.WAYS, Scope.TRIGGER)
+PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS, Scope.PLATFORM)
+TYPING = (Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.WAYS, Scope.TRIGGER, Scope.ROW)
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 _OUTER = (Scope.APP, Scope.PLACE, *PLACES, Scope.LIST, Scope.VIEW)
 TOGETHER = (
@@ -63,6 +65,8 @@ class Argument(StrEnum):
     SAVED_FILTER = "saved filter"
     THEME = "theme"
     WORKER = "worker"
+    COLLECTION = "collection"
+    FAILURE = "call"
     EVENT = "event"
 
 

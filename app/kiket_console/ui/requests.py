@@ -64,7 +64,7 @@ class Requests:
                 self._steps.append(Step(take_back))
             self._console.say(f"{said}{'; u starts it again' if verb in _ENDING else ''}.")
 
-        self._ask(command)
+        self.carry_out(command)
 
     def pin(self, exchanges: Sequence[Exchange]) -> None:
         """Keep exchanges whatever their age; when all of them are kept, no longer."""
@@ -86,7 +86,7 @@ class Requests:
             self._console.say(await change(engine, to=pinned))
             self._steps.append(Step(take_back))
 
-        self._ask(pin)
+        self.carry_out(pin)
 
     def note(self, exchanges: Sequence[Exchange], text: str) -> None:
         """Write one line about exchanges; an empty text takes away what was written."""
@@ -108,7 +108,7 @@ class Requests:
             said = f"Noted at {name}." if text.strip() else f"Removed the note of {name}."
             self._console.say(said)
 
-        self._ask(note)
+        self.carry_out(note)
 
     def remove(self, exchanges: Sequence[Exchange]) -> None:
         """Take exchanges out of the list and the store, with the calls that they caused."""
@@ -126,7 +126,7 @@ class Requests:
             self._steps.append(Step(take_back))
             self._console.say(f"Deleted {name}{calls}; u undoes it.")
 
-        self._ask(remove)
+        self.carry_out(remove)
 
     def undo(self) -> None:
         """Take back what was done last."""
@@ -143,9 +143,15 @@ class Requests:
                     self._steps.append(step)
                 raise
 
-        self._ask(undo)
+        self.carry_out(undo)
 
-    def _ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+    def remember(self, step: Step) -> None:
+        """Let a step be taken back that was done elsewhere."""
+        self._steps.append(step)
+
+    def carry_out(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+        """Carry out a request; say what went wrong with it."""
+
         async def ask() -> None:
             try:
                 await request(self._console.connected())

@@ -37,7 +37,7 @@ def changes(before: Draft, after: Draft) -> list[Row]:
     if before.headers != after.headers:
         found += _headers(before.headers, after.headers)
     if before.payload != after.payload:
-        found += _payloads(before.payload, after.payload)
+        found += payload_changes(before.payload, after.payload)
     return found
 
 
@@ -121,7 +121,8 @@ def _joined(values: tuple[str, ...]) -> str | None:
     return ", ".join(values) if values else None
 
 
-def _payloads(before: str, after: str) -> list[Row]:
+def payload_changes(before: str, after: str) -> list[Row]:
+    """Return what differs between two texts of JSON, path by path."""
     from kiket_console.comparing import TooDifferent, compare, documents
     from kiket_console.comparing.structure import DIFFERENCES, Kind
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import EngineStatus, Worker
     from kiket_console.ui.paint.line import Line
+    from kiket_console.wire import PlatformCollection
 
 MARGIN = "  "
 KeyOf: TypeAlias = Callable[[str], str]
@@ -96,6 +97,31 @@ def nothing_matches(
         [],
         *wrap("What comes and matches appears here.", width, "muted", MARGIN),
     ]
+
+
+def no_platform(answered: bool) -> list[Line]:
+    """Return why nothing of the platform is known; *answered*: the engine is there."""
+    said = "Reading what the platform keeps …" if answered else "The engine has not answered yet."
+    return [[], [(MARGIN + said, "muted")]]
+
+
+def no_row_matches(total: int, key: KeyOf = usual_key) -> list[Line]:
+    """Return why no row of a collection is shown, and what to do then."""
+    return [
+        [],
+        [(f"{MARGIN}None of {plural(total, 'row')} has these words.", "strong")],
+        [],
+        [(f"{MARGIN}{key('back'):<8}", "accent"), ("shows all of them", "")],
+        [(f"{MARGIN}{key('platform.filter'):<8}", "accent"), ("changes the words", "")],
+    ]
+
+
+def empty_collection(collection: PlatformCollection, width: int, key: KeyOf) -> list[Line]:
+    """Return what a collection is, and how rows come into it."""
+    from kiket_console.ui.paint.platform import no_rows
+
+    about = wrap(collection.meaning, width - 2, "muted", MARGIN)
+    return [[], *no_rows(collection, width, key), [], *about]
 
 
 def empty_processes(status: EngineStatus | None) -> list[Line]:

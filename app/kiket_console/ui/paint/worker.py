@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kiket_console.text import age, clock, duration, fit, plural, size, visible
 from kiket_console.ui.paint import logs
-from kiket_console.ui.paint.line import cut, joined, wrap
+from kiket_console.ui.paint.labels import LABEL, MARGIN, labelled, sentence
+from kiket_console.ui.paint.line import cut, wrap
 from kiket_console.ui.paint.processes import ago, place, state_sign, state_word
 from kiket_console.ui.paint.syntax import traceback_lines
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Draining, EngineStatus, LogLine, Worker
     from kiket_console.ui.paint.line import Line
 
-MARGIN = "  "
-LABEL = 12
 _DURABILITIES = {
     "full": "each exchange is on disk before it is answered",
     "process": "an answer may come before the disk has it: a power cut can lose the newest",
@@ -39,31 +38,31 @@ def about(
     lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []
     if worker.problem is not None:
         lines += problem_lines(worker, width)
-    lines += _labelled("Process", _process(worker, now_us), width)
+    lines += labelled("Process", _process(worker, now_us), width)
     if worker.draining:
         drains = [_drains(each, now_us) for each in worker.draining]
-        lines += _labelled("Draining", drains, width)
+        lines += labelled("Draining", drains, width)
     if worker.last_reload:
-        lines += _labelled("Reloaded", [_reload(worker, now_us)], width)
-    lines += _labelled("Handlers", _handlers(worker), width)
+        lines += labelled("Reloaded", [_reload(worker, now_us)], width)
+    lines += labelled("Handlers", _handlers(worker), width)
     if worker.unhandled:
         names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
         why: Line = [("the manifest names it, no handler takes it", "muted")]
-        lines += _labelled("No handler", [*names, why], width)
-    lines += _labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
+        lines += labelled("No handler", [*names, why], width)
+    lines += labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
     if worker.note:
-        lines += _sentence("", worker.note, width, "warning")
-    lines += _labelled("Webhooks", [_route(worker, status)], width)
+        lines += sentence("", worker.note, width, "warning")
+    lines += labelled("Webhooks", [_route(worker, status)], width)
     if worker.dialects:
         accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
-        lines += _labelled("Accepts", accepted, width)
-    lines += [[], *_labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
+        lines += labelled("Accepts", accepted, width)
+    lines += [[], *labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
     if worker.guessed:
-        lines += _labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
+        lines += labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
     lines += _places(worker, status, width)
     if worker.environment:
         given: list[Line] = [[(visible(name), "muted")] for name in worker.environment]
-        lines += _labelled("Variables", given, width)
+        lines += labelled("Variables", given, width)
     if worker.crashes:
         lines += _crashes(worker, width, now_us)
     if tail:
@@ -95,10 +94,10 @@ def _process(worker: Worker, now_us: int) -> list[Line]:
 def _places(worker: Worker, status: EngineStatus, width: int) -> list[Line]:
     lines: list[Line] = []
     if worker.folder:
-        lines += _labelled("Folder", [[(_below(worker.folder, status), "")]], width)
+        lines += labelled("Folder", [[(_below(worker.folder, status), "")]], width)
     if worker.watched:
         watched: list[Line] = [[(_below(each, status), "")] for each in worker.watched]
-        lines += _labelled("Watched", watched, width)
+        lines += labelled("Watched", watched, width)
     return lines
 
 
@@ -136,36 +135,27 @@ def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
     if status.recording == "ok":
         safe = _DURABILITIES.get(status.durability, visible(status.durability))
         role = "" if status.durability == "full" else "warning"
-        lines = _labelled("Recording", [[("ok", "ok")], [(safe, role)]], width)
+        lines = labelled("Recording", [[("ok", "ok")], [(safe, role)]], width)
     else:
         since = _since(status.recording_since_us, now_us)
-        lines = _sentence("Recording", f"✗ {status.recording}{since}", width, "error")
+        lines = sentence("Recording", f"✗ {status.recording}{since}", width, "error")
     if status.dropped_logs:
         said = f"{plural(status.dropped_logs, 'log line')} dropped: more came than can be kept"
-        lines += _sentence("Logs", said, width, "warning")
+        lines += sentence("Logs", said, width, "warning")
     if status.interrupted:
         cut_off = plural(status.interrupted, "exchange")
         said = f"{cut_off} of an earlier run, which ended while they were under way"
-        lines += _sentence("Cut off", said, width, "warning")
+        lines += sentence("Cut off", said, width, "warning")
     if status.refused:
         said = f"{plural(status.refused, 'request')} unread: foreign, malformed or over a limit"
-        lines += _sentence("Refused", said, width, "warning")
+        lines += sentence("Refused", said, width, "warning")
     for number, note in enumerate(status.notes):
-        lines += _sentence("" if number else "Note", note, width, "muted")
+        lines += sentence("" if number else "Note", note, width, "muted")
     return lines
 
 
 def _since(since_us: int, now_us: int) -> str:
     return f" It has been so for {age((now_us - since_us) / 1e6)}." if since_us else ""
-
-
-def _sentence(label: str, text: str, width: int, role: str) -> list[Line]:
-    """Return a sentence after a label, on as many lines as it needs."""
-    wrapped = wrap(text, width - LABEL - 4, role)
-    return [
-        [(MARGIN + fit("" if position else label, LABEL), "muted"), *line]
-        for position, line in enumerate(wrapped)
-    ]
 
 
 def _drains(process: Draining, now_us: int) -> Line:
@@ -228,20 +218,3 @@ def _reload(worker: Worker, now_us: int) -> Line:
         f"{clock(worker.last_reload_us, milliseconds=False)}, {ago(worker.last_reload_us, now_us)}"
     )
     return [(visible(worker.last_reload), ""), (f"  {when}, took {took}", "muted")]
-
-
-def _labelled(label: str, values: list[Line], width: int) -> list[Line]:
-    """Return values after a label, as many to a line as fit."""
-    lines: list[Line] = []
-    room = width - LABEL - 4
-    group: list[Line] = []
-    for value in values or [[("none", "muted")]]:
-        if group and sum(len(text) for text, _ in joined([*group, value], " · ")) > room:
-            lines.append(joined(group, " · "))
-            group = []
-        group.append(value)
-    lines.append(joined(group, " · "))
-    return [
-        [(MARGIN + fit(label if not position else "", LABEL), "muted"), *cut(line, room)]
-        for position, line in enumerate(lines)
-    ]

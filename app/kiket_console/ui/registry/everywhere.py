@@ -32,6 +32,8 @@ COMMANDS = (
             "Show what runs, and what is wrong with it.", Scope.PLACE),
     Command("place.logs", "3", "app.place('logs')", "Logs",
             "Show what your code printed and logged.", Scope.PLACE),
+    Command("place.platform", "8", "app.place('platform')", "Platform",
+            "Show what the platform keeps: tables, forms, notifications, settings.", Scope.PLACE),
     Command("go", "", "app.go", "go to exchange",
             "Go to an exchange by its number; a number alone will do.",
             Scope.PLACE, argument=Argument.EXCHANGE, needs_argument=True),

@@ -41,6 +41,18 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
     ),
     (Scope.LOGS, Mode.SELECTION): ("back", "logs.pick-range", "logs.copy"),
     (Scope.LOGS, Mode.EMPTY): ("logs.filter", "close"),
+    (Scope.PLATFORM, Mode.LIST): (
+        "open", "platform.add", "platform.edit", "platform.fail", "platform.filter",
+        "platform.remove",
+    ),
+    (Scope.PLATFORM, Mode.DETAILS): (
+        "back", "platform.edit", "view.search", "view.turn", "platform.copy", "platform.remove",
+    ),
+    (Scope.PLATFORM, Mode.EMPTY): ("platform.add", "back", "platform.fail", "close"),
+    (Scope.PLATFORM, Mode.FILTERED): ("back", "platform.filter", "close"),
+    (Scope.ROW, Mode.LIST): (
+        "row.save", "row.changes", "row.leave", "row.external", "row.revert",
+    ),
     (Scope.DIFF, Mode.LIST): (
         "diff.next", "diff.previous-tab", "diff.ignore", "diff.unordered", "diff.swap",
         "diff.close",

@@ -1,7 +1,7 @@
 """A place: bars at the edges, a list, and below it (or over it) the details of the selected row.
 
     ◆ marketing 1.4.0   ● serving …
-    1 Traffic   2 Processes   3 Logs
+    1 Traffic   2 Processes   3 Logs   8 Platform
     ─ Traffic ─────────────────────────
       list
     ─ 1204 issue.updated v2 ───────────   from 30 rows of height on; else after `enter`, instead
@@ -22,6 +22,7 @@ from textual.actions import SkipAction
 from textual.containers import Vertical
 
 from kiket_console.ui import actions
+from kiket_console.ui.places import PLACES
 from kiket_console.ui.screens.layout import LaidOut
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar, TooSmall
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -50,7 +51,6 @@ DETAILS_EVERY_S = 0.25
 """How often details follow a list that goes on by itself: nobody reads them faster."""
 TOLD_EVERY_S = 8.0
 """How often a person is told that a key does nothing."""
-PLACES = (("1", "Traffic", "traffic"), ("2", "Processes", "processes"), ("3", "Logs", "logs"))
 
 
 class PlaceScreen(LaidOut):
@@ -82,6 +82,11 @@ class PlaceScreen(LaidOut):
         """Show the details of the selected row."""
         raise NotImplementedError
 
+    @property
+    def heading(self) -> str:
+        """What the list's rule says that its rows are."""
+        return self.TITLE
+
     def summary(self) -> Line:
         """Return what stands at the right end of the list's rule."""
         return ()
@@ -112,7 +117,8 @@ class PlaceScreen(LaidOut):
     def compose(self) -> ComposeResult:
         """Lay the place out."""
         yield self._status_bar
-        yield PlacesBar(PLACES, self.PLACE.name.lower())
+        bar = [(each.digit, each.label, each.name) for each in PLACES]
+        yield PlacesBar(bar, self.PLACE.name.lower())
         with Vertical(id="panes"):
             with Vertical(id="list-pane"):
                 yield self._list_rule
@@ -164,7 +170,7 @@ class PlaceScreen(LaidOut):
 
     def show_summary(self) -> None:
         """Write the list's rule again, and show or hide the details of nothing."""
-        self._list_rule.show(self.TITLE, self.summary())
+        self._list_rule.show(self.heading, self.summary())
         self.set_class(self.is_empty, "-empty")
         self._show_footer()
 

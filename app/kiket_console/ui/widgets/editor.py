@@ -25,7 +25,9 @@ HIDDEN = "·"
 _COLOURED = 2_000
 """A longer line has no colours."""
 _EDITING = frozenset({"enter", "backspace", "delete"})
-_TAKEN = frozenset(key for binding in bindings(Scope.EDITOR) for key in binding.key.split(","))
+_TAKEN = frozenset(
+    key for binding in bindings(Scope.EDITOR, Scope.ROW) for key in binding.key.split(",")
+)
 
 
 def fits(text: str) -> bool:
