@@ -11,10 +11,14 @@ from starlette.responses import JSONResponse
 from kiket_core import env
 from kiket_core.secret import redactor
 from kiket_sdk._app import ExtensionApp
-from kiket_sdk._context import HandlerContext
+from kiket_sdk._authentication import Authenticator
+from kiket_sdk._claims import AuthenticationContext, JwtPayload
+from kiket_sdk._clients import PlatformClients
+from kiket_sdk._context import HandlerContext, SecretReader, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
-from kiket_sdk.auth import accepted_dialects, check_secrets
-from kiket_sdk.client import KiketClient
+from kiket_sdk._origins import checked_origins
+from kiket_sdk._scopes import missing
+from kiket_sdk.auth import accepted_dialects, check_secrets, verify_runtime_token
 from kiket_sdk.config import (
     DEFAULT_BASE_URL,
     ExtensionConfig,
@@ -23,10 +27,11 @@ from kiket_sdk.config import (
 )
 from kiket_sdk.manifest import ExtensionManifest, apply_secret_env_overrides, load_manifest
 from kiket_sdk.routing import F, Handler, HandlerRegistry
+from kiket_sdk.secret_providers import DEFAULT_PROVIDERS, secret_reader
 from kiket_sdk.telemetry import FeedbackHook, TelemetryReporter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from types import ModuleType
 
     from fastapi import FastAPI
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
     from kiket_sdk.secret_providers import SecretProvider
 
-__all__ = ["HandlerContext", "KiketSDK", "create_app"]
+__all__ = ["AuthenticationContext", "HandlerContext", "KiketSDK", "create_app"]
 
 BODY_LIMIT_BYTES = 5 * 1024 * 1024
 
@@ -75,6 +80,8 @@ class KiketSDK:
         settings: Mapping[str, Any] | None = None,
         extension_id: str | None = None,
         extension_version: str | None = None,
+        jwks_url: str | None = None,
+        allowed_api_origins: Sequence[str] = (),
         manifest_path: str | os.PathLike[str] | None = None,
         auto_env_secrets: bool = True,
         typed_settings: bool = False,
@@ -107,8 +114,11 @@ class KiketSDK:
             ),
             extension_id=extension_id or (manifest.extension_id if manifest else None),
             extension_version=extension_version or (manifest.version if manifest else None),
+            jwks_url=jwks_url,
+            allowed_api_origins=checked_origins(allowed_api_origins),
         )
         _redact_credentials(self.config, manifest)
+        self._declared_secrets = frozenset(manifest.secret_keys() if manifest else ())
         self.registry = HandlerRegistry()
         self.telemetry = TelemetryReporter(
             enabled=telemetry_enabled,
@@ -116,15 +126,24 @@ class KiketSDK:
             feedback_hook=feedback_hook,
             extension_id=self.config.extension_id,
             extension_version=self.config.extension_version,
+            api_key=self.config.extension_api_key,
         )
         self.accepted_dialects = accepted_dialects(strict=strict)
         self._body_limit_bytes = body_limit_bytes
+        self._clients = PlatformClients(self.config)
         self._dispatcher = WebhookDispatcher(
             self.config,
             self.registry,
             self.telemetry,
-            accept=self.accepted_dialects,
-            allow_unsigned=allow_unsigned,
+            Authenticator(
+                self.config,
+                _verify_token,
+                accept=self.accepted_dialects,
+                allow_unsigned=allow_unsigned,
+                strict=strict,
+            ),
+            self._clients,
+            read_secrets=self._build_secret_helper,
             body_limit_bytes=body_limit_bytes,
         )
         if debug is None:
@@ -135,15 +154,27 @@ class KiketSDK:
     def __repr__(self) -> str:
         return f"KiketSDK({self.config.extension_id!r}, events={self.registry.event_names()})"
 
-    def register(self, event: str, handler: Handler, *, version: str) -> None:
-        """Add the handler of an event and version; raises ValueError when the version is blank."""
-        self.registry.register(event, handler, version=version)
+    def register(
+        self,
+        event: str,
+        handler: Handler,
+        *,
+        version: str,
+        required_scopes: Iterable[str] | None = None,
+    ) -> None:
+        """Add the handler of an event and version; raises ValueError when the version is blank.
 
-    def webhook(self, event: str, *, version: str) -> Callable[[F], F]:
-        """Register the decorated function as the handler of an event and version."""
+        A webhook whose sender did not grant all of `required_scopes` is answered with 403.
+        """
+        self.registry.register(event, handler, version=version, required_scopes=required_scopes)
+
+    def webhook(
+        self, event: str, *, version: str, required_scopes: Iterable[str] | None = None
+    ) -> Callable[[F], F]:
+        """Register the decorated function as the handler of an event; see `register`."""
 
         def register(function: F) -> F:
-            self.register(event, function, version=version)
+            self.register(event, function, version=version, required_scopes=required_scopes)
             return function
 
         return register
@@ -164,7 +195,8 @@ class KiketSDK:
                     f"Handler {module.__name__}.{name} is missing version metadata; "
                     "decorate it with @webhook(event, version=...)."
                 )
-            self.register(event, function, version=version)
+            scopes = getattr(function, "__kiket_required_scopes__", None)
+            self.register(event, function, version=version, required_scopes=scopes)
 
     def run(self, host: str = "127.0.0.1", port: int = 8000) -> None:
         """Serve until interrupted, with limits on what a client may send and how slowly.
@@ -200,17 +232,24 @@ class KiketSDK:
 
         return test_client(self.app)
 
+    def _build_secret_helper(self, payload_secrets: Mapping[str, Any] | None) -> SecretReader:
+        """Return `context.secret` of a webhook that brought these secrets."""
+        providers = self.config.secret_providers
+        return secret_reader(
+            payload_secrets,
+            DEFAULT_PROVIDERS if providers is None else providers,
+            declared=self._declared_secrets,
+        )
+
+    # what tests of the newest release call
+    _check_scopes = staticmethod(missing)
+    _build_scope_checker = staticmethod(scope_checker)
+
     @asynccontextmanager
     async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
         """Keep one set of connections to the platform, and the telemetry queue, while serving."""
-        async with self.telemetry.running():
-            client = KiketClient.of(self.config)
-            self._dispatcher.share_client(client)
-            try:
-                yield
-            finally:
-                self._dispatcher.share_client(None)
-                await client.aclose()
+        async with self.telemetry.running(), self._clients.shared():
+            yield
 
     async def _health(self, _request: Request) -> JSONResponse:
         return JSONResponse(
@@ -221,6 +260,11 @@ class KiketSDK:
                 "registered_events": self.registry.event_names(),
             }
         )
+
+
+async def _verify_token(payload: Any, base_url: str, **options: Any) -> JwtPayload:
+    """Check a token by this module's name for it, which tests of the newest release replace."""
+    return await verify_runtime_token(payload, base_url, **options)
 
 
 def create_app(**options: Any) -> FastAPI:

@@ -1,19 +1,29 @@
-"""Report how handlers fare: to a hook before the reply, to a URL behind it."""
+"""Report how handlers fare: to a hook before the reply, to a URL behind it.
+
+The platform's own address, `…/api/v1/ext/telemetry`, is posted the form that the newest releases
+post: the timestamp in ISO-8601, the error beside the metadata. Any other URL is posted the first
+release's: the timestamp in unix seconds (spec §3.9).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from kiket_core.secret import redactor
 from kiket_sdk import _trace
+from kiket_sdk._retrying import asked_pause_s, trying
 from kiket_sdk.client import HTTPError, new_http_client
 
 if TYPE_CHECKING:
@@ -26,7 +36,10 @@ QUEUE_LIMIT = 1_000
 
 _TIMEOUT_S = 2.0
 _FLUSH_S = 5.0
-_PAUSES_S = (0.25, 1.0)  # before the second and the third attempt
+_TRIES = 3
+_LONGEST_S = 10.0  # in all, for one record
+_PLATFORMS = "/api/v1/ext/telemetry"
+_ERROR = ("error_message", "error_class")
 _HOOK_FAILED = "The telemetry feedback hook failed."
 _OPT_OUT = {"1", "true", "yes", "on"}
 
@@ -59,7 +72,8 @@ class TelemetryReporter:
 
     Nothing is posted without a URL, and KIKET_SDK_TELEMETRY_OPTOUT turns everything off. Posting
     never fails a handler: an answer of 429 or 5xx, or none, is tried twice more, then logged.
-    `dropped` counts the records that found the queue full.
+    What is posted holds no secret that is known. `api_key` is the extension's, for the platform's
+    own address only. `dropped` counts the records that found the queue full.
     """
 
     def __init__(
@@ -70,6 +84,7 @@ class TelemetryReporter:
         feedback_hook: FeedbackHook | None = None,
         extension_id: str | None = None,
         extension_version: str | None = None,
+        api_key: str | None = None,
     ) -> None:
         opted_out = os.environ.get("KIKET_SDK_TELEMETRY_OPTOUT", "").strip().lower() in _OPT_OUT
         self.enabled = enabled and not opted_out
@@ -79,6 +94,11 @@ class TelemetryReporter:
         self._feedback_hook = feedback_hook
         self._extension_id = extension_id
         self._extension_version = extension_version
+        path = urlsplit(self.telemetry_endpoint or "").path
+        self._is_platforms = path.endswith(_PLATFORMS)
+        self._headers = {"Content-Type": "application/json"}
+        if api_key and self._is_platforms:
+            self._headers["X-Kiket-API-Key"] = api_key
         self._queue: asyncio.Queue[_Waiting] | None = None
         # whether a record would reach anybody
         self.is_watched = self.enabled and bool(feedback_hook or self.telemetry_endpoint)
@@ -126,7 +146,7 @@ class TelemetryReporter:
         waiting = _Waiting(record, _trace.child_traceparent())
         if self._queue is None:
             async with self._http_client() as client:
-                await self._deliver(client, waiting, pauses_s=())
+                await self._deliver(client, waiting, tries=1)
             return
         try:
             self._queue.put_nowait(waiting)
@@ -165,7 +185,7 @@ class TelemetryReporter:
         async with self._http_client() as client:  # not before there is need
             while True:
                 try:
-                    await self._deliver(client, waiting, pauses_s=_PAUSES_S)
+                    await self._deliver(client, waiting, tries=_TRIES)
                 finally:
                     queue.task_done()
                 waiting = await queue.get()
@@ -173,34 +193,71 @@ class TelemetryReporter:
     def _http_client(self) -> httpx.AsyncClient:
         return new_http_client(self.telemetry_endpoint or "", timeout_s=_TIMEOUT_S)
 
-    async def _deliver(
-        self, client: httpx.AsyncClient, waiting: _Waiting, *, pauses_s: tuple[float, ...]
-    ) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, waiting: _Waiting, *, tries: int) -> None:
         record, traceparent = waiting
-        headers = {"traceparent": traceparent} if traceparent else {}
-        content = asdict(record)
-        content |= {
-            key: record.metadata[key]
-            for key in ("error_message", "error_class")
-            if key in record.metadata
-        }
-        trouble = ""
-        for pause_s in (0.0, *pauses_s):
-            if pause_s:
-                await asyncio.sleep(pause_s)
-            try:
-                answer = await client.post(
-                    self.telemetry_endpoint or "", json=content, headers=headers
-                )
-            except (HTTPError, ValueError, TypeError) as exc:
-                trouble = type(exc).__name__
-                continue
-            if answer.is_success:
-                return
-            trouble = f"status {answer.status_code}"
-            if answer.status_code < 500 and answer.status_code != 429:
-                break
-        _logger.warning("Telemetry was not accepted by %s: %s.", self.telemetry_endpoint, trouble)
+        headers = self._headers | ({"traceparent": traceparent} if traceparent else {})
+        raw_json = json.dumps(self._written(record)).encode()
+
+        async def post() -> None:
+            answer = await client.post(
+                self.telemetry_endpoint or "", content=raw_json, headers=headers
+            )
+            if not answer.is_success:
+                raise _NotAcceptedError(answer.status_code, asked_pause_s(answer.headers))
+
+        try:
+            if tries == 1:
+                await post()
+            else:
+                await trying(post, tries=tries, again=_again, longest_s=_LONGEST_S)
+        except (HTTPError, _NotAcceptedError) as exc:
+            trouble = str(exc) if isinstance(exc, _NotAcceptedError) else type(exc).__name__
+            _logger.warning(
+                "Telemetry was not accepted by %s: %s.", self.telemetry_endpoint, trouble
+            )
+
+    def _written(self, record: TelemetryRecord) -> dict[str, Any]:
+        """Return what is posted of a record, in the form that its receiver knows."""
+        written: dict[str, Any] = _plain(asdict(record))
+        metadata = written["metadata"]
+        if self._is_platforms:
+            written |= {name: metadata.pop(name, None) for name in _ERROR}
+            written["timestamp"] = datetime.fromtimestamp(record.timestamp, UTC).isoformat()
+        else:
+            written |= {name: metadata[name] for name in _ERROR if name in metadata}
+        return written
+
+
+class _NotAcceptedError(Exception):
+    """The receiver answered with an error, and how many seconds it asks to wait."""
+
+    def __init__(self, status: int, pause_s: float | None) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+        self.pause_s = pause_s
+
+
+def _again(exc: Exception) -> bool | float:
+    if not isinstance(exc, _NotAcceptedError):
+        return isinstance(exc, HTTPError)
+    if exc.status != 429 and exc.status < 500:
+        return False
+    if exc.pause_s is None:
+        return True
+    return exc.pause_s < _LONGEST_S and exc.pause_s
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can carry of a value, without secrets."""
+    if isinstance(value, dict):
+        return {redactor.redact(str(key)): _plain(member) for key, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return redactor.redact(str(value))
 
 
 async def _finished(outcome: Awaitable[None]) -> None:

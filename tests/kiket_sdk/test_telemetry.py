@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_core.secret import redactor
 from kiket_sdk import KiketSDK, TelemetryRecord
 from kiket_sdk.telemetry import QUEUE_LIMIT, TelemetryReporter, telemetry_endpoint
 from kiket_sdk.testing import webhook_payload_factory
@@ -200,3 +203,59 @@ async def test_the_queue_is_bounded_and_counts_what_it_drops(
 )
 def test_where_records_go(url: str, endpoint: str) -> None:
     assert telemetry_endpoint(url) == endpoint
+
+
+PLATFORM_PATH = "/api/v1/ext/telemetry"
+
+
+async def test_the_platform_is_told_in_the_form_of_the_newest_release(platform: Platform) -> None:
+    reporter = TelemetryReporter(telemetry_url=f"{platform.url}/api/v1/ext", api_key="ek_1")
+    failure = {"message": "boom", "error_message": "boom", "error_class": "ValueError"}
+    await reporter.record("e", "v1", "error", 1.0, **failure)
+    await reporter.record("e", "v1", "ok", 1.0, note=1)
+    failed, good = platform.calls
+    assert failed.path == PLATFORM_PATH
+    assert failed.headers["x-kiket-api-key"] == "ek_1"
+    assert (failed.body["error_message"], failed.body["error_class"]) == ("boom", "ValueError")
+    assert failed.body["metadata"] == {"message": "boom"}
+    assert datetime.fromisoformat(failed.body["timestamp"]).utcoffset() == timedelta(0)
+    assert (good.body["error_message"], good.body["metadata"]) == (None, {"note": 1})
+
+
+async def test_another_receiver_never_sees_the_extensions_key(platform: Platform) -> None:
+    await TelemetryReporter(telemetry_url=platform.url, api_key="ek_1").record("e", "v1", "ok", 1.0)
+    assert "x-kiket-api-key" not in platform.calls[0].headers
+
+
+async def test_what_is_posted_holds_no_secret_and_is_always_json(platform: Platform) -> None:
+    redactor.add("MAIL_TOKEN", "never-in-telemetry")
+    reporter = TelemetryReporter(telemetry_url=platform.url)
+    await reporter.record(
+        "e", "v1", "ok", 1.0, found=["never-in-telemetry"], at=Path("x"), ratio=float("nan")
+    )
+    assert platform.calls[0].body["metadata"] == {
+        "found": ["[secret:MAIL_TOKEN]"],
+        "at": "x",
+        "ratio": None,
+    }
+
+
+async def test_a_collector_that_wants_a_long_rest_is_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = 0
+
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 429 Slow\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(busy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reporter = TelemetryReporter(telemetry_url=f"http://127.0.0.1:{port}")
+        async with reporter.running():
+            await reporter.record("e", "v1", "ok", 1.0)
+    assert asked == 1
+    assert "status 429" in caplog.text
