@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_PREFIX: Final = "KIKET_CONSOLE_"
 DURABILITIES: Final = ("full", "process")
+RETRIES: Final = ("never", "unattended", "always")
+"""Which deliveries are tried again: none, those that no person sent, or all."""
 MOST_BODY_MIB: Final = 25
 """Several of these at once must fit the memory that waits for the disk."""
 
@@ -51,6 +53,10 @@ class Config:
     retention_mb: int = 500
     """How large the store may grow before the oldest are let go that nobody pinned; 0: without
     limit."""
+    retry: str = "unattended"
+    """Which deliveries are tried again when they fail: one of `RETRIES`."""
+    retry_speed: float = 1.0
+    """How many times faster than the platform's schedule."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -189,6 +195,12 @@ def _seconds(value: object) -> float | None:
     return float(value) if good and isinstance(value, int | float) else None
 
 
+def _speed(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    good = is_number and isinstance(value, int | float) and 1 <= value <= 100_000
+    return float(value) if good and isinstance(value, int | float) else None
+
+
 def _hosts(value: object) -> tuple[str, ...] | None:
     names = list(value) if isinstance(value, list | tuple) else None
     good = names is not None and all(
@@ -263,6 +275,21 @@ SETTINGS: Final = (
         "whole MB up to 1000000, 0 for no limit",
         _whole(0, 1_000_000),
         int,
+    ),
+    Setting(
+        "retry",
+        "which deliveries are tried again when they fail: never, none; unattended, those that no "
+        "person sent; always, all",
+        f"{', '.join(RETRIES[:-1])} or {RETRIES[-1]}",
+        lambda value: value if value in RETRIES else None,
+    ),
+    Setting(
+        "retry_speed",
+        "how many times faster than the platform's schedule they are tried again (30 s, 1 m, 5 m, "
+        "30 m, 2 h, 8 h)",
+        "a number from 1 to 100000",
+        _speed,
+        float,
     ),
 )
 """Every setting, as fields of `Config`."""

@@ -317,6 +317,8 @@ class Worker:
     """The newest last; a few."""
     next_try_us: int = 0
     """When it is started again after a crash; 0 unless it waits for that."""
+    era: str = ""
+    """The release of the SDK that deliveries are made for (`wire.ERAS`); empty: every one."""
 
 
 @dataclass(frozen=True, slots=True)

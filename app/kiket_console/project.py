@@ -19,7 +19,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable, refused
 from kiket_console.model import Problem
 from kiket_console.settings_file import PROJECT_FILE
-from kiket_console.wire import ERAS, ES256
+from kiket_console.wire import ERAS, ES256, EVERY_ERA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,8 @@ class ExtensionSpec:
     manifest: Path | None
     declared: Declared
     dialects: tuple[str, ...]
-    """The ways to sign that its code accepts, where `kiket.toml` says so; else empty."""
+    """The ways to sign that its code accepts, where `kiket.toml` says so, be it by an era; else
+    empty."""
     era: str
     """The release of the SDK that deliveries are made for, one of `wire.ERAS`."""
     guessed: str
@@ -65,6 +66,11 @@ class ExtensionSpec:
     def runs_like(self, other: ExtensionSpec) -> bool:
         """Tell whether it is run just as *other*; a guess about the code is told, not run."""
         return replace(self, guessed=other.guessed, uses_sdk=other.uses_sdk) == other
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether its deliveries have no signature, but a runtime token alone."""
+        return self.dialects == (ES256,)
 
     @property
     def runs(self) -> str:
@@ -200,7 +206,7 @@ def _unusable(
         manifest=None,
         declared=Declared(),
         dialects=(),
-        era=ERAS[0],
+        era=EVERY_ERA,
         guessed="",
         uses_sdk=False,
         is_named=is_named,
@@ -295,13 +301,14 @@ def _dialects(table: ExtensionTable) -> tuple[str, ...]:
     for name in table.dialects:
         if name not in known:
             raise table.refused("dialect", name, ", which is not known", f"Use {', '.join(known)}.")
-    return table.dialects
+    only = ERAS.get(table.era)
+    return table.dialects or ((only,) if only else ())
 
 
 def _era(table: ExtensionTable) -> str:
     if table.era and table.era not in ERAS:
         raise table.refused("era", table.era, ", which is not known", f"Use {', '.join(ERAS)}.")
-    return table.era or ERAS[0]
+    return table.era or EVERY_ERA
 
 
 def _unreadable(folder: Path, error: Exception) -> ConsoleError:

@@ -16,15 +16,24 @@ WAYS = (
     "kr",
     "k1",
     "sw1",
+    "es256",
 )
 """How a recorded delivery can be sent again: signed anew as its target prefers, byte for byte,
 signed for a time that is over, signed with another secret, without a signature, or signed anew in
-one dialect alone."""
+one dialect alone. A runtime token in the body is made anew, old, forged or left out likewise."""
 ES256 = "es256"
 """The way to sign that is a runtime token in the body, and no header."""
-ERAS = ("all", "v0", "interim", "newest", "other-sdks", "april-2026")
-"""What a delivery is made for: every release of the Kiket SDK at once, or the releases of one time
-alone."""
+ERAS = {
+    "all": "",
+    "v0": "k0",
+    "interim": "k0",
+    "newest": ES256,
+    "other-sdks": "kr",
+    "april-2026": "k1",
+}
+"""What a delivery is made for, every release of the Kiket SDK at once or those of one time alone,
+and the only dialect that these know; empty: any."""
+EVERY_ERA = "all"
 LIST_DEFAULT = 50
 LIST_LIMIT = 1000
 """How many exchanges one request can list."""

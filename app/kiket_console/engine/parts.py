@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kiket_console import __version__
+from kiket_console.contract import LIMIT_S
 from kiket_console.engine.actions import Actions
 from kiket_console.engine.control import control_app
 from kiket_console.engine.control_listing import StoreListing
@@ -25,6 +26,7 @@ from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.platform.surface import Platform
+from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.recording import Recording
@@ -32,6 +34,7 @@ from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.retention import Retention
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.supervisor import Supervisor
+from kiket_console.engine.terms import Terms
 from kiket_console.engine.watching import Watching
 from kiket_console.model import EngineStatus, Notice
 from kiket_console.store.records import NewLog
@@ -163,6 +166,15 @@ class Parts:
             self.refusals,
         )
         actions = Actions(status=self.status, stop=stop, workers=self.workers, vault=vault)
+        terms = Terms(
+            self.workers,
+            vault,
+            RuntimeTokens(paths.token_key),
+            platform_url,
+            default_limit_s=(
+                config.forward_timeout_s if "forward_timeout_s" in config.sources else LIMIT_S
+            ),
+        )
         sender = Sender(
             deliver=self.gateway.deliver,
             workers=self.workers,
@@ -170,7 +182,8 @@ class Parts:
             reader=reader,
             vault=vault,
             redactor=redactor,
-            platform_url=platform_url,
+            terms=terms,
+            retry=config.retry,
         )
         self.retention = Retention(
             writer,

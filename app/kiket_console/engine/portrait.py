@@ -32,6 +32,7 @@ def at_first(spec: ExtensionSpec) -> Worker:
         guessed=spec.guessed,
         interpreter=spec.run_by,
         dialects=spec.dialects,
+        era=spec.era,
         folder=str(spec.folder),
         watched=tuple(map(str, spec.watch)),
     )
@@ -46,6 +47,7 @@ def launched(worker: Worker, spec: ExtensionSpec) -> Worker:
         guessed=spec.guessed,
         interpreter=spec.run_by,
         note=spec.note,
+        era=spec.era,
         folder=str(spec.folder),
         watched=tuple(map(str, spec.watch)),
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
+    from kiket_console.contract import Contract
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers, State, Worker
 
@@ -70,6 +71,10 @@ class Workers(Protocol):
 
     def judging(self, name: str) -> Judging:
         """Return by what the deliveries to worker *name* are judged."""
+        ...
+
+    def contract(self, name: str) -> Contract:
+        """Return what the manifest of worker *name* says of deliveries."""
         ...
 
 
@@ -139,6 +144,10 @@ class Delivery:
     """What the list says of the signature instead of the verdict: `re-signed`."""
     sender: str = ""
     """The address that it came from; empty for one that the engine itself sends."""
+    limit_s: float | None = None
+    """How long the answer may take; None: as long as the gateway allows."""
+    is_retried: bool = False
+    """Whether it is tried again by the platform's schedule when it fails."""
 
 
 @dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
@@ -156,6 +165,12 @@ class Outcome:
     """One sentence when the worker did not answer, else empty."""
     room: Claim | None = None
     """What a large answer takes of the memory for such, until it is given back."""
+    decision: str = ""
+    """What a guard's answer decides: a word of `decision.WORDS`; empty for any other event."""
+    retry: str = ""
+    """A word of `model.Retry`."""
+    next_try_us: int = 0
+    """When it is tried again; 0 unless it waits for that."""
 
 
 Deliver = Callable[[Delivery], Awaitable[Outcome]]

@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine.platform import delivery
+from kiket_console.engine.platform.envelope import Surroundings
 from kiket_console.engine.ports import Delivery
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Source
 from kiket_console.sending import head
-from kiket_console.wire import Edit
+from kiket_console.wire import ES256, Edit
 from kiket_core.secret import is_credential
 from kiket_sdk._signing import DIALECTS, SKEW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kiket_console.model import Detail, Headers
 
 STALE_S = SKEW_S + 300
 """How old a stale delivery says that it is."""
 _AS_IT_WAS = Edit()
+_NOTHING = Surroundings("", {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Signing:
     secret: str = field(repr=False)
     way: str = "resigned"
     """One of `wire.WAYS`."""
+    is_alone: bool = False
+    """Whether nothing is signed in another dialect beside."""
 
     def headers(self, raw_body: bytes, delivery_id: str) -> Headers:
         """Return the headers that sign a body.
@@ -46,7 +48,9 @@ class Signing:
         Raises `ConsoleError` for a way that needs a secret where there is none.
         """
         dialect, secret, at_s = self.dialect, self.secret, time.time()
-        if self.way == "unsigned":
+        if self.way in {"unsigned", ES256}:
+            return ()
+        if dialect == ES256 and self.way not in DIALECTS:
             return ()
         if self.way == "bad-signature":
             secret = random_secrets.token_hex(24)
@@ -60,7 +64,7 @@ class Signing:
                 hint="Give the extension one, or send without a signature.",
                 exit_code=ExitCode.USAGE,
             )
-        alone = self.way in DIALECTS
+        alone = self.is_alone or self.way in DIALECTS
         return delivery.signatures(dialect, secret, raw_body, delivery_id, at_s, alone=alone)
 
 
@@ -70,28 +74,26 @@ def compose(
     payload: Any,
     *,
     signing: Signing,
-    platform_url: str,
-    secrets: Mapping[str, str | None],
+    surroundings: Surroundings,
     extension: str | None = None,
     headers: Headers = (),
 ) -> Delivery:
     """Return the delivery that the platform would send for an event.
 
-    *payload* None takes a sample, and bytes are sent as they are. *secrets* are the extension's
-    declared ones, None where there is no value. *headers* stand in place of the platform's own of
-    the same name. Raises `ConsoleError` for a payload or headers that cannot be sent, and for a
-    secret that the dialect cannot use.
+    *payload* None takes a sample, and bytes are sent as they are. *headers* stand in place of the
+    platform's own of the same name. Raises `ConsoleError` for a payload or headers that cannot be
+    sent, and for a secret that the dialect cannot use.
     """
     head.check(headers)
+    delivery_id = delivery.new_delivery_id()
     if isinstance(payload, bytes):
-        raw_body, known = payload, None
+        raw_body = payload
     else:
         if payload is None:
-            payload = delivery.sample_payload(event, version, platform_url)
-        known = delivery.enveloped(payload, platform_url, secrets)
-        raw_body = delivery.encoded(known)
-    own = delivery.delivery_headers(event, version, known)
-    signed = signing.headers(raw_body, _value(own, "x-kiket-delivery"))
+            payload = delivery.sample_payload(event, version, surroundings.platform_url)
+        raw_body = delivery.encoded(surroundings.around(payload, delivery_id, event))
+    own = delivery.delivery_headers(event, version, payload, delivery_id)
+    signed = signing.headers(raw_body, delivery_id)
     return Delivery(
         extension,
         event,
@@ -108,15 +110,19 @@ def again(
     signing: Signing,
     edit: Edit = _AS_IT_WAS,
     *,
+    surroundings: Surroundings = _NOTHING,
     linked: bool = True,
+    delivery_id: str = "",
 ) -> Delivery:
     """Return a recorded delivery as a new one, with what *edit* changes of it.
 
-    *raw_body* is what is sent. Its id, time and signature are new, except when it is sent exactly:
-    then headers, signature and bytes are as they came. Headers that carry credentials were not
-    stored, so they are not sent. It names what it repeats when it is *linked*. Raises
-    `ConsoleError` for headers that HTTP cannot carry, and for what is no webhook.
+    *raw_body* is what is sent. Its id (unless *delivery_id* is given), time, signature and runtime
+    token are new, except when it is sent exactly: then headers, signature and bytes are as they
+    came. Headers that carry credentials were not stored, so they are not sent. It names what it
+    repeats when it is *linked*. Raises `ConsoleError` for headers that HTTP cannot carry, and for
+    what is no webhook.
     """
+    delivery_id = delivery_id or delivery.new_delivery_id()
     exchange = detail.exchange
     event = exchange.name if edit.event is None else edit.event
     version = exchange.version if edit.version is None else edit.version
@@ -125,6 +131,8 @@ def again(
     sendable = tuple((name, told.get(name.lower(), value)) for name, value in _sendable(detail))
     kept = head.editable(sendable)
     asked = kept if edit.headers is None else edit.headers
+    if signing.way != "exact":
+        raw_body = surroundings.renewed(raw_body, detail.request.body.raw, delivery_id)
     if edit.headers is not None:  # those that were recorded have come as they are
         head.check(asked)
     return Delivery(
@@ -132,7 +140,7 @@ def again(
         event,
         version,
         _renamed(exchange.path, event, version) if renamed else exchange.path,
-        _headers(sendable, asked, signing, raw_body),
+        _headers(sendable, asked, signing, raw_body, delivery_id),
         raw_body,
         replay_of=exchange.id if linked else None,
         edited=linked and (renamed or asked != kept or _has_other_body(detail, edit)),
@@ -140,7 +148,9 @@ def again(
     )
 
 
-def _headers(sendable: Headers, asked: Headers, signing: Signing, raw_body: bytes) -> Headers:
+def _headers(
+    sendable: Headers, asked: Headers, signing: Signing, raw_body: bytes, delivery_id: str
+) -> Headers:
     """Return *asked* among what a person does not edit, made anew unless it is sent exactly."""
     kept = head.editable(sendable)
     if signing.way == "exact" and asked == kept:
@@ -149,7 +159,6 @@ def _headers(sendable: Headers, asked: Headers, signing: Signing, raw_body: byte
     unseen = [pair for pair in sendable if pair not in kept and pair[0].lower() not in names]
     if signing.way == "exact":
         return (*unseen, *asked)
-    delivery_id = delivery.new_delivery_id()
     fresh = (("x-kiket-delivery", delivery_id), *signing.headers(raw_body, delivery_id))
     return (
         *(pair for pair in unseen if pair[0].lower() not in head.RENEWED),
@@ -185,7 +194,3 @@ def _sendable(detail: Detail) -> Headers:
         for name, value in detail.request.headers
         if not is_credential(name) and name.lower() != head.HOP  # it comes from us anew
     )
-
-
-def _value(headers: Headers, wanted: str) -> str:
-    return next(value for name, value in headers if name == wanted)

@@ -15,7 +15,7 @@ from kiket_console.engine.headers import request_head, value_of
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import Preview, Result, Template
+from kiket_console.wire import WAYS, Preview, Result, Template
 from kiket_sdk._signing import DIALECTS
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.ports import Deliver, Delivery
     from kiket_console.engine.recorder import Recorder
     from kiket_console.engine.supervisor import Supervisor
+    from kiket_console.engine.terms import Terms
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Detail, Handler, Headers, Worker
     from kiket_console.store.reader import Reader
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 
 class Sender:
-    """Make deliveries and hand them to the gateway."""
+    """Make deliveries and hand them to the gateway.
+
+    *retry* is one of `config.RETRIES`: which deliveries are tried again when they fail.
+    """
 
     def __init__(
         self,
@@ -43,15 +47,17 @@ class Sender:
         reader: Reader,
         vault: Vault,
         redactor: Redactor,
-        platform_url: str,
+        terms: Terms,
+        retry: str = "unattended",
     ) -> None:
+        self._terms = terms
+        self._retry = retry
         self._deliver = deliver
         self._workers = workers
         self._recorder = recorder
         self._reader = reader
         self._vault = vault
         self._redactor = redactor
-        self._platform_url = platform_url
 
     def templates(self, extension: str) -> tuple[Template, ...]:
         """Return the events that can be triggered, those that *extension* handles first.
@@ -63,7 +69,7 @@ class Sender:
         declared = [event for worker in workers for event in worker.unhandled]
         return tuple(
             Template(each.event, each.version, each.handled, each.title, each.payload)
-            for each in deliveries.templates(handlers, self._platform_url, declared=declared)
+            for each in deliveries.templates(handlers, self._terms.platform_url, declared=declared)
         )
 
     async def trigger(self, event: Event) -> Result:
@@ -78,9 +84,22 @@ class Sender:
         """Return what `trigger` would send."""
         return await self._previewed(await self._composed(event))
 
-    async def send(self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True) -> Result:
-        """Send a recorded delivery again, in one of `wire.WAYS`, with what *edit* changes of it."""
-        return await self._sent(await self._again(exchange_id, edit, way, linked=linked))
+    async def send(
+        self,
+        exchange_id: int,
+        edit: Edit,
+        way: str,
+        *,
+        linked: bool = True,
+        retry: bool | None = None,
+    ) -> Result:
+        """Send a recorded delivery again, in one of `wire.WAYS`, with what *edit* changes of it.
+
+        *retry*: whether it is tried again when it fails; None: as the settings say.
+        """
+        return await self._sent(
+            await self._again(exchange_id, edit, way, linked=linked, retry=retry)
+        )
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True
@@ -98,28 +117,42 @@ class Sender:
             payload = _parsed(raw)
         else:
             _refuse_unknown(event.name, worker.handlers)
-        way = event.dialect if event.dialect in DIALECTS else "resigned"
-        return _named_well(
-            replay.compose(
-                event.name,
-                event.version or deliveries.version_for(event.name, worker.handlers),
-                payload,
-                signing=self._signing(worker.name, way, event.dialect),
-                platform_url=self._platform_url,
-                secrets={name: await self._vault.get(name) for name, _ in worker.secrets},
-                extension=worker.name,
-                headers=event.headers,
-            )
+        way = event.dialect if event.dialect in DIALECTS and not event.era else WAYS[0]
+        found = replay.compose(
+            event.name,
+            event.version or deliveries.version_for(event.name, worker.handlers),
+            payload,
+            signing=self._terms.signing(worker, way, event.dialect, event.era),
+            surroundings=await self._terms.surroundings(worker, way, event.era),
+            extension=worker.name,
+            headers=event.headers,
         )
+        return self._agreed(found, event.retry)
 
-    async def _again(self, exchange_id: int, edit: Edit, way: str, *, linked: bool) -> Delivery:
+    async def _again(
+        self, exchange_id: int, edit: Edit, way: str, *, linked: bool, retry: bool | None = None
+    ) -> Delivery:
         detail = self._reader.known(exchange_id)
         raw_body = await self._raw_body(detail, edit)
         name = detail.exchange.worker
         if way != "exact":  # what is not signed anew can be sent before the code has told how
             name = (await self._addressed(name)).name
-        signing = self._signing(name, way)
-        return _named_well(replay.again(detail, raw_body, signing, edit, linked=linked))
+        worker = named(self._workers, name)
+        signing = self._terms.signing(worker, way)
+        around = await self._terms.surroundings(worker, way)
+        found = replay.again(detail, raw_body, signing, edit, surroundings=around, linked=linked)
+        return self._agreed(found, retry)
+
+    def _agreed(self, delivery: Delivery, retry: bool | None) -> Delivery:
+        """Return a delivery with what is agreed on: the time for its answer, and other attempts."""
+        wrong = routing.misnamed(delivery.event, delivery.version)
+        if wrong:
+            raise ConsoleError(wrong, exit_code=ExitCode.USAGE)
+        name = delivery.extension or ""
+        wanted = self._retry == "always" if retry is None else retry
+        delivery.limit_s = self._terms.limit_s(name, delivery.event)
+        delivery.is_retried = wanted and self._terms.may_retry(name, delivery.event)
+        return delivery
 
     async def _restored(self, raw: bytes, like: int, worker: str) -> bytes:
         """Return a payload that was made from a recorded one, with its secrets put back.
@@ -155,6 +188,9 @@ class Sender:
             outcome.status,
             outcome.duration_us,
             outcome.error,
+            outcome.decision,
+            outcome.retry,
+            outcome.next_try_us,
         )
 
     async def _previewed(self, delivery: Delivery) -> Preview:
@@ -203,19 +239,6 @@ class Sender:
         named(self._workers, name)
         await self._workers.wait_serving(name)
         return named(self._workers, name)
-
-    def _signing(self, name: str, way: str, dialect: str = "") -> replay.Signing:
-        """Return how deliveries to a worker are signed."""
-        expected = self._workers.judging(name)
-        secret = expected.secrets[0] if expected.secrets else ""
-        return replay.Signing(dialect or deliveries.dialect_for(expected.accept), secret, way)
-
-
-def _named_well(delivery: Delivery) -> Delivery:
-    wrong = routing.misnamed(delivery.event, delivery.version)
-    if wrong:
-        raise ConsoleError(wrong, exit_code=ExitCode.USAGE)
-    return delivery
 
 
 def _signed(headers: Headers) -> tuple[tuple[str, str], ...]:

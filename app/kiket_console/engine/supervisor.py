@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console import project as projects
+from kiket_console.contract import NOTHING
 from kiket_console.engine.command import CommandProcess
 from kiket_console.engine.keeper import DRAIN_LIMIT_S, Keeper
 from kiket_console.engine.leftovers import end_marked
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from kiket_console.contract import Contract
     from kiket_console.engine.ports import Target
     from kiket_console.engine.process import Process
     from kiket_console.engine.surroundings import Surroundings
@@ -129,6 +131,11 @@ class Supervisor:
         given = keeper.given.secrets.get(WEBHOOK_SECRET) if keeper.given else None
         secrets = found.webhook_secrets if found else ()
         return Judging(secrets or ((given,) if given else ()), keeper.accepted or _DEFAULT_DIALECTS)
+
+    def contract(self, name: str) -> Contract:
+        """Return what the manifest of worker *name* says of deliveries."""
+        keeper = self._keepers.get(name)
+        return keeper.spec.declared.contract if keeper else NOTHING
 
     def tokens(self) -> tuple[tuple[str, Secret], ...]:
         """Return the workspace tokens that workers may show to the platform, with whose each is."""

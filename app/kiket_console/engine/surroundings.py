@@ -131,6 +131,7 @@ class Surrounder:
         secrets = {
             name: await self.vault.generated(f"{name}.{spec.name}", prefix)
             for name, prefix in _GENERATED.items()
+            if name != WEBHOOK_SECRET or not spec.is_unsigned  # with one it would not take a token
         }
         for name in spec.declared.secrets:
             value = await self.vault.get(name)

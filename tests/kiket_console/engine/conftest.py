@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 
 from kiket_console import project as projects
+from kiket_console.contract import NOTHING, Contract
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.supervisor import Supervisor
@@ -243,6 +244,7 @@ class Crew:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Somebody waits for a worker."""
+    terms: Contract = NOTHING
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the project's workers."""
@@ -284,6 +286,11 @@ class Crew:
         """Return the secrets and dialects of the worker."""
         del name
         return Judging(self.secrets, self.accept)
+
+    def contract(self, name: str) -> Contract:
+        """Return what the manifest says of deliveries."""
+        del name
+        return self.terms
 
     def become(self, state: WorkerState) -> None:
         """Change the worker's state, and wake who waits for it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console.engine import replay
+from kiket_console.engine.platform.envelope import Surroundings
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State
 from kiket_console.sending import head
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.ports import Delivery
 
+ENVELOPE = {"api", "secrets", "secret_status", "context"}
 SECRET = "a-webhook-secret-of-24-bytes"
 RECORDED: Headers = (
     ("host", "localhost:8700"),
@@ -73,10 +75,10 @@ def names(delivery: Delivery) -> list[str]:
 
 def composed(payload: Any = None, **options: Any) -> Delivery:
     dialect, secret = options.pop("dialect", "k0"), options.pop("secret", SECRET)
+    around = Surroundings("http://127.0.0.1:9", options.pop("secrets", {}))
     values: dict[str, Any] = {
         "signing": replay.Signing(dialect, secret),
-        "platform_url": "http://127.0.0.1:9",
-        "secrets": {},
+        "surroundings": around,
     }
     return replay.compose("issue.created", "v1", payload, **(values | options))
 
@@ -156,10 +158,24 @@ def test_a_triggered_delivery_is_signed_twice_over() -> None:
     )
 
 
-def test_a_payload_of_the_persons_own_is_sent_as_it_is() -> None:
+def test_a_payload_of_the_persons_own_keeps_its_digits_and_order_inside_the_envelope() -> None:
     delivery = composed({"n": 12345678901234567890123, "ü": [1.5, None]})
 
-    assert delivery.raw_body == '{"n":12345678901234567890123,"ü":[1.5,null]}'.encode()
+    assert delivery.raw_body.startswith('{"n":12345678901234567890123,"ü":[1.5,null],'.encode())
+    assert set(json.loads(delivery.raw_body)) == {"n", "ü", *ENVELOPE}
+
+
+@pytest.mark.parametrize(
+    "payload", [[1], "text", 5, None, b'{"any": bytes}', {"type": "a", "createdAt": "b"}]
+)
+def test_what_takes_no_envelope_is_sent_as_it_is(payload: Any) -> None:
+    sent = composed(payload).raw_body
+    if payload is None:  # a sample
+        assert "api" in json.loads(sent)
+    elif isinstance(payload, bytes):
+        assert sent == payload
+    else:
+        assert json.loads(sent) == payload
 
 
 def test_headers_of_the_persons_own_stand_in_place_of_ours() -> None:
@@ -169,7 +185,7 @@ def test_headers_of_the_persons_own_stand_in_place_of_ours() -> None:
     assert value(delivery, "x-more") == "1"
 
 
-def test_secrets_are_filled_in_only_where_the_payload_has_the_envelope() -> None:
+def test_secrets_and_what_is_missing_of_them_are_in_the_envelope() -> None:
     delivery = composed(secrets={"API_KEY": "value-of-the-key", "MISSING": None})
 
     body = json.loads(delivery.raw_body)

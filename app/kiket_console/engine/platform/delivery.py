@@ -1,7 +1,6 @@
-"""What a delivery of the platform looks like: sample payloads, envelope, headers, signatures.
+"""What a delivery of the platform looks like: sample payloads, headers, signatures.
 
-A payload with an `event_version` is given the platform's envelope (`api`, `secrets`,
-`secret_status`) where it has none of its own; any other payload is sent as it is.
+What the platform puts around a payload is in `envelope`.
 """
 
 from __future__ import annotations
@@ -104,18 +103,6 @@ def sample_payload(event: str, version: str, platform_url: str, now: datetime | 
     return _mapped(payload, lambda text: text.replace(_PLATFORM_URL, platform_url))
 
 
-def enveloped(payload: Any, platform_url: str, secrets: Mapping[str, str | None]) -> Any:
-    """Return *payload* with the platform's envelope; *secrets* are the declared ones by name."""
-    if not isinstance(payload, dict) or "event_version" not in payload:
-        return payload
-    envelope = {
-        "api": {"base_url": platform_url, "runtime_header": "X-Kiket-Runtime-Token"},
-        "secrets": {name: value for name, value in secrets.items() if value},
-        "secret_status": {"missing": [name for name, value in secrets.items() if not value]},
-    }
-    return {**payload, **{key: value for key, value in envelope.items() if key not in payload}}
-
-
 def encoded(payload: Any) -> bytes:
     """Return a payload as compact JSON; raises `ConsoleError` for what JSON cannot say."""
     try:
@@ -129,9 +116,9 @@ def encoded(payload: Any) -> bytes:
         ) from error
 
 
-def delivery_headers(event: str, version: str, payload: Any) -> Headers:
+def delivery_headers(event: str, version: str, payload: Any, delivery_id: str) -> Headers:
     """Return the platform's headers of a new delivery, without those that sign it."""
-    known = payload if isinstance(payload, dict) else {}
+    organization_id, project_id = place_of(payload)
     return (
         ("host", "localhost"),
         ("user-agent", "kiket-console"),
@@ -139,9 +126,9 @@ def delivery_headers(event: str, version: str, payload: Any) -> Headers:
         ("x-kiket-event", event),
         ("x-kiket-event-version", version),
         ("x-kiket-invocation", f"inv_{uuid.uuid4().hex}"),
-        ("x-kiket-delivery", new_delivery_id()),
-        ("x-kiket-project", _id(known.get("project_id"), PROJECT_ID)),
-        ("x-kiket-organization", _id(known.get("organization_id"), ORGANIZATION_ID)),
+        ("x-kiket-delivery", delivery_id),
+        ("x-kiket-project", str(project_id)),
+        ("x-kiket-organization", str(organization_id)),
     )
 
 
@@ -243,5 +230,11 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def _id(said: object, otherwise: int) -> str:
-    return str(said if isinstance(said, int) else otherwise)
+def place_of(payload: Any) -> tuple[int, int]:
+    """Return organisation and project that a payload is about; else those of the samples."""
+    known = payload if isinstance(payload, dict) else {}
+    said = (known.get("organization_id"), ORGANIZATION_ID), (known.get("project_id"), PROJECT_ID)
+    organization_id, project_id = (
+        found if isinstance(found, int) else otherwise for found, otherwise in said
+    )
+    return organization_id, project_id

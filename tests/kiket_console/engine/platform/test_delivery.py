@@ -92,17 +92,6 @@ def test_the_version_is_the_newest_handlers_else_a_samples_else_v1() -> None:
     assert delivery.version_for("my.own", ()) == "v1"
 
 
-def test_an_envelope_leaves_what_the_payload_says_itself() -> None:
-    payload = {"event_version": "v1", "api": {"base_url": "mine"}}
-
-    filled = delivery.enveloped(payload, URL, {"A": "1"})
-
-    assert filled["api"] == {"base_url": "mine"}
-    assert filled["secrets"] == {"A": "1"}
-    assert delivery.enveloped([1], URL, {}) == [1]
-    assert delivery.enveloped({"event": "flat"}, URL, {}) == {"event": "flat"}
-
-
 def test_k0_is_signed_with_unless_the_target_does_not_take_it() -> None:
     assert delivery.dialect_for(("k1", "k0")) == "k0"
     assert delivery.dialect_for(("k1", "sw1")) == "k1"
