@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kiket_sdk._claims import AuthContext, AuthenticationContext
     from kiket_sdk.audit import AuditClient
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
@@ -46,6 +47,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AllowResponse",
     "AuditClient",
+    "AuthContext",
+    "AuthenticationContext",
     "ChannelValidationRequest",
     "ChannelValidationResponse",
     "DenyResponse",
@@ -81,6 +84,8 @@ __all__ = [
 _HOMES = {
     "AllowResponse": "responses",
     "AuditClient": "audit",
+    "AuthContext": "auth",
+    "AuthenticationContext": "sdk",
     "ChannelValidationRequest": "notifications",
     "ChannelValidationResponse": "notifications",
     "DenyResponse": "responses",

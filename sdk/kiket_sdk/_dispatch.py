@@ -1,33 +1,36 @@
 """Take one webhook from the socket to its handler and back.
 
 Plain ASGI: a framework between the server and this would cost more than everything done here.
-Checks come in a fixed order: signature, timestamp, version, handler, JSON, then the handler.
+Checks come in a fixed order: signature, timestamp, version, handler, JSON, scopes, then the
+handler. Where a runtime token decides, the JSON that holds it is read first (spec §1.8).
 """
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from starlette.responses import Response
 
 from kiket_sdk import _json, _trace
-from kiket_sdk._context import HandlerContext
+from kiket_sdk._claims import vouched_for
+from kiket_sdk._context import HandlerContext, require_none_granted, scope_checker, secrets_in
+from kiket_sdk._origins import base_url_for
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
-from kiket_sdk._signing import Reason, verify, verify_sent
-from kiket_sdk.auth import refusal
-from kiket_sdk.client import KiketClient
-from kiket_sdk.endpoints import ExtensionEndpoints
-from kiket_sdk.routing import SELF_TEST_EVENT
+from kiket_sdk._scopes import missing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from starlette.types import Message, Receive, Scope, Send
 
+    from kiket_sdk._authentication import Authenticator
+    from kiket_sdk._claims import AuthContext
+    from kiket_sdk._clients import PlatformClients
+    from kiket_sdk._context import SecretReader
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.routing import Handler, HandlerRegistry
     from kiket_sdk.telemetry import TelemetryReporter
@@ -36,44 +39,31 @@ _VERSION_REQUIRED = (
     "Event version required. Provide X-Kiket-Event-Version header, version query param, "
     "or /v/{version} path."
 )
-_NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
-
-_logger = logging.getLogger("kiket_sdk.webhook")
+_UNREAD: Final = object()
 
 
 class WebhookDispatcher:
-    """Judge, route and answer webhooks; an ASGI application for one extension.
-
-    `shared_client` is set while the server runs, with the event loop it belongs to; without it
-    (an application mounted in another one, or tested without its lifespan) every request that
-    calls the platform opens its own connections.
-    """
+    """Judge, route and answer webhooks; an ASGI application for one extension."""
 
     def __init__(
         self,
         config: ExtensionConfig,
         registry: HandlerRegistry,
         telemetry: TelemetryReporter,
+        authenticator: Authenticator,
+        clients: PlatformClients,
         *,
-        accept: tuple[str, ...],
-        allow_unsigned: bool,
+        read_secrets: Callable[[Mapping[str, Any] | None], SecretReader],
         body_limit_bytes: int,
     ) -> None:
         self._config = config
         self._registry = registry
         self._telemetry = telemetry
-        self._accept = accept
-        self._allow_unsigned = allow_unsigned
+        self._authenticator = authenticator
+        self._clients = clients
+        self._read_secrets = read_secrets
+        self._secret = read_secrets(None)
         self._body_limit_bytes = body_limit_bytes
-        self._shared_client: KiketClient | None = None
-        self._shared_loop: asyncio.AbstractEventLoop | None = None
-        self._shared_endpoints: dict[str, ExtensionEndpoints] = {}  # by registered version
-
-    def share_client(self, client: KiketClient | None) -> None:
-        """Use one client for every request on the running event loop; None ends it."""
-        self._shared_client = client
-        self._shared_endpoints = {}
-        self._shared_loop = asyncio.get_running_loop() if client else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a webhook whose path parameters are `event` and maybe `version`."""
@@ -95,7 +85,15 @@ class WebhookDispatcher:
             raw_body = message.get("body", b"")
             if message.get("more_body") or message["type"] == "http.disconnect":
                 raw_body = await self._rest_of_body(message, receive)
-            self._admit(event, raw_body, headers, raw_headers)
+            if len(raw_body) > self._body_limit_bytes:
+                raise Refused(413, f"Request body exceeds {self._body_limit_bytes} bytes")
+            authenticator = self._authenticator
+            authenticator.by_signature(event, raw_body, headers, raw_headers)
+            document: Any = _UNREAD
+            auth: AuthContext | None = None
+            if authenticator.reads_tokens:
+                document = _json.read(raw_body)
+                auth = await authenticator.by_token(event, document, raw_body)
             version = path_version.strip() if path_version else ""
             if not version:
                 version = _version(headers, scope)
@@ -104,22 +102,17 @@ class WebhookDispatcher:
                 raise Refused(
                     404, f"No handler registered for event '{event}' with version '{version}'"
                 )
-            payload = _json.read(raw_body)
+            if document is _UNREAD:
+                document = _json.read(raw_body)
+            payload = document
             if handler.payload_type is not None:
-                payload = handler.payload_type.read(raw_body, payload)
-            endpoints = self._endpoints(version)
-            config = self._config
-            context = HandlerContext(
-                event,
-                version,
-                headers,
-                endpoints.client,
-                endpoints,
-                config.settings.raw,
-                config.extension_id,
-                config.extension_version,
-                endpoints.secrets,
-            )
+                payload = handler.payload_type.read(raw_body, document)
+            if auth is None:
+                auth = vouched_for(document)
+            granted = authenticator.granted(auth)
+            if handler.required_scopes:
+                _check_scopes(handler.required_scopes, granted)
+            context, is_own = self._context(event, version, headers, document, auth, granted)
             answer: Response | Messages
             told: dict[str, Any] = {}
             started_s = time.perf_counter()
@@ -132,8 +125,8 @@ class WebhookDispatcher:
             except Exception as exc:
                 answer, told = failure(exc, event, version)
             duration_ms = (time.perf_counter() - started_s) * 1000
-            if endpoints.client is not self._shared_client:
-                await endpoints.client.aclose()
+            if is_own:
+                await context.client.aclose()
             telemetry = self._telemetry
             record = None
             if telemetry.is_watched:
@@ -168,47 +161,47 @@ class WebhookDispatcher:
             raise Refused(400, "Request body was cut off")
         return b"".join(chunks)
 
-    def _admit(
+    def _context(
         self,
         event: str,
-        raw_body: bytes,
+        version: str,
         headers: dict[str, str],
-        raw_headers: list[tuple[bytes, bytes]],
-    ) -> None:
-        limit_bytes = self._body_limit_bytes
-        if len(raw_body) > limit_bytes:
-            raise Refused(413, f"Request body exceeds {limit_bytes} bytes")
+        document: Any,
+        auth: AuthContext,
+        granted: list[str],
+    ) -> tuple[HandlerContext, bool]:
+        """Return what the handler is given, and whether its connections are its own to close."""
         config = self._config
-        secrets = (config.webhook_secret or "", *config.previous_webhook_secrets)
-        if len(headers) == len(raw_headers):
-            verdict = verify_sent(secrets, raw_body, headers, accept=self._accept)
-        else:
-            pairs = [
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
-            ]
-            verdict = verify(secrets, raw_body, pairs, accept=self._accept)
-        if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
-            return
-        if event != SELF_TEST_EVENT:  # who asks for it says what came of it, again and again
-            _logger.warning("Webhook refused: %s", verdict.sentence)
-        raise Refused(401, refusal(verdict))
-
-    def _endpoints(self, version: str) -> ExtensionEndpoints:
-        """Return the platform's calls for handlers of a version; shared ones while serving."""
-        client = self._shared_client
-        if client is None or self._shared_loop is not asyncio.get_running_loop():
-            return self._new_endpoints(KiketClient.of(self._config), version)
-        endpoints = self._shared_endpoints.get(version)
-        if endpoints is None:
-            endpoints = self._new_endpoints(client, version)
-            self._shared_endpoints[version] = endpoints
-        return endpoints
-
-    def _new_endpoints(self, client: KiketClient, version: str) -> ExtensionEndpoints:
-        config = self._config
-        return ExtensionEndpoints(
-            client, config.extension_id, event_version=version, providers=config.secret_providers
+        base_url = base_url_for(document, config.base_url, config.allowed_api_origins)
+        endpoints, is_own = self._clients.endpoints(version, base_url, auth.runtime_token)
+        secrets = secrets_in(document)
+        context = HandlerContext(
+            event,
+            version,
+            headers,
+            endpoints.client,
+            endpoints,
+            config.settings.raw,
+            config.extension_id,
+            config.extension_version,
+            endpoints.secrets,
+            self._read_secrets(secrets) if secrets else self._secret,
+            secrets,
+            auth,
+            scope_checker(granted) if granted else require_none_granted,
         )
+        return context, is_own
+
+
+def _check_scopes(required: list[str], granted: list[str]) -> None:
+    """Make sure that a webhook's sender granted what its handler needs; raises Refused (403)."""
+    if lacking := missing(required, granted):
+        detail = {
+            "error": "Insufficient scopes",
+            "required_scopes": required,
+            "missing_scopes": lacking,
+        }
+        raise Refused(403, detail)
 
 
 def _version(headers: dict[str, str], scope: Scope) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from kiket_core.secret import redactor
+from kiket_sdk.exceptions import ScopeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,10 +108,14 @@ def answer_of(result: Any, event: str, version: str) -> Response | Messages:
 
 def failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
     """Log what a handler raised; return the answer, and what telemetry is told."""
-    raised = (type(exc), exc, _from_handler(exc.__traceback__))
-    _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
     text = redactor.redact(_text_of(exc))
     told = {"message": text, "error_message": text, "error_class": type(exc).__name__}
+    if isinstance(exc, ScopeError):
+        _logger.warning("The handler of %s@%s refused: %s.", event, version, text)
+        scopes = {"required_scopes": exc.required_scopes, "missing_scopes": exc.missing_scopes}
+        return messages(403, encode({"error": text, **scopes})), told
+    raised = (type(exc), exc, _from_handler(exc.__traceback__))
+    _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
     return messages(400, encode({"error": text})), told
 
 

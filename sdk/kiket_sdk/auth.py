@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kiket_sdk._claims import AuthContext, JwtPayload, build_auth_context, runtime_token_in
 from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, key_length, verify
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+__all__ = [
+    "ALGORITHM",
+    "ALLOWED_SKEW_SECONDS",
+    "ISSUER",
+    "JWKS_CACHE_TTL",
+    "AuthContext",
+    "JwtPayload",
+    "accepted_dialects",
+    "build_auth_context",
+    "check_secrets",
+    "clear_jwks_cache",
+    "decode_jwt",
+    "refusal",
+    "verify_runtime_token",
+    "verify_signature",
+]
+
 ALLOWED_SKEW_SECONDS = SKEW_S
+ALGORITHM = "ES256"
+"""How runtime tokens are signed (RFC 7518 §3.4)."""
+ISSUER = "kiket.dev"
+"""Who issues runtime tokens: their `iss`."""
+JWKS_CACHE_TTL = 3600
+"""How long the platform's public keys are used without asking again: seconds."""
 SHORT_SECRET_BYTES = 24
 
 _EVERY_DIALECT = tuple(DIALECTS)
@@ -63,6 +87,56 @@ def verify_signature(secret: str | None, body: bytes, headers: Mapping[str, str]
     verdict = verify([secret or ""], body, headers)
     if not verdict.ok:
         raise AuthenticationError(refusal(verdict))
+
+
+async def verify_runtime_token(
+    payload: Any,
+    base_url: str,
+    *,
+    extension_id: str | None = None,
+    jwks_url: str | None = None,
+    strict: bool = False,
+) -> JwtPayload:
+    """Check the runtime token in a payload's `authentication`; see `decode_jwt`.
+
+    Raises AuthenticationError, also when there is no token.
+    """
+    token = runtime_token_in(payload) or ""
+    return await decode_jwt(
+        token, base_url, extension_id=extension_id, jwks_url=jwks_url, strict=strict
+    )
+
+
+async def decode_jwt(
+    token: str,
+    base_url: str,
+    *,
+    extension_id: str | None = None,
+    jwks_url: str | None = None,
+    strict: bool = False,
+) -> JwtPayload:
+    """Return the claims of a runtime token that a key of the platform signed (spec §1.8).
+
+    `base_url` must come from configuration, never from the payload: whoever chooses it decides
+    which tokens are good. Its keys are at `/.well-known/jwks.json` below it, unless `jwks_url`
+    says where, and are remembered. A token with an audience is refused unless that is
+    `extension_id`; whom one without is for, `ext_id` says. `strict` asks for `sub`, `jti`, a list
+    of scopes, and an end within the hour.
+
+    Raises AuthenticationError; its text is what the sender may be told.
+    """
+    from kiket_sdk import _jwks, _tokens
+
+    key_id = _tokens.key_id(token)
+    key = await _jwks.keys_at(jwks_url or _jwks.address(base_url)).key(key_id)
+    return _tokens.verified(token, key, extension_id=extension_id, strict=strict)
+
+
+def clear_jwks_cache() -> None:
+    """Forget the platform's public keys, so that the next token has them fetched again."""
+    from kiket_sdk import _jwks
+
+    _jwks.forget()
 
 
 def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool) -> None:

@@ -3,15 +3,23 @@
 KiketSDKError
 ├── ArgumentError            a call was given what it cannot work with (also a ValueError)
 ├── AuditVerificationError   an anchor or a proof could not be read or checked
-├── AuthenticationError      a webhook's signature was refused
+├── AuthenticationError      a webhook's signature or runtime token was refused
 ├── ConfigurationError       the SDK was set up in a way that cannot work (also a ValueError)
 ├── HandlerNotFoundError     no handler for an event and version
 ├── OutboundRequestError     the platform answered with an error, or not at all
+├── ScopeError               a webhook's sender did not grant what its handler needs
 ├── SecretStoreError         a secret could not be listed, read, written or deleted
 └── manifest.ManifestError   a manifest that cannot be read (also a ValueError)
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_sdk._scopes import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class KiketSDKError(Exception):
@@ -27,7 +35,7 @@ class AuditVerificationError(KiketSDKError):
 
 
 class AuthenticationError(KiketSDKError):
-    """A webhook's signature was refused."""
+    """A webhook's signature or runtime token was refused; the text is what its sender is told."""
 
 
 class ConfigurationError(KiketSDKError, ValueError):
@@ -36,6 +44,16 @@ class ConfigurationError(KiketSDKError, ValueError):
 
 class HandlerNotFoundError(KiketSDKError):
     """No handler is registered for an event and version."""
+
+
+class ScopeError(KiketSDKError):
+    """A webhook's sender did not grant what its handler needs: the answer is 403."""
+
+    def __init__(self, required_scopes: Iterable[str], available_scopes: Iterable[str]) -> None:
+        self.required_scopes = list(required_scopes)
+        self.available_scopes = list(available_scopes)
+        self.missing_scopes = missing(self.required_scopes, self.available_scopes)
+        super().__init__(f"Insufficient scopes: missing {', '.join(self.missing_scopes)}")
 
 
 class SecretStoreError(KiketSDKError):

@@ -1,0 +1,171 @@
+"""Let webhooks in: by the signature of their body, by a runtime token in it, or by choice unsigned.
+
+With a webhook secret the signature decides, before the body is read; a runtime token in it is
+handed on as it is, unless the address of its keys was pinned (`jwks_url`). Without a secret the
+token decides. The platform's keys come from configured addresses alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kiket_sdk._claims import (
+    AuthContext,
+    JwtPayload,
+    build_auth_context,
+    runtime_token_in,
+    unverified,
+    vouched_for,
+)
+from kiket_sdk._origins import base_url_for
+from kiket_sdk._replies import Refused
+from kiket_sdk._scopes import without_wildcard
+from kiket_sdk._signing import Reason, Verdict, verify, verify_sent
+from kiket_sdk.auth import refusal
+from kiket_sdk.exceptions import AuthenticationError
+from kiket_sdk.routing import SELF_TEST_EVENT
+
+if TYPE_CHECKING:
+    from kiket_sdk.config import ExtensionConfig
+
+_NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
+
+_logger = logging.getLogger("kiket_sdk.webhook")
+
+
+class VerifyToken(Protocol):
+    """Check a payload's runtime token, as `auth.verify_runtime_token` does."""
+
+    def __call__(
+        self, payload: Any, base_url: str, **options: Any
+    ) -> Coroutine[Any, Any, JwtPayload]:
+        """Return the token's claims; raises AuthenticationError."""
+        ...
+
+
+class Authenticator:
+    """Decide which webhooks of one extension are let in, and whom they speak for."""
+
+    def __init__(
+        self,
+        config: ExtensionConfig,
+        verify_token: VerifyToken,
+        *,
+        accept: tuple[str, ...],
+        allow_unsigned: bool,
+        strict: bool,
+    ) -> None:
+        self._config = config
+        self._verify_token = verify_token
+        self._accept = accept
+        self._allow_unsigned = allow_unsigned
+        self._strict = strict
+
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether runtime tokens are checked, so that the body is read before all else."""
+        return not self._config.webhook_secret or self._config.jwks_url is not None
+
+    def granted(self, auth: AuthContext) -> list[str]:
+        """Return the scopes that count; when strict `*` grants nothing."""
+        return without_wildcard(auth.scopes) if self._strict else auth.scopes
+
+    def by_signature(
+        self,
+        event: str,
+        raw_body: bytes,
+        headers: dict[str, str],
+        raw_headers: list[tuple[bytes, bytes]],
+    ) -> Verdict | None:
+        """Let a webhook in by the signature in its headers, whose names are lower-case.
+
+        `headers` has the first of repeated ones. The verdict is None where no secret is
+        configured, so that a token has to decide. Raises Refused (401).
+        """
+        config = self._config
+        if not config.webhook_secret:
+            return None
+        secrets = (config.webhook_secret, *config.previous_webhook_secrets)
+        if len(headers) == len(raw_headers):
+            verdict = verify_sent(secrets, raw_body, headers, accept=self._accept)
+        else:
+            pairs = [
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
+            ]
+            verdict = verify(secrets, raw_body, pairs, accept=self._accept)
+        if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
+            return verdict
+        raise _refused(event, verdict.sentence, refusal(verdict))
+
+    async def by_token(self, event: str, payload: Any, raw_body: bytes) -> AuthContext:
+        """Let a webhook in by the runtime token in its payload, and return whom it speaks for.
+
+        Where a secret is configured too, the signature has been checked, and a token may be left
+        out unless strict. Raises Refused (401).
+        """
+        token = runtime_token_in(payload)
+        if self._needs_no_token(token):
+            return vouched_for(payload)
+        try:
+            claims = await self._claims(payload, token or "", raw_body)
+        except AuthenticationError as exc:
+            sentence = getattr(exc, "sentence", str(exc))
+            if token is None and not self._config.webhook_secret:
+                sentence += (
+                    " No webhook secret is configured either: set KIKET_WEBHOOK_SECRET, pass "
+                    "webhook_secret=, or pass allow_unsigned=True while developing."
+                )
+            raise _refused(event, sentence, str(exc)) from exc
+        return build_auth_context(claims, payload)
+
+    def _needs_no_token(self, token: str | None) -> bool:
+        if self._config.webhook_secret:
+            return token is None and not self._strict
+        return self._allow_unsigned and (token is None or unverified(token) is None)
+
+    async def _claims(self, payload: Any, token: str, raw_body: bytes) -> JwtPayload:
+        """Return a token's claims after every check; raises AuthenticationError."""
+        from kiket_sdk._tokens import check_binding
+
+        config = self._config
+        base_url = base_url_for(payload, config.base_url, config.allowed_api_origins)
+        said = unverified(token)
+        # the documented call has two arguments; what goes beyond it is told where it matters
+        options: dict[str, Any] = {}
+        if said is not None and said.aud:
+            options["extension_id"] = config.extension_id
+        if config.jwks_url is not None and base_url == config.base_url:
+            options["jwks_url"] = config.jwks_url
+        if self._strict:
+            options["strict"] = True
+        claims = await self._verify_token(payload, base_url, **options)
+        check_binding(
+            claims,
+            token,
+            raw_body,
+            extension_id=config.extension_id,
+            organization_id=_organization_in(payload),
+            strict=self._strict,
+            needs_body=self._strict and not config.webhook_secret,
+        )
+        return claims
+
+
+def _organization_in(payload: Any) -> int | str | None:
+    """Return the organization that a payload is of; it has one of several forms (spec §6)."""
+    if not isinstance(payload, Mapping):
+        return None
+    nested = payload.get("organization")
+    named = nested.get("id") if isinstance(nested, Mapping) else None
+    for found in (payload.get("organization_id"), payload.get("org_id"), named):
+        if isinstance(found, int | str):
+            return found
+    return None
+
+
+def _refused(event: str, sentence: str, detail: str) -> Refused:
+    if event != SELF_TEST_EVENT:  # who asks for it says what came of it, again and again
+        _logger.warning("Webhook refused: %s", sentence)
+    return Refused(401, detail)

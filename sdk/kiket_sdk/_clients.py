@@ -1,0 +1,79 @@
+"""The platform as handlers see it: one set of connections, a runtime token for each delivery."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from kiket_sdk.client import KiketClient
+from kiket_sdk.endpoints import ExtensionEndpoints
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from kiket_sdk.config import ExtensionConfig
+
+
+class PlatformClients:
+    """Hand out the platform's calls, over connections that are shared while a server runs.
+
+    Without a server that runs (an application mounted in another one, or tested without its
+    lifespan), and on another event loop than its own, each webhook opens its own connections.
+    """
+
+    def __init__(self, config: ExtensionConfig) -> None:
+        self._config = config
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clients: dict[str, KiketClient] = {}  # by base URL; each is configured
+        self._endpoints: dict[str, ExtensionEndpoints] = {}  # by version, for the base URL
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """Share connections among the webhooks of the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            yield
+        finally:
+            clients = list(self._clients.values())
+            self._loop = None
+            self._clients = {}
+            self._endpoints = {}
+            for client in clients:
+                await client.aclose()
+
+    def endpoints(
+        self, version: str, base_url: str, runtime_token: str | None
+    ) -> tuple[ExtensionEndpoints, bool]:
+        """Return the calls of one webhook, and whether their connections are its own to close.
+
+        `base_url` is a configured one; the workspace's credentials go to the extension's platform
+        alone.
+        """
+        if self._loop is None or self._loop is not asyncio.get_running_loop():
+            client = self._client(base_url)
+            client.runtime_token = runtime_token
+            return self._calls(client, version), True
+        shared = self._clients.get(base_url)
+        if shared is None:
+            shared = self._clients[base_url] = self._client(base_url)
+        if runtime_token is not None:
+            return self._calls(shared.for_delivery(runtime_token), version), False
+        if base_url != self._config.base_url:
+            return self._calls(shared, version), False
+        found = self._endpoints.get(version)
+        if found is None:
+            found = self._endpoints[version] = self._calls(shared, version)
+        return found, False
+
+    def _client(self, base_url: str) -> KiketClient:
+        config = self._config
+        if base_url == config.base_url:
+            return KiketClient.of(config)
+        return KiketClient(base_url, None, retries=config.retries)
+
+    def _calls(self, client: KiketClient, version: str) -> ExtensionEndpoints:
+        config = self._config
+        return ExtensionEndpoints(
+            client, config.extension_id, event_version=version, providers=config.secret_providers
+        )

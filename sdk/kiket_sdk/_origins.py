@@ -1,0 +1,58 @@
+"""Which platform a webhook comes from: one that is configured, whatever the webhook says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from kiket_sdk.exceptions import ConfigurationError
+
+_ADDRESS_LIMIT = 2048  # characters
+_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int]
+
+
+@lru_cache(maxsize=64)  # a platform says the same with every delivery
+def origin(url: str) -> Origin | None:
+    """Return scheme, host and port of an address (RFC 6454 §4), None when it is no web address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if port is None or parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port
+
+
+def checked_origins(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return addresses that each have an origin; raises ConfigurationError."""
+    given = (addresses,) if isinstance(addresses, str) else tuple(addresses)
+    for address in given:
+        if origin(address) is None:
+            raise ConfigurationError(
+                f"allowed_api_origins has {address!r}, which is no web address; "
+                "write one such as https://staging.example.com."
+            )
+    return given
+
+
+def base_url_for(payload: Any, base_url: str, allowed: Sequence[str]) -> str:
+    """Return the configured address that a payload's `api.base_url` means (spec §1.9).
+
+    That is `base_url` unless the payload names the origin of one in `allowed`. What is returned
+    is always text from the configuration.
+    """
+    if not allowed or not isinstance(payload, Mapping):
+        return base_url
+    api = payload.get("api")
+    said = api.get("base_url") if isinstance(api, Mapping) else None
+    if not isinstance(said, str) or len(said) > _ADDRESS_LIMIT or said == base_url:
+        return base_url
+    named = origin(said)
+    if named is None or named == origin(base_url):
+        return base_url
+    return next((address for address in allowed if origin(address) == named), base_url)

@@ -1,0 +1,36 @@
+"""What a webhook's sender granted, and what a handler needs: flat names, compared exactly.
+
+`*` grants everything, unless the extension is strict. `a.b`, `a:b` and `b:a` are three scopes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+EVERYTHING = "*"
+
+_BETWEEN = re.compile(r"[\s,]+")
+
+
+def listed(scopes: Any) -> list[str]:
+    """Return scopes as a list without blanks; a text is taken apart at blanks and commas."""
+    if isinstance(scopes, str):
+        return [scope for scope in _BETWEEN.split(scopes) if scope]
+    if not isinstance(scopes, Iterable):
+        return []
+    return [text for scope in scopes if scope is not None and (text := str(scope).strip())]
+
+
+def without_wildcard(scopes: Iterable[str]) -> list[str]:
+    """Return the scopes that are granted by name."""
+    return [scope for scope in scopes if scope != EVERYTHING]
+
+
+def missing(required: Iterable[str], available: Iterable[str]) -> list[str]:
+    """Return which of the required scopes are not granted, in their order."""
+    granted = frozenset(available)
+    if EVERYTHING in granted:
+        return []
+    return [scope for scope in required if scope not in granted]
