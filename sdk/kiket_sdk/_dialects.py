@@ -1,52 +1,39 @@
-"""The HMAC dialects, each of which signs a body and judges a request."""
+"""The dialects, each of which signs a body and judges a request."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import hmac
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from kiket_sdk._keys import (
+    decoded_base64,
+    is_asymmetric,
+    keys_of,
+    problem_of,
+    signer,
+    standard_key,
+    text_key,
+)
 from kiket_sdk._verdict import Reason, Verdict, refused, signature_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from kiket_sdk._keys import Keys, MacKey, PublicKey, Term
 
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
 _ISO_LIMIT = 64
 _UNIX = re.compile(r"[0-9]{1,11}", re.ASCII)
 # a dot in an id would move the seam between id and timestamp
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_WHSEC = "whsec_"
+_TRIES_LIMIT = 4  # of ed25519, each of which takes long beside a MAC
 _OK = Reason.OK  # Python 3.11 looks members up by a descriptor, slowly
-
-
-def _text_key(secret: str) -> bytes:
-    return secret.encode("utf-8", "surrogatepass")
-
-
-def _standard_key(secret: str) -> bytes | None:
-    """Return the key bytes of Standard Webhooks, None when a `whsec_` secret is not base64."""
-    if not secret.startswith(_WHSEC):
-        return _text_key(secret)
-    encoded = secret[len(_WHSEC) :].rstrip("=")
-    return _decoded_base64(encoded + "=" * (-len(encoded) % 4)) or None
-
-
-def key_length(secret: str) -> int:
-    """Return how many bytes of key a secret holds; a `whsec_` secret counts decoded."""
-    return len(_standard_key(secret) or _text_key(secret))
-
-
-def _decoded_base64(text: str) -> bytes | None:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _decoded_hex(text: str) -> bytes | None:
@@ -70,62 +57,70 @@ def _iso_moment_s(timestamp: str) -> float | None:
         return None
 
 
-class Keys(NamedTuple):
-    """The keys of some secrets: their text, and what sw1 reads in them."""
+def _matching(
+    macs: Sequence[bytes], keys: Sequence[MacKey], raw_signed: bytes, now: float
+) -> Term | None:
+    """Return the term of the key that makes any of the MACs, one that counts now before others.
 
-    text: tuple[hmac.HMAC, ...]
-    standard: tuple[hmac.HMAC, ...]
-
-
-@functools.lru_cache(maxsize=64)
-def keys_of(secrets: tuple[str, ...]) -> Keys:
-    """Prepare the keys of secrets; blank ones sign nothing and have none."""
-    usable = [secret for secret in secrets if secret and not secret.isspace()]
-    standard_keys = [_standard_key(secret) for secret in usable]
-    return Keys(
-        tuple(hmac.new(_text_key(secret), digestmod="sha256") for secret in usable),
-        tuple(hmac.new(raw, digestmod="sha256") for raw in standard_keys if raw is not None),
-    )
-
-
-def _is_signed(macs: Sequence[bytes], keys: Sequence[hmac.HMAC], raw_signed: bytes) -> bool:
-    """Tell whether any key makes any of the MACs; constant time, without an early exit."""
-    matched = False
+    Every key is tried on every MAC, so that the time taken tells nothing.
+    """
+    found: Term | None = None
     for key in keys:
-        made = key.copy()  # what a key costs was paid when it was prepared
+        made = key.prepared.copy()  # what a key costs was paid when it was prepared
         made.update(raw_signed)
         wanted = made.digest()
         for mac in macs:
-            matched |= hmac.compare_digest(mac, wanted)
-    return matched
+            if hmac.compare_digest(mac, wanted) and (found is None or not found.holds(now)):
+                found = key.term
+    return found
 
 
-def _configured(count: int) -> str:
-    return "under the configured secret" if count == 1 else f"under any of {count} secrets"
+def _verifying(
+    signatures: Sequence[bytes], keys: Sequence[PublicKey], raw_signed: bytes, now: float
+) -> Term | None:
+    """Return the term of the public key that any of the signatures was made for."""
+    found: Term | None = None
+    pairs = ((signature, key) for key in keys for signature in signatures)
+    for signature, key in itertools.islice(pairs, _TRIES_LIMIT):
+        if key.is_signed(signature, raw_signed) and (found is None or not found.holds(now)):
+            found = key.term
+    return found
 
 
-def _aged(dialect: str, moment_s: float, now: float, limit_s: float) -> Verdict:
-    """Judge the time of a request whose MAC matched."""
+def _mismatch(dialect: str, what: str, header: str, count: int) -> Verdict:
+    under = "under the configured secret" if count == 1 else f"under any of {count} secrets"
+    return refused(Reason.MISMATCH, dialect, f"The {what} not match {header} {under}.")
+
+
+def _aged(dialect: str, moment_s: float, now: float, limit_s: float, term: Term) -> Verdict:
+    """Judge the time of a request whose signature matched."""
     skew_s = now - moment_s
+    if not term.begins_s <= now <= term.ends_s:
+        return _out_of_term(dialect, now, term)._replace(skew_s=skew_s)
     if abs(skew_s) <= limit_s:
-        return Verdict(True, _OK, dialect, "Signature and timestamp are fine.", skew_s)
-    if skew_s > 0:
         return Verdict(
-            False,
-            Reason.STALE,
-            dialect,
-            f"Signature is fine, but the timestamp is {skew_s:.0f} s old; "
-            f"the limit is {limit_s:g} s.",
-            skew_s,
+            True, _OK, dialect, "Signature and timestamp are fine.", skew_s, None, term.key_id
         )
+    if skew_s > 0:
+        reason, where = Reason.STALE, f"{skew_s:.0f} s old"
+    else:
+        reason, where = Reason.FUTURE, f"{-skew_s:.0f} s ahead of this clock"
     return Verdict(
         False,
-        Reason.FUTURE,
+        reason,
         dialect,
-        f"Signature is fine, but the timestamp is {-skew_s:.0f} s ahead of this clock; "
-        f"the limit is {limit_s:g} s.",
+        f"Signature is fine, but the timestamp is {where}; the limit is {limit_s:g} s.",
         skew_s,
+        None,
+        term.key_id,
     )
+
+
+def _out_of_term(dialect: str, now: float, term: Term) -> Verdict:
+    name = f" {term.key_id}" if term.key_id else ""
+    when = "no longer" if now > term.ends_s else "not yet"
+    sentence = f"Signature is fine, but its secret{name} counts {when}."
+    return Verdict(False, Reason.RETIRED, dialect, sentence, None, None, term.key_id)
 
 
 _TIMELESS = Verdict(True, _OK, "k0", "Signature is fine; the request carries no timestamp.")
@@ -142,14 +137,21 @@ class KiketDialect:
     def sign(
         self, secret: str, raw_body: bytes, *, message_id: str, timestamp: float
     ) -> dict[str, str]:
-        """Return `X-Kiket-Signature` and `X-Kiket-Timestamp`; `message_id` is not sent."""
+        """Return `X-Kiket-Signature` and `X-Kiket-Timestamp`; `message_id` is not sent.
+
+        Raises ValueError for a key of ed25519.
+        """
         del message_id
+        if is_asymmetric(secret):
+            raise ValueError(
+                f"{self.name} is signed with a secret; a key of ed25519 signs sw1 alone."
+            )
         if self.timestamp_signed:
             moment = str(int(timestamp))
-            mac = hmac.digest(_text_key(secret), moment.encode() + b"." + raw_body, "sha256")
+            mac = hmac.digest(text_key(secret), moment.encode() + b"." + raw_body, "sha256")
         else:
             moment = datetime.fromtimestamp(timestamp, UTC).isoformat()
-            mac = hmac.digest(_text_key(secret), raw_body, "sha256")
+            mac = hmac.digest(text_key(secret), raw_body, "sha256")
         return {"X-Kiket-Signature": self.prefix + mac.hex(), "X-Kiket-Timestamp": moment}
 
     def verify(
@@ -191,10 +193,13 @@ class KiketDialect:
             )
         timestamp = sent.get("x-kiket-timestamp")
         if not self.timestamp_signed:
-            if not _is_signed((mac,), keys.text, raw_body):
+            term = _matching((mac,), keys.text, raw_body, now)
+            if term is None:
                 return self._mismatch(len(keys.text))
             if not timestamp:
-                return _TIMELESS
+                if not term.holds(now):
+                    return _out_of_term(name, now, term)
+                return _TIMELESS if term.key_id is None else _TIMELESS._replace(key_id=term.key_id)
             moment_s = _iso_moment_s(timestamp) if len(timestamp) <= _ISO_LIMIT else None
             if moment_s is None:
                 return refused(
@@ -202,7 +207,7 @@ class KiketDialect:
                     name,
                     "Signature is fine, but X-Kiket-Timestamp is not ISO-8601 with an offset or Z.",
                 )
-            return _aged(name, moment_s, now, skew_s)
+            return _aged(name, moment_s, now, skew_s, term)
         if not timestamp:
             return refused(
                 Reason.MISSING_TIMESTAMP,
@@ -213,22 +218,19 @@ class KiketDialect:
             return refused(
                 Reason.BAD_TIMESTAMP, name, "X-Kiket-Timestamp is not a number of unix seconds."
             )
-        if not _is_signed((mac,), keys.text, timestamp.encode() + b"." + raw_body):
+        term = _matching((mac,), keys.text, timestamp.encode() + b"." + raw_body, now)
+        if term is None:
             return self._mismatch(len(keys.text))
-        return _aged(name, int(timestamp), now, skew_s)
+        return _aged(name, int(timestamp), now, skew_s, term)
 
     def _mismatch(self, count: int) -> Verdict:
         signed = "timestamp and body do" if self.timestamp_signed else "body does"
-        return refused(
-            Reason.MISMATCH,
-            self.name,
-            f"The {signed} not match X-Kiket-Signature {_configured(count)}.",
-        )
+        return _mismatch(self.name, signed, "X-Kiket-Signature", count)
 
 
 @dataclass(frozen=True, slots=True)
 class StandardWebhooks:
-    """sw1: the symmetric scheme of Standard Webhooks."""
+    """sw1, and sw1a where the key is one of ed25519: Standard Webhooks 1.0."""
 
     name: str = "sw1"
     timestamp_signed: bool = True
@@ -236,26 +238,31 @@ class StandardWebhooks:
     def sign(
         self, secret: str, raw_body: bytes, *, message_id: str, timestamp: float
     ) -> dict[str, str]:
-        """Return the three `webhook-…` headers.
+        """Return the three `webhook-…` headers; a `whsk_` key signs with ed25519 (v1a).
 
-        Raises ValueError for an id that the scheme cannot carry or a `whsec_` secret that is
-        not base64.
+        Raises ValueError for an id that the scheme cannot carry or a secret that is not what its
+        beginning says.
         """
         if not _MESSAGE_ID.fullmatch(message_id):
             raise ValueError(
                 f"Message id {message_id!r} cannot be signed; use 1 to 128 letters, digits, _ or -."
             )
-        key = _standard_key(secret)
-        if key is None:
-            raise ValueError(
-                "The webhook secret starts with whsec_, but the rest is not base64; copy it again."
-            )
+        if problem := problem_of(secret):
+            raise ValueError(problem)
         moment = str(int(timestamp))
-        mac = hmac.digest(key, f"{message_id}.{moment}.".encode() + raw_body, "sha256")
+        signed = f"{message_id}.{moment}.".encode() + raw_body
+        if is_asymmetric(secret):
+            make = signer(secret)
+            if make is None:
+                raise ValueError("A public key (whpk_) signs nothing; sign with its whsk_ key.")
+            kind, raw_signature = "v1a,", make(signed)
+        else:
+            key = standard_key(secret) or b""
+            kind, raw_signature = "v1,", hmac.digest(key, signed, "sha256")
         return {
             "webhook-id": message_id,
             "webhook-timestamp": moment,
-            "webhook-signature": "v1," + base64.b64encode(mac).decode(),
+            "webhook-signature": kind + base64.b64encode(raw_signature).decode(),
         }
 
     def verify(
@@ -308,27 +315,33 @@ class StandardWebhooks:
                 name,
                 f"webhook-signature holds more than {_SIGNATURES_LIMIT} signatures.",
             )
-        decoded = (_decoded_base64(entry[3:]) for entry in entries if entry.startswith("v1,"))
-        macs = [mac for mac in decoded if mac is not None]
-        if not macs:
+        macs = _of_kind("v1,", entries)
+        signatures = _of_kind("v1a,", entries) if keys.public else []
+        if not macs and not signatures:
             return refused(
                 Reason.MALFORMED, name, "webhook-signature holds no readable v1,<base64> signature."
             )
-        if not keys.standard:
+        if macs and not signatures and not keys.standard and keys.text:
             return refused(
                 Reason.BAD_SECRET,
                 name,
                 "The configured secret starts with whsec_, but the rest is not base64.",
             )
         signed = f"{message_id}.{timestamp}.".encode() + raw_body
-        if not _is_signed(macs, keys.standard, signed):
-            return refused(
-                Reason.MISMATCH,
-                name,
-                f"The id, timestamp and body do not match webhook-signature "
-                f"{_configured(len(keys.text))}.",
-            )
-        return _aged(name, int(timestamp), now, skew_s)
+        term = _matching(macs, keys.standard, signed, now)
+        if term is None and signatures:
+            name = "sw1a"
+            term = _verifying(signatures, keys.public, signed, now)
+        if term is None:
+            count = len(keys.text) + len(keys.public)
+            return _mismatch(name, "id, timestamp and body do", "webhook-signature", count)
+        return _aged(name, int(timestamp), now, skew_s, term)
+
+
+def _of_kind(kind: str, entries: Sequence[str]) -> list[bytes]:
+    """Return the readable signatures of a kind in a `webhook-signature` list."""
+    decoded = (decoded_base64(each[len(kind) :]) for each in entries if each.startswith(kind))
+    return [raw_signature for raw_signature in decoded if raw_signature is not None]
 
 
 Judge = KiketDialect | StandardWebhooks
@@ -346,6 +359,6 @@ def _verify_alone(
     if isinstance(sent, str):
         return refused(Reason.MALFORMED, judge.name, f"The header {sent} was sent more than once.")
     keys = keys_of((secret,))
-    if not keys.text:
+    if not keys.text and not keys.public:
         return refused(Reason.NO_SECRET, judge.name, "No webhook secret is configured.")
     return judge.judge(keys, raw_body, sent, now, skew_s)

@@ -79,9 +79,9 @@ class MacKey(NamedTuple):
 
 
 class PublicKey(NamedTuple):
-    """A key of ed25519; `verify(signature, signed)` raises when they do not belong together."""
+    """A key of ed25519; `is_signed(signature, signed)` tells whether they belong together."""
 
-    verify: Callable[[bytes, bytes], None]
+    is_signed: Callable[[bytes, bytes], bool]
     term: Term
 
 
@@ -211,7 +211,17 @@ def _public_bytes(secret: str) -> bytes | None:
     return Ed25519PrivateKey.from_private_bytes(raw_private).public_key().public_bytes_raw()
 
 
-def _verifier(raw_public: bytes) -> Callable[[bytes, bytes], None]:
+def _verifier(raw_public: bytes) -> Callable[[bytes, bytes], bool]:
+    from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    return Ed25519PublicKey.from_public_bytes(raw_public).verify
+    verify = Ed25519PublicKey.from_public_bytes(raw_public).verify
+
+    def is_signed(raw_signature: bytes, raw_signed: bytes) -> bool:
+        try:
+            verify(raw_signature, raw_signed)
+        except InvalidSignature:
+            return False
+        return True
+
+    return is_signed

@@ -1,4 +1,4 @@
-"""Sign and verify webhooks in every HMAC dialect that Kiket senders speak.
+"""Sign and verify webhooks in every dialect that Kiket senders speak.
 
 Pure: bytes and headers in, headers or a verdict out; no I/O, and no clock but the default of `now`.
 
@@ -11,8 +11,11 @@ k1    ``<unix>.`` + body                           … ``sha256=<hex>``         
 sw1   ``<id>.<unix>.`` + body (Standard Webhooks)  webhook-signature: v1,<b64> unix seconds
 ====  ===========================================  ==========================  =================
 
-The MAC is HMAC-SHA256 everywhere. k0 leaves its timestamp outside the MAC, so a captured k0
-request can be sent again by anybody; the other three cannot be moved in time.
+The MAC is HMAC-SHA256 everywhere. Where the secret is a key of ed25519, `whpk_…` to verify with and
+`whsk_…` to sign with, sw1 is signed with that (``v1a,<b64>``), and the verdict calls it sw1a.
+
+k0 leaves its timestamp outside the MAC, so a captured k0 request can be sent again by anybody; the
+others cannot be moved in time.
 """
 
 from __future__ import annotations
@@ -21,13 +24,25 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks, key_length, keys_of
+from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks
+from kiket_sdk._keys import WebhookSecret, is_asymmetric, key_length, keys_of, problem_of
 from kiket_sdk._verdict import Reason, Verdict, refused, signature_headers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["DIALECTS", "SKEW_S", "Dialect", "Reason", "Verdict", "key_length", "sign", "verify"]
+__all__ = [
+    "DIALECTS",
+    "SKEW_S",
+    "Dialect",
+    "Reason",
+    "Verdict",
+    "WebhookSecret",
+    "key_length",
+    "problem_of",
+    "sign",
+    "verify",
+]
 
 SKEW_S = 300
 """How old, or how far ahead, a timestamp may be: seconds, inclusive."""
@@ -108,10 +123,12 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers that sign `raw_body` in the named dialect.
 
-    `timestamp` is in unix seconds, now when None. Raises ValueError for an unknown dialect, a
-    blank secret, or what the dialect cannot carry.
+    `timestamp` is in unix seconds, now when None. sw1a is sw1 with a `whsk_…` key of ed25519.
+    Raises ValueError for an unknown dialect, a blank secret, or what the dialect cannot carry.
     """
-    known = DIALECTS.get(dialect)
+    known = _SW1 if dialect == "sw1a" else DIALECTS.get(dialect)
+    if dialect == "sw1a" and not is_asymmetric(secret):
+        raise ValueError("sw1a is signed with a private key of ed25519, which begins with whsk_.")
     if known is None:
         raise ValueError(f"Unknown signing dialect {dialect!r}; use one of {', '.join(DIALECTS)}.")
     if not secret.strip():
@@ -153,7 +170,7 @@ def verify_sent(
 ) -> Verdict:
     """Judge as `verify` does headers with lower-case names, none of which was repeated."""
     keys = keys_of(tuple(secrets))
-    if not keys.text:
+    if not keys.text and not keys.public:
         return refused(
             Reason.NO_SECRET, None, "No webhook secret is configured, so nothing can be verified."
         )
@@ -167,7 +184,10 @@ def verify_sent(
         )
     moment_s = time.time() if now is None else now
     standard = "sw1" in accept and bool(
-        standard_signature or sent.get("webhook-id") or sent.get("webhook-timestamp")
+        standard_signature
+        or sent.get("webhook-id")
+        or sent.get("webhook-timestamp")
+        or not keys.text  # public keys verify nothing else
     )
     best: Verdict | None = None
     others: list[Judge] = []

@@ -20,13 +20,15 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     NO_SECRET = "no-secret"  # noqa: S105 (a reason, not a password)
     BAD_SECRET = "bad-secret"  # noqa: S105 (a reason, not a password)
+    RETIRED = "retired"
 
 
 class Verdict(NamedTuple):
     """What was found about one request's signature.
 
     `dialect` is the one that decided, `skew_s` how old the timestamp is in seconds (negative:
-    ahead), `nearest` a dialect that matches the bytes but was not accepted or not asked.
+    ahead), `nearest` a dialect that matches the bytes but was not accepted or not asked. `key_id`
+    names the secret that matched: as it is configured, or "secret 2" of several without names.
     """
 
     ok: bool
@@ -35,6 +37,7 @@ class Verdict(NamedTuple):
     sentence: str
     skew_s: float | None = None
     nearest: str | None = None
+    key_id: str | None = None
 
 
 _CARRIERS = frozenset(

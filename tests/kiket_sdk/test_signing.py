@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, sign, verify
+from kiket_sdk._keys import key_length, problem_of
+from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, WebhookSecret, sign, verify
 
 SECRET = "whk_0123456789abcdefghijklmnop"
 NOW = 1_767_225_600.0
@@ -23,10 +25,23 @@ VECTORS: list[dict[str, Any]] = json.loads(
 )["cases"]
 
 
+def secret_of(described: str | dict[str, Any]) -> str:
+    """Return a vector's secret; one with a name or a time is an object."""
+    if isinstance(described, str):
+        return described
+    moments = {
+        name: datetime.fromtimestamp(described[name], UTC)
+        for name in ("not_before", "not_after")
+        if name in described
+    }
+    return WebhookSecret(described["secret"], key_id=described["key_id"], **moments)
+
+
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["name"])
 def test_vector(case: dict[str, Any]) -> None:
+    secrets = [secret_of(each) for each in case["secrets"]]
     verdict = verify(
-        case["secrets"],
+        secrets,
         base64.b64decode(case["body_base64"]),
         [(name, value) for name, value in case["headers"]],
         accept=case.get("accept", tuple(DIALECTS)),
@@ -38,8 +53,10 @@ def test_vector(case: dict[str, Any]) -> None:
         case.get("nearest"),
     )
     assert verdict.ok is (case["reason"] == "ok")
+    if "key_id" in case or len(secrets) == 1:
+        assert verdict.key_id == case.get("key_id")
     assert verdict.sentence.endswith(".")
-    assert not any(secret in verdict.sentence for secret in case["secrets"] if secret.strip())
+    assert not any(secret in verdict.sentence for secret in secrets if secret.strip())
 
 
 def test_dialects_come_in_order_and_say_what_they_sign() -> None:
@@ -179,3 +196,60 @@ def test_sign_refuses_what_it_cannot_sign(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         sign(dialect, secret, b"{}", message_id=message_id, timestamp=NOW)
+
+
+SEED = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+PUBLIC = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+"""The public key of SEED."""
+
+
+@pytest.mark.parametrize("dialect", ["sw1", "sw1a"])
+@pytest.mark.parametrize("secret", [SEED, PUBLIC])
+def test_a_private_key_signs_what_its_public_key_verifies(dialect: str, secret: str) -> None:
+    headers = sign(dialect, SEED, b"{}", message_id="msg_1", timestamp=NOW)
+    assert headers["webhook-signature"].startswith("v1a,")
+    assert verify([secret], b"{}", headers, now=NOW)[:3] == (True, Reason.OK, "sw1a")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "secret", "said"),
+    [
+        ("sw1a", SECRET, "begins with whsk_"),
+        ("sw1", PUBLIC, "signs nothing"),
+        ("sw1", "whsk_AAAA", "base64 of 32 or 64 bytes"),
+        ("k0", SEED, "signs sw1 alone"),
+        ("k1", PUBLIC, "signs sw1 alone"),
+    ],
+)
+def test_a_key_that_cannot_sign_is_said_so(dialect: str, secret: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        sign(dialect, secret, b"", message_id="msg_1")
+
+
+def test_a_secret_with_a_term_is_text_that_does_not_show() -> None:
+    until = datetime(2026, 11, 30, tzinfo=UTC)
+    secret = WebhookSecret(SECRET, key_id="2026", not_after=until)
+    assert secret == SECRET
+    assert SECRET not in repr(secret)
+    assert (secret.key_id, secret.not_before, secret.not_after) == ("2026", None, until)
+    with pytest.raises(ValueError, match="time zone"):
+        WebhookSecret(SECRET, not_before=datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("secret", "length", "is_sound"),
+    [
+        ("text", 4, True),
+        ("é", 2, True),
+        ("whsec_dGVzdA==", 4, True),
+        ("whsec_dGVzdA", 4, True),
+        ("whsec_%", 7, False),
+        (PUBLIC, 32, True),
+        ("whpk_dGVzdA==", 4, False),
+        (SEED, 32, True),
+        ("whsk_dGVzdA==", 4, False),
+    ],
+)
+def test_what_a_secret_is_made_of(secret: str, length: int, is_sound: bool) -> None:
+    assert key_length(secret) == length
+    assert (problem_of(secret) is None) is is_sound
