@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -74,19 +75,26 @@ class Platform:
         await send({"type": "http.response.body", "body": raw_answer})
 
 
-@pytest.fixture
-def platform() -> Iterator[Platform]:
-    """Serve a platform on a free port."""
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """Serve an ASGI application on a free port; yield its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    stand_in = Platform(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    server = uvicorn.Server(uvicorn.Config(stand_in, log_config=None, ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(application, log_config=None, ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    yield stand_in
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
     listener.close()
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """Serve a platform on a free port."""
+    stand_in = Platform("")
+    with served(stand_in) as stand_in.url:
+        yield stand_in
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kiket_sdk.conftest import Platform, served
 
-from kiket_sdk import HandlerContext, KiketSDK
+from kiket_sdk import KiketSDK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi.testclient import TestClient
-    from tests.kiket_sdk.conftest import Platform
 
 
 SECRET = "sh_123"
@@ -33,13 +35,10 @@ def extension(**options: Any) -> KiketSDK:
 
 
 def answering(result: Any, **options: Any) -> KiketSDK:
-    """Build an extension whose handler of issue.created@v1 returns a value."""
+    """Build an extension whose handler of issue.created@v1 returns a value, or is a function."""
     sdk = extension(**options)
-
-    @sdk.webhook("issue.created", version="v1")
-    async def handle(payload: Any, context: HandlerContext) -> Any:
-        return result(payload, context) if callable(result) else result
-
+    handler = result if callable(result) else lambda *_: result
+    sdk.register("issue.created", handler, version="v1")
     return sdk
 
 
@@ -76,6 +75,32 @@ class Sender:
 def sender(sdk: KiketSDK, secret: str = SECRET) -> Sender:
     """Return what posts to an extension."""
     return Sender(sdk.create_test_client(), secret)
+
+
+class Relay:
+    """Pass what comes in on to the platform of the running test: one server does for a module."""
+
+    platform: Platform | None = None
+    url = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.platform is not None:
+            await self.platform(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[Relay]:
+    """Serve on a free port."""
+    relay = Relay()
+    with served(relay) as relay.url:
+        yield relay
+
+
+@pytest.fixture
+def platform(relay: Relay) -> Platform:
+    """Return a platform that has not been called yet."""
+    relay.platform = Platform(relay.url)
+    return relay.platform
 
 
 @pytest.fixture
