@@ -103,7 +103,8 @@ class ToldPlatform:
         del find
         rows = self.kept[collection]
         at = next((place + 1 for place, row in enumerate(rows) if row["id"] == after), 0)
-        return PlatformRows(tuple(rows[at : at + limit]), more=len(rows) > at + limit)
+        page = tuple(dict(row) for row in rows[at : at + limit])
+        return PlatformRows(page, more=len(rows) > at + limit)
 
     async def add(self, collection: str, row: Mapping[str, Any]) -> dict[str, Any]:
         """Put a row on top."""

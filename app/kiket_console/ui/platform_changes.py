@@ -75,9 +75,9 @@ class PlatformChanges:
             engine = self._console.connected()
             kept = await engine.platform.change(collection.name, row["id"], changes)
             name = _named(collection, row)
+            was = {each: before.get(each) for each in changes}
 
             async def take_back(engine: Engine) -> str:
-                was = {each: row.get(each) for each in changes}
                 again = await engine.platform.change(collection.name, row["id"], was)
                 self._screen.changed(collection.name, again["id"])
                 return f"{name} is as it was."

@@ -139,9 +139,8 @@ class PlatformRows:
         words = self.words
         self._shown = [each for each in self._all if words is None or words.let_through(each)]
         found = self.collection(self.entered or self._name)
-        self._table = Table(
-            self._shown, [each.name for each in found.columns] if found is not None else ()
-        )
+        names = [each.name for each in found.columns] if found is not None else []
+        self._table = Table(self._all, names)  # of all: columns stay while a filter is typed
         self._generation += 1
 
     # What the list asks

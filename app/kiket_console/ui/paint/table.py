@@ -31,6 +31,8 @@ MEASURED = 500
 _USUAL = 28
 """So many cells a column gets at first; what is left over goes to those that need more."""
 _LEAST = 6
+_SAYS_MORE = 30
+"""In fewer cells it is not said how many columns are missing."""
 _LONGEST = 300
 """More characters of a value are in no column."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
@@ -93,6 +95,10 @@ class Table:
                 break
             chosen[name] = min(cells, room - gap)
             room -= chosen[name] + gap
+        if len(chosen) < len(self._names) and width >= _SAYS_MORE:
+            room -= len(GAP) + 2  # for how many are missing
+            last = list(chosen)[-1]
+            chosen[last] += min(0, room)
         for name, cells in chosen.items():
             more = max(0, min(room, self._needs[name] - cells))
             chosen[name] += more
