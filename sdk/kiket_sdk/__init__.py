@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kiket_sdk._claims import AuthContext, AuthenticationContext
+    from kiket_sdk._keys import WebhookSecret
     from kiket_sdk.audit import AuditClient
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
@@ -73,6 +74,7 @@ __all__ = [
     "SecretProvider",
     "SecretValue",
     "TelemetryRecord",
+    "WebhookSecret",
     "__version__",
     "allow",
     "create_app",
@@ -110,6 +112,7 @@ _HOMES = {
     "SecretProvider": "secret_providers",
     "SecretValue": "secrets",
     "TelemetryRecord": "telemetry",
+    "WebhookSecret": "_keys",
     "allow": "responses",
     "create_app": "sdk",
     "deny": "responses",

@@ -95,15 +95,11 @@ class Keys(NamedTuple):
 
 def keys_of(secrets: Sequence[str]) -> Keys:
     """Prepare the keys of secrets; blank ones sign nothing and have none."""
-    # equal texts may count at different times, and text alone cannot tell them apart
-    return _prepared(
-        tuple(
-            secret
-            if type(secret) is str
-            else (str(secret), _term(secret) if isinstance(secret, WebhookSecret) else None)
-            for secret in secrets
-        )
-    )
+    for secret in secrets:
+        if type(secret) is not str:
+            # equal texts may count at different times, and text alone cannot tell them apart
+            return _prepared(tuple((str(each), _term(each)) for each in secrets))
+    return _prepared(tuple(secrets))
 
 
 @functools.lru_cache(maxsize=64)
@@ -129,7 +125,9 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
     return Keys(tuple(text), tuple(standard), tuple(public))
 
 
-def _term(secret: WebhookSecret) -> Term:
+def _term(secret: str) -> Term | None:
+    if not isinstance(secret, WebhookSecret):
+        return None
     begins, ends = secret.not_before, secret.not_after
     return Term(
         secret.key_id,

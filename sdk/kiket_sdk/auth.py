@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from kiket_sdk._claims import AuthContext, JwtPayload, build_auth_context, runtime_token_in
+from kiket_sdk._keys import is_asymmetric, problem_of
 from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, key_length, verify
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
 
@@ -142,9 +143,13 @@ def clear_jwks_cache() -> None:
 def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool) -> None:
     """Warn about secrets that are short or missing; refuse short ones when strict.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError, also for a key of ed25519 that is none.
     """
     for secret in secrets:
+        if problem := problem_of(secret):
+            if is_asymmetric(secret):
+                raise ConfigurationError(problem)
+            _logger.warning(problem)  # as plain text it is still the key of the Kiket dialects
         length = key_length(secret)
         if length >= SHORT_SECRET_BYTES:
             continue

@@ -9,7 +9,7 @@ import pytest
 
 from kiket_sdk import KiketSDK
 from kiket_sdk._signing import DIALECTS, sign
-from kiket_sdk.auth import ALLOWED_SKEW_SECONDS, verify_signature
+from kiket_sdk.auth import ALLOWED_SKEW_SECONDS, check_secrets, verify_signature
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
 
 SECRET = "a webhook secret of more than 24 bytes"
@@ -102,3 +102,19 @@ def test_an_empty_secret_falls_through_to_the_environment(
 ) -> None:
     monkeypatch.setenv("KIKET_WEBHOOK_SECRET", SECRET)
     assert KiketSDK(webhook_secret="").config.webhook_secret == SECRET
+
+
+def test_a_key_of_ed25519_that_is_none_is_refused_at_construction() -> None:
+    with pytest.raises(ConfigurationError, match="whpk_"):
+        check_secrets(["whpk_AAAA"], strict=False, allow_unsigned=False)
+
+
+def test_a_secret_that_only_looks_encoded_is_told_and_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As text it still is the key of the dialects that know no prefix."""
+    secret = "whsec_%-not-base64-but-long-enough"
+    check_secrets([secret], strict=True, allow_unsigned=False)
+    assert "base64" in caplog.text
+    headers = sign("k0", secret, b"{}", message_id="msg_1")
+    verify_signature(secret, b"{}", headers)

@@ -15,6 +15,8 @@ import kiket_sdk
 DOCUMENTED = {
     "AllowResponse",
     "AuditClient",
+    "AuthContext",
+    "AuthenticationContext",
     "ChannelValidationRequest",
     "ChannelValidationResponse",
     "DenyResponse",

@@ -28,7 +28,7 @@ def judge(
         judging.secrets, delivery.raw_body, delivery.headers, accept=judging.accept
     )
     expected, received = "", ""
-    if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect is not None:
+    if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect in _signing.DIALECTS:
         expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from kiket_console.engine import judging
@@ -89,3 +91,19 @@ def test_a_signature_that_matches_keeps_no_signs() -> None:
 
 def test_secrets_are_in_no_repr() -> None:
     assert "hunter2" not in repr(Judging(("hunter2-hunter2",), ("k0",)))
+
+
+def test_a_mismatch_under_a_public_key_shows_no_beginnings() -> None:
+    """What a public key expects cannot be made, so there is nothing to compare by eye."""
+    raw_body = b"{}"
+    private = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+    public = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+    headers = _signing.sign("sw1a", private, raw_body + b" ", message_id="msg_1")
+    judgement = judging.judge(
+        Delivery(None, "e", "v1", "/webhooks/e", tuple(headers.items()), raw_body),
+        "v1",
+        Judging((public,), ("sw1",)),
+        (),
+    )
+    assert (judgement.reason, judgement.dialect) == ("mismatch", "sw1a")
+    assert (judgement.expected, judgement.received) == ("", "")
