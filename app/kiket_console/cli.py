@@ -42,6 +42,8 @@ class CommandTree(click.Group):
         "replay": "kiket_console.commands.again:replay",
         "send": "kiket_console.commands.again:send",
         "traffic": "kiket_console.commands.traffic:traffic",
+        "lint": "kiket_console.commands.lint:lint",
+        "setup": "kiket_console.commands.setup:setup",
         "verify": "kiket_console.commands.verify:verify",
         "doctor": "kiket_console.commands.doctor:doctor",
         "config": "kiket_console.commands.config:config",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiket_sdk._manifest_source import Finding, Keys, ManifestError, Severity, Source, as_error
+from kiket_sdk._manifest_source import Finding, Keys, ManifestError, Severity, Source, unusable
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +28,7 @@ COLUMN_TYPES = (
 )
 OPERATIONS = ("read", "write", "delete", "admin")
 MODULES_FOLDER = ".kiket/modules"
-_SCHEMA_NAMES = ("schema.yml", "schema.yaml")
+SCHEMA_NAMES = ("schema.yml", "schema.yaml")
 _NULL_KEYS = (None, "null")  # YAML reads an unquoted `null:` as a key that is null
 
 
@@ -128,11 +128,11 @@ def module_schema_paths(folder: str | os.PathLike[str] = ".") -> tuple[Path, ...
     modules = Path(folder) / MODULES_FOLDER
     try:
         places = sorted(each for each in modules.iterdir() if each.is_dir())
-        files = [next((f for n in _SCHEMA_NAMES if (f := p / n).is_file()), None) for p in places]
+        files = [next((f for n in SCHEMA_NAMES if (f := p / n).is_file()), None) for p in places]
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as exc:
-        raise ManifestError(f"{modules} cannot be read ({exc.strerror}); allow it.") from exc
+        raise unusable(modules, f"cannot be read ({exc.strerror}); allow it.") from exc
     return tuple(file for file in files if file is not None)
 
 
@@ -140,7 +140,7 @@ def read_module_schema(path: str | os.PathLike[str]) -> ModuleSchema:
     """Read one module schema; raises ManifestError for the first thing that cannot be used."""
     schema, findings = examine_module(Source(Path(path)))
     if schema is None:
-        raise as_error(next(each for each in findings if each.severity == "error"))
+        raise ManifestError(next(each for each in findings if each.severity == "error"))
     return schema
 
 

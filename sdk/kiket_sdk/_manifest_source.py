@@ -28,17 +28,6 @@ Keys: TypeAlias = tuple[Any, ...]
 Severity: TypeAlias = Literal["error", "warning"]
 
 
-class ManifestError(KiketSDKError, ValueError):
-    """A manifest or module schema that cannot be used; the text names file, line and key."""
-
-    def __init__(self, message: str, line: int = 0, key: str = "") -> None:
-        super().__init__(message)
-        self.line = line
-        """The line to correct, from 1; 0 when it is about the whole file."""
-        self.key = key
-        """What is wrong there, as `callback.timeout` or `hooks[2].event`; empty for a syntax."""
-
-
 @dataclass(frozen=True, slots=True)
 class Edit:
     """A correction of a file: what stands between two characters gives way to `text`."""
@@ -74,7 +63,27 @@ class Finding:
         return f"{self.path}:{self.line}:{self.column}" if self.line else str(self.path)
 
     def __str__(self) -> str:
+        if not (self.line or self.key):
+            return f"{self.path} {self.message}"
         return ": ".join(filter(None, (self.place, self.key, self.message)))
+
+
+class ManifestError(KiketSDKError, ValueError):
+    """A manifest or module schema that cannot be used; the text names file, line and key."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+    @property
+    def line(self) -> int:
+        """Return the line to correct, from 1; 0 when it is about the whole file."""
+        return self.finding.line
+
+    @property
+    def key(self) -> str:
+        """Return what is wrong, as `callback.timeout`; empty when it is no single value."""
+        return self.finding.key
 
 
 class Source:
@@ -129,12 +138,7 @@ class Source:
 
     def error(self, keys: Keys, message: str) -> ManifestError:
         """Return the error to raise for the value at `keys`."""
-        return as_error(self.finding("error", keys, message))
-
-
-def as_error(finding: Finding) -> ManifestError:
-    """Return the error to raise for a finding."""
-    return ManifestError(str(finding), finding.line, finding.key)
+        return ManifestError(self.finding("error", keys, message))
 
 
 def spelled(keys: Keys) -> str:
@@ -149,16 +153,22 @@ def spelled(keys: Keys) -> str:
     return spelling
 
 
+def unusable(path: Path, message: str, line: int = 0, column: int = 0) -> ManifestError:
+    """Return the error for a file that is no YAML, or cannot be read at all."""
+    return ManifestError(Finding("error", path, line, column, "", message, "yaml"))
+
+
 def _bounded(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             raw_text = file.read(MANIFEST_LIMIT_BYTES + 1)
     except OSError as exc:
-        raise ManifestError(f"{path} cannot be opened ({exc.strerror}); make it readable.") from exc
+        raise unusable(path, f"cannot be opened ({exc.strerror}); make it readable.") from exc
     if len(raw_text) > MANIFEST_LIMIT_BYTES:
-        raise ManifestError(
-            f"{path} is larger than {MANIFEST_LIMIT_BYTES} bytes; "
-            "keep data that long in files of its own."
+        raise unusable(
+            path,
+            f"is larger than {MANIFEST_LIMIT_BYTES} bytes; "
+            "keep data that long in files of its own.",
         )
     return raw_text
 
@@ -168,19 +178,17 @@ def _content(path: Path, raw_text: bytes) -> Any:
         return _parsed(raw_text)
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
-        line = mark.line + 1 if mark else 0
-        place = f"{path}:{line}:{mark.column + 1}" if mark else path
-        raise ManifestError(
-            f"{place}: {exc.problem or exc.context}; correct that line and save.", line
-        ) from exc
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        said = f"{exc.problem or exc.context}; correct that line and save."
+        raise unusable(path, said, line, column) from exc
     except yaml.reader.ReaderError as exc:
         line = raw_text.count(b"\n", 0, exc.position) + 1
         column = exc.position - (raw_text.rfind(b"\n", 0, exc.position) + 1) + 1
-        raise ManifestError(
-            f"{path}:{line}:{column}: not text in UTF-8 ({exc.reason}); save it as UTF-8.", line
-        ) from exc
+        said = f"not text in UTF-8 ({exc.reason}); save it as UTF-8."
+        raise unusable(path, said, line, column) from exc
     except (RecursionError, ValueError) as exc:
-        raise ManifestError(f"{path} cannot be understood ({exc}); simplify it and save.") from exc
+        said = f"cannot be understood ({exc}); simplify it and save."
+        raise unusable(path, said) from exc
 
 
 def _parsed(raw_text: bytes) -> Any:
