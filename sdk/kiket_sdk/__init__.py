@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kiket_sdk._claims import AuthContext, AuthenticationContext
-    from kiket_sdk._keys import WebhookSecret
     from kiket_sdk.audit import AuditClient
+    from kiket_sdk.auth import WebhookSecret
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.custom_data import ExtensionCustomDataClient
@@ -112,7 +112,7 @@ _HOMES = {
     "SecretProvider": "secret_providers",
     "SecretValue": "secrets",
     "TelemetryRecord": "telemetry",
-    "WebhookSecret": "_keys",
+    "WebhookSecret": "auth",
     "allow": "responses",
     "create_app": "sdk",
     "deny": "responses",

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from kiket_sdk._claims import AuthContext, JwtPayload, build_auth_context, runtime_token_in
-from kiket_sdk._keys import is_asymmetric, problem_of
+from kiket_sdk._keys import WebhookSecret, is_asymmetric, problem_of
 from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, key_length, verify
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
 
@@ -20,6 +20,7 @@ __all__ = [
     "JWKS_CACHE_TTL",
     "AuthContext",
     "JwtPayload",
+    "WebhookSecret",
     "accepted_dialects",
     "build_auth_context",
     "check_secrets",

@@ -41,6 +41,7 @@ DOCUMENTED = {
     "SecretProvider",
     "SecretValue",
     "TelemetryRecord",
+    "WebhookSecret",
     "allow",
     "create_app",
     "deny",

@@ -28,7 +28,7 @@ def judge(
         judging.secrets, delivery.raw_body, delivery.headers, accept=judging.accept
     )
     expected, received = "", ""
-    if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect in _signing.DIALECTS:
+    if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect is not None:
         expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,
@@ -45,8 +45,11 @@ def judge(
 def _beginnings(dialect: str, delivery: Delivery, judging: Judging) -> tuple[str, str]:
     """Return how the signature that was expected begins, and how the one that came does.
 
-    Enough to compare them by eye, and too little to sign anything with.
+    Enough to compare them by eye, and too little to sign anything with. What a public key expects
+    cannot be made.
     """
+    if dialect not in _signing.DIALECTS:
+        return "", ""
     sent = {name.lower(): value for name, value in delivery.headers}
     header = "webhook-signature" if dialect == "sw1" else "x-kiket-signature"
     stamp = sent.get("webhook-timestamp" if dialect == "sw1" else "x-kiket-timestamp", "")
