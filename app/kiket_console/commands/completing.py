@@ -119,6 +119,17 @@ def worker_names(
     return _matching(named, incomplete)
 
 
+def collections(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Complete the name of a collection of the platform, whole or its end."""
+    found = _ask(context, "/platform")
+    known = found["collections"] if isinstance(found, dict) else []
+    named = [(each["name"], each["title"]) for each in known]
+    ends = [(name.rpartition(".")[2], title) for name, title in named if "." in name]
+    return _matching([*ends, *named], incomplete)
+
+
 def exchange_ids(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:

@@ -179,7 +179,18 @@ def settings_lines(
     platform: PlatformState, status: EngineStatus | None, width: int, key: KeyOf
 ) -> list[Line]:
     """Return how the platform behaves, where it is, and the keys that change it."""
-    settings = platform.settings
+    lines = [*behaviour(platform.settings, width), [], *addresses(platform, status, width), []]
+    for id_, said in (
+        ("platform.edit", "changes them"),
+        ("platform.fail", "makes calls fail, or late"),
+        ("platform.copy-url", "copies where others send their webhooks to"),
+    ):
+        lines.append([(f"{MARGIN}{fit(key(id_), 4)}", "accent"), (said, "muted")])
+    return lines
+
+
+def behaviour(settings: PlatformSettings, width: int) -> list[Line]:
+    """Return how the platform behaves."""
     each = " for each extension" if settings.rate_limit_per_minute else ""
     lines = labelled("Rate limit", [[(rate(settings), ""), (each, "muted")]], width)
     if ALL in settings.granted_scopes:
@@ -193,7 +204,12 @@ def settings_lines(
         lines += labelled("" if number else "Failures", [failure_line(failure)], width)
     if not settings.failures:
         lines += labelled("Failures", [[("none is forced", "muted")]], width)
-    lines.append([])
+    return lines
+
+
+def addresses(platform: PlatformState, status: EngineStatus | None, width: int) -> list[Line]:
+    """Return where the platform is, and what is wrong with what it was told of tables."""
+    lines: list[Line] = []
     if status is not None:
         lines += labelled("API", [[(visible(status.platform_url), "")]], width)
     for number, (name, url) in enumerate(platform.inbound_urls.items()):
@@ -202,13 +218,6 @@ def settings_lines(
         lines += labelled("" if number else "Inbound", [value], width)
     for number, problem in enumerate(platform.problems):
         lines += sentence("" if number else "Schemas", problem, width, "warning")
-    lines.append([])
-    for id_, said in (
-        ("platform.edit", "changes them"),
-        ("platform.fail", "makes calls fail, or late"),
-        ("platform.copy-url", "copies where others send their webhooks to"),
-    ):
-        lines.append([(f"{MARGIN}{fit(key(id_), 4)}", "accent"), (said, "muted")])
     return lines
 
 
