@@ -14,6 +14,9 @@ import msgspec
 from kiket_sdk._scopes import listed
 
 
+_OBJECTS = (dict, Mapping)  # the first is what JSON becomes, and quick to ask for
+
+
 @dataclass(slots=True)
 class JwtPayload:
     """The claims of a runtime token (spec §1.8, RFC 7519 §4.1); times are unix seconds.
@@ -87,10 +90,8 @@ def build_auth_context(jwt_payload: JwtPayload, raw_payload: Mapping[str, Any]) 
 
 def authentication_in(payload: Any) -> Mapping[str, Any] | None:
     """Return the `authentication` object of a payload (spec §1.9), None when it has none."""
-    if not isinstance(payload, Mapping):
-        return None
-    authentication = payload.get("authentication")
-    return authentication if isinstance(authentication, Mapping) else None
+    found = payload.get("authentication") if isinstance(payload, _OBJECTS) else None
+    return found if found is not None and isinstance(found, _OBJECTS) else None
 
 
 def runtime_token_in(payload: Any) -> str | None:

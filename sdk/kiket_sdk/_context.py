@@ -48,8 +48,8 @@ def nobody() -> AuthContext:
 
 def secrets_in(payload: Any) -> Mapping[str, Any]:
     """Return the secrets that the platform bundled with a payload (spec §1.9)."""
-    found = payload.get("secrets") if isinstance(payload, Mapping) else None
-    return found if isinstance(found, Mapping) else NO_SECRETS
+    found = payload.get("secrets") if isinstance(payload, dict) else None
+    return found if isinstance(found, dict) else NO_SECRETS
 
 
 @dataclass(slots=True)
