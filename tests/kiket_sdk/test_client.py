@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import stamina
 
 from kiket_core.secret import redactor
 from kiket_sdk import KiketClient, _trace
@@ -16,6 +17,8 @@ from kiket_sdk.client import RESPONSE_LIMIT_BYTES, new_http_client
 from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from tests.kiket_sdk.conftest import Platform
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -317,3 +320,105 @@ def test_a_token_in_the_place_of_the_key_is_recognised() -> None:
     client = KiketClient("http://x", "wk", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln")
     assert client.runtime_token == "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
     assert client.extension_api_key is None
+
+
+@pytest.fixture
+def no_pauses() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=10, cap=True):
+        yield
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [("GET", {}), ("PUT", {}), ("DELETE", {}), ("POST", {"idempotency-key": "k1"})],
+)
+async def test_a_busy_platform_is_asked_again_by_choice(
+    platform: Platform, method: str, headers: dict[str, str]
+) -> None:
+    platform.answer(f"{method} /x", (503, None), (429, None), (204, None))
+    async with KiketClient(platform.url, "wk_test", retries=2) as client:
+        assert (await client.request(method, "/x", headers=headers)).status_code == 204
+    assert len(platform.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "retries"),
+    [("POST", 503, 2), ("PATCH", 429, 2), ("GET", 500, 2), ("GET", 404, 2), ("GET", 503, 0)],
+)
+async def test_what_might_be_done_twice_or_is_no_use_is_not_repeated(
+    platform: Platform, method: str, status: int, retries: int
+) -> None:
+    platform.answer(f"{method} /x", (status, None))
+    async with KiketClient(platform.url, "wk_test", retries=retries) as client:
+        with pytest.raises(OutboundRequestError, match=str(status)):
+            await client.request(method, "/x")
+    assert len(platform.calls) == 1
+
+
+async def test_a_stream_is_sent_once(platform: Platform) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"1"
+
+    platform.answer("PUT /x", (503, None))
+    async with KiketClient(platform.url, "wk_test", retries=2) as client:
+        with pytest.raises(OutboundRequestError, match="503"):
+            await client.put("/x", content=chunks())
+    assert len(platform.calls) == 1
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_the_last_failure_is_raised_with_its_cause(platform: Platform) -> None:
+    platform.answer("GET /x", (503, {"error": "still busy"}))
+    async with KiketClient(platform.url, "wk_test", retries=1) as client:
+        with pytest.raises(OutboundRequestError, match=r"^Kiket API returned 503$") as failed:
+            await client.get("/x")
+    assert "still busy" in shown(failed.value)
+    assert len(platform.calls) == 2
+
+
+async def test_nobody_there_is_asked_again() -> None:
+    tries = 0
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise httpx.ConnectError("refused", request=request)
+        return httpx.Response(200, json=tries)
+
+    client = KiketClient("https://example.invalid", None, retries=1).for_delivery("rt")
+    client._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(refuse), base_url=client.base_url
+    )
+    assert (await client.get("/x")).json() == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause_s", "tries"),
+    [
+        ("0", 0.0, 2),
+        (" 31 ", 31.0, 1),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0, 2),
+        ("soon", None, 2),
+        ("-1", None, 2),
+    ],
+)
+async def test_the_pause_that_is_asked_for_is_kept_or_the_call_given_up(
+    asked: str, pause_s: float | None, tries: int
+) -> None:
+    answers = 0
+
+    def busy(_request: httpx.Request) -> httpx.Response:
+        nonlocal answers
+        answers += 1
+        return httpx.Response(429, headers={"Retry-After": asked})
+
+    client = KiketClient("https://example.invalid", None, retries=1)
+    client._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(busy), base_url=client.base_url
+    )
+    with pytest.raises(OutboundRequestError) as failed:
+        await client.get("/x")
+    assert failed.value.retry_after_s == pause_s
+    assert answers == tries

@@ -136,3 +136,44 @@ async def test_an_extension_id_is_needed() -> None:
 def test_endpoints_need_nothing_of_their_client() -> None:
     client: Any = object()
     assert isinstance(ExtensionEndpoints(client).secrets, ExtensionSecretManager)
+
+
+async def test_a_secret_is_replaced_when_the_block_has_succeeded(
+    manager: ExtensionSecretManager, platform: Platform
+) -> None:
+    platform.answer(f"GET {PATH}/K", (200, {"key": "K", "value": "the old one"}))
+    async with manager.rotating("K") as rotation:
+        assert (rotation.previous, len(rotation.value)) == ("the old one", 43)
+        assert rotation.value not in repr(rotation)
+        assert [call.method for call in platform.calls] == ["GET"], "nothing is stored yet"
+    assert platform.calls[-1].body == {"secret": {"key": "K", "value": rotation.value}}
+
+
+async def test_a_secret_that_somebody_else_makes_is_stored(
+    manager: ExtensionSecretManager, platform: Platform
+) -> None:
+    platform.answer(f"GET {PATH}/K", (404, None))
+    async with manager.rotating("K") as rotation:
+        assert rotation.previous is None
+        rotation.value = "made by the mail service"
+    assert platform.calls[-1].body == {"secret": {"key": "K", "value": "made by the mail service"}}
+
+
+async def test_a_secret_stays_when_the_block_fails(
+    manager: ExtensionSecretManager, platform: Platform
+) -> None:
+    platform.answer(f"GET {PATH}/K", (200, {"key": "K", "value": "old"}))
+    with pytest.raises(RuntimeError, match="the mail service is down"):
+        async with manager.rotating("K"):
+            raise RuntimeError("the mail service is down")
+    assert [call.method for call in platform.calls] == ["GET"]
+
+
+async def test_a_secret_is_not_rotated_blindly(
+    manager: ExtensionSecretManager, platform: Platform
+) -> None:
+    """A platform that fails may still have the old value."""
+    platform.answer(f"GET {PATH}/K", (500, None))
+    with pytest.raises(SecretStoreError, match="Failed to load secret 'K'"):
+        async with manager.rotating("K"):
+            pytest.fail("the block must not run")
