@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.scan import Haul
 
 PAGE = 128
-KEPT_PAGES = 16
+KEPT_PAGES = 8
 FIRST_ROWS = 5_000
 """How many of the newest ids are read before the first frame; the rest come from a thread."""
 

@@ -8,7 +8,8 @@ from typing import Final
 
 TIDY_AFTER_S: Final = 5.0
 """After the first frame: what the start needed alone is free by then."""
-TIDY_EVERY_S: Final = 30.0
+TIDY_EVERY_S: Final = 5.0
+"""Messages of the screen refer to each other; a held key makes a megabyte of them each second."""
 
 
 def settle() -> None:
@@ -23,7 +24,12 @@ def settle() -> None:
 
 
 def tidy() -> None:
-    """Collect what is garbage, and give free memory back to the system (some milliseconds)."""
+    """Collect what is garbage, and give free memory back to the system (some milliseconds).
+
+    Does nothing where next to nothing was made since the last time.
+    """
+    if not gc.get_count()[2]:
+        return
     gc.collect()
     if sys.platform == "linux":
         import ctypes

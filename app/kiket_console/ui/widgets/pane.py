@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from textual.strip import Strip
 
-STRIPS = 2_048
+STRIPS = 512
 
 
 class Pane(Inked, ScrollView, inherit_bindings=False):
