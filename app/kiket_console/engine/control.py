@@ -6,6 +6,7 @@
     POST /v1/exchanges/note
     GET  /v1/exchanges   GET  /v1/filters
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
+    GET  /v1/platform    and below it (see `control_platform`)
     GET  /openapi.json
 
 Whoever runs as our user may ask (see `private_socket`). What is refused is answered with
@@ -27,6 +28,7 @@ from starlette.routing import Route
 
 from kiket_console.engine.control_bodies import answer, asked_body
 from kiket_console.engine.control_listing import listing_routes
+from kiket_console.engine.control_platform import platform_routes
 from kiket_console.engine.control_sending import sending_routes
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from kiket_console.engine.control_listing import Listing
+    from kiket_console.engine.control_platform import PlatformControls
     from kiket_console.engine.control_sending import Sending
     from kiket_console.engine.hub import Hub
     from kiket_console.model import EngineStatus, Notice, Worker
@@ -131,9 +134,14 @@ class Curation(Protocol):
 
 
 def control_app(
-    controls: Controls, sending: Sending, curation: Curation, listing: Listing, hub: Hub
+    controls: Controls,
+    sending: Sending,
+    curation: Curation,
+    listing: Listing,
+    hub: Hub,
+    platform: PlatformControls,
 ) -> Starlette:
-    """Return the control API over *controls*, *sending*, *curation* and *listing*."""
+    """Return the control API over what the engine's parts can do."""
 
     async def status(_: Request) -> Response:
         return answer(controls.status())
@@ -206,6 +214,7 @@ def control_app(
             route("/notices", notices, "GET"),
             *sending_routes(sending),
             *listing_routes(listing),
+            *platform_routes(platform),
             route("/exchanges/pin", pin, "POST"),
             route("/exchanges/note", note, "POST"),
             route("/exchanges/remove", remove, "POST"),

@@ -43,6 +43,8 @@ LIMITS = Limits()
 """What one connection to the gateway or the platform may cost."""
 CONTROL_GRACE_S = 1
 """How long requests of clients may go on while the engine ends."""
+ATTEMPTS_END_S = 2.0
+"""How long other attempts at deliveries may still take; past it they are interrupted."""
 WORKERS_END_S = 9.0
 """What draining and ending workers takes at most; past it their life-lines are cut."""
 
@@ -169,7 +171,9 @@ class Engine:
             tending = [
                 tasks.create_task(parts.retention.run()),
                 tasks.create_task(parts.recording.run()),
+                tasks.create_task(parts.warm()),
             ]
+            retrying = tasks.create_task(parts.retries.run())
             pausing = tasks.create_task(pauses.watch())
             for server in self._servers:
                 await server.wait_started()
@@ -183,7 +187,11 @@ class Engine:
                 task.cancel()
             pausing.cancel()
             gateway.should_exit = True
+            parts.retries.close()
             await serving
+            if not (await asyncio.wait({retrying}, timeout=ATTEMPTS_END_S))[0]:
+                retrying.cancel()
+                await asyncio.wait({retrying})
             parts.workers.close()
             if not (await asyncio.wait({workers}, timeout=WORKERS_END_S))[0]:
                 workers.cancel()
@@ -192,6 +200,7 @@ class Engine:
             platform.should_exit = control.should_exit = True
         await parts.forwarder.close()
         parts.recorder.flush()
+        parts.state.close()
 
 
 def _close_all(servers: Sequence[Server]) -> None:

@@ -13,9 +13,14 @@ from kiket_console.wire import (
     LIST_DEFAULT,
     LIST_LIMIT,
     NOTE_LIMIT,
+    PLATFORM_ROWS_DEFAULT,
+    PLATFORM_ROWS_LIMIT,
     SELECTION_LIMIT,
     VERBS,
     WAYS,
+    PlatformRows,
+    PlatformSettings,
+    PlatformState,
     Preview,
     Refusal,
     Result,
@@ -30,6 +35,13 @@ _DRY_RUN = {
     "description": "Send nothing; answer with a Preview.",
 }
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": LIST_LIMIT, "default": LIST_DEFAULT}
+_ROWS = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": PLATFORM_ROWS_LIMIT,
+    "default": PLATFORM_ROWS_DEFAULT,
+}
+_ROW = {"type": "object", "description": "A row: what the collection's columns name."}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _TRIGGER = {
     "type": "object",
@@ -114,6 +126,7 @@ def describe() -> dict[str, Any]:
     kinds = (
         *(EngineStatus, Exchange, Worker, Notice, Result, Preview, Template),
         *(SecretName, Selection, Refusal),
+        *(PlatformState, PlatformRows, PlatformSettings),
     )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
@@ -194,10 +207,56 @@ def describe() -> dict[str, Any]:
                 "put": _does("Keep a secret.", "204", body=_SECRET),
                 "delete": _does("Forget a secret.", "204"),
             },
+            **_platform(),
             f"{API}/stop": {"post": _does("Stop the workers and end.", "202")},
         },
         "components": {"schemas": schemas},
     }
+
+
+def _platform() -> dict[str, Any]:
+    collection = _parameter("collection", {"type": "string"})
+    one = [collection, _parameter("id", {"type": "integer"})]
+    place = f"{API}/platform/{{collection}}"
+    asked = [
+        _parameter("limit", _ROWS, where="query"),
+        _parameter("after", {"type": "integer"}, where="query"),
+        _parameter("find", {"type": "string"}, where="query"),
+    ]
+    return {
+        f"{API}/platform": {"get": _asks("What the platform keeps.", PlatformState)},
+        f"{API}/platform/settings": {
+            "patch": _asks(
+                "Change how the platform behaves.",
+                PlatformSettings,
+                body=_schema(PlatformSettings),
+            )
+        },
+        place: {
+            "parameters": [collection],
+            "get": {
+                "parameters": asked,
+                **_asks("Rows, newest first.", PlatformRows),
+            },
+            "post": _gives_row("Add a row.", body=_ROW),
+        },
+        f"{place}/{{id}}": {
+            "parameters": one,
+            "get": _gives_row("One row."),
+            "patch": _gives_row("Change what is named of a row.", body=_ROW),
+            "delete": _does("Take a row away.", "204"),
+        },
+        f"{place}/{{id}}/restore": {
+            "parameters": one,
+            "post": _gives_row("Bring a removed row back."),
+        },
+    }
+
+
+def _gives_row(summary: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    said = _does(summary, "200", body)
+    said["responses"]["200"]["content"] = {"application/json": {"schema": _ROW}}
+    return said
 
 
 def _schema(kind: type) -> dict[str, Any]:

@@ -19,12 +19,19 @@ from urllib.parse import urlsplit
 from kiket_console import __version__
 from kiket_console.contract import LIMIT_S
 from kiket_console.engine.actions import Actions
+from kiket_console.engine.addresses import Addresses
 from kiket_console.engine.control import control_app
 from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.curator import Curator
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
+from kiket_console.engine.platform.api import Api
+from kiket_console.engine.platform.callers import Callers
+from kiket_console.engine.platform.custom_data import Modules
+from kiket_console.engine.platform.desk import Desk
+from kiket_console.engine.platform.settings import Settings
+from kiket_console.engine.platform.state import State
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.pulse import Pulse
@@ -32,10 +39,12 @@ from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.recording import Recording
 from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.retention import Retention
+from kiket_console.engine.retries import Retries
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.engine.terms import Terms
 from kiket_console.engine.watching import Watching
+from kiket_console.errors import ConsoleError
 from kiket_console.model import EngineStatus, Notice
 from kiket_console.store.records import NewLog
 from kiket_console.wire import EngineInfo
@@ -156,24 +165,48 @@ class Parts:
             self.forwarder,
             hold_s=config.held_s,
             body_bytes=body_bytes,
+            retry_speed=config.retry_speed,
             on_outcome=self._ended,
         )
+        self.addresses = Addresses(paths.addresses, gateway_url)
+        self.tokens = RuntimeTokens(paths.token_key)
+        self.state = State(paths.platform, self.note)
+        self.settings = Settings(self.state)
+        modules = Modules()
         self.platform = Platform(
             self.recorder,
-            vault,
             self.workers,
-            self.workers.tokens,
             self.refusals,
+            Callers(self.workers.tokens, self.tokens),
+            Api(
+                state=self.state,
+                settings=self.settings,
+                secrets=vault,
+                workers=self.workers,
+                modules=modules,
+                tokens=self.tokens,
+                address=self.addresses.url,
+                base_url=platform_url,
+            ),
         )
         actions = Actions(status=self.status, stop=stop, workers=self.workers, vault=vault)
         terms = Terms(
             self.workers,
             vault,
-            RuntimeTokens(paths.token_key),
+            self.tokens,
             platform_url,
+            self.settings.now,
             default_limit_s=(
                 config.forward_timeout_s if "forward_timeout_s" in config.sources else LIMIT_S
             ),
+        )
+        self.retries = Retries(
+            self.gateway,
+            workers=self.workers,
+            terms=terms,
+            recorder=self.recorder,
+            reader=reader,
+            writer=writer,
         )
         sender = Sender(
             deliver=self.gateway.deliver,
@@ -198,7 +231,23 @@ class Parts:
             Curator(writer, reader, redactor.redact),
             StoreListing(paths.store, paths.folder),
             self.hub,
+            Desk(
+                state=self.state,
+                settings=self.settings,
+                modules=modules,
+                workers=self.workers,
+                address=self.addresses.url,
+                on_change=self.hub.workers_changed,
+            ),
         )
+
+    async def warm(self) -> None:
+        """Have ready what the first delivery would else wait for."""
+        try:
+            await asyncio.to_thread(self.tokens.load)
+            await self.settings.now()
+        except ConsoleError as error:
+            self.note(error.message)
 
     def note(self, sentence: str) -> None:
         """Tell whoever looks something that they should know."""
@@ -253,3 +302,5 @@ class Parts:
 
     def _ended(self, outcome: Outcome) -> None:
         self._pulse.ended(outcome.duration_us, failing=outcome.status >= 400)
+        if outcome.next_try_us and outcome.exchange_id is not None:
+            self.retries.plan(outcome.exchange_id, outcome.next_try_us)

@@ -13,10 +13,12 @@ import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kiket_console.engine import bodies, trace
-from kiket_console.engine.outbox import Outbox
+from kiket_console.engine.headers import value_of
+from kiket_console.engine.outbox import Outbox, Ticket
+from kiket_console.engine.parentage import Parentage
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Headers, Judgement, Message, Source, State
 from kiket_console.store.records import (
@@ -32,13 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from concurrent.futures import Future
 
-    from kiket_console.engine.outbox import Ticket
-    from kiket_console.model import Body, Detail
+    from kiket_console.engine.parentage import Parent
+    from kiket_console.model import Body, Detail, Exchange
     from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
 
-TRACES = 8192
-"""How many of the newest traces can find their exchange."""
 TOLD_PER_S = 50
 LOG_LINES = 2048
 LOG_BATCH = 256
@@ -76,6 +76,7 @@ class Recorded:
     id: int
     trace: trace.Trace
     span_id: str
+    worker: str
     is_delivery: bool
     ticket: Ticket
     attempt: int = 1
@@ -95,15 +96,9 @@ class Ending:
     error: str = ""
     answer: tuple[Headers, bytes] | None = None
     is_truncated: bool = False
-
-
-class Parent(NamedTuple):
-    """The delivery during which a call was made."""
-
-    exchange_id: int
-    worker: str
-    trace: trace.Trace
-    guessed: bool
+    decision: str = ""
+    retry: str = ""
+    next_try_us: int = 0
 
 
 class Recorder:
@@ -127,8 +122,7 @@ class Recorder:
         self._value_of = value_of
         self._loop = asyncio.get_running_loop()
         self._newest_id = writer.newest.newest_exchange
-        self._by_trace: dict[str, tuple[int, str]] = {}
-        self._in_flight: dict[int, tuple[str, trace.Trace]] = {}
+        self._parentage = Parentage()
         self._outbox = Outbox(writer)
         self._large = asyncio.Lock()
         self._logs: deque[NewLog] = deque()
@@ -197,12 +191,26 @@ class Recorder:
         self._newest_id = exchange_id
         is_delivery = arrival.source is Source.WEBHOOK
         if is_delivery:
-            self._remember(seen.trace_id, exchange_id, arrival.worker)
-            self._in_flight[exchange_id] = arrival.worker, seen
-        return Recorded(exchange_id, seen, span_id, is_delivery, ticket)
+            delivery_id = value_of(arrival.headers, "x-kiket-delivery")
+            self._parentage.began(exchange_id, arrival.worker, seen, delivery_id)
+        return Recorded(exchange_id, seen, span_id, arrival.worker, is_delivery, ticket)
+
+    def resume(self, exchange: Exchange, delivery_id: str) -> Recorded:
+        """Return an exchange that is in the store, to record another attempt at it."""
+        seen = trace.Trace(exchange.trace_id)
+        self._parentage.began(exchange.id, exchange.worker, seen, delivery_id)
+        return Recorded(
+            exchange.id,
+            seen,
+            trace.new_span_id(),
+            exchange.worker,
+            is_delivery=True,
+            ticket=Ticket(exchange.id, []),
+            attempt=exchange.attempts + 1,
+        )
 
     def attempt(self, recorded: Recorded, target: str) -> None:
-        """Record that an exchange's try begins now, because it was held until now."""
+        """Record that an exchange's try begins now: it was held until now, or is tried again."""
         row = NewAttempt(recorded.id, recorded.attempt, target, _now_us())
         self._outbox.send(recorded.ticket, row)
 
@@ -229,7 +237,7 @@ class Recorder:
 
     def ended(self, recorded: Recorded) -> None:
         """Stop taking calls without a trace for calls of this delivery."""
-        self._in_flight.pop(recorded.id, None)
+        self._parentage.ended(recorded.id)
 
     async def durable(self, recorded: Recorded) -> None:
         """Wait until all that was recorded of an exchange is in the store, flushed.
@@ -238,27 +246,13 @@ class Recorder:
         """
         await self._outbox.durable(recorded.ticket)
 
-    def parent(self, headers: Headers, worker: str = "") -> Parent | None:
-        """Return the delivery that a call of *worker* belongs to; empty when nobody knows whose.
-
-        It is the one whose trace the call carries on, else the worker's newest that is in flight;
-        a call of nobody known that carries no trace is taken for the only one in flight.
-        """
-        said = trace.sent(headers)
-        found = self._by_trace.get(said.trace_id) if said else None
-        if said is not None and found is not None:
-            return Parent(*found, said, guessed=False)
-        if not worker and (said is not None or len(self._in_flight) > 1):
-            return None
-        for exchange_id, (its_worker, its_trace) in reversed(self._in_flight.items()):
-            if worker in {"", its_worker}:
-                return Parent(exchange_id, its_worker, said or its_trace, guessed=True)
-        return None
+    def parent(self, headers: Headers, worker: str = "", delivery_id: str = "") -> Parent | None:
+        """Return the delivery that a call belongs to (see `Parentage.of_call`)."""
+        return self._parentage.of_call(headers, worker, delivery_id)
 
     def by_trace(self, trace_id: str) -> int | None:
-        """Return the newest delivery of a trace, among the newest `TRACES`."""
-        found = self._by_trace.get(trace_id)
-        return None if found is None else found[0]
+        """Return the newest delivery of a trace."""
+        return self._parentage.by_trace(trace_id)
 
     async def original_body(self, detail: Detail) -> bytes:
         """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
@@ -329,16 +323,13 @@ class Recorder:
             ending.duration_us,
             self._redactor.redact(ending.error),
             answer,
+            ending.decision,
+            ending.retry,
+            ending.next_try_us,
         )
 
     def _headers(self, headers: Headers) -> Headers:
         return tuple(self._redactor.redact_headers(headers))
-
-    def _remember(self, trace_id: str, exchange_id: int, worker: str) -> None:
-        self._by_trace.pop(trace_id, None)  # so that its place is the newest
-        self._by_trace[trace_id] = exchange_id, worker
-        if len(self._by_trace) > TRACES:
-            del self._by_trace[next(iter(self._by_trace))]
 
     def _committed(self, committed: Committed) -> None:
         """Take note of a commit; called in the writer's thread."""

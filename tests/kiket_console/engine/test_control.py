@@ -8,7 +8,7 @@ import socket
 import subprocess
 from base64 import b64encode
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
@@ -127,6 +127,8 @@ class Desk:
         self.asked.append("stop")
 
 
+NO_PLATFORM: Any = None
+"""What is below /v1/platform is asked in `test_control_platform`."""
 PREVIEW = Preview("sample", "POST / HTTP/1.1", b"\xff", 1, (("k0", ""),), True, "Fine.", True)
 
 
@@ -177,7 +179,7 @@ async def served(
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub),
+        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub, NO_PLATFORM),
         http=OwnPeers,
         lifespan="off",
         log_config=None,
@@ -381,7 +383,9 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     }
     routed = {
         (route.path.replace(":int", ""), method)
-        for route in control_app(Post(), Post(), Shelf(), listing_of(paths), new_hub()).routes
+        for route in control_app(
+            Post(), Post(), Shelf(), listing_of(paths), new_hub(), NO_PLATFORM
+        ).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}
     }

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.engine import parentage
 from kiket_console.engine import recorder as module
 from kiket_console.engine.recorder import Arrival, Ending, Recorder
 from kiket_console.model import Source, State
@@ -162,7 +163,7 @@ async def test_a_call_with_a_foreign_trace_has_no_parent(recorder: Recorder) -> 
 async def test_only_the_newest_traces_are_remembered(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "TRACES", 2)
+    monkeypatch.setattr(parentage, "KNOWN", 2)
     recorded = [await recorder.receive(webhook()) for _ in range(3)]
 
     assert [recorder.by_trace(each.trace.trace_id) for each in recorded] == [None, 2, 3]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Handler, Headers
 
+DELIVERY_ID = "x-kiket-delivery"
+"""The header that names a delivery, the same for each attempt at it."""
 ORGANIZATION_ID = 4120
 PROJECT_ID = 27
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
@@ -126,7 +128,7 @@ def delivery_headers(event: str, version: str, payload: Any, delivery_id: str) -
         ("x-kiket-event", event),
         ("x-kiket-event-version", version),
         ("x-kiket-invocation", f"inv_{uuid.uuid4().hex}"),
-        ("x-kiket-delivery", delivery_id),
+        (DELIVERY_ID, delivery_id),
         ("x-kiket-project", str(project_id)),
         ("x-kiket-organization", str(organization_id)),
     )

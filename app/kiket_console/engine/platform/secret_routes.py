@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from kiket_console.engine.ports import SecretName, Secrets
 
 _NAME = re.compile(SECRET_NAME, re.ASCII)
+_NAME_RULE = "key must be 1 to 128 letters, digits, and . _ -"
+_OTHER_SDKS = re.compile(
+    r"kiket-sdk-(?!python)|node|undici|axios|Go-http-client|Java|okhttp|Apache-HttpClient|Ruby|Faraday"
+    r"|\.NET|RestSharp",
+    re.IGNORECASE,
+)
+"""How the SDKs for other languages, and the HTTP libraries below them, call themselves."""
 
 
 def sent_secret(key: str | None, raw_body: bytes) -> dict[str, str] | None:
@@ -25,7 +32,8 @@ def sent_secret(key: str | None, raw_body: bytes) -> dict[str, str] | None:
     Of a body that cannot be read nothing may be recorded: the value may be anywhere in it.
     """
     try:
-        secret = json.loads(raw_body.decode("utf-8"))["secret"]
+        document = json.loads(raw_body.decode("utf-8"))
+        secret = document if "secret" not in document and key is not None else document["secret"]
         name, value = secret["key"] if key is None else key, secret["value"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
@@ -42,8 +50,9 @@ class SecretRoutes:
         self._turn = asyncio.Lock()  # a check and its write belong together
 
     async def list(self, call: Call) -> Reply:
-        """Answer with every secret's name and times."""
-        del call
+        """Answer with every secret's name and times; the other SDKs expect names alone."""
+        if _OTHER_SDKS.match(call.user_agent):
+            return Reply(200, {"keys": [each.name for each in await self._secrets.names()]})
         return Reply(200, [_times(each) for each in await self._secrets.names()])
 
     async def read(self, call: Call) -> Reply:
@@ -60,7 +69,7 @@ class SecretRoutes:
         secret = _secret(call)
         key = secret.get("key")
         if not isinstance(key, str) or not _NAME.fullmatch(key):
-            raise _invalid("key must be 1 to 128 letters, digits, and . _ -")
+            raise _invalid(_NAME_RULE)
         value = _value(secret)
         async with self._turn:
             if await self._secrets.get(key) is not None:
@@ -71,6 +80,17 @@ class SecretRoutes:
                 )
             await self._secrets.set(key, value)
         return Reply(201, await self._entry(key))
+
+    async def put(self, call: Call) -> Reply:
+        """Keep a secret, whether it had a value or not: what other SDKs do."""
+        key, fields = call.parts["key"], call.fields()
+        if not _NAME.fullmatch(key):
+            raise _invalid(_NAME_RULE)
+        value = _value(_secret(call) if "secret" in fields else fields)
+        async with self._turn:
+            is_new = await self._secrets.get(key) is None
+            await self._secrets.set(key, value)
+        return Reply(201 if is_new else 200, await self._entry(key))
 
     async def change(self, call: Call) -> Reply:
         """Give a secret another value."""

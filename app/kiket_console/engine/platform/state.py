@@ -1,46 +1,74 @@
-"""What the platform remembers between calls, beside what is recorded anyway."""
+"""What the platform remembers: kept by one thread, never on the event loop.
+
+await state.ask(lambda documents: …)      one piece of work, one transaction
+"""
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from kiket_console.engine.platform.documents import Documents
+from kiket_console.errors import ConsoleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-RATE_LIMIT = 600
-RATE_WINDOW_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How much of the rate limit is left."""
-
-    limit: int
-    remaining: int
-    window_s: int
-    reset_in_s: int
-    """Until the oldest counted call leaves the window."""
+T = TypeVar("T")
 
 
-class RateWindow:
-    """Count calls in a sliding window; it tells, and enforces nothing."""
+class State:
+    """The rows and settings in the file at *path*, which is opened when it is first needed.
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._now_s = now_s
-        self._calls_s: deque[float] = deque(maxlen=RATE_LIMIT)
+    `on_note` is told, on the event loop, what a person should know of how it was opened.
+    """
 
-    def count(self) -> None:
-        """Count one call."""
-        self._calls_s.append(self._now_s())
+    def __init__(self, path: Path, on_note: Callable[[str], None]) -> None:
+        self._path = path
+        self._on_note = on_note
+        self._documents: Documents | None = None
+        self._thread = ThreadPoolExecutor(1, "kiket-platform")
 
-    def rate(self) -> Rate:
-        """Return the limit, and what is left of it now."""
-        now_s = self._now_s()
-        while self._calls_s and self._calls_s[0] <= now_s - RATE_WINDOW_S:
-            self._calls_s.popleft()
-        reset_in_s = ceil(self._calls_s[0] + RATE_WINDOW_S - now_s) if self._calls_s else 0
-        return Rate(RATE_LIMIT, RATE_LIMIT - len(self._calls_s), RATE_WINDOW_S, reset_in_s)
+    async def ask(self, work: Callable[[Documents], T]) -> T:
+        """Return what *work* returns; all of it happens, or when it raises none.
+
+        Raises what *work* raises, and `ConsoleError` when the file cannot be used.
+        """
+        result, note = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._carried_out, work
+        )
+        if note:
+            self._on_note(note)
+        return result
+
+    def close(self) -> None:
+        """Finish what is under way and give the file back."""
+        self._thread.shutdown(cancel_futures=True)
+        if self._documents is not None:
+            self._documents.close()
+
+    def _carried_out(self, work: Callable[[Documents], T]) -> tuple[T, str]:
+        note = ""
+        if self._documents is None:
+            self._documents = Documents(self._path)
+            note = self._documents.note
+        documents = self._documents
+        try:
+            documents.connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(documents)
+            except BaseException:
+                documents.connection.execute("ROLLBACK")
+                raise
+            documents.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if documents.connection.in_transaction:
+                documents.connection.execute("ROLLBACK")
+            raise ConsoleError(
+                f"The platform's state in {self._path} cannot be used: {error}.",
+                hint="See whether the disk is full or the file was changed by another program.",
+            ) from error
+        return result, note

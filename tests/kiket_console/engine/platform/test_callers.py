@@ -10,13 +10,17 @@ import pytest
 
 from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.calls import RefusedError
-from kiket_console.engine.platform.surface import Platform
+from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.recorder import Arrival, Ending, Recorded, Recorder
-from kiket_console.engine.refusals import Refusals
 from kiket_console.model import Detail, Source, State
 from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.kiket_console.engine.platform.conftest import Make
+
+    from kiket_console.engine.platform.surface import Platform
     from kiket_console.model import Worker
     from kiket_console.store.reader import Reader
     from kiket_console.store.writer import Writer
@@ -45,13 +49,15 @@ class World:
     """A platform, and the deliveries that are under way while it is called."""
 
     platform: Platform
+    tokens: RuntimeTokens
     recorder: Recorder
     reader: Reader
     writer: Writer
 
-    async def deliver(self, worker: str) -> Recorded:
+    async def deliver(self, worker: str, delivery_id: str = "") -> Recorded:
         """Begin a delivery to a worker."""
-        arrival = Arrival(Source.WEBHOOK, worker, "e", "v1", "POST", "/", (), b"{}")
+        headers = (("x-kiket-delivery", delivery_id),) if delivery_id else ()
+        arrival = Arrival(Source.WEBHOOK, worker, "e", "v1", "POST", "/", headers, b"{}")
         return await self.recorder.receive(arrival, target=f"{worker}#1")
 
     async def end(self, delivery: Recorded) -> None:
@@ -66,9 +72,11 @@ class World:
         path: str = LOGS,
         method: str = "POST",
         filler: str = "",
+        runtime: str = "",
     ) -> httpx.Response:
         """Call the platform with the token of *caller*; empty sends none."""
         headers = {"authorization": f"Bearer {TOKENS[caller]}"} if caller else {}
+        headers |= {"x-kiket-runtime-token": runtime} if runtime else {}
         headers |= {"traceparent": trace} if trace else {}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(self.platform.app), base_url="http://127.0.0.1:9"
@@ -84,15 +92,14 @@ class World:
 
 
 @pytest.fixture
-def world(recorder: Recorder, reader: Reader, writer: Writer, crew: Any) -> World:
+def world(make: Make, recorder: Recorder, reader: Reader, writer: Writer, crew: Any) -> World:
     pairs = [
         ("billing", Secret(TOKENS["billing"], "KIKET_WORKSPACE_TOKEN.billing")),
         ("crm", Secret(TOKENS["crm"], "KIKET_WORKSPACE_TOKEN.crm")),
         *((name, Secret(TOKENS["shared"], "SHARED")) for name in ("billing", "crm")),
     ]
-    secrets: Any = None
-    platform = Platform(recorder, secrets, Pair(crew), lambda: pairs, Refusals(recorder.log))  # type: ignore[arg-type]  # asked for its workers only
-    return World(platform, recorder, reader, writer)
+    made = make(Pair(crew), pairs)
+    return World(made.platform, made.tokens, recorder, reader, writer)
 
 
 def parents(world: World) -> list[tuple[str, int | None, bool]]:
@@ -205,13 +212,75 @@ async def test_the_token_of_one_extension_opens_nothing_of_another(
 
 
 @pytest.mark.parametrize("token", ["", "wk_local_of_billin", "wk_local_of_billingx", "wk_ü"])
-def test_only_the_whole_token_is_good(token: str) -> None:
-    callers = Callers(
-        lambda: [("billing", Secret(TOKENS["billing"], "T")), ("crm", Secret("", "T"))]
-    )
+def test_only_the_whole_token_is_good(token: str, tmp_path: Path) -> None:
+    own = [("billing", Secret(TOKENS["billing"], "T")), ("crm", Secret("", "T"))]
+    callers = Callers(lambda: own, RuntimeTokens(tmp_path / "key.pem"))
 
     with pytest.raises(RefusedError) as refused:
         callers.caller((("authorization", f"Bearer {token}"),))
 
     assert refused.value.reply.status == 401
-    assert callers.caller((("Authorization", f"bearer {TOKENS['billing']}"),)) == "billing"
+    for good in (
+        ("Authorization", f"bearer {TOKENS['billing']}"),
+        ("X-Kiket-API-Key", TOKENS["billing"]),
+    ):
+        assert callers.caller((good,)).worker == "billing"
+
+
+def minted(world: World, worker: str, delivery_id: str, lifetime_s: int = 600) -> str:
+    return world.tokens.mint(
+        lifetime_s=lifetime_s,
+        worker=worker,
+        extension_id=f"com.example.{worker}",
+        scopes=["*"],
+        delivery_id=delivery_id,
+        organization_id=1,
+        project_id=1,
+    )
+
+
+@pytest.mark.parametrize("with_own", [True, False])
+async def test_the_runtime_token_tells_the_delivery_for_certain(
+    world: World, with_own: bool
+) -> None:
+    """Though others are under way, and after its end."""
+    first = await world.deliver("billing", "dlv_1")
+    await world.deliver("billing", "dlv_2")
+    token = minted(world, "billing", "dlv_1")
+
+    await world.call("billing" if with_own else "", runtime=token)
+    await world.end(first)
+    await world.call("billing" if with_own else "", runtime=token)
+
+    assert parents(world) == [("billing", first.id, False)] * 2
+
+
+async def test_the_runtime_token_of_an_unknown_delivery_tells_whose_call_it_is(
+    world: World,
+) -> None:
+    await world.deliver("billing", "dlv_1")
+
+    await world.call("", runtime=minted(world, "crm", "dlv_of_an_earlier_engine"))
+
+    assert parents(world) == [("crm", None, False)]
+
+
+async def test_a_runtime_token_that_is_over_is_refused_though_the_own_is_good(
+    world: World,
+) -> None:
+    over = await world.call("billing", runtime=minted(world, "billing", "dlv_1", -5))
+
+    assert over.status_code == 401
+    assert over.json()["error"].startswith("The runtime token expired 5 s ago.")
+    assert over.json()["error"].endswith(
+        "Send the delivery again, signed anew; its handler is given a new one."
+    )
+
+
+async def test_a_token_of_some_other_make_stands_in_nobodys_way(world: World) -> None:
+    """Releases before the newest hand on whatever a payload carried."""
+    assert (await world.call("billing", runtime="rt_opaque")).status_code == 204
+    alone = await world.call("", runtime="rt_opaque")
+
+    assert alone.status_code == 401
+    assert alone.json()["error"].startswith("The runtime token is not one of this project's.")

@@ -2,24 +2,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from kiket_console.engine.platform.surface import Platform
-from kiket_console.engine.ports import SecretName
 from kiket_console.engine.recorder import Arrival, Recorder
-from kiket_console.engine.refusals import Refusals
-from kiket_console.errors import ConsoleError
 from kiket_console.model import Detail, Source, State
-from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.kiket_console.engine.platform.conftest import Vault, World
+
+    from kiket_console.engine.platform.surface import Platform
     from kiket_console.store.reader import Reader
     from kiket_console.store.writer import Writer
 
@@ -29,54 +25,9 @@ SECRETS = f"/api/v1/extensions/{ID}/secrets"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-@dataclass
-class Vault:
-    """Secrets in memory, with times that tell which change was the last."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    times: dict[str, tuple[int, int]] = field(default_factory=dict)
-    clock_s: int = 1_800_000_000
-    trouble: str = ""
-
-    async def get(self, name: str) -> str | None:
-        if self.trouble:
-            raise ConsoleError(self.trouble)
-        return self.values.get(name)
-
-    async def set(self, name: str, value: str) -> None:
-        self.clock_s += 1
-        now_us = self.clock_s * 1_000_000
-        self.times[name] = (self.times.get(name, (now_us, 0))[0], now_us)
-        self.values[name] = value
-
-    async def delete(self, name: str) -> bool:
-        return self.values.pop(name, None) is not None
-
-    async def names(self) -> list[SecretName]:
-        return [SecretName(name, *self.times[name]) for name in sorted(self.values)]
-
-
 @pytest.fixture
-def vault() -> Vault:
-    return Vault()
-
-
-@pytest.fixture
-def platform(recorder: Recorder, vault: Vault, crew: Any) -> Platform:
-    tokens = (TOKEN, "", "wk_of_the_code")
-    pairs = [("marketing", Secret(token, "TOKEN")) for token in tokens]
-    return Platform(recorder, vault, crew, lambda: pairs, Refusals(recorder.log))
-
-
-@pytest.fixture
-async def extension(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
-    """Return the extension's client of the platform."""
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(platform.app),
-        base_url="http://127.0.0.1:9",
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    ) as client:
-        yield client
+def platform(world: World) -> Platform:
+    return world.platform
 
 
 def recorded(reader: Reader, writer: Writer) -> list[Detail]:
@@ -181,15 +132,14 @@ async def test_without_the_right_token_everything_is_401_with_a_sentence(
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 
-async def test_every_route_there_is_asks_for_a_token_but_those_named_here(
-    platform: Platform,
-) -> None:
+async def test_every_route_there_is_asks_for_a_token_but_those_named_here(world: World) -> None:
     """Whoever adds a route is to decide whether it is for everybody."""
-    paths = {re.sub(r"\(\?P<\w+>[^)]*\)", "x", each.path.pattern) for each in platform._routes}
-    assert len(paths) >= 8
+    paths = {re.sub(r"\(\?P<\w+>[^)]*\)", "x", each.path.pattern) for each in world.api.routes}
+    paths = {path.replace("(?:/api/v1)?", "").replace("\\", "") for path in paths}
+    assert len(paths) >= 20
     public = set()
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(platform.app), base_url="http://127.0.0.1:9"
+        transport=httpx.ASGITransport(world.platform.app), base_url="http://127.0.0.1:9"
     ) as client:
         for path in paths:
             for method in METHODS:
@@ -197,7 +147,11 @@ async def test_every_route_there_is_asks_for_a_token_but_those_named_here(
                 assert not any(name.startswith("access-control") for name in answer.headers)
                 if answer.status_code != 401:
                     public.add((method, path))
-    assert public == {("POST", "/api/v1/ext"), ("POST", "/api/v1/ext/telemetry")}
+    assert public == {
+        ("GET", "/.well-known/jwks.json"),
+        ("POST", "/api/v1/ext"),
+        ("POST", "/api/v1/ext/telemetry"),
+    }
 
 
 async def test_the_token_that_the_code_configured_is_good_too(
@@ -334,7 +288,7 @@ async def test_what_the_platform_does_not_know_is_501_and_recorded(
         501,
         "GET /api/v1/ext/issues is not part of this console's platform yet.",
     )
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST, GET")
     unknown, _ = recorded(reader, writer)
     assert (unknown.exchange.name, unknown.exchange.path, unknown.exchange.status) == (
         "GET issues",

@@ -1,0 +1,152 @@
+"""A platform over a real store and a state of its own, asked as an extension would ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from kiket_console.engine.platform.api import Api
+from kiket_console.engine.platform.callers import Callers
+from kiket_console.engine.platform.custom_data import Modules
+from kiket_console.engine.platform.desk import Desk
+from kiket_console.engine.platform.settings import Settings
+from kiket_console.engine.platform.state import State
+from kiket_console.engine.platform.surface import Platform
+from kiket_console.engine.platform.tokens import RuntimeTokens
+from kiket_console.engine.ports import SecretName
+from kiket_console.engine.refusals import Refusals
+from kiket_console.errors import ConsoleError
+from kiket_core.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from kiket_console.engine.recorder import Recorder
+
+TOKEN = "wk_local_0123456789abcdef"
+BASE_URL = "http://127.0.0.1:9"
+
+
+@dataclass
+class Vault:
+    """Secrets in memory, with times that tell which change was the last."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    times: dict[str, tuple[int, int]] = field(default_factory=dict)
+    clock_s: int = 1_800_000_000
+    trouble: str = ""
+
+    async def get(self, name: str) -> str | None:
+        """Return a value."""
+        if self.trouble:
+            raise ConsoleError(self.trouble)
+        return self.values.get(name)
+
+    async def set(self, name: str, value: str) -> None:
+        """Keep a value."""
+        self.clock_s += 1
+        now_us = self.clock_s * 1_000_000
+        self.times[name] = (self.times.get(name, (now_us, 0))[0], now_us)
+        self.values[name] = value
+
+    async def delete(self, name: str) -> bool:
+        """Forget a value."""
+        return self.values.pop(name, None) is not None
+
+    async def names(self) -> list[SecretName]:
+        """List what has a value."""
+        return [SecretName(name, *self.times[name]) for name in sorted(self.values)]
+
+
+Pairs = Iterable[tuple[str, Secret]]
+
+
+@dataclass
+class World:
+    """The parts of a platform, each of which a test may ask."""
+
+    platform: Platform
+    api: Api
+    state: State
+    settings: Settings
+    desk: Desk
+    tokens: RuntimeTokens
+    notes: list[str]
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """Return a client of the platform that sends *headers*, `_` standing for `-`."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.platform.app),
+            base_url=BASE_URL,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
+
+
+Make = Callable[[Any, Pairs], World]
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """Return where secrets are."""
+    return Vault()
+
+
+@pytest.fixture
+def make(recorder: Recorder, vault: Vault, tmp_path: Path) -> Iterator[Make]:
+    """Return what makes a platform for workers and their tokens."""
+    made: list[World] = []
+
+    def make(workers: Any, pairs: Pairs) -> World:
+        notes: list[str] = []
+        state = State(tmp_path / "platform.sqlite3", notes.append)
+        settings, modules = Settings(state), Modules()
+        tokens = RuntimeTokens(tmp_path / "token-key.pem")
+
+        def address(extension: str, action: str = "{action}") -> str:
+            return f"http://127.0.0.1:8700/webhooks/ext/token-of-{extension}/{action}"
+
+        api = Api(
+            state=state,
+            settings=settings,
+            secrets=vault,
+            workers=workers,
+            modules=modules,
+            tokens=tokens,
+            address=address,
+            base_url=BASE_URL,
+        )
+        desk = Desk(
+            state=state,
+            settings=settings,
+            modules=modules,
+            workers=workers,
+            address=address,
+            on_change=lambda: None,
+        )
+        callers = Callers(lambda: pairs, tokens)
+        platform = Platform(recorder, workers, Refusals(recorder.log), callers, api)
+        made.append(World(platform, api, state, settings, desk, tokens, notes))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.state.close()
+
+
+@pytest.fixture
+def world(make: Make, crew: Any) -> World:
+    """Return a platform for the extension `marketing`."""
+    tokens = (TOKEN, "", "wk_of_the_code")
+    return make(crew, [("marketing", Secret(token, "TOKEN")) for token in tokens])
+
+
+@pytest.fixture
+async def extension(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    """Return the extension's client of the platform."""
+    async with world.client(Authorization=f"Bearer {TOKEN}") as client:
+        yield client
