@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiket_console.engine import judging, routing
+from kiket_console.engine.aftermath import Aftermath
 from kiket_console.engine.asgi import BODY_BYTES, JSON_TYPE, error_body
 from kiket_console.engine.forward import NoAnswerError, NotTakenError
 from kiket_console.engine.headers import HOP, value_of
@@ -33,16 +34,18 @@ if TYPE_CHECKING:
     from kiket_console.engine.link import Answer
     from kiket_console.engine.ports import Delivery, Target, Workers
     from kiket_console.engine.recorder import Recorded, Recorder
-    from kiket_console.model import Body, Headers, Worker
+    from kiket_console.model import Body, Exchange, Headers, Worker
 
 _RETRY: Headers = (*JSON_TYPE, ("retry-after", "1"))
 _SELF = "gateway"
 """The target of an attempt that no worker took."""
-_ATTEMPTS = 2
 
 
 class Gateway:
-    """Take webhooks to workers; their bodies have *body_bytes* at most."""
+    """Take webhooks to workers; their bodies have *body_bytes* at most.
+
+    What is tried again follows the platform's schedule, *retry_speed* times as fast.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Gateway:
         *,
         hold_s: float = HOLD_S,
         body_bytes: int = BODY_BYTES,
+        retry_speed: float = 1.0,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
     ) -> None:
         self._workers = workers
@@ -59,6 +63,7 @@ class Gateway:
         self._forwarder = forwarder
         self._holding = Holding(workers, hold_s)
         self.body_bytes = body_bytes
+        self._aftermath = Aftermath(workers, retry_speed)
         self._on_outcome = on_outcome
 
     async def deliver(self, delivery: Delivery) -> Outcome:
@@ -73,6 +78,37 @@ class Gateway:
         outcome = await self._outcome(delivery)
         self._on_outcome(outcome)
         return outcome
+
+    async def again(self, exchange: Exchange, delivery: Delivery) -> Outcome:
+        """Make another attempt at a recorded delivery; durable on return.
+
+        Raises `StoreFailedError` when that cannot be recorded.
+        """
+        delivery_id = value_of(delivery.headers, "x-kiket-delivery")
+        recorded = self._recorder.resume(exchange, delivery_id)
+        worker = self._worker(delivery.extension)
+        if isinstance(worker, str):
+            self._recorder.attempt(recorded, _SELF)
+            outcome = await self._conclude(delivery, recorded, State.REJECTED, 404, worker)
+        else:
+            outcome = await self._tried(delivery, recorded, worker)
+        if outcome.room is not None:
+            outcome.room.give_back()
+        self._on_outcome(outcome)
+        return outcome
+
+    async def _tried(self, delivery: Delivery, recorded: Recorded, worker: Worker) -> Outcome:
+        """Make an attempt at what is recorded, once a worker takes it."""
+        target = self._holding.target(worker.name)
+        refusal = "" if target is not None else self._holding.refusal(worker)
+        if target is None and not refusal:
+            with self._holding.place(worker.name):
+                target = await self._holding.wait(worker.name)
+        self._recorder.attempt(recorded, target.label if target else _SELF)
+        if target is None:
+            why = refusal or self._holding.why_not_yet(worker.name)
+            return await self._conclude(delivery, recorded, State.REJECTED, 503, why)
+        return await self._forward(delivery, recorded, target)
 
     async def too_large(self, delivery: Delivery, sentence: str) -> None:
         """Record a delivery that was refused before all of it was read; its body is the start."""
@@ -92,7 +128,8 @@ class Gateway:
         with suppress(ConsoleError):  # it is refused and counted all the same
             body = await self._recorder.stored(delivery.raw_body, len(delivery.raw_body))
             recorded = self._recorder.begin(arrival, body, target=_SELF)
-            self._on_outcome(await self._conclude(recorded, State.REJECTED, 413, sentence))
+            outcome = await self._conclude(delivery, recorded, State.REJECTED, 413, sentence)
+            self._on_outcome(outcome)
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
         wrong = routing.misnamed(delivery.event, delivery.version)
@@ -128,11 +165,11 @@ class Gateway:
         refusal = self._holding.refusal(worker)
         if refusal:
             recorded = self._recorder.begin(arrival, body, target=_SELF)
-            return await self._conclude(recorded, State.REJECTED, 503, refusal)
-        recorded, target = await self._held(arrival, body, worker.name)
+            return await self._conclude(delivery, recorded, State.REJECTED, 503, refusal)
+        recorded, target = await self._held(delivery, arrival, body, worker.name)
         if target is None:
             why = self._holding.why_not_yet(worker.name)
-            return await self._conclude(recorded, State.REJECTED, 503, why)
+            return await self._conclude(delivery, recorded, State.REJECTED, 503, why)
         return await self._forward(delivery, recorded, target)
 
     def _worker(self, name: str | None) -> Worker | str:
@@ -174,7 +211,7 @@ class Gateway:
         )
 
     async def _held(
-        self, arrival: Arrival, body: Body, name: str
+        self, delivery: Delivery, arrival: Arrival, body: Body, name: str
     ) -> tuple[Recorded, Target | None]:
         """Record a request as held and wait for its turn and a worker; None when none came."""
         with self._holding.place(name):
@@ -182,14 +219,14 @@ class Gateway:
             try:
                 target = await self._holding.wait(name)
             except asyncio.CancelledError:
-                await self._interrupt(recorded, 0)
+                await self._interrupt(delivery, recorded, 0)
                 raise
         self._recorder.attempt(recorded, target.label if target else _SELF)
         return recorded, target
 
     async def _forward(self, delivery: Delivery, recorded: Recorded, target: Target) -> Outcome:
         """Send a recorded request to its worker, and to the next one if that took nothing of it."""
-        began_ns = time.perf_counter_ns()
+        began_ns, first = time.perf_counter_ns(), recorded.attempt
         try:
             while True:
                 try:
@@ -201,35 +238,40 @@ class Gateway:
                         delivery.raw_body,
                         traceparent=recorded.trace.parent(recorded.span_id),
                         sender=delivery.sender,
+                        timeout_s=delivery.limit_s,
                     )
                 except NotTakenError as error:
-                    following = await self._following(recorded, target)
+                    may_follow = recorded.attempt == first
+                    following = await self._following(target) if may_follow else None
                     if following is None:
-                        return await self._fail(recorded, error, error.sentence, began_ns)
+                        return await self._fail(delivery, recorded, error, error.sentence, began_ns)
                     in_vain = Ending(State.FAILED, None, _since_us(began_ns), error.sentence)
                     self._recorder.again(recorded, in_vain, following.label)
                     target, began_ns = following, time.perf_counter_ns()
                 else:
-                    return await self._answered(recorded, answer, _since_us(began_ns))
+                    return await self._answered(delivery, recorded, answer, _since_us(began_ns))
         except NoAnswerError as error:
             sentence = error.sentence
             if error.is_broken and await self._holding.gone(target):
                 sentence = f"{target.label} ended before it answered."
-            return await self._fail(recorded, error, sentence, began_ns)
+            return await self._fail(delivery, recorded, error, sentence, began_ns)
         except asyncio.CancelledError:
-            await self._interrupt(recorded, _since_us(began_ns))
+            await self._interrupt(delivery, recorded, _since_us(began_ns))
             raise
 
-    async def _following(self, recorded: Recorded, target: Target) -> Target | None:
-        """Return the worker that serves after one that took nothing; None without a second try."""
-        if recorded.attempt >= _ATTEMPTS or not await self._holding.gone(target):
+    async def _following(self, target: Target) -> Target | None:
+        """Return the worker that serves after one that took nothing."""
+        if not await self._holding.gone(target):
             return None
         return await self._workers.wait_serving(target.worker_name, self._holding.hold_s)
 
-    async def _answered(self, recorded: Recorded, answer: Answer, duration_us: int) -> Outcome:
+    async def _answered(
+        self, delivery: Delivery, recorded: Recorded, answer: Answer, duration_us: int
+    ) -> Outcome:
         ending = Ending(
             State.FORWARDED, answer.status, duration_us, answer=(answer.headers, answer.raw_body)
         )
+        self._aftermath.add_to(ending, delivery, recorded.worker, recorded.attempt)
         try:
             await self._recorder.answered(recorded, ending)
             await self._recorder.durable(recorded)
@@ -246,19 +288,28 @@ class Gateway:
             duration_us,
             "",
             answer.room,
+            ending.decision,
+            ending.retry,
+            ending.next_try_us,
         )
 
     async def _fail(
-        self, recorded: Recorded, error: NoAnswerError, sentence: str, began_ns: int
+        self,
+        delivery: Delivery,
+        recorded: Recorded,
+        error: NoAnswerError,
+        sentence: str,
+        began_ns: int,
     ) -> Outcome:
         """Record a try that brought no usable answer, and say so."""
         told = sentence
-        if error.is_broken:
+        if error.is_broken and not delivery.is_retried:
             told += (
                 f" It may have acted upon exchange {recorded.id}, so that is not sent again by "
                 "itself."
             )
         return await self._conclude(
+            delivery,
             recorded,
             State.FAILED,
             error.status,
@@ -287,10 +338,11 @@ class Gateway:
         arrival = await self._arrival(delivery, worker)
         body = await self._recorder.stored(delivery.raw_body, truncate_to)
         recorded = self._recorder.begin(arrival, body, target=_SELF)
-        return await self._conclude(recorded, State.REJECTED, status, sentence)
+        return await self._conclude(delivery, recorded, State.REJECTED, status, sentence)
 
     async def _conclude(
         self,
+        delivery: Delivery,
         recorded: Recorded,
         state: State,
         status: int,
@@ -299,6 +351,7 @@ class Gateway:
     ) -> Outcome:
         """Record an answer of our own, and return it when it is durable."""
         ending = ending or Ending(state, status, 0, sentence)
+        self._aftermath.add_to(ending, delivery, recorded.worker, recorded.attempt)
         await self._recorder.answered(recorded, ending)
         await self._recorder.durable(recorded)
         return Outcome(
@@ -309,15 +362,18 @@ class Gateway:
             error_body(sentence, exchange=recorded.id),
             ending.duration_us,
             sentence,
+            decision=ending.decision,
+            retry=ending.retry,
+            next_try_us=ending.next_try_us,
         )
 
-    async def _interrupt(self, recorded: Recorded, duration_us: int) -> None:
+    async def _interrupt(self, delivery: Delivery, recorded: Recorded, duration_us: int) -> None:
         """Record that the engine stops while a try is under way; nobody waits for it."""
         sentence = "The engine was stopped before an answer came."
+        ending = Ending(State.INTERRUPTED, None, duration_us, sentence)
+        self._aftermath.add_to(ending, delivery, recorded.worker, recorded.attempt)
         with suppress(ConsoleError):  # the next start finds it under way, and says the same
-            await self._recorder.answered(
-                recorded, Ending(State.INTERRUPTED, None, duration_us, sentence)
-            )
+            await self._recorder.answered(recorded, ending)
 
 
 def _refused(status: int, sentence: str, headers: Headers = _RETRY) -> Outcome:

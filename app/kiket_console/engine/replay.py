@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import secrets as random_secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kiket_console.engine.headers import value_of
 from kiket_console.engine.platform import delivery
 from kiket_console.engine.platform.envelope import Surroundings
 from kiket_console.engine.ports import Delivery
@@ -66,6 +67,26 @@ class Signing:
             )
         alone = self.is_alone or self.way in DIALECTS
         return delivery.signatures(dialect, secret, raw_body, delivery_id, at_s, alone=alone)
+
+
+def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return each dialect whose headers are there, and what its MAC covers before the body."""
+    found: list[tuple[str, str]] = []
+    signature, moment = (value_of(headers, f"x-kiket-{x}") for x in ("signature", "timestamp"))
+    if signature.startswith("sha256="):
+        found.append(("k1", f"{moment}."))
+    elif signature:
+        found.append(("kr", f"{moment}.") if moment.isdigit() else ("k0", ""))
+    if value_of(headers, "webhook-signature"):
+        message, moment = (value_of(headers, f"webhook-{x}") for x in ("id", "timestamp"))
+        found.append(("sw1", f"{message}.{moment}."))
+    return tuple(found)
+
+
+def signing_like(detail: Detail, now: Signing) -> Signing:
+    """Return how to sign a recorded delivery in the dialects that it came in, as is done *now*."""
+    before = [dialect for dialect, _ in signed(detail.request.headers)] or [ES256]
+    return replace(now, dialect=before[0], is_alone=len(before) == 1)
 
 
 def compose(
@@ -159,7 +180,7 @@ def _headers(
     unseen = [pair for pair in sendable if pair not in kept and pair[0].lower() not in names]
     if signing.way == "exact":
         return (*unseen, *asked)
-    fresh = (("x-kiket-delivery", delivery_id), *signing.headers(raw_body, delivery_id))
+    fresh = ((delivery.DELIVERY_ID, delivery_id), *signing.headers(raw_body, delivery_id))
     return (
         *(pair for pair in unseen if pair[0].lower() not in head.RENEWED),
         *asked,

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine import bodies, judging, replay, routing
-from kiket_console.engine.headers import request_head, value_of
+from kiket_console.engine.headers import request_head
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.terms import Terms
     from kiket_console.engine.vault import Vault
-    from kiket_console.model import Detail, Handler, Headers, Worker
+    from kiket_console.model import Detail, Handler, Worker
     from kiket_console.store.reader import Reader
     from kiket_console.wire import Edit, Event
     from kiket_core.secret import Redactor
@@ -215,7 +215,7 @@ class Sender:
             head=raw_head.decode("latin-1").rstrip("\r\n").replace("\r\n", "\n"),
             raw_body=kept.raw,
             size=len(delivery.raw_body),
-            signed=_signed(delivery.headers),
+            signed=replay.signed(delivery.headers),
             ok=found.ok,
             sentence=found.sentence,
             edited=delivery.edited,
@@ -239,20 +239,6 @@ class Sender:
         named(self._workers, name)
         await self._workers.wait_serving(name)
         return named(self._workers, name)
-
-
-def _signed(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return each dialect whose headers are there, and what its MAC covers before the body."""
-    found: list[tuple[str, str]] = []
-    signature, moment = (value_of(headers, f"x-kiket-{x}") for x in ("signature", "timestamp"))
-    if signature.startswith("sha256="):
-        found.append(("k1", f"{moment}."))
-    elif signature:
-        found.append(("kr", f"{moment}.") if moment.isdigit() else ("k0", ""))
-    if value_of(headers, "webhook-signature"):
-        message, moment = (value_of(headers, f"webhook-{x}") for x in ("id", "timestamp"))
-        found.append(("sw1", f"{message}.{moment}."))
-    return tuple(found)
 
 
 def _refuse_unknown(event: str, handlers: Sequence[Handler]) -> None:

@@ -18,12 +18,13 @@ from kiket_console.wire import ERAS, ES256, WAYS
 from kiket_sdk._signing import DIALECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from kiket_console.engine.platform.envelope import Surroundings
     from kiket_console.engine.platform.tokens import RuntimeTokens
     from kiket_console.engine.ports import Secrets, Workers
     from kiket_console.model import Worker
+    from kiket_console.wire import PlatformSettings
 
 _WITHOUT_TOKEN = frozenset({"unsigned", *DIALECTS})
 
@@ -36,8 +37,8 @@ class Terms:
     secrets: Secrets = field(repr=False)
     tokens: RuntimeTokens = field(repr=False)
     platform_url: str
-    granted_scopes: Callable[[], Sequence[str]] = lambda: ("*",)
-    """What the tokens of deliveries allow."""
+    settings: Callable[[], Awaitable[PlatformSettings]]
+    """What the platform is set to: the scopes that it grants."""
     default_limit_s: float = LIMIT_S
     """How long an answer may take where no manifest says it."""
 
@@ -67,13 +68,14 @@ class Terms:
     async def surroundings(self, worker: Worker, way: str = WAYS[0], era: str = "") -> Surroundings:
         """Return what is put around an event for a worker; the way says how good its token is."""
         await asyncio.to_thread(self.tokens.load)  # a tenth of a second, the first time
+        scopes = (await self.settings()).granted_scopes
 
         def authenticate(delivery_id: str, payload: Any) -> Mapping[str, Any]:
             organization_id, project_id = deliveries.place_of(payload)
             said = self.tokens.authentication(
                 worker=worker.name,
                 extension_id=worker.extension_id or worker.name,
-                scopes=self.granted_scopes(),
+                scopes=scopes,
                 delivery_id=delivery_id,
                 organization_id=organization_id,
                 project_id=project_id,

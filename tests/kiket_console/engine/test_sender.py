@@ -154,6 +154,7 @@ async def test_each_way_is_answered_as_a_receiver_should(sample: Sample) -> None
         "kr": (200, "ok kr"),
         "k1": (200, "ok k1"),
         "sw1": (200, "ok sw1"),
+        "es256": (401, "unsigned"),  # its code has a secret, and so wants a signature
     }
 
 
@@ -177,7 +178,7 @@ async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample
 async def test_an_event_made_from_a_capture_holds_its_secrets_again(sample: Sample) -> None:
     await sample.client.set_secret("TOKEN", "a-token-that-nobody-sees")
     first = await sent(sample, b'{"token": "a-token-that-nobody-sees"}')
-    raw = b'{"token": "[secret:TOKEN]", "n": 2}'
+    raw = b'{"token": "[secret:TOKEN]", "n": 2, "secrets": {}}'
     like = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw, like=first))
     plain = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw))
 
@@ -206,7 +207,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
     )  # fmt: skip
     writer.submit([row]).result(10)
     parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
-    parts |= {"deliver": None, "vault": None, "redactor": redactor, "platform_url": ""}
+    parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None}
     sender = Sender(**parts)
     with pytest.raises(ConsoleError) as refused:
         await sender.trigger(Event("issue.created", raw_payload=body.raw, like=1))
