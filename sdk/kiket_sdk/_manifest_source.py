@@ -124,6 +124,14 @@ class Source:
             node = entry[1]
         return node
 
+    def written(self, node: yaml.Node) -> str:
+        """Return a node as it is written, its anchor and tag too; empty when that is not known."""
+        try:
+            text = self.raw_text.decode()
+        except UnicodeDecodeError:  # UTF-16, which YAML allows
+            return ""
+        return text[node.start_mark.index : node.end_mark.index]
+
     def finding(
         self,
         severity: Severity,

@@ -169,8 +169,9 @@ class Part:
     def only(self, known: Iterable[str], *, of: str) -> None:
         """Warn about members that nothing reads."""
         names = list(known)
-        for name, member in self.members():
-            if name not in names:
+        for name in self.value if isinstance(self.value, dict) else ():
+            if isinstance(name, str) and name not in names:
+                member = self[name]
                 near = nearest(name, names)
                 meant = f'; did you mean "{near}"?' if near else "; nothing reads it."
                 edit = member.renamed(near) if _is_same(name, near) and not self[near] else None
@@ -181,22 +182,21 @@ class Part:
     def rewritten(self, text: str) -> Edit | None:
         """Return the edit that writes *text* in the place of a plain or quoted scalar."""
         node = self._report.source.node(self.keys)
-        if isinstance(node, yaml.ScalarNode) and node.style in (None, "", "'", '"'):
-            return Edit(*_span(node), text)
-        return None
+        is_simple = isinstance(node, yaml.ScalarNode) and node.style in (None, "", "'", '"')
+        return self._replaced(node, text) if is_simple else None
 
     def quoted(self) -> Edit | None:
         """Return the edit that puts a plain scalar in quotes, as it is written."""
-        return _in_quotes(self._report.source.node(self.keys))
+        return self._in_quotes(self._report.source.node(self.keys))
 
     def quoted_key(self) -> Edit | None:
         """Return the edit that puts the value's key in quotes."""
-        return _in_quotes(self._key_node())
+        return self._in_quotes(self._key_node())
 
     def renamed(self, name: str) -> Edit | None:
         """Return the edit that gives the value another key."""
         node = self._key_node()
-        return Edit(*_span(node), name) if node is not None and _is_plain(node) else None
+        return self._replaced(node, name) if _is_plain(node) else None
 
     def inserted(self, text: str, *, after: int = 0) -> Edit | None:
         """Return the edit that gives a missing key a line, behind the first *after* lines."""
@@ -207,6 +207,15 @@ class Part:
         end = "\r\n" if b"\r\n" in self._report.source.raw_text else "\n"
         line = f"{self.keys[-1]}: {text}{end}{' ' * first.column}"
         return Edit(first.index, first.index, line)
+
+    def _in_quotes(self, node: yaml.Node | None) -> Edit | None:
+        return self._replaced(node, f'"{node.value}"') if node and _is_plain(node) else None
+
+    def _replaced(self, node: yaml.Node | None, text: str) -> Edit | None:
+        """Return the edit that writes *text* for a node; one that is referred to is kept."""
+        if node is None or self._report.source.written(node)[:1] in ("", "&", "!"):
+            return None
+        return Edit(node.start_mark.index, node.end_mark.index, text)
 
     def _key_node(self) -> yaml.Node | None:
         parent = self._report.source.node(self.keys[:-1])
@@ -229,7 +238,10 @@ def is_url(text: str) -> bool:
 
 def nearest(word: str, known: Iterable[str], *, likeness: float = 0.75) -> str:
     """Return what a person may have meant by *word*, or nothing."""
-    return next(iter(get_close_matches(word[:100], list(known), n=1, cutoff=likeness)), "")
+    names = list(known)
+    begun = [name for name in names if len(word) > 2 and name.startswith(word)]
+    close = get_close_matches(word[:100], names, n=1, cutoff=likeness)
+    return next(iter(close or (begun if len(begun) == 1 else [])), "")
 
 
 def _is_same(word: str, other: str) -> bool:
@@ -249,17 +261,7 @@ def _either(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 
 
-def _span(node: yaml.Node) -> tuple[int, int]:
-    return node.start_mark.index, node.end_mark.index
-
-
-def _in_quotes(node: yaml.Node | None) -> Edit | None:
-    if node is None or not _is_plain(node):
-        return None
-    return Edit(*_span(node), f'"{node.value}"')
-
-
-def _is_plain(node: yaml.Node) -> bool:
+def _is_plain(node: yaml.Node | None) -> bool:
     """Tell whether a scalar is written without quotes, in one line that quotes can be put round."""
     return (
         isinstance(node, yaml.ScalarNode)
