@@ -13,7 +13,6 @@ import msgspec
 
 from kiket_sdk._scopes import listed
 
-
 _OBJECTS = (dict, Mapping)  # the first is what JSON becomes, and quick to ask for
 
 

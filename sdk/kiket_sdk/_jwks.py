@@ -13,10 +13,9 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
+from kiket_sdk._origins import is_confidential
 from kiket_sdk._tokens import TokenReason, TokenRefusedError, public_keys, unknown_key
 from kiket_sdk.auth import JWKS_CACHE_TTL
 from kiket_sdk.client import HTTPError, new_http_client
@@ -149,23 +148,6 @@ async def _fetched(url: str) -> Keys:
     if not keys:
         raise _UnfitAnswerError("the answer holds no P-256 key for signatures.")
     return keys
-
-
-def is_confidential(url: str) -> bool:
-    """Tell whether nobody between here and an address can change what it answers."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return bool(parts.hostname)
-    return parts.scheme == "http" and _is_this_machine(parts.hostname or "")
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _sets: OrderedDict[str, KeySet] = OrderedDict()

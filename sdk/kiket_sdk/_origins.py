@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,32 @@ def checked_origins(addresses: Sequence[str]) -> tuple[str, ...]:
                 "write one such as https://staging.example.com."
             )
     return given
+
+
+def checked_key_address(url: str | None) -> str | None:
+    """Return the address of a set of keys as it is; raises ConfigurationError."""
+    if url is not None and not is_confidential(url):
+        raise ConfigurationError(
+            f"jwks_url is {url!r}; write an https address, for whoever can change what it answers "
+            "decides which webhooks are let in."
+        )
+    return url
+
+
+def is_confidential(url: str) -> bool:
+    """Tell whether nobody between here and an address can change what it answers."""
+    found = origin(url)
+    if found is None:
+        return False
+    scheme, host, _ = found
+    return scheme == "https" or host == "localhost" or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def base_url_for(payload: Any, base_url: str, allowed: Sequence[str]) -> str:

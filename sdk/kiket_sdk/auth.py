@@ -23,6 +23,7 @@ __all__ = [
     "WebhookSecret",
     "accepted_dialects",
     "build_auth_context",
+    "check_audience",
     "check_secrets",
     "clear_jwks_cache",
     "decode_jwt",
@@ -165,6 +166,15 @@ def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool)
         )
     elif not secrets:
         _logger.warning(
-            "No webhook secret is configured, so every webhook will be refused; "
-            "set KIKET_WEBHOOK_SECRET or pass webhook_secret=."
+            "No webhook secret is configured, so only webhooks with a runtime token are let in; "
+            "set KIKET_WEBHOOK_SECRET or pass webhook_secret= if yours are signed."
+        )
+
+
+def check_audience(secrets: Sequence[str], extension_id: str | None) -> None:
+    """Warn when runtime tokens decide and nobody says which extension they must be for."""
+    if not secrets and not extension_id:
+        _logger.warning(
+            "The extension has no id, so a runtime token for another extension is let in too; "
+            "name it in the manifest or pass extension_id=."
         )

@@ -16,9 +16,9 @@ from kiket_sdk._claims import AuthenticationContext, JwtPayload
 from kiket_sdk._clients import PlatformClients
 from kiket_sdk._context import HandlerContext, SecretReader, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
-from kiket_sdk._origins import checked_origins
+from kiket_sdk._origins import checked_key_address, checked_origins
 from kiket_sdk._scopes import missing
-from kiket_sdk.auth import accepted_dialects, check_secrets, verify_runtime_token
+from kiket_sdk.auth import accepted_dialects, check_audience, check_secrets, verify_runtime_token
 from kiket_sdk.config import (
     DEFAULT_BASE_URL,
     ExtensionConfig,
@@ -58,9 +58,14 @@ class KiketSDK:
     manifest declares.
 
     `webhook_secret` may be a sequence while secrets are rotated: the first is current, the
-    others still verify. Without a secret every webhook is refused, unless `allow_unsigned` lets
-    unsigned ones in. `strict` refuses short secrets and signatures that leave the timestamp
-    out. `debug`, or KIKET_SDK_DEBUG, serves /docs. A longer body than `body_limit_bytes` is
+    others still verify. Without a secret a webhook needs a runtime token, which the platform
+    signed with a key at `{base_url}/.well-known/jwks.json`; `allow_unsigned` lets webhooks in
+    that have neither. With `jwks_url`, which says where those keys are, the token of a signed
+    webhook is checked as well. Deliveries that name a platform of `allowed_api_origins`, such as
+    https://staging.example.com, are checked with its keys and answered to it. `strict` refuses
+    short secrets, signatures that leave the timestamp out, tokens that nothing ties to the body
+    or to this extension, the scope `*`, and, with `jwks_url`, webhooks without a token.
+    `debug`, or KIKET_SDK_DEBUG, serves /docs. A longer body than `body_limit_bytes` is
     answered with 413. `accepted_dialects` are the ways to sign that are let in.
     `secret_providers` are asked for secrets before the platform, instead of the environment
     alone. `retries` is how often a call to the platform that can be repeated is made again when
@@ -114,9 +119,11 @@ class KiketSDK:
             ),
             extension_id=extension_id or (manifest.extension_id if manifest else None),
             extension_version=extension_version or (manifest.version if manifest else None),
-            jwks_url=jwks_url,
+            jwks_url=checked_key_address(jwks_url),
             allowed_api_origins=checked_origins(allowed_api_origins),
         )
+        if not allow_unsigned:
+            check_audience(secrets, self.config.extension_id)
         _redact_credentials(self.config, manifest)
         self._declared_secrets = frozenset(manifest.secret_keys() if manifest else ())
         self.registry = HandlerRegistry()

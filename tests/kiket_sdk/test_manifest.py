@@ -244,7 +244,7 @@ def test_the_sdk_takes_what_the_manifest_and_environment_say(
 def test_a_reference_to_nothing_is_warned_about(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write(tmp_path, "delivery: {callback: {secret: env:NOT_SET_ANYWHERE}}")
+    path = write(tmp_path, "id: a.b\ndelivery: {callback: {secret: env:NOT_SET_ANYWHERE}}")
     with caplog.at_level(logging.WARNING, "kiket_sdk"):
         sdk = KiketSDK(manifest_path=path)
     assert sdk.config.webhook_secret is None
@@ -254,8 +254,8 @@ def test_a_reference_to_nothing_is_warned_about(
             "which is not set."
         ),
         (
-            "No webhook secret is configured, so every webhook will be refused; "
-            "set KIKET_WEBHOOK_SECRET or pass webhook_secret=."
+            "No webhook secret is configured, so only webhooks with a runtime token are let in; "
+            "set KIKET_WEBHOOK_SECRET or pass webhook_secret= if yours are signed."
         ),
     ]
 
