@@ -47,9 +47,9 @@ class Block:
         A traceback shows the page and the line in it.
         """
         namespace: dict[str, Any] = {"__name__": "main", **names}
-        exec(compile(prelude, f"<prelude of {self.page}>", "exec"), namespace)  # noqa: S102
+        exec(compile(prelude, f"<prelude of {self.page}>", "exec", dont_inherit=True), namespace)  # noqa: S102
         padded = "\n" * (self.line - 1) + self.text
-        exec(compile(padded, self.page, "exec"), namespace)  # noqa: S102 (our own documentation)
+        exec(compile(padded, self.page, "exec", dont_inherit=True), namespace)  # noqa: S102 (our own documentation)
         return namespace
 
 
@@ -96,3 +96,13 @@ def block(page: Path | str, heading: str, number: int = 0) -> Block:
 def unclaimed(page: Path) -> list[str]:
     """Return where the blocks are that no test asked for."""
     return [f"{page.name}:{each.line}" for each in blocks(page) if each.key not in _claimed]
+
+
+def write(folder: Path, *parts: Block) -> None:
+    """Write blocks to the files that their first lines name; a later one replaces an earlier."""
+    for part in parts:
+        if not part.file:
+            raise LookupError(f"{part.page}:{part.line} names no file in its first line.")
+        target = folder / part.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(part.text, "utf-8")

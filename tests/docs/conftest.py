@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_sdk.testing import webhook_payload_factory
 from kiket_sdk.testing.platform import FakePlatform, fake_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kiket_sdk import KiketSDK
+
+
+SECRET = "a secret of at least 24 bytes"
+
+
+def deliver(sdk: KiketSDK, event: str, payload: Any, *, version: str = "v1", **headers: str) -> Any:
+    """Post a signed webhook to an extension while it runs; return the answer.
+
+    Headers are named as keywords: `x_kiket_delivery="d1"`.
+    """
+    signed = webhook_payload_factory(SECRET, event=event, version=version)(payload)
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    with sdk.create_test_client() as client:
+        return client.post(signed["path"], content=signed["body"], headers=signed["headers"] | more)
+
 
 @pytest.fixture(autouse=True)
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Be where a reader is: in a folder of their own, with nothing set."""
+    """Be where a reader is: in a folder of their own, with the secrets the platform gave them."""
     for name in list(os.environ):
         if name.startswith("KIKET_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET", SECRET)
+    monkeypatch.setenv("KIKET_WORKSPACE_TOKEN", "wk_of_the_reader")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

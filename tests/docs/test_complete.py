@@ -1,0 +1,51 @@
+"""No example of the documentation is left to itself."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import PAGES, SEED, Block, blocks, unclaimed
+
+CLAIMANTS = [
+    *(f"tests.docs.{file.stem}" for file in sorted(Path(__file__).parent.glob("test_*.py"))),
+    "tests.acceptance.test_documented",
+]
+GENERATED = {"reference.md"}
+"""Shows signatures, not programs."""
+
+
+@pytest.mark.parametrize(
+    "page", [SEED, *sorted(PAGES.glob("*.md"))], ids=lambda page: str(page.name)
+)
+def test_every_block_is_run_by_a_test(page: Path) -> None:
+    for module in CLAIMANTS:
+        importlib.import_module(module)
+    if page.name not in GENERATED:
+        assert unclaimed(page) == []
+
+
+@pytest.mark.parametrize("name", CLAIMANTS)
+def test_what_a_test_takes_from_a_page_it_uses(name: str) -> None:
+    module = importlib.import_module(name)
+    source = Path(module.__file__ or "").read_text("utf-8")
+    taken = [key for key, value in vars(module).items() if key.isupper() and _holds_block(value)]
+    assert [key for key in taken if len(re.findall(rf"\b{key}\b", source)) < 2] == []
+
+
+def _holds_block(value: object) -> bool:
+    return isinstance(value, Block) or (
+        isinstance(value, tuple) and any(isinstance(each, Block) for each in value)
+    )
+
+
+def test_a_block_that_nobody_runs_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n\n```python\nprint()\n```\n\nProse.\n\n  ```shell\n  ls\n  ```\n")
+    assert [(each.heading, each.language, each.text) for each in blocks(page)] == [
+        ("Title", "python", "print()\n"),
+        ("Title", "shell", "ls\n"),
+    ]
+    assert unclaimed(page) == ["page.md:4", "page.md:10"]
