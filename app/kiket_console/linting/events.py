@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kiket_console.linting.report import nearest
@@ -85,9 +86,10 @@ def _event(event: Part) -> None:
     if any(sign.isspace() for sign in name) or "/" in name:
         event.error(f'"{name}" is no name of an event; write it as issue.created.', "event")
         return
-    near = "" if name in EVENTS else nearest(name, EVENTS, likeness=0.9)
-    if near:  # one of the extension's own may look a bit like the platform's
-        event.warn(f'is no event of the platform; did you mean "{near}"?', "event")
+    # one of the extension's own may look a bit like the platform's
+    near = get_close_matches(name[:100], EVENTS, n=1, cutoff=0.9)
+    if near and name not in EVENTS:
+        event.warn(f'is no event of the platform; did you mean "{near[0]}"?', "event")
 
 
 def _permission(permission: Part) -> None:

@@ -236,11 +236,11 @@ def is_url(text: str) -> bool:
         return False
 
 
-def nearest(word: str, known: Iterable[str], *, likeness: float = 0.75) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """Return what a person may have meant by *word*, or nothing."""
     names = list(known)
     begun = [name for name in names if len(word) > 2 and name.startswith(word)]
-    close = get_close_matches(word[:100], names, n=1, cutoff=likeness)
+    close = get_close_matches(word[:100], names, n=1, cutoff=0.75)
     return next(iter(close or (begun if len(begun) == 1 else [])), "")
 
 

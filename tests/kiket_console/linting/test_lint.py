@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.kiket_console.linting.conftest import MANIFEST, SCHEMA
 
+from kiket_console.errors import ConsoleError
 from kiket_console.linting.lint import lint, lint_file
+from kiket_console.setup_wizard import read_setup
+from kiket_console.ui.paint.setup import step_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[3]
 ERROR, WARNING = "error", "warning"
@@ -367,3 +375,42 @@ def test_a_file_with_endless_mistakes_is_told_in_part(
 ) -> None:
     write("permissions:\n" + "  - 3\n" * 2000, "extension.yaml")
     assert len(lint(tmp_path).findings) == 500
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+ANYTHING = st.recursive(
+    PLAIN | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value: Any, keys: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield keys
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*keys, key))
+
+
+SOUND = yaml.safe_load(MANIFEST)
+PLACES = list(places(SOUND))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(PLACES), ANYTHING)
+def test_whatever_stands_anywhere_nothing_is_raised(
+    tmp_path_factory: pytest.TempPathFactory, keys: tuple[Any, ...], anything: Any
+) -> None:
+    spoiled = {"root": copy.deepcopy(SOUND)}
+    value: Any = spoiled
+    *outer, last = ("root", *keys)
+    for key in outer:
+        value = value[key]
+    value[last] = anything
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "extension.yaml").write_text(yaml.safe_dump(spoiled["root"], allow_unicode=True))
+    for finding in lint(folder).findings:
+        assert str(finding)
+    with suppress(ConsoleError):
+        for step in read_setup(folder).steps:
+            assert step_lines(step, 60)
