@@ -111,7 +111,6 @@ def test_a_target_is_warned_about(platform: FakePlatform) -> None:
     ]
 
 
-@pytest.mark.xfail(reason="replay_store= is not taken yet", raises=TypeError)
 def test_a_retry_gets_the_first_answer(platform: FakePlatform, reader: Path) -> None:
     payload = {"issue": {"key": "TRI-1"}}
     for _ in range(2):  # as after a restart: the code is run anew
