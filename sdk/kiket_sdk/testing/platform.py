@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -153,6 +154,15 @@ def fake_platform() -> Iterator[FakePlatform]:
         finally:
             server.shutdown()
             thread.join()
+            _forget_keys()
+
+
+def _forget_keys() -> None:
+    """Let the next platform at this address have keys of its own."""
+    if "kiket_sdk._jwks" in sys.modules:
+        from kiket_sdk.auth import clear_jwks_cache
+
+        clear_jwks_cache()
 
 
 class _Connection(BaseHTTPRequestHandler):
