@@ -148,6 +148,7 @@ class Engine:
                     LIMITS, connections=share.gateway, body_bytes=self._config.body_mib * 1024**2
                 ),
                 hosts=(*LOOPBACK, *self._config.allow_hosts),
+                inbound=parts.inbound,
                 refusals=parts.refusals,
             )
         )

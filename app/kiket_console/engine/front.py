@@ -9,12 +9,13 @@ the gateway does. The guard in front is the same as everywhere: limits, deadline
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
+from kiket_console.engine.inbound import Posted
 from kiket_console.engine.ports import Delivery
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
@@ -38,13 +39,24 @@ _log = logging.getLogger(__name__)
 
 
 def front_config(
-    gateway: Gateway, limits: Limits, *, refusals: Refusals | None = None, **settings: Any
+    gateway: Gateway,
+    limits: Limits,
+    *,
+    inbound: Taking | None = None,
+    refusals: Refusals | None = None,
+    **settings: Any,
 ) -> uvicorn.Config:
     """Configure the server of *gateway*; *settings* are those of `server_config`.
 
-    *refusals* hears of every request that is refused before it is recorded.
+    *inbound* takes what others post for extensions. *refusals* hears of every request that is
+    refused before it is recorded.
     """
-    members = {"gateway": gateway, "room": Room(), "refusals": refusals}
+    members = {
+        "gateway": gateway,
+        "inbound": inbound or _Closed(),
+        "room": Room(),
+        "refusals": refusals,
+    }
     protocol = type("Webhooks", (WebhookProtocol,), members)
     return server_config(
         _no_app,
@@ -58,6 +70,23 @@ def front_config(
 
 async def _no_app(scope: Any, receive: Any, send: Any) -> None:
     """Stand where uvicorn wants an application; nothing reaches it."""
+
+
+class Taking(Protocol):
+    """Take what others post for extensions."""
+
+    async def take(self, posted: Posted) -> routing.Elsewhere:
+        """Return what is answered to it."""
+        ...
+
+
+class _Closed:
+    """Take nothing of what others post."""
+
+    async def take(self, posted: Posted) -> routing.Elsewhere:
+        """Refuse it."""
+        del posted
+        return routing.Elsewhere(404, JSON_TYPE, error_body("Nothing is taken from others here."))
 
 
 class _Nobody:
@@ -114,6 +143,7 @@ class WebhookProtocol(Servant):
     """One sender's connection; `kiket_core.guard.guarded` puts the guard in front of it."""
 
     gateway: ClassVar[Gateway]
+    inbound: ClassVar[Taking]
     room: ClassVar[Room]
     refusals: ClassVar[Refusals | None]
 
@@ -250,6 +280,8 @@ class WebhookProtocol(Servant):
         room: Claim | None = None
         try:
             answer = self._found(request)
+            if isinstance(answer, Posted):
+                answer = await self._taken(answer)
             if isinstance(answer, Delivery):
                 try:
                     outcome = await self.gateway.carry_out(answer)
@@ -273,7 +305,15 @@ class WebhookProtocol(Servant):
             if room is not None:
                 room.give_back()
 
-    def _found(self, request: _Request) -> Delivery | routing.Elsewhere:
+    async def _taken(self, posted: Posted) -> routing.Elsewhere:
+        """Return the answer to what somebody else posts for an extension."""
+        try:
+            return await self.inbound.take(posted)
+        except Exception:
+            _log.exception("A post for the action %r failed in the gateway.", posted.action)
+            return _FAILED
+
+    def _found(self, request: _Request) -> Delivery | Posted | routing.Elsewhere:
         """Return the delivery that a request brings, or the answer to one that brings none."""
         path, mark, query = request.target.partition("?")
         found = routing.find(request.method, path)
@@ -281,6 +321,8 @@ class WebhookProtocol(Servant):
             return found
         raw_body = bytes(request.body)
         request.body = bytearray()
+        if isinstance(found, routing.External):
+            return Posted(*found, request.method, request.target, request.headers, raw_body)
         return Delivery(
             found.extension,
             found.event,

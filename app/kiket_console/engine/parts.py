@@ -26,6 +26,7 @@ from kiket_console.engine.curator import Curator
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
+from kiket_console.engine.inbound import Inbound
 from kiket_console.engine.platform.api import Api
 from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.custom_data import Modules
@@ -218,6 +219,7 @@ class Parts:
             terms=terms,
             retry=config.retry,
         )
+        self.inbound = Inbound(self.addresses, sender)
         self.retention = Retention(
             writer,
             days=config.retention_days,

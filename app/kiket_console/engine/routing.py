@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Not dots alone, which a path means otherwise.
 _EVENT = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 _VERSION = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+_EXTERNAL = re.compile(r"/webhooks/ext/([^/]+)/([^/]+)")
 _ROUTE = re.compile(r"(?:/x/([^/]+))?((?:/v/([^/]+))?/webhooks/([^/]+))")
 
 
@@ -27,6 +28,14 @@ class Route(NamedTuple):
     path: str
 
 
+class External(NamedTuple):
+    """A post of somebody else for an extension (spec/kiket-and-kindo.md §1.10)."""
+
+    token: str
+    """Says for which; see `addresses`."""
+    action: str
+
+
 class Elsewhere(NamedTuple):
     """What is answered to a request that is no webhook."""
 
@@ -36,10 +45,13 @@ class Elsewhere(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)  # senders post to the same few paths
-def find(method: str, path: str) -> Route | Elsewhere:
+def find(method: str, path: str) -> Route | External | Elsewhere:
     """Return what a request is; *path* is still percent-encoded, without the query."""
     route = _ROUTE.fullmatch(path)
     if route is None:
+        external = _EXTERNAL.fullmatch(path)
+        if external is not None:
+            return External(_segment(external[1]) or "", _segment(external[2]) or "")
         return _elsewhere(method, path)
     if method != "POST":
         sentence = f"{method} is not for webhooks; send a POST."

@@ -15,7 +15,7 @@ from kiket_console.engine.headers import request_head
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import WAYS, Preview, Result, Template
+from kiket_console.wire import WAYS, Event, Preview, Result, Template
 from kiket_sdk._signing import DIALECTS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Detail, Handler, Worker
     from kiket_console.store.reader import Reader
-    from kiket_console.wire import Edit, Event
+    from kiket_console.wire import Edit
     from kiket_core.secret import Redactor
 
 
@@ -79,6 +79,17 @@ class Sender:
         no handler knows the event.
         """
         return await self._sent(await self._composed(event))
+
+    async def deliver_unattended(
+        self, extension: str, event: str, payload: dict[str, Any]
+    ) -> Result:
+        """Send an event that no person asked for, to the newest handler of it."""
+        worker = await self._addressed(extension)
+        version = deliveries.version_for(event, worker.handlers)
+        raw_payload = deliveries.encoded({**payload, "event_version": version})
+        retry = self._retry in {"unattended", "always"}
+        asked = Event(event, version, extension, raw_payload, retry=retry)
+        return await self._sent(await self._composed(asked))
 
     async def preview_trigger(self, event: Event) -> Preview:
         """Return what `trigger` would send."""

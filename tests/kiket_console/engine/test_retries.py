@@ -1,0 +1,427 @@
+"""Deliveries that are tried again, with a real store and a real worker behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_console import decision
+from kiket_console.contract import Contract
+from kiket_console.engine import aftermath
+from kiket_console.engine.forward import Forwarder
+from kiket_console.engine.gateway import Gateway
+from kiket_console.engine.platform.tokens import RuntimeTokens
+from kiket_console.engine.retries import Retries
+from kiket_console.engine.sender import Sender
+from kiket_console.engine.terms import Terms
+from kiket_console.errors import ConsoleError
+from kiket_console.model import Retry, State, WorkerState
+from kiket_console.store.records import SetRetry
+from kiket_console.wire import Event, PlatformSettings
+from kiket_sdk import _signing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from kiket_console.engine.recorder import Recorder
+    from kiket_console.model import Exchange
+    from kiket_console.store.reader import Reader
+    from kiket_console.store.writer import Writer
+    from kiket_core.secret import Redactor
+
+QUICK = 100_000.0
+SLOW = 1.0
+PATIENCE_S = 10
+
+
+class Platform:
+    """A gateway, what it tries again, and how to send to it."""
+
+    def __init__(self, parts: dict[str, Any], speed: float) -> None:
+        self.parts = parts
+        self.reader: Reader = parts["reader"]
+        self.forwarder = Forwarder(timeout_s=PATIENCE_S)
+        self.gateway = Gateway(
+            parts["workers"],
+            parts["recorder"],
+            self.forwarder,
+            retry_speed=speed,
+            on_outcome=self._ended,
+        )
+        names = ("workers", "terms", "recorder", "reader", "writer")
+        self.retries = Retries(self.gateway, **{name: parts[name] for name in names})
+        self.sender = Sender(
+            deliver=self.gateway.deliver,
+            vault=parts["values"],
+            **{
+                name: parts[name] for name in ("workers", "recorder", "reader", "terms", "redactor")
+            },
+        )
+
+    def _ended(self, outcome: Any) -> None:
+        if outcome.next_try_us:
+            self.retries.plan(outcome.exchange_id, outcome.next_try_us)
+
+    async def send(self, event: str = "issue.created", **changes: Any) -> int:
+        changes = {"retry": True, "raw_payload": b'{"n": 1}'} | changes
+        return (await self.sender.trigger(Event(event, "v1", **changes))).exchange_id
+
+    def exchange(self, exchange_id: int) -> Exchange:
+        return self.reader.known(exchange_id).exchange
+
+    async def until(self, exchange_id: int, retry: str) -> Exchange:
+        """Wait until a delivery's newest attempt has ended, and this follows from it."""
+
+        def has_ended() -> bool:
+            found = self.exchange(exchange_id)
+            return found.state is not State.RECEIVED and found.retry == retry
+
+        await self.parts["commits"].until(lambda _: has_ended())
+        return self.exchange(exchange_id)
+
+
+@pytest.fixture
+async def parts(
+    crew: Any,
+    recorder: Recorder,
+    reader: Reader,
+    writer: Writer,
+    values: Any,
+    redactor: Redactor,
+    commits: Any,
+    own_places: Path,
+) -> dict[str, Any]:
+    async def settings() -> PlatformSettings:
+        return PlatformSettings(granted_scopes=("issues.read",))
+
+    crew.moved.set()  # nobody waits for its worker
+    tokens = RuntimeTokens(own_places / "key.pem")
+    terms = Terms(crew, values, tokens, "http://127.0.0.1:9", settings)
+    found = {"workers": crew, "recorder": recorder, "reader": reader, "writer": writer}
+    return {
+        **found,
+        "values": values,
+        "redactor": redactor,
+        "terms": terms,
+        "tokens": tokens,
+        "commits": commits,
+    }
+
+
+@contextlib.asynccontextmanager
+async def running(parts: dict[str, Any], speed: float = QUICK) -> AsyncIterator[Platform]:
+    platform = Platform(parts, speed)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(platform.retries.run())
+        try:
+            yield platform
+        finally:
+            platform.retries.close()
+    await platform.forwarder.close()
+
+
+async def test_what_fails_is_tried_until_it_succeeds_as_one_delivery(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 503
+
+    async def recover() -> None:
+        while len(fake_worker.seen) < 3:
+            fake_worker.arrived.clear()
+            await fake_worker.arrived.wait()
+        fake_worker.status = 200
+
+    async with running(parts) as platform, asyncio.TaskGroup() as tasks:
+        tasks.create_task(recover())
+        found = await platform.until(await platform.send(), Retry.NONE)
+
+    detail = platform.reader.known(found.id)
+    assert (found.state, found.status, found.next_try_us) == (State.FORWARDED, 200, 0)
+    assert found.attempts == len(detail.attempts) == len(fake_worker.seen)
+    assert [each.number for each in detail.attempts] == list(range(1, found.attempts + 1))
+    assert [each.status for each in detail.attempts][-1] == 200
+    assert list(platform.reader.ids()) == [found.id], "one delivery, whatever its attempts"
+
+
+async def test_each_attempt_is_signed_anew_under_the_deliverys_own_id(
+    parts: dict[str, Any], fake_worker: Any, crew: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        await platform.until(await platform.send(dialect="k1"), Retry.GIVEN_UP)
+
+    seen = fake_worker.seen
+    assert len(seen) == 1 + len(aftermath.WAITS_S)
+    assert len({each.header("x-kiket-delivery") for each in seen}) == 1
+    for each in seen:
+        verdict = _signing.verify(crew.secrets, each.raw_body, each.headers)
+        assert (verdict.ok, verdict.dialect) == (True, "k1")
+
+
+async def test_each_attempt_has_a_runtime_token_of_its_own_and_the_same_event(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        await platform.until(await platform.send(), Retry.GIVEN_UP)
+
+    bodies = [json.loads(each.raw_body) for each in fake_worker.seen]
+    tokens = [body["authentication"]["runtime_token"] for body in bodies]
+    assert len(set(tokens)) == len(bodies)
+    for token, seen in zip(tokens, fake_worker.seen, strict=True):
+        claims = parts["tokens"].read(token)
+        assert claims is not None
+        assert (claims.delivery_id, claims.scopes) == (
+            seen.header("x-kiket-delivery"),
+            ("issues.read",),
+        )
+    assert {body["n"] for body in bodies} == {1}
+
+
+async def test_after_the_last_of_the_schedule_it_is_given_up(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 429
+    async with running(parts) as platform:
+        found = await platform.until(await platform.send(), Retry.GIVEN_UP)
+
+    assert (found.attempts, found.status, found.next_try_us) == (7, 429, 0)
+    assert platform.reader.waiting() == []
+
+
+async def test_what_waits_says_when_the_next_attempt_comes(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        before_us = time.time_ns() // 1000
+        found = platform.exchange(await platform.send())
+
+    assert (found.state, found.status, found.retry) == (State.FORWARDED, 500, Retry.WAITING)
+    assert 30_000_000 <= found.next_try_us - before_us < 40_000_000
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 404, 413])
+async def test_what_would_fail_again_is_not_tried_again(
+    parts: dict[str, Any], fake_worker: Any, status: int
+) -> None:
+    fake_worker.status = status
+    async with running(parts) as platform:
+        found = platform.exchange(await platform.send())
+
+    assert (found.retry, found.attempts, found.next_try_us) == (Retry.NONE, 1, 0)
+
+
+async def test_a_person_who_does_not_ask_for_it_gets_one_attempt(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        found = platform.exchange(await platform.send(retry=None))
+
+    assert (found.retry, found.attempts) == (Retry.NONE, 1)
+
+
+async def test_a_guard_is_not_tried_again_for_it_has_decided(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        found = platform.exchange(await platform.send(decision.GUARD))
+
+    assert (found.retry, found.attempts, found.decision) == (Retry.NONE, 1, decision.DENY)
+
+
+async def test_a_guard_that_nobody_waits_for_decides_nothing_and_is_tried_again(
+    parts: dict[str, Any], fake_worker: Any, crew: Any
+) -> None:
+    crew.terms = Contract(is_required=False)
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        found = await platform.until(await platform.send(decision.GUARD), Retry.GIVEN_UP)
+
+    assert (found.attempts, found.decision) == (7, "")
+
+
+async def test_a_guards_answer_is_decided_upon_when_it_comes(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.chunks = [b'{"status": "pending", "message": "Ask QA."}']
+    async with running(parts) as platform:
+        exchange_id = await platform.send(decision.GUARD, retry=None)
+
+    detail = platform.reader.known(exchange_id)
+    assert detail.exchange.decision == decision.PENDING
+    found = decision.decide(detail)
+    assert found is not None
+    assert (found.word, found.message) == (decision.PENDING, "Ask QA.")
+
+
+async def test_no_answer_within_the_manifests_time_is_tried_again(
+    parts: dict[str, Any], fake_worker: Any, crew: Any
+) -> None:
+    crew.terms = Contract(limit_s=0.05)
+    fake_worker.go_on.clear()
+    async with running(parts, SLOW) as platform:
+        found = platform.exchange(await platform.send())
+        fake_worker.go_on.set()
+
+    detail = platform.reader.known(found.id)
+    assert (found.state, found.status, found.retry) == (State.FAILED, 504, Retry.WAITING)
+    assert detail.attempts[0].error == "marketing#3 did not answer within 0.05 s."
+
+
+async def test_a_person_can_do_without_the_next_attempt(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        exchange_id = await platform.send()
+        cancelled = await platform.retries.cancel([exchange_id, exchange_id, 99])
+        found = platform.exchange(exchange_id)
+        with pytest.raises(ConsoleError, match="None of these deliveries waits"):
+            await platform.retries.cancel([exchange_id])
+
+    assert cancelled.ids == (exchange_id,)
+    assert (found.retry, found.next_try_us) == (Retry.CANCELLED, 0)
+    assert platform.reader.waiting() == []
+
+
+async def test_an_attempt_under_way_is_the_last_one_when_it_is_cancelled(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform, asyncio.TaskGroup() as tasks:
+        exchange_id = await platform.send()
+        fake_worker.go_on.clear()
+        fake_worker.arrived.clear()
+        trying = tasks.create_task(platform.retries.now(exchange_id))
+        await fake_worker.arrived.wait()
+        with pytest.raises(ConsoleError, match="An attempt at delivery 1 is under way"):
+            await platform.retries.now(exchange_id)
+        await platform.retries.cancel([exchange_id])
+        fake_worker.go_on.set()
+        result = await trying
+        found = platform.exchange(exchange_id)
+
+    assert (result.retry, result.next_try_us) == (Retry.CANCELLED, 0)
+    assert (found.attempts, found.retry, found.next_try_us) == (2, Retry.CANCELLED, 0)
+
+
+async def test_a_person_can_have_the_next_attempt_at_once(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        exchange_id = await platform.send()
+        first = platform.exchange(exchange_id).next_try_us
+        result = await platform.retries.now(exchange_id)
+        second = platform.exchange(exchange_id)
+        fake_worker.status = 200
+        await platform.retries.cancel([exchange_id])
+        good = await platform.retries.now(exchange_id)
+        with pytest.raises(ConsoleError, match="none that failed and is tried again"):
+            await platform.retries.now(exchange_id)
+
+    assert (result.status, result.retry) == (500, Retry.WAITING)
+    assert second.next_try_us > first, "the second wait is longer"
+    assert (good.ok, platform.exchange(exchange_id).attempts) == (True, 3)
+
+
+async def test_what_waits_outlives_the_engine(parts: dict[str, Any], fake_worker: Any) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as first:
+        exchange_id = await first.send()
+    assert first.exchange(exchange_id).retry == Retry.WAITING
+    await asyncio.wrap_future(
+        parts["writer"].submit([SetRetry(exchange_id, Retry.WAITING.value, 1)])
+    )
+    fake_worker.status = 200
+    async with running(parts, SLOW) as second:
+        found = await second.until(exchange_id, Retry.NONE)
+
+    assert (found.attempts, found.status) == (2, 200)
+
+
+async def test_what_cannot_be_sent_any_more_is_given_up_with_the_reason(
+    parts: dict[str, Any], fake_worker: Any, redactor: Redactor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Here a secret of its body has no value any more."""
+    redactor.add("TOKEN", "a-token-that-nobody-sees")
+    fake_worker.status = 500
+    async with running(parts) as platform:
+        raw = b'{"t": "a-token-that-nobody-sees"}'
+        found = await platform.until(await platform.send(raw_payload=raw), Retry.GIVEN_UP)
+
+    assert found.attempts == 1
+    assert "is not tried again: The body contained the secret 'TOKEN'" in caplog.text
+
+
+async def test_a_worker_that_is_gone_fails_the_attempt(
+    parts: dict[str, Any], fake_worker: Any, crew: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        exchange_id = await platform.send()
+        crew.become(WorkerState.STOPPED)
+        result = await platform.retries.now(exchange_id)
+
+    assert (result.state, result.status, result.retry) == (State.REJECTED, 503, Retry.WAITING)
+    assert "is stopped" in result.error
+
+
+async def test_an_engine_that_stops_in_the_middle_of_an_attempt_gives_it_up(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.go_on.clear()
+    platform = Platform(parts, SLOW)
+    async with asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(platform.send())
+        await fake_worker.arrived.wait()
+        sending.cancel()
+    await asyncio.wrap_future(parts["writer"].submit([]))  # behind what was recorded
+    found = platform.exchange(1)
+    await platform.forwarder.close()
+
+    assert (found.state, found.retry) == (State.INTERRUPTED, Retry.GIVEN_UP)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "speed", "waits"),
+    [(1, 1, 30), (2, 1, 60), (3, 1, 300), (4, 1, 1800), (5, 1, 7200), (6, 1, 28800), (1, 60, 0.5)],
+)
+def test_the_schedule_is_the_platforms(attempts: int, speed: float, waits: float) -> None:
+    assert aftermath.wait_after(attempts, speed) == waits
+
+
+@pytest.mark.parametrize("attempts", [0, 7, 4095])
+def test_there_is_no_attempt_past_the_schedule(attempts: int) -> None:
+    assert aftermath.wait_after(attempts) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "may"),
+    [
+        (State.FORWARDED, 500, True),
+        (State.FORWARDED, 599, True),
+        (State.FORWARDED, 429, True),
+        (State.FAILED, 504, True),
+        (State.REJECTED, 503, True),
+        (State.REJECTED, 508, False),
+        (State.REJECTED, 413, False),
+        (State.FORWARDED, 499, False),
+        (State.FORWARDED, 600, False),
+        (State.INTERRUPTED, None, False),
+        (State.FAILED, None, False),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_tried_again(
+    state: State, status: int | None, may: bool
+) -> None:
+    assert aftermath.may_pass(state, status) is may
