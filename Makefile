@@ -57,7 +57,7 @@ powercut: dev-env  ## pull the plug on a disk of its own, as root: make powercut
 screenshots: dev-env  ## write screenshots/ from the running program
 	$(bin)/python packaging/screenshots.py $(ARGS)
 
-reference: dev-env  ## write the man page and docs/commands.md from the program
+reference: dev-env  ## write the man page and the reference pages of docs/ from the program
 	$(bin)/python packaging/reference.py
 
 wheel: dev-env  ## build dist/*.whl and dist/*.tar.gz

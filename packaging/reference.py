@@ -1,6 +1,6 @@
 """Write what there is to know of the command line from the command line itself.
 
-python packaging/reference.py            the man page, docs/commands.md and docs/keys.md
+python packaging/reference.py            the man page, and the pages of docs/ listed below
 python packaging/reference.py --check    say which of them is not as it would be written
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from sdk_reference import reference
 
 from kiket_console import __version__
 from kiket_console.cli import PROGRAM, cli
@@ -301,6 +302,7 @@ WRITTEN = {
     "packaging/man/kiket-console.1": manual,
     "docs/commands.md": markdown,
     "docs/keys.md": keys,
+    "docs/sdk/reference.md": reference,
 }
 
 

@@ -131,7 +131,7 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     """A document's links to files of this tree name files that are there."""
     broken = [
         f"{document.name}: {target}"
-        for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
+        for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text())
         if "://" not in target and not (document.parent / target).exists()
     ]
