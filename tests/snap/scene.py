@@ -136,6 +136,9 @@ class Story:
         state: State = State.FORWARDED,
         error: str = "",
         failed_first: str = "",
+        decision: str = "",
+        retry: str = "",
+        next_try_us: int = 0,
     ) -> int:
         """Tell of a delivery and its answer; *failed_first*: why a first attempt failed."""
         self.at_us += gap_us
@@ -160,7 +163,11 @@ class Story:
             ]
         self.rows.append(NewAttempt(number, last, "marketing#3", self.at_us + 1_400))
         said = message(answer, ("server", "uvicorn")) if state is State.FORWARDED else None
-        self.rows.append(AttemptEnd(number, last, state, status, took_us, error, said))
+        self.rows.append(
+            AttemptEnd(
+                number, last, state, status, took_us, error, said, decision, retry, next_try_us
+            )
+        )  # fmt: skip
         return number
 
     def pin(self, number: int) -> None:
@@ -455,6 +462,16 @@ class ToldEngine:
         """Say what would be sent."""
         del exchange_id, way, linked
         return replace(PREVIEW, raw_body=edit.raw_payload or b"{}")
+
+    async def attempt(self, exchange_id: int) -> Result:
+        """Note that an attempt was asked for."""
+        self.asked.append(("attempt", str(exchange_id)))
+        return self.result
+
+    async def give_up(self, ids: Sequence[int]) -> Selection:
+        """Note what is to be tried no more."""
+        self.asked.append(("give up", *map(str, ids)))
+        return Selection(tuple(ids))
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Note what was pinned."""

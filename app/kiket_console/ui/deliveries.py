@@ -10,6 +10,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
 from kiket_console.ui.closing import close
 from kiket_console.ui.command import Scope
+from kiket_console.ui.send_as import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -32,6 +33,8 @@ class Deliveries:
         self.console = console
         self._paths = paths
         self._drafts: Drafts | None = None
+        self.send_as = USUAL
+        """How new events are made and signed, for as long as the console runs."""
 
     # Again
 
@@ -129,8 +132,8 @@ class Deliveries:
             detail = reader.detail(delivery_id)
         if detail is None:
             raise ConsoleError(f"Exchange {delivery_id} is not there any more.")
-        kept = self._kept.kept(delivery_id) if linked else None
-        return original_of(detail, linked=linked), kept
+        original = original_of(detail, linked=linked)
+        return original, self._kept.kept(original.key) if linked else None
 
     def send_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
         """Send a draft; on success its editor closes and the new row is selected."""
@@ -146,7 +149,7 @@ class Deliveries:
             finally:
                 screen.is_sending = False
             if original.linked:
-                self._kept.forget(original.exchange_id)
+                self._kept.forget(original.key)
             close(screen)
             what = f"{draft.event} {draft.version}".strip()
             self.tell(f"{visible(what)}, edited" if original.linked else visible(what), result)
@@ -166,13 +169,11 @@ class Deliveries:
 
     def keep_draft(self, original: Original, draft: Draft) -> None:
         """Keep a draft until it is sent."""
-        self.console.run_worker(
-            lambda: self._keep(original.exchange_id, draft), thread=True, group="draft"
-        )
+        self.console.run_worker(lambda: self._keep(original.key, draft), thread=True, group="draft")
 
-    def _keep(self, exchange_id: int, draft: Draft) -> None:
+    def _keep(self, key: str, draft: Draft) -> None:
         try:
-            self._kept.keep(exchange_id, draft)
+            self._kept.keep(key, draft)
         except ConsoleError as error:
             self.console.call_from_thread(self.console.say, str(error), error=True)
 

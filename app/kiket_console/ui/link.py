@@ -60,6 +60,12 @@ class Engine(Protocol):
     ) -> Preview:
         """Return what that would send."""
 
+    async def attempt(self, exchange_id: int) -> Result:
+        """Make the next attempt at a delivery that failed."""
+
+    async def give_up(self, ids: Sequence[int]) -> Selection:
+        """Make no more attempts at deliveries."""
+
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age, or no longer."""
 

@@ -128,6 +128,26 @@ class Requests:
 
         self.carry_out(remove)
 
+    def attempt(self, exchanges: Sequence[Exchange]) -> None:
+        """Make the next attempt at deliveries that failed, at once."""
+
+        async def attempt(engine: Engine) -> None:
+            for each in exchanges:
+                self._console.deliveries.tell(_named([each]), await engine.attempt(each.id))
+
+        self.carry_out(attempt)
+
+    def give_up(self, exchanges: Sequence[Exchange]) -> None:
+        """Make no more attempts at deliveries."""
+
+        async def give_up(engine: Engine) -> None:
+            found = await engine.give_up(_ids(exchanges))
+            count = len(found.ids)
+            name = _named(exchanges) if count == 1 else f"{count:,} deliveries"
+            self._console.say(f"{name} {'is' if count == 1 else 'are'} tried no more.")
+
+        self.carry_out(give_up)
+
     def undo(self) -> None:
         """Take back what was done last."""
         if not self._steps:

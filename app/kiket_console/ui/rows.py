@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic
 from kiket_console.model import Exchange
 from kiket_console.ui import moment
 from kiket_console.ui.pages import R
-from kiket_console.ui.paint import processes, teach, traffic
+from kiket_console.ui.paint import fate, processes, teach, traffic
 from kiket_console.ui.picks import Picks
 from kiket_console.ui.registry import usual_key
 
@@ -87,11 +87,11 @@ class TrafficRows(FeedRows[Exchange]):
     NOUN = "exchange"
 
     def key(self, position: int) -> Hashable | None:
-        """Return what a row depends on: a pending one on the clock, so it is not kept."""
+        """Return what a row depends on: one that waits on the clock, so it is not kept."""
         exchange = self._feed.row(position)
         if exchange is None:
             return ("gone",)
-        if traffic.pending(exchange):
+        if traffic.pending(exchange) or fate.waits(exchange):
             return None
         below_cause = self._below_cause(exchange, position)
         picked = exchange.id in self.picks
@@ -120,9 +120,13 @@ class TrafficRows(FeedRows[Exchange]):
         return teach.empty_traffic(self._status(), width, self.key_of)
 
     def pending(self, first: int, last: int) -> list[int]:
-        """Return the positions between *first* and *last* whose answer is still to come."""
+        """Return the positions between *first* and *last* whose answer, or turn, is to come."""
         rows = ((position, self._feed.row(position)) for position in range(first, last + 1))
-        return [position for position, row in rows if row is not None and traffic.pending(row)]
+        return [
+            position
+            for position, row in rows
+            if row is not None and (traffic.pending(row) or fate.waits(row))
+        ]
 
     def _columns(self, width: int) -> traffic.Columns:
         return traffic.columns(width, self._feed.newest_id, several=len(self.workers) > 1)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
 from kiket_console.text import duration, plural, size, visible
+from kiket_console.ui import moment
+from kiket_console.ui.paint import fate
 from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.line import joined, wrap
 from kiket_console.ui.paint.source import Chain, Lines
@@ -42,6 +44,7 @@ def outcome(detail: Detail, now_us: int) -> Line:
     parts: list[Line] = []
     if exchange.replay_of is not None:
         parts.append([(f"replay of {exchange.replay_of}", "muted")])
+    parts += fate.parts(exchange, now_us)
     if exchange.attempts > 1:
         parts.append([(plural(exchange.attempts, "attempt"), "warning")])
     if exchange.duration_us is not None:
@@ -92,11 +95,19 @@ def response(detail: Detail, view: BodyView | None, number: int, width: int) -> 
 
 
 def _tries(detail: Detail, shown: Attempt | None, width: int) -> LineSource:
-    """Return the attempts, where there are several: `enter` on one shows its answer."""
-    if len(detail.attempts) < 2:
-        return Lines()
-    lines, targets = attempt_lines(detail.attempts, width, shown=shown.number if shown else 0)
-    return Lines([*lines, []], targets)
+    """Return the attempts, where there are or will be several, and what they come to.
+
+    `enter` on one shows its answer.
+    """
+    lines: list[Line] = []
+    targets: dict[int, str] = {}
+    again = fate.retry_lines(detail, moment.now_us())
+    if len(detail.attempts) > 1 or again:
+        lines, targets = attempt_lines(detail.attempts, width, shown=shown.number if shown else 0)
+        lines += [*again, []]
+    if decided := fate.decision_lines(detail, width):
+        lines += [*decided, []]
+    return Lines(lines, targets)
 
 
 def _facts(place: str, message: Message, view: BodyView, whose: str = "") -> Line:

@@ -17,19 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from kiket_console.model import Source
 from kiket_console.text import age, fit, visible
 from kiket_console.ui.paint.line import wrap
+from kiket_console.ui.paint.schemes import ES256, SCHEMES, claim_lines, scheme_lines
 
 if TYPE_CHECKING:
     from kiket_console.model import Detail, Judgement
     from kiket_console.ui.paint.line import Line
 
 MARGIN = "  "
-_DIALECTS = {
-    "k0": "HMAC-SHA256 of the body, hex",
-    "kr": "HMAC-SHA256 of timestamp and body, hex",
-    "k1": "HMAC-SHA256 of timestamp and body, sha256=…",
-    "sw1": "Standard Webhooks: HMAC-SHA256 of id, timestamp and body",
-    "es256": "runtime token signed with ES256",
-}
 _SIGNATURE_HEADERS = ("x-kiket-signature", "webhook-signature")
 _TIMESTAMP_HEADERS = ("x-kiket-timestamp", "webhook-timestamp")
 _OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
@@ -67,22 +61,35 @@ def signature(detail: Detail, width: int) -> list[Line]:
         return wrap(_no_judgement(detail), width, "muted", MARGIN)
     lines: list[Line] = [*_verdict(judgement, width), []]
     lines += _evidence(detail, judgement, width)
+    lines += [[], *scheme_lines(detail, judgement, width)]
+    if claims := claim_lines(detail.request, detail.exchange.started_us, width):
+        lines += [[], *claims]
+    warnings = _warnings(detail, judgement)
+    return [
+        *lines,
+        *([[]] if warnings else []),
+        *(line for each in warnings for line in _warning(each, width)),
+    ]
+
+
+def _warnings(detail: Detail, judgement: Judgement) -> list[str]:
+    """Return what to think of, though it is not what was judged."""
+    found: list[str] = []
     if judgement.ok and judgement.dialect == "k0":
-        lines += _warning(
+        found.append(
             "The timestamp is not covered by this dialect's signature. A stricter receiver would "
-            "want k1 or Standard Webhooks.",
-            width,
+            "want k1 or Standard Webhooks."
         )
     if judgement.nearest:
-        lines += _warning(_nearest(detail, judgement.nearest), width)
-    return lines
+        found.append(_nearest(detail, judgement.nearest))
+    return found
 
 
 def _nearest(detail: Detail, nearest: str) -> str:
     """Say what would have fitted: another dialect, or a handler of nearly this name."""
-    if nearest in _DIALECTS:
+    if nearest in SCHEMES:
         return (
-            f"It would match as dialect {nearest} ({_DIALECTS[nearest]}), which is not accepted "
+            f"It would match as dialect {nearest} ({SCHEMES[nearest]}), which is not accepted "
             f"here. Accept it, or sign with one that is."
         )
     event, _, version = nearest.partition("@")
@@ -100,7 +107,7 @@ def _no_judgement(detail: Detail) -> str:
 def _verdict(judgement: Judgement, width: int) -> list[Line]:
     dialect = judgement.dialect
     if judgement.ok and dialect is not None:
-        about = _DIALECTS.get(dialect)
+        about = SCHEMES.get(dialect)
         named = f"Accepted by dialect {dialect}" + (f" ({about})." if about else ".")
         lines = wrap(named, width, "ok", MARGIN)
         if judgement.sentence:
@@ -124,7 +131,7 @@ def _evidence(detail: Detail, judgement: Judgement, width: int) -> list[Line]:
             found.append(_timestamp(detail, judgement, name, value))
         elif lower in _OTHER_HEADERS:
             found.append(_Finding("·", "muted", name, visible(value)))
-    if not found:
+    if not found and judgement.dialect != ES256:
         found.append(_Finding("✗", "error", "No header", "of the request carries a signature"))
     return [line for each in found for line in each.lines(width)]
 

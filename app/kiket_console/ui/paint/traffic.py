@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
 from kiket_console.text import clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint import fate
 from kiket_console.ui.paint.line import PICKED
 from kiket_console.ui.paint.logs import short_name, worker_role
 
@@ -166,7 +167,7 @@ def row(
         (_time(exchange, columns), "muted"),
         *_worker(exchange, columns.worker, workers),
         (fit(source, columns.source) + "  " if columns.source else "", source_role),
-        *_event(exchange, columns, below_cause=below_cause),
+        *_event(exchange, columns, now_us, below_cause=below_cause),
     ]
     if columns.version:
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
@@ -215,10 +216,11 @@ def _worker(exchange: Exchange, cells: int, workers: Sequence[str]) -> list[Piec
     return [(fit(shown, cells) + "  ", worker_role(exchange.worker, workers))]
 
 
-def _event(exchange: Exchange, columns: Columns, *, below_cause: bool) -> list[Piece]:
-    """Return the event's name; at the right end a note's sign, and how often it was tried."""
+def _event(exchange: Exchange, columns: Columns, now_us: int, *, below_cause: bool) -> list[Piece]:
+    """Return the event's name; at the right end what became of it, and a note's sign."""
     again = tries(exchange)
     signs: list[Piece] = [(f" {NOTED}", "accent")] if exchange.note and not columns.note else []
+    signs += fate.signs(exchange, now_us)
     if again:
         signs.append((f" {again}", "warning"))
     room = columns.event - sum(len(sign) for sign, _ in signs)

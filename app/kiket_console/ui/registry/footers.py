@@ -61,11 +61,13 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "editor.send", "editor.dry-run", "editor.changes", "editor.leave", "editor.keep",
         "editor.external",
     ),
+    (Scope.SETUP, Mode.LIST): ("setup.next", "setup.source", "setup.close"),
     (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search"),
     (Scope.WAYS, Mode.LIST): ("ways.send", "ways.down", "ways.cancel"),
     (Scope.PROGRESS, Mode.LIST): ("progress.stop",),
     (Scope.TRIGGER, Mode.LIST): (
-        "trigger.send", "trigger.next", "trigger.dry-run", "trigger.cancel",
+        "trigger.send", "trigger.next", "trigger.dry-run", "trigger.send-as", "trigger.cancel",
+        "trigger.retry",
     ),
     (Scope.PROMPT, Mode.LIST): (
         "prompt.submit", "prompt.complete", "prompt.older", "prompt.cancel",

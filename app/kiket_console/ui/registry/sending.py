@@ -51,6 +51,12 @@ COMMANDS = (
             Scope.TRIGGER, palette=False),
     Command("trigger.dry-run", "f6", "dry_run", "dry run",
             "Show exactly what would be sent; send nothing.", Scope.TRIGGER, palette=False),
+    Command("trigger.send-as", "f3", "send_as", "send as",
+            "Choose the release that it is made for, or the dialect that it is signed in.",
+            Scope.TRIGGER, palette=False),
+    Command("trigger.retry", "f9", "retry", "retries",
+            "Try it again as the platform would when it fails, or only once, or as set.",
+            Scope.TRIGGER, palette=False),
     Command("trigger.cancel", "escape", "cancel", "cancel",
             "Send nothing.", Scope.TRIGGER, palette=False),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from kiket_console.model import Exchange
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
 from kiket_console.ui.pages import TrafficPages
+from kiket_console.ui.paint import fate
 from kiket_console.ui.paint.detail import may_grow
 from kiket_console.ui.rows import TrafficRows
 from kiket_console.ui.scan import nearest
@@ -133,6 +134,20 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
     def action_ways(self) -> None:
         """Choose how to send them again."""
         self.console.deliveries.ways(self.chosen())
+
+    def action_attempt(self) -> None:
+        """Make the next attempt at the chosen deliveries now."""
+        self.console.requests.attempt(self.chosen())
+
+    def action_give_up(self) -> None:
+        """Make no more attempts at the chosen deliveries."""
+        self.console.requests.give_up(self.chosen())
+
+    def tick(self) -> None:
+        """Count the seconds until the selected delivery is tried again."""
+        super().tick()
+        if (selected := self.feed.selected) is not None and fate.waits(selected):
+            self.show_details()
 
     def action_edit(self) -> None:
         """Edit a delivery and send it."""

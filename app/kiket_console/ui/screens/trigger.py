@@ -12,6 +12,7 @@ $.issue.priority="high" $.issue.id=${n}
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Vertical
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.deliveries import Deliveries
     from kiket_console.ui.event_making import EventMaker
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.send_as import SendAs
     from kiket_console.wire import Event
 
 LOOK_DELAY_S = 0.08
@@ -132,6 +134,7 @@ class TriggerScreen(ModalScreen[None]):
             self._list.sync()
             self._list.reveal()
         self.query_one("#typed").focus()
+        self._show_send_as()
         self._look()
 
     def on_descendant_focus(self) -> None:
@@ -258,13 +261,37 @@ class TriggerScreen(ModalScreen[None]):
             self._say("", "")
             self.query_one("#payload", TextView).show(lambda _: Lines(lines))
 
+    def action_send_as(self) -> None:
+        """Choose how it is made and signed."""
+        from kiket_console.ui.send_as import send_as_dialog
+
+        def chosen(found: SendAs | None) -> None:
+            if found is not None:
+                self._send_as(replace(found, retry=self._deliveries.send_as.retry))
+
+        self.app.push_screen(send_as_dialog(self._deliveries.send_as), chosen)
+
+    def action_retry(self) -> None:
+        """Let it be tried again, only once, or as the settings say."""
+        now = self._deliveries.send_as
+        self._send_as(replace(now, retry={None: True, True: False, False: None}[now.retry]))
+
+    def _send_as(self, found: SendAs) -> None:
+        self._deliveries.send_as = found
+        self._show_send_as()
+        self._look_soon()
+
+    def _show_send_as(self) -> None:
+        self.query_one("#set-rule", Rule).show("Set", self._deliveries.send_as.line())
+
     async def _made(self) -> Event | None:
         """Return what would be sent; None when no event is selected. Raises `ConsoleError`."""
         selected = self._choices.selected
         if selected is None:
             return None
         said = overrides.read(self._set.value)
-        return await asyncio.to_thread(self._maker.make, selected.value, said)
+        made = await asyncio.to_thread(self._maker.make, selected.value, said)
+        return self._deliveries.send_as.applied(made)
 
     def _refused(self, error: ConsoleError) -> None:
         if not self.is_attached:

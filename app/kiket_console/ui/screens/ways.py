@@ -35,6 +35,7 @@ WAYS = (
     Choice("as kr", "hex HMAC of time and body", "", "kr"),
     Choice("as k1", "sha256= HMAC of time and body", "", "k1"),
     Choice("as sw1", "Standard Webhooks: id, time and body", "", "sw1"),
+    Choice("as es256", "a runtime token in the body, and no signature", "", "es256"),
 )
 
 
