@@ -1,25 +1,25 @@
 """Take one webhook from the socket to its handler and back.
 
 Plain ASGI: a framework between the server and this would cost more than everything done here.
-Checks come in a fixed order: signature, timestamp, version, handler, JSON, scopes, then the
-handler. Where a runtime token decides, the JSON that holds it is read first (spec §1.8).
+Checks come in a fixed order: signature, timestamp, replay, version, handler, JSON, its type,
+scopes, then the handler. Where a runtime token decides, the JSON that holds it is read first (spec
+§1.8).
 """
 
 from __future__ import annotations
 
-import inspect
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-import anyio.to_thread
 from starlette.responses import Response
 
-from kiket_sdk import _json, _trace
+from kiket_sdk import _trace
 from kiket_sdk._claims import vouched_for
 from kiket_sdk._context import HandlerContext, require_none_granted, scope_checker, secrets_in
 from kiket_sdk._origins import base_url_for
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
+from kiket_sdk._running import in_thread, within
 from kiket_sdk._scopes import missing
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from kiket_sdk._claims import AuthContext
     from kiket_sdk._clients import PlatformClients
     from kiket_sdk._context import SecretReader
+    from kiket_sdk._replay import ReplayGuard
     from kiket_sdk.config import ExtensionConfig
-    from kiket_sdk.routing import Handler, HandlerRegistry
+    from kiket_sdk.routing import HandlerRegistry
     from kiket_sdk.telemetry import TelemetryReporter
 
 _VERSION_REQUIRED = (
@@ -54,7 +55,10 @@ class WebhookDispatcher:
         clients: PlatformClients,
         *,
         read_secrets: Callable[[Mapping[str, Any] | None], SecretReader],
+        read_json: Callable[[bytes], Any],
+        replays: ReplayGuard | None,
         body_limit_bytes: int,
+        handler_limit_s: float | None,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -63,7 +67,10 @@ class WebhookDispatcher:
         self._clients = clients
         self._read_secrets = read_secrets
         self._secret = read_secrets(None)
+        self._read_json = read_json
+        self._replays = replays
         self._body_limit_bytes = body_limit_bytes
+        self._handler_limit_s = handler_limit_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a webhook whose path parameters are `event` and maybe `version`."""
@@ -88,12 +95,14 @@ class WebhookDispatcher:
             if len(raw_body) > self._body_limit_bytes:
                 raise Refused(413, f"Request body exceeds {self._body_limit_bytes} bytes")
             authenticator = self._authenticator
-            authenticator.by_signature(event, raw_body, headers, raw_headers)
+            verdict = authenticator.by_signature(event, raw_body, headers, raw_headers)
             document: Any = _UNREAD
             auth: AuthContext | None = None
             if authenticator.reads_tokens:
-                document = _json.read(raw_body)
+                document = self._read_json(raw_body)
                 auth = await authenticator.by_token(event, document, raw_body)
+            replays = self._replays
+            delivery = None if replays is None else await replays.admit(headers, verdict, auth)
             version = path_version.strip() if path_version else ""
             if not version:
                 version = _version(headers, scope)
@@ -103,7 +112,7 @@ class WebhookDispatcher:
                     404, f"No handler registered for event '{event}' with version '{version}'"
                 )
             if document is _UNREAD:
-                document = _json.read(raw_body)
+                document = self._read_json(raw_body)
             payload = document
             if handler.payload_type is not None:
                 payload = handler.payload_type.read(raw_body, document)
@@ -112,21 +121,32 @@ class WebhookDispatcher:
             granted = authenticator.granted(auth)
             if handler.required_scopes:
                 _check_scopes(handler.required_scopes, granted)
+            if replays is not None and delivery is not None:
+                earlier = await replays.begin(delivery)
+                if earlier is not None:
+                    await _send(earlier, send)
+                    return
             context, is_own = self._context(event, version, headers, document, auth, granted)
             answer: Response | Messages
             told: dict[str, Any] = {}
+            limit_s = self._handler_limit_s
             started_s = time.perf_counter()
             try:
                 if handler.is_async:
-                    result = await handler.handler(payload, context)
+                    running = handler.handler(payload, context)
                 else:
-                    result = await _in_thread(handler.handler, payload, context)
+                    running = in_thread(
+                        handler.handler, payload, context, is_limited=limit_s is not None
+                    )
+                result = await (running if limit_s is None else within(limit_s, running))
                 answer = answer_of(result, event, version)
             except Exception as exc:
                 answer, told = failure(exc, event, version)
             duration_ms = (time.perf_counter() - started_s) * 1000
             if is_own:
                 await context.client.aclose()
+            if replays is not None and delivery is not None:
+                await replays.end(delivery, None if told else answer)
             telemetry = self._telemetry
             record = None
             if telemetry.is_watched:
@@ -138,14 +158,11 @@ class WebhookDispatcher:
             if isinstance(answer, Response):
                 await answer(scope, receive, send)
             else:
-                start, body = answer
-                await send(start)
-                await send(body)
+                await _send(answer, send)
             if record is not None and telemetry.telemetry_endpoint:
                 await telemetry.post(record)
         except Refused as refused:
-            for message in refused.messages():
-                await send(message)
+            await _send(refused.messages(), send)
         finally:
             _trace.leave(token)
 
@@ -214,6 +231,7 @@ def _version(headers: dict[str, str], scope: Scope) -> str:
     raise Refused(400, _VERSION_REQUIRED)
 
 
-async def _in_thread(handler: Handler, payload: Any, context: HandlerContext) -> Any:
-    result = await anyio.to_thread.run_sync(handler, payload, context)
-    return await result if inspect.isawaitable(result) else result
+async def _send(answer: Messages, send: Send) -> None:
+    start, body = answer
+    await send(start)
+    await send(body)

@@ -10,7 +10,7 @@ import msgspec
 from starlette.responses import Response
 
 from kiket_core.secret import redactor
-from kiket_sdk.exceptions import ScopeError
+from kiket_sdk.exceptions import HandlerTimeoutError, ScopeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,6 +114,9 @@ def failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[st
         _logger.warning("The handler of %s@%s refused: %s.", event, version, text)
         scopes = {"required_scopes": exc.required_scopes, "missing_scopes": exc.missing_scopes}
         return messages(403, encode({"error": text, **scopes})), told
+    if isinstance(exc, HandlerTimeoutError):
+        _logger.error("The handler of %s@%s took longer than %g s.", event, version, exc.limit_s)
+        return messages(504, encode({"error": text})), told
     raised = (type(exc), exc, _from_handler(exc.__traceback__))
     _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
     return messages(400, encode({"error": text})), told

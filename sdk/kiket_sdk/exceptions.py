@@ -6,9 +6,11 @@ KiketSDKError
 ├── AuthenticationError      a webhook's signature or runtime token was refused
 ├── ConfigurationError       the SDK was set up in a way that cannot work (also a ValueError)
 ├── HandlerNotFoundError     no handler for an event and version
+├── HandlerTimeoutError      a handler took longer than it may (also a TimeoutError)
 ├── OutboundRequestError     the platform answered with an error, or not at all
 ├── ScopeError               a webhook's sender did not grant what its handler needs
 ├── SecretStoreError         a secret could not be listed, read, written or deleted
+├── replay_stores.ReplayStoreError  a store of webhooks is full, broken or out of reach
 └── manifest.ManifestError   a manifest that cannot be read (also a ValueError)
 """
 
@@ -44,6 +46,14 @@ class ConfigurationError(KiketSDKError, ValueError):
 
 class HandlerNotFoundError(KiketSDKError):
     """No handler is registered for an event and version."""
+
+
+class HandlerTimeoutError(KiketSDKError, TimeoutError):
+    """A handler took longer than `limit_s` seconds, its `handler_timeout`: the answer is 504."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"The handler took longer than {limit_s:g} s")
+        self.limit_s = limit_s
 
 
 class ScopeError(KiketSDKError):

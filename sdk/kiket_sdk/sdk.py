@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.responses import JSONResponse
 
 from kiket_core import env
 from kiket_core.secret import redactor
+from kiket_sdk import _json
 from kiket_sdk._app import ExtensionApp
 from kiket_sdk._authentication import Authenticator
 from kiket_sdk._claims import AuthenticationContext, JwtPayload
@@ -25,6 +26,7 @@ from kiket_sdk.config import (
     ExtensionSettings,
     webhook_secrets,
 )
+from kiket_sdk.exceptions import ConfigurationError
 from kiket_sdk.manifest import ExtensionManifest, apply_secret_env_overrides, load_manifest
 from kiket_sdk.routing import F, Handler, HandlerRegistry
 from kiket_sdk.secret_providers import DEFAULT_PROVIDERS, secret_reader
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from starlette.requests import Request
 
+    from kiket_sdk._replay import ReplayGuard
+    from kiket_sdk.replay_stores import ReplayStore
     from kiket_sdk.secret_providers import SecretProvider
 
 __all__ = ["AuthenticationContext", "HandlerContext", "KiketSDK", "create_app"]
@@ -71,6 +75,12 @@ class KiketSDK:
     alone. `retries` is how often a call to the platform that can be repeated is made again when
     the platform is busy or does not answer.
 
+    A handler that takes longer than `handler_timeout` seconds is given up: the answer is 504, so
+    that the platform tries again. `replay_store`, one of `kiket_sdk.replay_stores`, refuses a
+    webhook that was sent before with 409, and runs a delivery that is tried again only if it
+    failed; while the store is down webhooks are let in unchecked, or refused with 503 when strict,
+    or as `on_replay_store_error` says.
+
     Raises ConfigurationError for a secret that is blank (or short, when strict), and
     ManifestNotFoundError or ManifestError for a manifest that cannot be used.
     """
@@ -97,6 +107,9 @@ class KiketSDK:
         strict: bool = False,
         debug: bool | None = None,
         body_limit_bytes: int = BODY_LIMIT_BYTES,
+        handler_timeout: float | None = None,
+        replay_store: ReplayStore | None = None,
+        on_replay_store_error: Literal["accept", "refuse"] | None = None,
         secret_providers: Sequence[SecretProvider] | None = None,
         retries: int = 0,
     ) -> None:
@@ -138,6 +151,19 @@ class KiketSDK:
         self.accepted_dialects = accepted_dialects(strict=strict)
         self._body_limit_bytes = body_limit_bytes
         self._clients = PlatformClients(self.config)
+        if handler_timeout is not None and handler_timeout <= 0:
+            raise ConfigurationError(
+                f"handler_timeout={handler_timeout:g} leaves handlers no time; give seconds, "
+                "or None for no limit."
+            )
+        self._replays: ReplayGuard | None = None
+        if replay_store is not None:
+            self._replays = _replay_guard(
+                replay_store,
+                on_replay_store_error or ("refuse" if strict else "accept"),
+                extension_id=self.config.extension_id,
+                run_limit_s=handler_timeout,
+            )
         self._dispatcher = WebhookDispatcher(
             self.config,
             self.registry,
@@ -151,7 +177,10 @@ class KiketSDK:
             ),
             self._clients,
             read_secrets=self._build_secret_helper,
+            read_json=_json.read_strictly if strict else _json.read,
+            replays=self._replays,
             body_limit_bytes=body_limit_bytes,
+            handler_limit_s=handler_timeout,
         )
         if debug is None:
             debug = env.flag("KIKET_SDK_DEBUG")
@@ -255,8 +284,12 @@ class KiketSDK:
     @asynccontextmanager
     async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
         """Keep one set of connections to the platform, and the telemetry queue, while serving."""
-        async with self.telemetry.running(), self._clients.shared():
-            yield
+        try:
+            async with self.telemetry.running(), self._clients.shared():
+                yield
+        finally:
+            if self._replays is not None:
+                await self._replays.aclose()
 
     async def _health(self, _request: Request) -> JSONResponse:
         return JSONResponse(
@@ -277,6 +310,27 @@ async def _verify_token(payload: Any, base_url: str, **options: Any) -> JwtPaylo
 def create_app(**options: Any) -> FastAPI:
     """Return the application of `KiketSDK(**options)`."""
     return KiketSDK(**options).app
+
+
+def _replay_guard(
+    store: ReplayStore,
+    on_error: Literal["accept", "refuse"],
+    *,
+    extension_id: str | None,
+    run_limit_s: float | None,
+) -> ReplayGuard:
+    from kiket_sdk._replay import ReplayGuard
+
+    if on_error not in {"accept", "refuse"}:
+        raise ConfigurationError(
+            f'on_replay_store_error={on_error!r} is neither "accept" nor "refuse".'
+        )
+    return ReplayGuard(
+        store,
+        extension_id=extension_id,
+        refuse_when_down=on_error == "refuse",
+        run_limit_s=run_limit_s,
+    )
 
 
 def _settings(
