@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
 
 FORMATS = ("har", "jsonl", "curl", "markdown", "bundle")
-MOST = 10_000
-"""So many exchanges are written to one file."""
-MOST_BYTES = 256 * 1024 * 1024
-"""So long their bodies may be together: a file is made in memory."""
 
 _one_id = click.argument(
     "exchange_id", metavar="ID", type=click.IntRange(1), shell_complete=completing.exchange_ids
@@ -72,7 +68,8 @@ def export(
     """Write exchanges to a file that other programs and people can read."""
     from kiket_console.commands.documents import document
     from kiket_console.errors import ConsoleError, ExitCode
-    from kiket_console.exporting.files import Recorded, made
+    from kiket_console.exporting.files import made
+    from kiket_console.exporting.reading import recorded
     from kiket_console.new_file import write_new
     from kiket_console.store.reader import Reader
     from kiket_console.text import plural, size, visible
@@ -86,26 +83,14 @@ def export(
             hint="Give ids, or --filter; `kiket-console traffic list` lists exchanges.",
             exit_code=ExitCode.USAGE,
         )
-    if len(ids) > MOST:
-        raise ConsoleError(
-            f"{len(ids):,} exchanges are too many for one file; {MOST:,} are the most.",
-            exit_code=ExitCode.USAGE,
-        )
-    stored_bytes = sum(map(reader.stored_bytes, ids))
-    if stored_bytes > MOST_BYTES:
-        raise ConsoleError(
-            f"Bodies of {size(stored_bytes)} are too much for one file; {size(MOST_BYTES)} is the "
-            "most.",
-            hint="Export fewer exchanges at a time.",
-            exit_code=ExitCode.USAGE,
-        )
     if unredacted and (len(ids) > 1 or name == "bundle"):
         raise ConsoleError(
             "Only a single exchange can be exported unredacted, and no bundle.",
             exit_code=ExitCode.USAGE,
         )
-    recorded = [Recorded(reader.known(each), tuple(reader.exchange_logs(each))) for each in ids]
-    raw = made(name, recorded, urls_of(paths), redact=not unredacted)
+    for each in exchange_ids:
+        reader.known(each)  # one that is named must be there
+    raw = made(name, recorded(reader, ids), urls_of(paths), redact=not unredacted)
     if output is None or str(output) == "-":
         if name == "bundle" and sys.stdout.isatty():
             raise ConsoleError(

@@ -49,6 +49,13 @@ class Original:
     """Whether only the payload's beginning was stored."""
     linked: bool = True
     """Whether what is sent names the delivery that it began as."""
+    started_us: int = 0
+    """When the delivery came."""
+
+    @property
+    def key(self) -> str:
+        """What nothing else that is recorded has, in another store either."""
+        return f"{self.exchange_id}-{self.started_us}"
 
     def edit(self, draft: Draft) -> Edit:
         """Return what *draft* changes; raises `HeaderError` for headers that cannot be sent."""
@@ -101,6 +108,7 @@ def original_of(detail: Detail, *, linked: bool = True) -> Original:
         payload_is_text=text is not None,
         truncated=detail.request.body.truncated,
         linked=linked,
+        started_us=exchange.started_us,
     )
 
 

@@ -20,35 +20,35 @@ MOST_DRAFTS = 100
 
 
 class Drafts:
-    """The drafts of one project."""
+    """The drafts of one project, by the `Original.key` of what they began as."""
 
     def __init__(self, paths: ProjectPaths) -> None:
         self._folder = paths.state / "drafts"
 
-    def keep(self, exchange_id: int, draft: Draft) -> None:
+    def keep(self, key: str, draft: Draft) -> None:
         """Keep a draft in place of an earlier one; raises `ConsoleError` when it cannot be."""
         with contextlib.suppress(OSError):  # what cannot be made cannot be written, which is told
             self._folder.mkdir(mode=0o700, exist_ok=True)
-        write_private(self._file(exchange_id), json.dumps(asdict(draft)).encode())
+        write_private(self._file(key), json.dumps(asdict(draft)).encode())
         for file in self._oldest():
             file.unlink(missing_ok=True)
 
-    def kept(self, exchange_id: int) -> Draft | None:
+    def kept(self, key: str) -> Draft | None:
         """Return the draft that was kept, None when there is none that can be read."""
         try:
-            found = json.loads(self._file(exchange_id).read_bytes())
+            found = json.loads(self._file(key).read_bytes())
             draft = Draft(**found)
         except (OSError, ValueError, TypeError):
             return None
         return draft if all(isinstance(each, str) for each in found.values()) else None
 
-    def forget(self, exchange_id: int) -> None:
+    def forget(self, key: str) -> None:
         """Forget a draft, if there is one."""
         with contextlib.suppress(OSError):
-            self._file(exchange_id).unlink(missing_ok=True)
+            self._file(key).unlink(missing_ok=True)
 
-    def _file(self, exchange_id: int) -> Path:
-        return self._folder / f"{exchange_id}.json"
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
 
     def _oldest(self) -> list[Path]:
         files = sorted(self._folder.glob("*.json"), key=_written_at, reverse=True)

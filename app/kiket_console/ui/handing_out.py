@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from kiket_console.errors import ConsoleError
+from kiket_console.exporting import reading
 from kiket_console.exporting.commands import Urls
-from kiket_console.exporting.files import FORMS, Recorded, form, made
+from kiket_console.exporting.files import FORMS, form, made
 from kiket_console.exporting.pieces import Piece, pieces, pieces_of_several
 from kiket_console.new_file import write_new
 from kiket_console.text import plural, size, visible
@@ -19,6 +20,7 @@ from kiket_console.ui.screens.menu import Item, Menu, Taken
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kiket_console.exporting.files import Recorded
     from kiket_console.model import Exchange
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.screens.place import PlaceScreen
@@ -159,7 +161,9 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
     async def done(text: str) -> str:
         with closing(console.another_reader()) as reader:
             saved = await asyncio.to_thread(save_test, console.folder, found, text, reader)
-        where = saved.module.relative_to(console.folder.resolve())
+        folder = console.folder.resolve()
+        inside = saved.module.is_relative_to(folder)  # an extension may live elsewhere
+        where = visible(str(saved.module.relative_to(folder) if inside else saved.module))
         console.say(" ".join((f"{where} is written, with its fixture.", *saved.notes)))
         return ""
 
@@ -167,14 +171,9 @@ def save(place: PlaceScreen, chosen: Sequence[Exchange]) -> None:
 
 
 def _read(console: ConsoleApp, chosen: Sequence[Exchange]) -> list[Recorded]:
-    """Read all that is known of some exchanges, in a thread."""
+    """Read all that is known of some exchanges, in a thread; raises `ConsoleError`."""
     with closing(console.another_reader()) as reader:
-        details = [reader.detail(each.id) for each in chosen]
-        return [
-            Recorded(each, tuple(reader.exchange_logs(each.exchange.id)))
-            for each in details
-            if each is not None
-        ]
+        return reading.recorded(reader, [each.id for each in chosen])
 
 
 def _urls(console: ConsoleApp) -> Urls:

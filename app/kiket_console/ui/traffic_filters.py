@@ -57,9 +57,21 @@ def toggled_marks(text: str) -> str:
     """Return the filter *text* for marked exchanges only, or for others too when it is that."""
     if text == MARKED:
         return ""
-    if text.startswith(f"{MARKED} (") and text.endswith(")"):
-        return text[len(MARKED) + 2 : -1]
+    inner = text[len(MARKED) + 2 : -1]
+    if text == f"{MARKED} ({inner})" and _is_whole(inner):
+        return inner
     return f"{MARKED} ({text})" if text else MARKED
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is a filter; what stands between two groups, as in `a) OR (b`, is none."""
+    from kiket_console.filters import FilterError, grammar
+
+    try:
+        grammar.parse(text)
+    except FilterError:
+        return False
+    return True
 
 
 def _asked(wanted: Filter, reader: Reader) -> Question:

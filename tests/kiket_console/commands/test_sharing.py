@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console import cli
-from kiket_console.commands import sharing
 from kiket_console.errors import ExitCode
+from kiket_console.exporting import reading
 from kiket_console.model import Body, Message, Source, State
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.records import NewExchange
@@ -33,7 +33,7 @@ def test_more_than_fits_memory_is_refused_before_it_is_read(
     ]  # fmt: skip
     writer.submit(rows).result(10)
     writer.close()
-    monkeypatch.setattr(sharing, "MOST_BYTES", 1000)
+    monkeypatch.setattr(reading, "MOST_BYTES", 1000)
 
     assert cli.run(["-C", str(own_places), "traffic", "export", "1"]) == ExitCode.OK
     assert capfd.readouterr().out.count("\n") == 1

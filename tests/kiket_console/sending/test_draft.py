@@ -134,24 +134,24 @@ DRAFT = Draft("issue.created", "v1", "x: 1", '{"a": "\u00fc"}')
 def test_a_draft_that_was_kept_is_there_until_it_is_forgotten(
     drafts: Drafts, own_places: Path
 ) -> None:
-    assert drafts.kept(7) is None
-    drafts.keep(7, replace(DRAFT, version="v0"))
-    drafts.keep(7, DRAFT)
-    assert drafts.kept(7) == DRAFT
-    [file] = [*own_places.rglob("7.json")]
+    assert drafts.kept("7-1") is None
+    drafts.keep("7-1", replace(DRAFT, version="v0"))
+    drafts.keep("7-1", DRAFT)
+    assert drafts.kept("7-1") == DRAFT
+    [file] = [*own_places.rglob("7-1.json")]
     assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    drafts.forget(7)
-    drafts.forget(7)
-    assert drafts.kept(7) is None
+    drafts.forget("7-1")
+    drafts.forget("7-1")
+    assert drafts.kept("7-1") is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b'{"event": 1}', b"\xff"])
 def test_a_draft_that_cannot_be_read_is_none(drafts: Drafts, own_places: Path, raw: bytes) -> None:
-    drafts.keep(7, DRAFT)
-    [file] = [*own_places.rglob("7.json")]
+    drafts.keep("7-1", DRAFT)
+    [file] = [*own_places.rglob("7-1.json")]
     file.write_bytes(raw)
 
-    assert drafts.kept(7) is None
+    assert drafts.kept("7-1") is None
 
 
 def test_the_oldest_drafts_are_forgotten(
@@ -159,9 +159,9 @@ def test_the_oldest_drafts_are_forgotten(
 ) -> None:
     monkeypatch.setattr(keeping, "MOST_DRAFTS", 2)
     for number in (1, 2, 3):
-        drafts.keep(number, DRAFT)
+        drafts.keep(str(number), DRAFT)
         [file] = [*own_places.rglob(f"{number}.json")]
         os.utime(file, (number, number))
-    drafts.keep(4, DRAFT)
+    drafts.keep("4", DRAFT)
 
-    assert [number for number in (1, 2, 3, 4) if drafts.kept(number)] == [3, 4]
+    assert [number for number in (1, 2, 3, 4) if drafts.kept(str(number))] == [3, 4]

@@ -14,7 +14,6 @@ from textual.events import Paste
 from kiket_console.client import EngineGone
 from kiket_console.errors import ConsoleError
 from kiket_console.sending.draft import Draft, Original
-from kiket_console.sending.keeping import Drafts
 from kiket_console.ui.event_making import EventMaker
 from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
@@ -34,6 +33,11 @@ if TYPE_CHECKING:
 SMALL = (80, 24)
 EDITED = 1195
 """The delivery that tests edit: issue.updated v2, about issue 45."""
+
+
+def kept(paths: ProjectPaths) -> list[int]:
+    """Return the deliveries that there are drafts of."""
+    return [int(each.stem.partition("-")[0]) for each in (paths.state / "drafts").glob("*.json")]
 
 
 async def at(app: ConsoleApp, pilot: Pilot[Any], exchange_id: int, key: str, shown: str) -> None:
@@ -192,7 +196,7 @@ class TestEditing:
             await until(pilot, lambda: "Keep it" in screen_text(app))
             await pilot.press("enter")
             await until(pilot, lambda: app.screen is app.place)
-            await until(pilot, lambda: Drafts(paths).kept(EDITED) is not None)
+            await until(pilot, lambda: kept(paths) == [EDITED])
             await pilot.press("e")
             await until(pilot, lambda: "This is the draft that you kept" in screen_text(app))
             assert "KIK-99" in screen_text(app)
@@ -201,7 +205,7 @@ class TestEditing:
             await pilot.press("f5")
             await until(pilot, lambda: app.screen is app.place)
             assert engine.edits == [Edit()]
-            await until(pilot, lambda: Drafts(paths).kept(EDITED) is None)
+            await until(pilot, lambda: kept(paths) == [])
 
     async def test_why_it_cannot_be_sent_is_said_in_the_editor(
         self,

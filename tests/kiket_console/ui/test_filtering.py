@@ -18,7 +18,7 @@ from kiket_console.store.writer import Writer
 from kiket_console.ui import scan
 from kiket_console.ui.log_filters import LogFilters
 from kiket_console.ui.screens.traffic import TrafficScreen
-from kiket_console.ui.traffic_filters import TrafficFilters
+from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
 from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -327,6 +327,20 @@ async def test_only_marked_exchanges_are_shown_within_what_is_shown(
         assert traffic(app).filter_text == "is:marked (status:404 OR status:500)"
         await pilot.press("M")
         await until(pilot, lambda: shown(app) == [1191, 1194])
+
+
+@pytest.mark.parametrize(
+    ("text", "toggled"),
+    [
+        ("", "is:marked"),
+        ("is:marked", ""),
+        ("a OR b", "is:marked (a OR b)"),
+        ("is:marked (a OR b)", "a OR b"),
+        ("is:marked (a) OR (b)", "is:marked (is:marked (a) OR (b))"),
+    ],
+)
+def test_marks_are_asked_for_around_the_whole_filter(text: str, toggled: str) -> None:
+    assert toggled_marks(text) == toggled
 
 
 async def test_the_line_for_commands_sets_a_filter_too(console: Callable[..., ConsoleApp]) -> None:

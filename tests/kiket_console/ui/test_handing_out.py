@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from tests.snap import scene
 from tests.snap.scene import filtered, screen_text, settled, until
 
+from kiket_console.exporting import reading
 from kiket_console.exporting.pieces import Piece, pieces
 from kiket_console.text import visible
 from kiket_console.ui import clipboard, handing_out
 from kiket_console.ui.screens.menu import Menu
+from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.entry import Entry
 
 if TYPE_CHECKING:
@@ -148,6 +150,19 @@ async def test_unredacted_is_chosen_for_one_and_said(console: Callable[..., Cons
         await pilot.press("j")
         assert json.loads(app.clipboard)["id"] == 1196
         await until(pilot, lambda: "unredacted, is copied" in said(app))
+
+
+async def test_what_is_too_much_to_hand_out_is_said_in_the_menu(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST", 1)
+    app = console()
+    async with app.run_test(size=TALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("space", "k", "space", "x")
+        await until(pilot, lambda: "2 exchanges are too many for one file" in screen_text(app))
+        await pilot.press("escape")
+        assert isinstance(app.screen, TrafficScreen)
 
 
 async def test_what_is_made_too_late_is_not_taken_for_what_was_asked_for_since(

@@ -9,9 +9,10 @@ from textual import work
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from kiket_console.errors import ConsoleError
 from kiket_console.text import cell_width, fit, fit_right, visible
 from kiket_console.ui.actions import Scope, bindings, registry_of
-from kiket_console.ui.paint.line import cut
+from kiket_console.ui.paint.line import cut, wrap
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -50,6 +51,7 @@ class Taken:
 class _Items:
     def __init__(self) -> None:
         self.items: Sequence[Item] = ()
+        self.trouble = ""
         self._cursor = 0
         self._generation = 0
 
@@ -86,15 +88,17 @@ class _Items:
     def header(self, width: int) -> Line:  # noqa: ARG002 - there is none
         return ()
 
-    def teach(self, width: int) -> list[Line]:  # noqa: ARG002 - it fits
-        return [[("  …", "muted")]]
+    def teach(self, width: int) -> list[Line]:
+        if not self.trouble:
+            return [[("  …", "muted")]]
+        return wrap(self.trouble, width - 2, "error", "  ")
 
 
 class Menu(ModalScreen[Taken | None]):
     """Let a person take one of the items that *make* returns; it runs in a thread.
 
-    *make* is given whether to leave out what looks like a secret. *can_reveal*: whether a person
-    may ask for it.
+    It is given whether to leave out what looks like a secret; a `ConsoleError` that it raises is
+    said where the items would be. *can_reveal*: whether a person may ask for all of it.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
@@ -184,8 +188,17 @@ class Menu(ModalScreen[Taken | None]):
 
     @work(thread=True, exclusive=True, group="make")
     def _fill(self, redacts: bool) -> None:
-        items = self._make(redacts)
-        hand_over(self.app, self._filled, items)
+        try:
+            items = self._make(redacts)
+        except ConsoleError as error:
+            hand_over(self.app, self._refused, str(error))
+        else:
+            hand_over(self.app, self._filled, items)
+
+    def _refused(self, trouble: str) -> None:
+        self._items.trouble = trouble
+        self._list.styles.height = len(self._items.teach(self._list.size.width))
+        self._list.redraw()
 
     def _filled(self, items: list[Item]) -> None:
         self._items.show(items)
