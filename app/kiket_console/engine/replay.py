@@ -112,7 +112,7 @@ def compose(
     else:
         if payload is None:
             payload = delivery.sample_payload(event, version, surroundings.platform_url)
-        raw_body = delivery.encoded(surroundings.around(payload, delivery_id, event))
+        raw_body = surroundings.around(payload, delivery_id, event)
     own = delivery.delivery_headers(event, version, payload, delivery_id)
     signed = signing.headers(raw_body, delivery_id)
     return Delivery(

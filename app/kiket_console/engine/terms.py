@@ -70,9 +70,14 @@ class Terms:
         await asyncio.to_thread(self.tokens.load)  # a tenth of a second, the first time
         scopes = (await self.settings()).granted_scopes
 
-        def authenticate(delivery_id: str, payload: Any) -> Mapping[str, Any]:
+        def authenticate(
+            delivery_id: str,
+            payload: Mapping[str, Any],
+            raw_with: Callable[[Mapping[str, Any]], bytes],
+        ) -> Mapping[str, Any]:
             organization_id, project_id = deliveries.place_of(payload)
             said = self.tokens.authentication(
+                raw_with,
                 worker=worker.name,
                 extension_id=worker.extension_id or worker.name,
                 scopes=scopes,

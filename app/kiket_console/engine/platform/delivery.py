@@ -232,11 +232,18 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-def place_of(payload: Any) -> tuple[int, int]:
+def place_of(payload: Any) -> tuple[int | str, int | str]:
     """Return organisation and project that a payload is about; else those of the samples."""
-    known = payload if isinstance(payload, dict) else {}
-    said = (known.get("organization_id"), ORGANIZATION_ID), (known.get("project_id"), PROJECT_ID)
-    organization_id, project_id = (
-        found if isinstance(found, int) else otherwise for found, otherwise in said
+    return (
+        _named(payload, ORGANIZATION_ID, "organization_id", "org_id", nested="organization"),
+        _named(payload, PROJECT_ID, "project_id", nested="project"),
     )
-    return organization_id, project_id
+
+
+def _named(payload: Any, otherwise: int, *keys: str, nested: str) -> int | str:
+    known = payload if isinstance(payload, dict) else {}
+    inner = known.get(nested)
+    said = [known.get(key) for key in keys]
+    said += [inner.get("id")] if isinstance(inner, dict) else []
+    fits = (each for each in said if isinstance(each, int | str) and not isinstance(each, bool))
+    return next((each for each in fits if str(each).isascii() and str(each).isalnum()), otherwise)

@@ -12,8 +12,9 @@ import re
 import secrets as random_secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from kiket_console.engine.platform.delivery import encoded
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import ERAS
 
@@ -27,6 +28,23 @@ _WRAPPED: Final = ("type", "createdAt")
 """What tells an event that has the envelope of April 2026 already."""
 _TOLD: Final = ("event", "event_version", "timestamp", "organization_id", "project_id")
 """What that envelope says in words of its own."""
+
+
+class Authenticate(Protocol):
+    """Make a payload's `authentication`."""
+
+    def __call__(
+        self,
+        delivery_id: str,
+        payload: Mapping[str, Any],
+        raw_with: Callable[[Mapping[str, Any]], bytes],
+        /,
+    ) -> Mapping[str, Any]:
+        """Return it for a delivery; its token is blank where there is to be none.
+
+        *raw_with* gives the body with an `authentication` in it.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +76,39 @@ class Surroundings:
     platform_url: str
     secrets: Mapping[str, str | None] = field(repr=False)
     """Those that it declares; None where one has no value."""
-    authenticate: Callable[[str, Any], Mapping[str, Any]] | None = field(default=None, repr=False)
-    """Return a payload's `authentication`, given the delivery's id and the payload; its token is
-    blank where there is to be none."""
+    authenticate: Authenticate | None = field(default=None, repr=False)
     era: Era = _EVERY
 
-    def around(self, payload: Any, delivery_id: str, event: str) -> Any:
-        """Return *payload* with what the era puts around it; what it has itself stays.
+    def around(self, payload: Any, delivery_id: str, event: str) -> bytes:
+        """Return *payload* as a body, with what the era puts around it; what it has itself stays.
 
         What is no JSON object is sent as it is, and so is what says that it is wrapped already.
+        Raises `ConsoleError` for what JSON cannot say.
         """
         if not isinstance(payload, dict) or all(key in payload for key in _WRAPPED):
-            return payload
+            return encoded(payload)
         if self.era.is_wrapped:
-            return _wrapped(payload, event)
-        found: dict[str, Any] = {}
-        for key in self.era.keys:
-            if key not in payload and (value := self._value(key, payload, delivery_id)) is not None:
-                found[key] = value
-        return {**payload, **found}
+            return encoded(_wrapped(payload, event))
+        missing = [key for key in self.era.keys if key not in payload]
+        found = {**payload, **{key: self._value(key) for key in missing}}
+        if "authentication" in missing:
+            said = self._authentication(delivery_id, found)
+            found = {key: said if key == "authentication" else found[key] for key in found}
+            if not said.get("runtime_token"):
+                del found["authentication"]
+        return encoded(found)
 
-    def _value(self, key: str, payload: Any, delivery_id: str) -> Mapping[str, Any] | None:
+    def _authentication(self, delivery_id: str, payload: dict[str, Any]) -> Mapping[str, Any]:
+        if self.authenticate is None:
+            return {}
+        return self.authenticate(
+            delivery_id, payload, lambda blank: encoded({**payload, "authentication": blank})
+        )
+
+    def _value(self, key: str) -> Mapping[str, Any] | None:
         match key:
             case "authentication":
-                said = self.authenticate(delivery_id, payload) if self.authenticate else {}
-                return said if said.get("runtime_token") else None
+                return None  # it depends on all the others
             case "api":
                 return {
                     "base_url": self.platform_url,
@@ -110,15 +136,16 @@ class Surroundings:
         token = told.get("runtime_token")
         if not isinstance(token, str) or not token or token != old.get("runtime_token"):
             return raw_body
-        fresh = self.authenticate(delivery_id, payload)
-        raw_body = _with(raw_body, "runtime_token", token, fresh["runtime_token"])
-        expires = told.get("expires_at")
-        if expires == old.get("expires_at"):
-            raw_body = _with(raw_body, "expires_at", expires, fresh["expires_at"])
-        api = payload.get("api")
+        api, expires = payload.get("api"), told.get("expires_at")
         if isinstance(api, dict) and api == before.get("api"):
             raw_body = _with(raw_body, "base_url", api.get("base_url"), self.platform_url)
-        return raw_body
+
+        def raw_with(said: Mapping[str, Any]) -> bytes:
+            raw = _with(raw_body, "runtime_token", token, said["runtime_token"])
+            is_kept = expires != old.get("expires_at")
+            return raw if is_kept else _with(raw, "expires_at", expires, said["expires_at"])
+
+        return raw_with(self.authenticate(delivery_id, payload, raw_with))
 
 
 def forged(token: str) -> str:

@@ -23,7 +23,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.private_file import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -113,17 +113,30 @@ class RuntimeTokens:
         return jwt.encode(claims, self._key, ALGORITHM, headers={"kid": self.key_id})
 
     def authentication(
-        self, *, lifetime_s: int = LIFETIME_S, **holder: Unpack[Holder]
+        self,
+        raw_with: Callable[[Mapping[str, Any]], bytes] | None = None,
+        *,
+        lifetime_s: int = LIFETIME_S,
+        **holder: Unpack[Holder],
     ) -> dict[str, Any]:
-        """Return what a delivery's payload has as `authentication` (§1.9), with a new token."""
-        token = self.mint(lifetime_s=lifetime_s, **holder)
+        """Return what a delivery's payload has as `authentication` (§1.9), with a new token.
+
+        *raw_with* gives the body with this in it, the token still blank: the token is then good
+        for that body alone.
+        """
         expires = datetime.fromtimestamp(int(self._now_s()) + lifetime_s, UTC)
-        return {
-            "runtime_token": token,
+        said: dict[str, Any] = {
+            "runtime_token": "",
             "token_type": "runtime",
             "expires_at": expires.isoformat(),
             "scopes": list(holder["scopes"]),
         }
+        if raw_with is not None:
+            from kiket_sdk._tokens import body_hash
+
+            holder["body_hash"] = body_hash(raw_with(said), "")
+        said["runtime_token"] = self.mint(lifetime_s=lifetime_s, **holder)
+        return said
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JWK set (RFC 7517), as `/.well-known/jwks.json` serves it."""
