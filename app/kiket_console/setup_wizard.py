@@ -53,7 +53,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkedPage:
     """A link that a step offers."""
 
     label: str
@@ -80,7 +80,7 @@ class Step:
     success_message: str = ""
     content: str = ""
     """Markdown."""
-    links: tuple[Link, ...] = ()
+    links: tuple[LinkedPage, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What is wrong with it."""
 
@@ -170,7 +170,7 @@ def _step(
         success_message=_said(part["successMessage"].value),
         content=_said(part["content"].value),
         links=tuple(
-            Link(_said(each["label"].value), _said(each["url"].value))
+            LinkedPage(_said(each["label"].value), _said(each["url"].value))
             for each in part["links"].items()
         ),
         findings=tuple(each for each in findings if (each.key + ".").startswith(at + ".")),

@@ -27,6 +27,7 @@ class Scope(StrEnum):
     PROGRESS = "sending several"
     TRIGGER = "an event to send"
     ROW = "a row of the platform"
+    SETUP = "a setup wizard"
 
 
 PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS, Scope.PLATFORM)

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.text import visible
-from kiket_console.ui.paint.line import wrap
+from kiket_console.text import plural, visible
+from kiket_console.ui.paint.labels import LABEL, MARGIN, labelled
+from kiket_console.ui.paint.line import cut, line_width, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from kiket_console.ui.paint.line import Line
+    from kiket_console.linting.lint import Result
+    from kiket_console.ui.paint.line import Line, Piece
     from kiket_sdk.manifest import Finding
 
-MARGIN = "  "
+MOST = 10
+"""Findings that are told one by one beside other things."""
 _SIGNS = {"error": "✗", "warning": "!"}
 
 
 def finding_lines(
     findings: Sequence[Finding], width: int, folder: Path | None = None, *, indent: str = MARGIN
 ) -> list[Line]:
-    """Return findings as lines: place and key, and below them the sentence.
+    """Return findings as lines: place, key and sentence, in one line where that has room.
 
     Places are written as seen from *folder*.
     """
     lines: list[Line] = []
     for finding in findings:
-        sign = _SIGNS[finding.severity]
-        place = visible(shown_place(finding, folder))
-        key = f"  {visible(finding.key)}" if finding.key else ""
-        lines.append([(f"{indent}{sign} ", finding.severity), (place, "strong"), (key, "accent")])
-        lines += wrap(finding.message, width - 2, "", f"{indent}  ")
+        head: list[Piece] = [
+            (f"{indent}{_SIGNS[finding.severity]} ", finding.severity),
+            (visible(shown_place(finding, folder)), "strong"),
+        ]
+        if finding.key:
+            head.append((f"  {visible(finding.key)}", "accent"))
+        whole = [*head, (f"  {visible(finding.message)}", "")]
+        if line_width(whole) <= width:
+            lines.append(whole)
+        else:
+            lines.append(cut(head, width))
+            lines += wrap(finding.message, width, "", f"{indent}  ")
     return lines
 
 
@@ -41,3 +51,27 @@ def shown_place(finding: Finding, folder: Path | None) -> str:
     if folder is not None and path.is_relative_to(folder):
         path = path.relative_to(folder)
     return f"{path}:{finding.line}:{finding.column}" if finding.line else str(path)
+
+
+def result_lines(result: Result, width: int, folder: Path) -> list[Line]:
+    """Return what is told of the manifest of one extension, behind a label."""
+    errors = result.errors
+    if not result.findings:
+        files = plural(len(result.texts), "file")
+        return labelled("Manifest", [[("✓ ", "ok"), (f"{files}, nothing to correct", "")]], width)
+    warnings = len(result.findings) - errors
+    counts: list[Line] = []
+    if errors:
+        counts.append([(plural(errors, "error"), "error")])
+    if warnings:
+        counts.append([(plural(warnings, "warning"), "warning")])
+    if fixable := sum(each.edit is not None for each in result.findings):
+        counts.append([(f"kiket-console lint --fix corrects {fixable}", "muted")])
+    indent = MARGIN + " " * LABEL
+    worst = sorted(result.findings, key=lambda each: each.severity)  # errors come first
+    lines = labelled("Manifest", counts, width)
+    lines += finding_lines(worst[:MOST], width - 2, folder, indent=indent)
+    if len(result.findings) > MOST:
+        left = len(result.findings) - MOST
+        lines.append([(f"{indent}… {left} more; kiket-console lint lists them", "muted")])
+    return lines

@@ -29,10 +29,11 @@ def about(
     width: int,
     now_us: int,
     tail: Sequence[LogLine] = (),
+    checked: Sequence[Line] = (),
 ) -> list[Line]:
     """Return what is known of a worker: what is wrong first, then what it handles and needs.
 
-    *tail*: what it logged last. The engine comes last, unless nothing can be recorded.
+    *tail*: what it logged last; *checked*: what is told of its manifest. The engine comes last, unless nothing can be recorded.
     """
     unsafe = status.recording != "ok"
     lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []
@@ -49,6 +50,7 @@ def about(
         names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
         why: Line = [("the manifest names it, no handler takes it", "muted")]
         lines += labelled("No handler", [*names, why], width)
+    lines += checked
     lines += labelled("Secrets", [_secret(name, there) for name, there in worker.secrets], width)
     if worker.note:
         lines += sentence("", worker.note, width, "warning")
@@ -56,6 +58,9 @@ def about(
     if worker.dialects:
         accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
         lines += labelled("Accepts", accepted, width)
+    if worker.era:
+        era: Line = [(visible(worker.era), ""), (" alone, as kiket.toml says", "muted")]
+        lines += labelled("Made for", [era], width)
     lines += [[], *labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
     if worker.guessed:
         lines += labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)

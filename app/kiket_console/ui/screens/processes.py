@@ -8,8 +8,10 @@ from kiket_console.model import WorkerState
 from kiket_console.text import plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.checks import Checks
 from kiket_console.ui.frames import targets
 from kiket_console.ui.paint import processes
+from kiket_console.ui.paint.findings import result_lines
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
@@ -39,6 +41,7 @@ class ProcessesScreen(PlaceScreen):
     def __init__(self, console: ConsoleApp) -> None:
         self._rows = ProcessRows(lambda: console.status)
         super().__init__(console, self._rows)
+        self._checks = Checks(self, self.show_details)
 
     def natural_layout(self, size: Size) -> Layout:  # noqa: ARG002 - there are few rows
         """Show a worker below the list in any size."""
@@ -64,6 +67,7 @@ class ProcessesScreen(PlaceScreen):
         worker = self._rows.selected
         if worker is None:
             return
+        self._checks.look(worker)
         sign, role = processes.state_sign(worker)
         self.details_rule.show(
             visible(worker.name), [(f"{sign} {processes.state_word(worker)}", role)]
@@ -123,12 +127,21 @@ class ProcessesScreen(PlaceScreen):
             open_target(self.console, target)
             return
         found = [(worker.problem.file, worker.problem.line)] if worker.problem else []
+        if (checked := self._checks.of(worker)) is not None:
+            found += [(str(each.path), each.line) for each in checked.findings[:1]]
         found += [(handler.file, handler.line) for handler in worker.handlers]
         file, line = next((each for each in found if each[0]), ("", 0))
         if file:
             open_file(self.console, file, line)
         else:
             self.console.say(f"No place in the code of {visible(worker.name)} is known.")
+
+    def action_setup(self) -> None:
+        """Show the setup wizard of the selected worker's extension."""
+        from kiket_console.ui.screens.setup import show_setup
+
+        if (worker := self._rows.selected) is not None:
+            show_setup(self.console, worker)
 
     def on_text_view_followed(self, event: TextView.Followed) -> None:
         """Open the place that the line under the cursor names."""
@@ -169,10 +182,14 @@ class ProcessesScreen(PlaceScreen):
         if worker is None or status is None:
             return Lines()
         tail = self.console.reader.recent_logs(worker.name, TAIL_LINES)
-        lines = about(worker, status, width, moment.now_us(), tail)
+        result = self._checks.of(worker)
+        checked = result_lines(result, width, self.console.folder) if result else ()
+        lines = about(worker, status, width, moment.now_us(), tail, checked)
         return Lines(lines, targets(lines))
 
     def tick(self) -> None:
         """Count seconds."""
         super().tick()
         self.list.changed(list(range(self._rows.count)))
+        if (worker := self._rows.selected) is not None:
+            self._checks.look(worker)
