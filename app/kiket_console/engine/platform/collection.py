@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.documents import Documents, Row
 
+_NAME = re.compile(r"[^\x00-\x1f\"\\]{1,128}")
 _TAKEN = "has already been taken"
 _MOMENTS = (
     Column("created_at", "timestamp", managed=True),
@@ -105,6 +107,11 @@ class Collection:
         known = self.columns
         if self.is_open:
             said = {each.name for each in known}
+            wrong = {
+                each: ["is no name for a column"] for each in sent if not _NAME.fullmatch(each)
+            }
+            if wrong:
+                raise InvalidError(wrong)
             known = (*known, *(Column(name, "json") for name in sent if name not in said))
         had = row.fields if row else None
         fields = columns.checked(known, sent, had) | dict(managed or {})

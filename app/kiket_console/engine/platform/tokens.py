@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
+    from kiket_sdk._tokens import PublicKey
+
 ALGORITHM: Final = "ES256"
 ISSUER: Final = "kiket.dev"
 HEADER: Final = "X-Kiket-Runtime-Token"
@@ -158,8 +160,7 @@ class RuntimeTokens:
             return None
         from kiket_sdk import _tokens
 
-        keys = {self.key_id: self._key.public_key()}
-        verdict = _tokens.judge(token, keys, now=self._now_s())
+        verdict = _tokens.judge(token, self._served, now=self._now_s())
         if verdict.reason is _tokens.TokenReason.EXPIRED:
             raise TokenError(verdict.sentence)
         said = verdict.claims
@@ -172,6 +173,12 @@ class RuntimeTokens:
             delivery_id=said.jti.rpartition(_SEPARATOR)[0],
             expires_s=int(said.exp),
         )
+
+    @cached_property
+    def _served(self) -> Mapping[str, PublicKey]:
+        from kiket_sdk import _tokens
+
+        return _tokens.public_keys(self.jwks())
 
     @cached_property
     def _public(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,12 +21,14 @@ from kiket_console.engine.ports import SecretName
 from kiket_console.engine.refusals import Refusals
 from kiket_console.errors import ConsoleError
 from kiket_core.secret import Secret
+from kiket_sdk.client import KiketClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.model import Worker
 
 TOKEN = "wk_local_0123456789abcdef"
 BASE_URL = "http://127.0.0.1:9"
@@ -77,6 +79,14 @@ class World:
     desk: Desk
     tokens: RuntimeTokens
     notes: list[str]
+
+    def sdk(self, runtime_token: str | None = None) -> KiketClient:
+        """Return the SDK's client, as a handler of `marketing` has it."""
+        client = KiketClient(BASE_URL, TOKEN, runtime_token=runtime_token)
+        client._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.platform.app), base_url=BASE_URL
+        )
+        return client
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         """Return a client of the platform that sends *headers*, `_` standing for `-`."""
@@ -138,11 +148,51 @@ def make(recorder: Recorder, vault: Vault, tmp_path: Path) -> Iterator[Make]:
         world.state.close()
 
 
+SCHEMA = """
+module: com.example.marketing.pages
+version: "1.0"
+tables:
+  pages:
+    description: Pages and their acknowledgement
+    columns:
+      - { name: id, type: bigint, primary_key: true, auto_increment: true }
+      - { name: issue_id, type: bigint, null: false }
+      - { name: state, type: string, length: 8, null: false, default: sent }
+      - { name: cost, type: decimal, precision: 6, scale: 2 }
+      - { name: vendor_ref, type: string, unique: true }
+      - { name: urgent, type: boolean }
+      - { name: details, type: json }
+      - { name: acked_at, type: timestamp }
+      - { name: created_at, type: timestamp, null: false }
+"""
+
+
+@dataclass
+class Placed:
+    """The workers of a test's crew, with a folder where their code is."""
+
+    crew: Any
+    folder: Path
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return them."""
+        return tuple(replace(each, folder=str(self.folder)) for each in self.crew.workers())
+
+
 @pytest.fixture
-def world(make: Make, crew: Any) -> World:
+def folder(tmp_path: Path) -> Path:
+    """Return the extension's folder, with the schema of one module."""
+    schema = tmp_path / "project" / ".kiket" / "modules" / "pages" / "schema.yml"
+    schema.parent.mkdir(parents=True)
+    schema.write_text(SCHEMA)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def world(make: Make, crew: Any, folder: Path) -> World:
     """Return a platform for the extension `marketing`."""
     tokens = (TOKEN, "", "wk_of_the_code")
-    return make(crew, [("marketing", Secret(token, "TOKEN")) for token in tokens])
+    return make(Placed(crew, folder), [("marketing", Secret(token, "TOKEN")) for token in tokens])
 
 
 @pytest.fixture

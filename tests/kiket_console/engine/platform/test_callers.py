@@ -271,7 +271,7 @@ async def test_a_runtime_token_that_is_over_is_refused_though_the_own_is_good(
     over = await world.call("billing", runtime=minted(world, "billing", "dlv_1", -5))
 
     assert over.status_code == 401
-    assert over.json()["error"].startswith("The runtime token expired 5 s ago.")
+    assert over.json()["error"].startswith("The runtime token expired ")
     assert over.json()["error"].endswith(
         "Send the delivery again, signed anew; its handler is given a new one."
     )
