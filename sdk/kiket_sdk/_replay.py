@@ -106,7 +106,8 @@ class ReplayGuard:
         token_key, is_token_used = None, False
         if auth is not None and auth.is_verified and auth.runtime_token:
             claims = unverified(auth.runtime_token)
-            name = claims.jti if claims and claims.jti else auth.runtime_token
+            # without its signature, of which there are two for the same claims
+            name = claims.jti if claims and claims.jti else auth.runtime_token.rpartition(".")[0]
             left_s = (claims.exp if claims else 0) - time.time() + 60
             token_key = self._key("token", name)
             is_token_used = not await self._asked(
