@@ -40,15 +40,26 @@ class Recording:
     """One delivery: what was sent and, where it was recorded, what was answered.
 
     `response` is the answer's JSON, its text when it is none, None without one; `calls` are those
-    of the handler that were recorded beside it.
+    of the handler that were recorded beside it. A body `is_cut` that was too long to be kept.
     """
 
     event: str
     version: str | None
-    payload: Any = field(repr=False)
+    body: str = field(repr=False)
     status: int | None = None
     response: Any = field(default=None, repr=False)
     calls: tuple[RecordedCall, ...] = ()
+    is_cut: bool = False
+
+    @property
+    def payload(self) -> Any:
+        """The JSON of the body; raises ValueError when it is none, or was cut."""
+        if self.is_cut:
+            raise ValueError(f"The body of this {self.event} was cut when it was recorded.")
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise ValueError(f"The body of this {self.event} is not JSON.") from None
 
 
 def recordings(file: str | os.PathLike[str]) -> list[Recording]:
@@ -104,7 +115,7 @@ def _of_saved_test(found: Mapping[str, Any]) -> Recording:
     return Recording(
         found["event"],
         found.get("version") or None,
-        found["payload"],
+        json.dumps(found["payload"]),
         found.get("status"),
         found.get("response"),
         calls,
@@ -128,15 +139,14 @@ def _of_lines(exchanges: Iterable[Mapping[str, Any]]) -> Iterator[Recording]:
         if exchange["source"] != "webhook":
             continue
         request = exchange["request"]
-        if request.get("truncated"):
-            raise _OtherFormError(f"the body of exchange {exchange['id']} was cut")
         yield Recording(
             exchange["name"],
             exchange.get("version") or None,
-            _payload(_text_of(request["body"]), f"exchange {exchange['id']}"),
+            _text_of(request["body"]),
             exchange.get("status"),
             _lenient(_answer_of(exchange)),
             tuple(calls.get(exchange["id"], ())),
+            is_cut=bool(request.get("truncated")),
         )
 
 
@@ -161,24 +171,23 @@ def _of_archive(entries: Iterable[Mapping[str, Any]]) -> Iterator[Recording]:
                     _lenient(_content_of(entry["response"].get("content") or {})),
                 )
             )
-    for number, entry in enumerate(entries, start=1):
+    for entry in entries:
         request = entry["request"]
         url = urlsplit(request["url"])
         target = _TARGET.fullmatch(url.path)
         if target is None or request["method"] != "POST":
             continue
         posted = request.get("postData") or {}
-        if posted.get("_truncated"):
-            raise _OtherFormError(f"the body of entry {number} was cut")
         version = unquote(target[1]) if target[1] else _version_of(request, url.query)
         caused = calls.get(entry["_exchange"], ()) if "_exchange" in entry else ()
         yield Recording(
             unquote(target[2]),
             version,
-            _payload(_content_of(posted), f"entry {number}"),
+            _content_of(posted),
             entry["response"]["status"] or None,
             _lenient(_content_of(entry["response"].get("content") or {})),
             tuple(caused),
+            is_cut=bool(posted.get("_truncated")),
         )
 
 
@@ -201,13 +210,6 @@ def _text_of(body: Mapping[str, str]) -> str:
     if "base64" in body:
         return base64.b64decode(body["base64"]).decode("utf-8", "replace")
     return body["text"]
-
-
-def _payload(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise _OtherFormError(f"the body of {where} is not JSON") from None
 
 
 def _lenient(text: str) -> Any:

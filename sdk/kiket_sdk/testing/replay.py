@@ -57,10 +57,10 @@ def replay_payload(
     error.
     """
     try:
-        payload = json.loads(Path(payload_file).read_bytes())
+        body = json.dumps(json.loads(Path(payload_file).read_bytes()))
     except ValueError as exc:
         raise ValueError(f"{payload_file} does not hold JSON: {exc}; correct it there.") from exc
-    recording = Recording(event, version or _only_version(sdk, event), payload)
+    recording = Recording(event, version or _only_version(sdk, event), body)
     response = replay_recording(sdk, recording)
     try:
         response.raise_for_status()
@@ -81,7 +81,8 @@ def replay_recording(
 
     `recording` may be a file with one in it. Calls that were recorded beside it are answered as
     they were, by `platform` or by one that is made for this. Raises ValueError for a file with
-    none or several, and for an event without a version that has several.
+    none or several, for a body that is not JSON or was cut, and for an event without a version
+    that has several.
     """
     found = recording if isinstance(recording, Recording) else _only_recording(recording)
     with ExitStack() as stack:
