@@ -44,7 +44,11 @@ PUBLIC_AT_THE_GATEWAY = {
     ("POST", f"/x/sample/v/v1{PATH}"),
 }
 """Liveness, and deliveries, which worker judges by their signature."""
-PUBLIC_AT_THE_PLATFORM = {("POST", "/api/v1/ext"), ("POST", "/api/v1/ext/telemetry")}
+PUBLIC_AT_THE_PLATFORM = {
+    ("GET", "/.well-known/jwks.json"),
+    ("POST", "/api/v1/ext"),
+    ("POST", "/api/v1/ext/telemetry"),
+}
 """What extensions report without a token."""
 
 
