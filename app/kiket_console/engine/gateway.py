@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.link import Answer
     from kiket_console.engine.ports import Delivery, Target, Workers
     from kiket_console.engine.recorder import Recorded, Recorder
+    from kiket_console.engine.token_judging import TokenJudge
     from kiket_console.model import Body, Exchange, Headers, Worker
 
 _RETRY: Headers = (*JSON_TYPE, ("retry-after", "1"))
@@ -44,6 +45,7 @@ _SELF = "gateway"
 class Gateway:
     """Take webhooks to workers; their bodies have *body_bytes* at most.
 
+    Where code has no webhook secret, runtime tokens are judged by *tokens*.
     What is tried again follows the platform's schedule, *retry_speed* times as fast.
     """
 
@@ -53,6 +55,7 @@ class Gateway:
         recorder: Recorder,
         forwarder: Forwarder,
         *,
+        tokens: TokenJudge | None = None,
         hold_s: float = HOLD_S,
         body_bytes: int = BODY_BYTES,
         retry_speed: float = 1.0,
@@ -63,6 +66,7 @@ class Gateway:
         self._forwarder = forwarder
         self._holding = Holding(workers, hold_s)
         self.body_bytes = body_bytes
+        self._tokens = tokens
         self._aftermath = Aftermath(workers, retry_speed)
         self._on_outcome = on_outcome
 
@@ -191,10 +195,14 @@ class Gateway:
         expected = self._workers.judging(worker.name)
         if len(delivery.raw_body) > INLINE_BYTES:
             judgement = await asyncio.to_thread(
-                judging.judge, delivery, version, expected, worker.handlers
+                judging.judge,
+                *(delivery, version, expected, worker.handlers),
+                *(self._tokens, worker.extension_id),
             )
         else:
-            judgement = judging.judge(delivery, version, expected, worker.handlers)
+            judgement = judging.judge(
+                delivery, version, expected, worker.handlers, self._tokens, worker.extension_id
+            )
         return Arrival(
             Source.WEBHOOK,
             worker.name,

@@ -108,6 +108,20 @@ def value_of(headers: Headers, wanted: str) -> str:
     return ""
 
 
+def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return each dialect whose headers are there, and what its MAC covers before the body."""
+    found: list[tuple[str, str]] = []
+    signature, moment = (value_of(headers, f"x-kiket-{x}") for x in ("signature", "timestamp"))
+    if signature.startswith("sha256="):
+        found.append(("k1", f"{moment}."))
+    elif signature:
+        found.append(("kr", f"{moment}.") if moment.isdigit() else ("k0", ""))
+    if value_of(headers, "webhook-signature"):
+        message, moment = (value_of(headers, f"webhook-{x}") for x in ("id", "timestamp"))
+        found.append(("sw1", f"{message}.{moment}."))
+    return tuple(found)
+
+
 def _named_in_connection(headers: Headers) -> frozenset[str]:
     """Return the names that Connection headers take out, in lower case."""
     length = len("connection")

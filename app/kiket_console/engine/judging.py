@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from kiket_console.engine.headers import signed
 from kiket_console.model import Judgement
+from kiket_console.wire import ES256
 from kiket_sdk import _signing
 
 SHOWN_SIGNS = 8
@@ -17,13 +20,46 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.engine.ports import Delivery, Judging
+    from kiket_console.engine.token_judging import TokenJudge
     from kiket_console.model import Handler
 
 
 def judge(
-    delivery: Delivery, version: str, judging: Judging, handlers: Sequence[Handler]
+    delivery: Delivery,
+    version: str,
+    judging: Judging,
+    handlers: Sequence[Handler],
+    tokens: TokenJudge | None = None,
+    extension_id: str = "",
 ) -> Judgement:
-    """Judge a delivery's signature, and name what was probably meant when nothing fits."""
+    """Judge a delivery's signature, and name what was probably meant when nothing fits.
+
+    Without a webhook secret its runtime token is judged, by *tokens*; it is for *extension_id*.
+    """
+    meant = nearest_handler(delivery.event, version, handlers)
+    if tokens is not None and not judging.secrets:
+        return replace(_by_token(delivery, tokens, extension_id), nearest=meant)
+    found = _by_signature(delivery, judging)
+    if (
+        tokens is not None
+        and found.reason == _signing.Reason.UNSIGNED
+        and tokens.judge(delivery.raw_body, extension_id).ok
+    ):
+        sentence = f"{found.sentence} Its runtime token is good, but the code has a secret."
+        return replace(found, sentence=sentence, nearest=ES256)
+    return found if found.nearest else replace(found, nearest=meant)
+
+
+def _by_token(delivery: Delivery, tokens: TokenJudge, extension_id: str) -> Judgement:
+    found = tokens.judge(delivery.raw_body, extension_id)
+    carried = [dialect for dialect, _ in signed(delivery.headers)]
+    if found.ok or not carried:
+        return found
+    why = f"It is signed in {carried[0]}, and the code has no secret to verify that with."
+    return replace(found, sentence=f"{found.sentence} {why}")
+
+
+def _by_signature(delivery: Delivery, judging: Judging) -> Judgement:
     verdict = _signing.verify(
         judging.secrets, delivery.raw_body, delivery.headers, accept=judging.accept
     )
@@ -36,7 +72,7 @@ def judge(
         verdict.dialect,
         verdict.sentence,
         verdict.skew_s,
-        verdict.nearest or nearest_handler(delivery.event, version, handlers),
+        verdict.nearest,
         expected,
         received,
     )

@@ -44,6 +44,7 @@ from kiket_console.engine.retries import Retries
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.engine.terms import Terms
+from kiket_console.engine.token_judging import TokenJudge
 from kiket_console.engine.watching import Watching
 from kiket_console.errors import ConsoleError
 from kiket_console.model import EngineStatus, Notice
@@ -160,17 +161,19 @@ class Parts:
             drain_limit_s=config.forward_timeout_s,
         )
         self.watching = Watching(project, self.workers, self.recorder.log, env_file)
+        self.tokens = RuntimeTokens(paths.token_key)
+        token_judge = TokenJudge(self.tokens.jwks)
         self.gateway = Gateway(
             self.workers,
             self.recorder,
             self.forwarder,
+            tokens=token_judge,
             hold_s=config.held_s,
             body_bytes=body_bytes,
             retry_speed=config.retry_speed,
             on_outcome=self._ended,
         )
         self.addresses = Addresses(paths.addresses, gateway_url)
-        self.tokens = RuntimeTokens(paths.token_key)
         self.state = State(paths.platform, self.note)
         self.settings = Settings(self.state)
         modules = Modules()
@@ -217,6 +220,7 @@ class Parts:
             vault=vault,
             redactor=redactor,
             terms=terms,
+            tokens=token_judge,
             retry=config.retry,
         )
         self.inbound = Inbound(self.addresses, sender)

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kiket_console.engine.headers import value_of
+from kiket_console.engine.headers import signed
 from kiket_console.engine.platform import delivery
 from kiket_console.engine.platform.envelope import Surroundings
 from kiket_console.engine.ports import Delivery
@@ -67,20 +67,6 @@ class Signing:
             )
         alone = self.is_alone or self.way in DIALECTS
         return delivery.signatures(dialect, secret, raw_body, delivery_id, at_s, alone=alone)
-
-
-def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
-    """Return each dialect whose headers are there, and what its MAC covers before the body."""
-    found: list[tuple[str, str]] = []
-    signature, moment = (value_of(headers, f"x-kiket-{x}") for x in ("signature", "timestamp"))
-    if signature.startswith("sha256="):
-        found.append(("k1", f"{moment}."))
-    elif signature:
-        found.append(("kr", f"{moment}.") if moment.isdigit() else ("k0", ""))
-    if value_of(headers, "webhook-signature"):
-        message, moment = (value_of(headers, f"webhook-{x}") for x in ("id", "timestamp"))
-        found.append(("sw1", f"{message}.{moment}."))
-    return tuple(found)
 
 
 def signing_like(detail: Detail, now: Signing) -> Signing:

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine import bodies, judging, replay, routing
-from kiket_console.engine.headers import request_head
+from kiket_console.engine.headers import request_head, signed
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.recorder import Recorder
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.terms import Terms
+    from kiket_console.engine.token_judging import TokenJudge
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Detail, Handler, Worker
     from kiket_console.store.reader import Reader
@@ -48,9 +49,11 @@ class Sender:
         vault: Vault,
         redactor: Redactor,
         terms: Terms,
+        tokens: TokenJudge,
         retry: str = "unattended",
     ) -> None:
         self._terms = terms
+        self._tokens = tokens
         self._retry = retry
         self._deliver = deliver
         self._workers = workers
@@ -212,6 +215,8 @@ class Sender:
             judging.asked_version(delivery),
             self._workers.judging(worker.name),
             worker.handlers,
+            self._tokens,
+            worker.extension_id,
         )
         kept = await self._recorder.stored(delivery.raw_body)
         raw_head = request_head(
@@ -226,7 +231,7 @@ class Sender:
             head=raw_head.decode("latin-1").rstrip("\r\n").replace("\r\n", "\n"),
             raw_body=kept.raw,
             size=len(delivery.raw_body),
-            signed=replay.signed(delivery.headers),
+            signed=signed(delivery.headers),
             ok=found.ok,
             sentence=found.sentence,
             edited=delivery.edited,

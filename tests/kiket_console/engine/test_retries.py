@@ -19,6 +19,7 @@ from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.retries import Retries
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.terms import Terms
+from kiket_console.engine.token_judging import TokenJudge
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Retry, State, WorkerState
 from kiket_console.store.records import SetRetry
@@ -59,6 +60,7 @@ class Platform:
         self.sender = Sender(
             deliver=self.gateway.deliver,
             vault=parts["values"],
+            tokens=TokenJudge(parts["tokens"].jwks),
             **{
                 name: parts[name] for name in ("workers", "recorder", "reader", "terms", "redactor")
             },

@@ -207,7 +207,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
     )  # fmt: skip
     writer.submit([row]).result(10)
     parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
-    parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None}
+    parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None, "tokens": None}
     sender = Sender(**parts)
     with pytest.raises(ConsoleError) as refused:
         await sender.trigger(Event("issue.created", raw_payload=body.raw, like=1))
