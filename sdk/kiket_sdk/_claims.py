@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,23 +63,20 @@ class AuthContext(AuthenticationContext):
     """Whom a webhook speaks for, and what that lets its handler do.
 
     `expires_at` is ISO-8601. `is_verified` tells that the token's own signature was checked; it is
-    not where the signature of the whole webhook vouches for it. `token_id` names a token that was
-    checked, by its `jti` if it has one: the same token names the same delivery.
+    not where the signature of the whole webhook vouches for it.
     """
 
     org_id: int | str | None = None
     ext_id: int | str | None = None
     proj_id: int | str | None = None
     is_verified: bool = field(default=False, compare=False)
-    token_id: str | None = field(default=None, compare=False)
 
 
 def build_auth_context(jwt_payload: JwtPayload, raw_payload: Mapping[str, Any]) -> AuthContext:
     """Return what handlers are told of a verified token, and of the payload that carried it."""
-    token = runtime_token_in(raw_payload)
     expires_at = datetime.fromtimestamp(jwt_payload.exp, UTC).isoformat()
     return AuthContext(
-        token,
+        runtime_token_in(raw_payload),
         "runtime",
         expires_at if jwt_payload.exp else None,
         listed(jwt_payload.scopes),
@@ -88,7 +84,6 @@ def build_auth_context(jwt_payload: JwtPayload, raw_payload: Mapping[str, Any]) 
         jwt_payload.ext_id,
         jwt_payload.proj_id,
         is_verified=True,
-        token_id=jwt_payload.jti or hashlib.sha256((token or "").encode()).hexdigest(),
     )
 
 

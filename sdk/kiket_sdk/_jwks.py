@@ -16,14 +16,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from kiket_sdk._origins import is_confidential
-from kiket_sdk._tokens import TokenReason, TokenRefusedError, public_keys, unknown_key
+from kiket_sdk._tokens import PublicKey, TokenReason, TokenRefusedError, public_keys, unknown_key
 from kiket_sdk.auth import JWKS_CACHE_TTL
 from kiket_sdk.client import HTTPError, new_http_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 PATH = "/.well-known/jwks.json"
 AGAIN_S = 30
@@ -39,7 +37,7 @@ SETS_LIMIT = 16
 
 _logger = logging.getLogger("kiket_sdk.auth")
 
-Keys = dict[str, "EllipticCurvePublicKey"]
+Keys = dict[str, PublicKey]
 
 
 class _UnfitAnswerError(Exception):
@@ -69,7 +67,7 @@ class KeySet:
         self._fetched_s = self._tried_s = self._now_s()
         self._is_reachable = True
 
-    async def key(self, name: str) -> EllipticCurvePublicKey:
+    async def key(self, name: str) -> PublicKey:
         """Return the key of an id.
 
         Raises TokenRefusedError when there is none, and when none are known because the platform

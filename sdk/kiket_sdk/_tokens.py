@@ -14,16 +14,16 @@ import hmac
 import json
 import re
 import time
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import msgspec
 from jwt.algorithms import ECAlgorithm
 
 from kiket_sdk._claims import JwtPayload
+from kiket_sdk._token_verdict import TokenReason, TokenRefusedError, TokenVerdict
 from kiket_sdk.auth import ALGORITHM, ISSUER
-from kiket_sdk.exceptions import AuthenticationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALGORITHM",
     "ISSUER",
+    "PublicKey",
     "TokenReason",
     "TokenRefusedError",
     "TokenVerdict",
@@ -56,6 +57,7 @@ STRICT_LIFETIME_LIMIT_S = 3600
 KEYS_LIMIT = 16
 """How many keys of a set are looked at."""
 
+_REMEMBERED = 256  # good tokens: a platform may use one for many deliveries
 _PARTS = 3  # header, claims, signature
 _SIGNATURE_BYTES = 64  # r and s of P-256, RFC 7518 §3.4
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -64,77 +66,16 @@ _FOREIGN = ("crit", "b64", "zip", "enc")  # header members that change how a tok
 _jws = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
-class TokenReason(StrEnum):
-    """Why a runtime token was accepted or refused."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PublicKey:
+    """One key of the platform; it is itself alone, so that what it signed can be remembered."""
 
-    OK = "ok"
-    MISSING = "missing"
-    NOT_A_JWT = "not-a-jwt"
-    MALFORMED = "malformed"
-    ALGORITHM = "algorithm"
-    UNKNOWN_KEY = "unknown-key"
-    NO_KEYS = "no-keys"
-    MISMATCH = "mismatch"
-    BAD_CLAIM = "bad-claim"
-    ISSUER = "issuer"
-    EXPIRED = "expired"
-    EARLY = "early"
-    LIFETIME = "lifetime"
-    AUDIENCE = "audience"
-    EXTENSION = "extension"
-    ORGANIZATION = "organization"
-    BODY = "body"
-    UNBOUND = "unbound"
-
-
-# What a sender is told: the words of the newest platform release where it has some, and never
-# the text of a library.
-_DETAILS = {
-    TokenReason.MISSING: "Missing runtime_token in payload",
-    TokenReason.NOT_A_JWT: "Invalid token: Not enough segments",
-    TokenReason.MALFORMED: "Invalid token: It is malformed",
-    TokenReason.ALGORITHM: "Invalid token: The specified alg value is not allowed",
-    TokenReason.UNKNOWN_KEY: "Invalid token: No signing key matches it",
-    TokenReason.NO_KEYS: "Failed to fetch JWKS",
-    TokenReason.MISMATCH: "Invalid token: Signature verification failed",
-    TokenReason.BAD_CLAIM: "Invalid token: A claim is missing or malformed",
-    TokenReason.ISSUER: "Invalid token issuer",
-    TokenReason.EXPIRED: "Runtime token has expired",
-    TokenReason.EARLY: "Invalid token: The token is not yet valid",
-    TokenReason.LIFETIME: "Invalid token: It is valid for too long",
-    TokenReason.AUDIENCE: "Invalid token: Invalid audience",
-    TokenReason.EXTENSION: "Invalid token: It was issued for another extension",
-    TokenReason.ORGANIZATION: "Invalid token: It was issued for another organization",
-    TokenReason.BODY: "Invalid token: It was issued for another body",
-    TokenReason.UNBOUND: "Invalid token: Nothing ties it to this body",
-}
-
-
-class TokenRefusedError(AuthenticationError):
-    """A runtime token that is not let in.
-
-    The text is what its sender is told; `sentence` is for whoever runs the extension, and shows
-    no part of the token but what it claims.
-    """
-
-    def __init__(self, reason: TokenReason, sentence: str) -> None:
-        super().__init__(_DETAILS[reason])
-        self.reason = reason
-        self.sentence = sentence
-
-
-class TokenVerdict(NamedTuple):
-    """What was found about one token; `claims` are there when its signature is good."""
-
-    ok: bool
-    reason: TokenReason
-    sentence: str
-    claims: JwtPayload | None = None
+    point: EllipticCurvePublicKey
 
 
 def judge(
     token: str | None,
-    keys: Mapping[str, EllipticCurvePublicKey],
+    keys: Mapping[str, PublicKey],
     *,
     extension_id: str | None = None,
     raw_body: bytes | None = None,
@@ -166,6 +107,7 @@ def judge(
     return TokenVerdict(True, TokenReason.OK, "Runtime token is fine.", claims)
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def key_id(token: str | None) -> str:
     """Return the id of the key that a token says it is signed with.
 
@@ -203,7 +145,7 @@ def key_id(token: str | None) -> str:
 
 def verified(
     token: str,
-    key: EllipticCurvePublicKey,
+    key: PublicKey,
     *,
     extension_id: str | None = None,
     now: float | None = None,
@@ -214,13 +156,7 @@ def verified(
     A token with an audience is for `extension_id` or refused. Strict asks for `sub` and `jti`
     too, for scopes as a list, and for an end within the hour. Raises TokenRefusedError.
     """
-    try:
-        raw_claims = _jws.decode_complete(token, key, [ALGORITHM])["payload"]
-    except jwt.PyJWTError:
-        raise TokenRefusedError(
-            TokenReason.MISMATCH, "The runtime token's signature does not match its key."
-        ) from None
-    document = _object(raw_claims, "claims")
+    document = _signed_claims(token, key)
     for name in ("exp", "iat", "iss", *(("sub", "jti") if strict else ())):
         if document.get(name) in (None, ""):
             raise _bad_claim(f"{name} is missing")
@@ -242,6 +178,18 @@ def verified(
             f"and this extension is {extension_id!r}.",
         )
     return claims
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _signed_claims(token: str, key: PublicKey) -> dict[str, Any]:
+    """Return what a token says, once its signature is checked; not to be changed."""
+    try:
+        raw_claims = _jws.decode_complete(token, key.point, [ALGORITHM])["payload"]
+    except jwt.PyJWTError:
+        raise TokenRefusedError(
+            TokenReason.MISMATCH, "The runtime token's signature does not match its key."
+        ) from None
+    return _object(raw_claims, "claims")
 
 
 def _check_times(claims: JwtPayload, now: float, *, strict: bool) -> None:
@@ -320,10 +268,10 @@ def body_hash(raw_body: bytes, token: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(raw_signed).digest()).rstrip(b"=").decode()
 
 
-def public_keys(document: Any) -> dict[str, EllipticCurvePublicKey]:
+def public_keys(document: Any) -> dict[str, PublicKey]:
     """Return the P-256 signature keys of a JWK set (RFC 7517) by id; others are left out."""
     entries = document.get("keys") if isinstance(document, dict) else None
-    found: dict[str, EllipticCurvePublicKey] = {}
+    found: dict[str, PublicKey] = {}
     for entry in entries[:KEYS_LIMIT] if isinstance(entries, list) else ():
         if not isinstance(entry, dict):
             continue
@@ -344,13 +292,13 @@ def public_keys(document: Any) -> dict[str, EllipticCurvePublicKey]:
 
 
 @functools.lru_cache(maxsize=64)
-def _public_key(x: str, y: str) -> EllipticCurvePublicKey | None:
+def _public_key(x: str, y: str) -> PublicKey | None:
     try:
         # nothing but the point: a set that shows a private key is no reason to use it
-        key: Any = ECAlgorithm.from_jwk({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+        point: Any = ECAlgorithm.from_jwk({"kty": "EC", "crv": "P-256", "x": x, "y": y})
     except (jwt.PyJWTError, ValueError):
         return None
-    return key  # type: ignore[no-any-return]  # from_jwk names both kinds of key
+    return PublicKey(point)
 
 
 def unknown_key(name: str) -> TokenRefusedError:

@@ -333,7 +333,7 @@ def test_what_a_verified_token_says_is_told() -> None:
     assert (auth.runtime_token, auth.token_type) == (token, "runtime")
     assert (auth.org_id, auth.ext_id, auth.proj_id) == (12, EXTENSION, 27)
     assert auth.scopes == ["issues.read", "issues.write"]
-    assert (auth.is_verified, auth.token_id) == (True, "dlv_1.aa")
+    assert auth.is_verified
     assert datetime.fromisoformat(auth.expires_at or "") > datetime.now(UTC)
     assert token not in repr(auth)
 

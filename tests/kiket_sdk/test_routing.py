@@ -92,6 +92,19 @@ def test_load_registers_what_the_module_decorator_marked() -> None:
     assert sdk.registry.event_names() == ["a@v1", "outer@v2"]
 
 
+def test_load_keeps_what_a_handler_requires() -> None:
+    module: Any = ModuleType("handlers")
+    mark = webhook("a", version="v1", required_scopes=["issues.write"])
+    module.guarded = mark(lambda _payload, _context: None)
+    module.free = webhook("b", version="v1")(lambda _payload, _context: None)
+    sdk = KiketSDK()
+    sdk.load(module)
+    assert module.guarded.__kiket_required_scopes__ == ["issues.write"]
+    found = sdk.registry.all()
+    assert found["a"]["v1"].required_scopes == ["issues.write"]
+    assert found["b"]["v1"].required_scopes == []
+
+
 def test_load_names_the_function_without_a_version() -> None:
     module: Any = ModuleType("handlers")
     unversioned: Any = None

@@ -86,6 +86,24 @@ def test_who_a_token_is_not_for_is_told_with_both_names() -> None:
     )
 
 
+def test_a_token_that_comes_again_is_judged_by_the_clock_again() -> None:
+    """Its signature is checked once; what it says is not trusted for longer for that."""
+    token = forge.claiming(jti="again", aud="com.example.other")
+    one = judge(token, KEYS, extension_id="com.example.other", now=forge.NOW)
+    assert one.claims is not None
+    one.claims.exp = 10**12
+    two = judge(token, KEYS, extension_id=None, now=forge.NOW)
+    three = judge(token, KEYS, extension_id="com.example.other", now=forge.NOW + 600)
+    four = judge(token, {"main": KEYS["next"]}, now=forge.NOW)
+    five = judge(token, {}, now=forge.NOW)
+    assert [verdict.reason for verdict in (two, three, four, five)] == [
+        TokenReason.AUDIENCE,
+        TokenReason.EXPIRED,
+        TokenReason.MISMATCH,
+        TokenReason.UNKNOWN_KEY,
+    ]
+
+
 def test_a_body_is_hashed_without_the_token_in_it() -> None:
     assert body_hash(b'{"t":"abc"}', "abc") == body_hash(b'{"t":""}', "")
 

@@ -1,0 +1,72 @@
+"""Connections to the platform: shared while serving, and each delivery's own otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kiket_sdk._clients import PlatformClients
+from kiket_sdk.config import ExtensionConfig
+
+if TYPE_CHECKING:
+    from tests.kiket_sdk.conftest import Platform
+
+OTHER = "https://staging.example"
+
+
+def config(platform: Platform) -> ExtensionConfig:
+    return ExtensionConfig(base_url=platform.url, workspace_token="wk_1", extension_api_key="ek_1")
+
+
+async def test_while_serving_everything_goes_over_the_same_connections(platform: Platform) -> None:
+    clients = PlatformClients(config(platform))
+    async with clients.shared():
+        plain, is_own = clients.endpoints("v1", platform.url, None)
+        again, _ = clients.endpoints("v1", platform.url, None)
+        other, _ = clients.endpoints("v2", platform.url, None)
+        with_token, _ = clients.endpoints("v1", platform.url, "rt_1")
+        assert not is_own
+        assert plain is again
+        assert other is not plain
+        assert len({id(each.client._client) for each in (plain, other, with_token)}) == 1
+        await asyncio.gather(plain.client.get("/a"), with_token.client.get("/b"))
+        http = plain.client._client
+    assert http.is_closed
+    sent = {call.path: call.headers for call in platform.calls}
+    assert "x-kiket-runtime-token" not in sent["/a"]
+    assert sent["/a"]["x-kiket-api-key"] == "ek_1"
+    assert sent["/b"]["x-kiket-runtime-token"] == "rt_1"
+
+
+async def test_another_platform_is_given_no_credential_of_the_workspace(
+    platform: Platform,
+) -> None:
+    clients = PlatformClients(config(platform))
+    async with clients.shared():
+        for token in (None, "rt_1"):
+            client = clients.endpoints("v1", OTHER, token)[0].client
+            assert (client.base_url, client.runtime_token) == (OTHER, token)
+            assert (client.workspace_token, client.extension_api_key) == (None, None)
+
+
+async def test_without_a_server_that_runs_each_delivery_has_its_own(platform: Platform) -> None:
+    clients = PlatformClients(config(platform))
+    one, is_own = clients.endpoints("v1", platform.url, "rt_1")
+    two, _ = clients.endpoints("v1", platform.url, None)
+    assert is_own
+    assert one.client._client is not two.client._client
+    assert (one.client.runtime_token, two.client.runtime_token) == ("rt_1", None)
+    for each in (one, two):
+        await each.client.aclose()
+
+
+async def test_another_event_loop_does_not_borrow_the_servers_connections(
+    platform: Platform,
+) -> None:
+    clients = PlatformClients(config(platform))
+
+    async def elsewhere() -> bool:
+        return clients.endpoints("v1", platform.url, None)[1]
+
+    async with clients.shared():
+        assert await asyncio.to_thread(asyncio.run, elsewhere())

@@ -1,0 +1,66 @@
+"""What a handler is given: the secrets of its delivery, and who may ask for what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from kiket_sdk import HandlerContext, KiketSDK
+from kiket_sdk._context import secrets_in
+from kiket_sdk.exceptions import ScopeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def bare() -> HandlerContext:
+    nothing: Any = ["e", "v1", {}, None, None, {}, None, None, None]
+    return HandlerContext(*nothing)
+
+
+def test_what_older_tests_leave_out_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = bare()
+    assert context.payload_secrets == {}
+    assert (context.auth.runtime_token, context.auth.scopes) == (None, [])
+    with pytest.raises(ScopeError):
+        context.require_scopes("a")
+    monkeypatch.setenv("MY_SECRET", "from the environment")
+    assert context.secret("MY_SECRET") == "from the environment"
+    bare().auth.scopes.append("a")
+    assert bare().auth.scopes == []
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"secrets": None}, {"secrets": "x"}])
+def test_odd_secrets_are_none(payload: Any) -> None:
+    assert secrets_in(payload) == {}
+
+
+def test_a_handler_reads_the_secrets_of_its_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPTY", "from the environment")
+    monkeypatch.setenv("KIKET_SECRET_BOTH", "never asked")
+    sdk = KiketSDK(allow_unsigned=True)
+    seen: list[Any] = []
+
+    @sdk.webhook("e", version="v1")
+    async def handle(_payload: Any, context: HandlerContext) -> None:
+        seen.extend(context.secret(key) for key in ("BOTH", "EMPTY", "NUMBER", "NONE"))
+        seen.append(dict(context.payload_secrets))
+
+    payload = {"secrets": {"BOTH": "of the payload", "EMPTY": "", "NUMBER": 7}}
+    assert sdk.create_test_client().post("/v/v1/webhooks/e", json=payload).status_code == 200
+    assert seen == ["of the payload", "from the environment", "7", None, payload["secrets"]]
+
+
+def test_the_machines_variables_are_secrets_only_where_the_manifest_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the machine")
+    manifest = tmp_path / "extension.yaml"
+    manifest.write_text(
+        "id: a.b\n"
+        "configuration: {properties: {AWS_SECRET_ACCESS_KEY: {type: string, secret: true}}}\n"
+    )
+    for path, value in ((None, None), (manifest, "of the machine")):
+        sdk = KiketSDK(allow_unsigned=True, manifest_path=path)
+        assert sdk._build_secret_helper({})("AWS_SECRET_ACCESS_KEY") == value

@@ -1,0 +1,63 @@
+"""Which configured platform a payload means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kiket_sdk._origins import base_url_for, checked_origins, origin
+
+HOME = "https://kiket.dev"
+STAGING = "https://staging.kiket.dev/base"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("https://kiket.dev", ("https", "kiket.dev", 443)),
+        ("HTTPS://Kiket.dev:443/path?query", ("https", "kiket.dev", 443)),
+        ("http://[::1]:4400", ("http", "::1", 4400)),
+        ("http://kiket.dev", ("http", "kiket.dev", 80)),
+        ("https://kiket.dev:99999", None),
+        ("https://kiket.dev:port", None),
+        ("https://user@kiket.dev", None),
+        ("//kiket.dev", None),
+        ("kiket.dev", None),
+        ("", None),
+    ],
+)
+def test_an_origin(url: str, found: Any) -> None:
+    assert origin(url) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "base_url"),
+    [
+        (HOME, HOME),
+        ("https://staging.kiket.dev", STAGING),
+        ("https://STAGING.kiket.dev:443/elsewhere", STAGING),
+        ("http://staging.kiket.dev", HOME),
+        ("https://staging.kiket.dev:8443", HOME),
+        ("https://staging.kiket.dev.evil.example", HOME),
+        ("https://evil.example", HOME),
+        ("x" * 3000, HOME),
+        (7, HOME),
+        (None, HOME),
+    ],
+)
+def test_what_a_payload_says_only_chooses_among_what_is_configured(
+    said: Any, base_url: str
+) -> None:
+    payload = {"api": {"base_url": said}}
+    assert base_url_for(payload, HOME, (STAGING,)) == base_url
+    assert base_url_for(payload, HOME, ()) == HOME
+
+
+@pytest.mark.parametrize("payload", [None, [], {}, {"api": None}, {"api": "x"}, {"api": []}])
+def test_a_payload_that_says_nothing(payload: Any) -> None:
+    assert base_url_for(payload, HOME, (STAGING,)) == HOME
+
+
+def test_one_origin_may_be_written_as_a_text() -> None:
+    assert checked_origins(STAGING) == (STAGING,)
