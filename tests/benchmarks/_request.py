@@ -31,11 +31,24 @@ def issue_body() -> bytes:
 
 
 def signed_post(
-    path: str, raw_body: bytes, secret: str = SECRET, *, keep_alive: bool = True
+    path: str,
+    raw_body: bytes,
+    secret: str = SECRET,
+    *,
+    dialect: str = "k0",
+    keep_alive: bool = True,
 ) -> bytes:
-    """Return a request signed body-only, which holds as long as its timestamp is fresh."""
+    """Return a signed request, which holds as long as its timestamp is fresh."""
     from kiket_sdk._signing import sign
 
+    signature = sign(dialect, secret, raw_body, message_id="msg_1")
+    return post(path, raw_body, signature, keep_alive=keep_alive)
+
+
+def post(
+    path: str, raw_body: bytes, more: dict[str, str] | None = None, *, keep_alive: bool = True
+) -> bytes:
+    """Return a request with *more* headers."""
     headers = {
         "Host": "127.0.0.1",
         "Content-Type": "application/json",
@@ -43,7 +56,7 @@ def signed_post(
         "Accept": "*/*",
         "User-Agent": "kiket-benchmark",
         **({} if keep_alive else {"Connection": "close"}),
-        **sign("k0", secret, raw_body, message_id="msg_1"),
+        **(more or {}),
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + raw_body

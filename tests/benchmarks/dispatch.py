@@ -4,6 +4,8 @@ One run starts each contender as a real uvicorn (uvloop, httptools) in a process
 loads them in turn, round by round, over 16 keep-alive connections with a signed POST of 1 KB:
 
 kiket_sdk   the SDK: verification, version routing, context, trace and a telemetry hook
+k1, sw1     the same SDK, told in other ways that its caller may be trusted: with the timestamp in
+token       the signature; and with an ES256 token in the payload, the same one again and again
 starlette   a bare Starlette endpoint that parses and answers JSON, and verifies nothing
 limit       a bare ASGI function: HMAC, a dictionary as router, JSON
 original    what the first SDK did, its one defect mended: FastAPI, a new HTTP client for each
@@ -34,17 +36,28 @@ from tests.benchmarks._request import (
     SECRET,
     VERSION,
     issue_body,
+    post,
     signed_post,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-CONTENDERS = ("kiket_sdk", "starlette", "limit", "original")
+OURS = ("kiket_sdk", "k1", "sw1", "token")
+CONTENDERS = (*OURS, "starlette", "limit", "original")
 CONNECTIONS = 16
 GOAL_OF_LIMIT = 0.90
 GOAL_OF_ORIGINAL = 8.0
+GOAL_TOKEN_OF_LIMIT = 0.6
 GOAL_P99_OF_LIMIT = 1.2
+
+
+class Server(NamedTuple):
+    """A contender that serves, and the request that it lets in."""
+
+    pid: int
+    port: int
+    raw_request: bytes
 
 
 class Round(NamedTuple):
@@ -64,13 +77,13 @@ def measure(quick: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         load = stack.enter_context(Generator(theirs))
         servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
-        pin([pid for pid, _ in servers.values()], ours)
+        pin([server.pid for server in servers.values()], ours)
         for server in servers.values():
-            _load(load, *server, 0.3)
+            _load(load, server, 0.3)
         for index in range(rounds):
             turn = index % len(CONTENDERS)
             for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
-                taken[name].append(_load(load, *servers[name], seconds))
+                taken[name].append(_load(load, servers[name], seconds))
     return {
         "benchmark": "webhook dispatch",
         "body_bytes": BODY_BYTES,
@@ -84,30 +97,36 @@ def measure(quick: bool) -> dict[str, Any]:
             for name, results in taken.items()
         },
         "ratios": {
-            "of_limit": _ratio(taken, "limit", "requests_per_cpu_s"),
-            "of_starlette": _ratio(taken, "starlette", "requests_per_cpu_s"),
-            "of_original": _ratio(taken, "original", "requests_per_cpu_s"),
-            "p99_of_limit": _ratio(taken, "limit", "p99_ms"),
+            "of_limit": _ratio(taken, "kiket_sdk", "limit", "requests_per_cpu_s"),
+            "of_starlette": _ratio(taken, "kiket_sdk", "starlette", "requests_per_cpu_s"),
+            "of_original": _ratio(taken, "kiket_sdk", "original", "requests_per_cpu_s"),
+            "p99_of_limit": _ratio(taken, "kiket_sdk", "limit", "p99_ms"),
+            **{
+                f"{name}_of_limit": _ratio(taken, name, "limit", "requests_per_cpu_s")
+                for name in OURS[1:]
+            },
         },
         "goals": {
             "of_limit": f">= {GOAL_OF_LIMIT}",
             "of_original": f">= {GOAL_OF_ORIGINAL}",
             "p99_of_limit": f"<= {GOAL_P99_OF_LIMIT}",
+            "k1_of_limit": f">= {GOAL_OF_LIMIT}",
+            "sw1_of_limit": f">= {GOAL_OF_LIMIT}",
+            "token_of_limit": f">= {GOAL_TOKEN_OF_LIMIT}",
         },
     }
 
 
-def _ratio(taken: dict[str, list[Round]], peer: str, field: str) -> float:
-    pairs = zip(taken["kiket_sdk"], taken[peer], strict=True)
+def _ratio(taken: dict[str, list[Round]], name: str, peer: str, field: str) -> float:
+    pairs = zip(taken[name], taken[peer], strict=True)
     ratios = [float(getattr(ours, field) / getattr(theirs, field)) for ours, theirs in pairs]
     return round(statistics.median(ratios), 3)
 
 
-def _load(load: Generator, pid: int, port: int, seconds: float) -> Round:
-    raw_request = signed_post(PATH, issue_body())
-    before_s = cpu_s([pid])
-    answers = load.run(Burst(port, raw_request, CONNECTIONS, seconds))
-    taken_s = max(cpu_s([pid]) - before_s, 0.01)
+def _load(load: Generator, server: Server, seconds: float) -> Round:
+    before_s = cpu_s([server.pid])
+    answers = load.run(Burst(server.port, server.raw_request, CONNECTIONS, seconds))
+    taken_s = max(cpu_s([server.pid]) - before_s, 0.01)
     if answers.failed:
         raise RuntimeError(f"{answers.failed} answers of a contender were not 2xx.")
     return Round(
@@ -122,8 +141,8 @@ def _load(load: Generator, pid: int, port: int, seconds: float) -> Round:
 
 
 @contextmanager
-def _serving(name: str) -> Iterator[tuple[int, int]]:
-    """Run one contender in a process of its own; yield its pid and port."""
+def _serving(name: str) -> Iterator[Server]:
+    """Run one contender in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.dispatch", name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -131,7 +150,8 @@ def _serving(name: str) -> Iterator[tuple[int, int]]:
             line = process.stdout.readline()
             if not line:
                 raise RuntimeError(f"The contender {name} did not start; run {command} to see why.")
-            yield process.pid, int(line)
+            told = json.loads(line)
+            yield Server(process.pid, told["port"], told["request"].encode())
         finally:
             process.terminate()
 
@@ -140,30 +160,43 @@ def _serve(name: str) -> None:
     import uvicorn
 
     apps: dict[str, Callable[[], Any]] = {
-        "kiket_sdk": _kiket_sdk_app,
         "starlette": _starlette_app,
         "limit": _limit_app,
         "original": _original_app,
     }
+    raw_request = signed_post(PATH, issue_body(), dialect=name if name in ("k1", "sw1") else "k0")
+    platforms = ExitStack()
+    if name == "token":
+        from kiket_sdk.testing.platform import fake_platform
+
+        platform = platforms.enter_context(fake_platform())
+        raw_request = post(PATH, _with_token(platform.tokens.mint()))
+        app = _kiket_sdk_app(base_url=platform.url)
+    elif name in OURS:
+        app = _kiket_sdk_app(webhook_secret=SECRET)
+    else:
+        app = apps[name]()
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     config = uvicorn.Config(
-        apps[name](),
+        app,
         loop="uvloop",
         http="httptools",
         access_log=False,
         log_level="warning",
         interface="asgi3",
     )
-    print(listener.getsockname()[1], flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    told = {"port": listener.getsockname()[1], "request": raw_request.decode()}
+    print(json.dumps(told), flush=True)
+    with platforms:
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def _kiket_sdk_app() -> Any:
+def _kiket_sdk_app(**how: Any) -> Any:
     from kiket_sdk import HandlerContext, KiketSDK, TelemetryRecord
 
     recent: deque[TelemetryRecord] = deque(maxlen=1_000)
     sdk = KiketSDK(
-        webhook_secret=SECRET,
+        **how,
         workspace_token="wk_test",
         extension_id="com.example.benchmark",
         extension_version="1.0.0",
@@ -175,6 +208,15 @@ def _kiket_sdk_app() -> Any:
         return {"ok": True, "id": payload["issue"]["id"], "version": context.event_version}
 
     return sdk.app
+
+
+def _with_token(token: str) -> bytes:
+    """Return the event's JSON with a token, as long as it is without."""
+    payload = json.loads(issue_body())
+    payload["authentication"] = {"runtime_token": token}
+    excess = len(json.dumps(payload)) - BODY_BYTES
+    payload["issue"]["description"] = payload["issue"]["description"][max(0, excess) :]
+    return json.dumps(payload).encode()
 
 
 def _starlette_app() -> Any:
