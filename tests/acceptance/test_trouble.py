@@ -100,7 +100,7 @@ def test_nothing_secret_is_in_arguments_or_environments(engine: Engine) -> None:
             with open(f"/proc/{pid}/{name}", "rb") as file:  # noqa: PTH123 - no path to it
                 raw = file.read()
             assert b"wk_local_" not in raw
-            assert b"whsec_local_" not in raw
+            assert b"wh_local_" not in raw
     with open(f"/proc/{engine.process.pid}/limits") as file:  # noqa: PTH123 - no path to it
         assert "Max core file size        0                    0" in file.read()
 

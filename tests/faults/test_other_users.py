@@ -220,7 +220,7 @@ def test_nothing_secret_is_in_a_command_line_or_an_environment() -> None:
         tree = [psutil.Process(lab.process.pid)]
         tree += tree[0].children(recursive=True)
         assert len(tree) > 1
-        known = [CANARY.encode(), b"whsec_local_", b"wk_local_"]
+        known = [CANARY.encode(), b"wh_local_", b"wk_local_"]
         for process in tree:
             for name in ("cmdline", "environ"):
                 raw = Path(f"/proc/{process.pid}/{name}").read_bytes()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
-_GENERATED = {WEBHOOK_SECRET: "whsec_local_", WORKSPACE_TOKEN: "wk_local_"}
+_GENERATED = {WEBHOOK_SECRET: "wh_local_", WORKSPACE_TOKEN: "wk_local_"}
 """What each extension has of its own, made by us unless the person set it, and how it begins."""
 _ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
 _SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASS|CREDENTIAL|DSN)\w*", re.ASCII)

@@ -89,7 +89,9 @@ class Installation:
         """Return *answer* for the calling extension's own id only."""
 
         async def checked(call: Call) -> Reply:
-            by_id = {each.extension_id: each.name for each in self._extensions()}
+            by_id: dict[str, set[str]] = {}  # one extension may run several times, as for two eras
+            for each in self._extensions():
+                by_id.setdefault(each.extension_id, set()).add(each.name)
             by_id.pop("", None)
             asked = call.parts["id"]
             if by_id and asked not in by_id:
@@ -98,7 +100,7 @@ class Installation:
                     f"No extension {asked[:128]!r} is installed here; "
                     f"this project's is {', '.join(sorted(by_id))}.",
                 )
-            if call.caller and by_id.get(asked, call.caller) != call.caller:
+            if call.caller and call.caller not in by_id.get(asked, {call.caller}):
                 raise RefusedError(
                     403,
                     f"The token is that of {call.caller!r}; it opens nothing of {asked[:128]!r}.",
