@@ -1,10 +1,9 @@
-"""The sample extension, one and the same code, under the console as under each release's platform."""
+"""The sample extension, unchanged, under the console as under the platform of each release."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.docs.blocks import ROOT
@@ -12,6 +11,7 @@ from tests.docs.blocks import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tests.acceptance.conftest import Engine
 
