@@ -158,7 +158,9 @@ class WebhookDispatcher:
             if isinstance(answer, Response):
                 await answer(scope, receive, send)
             else:
-                await _send(answer, send)
+                start, body = answer
+                await send(start)
+                await send(body)
             if record is not None and telemetry.telemetry_endpoint:
                 await telemetry.post(record)
         except Refused as refused:

@@ -22,7 +22,7 @@ from kiket_sdk._claims import unverified
 from kiket_sdk._replies import Refused
 from kiket_sdk._signing import SKEW_S
 from kiket_sdk.exceptions import ConfigurationError
-from kiket_sdk.replay_stores import AnswerStore, ReplayStore
+from kiket_sdk.replay_stores import AnswerStore, MemoryStore, ReplayStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -85,6 +85,7 @@ class ReplayGuard:
             )
         self._store = store
         self._answers = store if isinstance(store, AnswerStore) else None
+        self._may_wait = type(store) is not MemoryStore  # which spares it a timer for each call
         self._extension = (extension_id or "").encode()
         self._refuse_when_down = refuse_when_down
         self._run_ttl_s = _RUN_LIMIT_S if run_limit_s is None else run_limit_s + 5
@@ -189,8 +190,7 @@ class ReplayGuard:
     async def _asked(self, asking: Awaitable[Result], when_down: Result) -> Result:
         """Return what the store says, `when_down` when it says nothing; raises Refused (503)."""
         try:
-            async with asyncio.timeout(BUDGET_S):
-                return await asking
+            return await self._in_time(asking)
         except Exception as exc:
             self.unchecked += 1
             self._tell(exc)
@@ -202,10 +202,15 @@ class ReplayGuard:
     async def _noted(self, noting: Awaitable[None]) -> None:
         """Tell the store about a run, whose answer is what it is even while the store is down."""
         try:
-            async with asyncio.timeout(BUDGET_S):
-                await noting
+            await self._in_time(noting)
         except Exception as exc:
             self._tell(exc)
+
+    async def _in_time(self, asking: Awaitable[Result]) -> Result:
+        if not self._may_wait:
+            return await asking
+        async with asyncio.timeout(BUDGET_S):
+            return await asking
 
     def _tell(self, exc: Exception) -> None:
         now_s = time.monotonic()
