@@ -123,26 +123,53 @@ class Client(AbstractAsyncContextManager["Client"]):
 
         return await self._ask("POST", "/trigger", Preview, _asked(event) | {"dry_run": True})
 
-    async def replay(self, exchange_id: int, way: str = "resigned", version: str = "") -> Result:
+    async def replay(
+        self,
+        exchange_id: int,
+        way: str = "resigned",
+        version: str = "",
+        *,
+        retry: bool | None = None,
+    ) -> Result:
         """Send a recorded delivery again (*way*: see `wire.WAYS`) and return how it ended.
 
         It is sent to the handler of another *version* when that is given.
         """
         from kiket_console.wire import Edit
 
-        return await self.send(exchange_id, Edit(version=version or None), way)
+        return await self.send(exchange_id, Edit(version=version or None), way, retry=retry)
 
     async def send(
-        self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
+        self,
+        exchange_id: int,
+        edit: Edit,
+        way: str = "resigned",
+        *,
+        linked: bool = True,
+        retry: bool | None = None,
     ) -> Result:
         """Send a recorded delivery again, with what *edit* changes of it; return how it ended.
 
-        It names the delivery that it repeats unless it is not *linked*.
+        It names the delivery that it repeats unless it is not *linked*. *retry*: whether it is
+        tried again when it fails; None: as the settings say.
         """
         from kiket_console.wire import Result
 
-        path = f"/exchanges/{exchange_id}/send"
-        return await self._ask("POST", path, Result, _sent(edit, way, linked), DELIVERY_TIMEOUT_S)
+        path, asked = f"/exchanges/{exchange_id}/send", _sent(edit, way, linked) | {"retry": retry}
+        return await self._ask("POST", path, Result, asked, DELIVERY_TIMEOUT_S)
+
+    async def retry(self, exchange_id: int) -> Result:
+        """Make the next attempt at a delivery that failed, at once; return how it ended."""
+        from kiket_console.wire import Result
+
+        path = f"/exchanges/{exchange_id}/retry"
+        return await self._ask("POST", path, Result, timeout_s=DELIVERY_TIMEOUT_S)
+
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
+        """Make no more attempts at deliveries; return those that waited for one."""
+        from kiket_console.wire import Selection
+
+        return await self._ask("POST", "/exchanges/cancel", Selection, {"ids": list(ids)})
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str = "resigned", *, linked: bool = True
@@ -347,7 +374,7 @@ def _asked(event: Event) -> dict[str, Any]:
 
     asked: dict[str, Any] = {"event": event.name, "version": event.version}
     asked |= {"extension": event.extension, "headers": event.headers, "dialect": event.dialect}
-    asked["like"] = event.like
+    asked |= {"like": event.like, "era": event.era, "retry": event.retry}
     if event.raw_payload is not None:
         asked["payload"] = msgspec.Raw(event.raw_payload)
     if event.raw_body is not None:

@@ -1,26 +1,29 @@
 """The part of the control API that sends.
 
     GET  /v1/templates    POST /v1/trigger    POST /v1/exchanges/{id}/send    POST …/replay
+    POST /v1/exchanges/{id}/retry             POST /v1/exchanges/cancel
 
 Where a request says `dry_run`, nothing is sent and the answer is a `wire.Preview`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 from starlette.routing import Route
 
 from kiket_console.engine.control_bodies import answer, asked_body
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import API, WAYS, Edit, Event
+from kiket_console.wire import API, SELECTION_LIMIT, WAYS, Edit, Event
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from kiket_console.wire import Preview, Result, Template
+    from kiket_console.wire import Preview, Result, Selection, Template
 
 _Headers = tuple[tuple[str, str], ...]
 
@@ -37,6 +40,8 @@ class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
     headers: _Headers = ()
     dialect: str = ""
     like: int = 0
+    era: str = ""
+    retry: bool | None = None
     dry_run: bool = False
 
     @property
@@ -52,6 +57,8 @@ class TriggerAsked(msgspec.Struct, forbid_unknown_fields=True):
             self.headers,
             self.dialect,
             self.like,
+            self.era,
+            self.retry,
         )
 
 
@@ -60,6 +67,13 @@ class ReplayAsked(msgspec.Struct, forbid_unknown_fields=True):
 
     way: str = WAYS[0]
     version: str | None = None
+    retry: bool | None = None
+
+
+class CancelAsked(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v1/exchanges/cancel`."""
+
+    ids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=SELECTION_LIMIT)]
 
 
 class SendAsked(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,6 +88,7 @@ class SendAsked(msgspec.Struct, forbid_unknown_fields=True):
     way: str = WAYS[0]
     linked: bool = True
     """Whether it names the delivery that it repeats."""
+    retry: bool | None = None
     dry_run: bool = False
 
     @property
@@ -98,9 +113,22 @@ class Sending(Protocol):
         """Return what `trigger` would send."""
         ...
 
-    async def send(self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True) -> Result:
+    async def send(
+        self,
+        exchange_id: int,
+        edit: Edit,
+        way: str,
+        *,
+        linked: bool = True,
+        retry: bool | None = None,
+    ) -> Result:
         """Send a recorded delivery again, edited, in one of `WAYS`."""
         ...
+
+    retry_now: Callable[[int], Awaitable[Result]]
+    """Make the next attempt at a delivery that failed."""
+    cancel_retries: Callable[[Sequence[int]], Awaitable[Selection]]
+    """Make no more attempts at deliveries that failed."""
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True
@@ -124,20 +152,32 @@ def sending_routes(sending: Sending) -> list[Route]:
     async def replay(request: Request) -> Response:
         asked = await asked_body(request, ReplayAsked)
         edit = Edit(version=asked.version)
-        return answer(await sending.send(request.path_params["id"], edit, _way(asked.way)))
+        exchange_id, way = request.path_params["id"], _way(asked.way)
+        return answer(await sending.send(exchange_id, edit, way, retry=asked.retry))
 
     async def send(request: Request) -> Response:
         asked = await asked_body(request, SendAsked)
         exchange_id, way = request.path_params["id"], _way(asked.way)
         if asked.dry_run:
             return answer(await sending.preview(exchange_id, asked.edit, way, linked=asked.linked))
-        return answer(await sending.send(exchange_id, asked.edit, way, linked=asked.linked))
+        return answer(
+            await sending.send(exchange_id, asked.edit, way, linked=asked.linked, retry=asked.retry)
+        )
+
+    async def retry(request: Request) -> Response:
+        return answer(await sending.retry_now(request.path_params["id"]))
+
+    async def cancel(request: Request) -> Response:
+        asked = await asked_body(request, CancelAsked)
+        return answer(await sending.cancel_retries(asked.ids))
 
     return [
         Route(f"{API}/templates", templates, methods=["GET"]),
         Route(f"{API}/trigger", trigger, methods=["POST"]),
         Route(f"{API}/exchanges/{{id:int}}/replay", replay, methods=["POST"]),
         Route(f"{API}/exchanges/{{id:int}}/send", send, methods=["POST"]),
+        Route(f"{API}/exchanges/{{id:int}}/retry", retry, methods=["POST"]),
+        Route(f"{API}/exchanges/cancel", cancel, methods=["POST"]),
     ]
 
 

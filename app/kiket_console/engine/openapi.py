@@ -10,6 +10,7 @@ from kiket_console import __version__
 from kiket_console.model import EngineStatus, Exchange, Notice, Worker
 from kiket_console.wire import (
     API,
+    ERAS,
     LIST_DEFAULT,
     LIST_LIMIT,
     NOTE_LIMIT,
@@ -43,6 +44,11 @@ _ROWS = {
 }
 _ROW = {"type": "object", "description": "A row: what the collection's columns name."}
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+_RETRY = {
+    "type": ["boolean", "null"],
+    "default": None,
+    "description": "Whether it is tried again when it fails; null: as the settings say.",
+}
 _TRIGGER = {
     "type": "object",
     "required": ["event"],
@@ -58,6 +64,8 @@ _TRIGGER = {
             "description": "Pairs that replace the delivery's own headers.",
         },
         "dialect": {"type": "string", "description": "Sign in this dialect alone."},
+        "era": {"enum": ["", *ERAS], "description": "Make it for the SDKs of this time alone."},
+        "retry": _RETRY,
         "body": {"type": "string", "format": "byte", "description": "The very bytes to send."},
         "like": {
             "type": "integer",
@@ -69,7 +77,11 @@ _TRIGGER = {
 _REPLAY = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"way": {"enum": list(WAYS)}, "version": {"type": "string"}},
+    "properties": {
+        "way": {"enum": list(WAYS)},
+        "version": {"type": "string"},
+        "retry": _RETRY,
+    },
 }
 _SEND = {
     "type": "object",
@@ -87,6 +99,7 @@ _SEND = {
         "version": {"type": "string"},
         "way": {"enum": list(WAYS)},
         "linked": {"type": "boolean", "default": True},
+        "retry": _RETRY,
         "dry_run": _DRY_RUN,
     },
 }
@@ -165,6 +178,13 @@ def describe() -> dict[str, Any]:
             f"{API}/exchanges/{{id}}/send": {
                 "parameters": [exchange],
                 "post": _asks("Send a recorded delivery again, edited.", Result, body=_SEND),
+            },
+            f"{API}/exchanges/{{id}}/retry": {
+                "parameters": [exchange],
+                "post": _asks("Make the next attempt at a delivery that failed.", Result),
+            },
+            f"{API}/exchanges/cancel": {
+                "post": _asks("Make no more attempts.", Selection, body=_EXCHANGES)
             },
             f"{API}/exchanges": {
                 "parameters": [

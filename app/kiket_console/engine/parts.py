@@ -221,6 +221,7 @@ class Parts:
             redactor=redactor,
             terms=terms,
             tokens=token_judge,
+            retries=self.retries,
             retry=config.retry,
         )
         self.inbound = Inbound(self.addresses, sender)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.ports import Deliver, Delivery
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.retries import Retries
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.terms import Terms
     from kiket_console.engine.token_judging import TokenJudge
@@ -50,10 +51,13 @@ class Sender:
         redactor: Redactor,
         terms: Terms,
         tokens: TokenJudge,
+        retries: Retries,
         retry: str = "unattended",
     ) -> None:
         self._terms = terms
         self._tokens = tokens
+        self.retry_now = retries.now
+        self.cancel_retries = retries.cancel
         self._retry = retry
         self._deliver = deliver
         self._workers = workers

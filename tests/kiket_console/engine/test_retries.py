@@ -61,6 +61,7 @@ class Platform:
             deliver=self.gateway.deliver,
             vault=parts["values"],
             tokens=TokenJudge(parts["tokens"].jwks),
+            retries=self.retries,
             **{
                 name: parts[name] for name in ("workers", "recorder", "reader", "terms", "redactor")
             },
