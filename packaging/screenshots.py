@@ -50,6 +50,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "processes": (SIZE, "kiket-dusk", ("2",), None),
     "processes-broken": (SIZE, "kiket-dusk", ("2",), BROKEN),
     "processes-several": (SIZE, "kiket-dusk", ("2", "j", "j"), scene.several()),
+    "platform": (SIZE, "kiket-dusk", ("8",), None),
     "logs": (SIZE, "kiket-dusk", ("3", "k"), None),
 }
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

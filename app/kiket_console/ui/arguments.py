@@ -62,10 +62,25 @@ def _saved_filters(app: ConsoleApp) -> Iterable[tuple[str, str]]:
     return sorted(place.language.saved().items()) if isinstance(place, FilteringScreen) else ()
 
 
+def _collections(app: ConsoleApp) -> Iterable[tuple[str, str]]:
+    from kiket_console.ui.screens.platform import PlatformScreen
+
+    place = app.place
+    return place.collections() if isinstance(place, PlatformScreen) else ()
+
+
+def _failures(app: ConsoleApp) -> Iterable[tuple[str, str]]:
+    from kiket_console.ui.failing import calls_of
+
+    return calls_of(app.reader)
+
+
 _VALUES: dict[Argument, Callable[[ConsoleApp], Iterable[tuple[str, str]]]] = {
     Argument.THEME: _themes,
     Argument.WORKER: _workers,
     Argument.EVENT: _events,
     Argument.EXCHANGE: _exchanges,
     Argument.SAVED_FILTER: _saved_filters,
+    Argument.COLLECTION: _collections,
+    Argument.FAILURE: _failures,
 }

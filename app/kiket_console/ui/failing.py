@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.platform_changes import PlatformChanges
     from kiket_console.ui.screens.platform import PlatformScreen
+    from kiket_console.ui.store_view import StoreView
     from kiket_console.wire import PlatformSettings
 
 NONE: Final = "none"
@@ -39,7 +40,7 @@ def ask_for_failure(
     prompt = Prompt(
         "fail", verb="force it", placeholder=forced_failures.EXAMPLE, history=history.entries
     )
-    calls = _calls(screen)
+    calls = calls_of(screen.console.reader)
 
     def done(text: str) -> str:
         if text.strip():
@@ -59,9 +60,8 @@ def fail(changes: PlatformChanges, settings: PlatformSettings, text: str) -> Non
         changes.force(settings, *forced_failures.added(settings.failures, failure))
 
 
-def _calls(screen: PlatformScreen) -> list[tuple[str, str]]:
+def calls_of(reader: StoreView) -> list[tuple[str, str]]:
     """Return the calls that were made lately, and some that code often makes."""
-    reader = screen.console.reader
     newest, _, _ = reader.newest()
     rows = reader.page(list(range(max(1, newest - RECENT + 1), newest + 1)))
     seen = dict.fromkeys(row.name for row in reversed(rows) if row.source is Source.API)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
-from kiket_console.ui.paint.platform import columns_lines, failure_line, settings_about
+from kiket_console.ui.paint.platform import columns_lines, failure_line, settings_about, title
 from kiket_console.ui.requests import Step
 from kiket_console.ui.screens.row import Form, RowScreen
 
@@ -60,7 +60,7 @@ class PlatformChanges:
         def about(width: int) -> list[Line]:
             return columns_lines(collection, width)
 
-        form = Form(f"A new row of {visible(collection.title)}", members, save, True, about)
+        form = Form(f"A new row of {title(collection)}", members, save, True, about)
         self._open(form)
 
     def edit(self, collection: PlatformCollection, row: Row, *, outside: bool = False) -> None:
@@ -166,12 +166,11 @@ class PlatformChanges:
 def _check_writable(collection: PlatformCollection) -> None:
     """Raise `ConsoleError` where no person may change anything."""
     if not collection.writable:
-        title = visible(collection.title)
-        raise ConsoleError(f"{title} are written by calls of your code alone.")
+        raise ConsoleError(f"{title(collection)} are written by calls of your code alone.")
 
 
 def _named(collection: PlatformCollection, row: Row) -> str:
-    return f"{visible(collection.title)} {visible(str(row.get('id', '')))}".rstrip()
+    return f"{title(collection)} {visible(str(row.get('id', '')))}".rstrip()
 
 
 def _begin(collection: PlatformCollection) -> dict[str, Any]:

@@ -40,29 +40,36 @@ _COUNT = 7
 
 def header(width: int) -> Line:
     """Return the names of the columns of the list of collections."""
-    title = _title_cells(width)
-    said = f"  {fit('collection', title)}  {fit_right('rows', _COUNT)}  {'what it is'}"
+    cells = _title_cells(width)
+    said = f"  {fit('collection', cells)}  {fit_right('rows', _COUNT)}  {'what it is'}"
     return cut([(said, "muted")], width)
 
 
 def collection_row(collection: PlatformCollection, width: int) -> Line:
     """Return a collection as a row: its title, how many rows it has, what it is."""
-    title = _title_cells(width)
-    left = width - title - _COUNT - 8
+    cells = _title_cells(width)
+    left = width - cells - _COUNT - 8
     return [
         ("  ", ""),
-        (fit(visible(collection.title), title) + "  ", ""),
+        (fit(title(collection), cells) + "  ", ""),
         (fit_right(f"{collection.count:,}", _COUNT) + "  ", "" if collection.count else "muted"),
         (shortened(visible(collection.meaning), left) if left > 0 else "", "muted"),
     ]
 
 
+def title(collection: PlatformCollection) -> str:
+    """Return what a collection is called: a table of a module by its own name alone."""
+    if collection.name.startswith(CUSTOM):
+        return visible(collection.name.rpartition(".")[2])
+    return visible(collection.title)
+
+
 def settings_row(platform: PlatformState, width: int) -> Line:
     """Return the row below the collections: how the platform behaves, in a few words."""
-    title = _title_cells(width)
+    cells = _title_cells(width)
     pieces = [
         ("  ", ""),
-        (fit("Settings", title + _COUNT + 2) + "  ", ""),
+        (fit("Settings", cells + _COUNT + 2) + "  ", ""),
         (rate(platform.settings), "muted"),
         (" · ", "faint"),
         (scopes(platform.settings), "muted" if ALL in platform.settings.granted_scopes else ""),

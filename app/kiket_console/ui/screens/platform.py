@@ -93,7 +93,7 @@ class PlatformScreen(ReadingScreen):
     def heading(self) -> str:
         """The way to what is shown."""
         found = self._rows.collection(self._rows.entered)
-        return self.TITLE if found is None else f"{self.TITLE} / {visible(found.title)}"
+        return self.TITLE if found is None else f"{self.TITLE} / {paint.title(found)}"
 
     @property
     def is_empty(self) -> bool:
@@ -127,7 +127,7 @@ class PlatformScreen(ReadingScreen):
             return
         row, found = rows.selected_row, rows.selected_collection
         if row is not None and found is not None:
-            self.details_rule.show(f"{visible(found.title)} {visible(str(row.get('id', '')))}")
+            self.details_rule.show(f"{paint.title(found)} {visible(str(row.get('id', '')))}")
             raw = paint.json_of(row)
             stay = self._view is not None and self._view[0] == f"{found.name}/{row.get('id')}"
             view = self._view[1] if self._view is not None else None
@@ -141,7 +141,7 @@ class PlatformScreen(ReadingScreen):
             self.text.show(self._settings, stay=True)
         elif found is not None:
             self._view = None
-            self.details_rule.show(visible(found.title), [(visible(found.name), "muted")])
+            self.details_rule.show(paint.title(found), [(visible(found.name), "muted")])
             self.text.show(self._about, stay=True)
 
     def _json(self, view: BodyView, width: int) -> LineSource:
@@ -206,6 +206,11 @@ class PlatformScreen(ReadingScreen):
         self._set_opened(False)
         self.list.focus()
         self._enter(found)
+
+    def collections(self) -> list[tuple[str, str]]:
+        """Return the names of the collections, each with what it is."""
+        known = self._rows.platform.collections if self._rows.platform is not None else ()
+        return [(each.name, each.meaning) for each in known]
 
     def _named(self, name: str) -> str:
         known = self._rows.platform.collections if self._rows.platform is not None else ()
