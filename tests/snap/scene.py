@@ -463,12 +463,12 @@ class ToldEngine:
         del exchange_id, way, linked
         return replace(PREVIEW, raw_body=edit.raw_payload or b"{}")
 
-    async def attempt(self, exchange_id: int) -> Result:
+    async def retry(self, exchange_id: int) -> Result:
         """Note that an attempt was asked for."""
         self.asked.append(("attempt", str(exchange_id)))
         return self.result
 
-    async def give_up(self, ids: Sequence[int]) -> Selection:
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
         """Note what is to be tried no more."""
         self.asked.append(("give up", *map(str, ids)))
         return Selection(tuple(ids))

@@ -60,10 +60,10 @@ class Engine(Protocol):
     ) -> Preview:
         """Return what that would send."""
 
-    async def attempt(self, exchange_id: int) -> Result:
+    async def retry(self, exchange_id: int) -> Result:
         """Make the next attempt at a delivery that failed."""
 
-    async def give_up(self, ids: Sequence[int]) -> Selection:
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
         """Make no more attempts at deliveries."""
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:

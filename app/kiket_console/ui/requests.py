@@ -133,7 +133,7 @@ class Requests:
 
         async def attempt(engine: Engine) -> None:
             for each in exchanges:
-                self._console.deliveries.tell(_named([each]), await engine.attempt(each.id))
+                self._console.deliveries.tell(_named([each]), await engine.retry(each.id))
 
         self.carry_out(attempt)
 
@@ -141,7 +141,7 @@ class Requests:
         """Make no more attempts at deliveries."""
 
         async def give_up(engine: Engine) -> None:
-            found = await engine.give_up(_ids(exchanges))
+            found = await engine.cancel_retries(_ids(exchanges))
             count = len(found.ids)
             name = _named(exchanges) if count == 1 else f"{count:,} deliveries"
             self._console.say(f"{name} {'is' if count == 1 else 'are'} tried no more.")
