@@ -1,8 +1,8 @@
 """What is left out of an exchange before it is shown to others.
 
 The store keeps no bytes of a known secret and no credentials of headers. Here goes what only looks
-like a secret: signatures, and the texts of JSON members and of query parameters that are called
-token, password and the like.
+like a secret: signatures, and the texts of JSON members, of query parameters and of a form's
+fields that are called token, password and the like.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_plus
 
 from kiket_core.secret import is_credential
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kiket_console.model import Attempt, Body, Detail, Headers, Message
 
 LEFT_OUT: Final = "[redacted]"
@@ -21,6 +24,7 @@ _SIGNATURES: Final = frozenset({"x-kiket-signature", "webhook-signature"})
 _PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[^"]+', re.DOTALL)
 """Strings, the last of which may be cut, and what is between them."""
 _PARAMETER: Final = re.compile(r"([?&])([^=&#?]+)=([^&#\s<>\"]*)")
+_FORM: Final = "application/x-www-form-urlencoded"
 _MARKED: Final = ("[secret:", "[redacted]")
 
 
@@ -41,7 +45,9 @@ def _attempt(attempt: Attempt) -> Attempt:
 
 
 def _message(message: Message) -> Message:
-    return replace(message, headers=_headers(message.headers), body=_body(message.body))
+    is_form = message.header("content-type").partition(";")[0].strip().lower() == _FORM
+    body = _body(message.body, _form if is_form else _json)
+    return replace(message, headers=_headers(message.headers), body=body)
 
 
 def _headers(headers: Headers) -> Headers:
@@ -62,18 +68,26 @@ def _is_marked(value: str) -> bool:
 def _address(text: str) -> str:
     """Leave out parameters of an address, be it a path alone, by their names."""
     return _PARAMETER.sub(
-        lambda found: f"{found[1]}{found[2]}={LEFT_OUT}" if is_credential(found[2]) else found[0],
+        lambda found: (
+            f"{found[1]}{found[2]}={LEFT_OUT}"
+            if is_credential(unquote_plus(found[2])) and not _is_marked(found[3])
+            else found[0]
+        ),
         text,
     )
 
 
-def _body(body: Body) -> Body:
-    """Leave out texts of JSON members by their names; all other bytes stay as they are."""
+def _form(text: str) -> str:
+    return _address(f"&{text}")[1:]
+
+
+def _body(body: Body, shown_of: Callable[[str], str]) -> Body:
+    """Leave texts out of a body as *shown_of* does; bytes that are no text stay as they are."""
     try:
         text = body.raw.decode()
     except UnicodeDecodeError:
         return body
-    shown = _json(text) if text.lstrip()[:1] in ("{", "[") else text
+    shown = shown_of(text)
     if shown == text:
         return body
     raw = shown.encode()
@@ -81,6 +95,8 @@ def _body(body: Body) -> Body:
 
 
 def _json(text: str) -> str:
+    if text.lstrip()[:1] not in ("{", "["):
+        return text
     parts = _PARTS.findall(text)
     for at in range(len(parts) - 2):
         key, between, value = parts[at : at + 3]

@@ -60,6 +60,23 @@ def test_parameters_of_addresses_in_headers_are_left_out_too(make_detail: MakeDe
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"client_secret=a%20b&n=1", "client_secret=[redacted]&n=1"),
+        (b"n=1&access%5Ftoken=x&", "n=1&access%5Ftoken=[redacted]&"),
+        (b"token=[secret:CRM]", "token=[secret:CRM]"),
+        (b"text=token", "text=token"),
+        (b'{"token": "x"}', '{"token": "x"}'),
+    ],
+)
+def test_fields_of_a_form_are_left_out_by_their_names(
+    make_detail: MakeDetail, before: bytes, after: str
+) -> None:
+    headers = (("Content-Type", "Application/X-WWW-Form-Urlencoded; charset=utf-8"),)
+    assert shown(make_detail(before, headers=headers)) == after
+
+
 def test_a_path_of_question_marks_costs_nothing(make_detail: MakeDetail) -> None:
     path = "/" + "?" * 60_000
     began_s = time.perf_counter()
