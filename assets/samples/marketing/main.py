@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from kiket_sdk import HandlerContext, KiketSDK, TelemetryRecord
+from kiket_sdk import EnvironmentSecrets, FileSecrets, HandlerContext, KiketSDK, TelemetryRecord
 from kiket_sdk.exceptions import SecretStoreError
 from marketing import campaigns, funnel, leads
 from marketing.settings import Settings
@@ -40,7 +40,14 @@ async def feedback(record: TelemetryRecord) -> None:
         log.warning("%s %s took %.0f ms", record.event, record.version, record.duration_ms)
 
 
-sdk = KiketSDK(feedback_hook=feedback)
+SECRETS = os.getenv("CREDENTIALS_DIRECTORY", "/run/secrets")
+"""Where systemd, Docker and Kubernetes put secrets, one file each; see deploy/."""
+
+sdk = KiketSDK(
+    feedback_hook=feedback,
+    secret_providers=[EnvironmentSecrets(), FileSecrets(SECRETS)],
+    retries=2,
+)
 
 
 @sdk.webhook("issue.created", version="v1")

@@ -14,13 +14,9 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
     from kiket_sdk import KiketSDK
-    from kiket_sdk.testing import SignedPayload
-    from tests.conftest import Platform
+    from kiket_sdk.testing import FakePlatform, PayloadFactory
 
 EVENTS = Path(__file__).parents[1] / "events"
-LOGS = "/api/v1/extensions/logs"
-METRICS = "/api/v1/extensions/metrics"
-NOTIFICATIONS = "/api/v1/extensions/notifications"
 SECRETS = "/api/v1/extensions/com.example.marketing/secrets"
 
 Deliver = Callable[..., Any]
@@ -28,9 +24,9 @@ Deliver = Callable[..., Any]
 
 @pytest.fixture
 def deliver(
-    platform: Platform,
+    kiket_platform: FakePlatform,
     kiket_client: TestClient,
-    kiket_signed_payload: Callable[..., SignedPayload],
+    kiket_signed_payload: PayloadFactory,
 ) -> Deliver:
     """Return a function that delivers one of `events/`, changed by keywords, and the answer."""
 
@@ -47,18 +43,20 @@ def deliver(
     return delivered
 
 
-def test_a_hot_lead_is_logged_counted_and_announced(deliver: Deliver, platform: Platform) -> None:
+def test_a_hot_lead_is_logged_counted_and_announced(
+    deliver: Deliver, kiket_platform: FakePlatform
+) -> None:
     answer = deliver("issue.created.v1")
 
     assert answer == {"ok": True, "issue": "LEAD-88", "score": 100, "hot": True}
-    assert platform.bodies(LOGS) == [
+    assert kiket_platform.logs == [
         {
             "message": "lead.scored",
             "metadata": {"issue": "LEAD-88", "score": 100, "hot": True, "region": "everywhere"},
         }
     ]
-    assert platform.bodies(METRICS) == [{"name": "lead.score", "value": 100, "unit": "points"}]
-    assert platform.bodies(NOTIFICATIONS) == [
+    assert kiket_platform.metrics == [{"name": "lead.score", "value": 100, "unit": "points"}]
+    assert kiket_platform.notifications == [
         {
             "title": "Hot lead LEAD-88",
             "body": "Quote for 40 seats scored 100 of 100.",
@@ -67,83 +65,91 @@ def test_a_hot_lead_is_logged_counted_and_announced(deliver: Deliver, platform: 
     ]
 
 
-def test_a_warm_lead_of_version_two_is_not_announced(deliver: Deliver, platform: Platform) -> None:
+def test_a_warm_lead_of_version_two_is_not_announced(
+    deliver: Deliver, kiket_platform: FakePlatform
+) -> None:
     answer = deliver("issue.created.v2")
 
     assert answer == {"ok": True, "issue": "LEAD-89", "score": 40, "hot": False}
-    assert platform.bodies(NOTIFICATIONS) == []
+    assert kiket_platform.notifications == []
 
 
 def test_quiet_counts_but_announces_nothing(
     deliver: Deliver,
-    platform: Platform,
+    kiket_platform: FakePlatform,
     kiket_sdk: KiketSDK,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(kiket_sdk.config.settings.raw, "quiet", True)
 
     assert deliver("issue.created.v1")["hot"] is True
-    assert platform.bodies(NOTIFICATIONS) == []
-    assert len(platform.bodies(METRICS)) == 1
+    assert kiket_platform.notifications == []
+    assert len(kiket_platform.metrics) == 1
 
 
-def test_a_changed_priority_scores_again(deliver: Deliver, platform: Platform) -> None:
+def test_a_changed_priority_scores_again(deliver: Deliver, kiket_platform: FakePlatform) -> None:
     assert deliver("issue.updated.v1")["rescored"] is True
-    assert platform.bodies(LOGS)[0]["metadata"]["because"] == "priority"
+    assert kiket_platform.logs[0]["metadata"]["because"] == "priority"
 
 
-def test_a_changed_assignee_does_not(deliver: Deliver, platform: Platform) -> None:
+def test_a_changed_assignee_does_not(deliver: Deliver, kiket_platform: FakePlatform) -> None:
     answer = deliver("issue.updated.v1", changes={"assignee": {"from": None, "to": "ana"}})
 
     assert answer == {"ok": True, "issue": "LEAD-88", "rescored": False}
-    assert platform.calls == []
+    assert kiket_platform.calls == []
 
 
-def test_a_move_through_the_funnel_is_counted(deliver: Deliver, platform: Platform) -> None:
+def test_a_move_through_the_funnel_is_counted(
+    deliver: Deliver, kiket_platform: FakePlatform
+) -> None:
     assert deliver("issue.transitioned.v1")["stage"] == "qualified"
-    assert platform.bodies(METRICS) == [
+    assert kiket_platform.metrics == [
         {"name": "funnel.qualified", "value": 1, "unit": "count"},
     ]
 
 
-def test_a_bulk_move_fails(deliver: Deliver, platform: Platform) -> None:
+def test_a_bulk_move_fails(deliver: Deliver, kiket_platform: FakePlatform) -> None:
     """The README's known bug, seen from outside."""
     assert "error" in deliver("issue.transitioned.v1.bulk", status=400)
-    assert platform.calls == []
+    assert kiket_platform.calls == []
 
 
 def test_a_campaign_gets_one_token_however_often_it_is_delivered(
-    deliver: Deliver, platform: Platform
+    deliver: Deliver, kiket_platform: FakePlatform
 ) -> None:
     answer = deliver("campaign.created.v1")
-    first = dict(platform.secrets)
+    first = dict(kiket_platform.secrets)
     deliver("campaign.created.v1")
 
     assert answer["token"] == "CAMPAIGN_77_TOKEN"
     assert list(first) == ["CAMPAIGN_77_TOKEN"]
-    assert platform.secrets == first
-    assert len(platform.bodies(SECRETS)) == 3  # listed, set, listed again
+    assert kiket_platform.secrets == first
+    assert len(kiket_platform.bodies(SECRETS)) == 3  # listed, set, listed again
 
 
-def test_a_budget_above_the_limit_is_reported(deliver: Deliver, platform: Platform) -> None:
+def test_a_budget_above_the_limit_is_reported(
+    deliver: Deliver, kiket_platform: FakePlatform
+) -> None:
     assert deliver("campaign.created.v1")["over_budget"] is True
-    assert platform.bodies(NOTIFICATIONS)[0]["body"] == "Winter launch: 24,500.00 of 20,000.00."
+    assert kiket_platform.notifications[0]["body"] == "Winter launch: 24,500.00 of 20,000.00."
 
 
 def test_a_missed_target_without_a_mailer_is_only_counted(
-    deliver: Deliver, platform: Platform
+    deliver: Deliver, kiket_platform: FakePlatform
 ) -> None:
     answer = deliver("workflow.sla_breach.v1")
 
     assert answer == {"ok": True, "issue": "LEAD-72", "overdue_minutes": 80, "mailed": False}
-    assert platform.bodies(NOTIFICATIONS) == []
+    assert kiket_platform.notifications == []
 
 
-def test_a_missed_target_with_a_mailer_is_told(deliver: Deliver, platform: Platform) -> None:
-    platform.secrets["MAILER_TOKEN"] = "mt_1"
+def test_a_missed_target_with_a_mailer_is_told(
+    deliver: Deliver, kiket_platform: FakePlatform
+) -> None:
+    kiket_platform.secrets["MAILER_TOKEN"] = "mt_1"
 
     assert deliver("workflow.sla_breach.v1")["mailed"] is True
-    assert platform.bodies(NOTIFICATIONS)[0]["level"] == "error"
+    assert kiket_platform.notifications[0]["level"] == "error"
 
 
 @pytest.mark.parametrize(
@@ -175,8 +181,10 @@ def test_a_failure_has_one_traceback_and_one_line_without_its_text(
     assert re.fullmatch(r"issue\.created v1 failed after \d+ ms \(\w+\)", told.getMessage())
 
 
-def test_an_unsigned_delivery_is_refused(kiket_client: TestClient, platform: Platform) -> None:
+def test_an_unsigned_delivery_is_refused(
+    kiket_client: TestClient, kiket_platform: FakePlatform
+) -> None:
     answer = kiket_client.post("/v/v1/webhooks/issue.created", json={})
 
     assert answer.status_code == 401
-    assert platform.calls == []
+    assert kiket_platform.calls == []
