@@ -1,7 +1,8 @@
-"""What an extension's manifest says of how the platform is to deliver to it: pure.
+"""What an extension's manifest says of how the platform is to deal with it: pure.
 
 Read from every dialect of the manifest (spec/kiket-and-kindo.md §1.10, §4): `callback.timeout` and
 `callback.required`, below `delivery` or beside it, and each of `hooks`; times are milliseconds.
+And the modules of custom data that it may use: `custom_data.permissions`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,25 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What is said of deliveries; what is not said is None."""
+    """What is said of deliveries and of custom data; what is not said is None."""
 
     limit_s: float | None = None
     is_required: bool | None = None
     hooks: tuple[Hook, ...] = ()
+    custom_data: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    """Modules, and which of `read`, `write`, `delete` and `admin` it may do with each."""
+
+    def may(self, operation: str, module: str) -> bool:
+        """Tell whether it may do an operation with a module of custom data.
+
+        Any, where the manifest says of none.
+        """
+        if self.custom_data is None:
+            return True
+        allowed = {
+            each for name, operations in self.custom_data if name == module for each in operations
+        }
+        return operation in allowed or "admin" in allowed
 
     def limit_for(self, event: str) -> float | None:
         """Return how many seconds an answer to *event* may take."""
@@ -68,7 +83,10 @@ def read(parts: Sequence[Mapping[str, Any]]) -> Contract:
         limits += [] if limit_s is None else [limit_s]
         required += [is_required] if isinstance(is_required, bool) else []
     return Contract(
-        next(iter(limits), None), next(iter(required), None), tuple(hook for hook in _hooks(parts))
+        next(iter(limits), None),
+        next(iter(required), None),
+        tuple(hook for hook in _hooks(parts)),
+        _custom_data(parts),
     )
 
 
@@ -92,6 +110,23 @@ def _hooks(parts: Sequence[Mapping[str, Any]]) -> Iterator[Hook]:
                     _seconds(said.get("timeout")),
                     required if isinstance(required, bool) else None,
                 )
+
+
+def _custom_data(
+    parts: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    for part in parts:
+        said = part.get("custom_data")
+        permissions = said.get("permissions") if isinstance(said, dict) else None
+        if isinstance(permissions, list):
+            return tuple(
+                (each["module"], tuple(map(str, each["operations"])))
+                for each in permissions
+                if isinstance(each, dict)
+                and isinstance(each.get("module"), str)
+                and isinstance(each.get("operations"), list)
+            )
+    return None
 
 
 def _seconds(said: object) -> float | None:

@@ -74,3 +74,32 @@ def test_a_guard_is_waited_for_unless_it_is_said_not_to_be_required(
 
     assert found.waits_for(decision.GUARD) is waits
     assert not found.waits_for("issue.created")
+
+
+def test_custom_data_may_be_used_as_the_manifest_lists_it() -> None:
+    permissions = [
+        {"module": "a.pages", "operations": ["read", "write"]},
+        {"module": "a.sheets", "operations": ["admin"]},
+    ]
+    found = contract.read([{"extension": {}}, {"custom_data": {"permissions": permissions}}])
+
+    assert found.may("write", "a.pages")
+    assert not found.may("delete", "a.pages")
+    assert found.may("delete", "a.sheets")
+    assert not found.may("read", "b")
+
+
+@pytest.mark.parametrize(
+    ("custom_data", "may"),
+    [
+        (None, True),
+        ([], True),
+        ({"modules": []}, True),
+        ({"permissions": []}, False),
+        ({"permissions": [None, {"module": "a"}, {"module": "a", "operations": "read"}]}, False),
+    ],
+)
+def test_where_a_manifest_says_nothing_of_custom_data_all_of_it_may_be_used(
+    custom_data: object, may: bool
+) -> None:
+    assert contract.read([{"custom_data": custom_data}]).may("read", "a") is may

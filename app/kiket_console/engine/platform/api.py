@@ -93,7 +93,7 @@ class Api:
         self._rates = Rates()
         kept, told, forms = SecretRoutes(secrets), Events(state), Intake(state, base_url)
         installed, proofs = Installation(workers, tokens, address), Audit(state, base_url)
-        tables = CustomData(state, modules, self._folders)
+        tables = CustomData(state, modules, workers)
         mine = installed.for_extension
         secret, one = "?/extensions/{id}/secrets", "?/extensions/{id}/secrets/{key}"
         read, write = "ext.secrets.read", "ext.secrets.write"
@@ -204,9 +204,6 @@ class Api:
                 405, f"{method} is not for {path}; use {allowed}.", headers=(("allow", allowed),)
             )
         raise RefusedError(501, f"{method} {path} is not part of this console's platform yet.")
-
-    def _folders(self) -> tuple[str, ...]:
-        return tuple(each.folder for each in self._workers.workers() if each.folder)
 
     def _noted(
         self, action: str, answer: Callable[[Call], Awaitable[Reply]]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.documents import Documents, Row
     from kiket_console.engine.platform.state import State
+    from kiket_console.engine.ports import Workers
 
 PREFIX = "custom_data."
 PAGE = 50
@@ -97,6 +98,11 @@ def _read(paths: Iterable[Path], problems: Iterable[str]) -> Tables:
     return Tables(collections, tuple(told))
 
 
+def folders_of(workers: Workers) -> tuple[str, ...]:
+    """Return where the extensions are, whose modules' tables there are."""
+    return tuple(each.folder for each in workers.workers() if each.folder)
+
+
 def open_table(name: str) -> Collection:
     """Return a table that no schema describes."""
     return Collection(
@@ -109,14 +115,12 @@ def open_table(name: str) -> Collection:
 
 
 class CustomData:
-    """Answer for tables; `folders` gives where the extensions are."""
+    """Answer for tables."""
 
-    def __init__(
-        self, state: State, modules: Modules, folders: Callable[[], tuple[str, ...]]
-    ) -> None:
+    def __init__(self, state: State, modules: Modules, workers: Workers) -> None:
         self._state = state
         self._modules = modules
-        self._folders = folders
+        self._workers = workers
 
     async def list(self, call: Call) -> Reply:
         """Answer with a project's rows, those that `filters` names when it is there."""
@@ -127,7 +131,7 @@ class CustomData:
             rows = documents.rows(table.name, equal=wanted, limit=limit, oldest_first=True)
             return Reply(200, {"data": [_shown(table, row) for row in rows]})
 
-        return await self._on_table(call, work)
+        return await self._on_table(call, "read", work)
 
     async def read(self, call: Call) -> Reply:
         """Answer with one row."""
@@ -137,7 +141,7 @@ class CustomData:
             row = _row(documents, table, call.parts["row"], project)
             return Reply(200, {"data": _shown(table, row)})
 
-        return await self._on_table(call, work)
+        return await self._on_table(call, "read", work)
 
     async def create(self, call: Call) -> Reply:
         """Add a row."""
@@ -145,10 +149,10 @@ class CustomData:
 
         def work(documents: Documents, table: Collection) -> Reply:
             row = table.add(documents, sent, {"project_id": project})
-            audit.note(documents, call.caller, "custom_data.create", f"{table.title}/{row.id}")
+            audit.note(documents, call.caller, "custom_data.create", _address(table, row))
             return Reply(201, {"data": _shown(table, row)})
 
-        return await self._on_table(call, work)
+        return await self._on_table(call, "write", work)
 
     async def change(self, call: Call) -> Reply:
         """Change what is sent of a row."""
@@ -157,10 +161,10 @@ class CustomData:
         def work(documents: Documents, table: Collection) -> Reply:
             row = _row(documents, table, call.parts["row"], project)
             row = table.change(documents, row, sent, {"project_id": project})
-            audit.note(documents, call.caller, "custom_data.update", f"{table.title}/{row.id}")
+            audit.note(documents, call.caller, "custom_data.update", _address(table, row))
             return Reply(200, {"data": _shown(table, row)})
 
-        return await self._on_table(call, work)
+        return await self._on_table(call, "write", work)
 
     async def delete(self, call: Call) -> Reply:
         """Take a row away; a person can bring it back."""
@@ -169,13 +173,21 @@ class CustomData:
         def work(documents: Documents, table: Collection) -> Reply:
             row = _row(documents, table, call.parts["row"], project)
             documents.remove(table.name, row.id)
-            audit.note(documents, call.caller, "custom_data.delete", f"{table.title}/{row.id}")
+            audit.note(documents, call.caller, "custom_data.delete", _address(table, row))
             return Reply(204)
 
-        return await self._on_table(call, work)
+        return await self._on_table(call, "delete", work)
 
-    async def _on_table(self, call: Call, work: Callable[[Documents, Collection], Reply]) -> Reply:
-        folders = self._folders()
+    async def _on_table(
+        self, call: Call, operation: str, work: Callable[[Documents, Collection], Reply]
+    ) -> Reply:
+        folders, module = folders_of(self._workers), call.parts["module"]
+        if call.caller and not self._workers.contract(call.caller).may(operation, module):
+            raise RefusedError(
+                403,
+                f"The manifest of {call.caller} does not list {operation} of {module[:128]!r} "
+                "below custom_data.permissions.",
+            )
 
         def found(documents: Documents) -> Reply:
             return work(documents, self._table(call, folders))
@@ -255,6 +267,10 @@ def _row(documents: Documents, table: Collection, row_id: str, project: int | st
         where = f"{table.title} of project {project}"
         raise RefusedError(404, f"There is no record {row_id[:64]!r} in {where}.")
     return row
+
+
+def _address(table: Collection, row: Row) -> str:
+    return f"{table.name.removeprefix(PREFIX)}/{row.id}"
 
 
 def _shown(table: Collection, row: Row) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Desk:
 
     async def about(self) -> PlatformState:
         """Return the collections and the settings."""
-        folders, settings = self._folders(), await self._settings.now()
+        folders, settings = custom_data.folders_of(self._workers), await self._settings.now()
 
         def work(documents: Documents) -> tuple[tuple[PlatformCollection, ...], tuple[str, ...]]:
             tables = self._modules.tables(folders)
@@ -153,16 +153,13 @@ class Desk:
         return result
 
     async def _on(self, name: str, work: Callable[[Documents, Collection], T]) -> T:
-        folders = self._folders()
+        folders = custom_data.folders_of(self._workers)
 
         def found(documents: Documents) -> T:
             tables = self._modules.tables(folders)
             return work(documents, _named(name, documents, tables))
 
         return await self._state.ask(found)
-
-    def _folders(self) -> tuple[str, ...]:
-        return tuple(each.folder for each in self._workers.workers() if each.folder)
 
 
 def _named(name: str, documents: Documents, tables: Tables) -> Collection:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from kiket_console.contract import Contract
     from kiket_console.engine.recorder import Recorder
     from kiket_console.model import Worker
 
@@ -177,6 +178,11 @@ class Placed:
     def workers(self) -> tuple[Worker, ...]:
         """Return them."""
         return tuple(replace(each, folder=str(self.folder)) for each in self.crew.workers())
+
+    def contract(self, name: str) -> Contract:
+        """Return what the manifest says."""
+        terms: Contract = self.crew.contract(name)
+        return terms
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.contract import Contract
 from kiket_sdk.custom_data import ExtensionCustomDataClient
 from kiket_sdk.exceptions import OutboundRequestError
 
@@ -227,3 +228,17 @@ async def test_a_schema_that_is_saved_counts_at_once(
     assert answer.status_code == 404
     assert "schema.yml" in answer.json()["error"]
     assert len((await world.desk.about()).problems) == 1
+
+
+async def test_what_the_manifest_does_not_list_is_403(
+    crew: Any, pages: ExtensionCustomDataClient, extension: httpx.AsyncClient
+) -> None:
+    crew.terms = Contract(custom_data=((MODULE, ("read", "write")),))
+    await pages.create(MODULE, "pages", {"issue_id": 1})
+    answer = await extension.delete(f"{PAGES}/1", params={"project_id": "27"})
+
+    assert answer.status_code == 403
+    assert answer.json()["error"] == (
+        f"The manifest of marketing does not list delete of '{MODULE}' below "
+        "custom_data.permissions."
+    )
