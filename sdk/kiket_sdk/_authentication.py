@@ -68,6 +68,11 @@ class Authenticator:
         """Whether runtime tokens are checked, so that the body is read before all else."""
         return not self._config.webhook_secret or self._config.jwks_url is not None
 
+    def prepare(self) -> None:
+        """Load what checks tokens, which takes a moment, before the first one comes."""
+        if self.reads_tokens:
+            import kiket_sdk._jwks  # noqa: F401 (loading it is the purpose)
+
     def granted(self, auth: AuthContext) -> list[str]:
         """Return the scopes that count; when strict `*` grants nothing."""
         return without_wildcard(auth.scopes) if self._strict else auth.scopes

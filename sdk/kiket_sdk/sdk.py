@@ -164,17 +164,18 @@ class KiketSDK:
                 extension_id=self.config.extension_id,
                 run_limit_s=handler_timeout,
             )
+        self._authenticator = Authenticator(
+            self.config,
+            _verify_token,
+            accept=self.accepted_dialects,
+            allow_unsigned=allow_unsigned,
+            strict=strict,
+        )
         self._dispatcher = WebhookDispatcher(
             self.config,
             self.registry,
             self.telemetry,
-            Authenticator(
-                self.config,
-                _verify_token,
-                accept=self.accepted_dialects,
-                allow_unsigned=allow_unsigned,
-                strict=strict,
-            ),
+            self._authenticator,
             self._clients,
             read_secrets=self._build_secret_helper,
             read_json=_json.read_strictly if strict else _json.read,
@@ -284,6 +285,7 @@ class KiketSDK:
     @asynccontextmanager
     async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
         """Keep one set of connections to the platform, and the telemetry queue, while serving."""
+        self._authenticator.prepare()
         try:
             async with self.telemetry.running(), self._clients.shared():
                 yield

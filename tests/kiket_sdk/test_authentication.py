@@ -6,6 +6,8 @@ import base64
 import functools
 import json
 import logging
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -346,6 +348,24 @@ def test_why_is_told_in_the_log_and_no_part_of_the_token_is(
         Extension().post(carrying(token))
     assert "Webhook refused: The runtime token is for extension 'com.example.other'" in caplog.text
     assert not any(part in caplog.text for part in token.split("."))
+
+
+@pytest.mark.parametrize(
+    ("options", "is_loaded"), [("", True), (f"webhook_secret={SECRET!r}", False)]
+)
+def test_what_checks_tokens_is_loaded_before_the_first_one_and_only_where_there_are_any(
+    options: str, is_loaded: bool
+) -> None:
+    script = (
+        "import asyncio, sys\nfrom kiket_sdk import KiketSDK\n"
+        f"sdk = KiketSDK({options})\nassert 'jwt' not in sys.modules\n"
+        "async def serve():\n async with sdk.app.router.lifespan_context(sdk.app):\n"
+        "  print('jwt' in sys.modules)\nasyncio.run(serve())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(is_loaded)
 
 
 # Unsigned, by choice
