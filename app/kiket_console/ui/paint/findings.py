@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.text import plural, visible
+from kiket_console.text import cell_width, plural, visible
 from kiket_console.ui.paint.labels import LABEL, MARGIN, labelled
 from kiket_console.ui.paint.line import cut, line_width, wrap
 
@@ -30,9 +30,12 @@ def finding_lines(
     """
     lines: list[Line] = []
     for finding in findings:
+        place, room = visible(shown_place(finding, folder)), width - len(indent) - 4
+        if cell_width(place) > room:  # its end says more than its beginning
+            place = f"…{place[1 - room :]}" if room > 1 else ""
         head: list[Piece] = [
             (f"{indent}{_SIGNS[finding.severity]} ", finding.severity),
-            (visible(shown_place(finding, folder)), "strong"),
+            (place, "strong"),
         ]
         if finding.key:
             head.append((f"  {visible(finding.key)}", "accent"))
@@ -73,5 +76,7 @@ def result_lines(result: Result, width: int, folder: Path) -> list[Line]:
     lines += finding_lines(worst[:MOST], width - 2, folder, indent=indent)
     if len(result.findings) > MOST:
         left = len(result.findings) - MOST
-        lines.append([(f"{indent}… {left} more; kiket-console lint lists them", "muted")])
+        lines.append(
+            cut([(f"{indent}… {left} more; kiket-console lint lists them", "muted")], width)
+        )
     return lines

@@ -33,7 +33,8 @@ def about(
 ) -> list[Line]:
     """Return what is known of a worker: what is wrong first, then what it handles and needs.
 
-    *tail*: what it logged last; *checked*: what is told of its manifest. The engine comes last, unless nothing can be recorded.
+    *tail*: what it logged last; *checked*: what is told of its manifest. The engine comes last,
+    unless nothing can be recorded.
     """
     unsafe = status.recording != "ok"
     lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []

@@ -22,7 +22,8 @@ COMMANDS = (
     Command("processes.logs", "l", "logs", "its logs",
             "Show what the selected worker logged.", Scope.PROCESSES, names="its-logs"),
     Command("processes.source", "O", "source", "open in editor",
-            "Open the place of the problem, or else its first handler, in your editor.",
+            "Open the place of the problem, the manifest's first error, or else the first handler, "
+            "in your editor.",
             Scope.PROCESSES),
     Command("processes.setup", "w", "setup", "setup wizard",
             "Show the setup wizard of the selected extension as people meet it who install it.",

@@ -117,7 +117,7 @@ class ProcessesScreen(PlaceScreen):
             self.console.show_logs(worker.name)
 
     def action_source(self) -> None:
-        """Open what is wrong with the selected worker in an editor, or else a handler of it."""
+        """Open what is wrong with the selected worker or its manifest, or else a handler of it."""
         from kiket_console.ui.external import open_file, open_target
 
         worker = self._rows.selected
@@ -128,7 +128,8 @@ class ProcessesScreen(PlaceScreen):
             return
         found = [(worker.problem.file, worker.problem.line)] if worker.problem else []
         if (checked := self._checks.of(worker)) is not None:
-            found += [(str(each.path), each.line) for each in checked.findings[:1]]
+            errors = (each for each in checked.findings if each.severity == "error")
+            found += [(str(each.path), each.line) for each in errors]
         found += [(handler.file, handler.line) for handler in worker.handlers]
         file, line = next((each for each in found if each[0]), ("", 0))
         if file:
