@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ PAGE = "how-to.md"
 SIGNED = block(PAGE, "Know who sends", 0)
 TOKENS = block(PAGE, "Know who sends", 1)
 ROTATED = block(PAGE, "Rotate the webhook secret")
+REPLAYS = block(PAGE, "Refuse what was sent before", 0)
+SHARED = block(PAGE, "Refuse what was sent before", 1)
+LIMITED = block(PAGE, "Limit how long a handler runs")
 TYPED = block(PAGE, "Check what a payload holds")
 SCOPES = block(PAGE, "Ask for scopes")
 FILES = block(PAGE, "Read secrets from files or a keyring", 0)
@@ -29,6 +33,8 @@ ROTATION = block(PAGE, "Rotate a credential")
 CALLS = block(PAGE, "Call the platform")
 TELEMETRY = block(PAGE, "Report how handlers fare")
 MOUNTED = block(PAGE, "Put an extension into an application")
+
+RECORDED = block(PAGE, "Send a recorded delivery again in a test")
 
 FIRST = block("migration.md", "From the first release (November 2025)")
 BETWEEN = block("migration.md", "From the months between (November 2025 to January 2026)")
@@ -67,19 +73,26 @@ def test_a_runtime_token_lets_in(platform: FakePlatform, monkeypatch: pytest.Mon
     assert answer.status_code == 401
 
 
-def test_both_secrets_count_while_one_is_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEW_WEBHOOK_SECRET", "the new secret of 24 bytes or more")
+def test_both_secrets_count_while_one_is_rotated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    new = "the new secret of 24 bytes or more"
+    monkeypatch.setenv("NEW_WEBHOOK_SECRET", new)
     sdk = ROTATED.run()["sdk"]
     sdk.register("issue.created", lambda *_: None, version="v1")
-    for secret, status in {
-        SECRET: 200,
-        "the new secret of 24 bytes or more": 200,
-        "x": 401,
-    }.items():
+
+    def status(secret: str) -> int:
         signed = webhook_payload_factory(secret, event="issue.created")(ISSUE)
         with sdk.create_test_client() as client:
             answer = client.post(signed["path"], content=signed["body"], headers=signed["headers"])
-        assert answer.status_code == status
+        return answer.status_code
+
+    before = datetime(2027, 5, 31, 23, 59, tzinfo=UTC)
+    with time_machine.travel(before):
+        assert [status(each) for each in (SECRET, new, "x")] == [200, 200, 401]
+    with time_machine.travel(before + timedelta(minutes=2)):
+        assert [status(each) for each in (SECRET, new, "x")] == [401, 200, 401]
+    assert "its secret spring counts no longer" in caplog.text
 
 
 def test_a_typed_dict_is_checked() -> None:
@@ -172,6 +185,25 @@ def test_an_extension_is_mounted() -> None:
             f"/kiket{signed['path']}", content=signed["body"], headers=signed["headers"]
         )
     assert answer.json() == {"title": "Bug"}
+
+
+def test_recordings_are_replayed(reader: Path, platform: FakePlatform) -> None:
+    file = reader / "deliveries.har"
+    entries = [
+        {
+            "request": {
+                "method": "POST",
+                "url": "http://127.0.0.1:8700/v/v1/webhooks/issue.created",
+                "headers": [],
+                "postData": {"mimeType": "application/json", "text": json.dumps(payload)},
+            },
+            "response": {"status": status, "content": {"text": "{}"}},
+        }
+        for payload, status in ((ISSUE, 400), ({}, 400))
+    ]
+    file.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
+    sdk = MOUNTED.run()["sdk"]
+    assert RECORDED.run()["replay_all"](sdk, file) == [(200, 400), (400, 400)]
 
 
 # Migration
