@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 from fastapi.testclient import TestClient
 from tests.docs.blocks import block
 from tests.docs.conftest import SECRET, deliver
@@ -29,7 +31,8 @@ TYPED = block(PAGE, "Check what a payload holds")
 SCOPES = block(PAGE, "Ask for scopes")
 FILES = block(PAGE, "Read secrets from files or a keyring", 0)
 VAULT = block(PAGE, "Read secrets from files or a keyring", 1)
-ROTATION = block(PAGE, "Rotate a credential")
+ROTATION = block(PAGE, "Rotate a credential", 0)
+ROTATING = block(PAGE, "Rotate a credential", 1)
 CALLS = block(PAGE, "Call the platform")
 TELEMETRY = block(PAGE, "Report how handlers fare")
 MOUNTED = block(PAGE, "Put an extension into an application")
@@ -81,7 +84,7 @@ def test_both_secrets_count_while_one_is_rotated(
     sdk = ROTATED.run()["sdk"]
     sdk.register("issue.created", lambda *_: None, version="v1")
 
-    def status(secret: str) -> int:
+    def status(secret: str) -> Any:
         signed = webhook_payload_factory(secret, event="issue.created")(ISSUE)
         with sdk.create_test_client() as client:
             answer = client.post(signed["path"], content=signed["body"], headers=signed["headers"])

@@ -1,6 +1,6 @@
 """Deliveries that were recorded, read from files.
 
-Three forms are known: JSON lines, as `kiket-console export --as jsonl` writes them (one JSON
+Three forms are known: JSON lines, as `kiket-console traffic export` writes them (one JSON
 object does, too); an HTTP Archive (HAR 1.2) of any tool; and the JSON of a test that the console
 saved. Of an archive's requests those are deliveries that went to `/webhooks/{event}` or
 `/v/{version}/webhooks/{event}`.
