@@ -149,7 +149,7 @@ class Api:
         """Return what a request is answered; *exchange_id* is what records it, 0 when nothing."""
         try:
             settings = await self._settings.now()
-            failure = await self._settings.failure(asked.method, self.short(asked.path), asked.path)
+            failure = await self._settings.failure(asked.method, *self._spellings(asked.path))
             if failure is not None:
                 await asyncio.sleep(failure.delay_ms / 1000)
                 if failure.status:
@@ -182,6 +182,10 @@ class Api:
             if worker.extension_id:
                 short = short.removeprefix(f"extensions/{worker.extension_id}/")
         return short.removeprefix("ext/")
+
+    def _spellings(self, path: str) -> tuple[str, str, str]:
+        """Return how a person may name a path: as lists have it, below `/api/v1/`, and whole."""
+        return self.short(path), path.removeprefix(_PREFIX).removeprefix("/"), path
 
     def secrets_in(self, path: str, raw_body: bytes) -> tuple[dict[str, str], bool]:
         """Return the secrets that a call sets, and whether its body may be recorded."""

@@ -116,6 +116,18 @@ async def test_a_forced_failure_comes_in_place_of_the_answer_as_often_as_asked(
     assert again.status_code == 204
 
 
+@pytest.mark.parametrize(
+    "route", ["GET rate_limit", "ext/rate_limit", "* /api/v1/ext/rate_limit", "ext/*", "rate*"]
+)
+async def test_a_call_to_fail_is_named_as_in_lists_or_by_its_path(
+    world: World, extension: httpx.AsyncClient, route: str
+) -> None:
+    await world.settings.change({"failures": [{"route": route}]})
+
+    assert (await extension.get("/api/v1/ext/rate_limit")).status_code == 503
+    assert (await extension.post(LOGS, json={"message": "hi"})).status_code == 204
+
+
 async def test_even_the_jwks_and_what_there_is_not_can_be_made_to_fail(
     world: World, extension: httpx.AsyncClient
 ) -> None:
