@@ -156,6 +156,23 @@ def test_a_credential_is_rotated(platform: FakePlatform) -> None:
     assert all(len(value) >= 32 for value in made)
 
 
+def test_a_credential_is_kept_when_nobody_else_took_the_new_one(platform: FakePlatform) -> None:
+    names = ROTATING.run()
+    told: list[tuple[str | None, str]] = []
+
+    async def tell(old: str | None, new: str) -> None:
+        told.append((old, new))
+        if len(told) == 2:
+            raise RuntimeError("the mail service is down")
+
+    names["tell_the_mail_service"] = tell
+    assert deliver(names["sdk"], "schedule.cron", {}).status_code == 200
+    first = platform.secrets["MAIL_TOKEN"]
+    assert deliver(names["sdk"], "schedule.cron", {}).status_code == 400
+    assert platform.secrets["MAIL_TOKEN"] == first
+    assert [old for old, _ in told] == [None, first]
+
+
 def test_the_platform_is_called_again_when_it_is_busy(platform: FakePlatform) -> None:
     sdk = CALLS.run()["sdk"]
     call = "GET /api/v1/ext/issues/A-1"
