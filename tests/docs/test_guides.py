@@ -98,6 +98,46 @@ def test_both_secrets_count_while_one_is_rotated(
     assert "its secret spring counts no longer" in caplog.text
 
 
+def test_what_was_sent_before_is_refused() -> None:
+    sdk = REPLAYS.run()["sdk"]
+    signed = webhook_payload_factory(SECRET, event="issue.created")(ISSUE)
+    with sdk.create_test_client() as client:
+        statuses = [
+            client.post(signed["path"], content=signed["body"], headers=signed["headers"])
+            for _ in range(2)
+        ]
+    assert [each.status_code for each in statuses] == [200, 409]
+
+
+def test_a_shared_store_is_one_method() -> None:
+    """The connection is what a client of Redis offers, over a dictionary."""
+    kept: dict[bytes, bytes] = {}
+
+    class Connection:
+        async def set(self, key: bytes, value: bytes, *, nx: bool, px: int) -> bool | None:
+            assert nx
+            assert px > 0
+            is_new = key not in kept
+            kept.setdefault(key, value)
+            return is_new or None
+
+    sdk = SHARED.run()["extension"](Connection())
+    sdk.register("issue.created", lambda *_: None, version="v1")
+    signed = webhook_payload_factory(SECRET, event="issue.created")(ISSUE)
+    client = sdk.create_test_client()
+    statuses = [
+        client.post(signed["path"], content=signed["body"], headers=signed["headers"]).status_code
+        for _ in range(2)
+    ]
+    assert statuses == [200, 409]
+
+
+def test_a_handler_that_takes_too_long_is_given_up() -> None:
+    sdk = LIMITED.run()["sdk"]
+    assert deliver(sdk, "issue.created", {"takes_s": 0}).json() == {"ok": True}
+    assert deliver(sdk, "issue.created", {"takes_s": 30}).status_code == 504
+
+
 def test_a_typed_dict_is_checked() -> None:
     sdk = TYPED.run()["sdk"]
     assert deliver(sdk, "issue.created", ISSUE).json() == {"labels": 2}
