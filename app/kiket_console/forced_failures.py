@@ -22,7 +22,7 @@ STATUS: Final = 503
 EXAMPLE: Final = "POST extensions/notifications 503 3x 2s"
 _TIMES: Final = re.compile(r"(?:(\d{1,6})[x×]|[x×](\d{1,6}))")  # noqa: RUF001 - as it is written
 _DELAY: Final = re.compile(r"\d+(?:\.\d+)?(?:ms|s|m)")
-_STATUS: Final = re.compile(r"0|[1-5]\d\d")
+_STATUS: Final = re.compile(r"0|[2-5]\d\d")
 _PLACE: Final = re.compile(r"[A-Za-z*/][^\s]*")
 
 
@@ -53,7 +53,7 @@ def read(text: str) -> ForcedFailure:
         elif status is None and _STATUS.fullmatch(word):
             status = int(word)
         elif not place and _PLACE.fullmatch(word):
-            place = word.removeprefix("/api/v1/").lstrip("/") or "*"
+            place = word.removeprefix("/api/v1").lstrip("/").removeprefix("ext/") or "*"
         else:
             said = f'"{visible(word)}" is no path, status, time or count.'
             raise FailureError(said, found.start(), len(word))

@@ -14,12 +14,12 @@ from kiket_console.wire import ForcedFailure
     [
         ("POST extensions/logs", ForcedFailure("POST extensions/logs", 503)),
         ("post extensions/logs 429 3x 2s", ForcedFailure("POST extensions/logs", 429, 2000, 3)),
-        ("3x 200ms 500 GET ext/*", ForcedFailure("GET ext/*", 500, 200, 3)),
-        ("/api/v1/ext/custom_data/* 403", ForcedFailure("ext/custom_data/*", 403)),
+        ("3x 200ms 500 GET ext/*", ForcedFailure("GET *", 500, 200, 3)),
+        ("/api/v1/ext/custom_data/* 403", ForcedFailure("custom_data/*", 403)),
         ("* * x1", ForcedFailure("* *", 503, 0, 1)),
         ("*", ForcedFailure("* *", 503)),
-        ("ext/* 1.5s", ForcedFailure("ext/*", 0, 1500)),
-        ("DELETE ext/* 0 1m", ForcedFailure("DELETE ext/*", 0, 60_000)),
+        ("ext/* 1.5s", ForcedFailure("*", 0, 1500)),
+        ("DELETE sla/* 0 1m", ForcedFailure("DELETE sla/*", 0, 60_000)),
     ],
 )
 def test_a_line_is_read_in_any_order(typed: str, meant: ForcedFailure) -> None:

@@ -32,7 +32,7 @@ Examples:
   kiket-console platform add contacts email=ada@example.com score=4
   kiket-console platform set contacts 3 name='Ada Lovelace' profile='{"vip": true}'
   kiket-console platform settings --rate-limit 5
-  kiket-console platform fail 'GET ext/custom_data/* 503 3x 2s'""",
+  kiket-console platform fail 'GET custom_data/* 503 3x 2s'""",
 )
 @directory_option
 @json_option

@@ -168,7 +168,7 @@ def settings(
     epilog="""\b
 Examples:
   kiket-console platform fail 'POST extensions/notifications'
-  kiket-console platform fail 'GET ext/custom_data/* 429 3x'
+  kiket-console platform fail 'GET custom_data/* 429 3x'
   kiket-console platform fail '* * 0 2s'
   kiket-console platform fail --none"""
 )

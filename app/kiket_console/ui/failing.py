@@ -21,7 +21,7 @@ NONE: Final = "none"
 RECENT: Final = 200
 """So many of the newest exchanges are looked at for calls to offer."""
 MOST: Final = 8
-_USUAL: Final = ("* ext/custom_data/*", "POST extensions/notifications", "GET ext/intake_forms*")
+_USUAL: Final = ("* custom_data/*", "POST extensions/notifications", "GET intake_forms*")
 _THEN: Final = (
     ("503", "unavailable"),
     ("429", "too many calls"),

@@ -179,17 +179,17 @@ async def test_calls_are_made_to_fail_by_one_line_and_answered_as_usual_again(
         await settled(pilot)
         await pilot.press("8", "f")
         await until(pilot, lambda: "called lately" in screen_text(app))
-        await pilot.press(*"get ext/* 9", "enter")
+        await pilot.press(*"get sla/* 9", "enter")
         await until(pilot, lambda: '"9" is no path, status' in screen_text(app))
         await pilot.press("backspace", *"429 2x", "enter")
         await until(pilot, lambda: "1 failure is forced" in screen_text(app))
-        assert engine.platform.settings.failures == (ForcedFailure("GET ext/*", 429, 0, 2),)
+        assert engine.platform.settings.failures == (ForcedFailure("GET sla/*", 429, 0, 2),)
         await pilot.press("s")
-        await until(pilot, lambda: "GET ext/*  429  2 more times" in screen_text(app))
+        await until(pilot, lambda: "GET sla/*  429  2 more times" in screen_text(app))
         await pilot.press("f", *"none", "enter")
         await until(pilot, lambda: "none is forced" in screen_text(app))
         await pilot.press("u")
-        await until(pilot, lambda: "GET ext/*  429" in screen_text(app))
+        await until(pilot, lambda: "GET sla/*  429" in screen_text(app))
 
 
 async def test_settings_are_edited_as_json_and_checked(
