@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -204,3 +206,21 @@ async def test_a_query_of_too_many_fields_is_refused(extension: httpx.AsyncClien
     answer = await extension.get(LOGS, params={str(n): "" for n in range(101)})
 
     assert answer.status_code == 400
+
+
+def test_the_documentation_names_each_route_with_its_scope(world: World) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "platform.md").read_text()
+    said = re.findall(
+        r"^\| `([A-Z]+) ([^`]+)` \| (?:`([a-z_.]+)`|(no token))? *\|", text, re.MULTILINE
+    )
+    found = [
+        (route.method, _spelt(route.path.pattern), route.scope, "no token" if route.open else "")
+        for route in world.api.routes
+    ]
+
+    assert [(method, path, scope, free) for method, path, scope, free in said] == found
+
+
+def _spelt(pattern: str) -> str:
+    named = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", pattern.replace("(?:/api/v1)?", "(/api/v1)"))
+    return named.replace("\\", "")
