@@ -19,7 +19,7 @@ from kiket_sdk._claims import (
     unverified,
     vouched_for,
 )
-from kiket_sdk._origins import base_url_for
+from kiket_sdk._origins import base_url_for, stranger_in
 from kiket_sdk._replies import Refused
 from kiket_sdk._scopes import without_wildcard
 from kiket_sdk._signing import Reason, Verdict, verify, verify_sent
@@ -30,6 +30,7 @@ from kiket_sdk.routing import SELF_TEST_EVENT
 if TYPE_CHECKING:
     from kiket_sdk.config import ExtensionConfig
 
+_SHOWN = 200  # characters of what a payload says
 _NOT_SIGNED = (Reason.UNSIGNED, Reason.NO_SECRET)
 
 _logger = logging.getLogger("kiket_sdk.webhook")
@@ -121,6 +122,12 @@ class Authenticator:
                 sentence += (
                     " No webhook secret is configured either: set KIKET_WEBHOOK_SECRET, pass "
                     "webhook_secret=, or pass allow_unsigned=True while developing."
+                )
+            stranger = stranger_in(payload, self._config.base_url, self._config.allowed_api_origins)
+            if token is not None and stranger is not None:
+                sentence += (
+                    f" The payload is of {stranger[:_SHOWN]!r}, whose keys are not asked for; if "
+                    "you trust that platform, name it in allowed_api_origins=."
                 )
             raise _refused(event, sentence, str(exc)) from exc
         return build_auth_context(claims, payload)

@@ -161,8 +161,8 @@ def keys_at(url: str) -> KeySet:
         if not is_confidential(url):
             raise TokenRefusedError(
                 TokenReason.NO_KEYS,
-                f"The platform's keys are not read from {url}: over plain http anybody on the way "
-                "could put in other keys. Use https, or a webhook secret.",
+                f"The platform's keys are not read from {url}: that is no https address, so others "
+                "could put in keys of their own. Correct base_url=, or use a webhook secret.",
             )
         found = _sets[url] = KeySet(url)
         while len(_sets) > SETS_LIMIT:

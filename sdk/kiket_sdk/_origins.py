@@ -73,13 +73,26 @@ def base_url_for(payload: Any, base_url: str, allowed: Sequence[str]) -> str:
     That is `base_url` unless the payload names the origin of one in `allowed`. What is returned
     is always text from the configuration.
     """
-    if not allowed or not isinstance(payload, Mapping):
-        return base_url
-    api = payload.get("api")
-    said = api.get("base_url") if isinstance(api, Mapping) else None
-    if not isinstance(said, str) or len(said) > _ADDRESS_LIMIT or said == base_url:
-        return base_url
-    named = origin(said)
-    if named is None or named == origin(base_url):
+    named = _other_origin(payload, base_url) if allowed else None
+    if named is None:
         return base_url
     return next((address for address in allowed if origin(address) == named), base_url)
+
+
+def stranger_in(payload: Any, base_url: str, allowed: Sequence[str]) -> str | None:
+    """Return the origin that a payload names and that is not configured, None when it is."""
+    named = _other_origin(payload, base_url)
+    if named is None or named in map(origin, allowed):
+        return None
+    scheme, host, port = named
+    return f"{scheme}://{host}:{port}"
+
+
+def _other_origin(payload: Any, base_url: str) -> Origin | None:
+    """Return the origin that a payload names where it is not that of `base_url`."""
+    api = payload.get("api") if isinstance(payload, Mapping) else None
+    said = api.get("base_url") if isinstance(api, Mapping) else None
+    if not isinstance(said, str) or len(said) > _ADDRESS_LIMIT or said == base_url:
+        return None
+    named = origin(said)
+    return None if named == origin(base_url) else named

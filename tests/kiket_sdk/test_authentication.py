@@ -386,11 +386,15 @@ def test_allow_unsigned_does_not_take_a_token_that_is_wrong() -> None:
 # Where keys come from (§9-1)
 
 
-def test_the_payload_does_not_choose_whose_keys_are_good_nor_who_is_answered() -> None:
+def test_the_payload_does_not_choose_whose_keys_are_good_nor_who_is_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     forged = forge.token(claims(), key="stranger")
     api = {"base_url": STAGING}
     extension = Extension()
-    assert extension.post(carrying(forged, api=api))[0] == 401
+    with caplog.at_level(logging.WARNING, "kiket_sdk.webhook"):
+        assert extension.post(carrying(forged, api=api))[0] == 401
+    assert "is of 'https://staging.example:443', whose keys are not asked for" in caplog.text
     assert extension.post(carrying(forge.token(claims()), api=api)) == OK
     assert extension.contexts[0].client.base_url == HOME
 
