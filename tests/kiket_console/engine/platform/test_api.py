@@ -218,7 +218,7 @@ def test_the_documentation_names_each_route_with_its_scope(world: World) -> None
         for route in world.api.routes
     ]
 
-    assert [(method, path, scope, free) for method, path, scope, free in said] == found
+    assert said == found
 
 
 def _spelt(pattern: str) -> str:
