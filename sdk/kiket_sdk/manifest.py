@@ -1,4 +1,4 @@
-"""Read an extension's manifest, in whichever of three dialects it is written.
+"""Read an extension's manifest, in whichever of three styles it is written.
 
 The SDK style has `id`, `version`, `delivery.callback.secret` and `configuration.properties`; the
 platform style nests everything under `extension`, where `delivery` is only the word http or

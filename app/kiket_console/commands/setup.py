@@ -74,8 +74,8 @@ def _print(found: Setup, number: int | None, folder: Path) -> None:
 
     if not found.steps and not found.findings:
         click.echo(
-            f"{visible(str(found.path.name))} describes no setup. Give it `setup:` with steps of "
-            "kind secrets, configure, test or info; docs/manifest.md has an example.",
+            f"{found.path.name} describes no setup. Steps are secrets, configure, test and info:\n"
+            "  setup:\n    - test: { title: Try it, action: pager.testConnection }",
             err=True,
         )
         return

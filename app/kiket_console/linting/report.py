@@ -123,7 +123,7 @@ class Part:
         """Return the items of a list of texts."""
         return [each for each in self.items(example) if each.text(required="write a text")]
 
-    def word(self, allowed: Sequence[str], *, noun: str, rule: str = "value") -> str:
+    def word(self, allowed: Sequence[str], *, noun: str, rule: str) -> str:
         """Return one of a few words."""
         said = self.text()
         if said and said not in allowed:

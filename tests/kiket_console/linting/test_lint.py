@@ -15,6 +15,7 @@ from tests.kiket_console.linting.conftest import MANIFEST, SCHEMA
 
 from kiket_console.errors import ConsoleError
 from kiket_console.linting.lint import lint, lint_file
+from kiket_console.linting.rules import RULES
 from kiket_console.setup_wizard import read_setup
 from kiket_console.ui.paint.setup import step_lines
 
@@ -411,6 +412,7 @@ def test_whatever_stands_anywhere_nothing_is_raised(
     (folder / "extension.yaml").write_text(yaml.safe_dump(spoiled["root"], allow_unicode=True))
     for finding in lint(folder).findings:
         assert str(finding)
+        assert finding.rule in RULES
     with suppress(ConsoleError):
         for step in read_setup(folder).steps:
             assert step_lines(step, 60)

@@ -49,7 +49,7 @@ def show_setup(console: ConsoleApp, worker: Worker) -> None:
         if setup.steps or setup.findings:
             console.push_screen(SetupScreen(console, setup))
         else:
-            console.say(f"{setup.path.name} describes no setup; docs/manifest.md tells how.")
+            console.say(f"{setup.path.name} describes no setup: it has no setup: with steps.")
 
     console.run_worker(read, thread=True, exclusive=True, group="setup")
 
