@@ -9,8 +9,11 @@ import pytest
 from kiket_sdk.testing._client import kiket_client_fixture
 from kiket_sdk.testing._extension import invented_extension
 from kiket_sdk.testing._payload import PayloadFactory, payloads_for, webhook_payload_factory
+from kiket_sdk.testing.replay import platform_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi.testclient import TestClient
 
     from kiket_sdk.sdk import KiketSDK
@@ -25,9 +28,14 @@ __all__ = [
 
 
 @pytest.fixture
-def kiket_sdk_fixture() -> KiketSDK:
-    """Return an extension with invented credentials and no handlers."""
-    return invented_extension()
+def kiket_sdk_fixture() -> Iterator[KiketSDK]:
+    """Yield an extension with invented credentials and no handlers.
+
+    Its calls go to a platform on this machine.
+    """
+    sdk = invented_extension()
+    with platform_for(sdk):
+        yield sdk
 
 
 @pytest.fixture

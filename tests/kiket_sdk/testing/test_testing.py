@@ -152,7 +152,10 @@ def test_plugin(kiket_sdk, kiket_client, kiket_signed_payload):
     assert reply.json() == {"ok": True}, "the secret is invented, the platform is a stand-in"
 
 def test_fixtures(kiket_sdk_fixture, client, signed_payload):
-    kiket_sdk_fixture.register("e", lambda payload, context: payload, version="v1")
+    async def handle(payload, context):
+        await context.endpoints.log_event("to a platform on this machine")
+        return payload
+    kiket_sdk_fixture.register("e", handle, version="v1")
     signed = signed_payload({"a": 1}, event="e")
     reply = client.post(signed["path"], content=signed["body"], headers=signed["headers"])
     assert reply.json() == {"a": 1}
