@@ -100,3 +100,15 @@ def test_each_row_says_how_it_is_now() -> None:
     assert len(rows) >= len(NAMES)
     judged = re.compile(r"(same|better: .{8,}|different: .{8,})([;:,] .+)?")
     assert [row for row in rows if not judged.fullmatch(row)] == []
+
+
+def test_every_promise_names_a_test_that_is_there() -> None:
+    promises = PAGE.partition("## Promises")[2].partition("\n## ")[0]
+    named = set(re.findall(r"\| `(test_\w+)` \|$", promises, re.MULTILINE))
+    there = {
+        name
+        for file in ROOT.glob("tests/**/test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(named) >= 15
+    assert named - there == set()

@@ -183,6 +183,8 @@ def test_the_image_starts_what_is_there() -> None:
     lines = dict(
         line.split(" ", 1) for line in IMAGE.text.splitlines() if line and not line.startswith("#")
     )
+    parts = MANIFEST, GUARD, SECRET_USED, MEMORY, WHOLE
+    assert lines["COPY"].split() == [*sorted(part.file for part in parts), "./"]
     assert lines["CMD"] == '["python", "main.py"]'
     assert lines["EXPOSE"] in WHOLE.text
     check = re.search(r'python -c "(.+)"$', lines["HEALTHCHECK"].removeprefix("CMD "))

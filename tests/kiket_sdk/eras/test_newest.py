@@ -462,6 +462,22 @@ def test_the_claims_and_the_context_can_be_made_by_hand() -> None:
     assert "secret-token" not in repr(AuthContext("secret-token", "runtime", None, []))
 
 
+def test_a_context_of_thirteen_fields_can_be_made_by_hand() -> None:
+    from kiket_sdk import ExtensionEndpoints
+
+    client: Any = object()
+    endpoints = ExtensionEndpoints(client)
+    asked: list[str] = []
+    context = HandlerContext(
+        *("issue.created", "v1", {}, client, endpoints),
+        *({}, None, None, endpoints.secrets),
+        *({"TOKEN": "t"}.get, {"TOKEN": "t"}, AuthContext("rt", "runtime", None, ["a"])),
+        lambda *scopes: asked.extend(scopes),
+    )
+    context.require_scopes("a", "b")
+    assert (context.secret("TOKEN"), context.auth.runtime_token, asked) == ("t", "rt", ["a", "b"])
+
+
 def test_the_registry_keeps_what_a_handler_requires() -> None:
     registry = HandlerRegistry()
     registry.register("issue.created", print, version="v1", required_scopes=["a"])

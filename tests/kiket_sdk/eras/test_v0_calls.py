@@ -140,6 +140,23 @@ def test_configuration_and_settings() -> None:
         made.settings.require("b")
 
 
+def test_empty_arguments_fall_through_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appendix A, 7."""
+    monkeypatch.setenv("KIKET_WORKSPACE_TOKEN", "wk_environment")
+    monkeypatch.setenv("KIKET_BASE_URL", "https://kiket.test/")
+    sdk = KiketSDK(webhook_secret=SECRET, workspace_token="", base_url="")
+    assert sdk.config.workspace_token == "wk_environment"
+    assert sdk.config.base_url.rstrip("/") == "https://kiket.test"
+
+
+def test_settings_are_an_object_outside_and_a_mapping_inside() -> None:
+    """Appendix A, 3."""
+    seen: list[Any] = []
+    sdk = answering(lambda _, context: seen.append(context.settings), settings={"limit": 3})
+    sender(sdk).deliver("issue.created", ISSUE)
+    assert sdk.config.settings.require("limit") == seen[0]["limit"] == seen[0].get("limit") == 3
+
+
 # Calls to the platform (§2.1, §2.2, §3.6 to §3.8)
 
 
@@ -241,6 +258,21 @@ def test_a_failure_on_the_way_out_is_a_failure_of_the_handler(
     sdk.load(extension_v0)
     answer = sender(sdk).deliver("issue.created", ISSUE)
     assert (answer.status_code, answer.json()) == (400, {"error": "Kiket API returned 503"})
+
+
+def test_without_an_id_an_extension_logs_but_keeps_no_secrets(
+    base_url: str, platform: Platform
+) -> None:
+    """Appendix A, 6."""
+
+    async def handle(payload: Any, context: Any) -> None:
+        await context.endpoints.log_event("seen")
+        await context.secrets.set("TOKEN", "abc")
+
+    answer = sender(answering(handle, extension_id=None)).deliver("issue.created", ISSUE)
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "Extension ID is required when managing secrets"}
+    assert [call.path for call in platform.calls] == ["/api/v1/extensions/logs"]
 
 
 # Telemetry (§3.9)
