@@ -1,4 +1,4 @@
-"""Failures that a person asks of the platform, in one line: `POST extensions/notifications 503 3x 2s`.
+"""Failures that a person asks of the platform: `POST extensions/notifications 503 3x 2s`.
 
 In any order after the method: the path as the list of traffic has it, each part of which may be
 `*`; the status, 503 without one; how often; and how long the answer takes. A status of 0 is the

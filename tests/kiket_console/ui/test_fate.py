@@ -103,3 +103,24 @@ async def test_a_delivery_that_waits_says_when_and_can_be_tried_now_or_no_more(
         await until(pilot, lambda: ("attempt", "1180") in engine.asked)
         await pilot.press("A")
         await until(pilot, lambda: ("give up", "1180") in engine.asked)
+
+
+async def test_an_event_is_made_for_a_release_or_in_a_dialect_and_tried_again_by_choice(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    """What was chosen holds until another choice, and is said while it does."""
+    app = console()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settled(pilot)
+        await pilot.press("t", "f3", *"newest", "enter", "f9")
+        await until(pilot, lambda: "for newest, tried again" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine.events) == 1)
+        assert (engine.events[0].era, engine.events[0].retry) == ("newest", True)
+        await until(pilot, lambda: app.screen is app.place)
+        await pilot.press("t", "f9", "f9", "f3", *"as k1", "enter")
+        await until(pilot, lambda: "as k1 alone" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engine.events) == 2)
+        made = engine.events[1]
+        assert (made.era, made.dialect, made.retry) == ("", "k1", None)

@@ -236,6 +236,18 @@ async def test_a_collection_leads_to_its_calls(console: Callable[..., ConsoleApp
         await until(pilot, lambda: "path:/api/v1/extensions/notifications*" in screen_text(app))
 
 
+async def test_a_row_leads_to_the_call_that_wrote_it(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    """Where that is not there any more, it leads to all calls."""
+    engine.platform.kept["notifications"][0]["exchange_id"] = 1193
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await to_contacts(pilot)
+        await pilot.press("escape", "j", "enter", "c")
+        await until(pilot, lambda: "▌ 1193" in screen_text(app))
+
+
 def test_words_are_found_in_any_member_and_compared_with_one() -> None:
     """A value is compared as it is written in JSON, a text without its quotes."""
     row = {"id": 1, "name": "Ada", "score": 4, "paid": True, "tags": ["Web", None]}

@@ -30,6 +30,7 @@ _OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
 _LATE = ("stale", "future")
 """Reasons that concern the timestamp alone: the signature itself matches."""
 _NAME_CELLS = 20
+_LONGEST = 60
 LIMIT_S = 300
 """How old, or how far ahead, a timestamp may be (`kiket_sdk` refuses others)."""
 _DAY_S = 86_400
@@ -120,7 +121,10 @@ def _evidence(detail: Detail, judgement: Judgement, width: int) -> list[Line]:
     found: list[_Finding] = []
     for name, value in detail.request.headers:
         lower = name.lower()
-        if lower in _SIGNATURE_HEADERS:
+        if not _is_looked_at(lower, judgement.dialect):
+            if lower in (*_SIGNATURE_HEADERS, *_TIMESTAMP_HEADERS, *_OTHER_HEADERS):
+                found.append(_Finding("·", "muted", name, visible(value)[:_LONGEST]))
+        elif lower in _SIGNATURE_HEADERS:
             if judgement.ok or judgement.reason in _LATE:
                 found.append(_Finding("✓", "ok", name, "matches"))
             elif judgement.reason == "mismatch":
@@ -134,6 +138,15 @@ def _evidence(detail: Detail, judgement: Judgement, width: int) -> list[Line]:
     if not found and judgement.dialect != ES256:
         found.append(_Finding("✗", "error", "No header", "of the request carries a signature"))
     return [line for each in found for line in each.lines(width)]
+
+
+def _is_looked_at(name: str, dialect: str | None) -> bool:
+    """Return whether the dialect that decided has anything to do with a header."""
+    if dialect is None or name in _OTHER_HEADERS:
+        return True
+    if dialect == ES256:
+        return False
+    return name.startswith("webhook-") is dialect.startswith("sw1")
 
 
 def _differs(judgement: Judgement) -> str:

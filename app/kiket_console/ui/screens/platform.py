@@ -345,8 +345,12 @@ class PlatformScreen(ReadingScreen):
     # Where it leads
 
     def action_calls(self) -> None:
-        """Go to Traffic, and there to the calls to this collection."""
-        found = self._rows.selected_collection
+        """Go to Traffic, and there to the call that wrote this row, or all to this collection."""
+        found, row = self._rows.selected_collection, self._rows.selected_row
+        wrote = row.get("exchange_id") if row is not None else None
+        if isinstance(wrote, int) and self.console.reader.page([wrote]):
+            self.console.show_exchange(wrote)
+            return
         path = "" if found is None else paint.called_at(found)
         self.console.show_calls(f"src:api path:/api/v1/{path}*" if path else "src:api")
 
