@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.kiket_sdk.eras import extension_v0
-from tests.kiket_sdk.eras.conftest import ISSUE, answering, extension, sender
+from tests.kiket_sdk.eras.conftest import ISSUE, SECRET, answering, extension, sender
 
 from kiket_sdk import (
     ExtensionConfig,
