@@ -101,6 +101,8 @@ class Authenticator:
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
             ]
             verdict = verify(secrets, raw_body, pairs, accept=self._accept)
+        if verdict.key_id is not None and verdict.ok:
+            _note_older(verdict.key_id, config.webhook_secret)
         if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
             return verdict
         raise _refused(event, verdict.sentence, refusal(verdict))
@@ -175,6 +177,12 @@ def _organization_in(payload: Any) -> int | str | None:
         if isinstance(found, int | str):
             return found
     return None
+
+
+def _note_older(key_id: str, current: str) -> None:
+    """Log that a sender signs with a secret that is being replaced, and so is still needed."""
+    if key_id != (getattr(current, "key_id", None) or "secret 1"):
+        _logger.info("Webhook signed with %s, which is not the current secret.", key_id)
 
 
 def _refused(event: str, sentence: str, detail: str) -> Refused:

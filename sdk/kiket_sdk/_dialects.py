@@ -33,6 +33,7 @@ _UNIX = re.compile(r"[0-9]{1,11}", re.ASCII)
 # a dot in an id would move the seam between id and timestamp
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _TRIES_LIMIT = 4  # of ed25519, each of which takes long beside a MAC
+_FINE = "Signature and timestamp are fine."
 _OK = Reason.OK  # Python 3.11 looks members up by a descriptor, slowly
 
 
@@ -98,9 +99,9 @@ def _aged(dialect: str, moment_s: float, now: float, limit_s: float, term: Term)
     if not term.begins_s <= now <= term.ends_s:
         return _out_of_term(dialect, now, term)._replace(skew_s=skew_s)
     if abs(skew_s) <= limit_s:
-        return Verdict(
-            True, _OK, dialect, "Signature and timestamp are fine.", skew_s, None, term.key_id
-        )
+        key_id = term.key_id
+        sentence = f"Signature and timestamp are fine under {key_id}." if key_id else _FINE
+        return Verdict(True, _OK, dialect, sentence, skew_s, None, key_id)
     if skew_s > 0:
         reason, where = Reason.STALE, f"{skew_s:.0f} s old"
     else:

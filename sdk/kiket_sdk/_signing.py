@@ -38,6 +38,7 @@ __all__ = [
     "Reason",
     "Verdict",
     "WebhookSecret",
+    "is_asymmetric",
     "key_length",
     "problem_of",
     "sign",

@@ -64,9 +64,10 @@ class TokenRefusedError(AuthenticationError):
     no part of the token but what it claims.
     """
 
+    reason: TokenReason
+
     def __init__(self, reason: TokenReason, sentence: str) -> None:
-        super().__init__(_DETAILS[reason])
-        self.reason = reason
+        super().__init__(_DETAILS[reason], reason)
         self.sentence = sentence
 
 

@@ -89,7 +89,7 @@ def verify_signature(secret: str | None, body: bytes, headers: Mapping[str, str]
         )
     verdict = verify([secret or ""], body, headers)
     if not verdict.ok:
-        raise AuthenticationError(refusal(verdict))
+        raise AuthenticationError(refusal(verdict), verdict.reason)
 
 
 async def verify_runtime_token(

@@ -37,7 +37,16 @@ class AuditVerificationError(KiketSDKError):
 
 
 class AuthenticationError(KiketSDKError):
-    """A webhook's signature or runtime token was refused; the text is what its sender is told."""
+    """A webhook's signature or runtime token was refused; the text is what its sender is told.
+
+    `reason` is a word for why, such as `mismatch`, `stale` or `expired`; None where nobody knows.
+    """
+
+    reason: str | None
+
+    def __init__(self, message: str = "", reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ConfigurationError(KiketSDKError, ValueError):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kiket_sdk import KiketSDK
+from kiket_sdk import KiketSDK, WebhookSecret
 from kiket_sdk._signing import DIALECTS, sign
 from kiket_sdk.auth import ALLOWED_SKEW_SECONDS, check_secrets, verify_signature
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
@@ -118,3 +118,35 @@ def test_a_secret_that_only_looks_encoded_is_told_and_kept(
     assert "base64" in caplog.text
     headers = sign("k0", secret, b"{}", message_id="msg_1")
     verify_signature(secret, b"{}", headers)
+
+
+def test_the_reason_is_told_in_a_word() -> None:
+    with pytest.raises(AuthenticationError) as raised:
+        verify_signature(SECRET, b"{}", sign("k1", "another secret", b"{}", message_id="m"))
+    assert raised.value.reason == "mismatch"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "named"),
+    [
+        ([SECRET, "older"], []),
+        (["newer", SECRET], ["secret 2"]),
+        (["newer", WebhookSecret(SECRET, key_id="spring")], ["spring"]),
+        ([WebhookSecret(SECRET, key_id="spring"), "older"], []),
+        (SECRET, []),
+    ],
+)
+def test_a_sender_that_still_uses_an_older_secret_is_noted(
+    secrets: Any, named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who replaces a secret learns when the old one may go."""
+    with caplog.at_level(logging.INFO, "kiket_sdk.webhook"):
+        sdk = KiketSDK(webhook_secret=secrets)
+        headers = sign("k1", SECRET, b"{}", message_id="m")
+        reply = sdk.create_test_client().post(
+            "/webhooks/e?version=v1", content=b"{}", headers=headers
+        )
+    assert reply.status_code == 404, "it was let in"
+    noted = [text for text in caplog.messages if "not the current secret" in text]
+    assert [name for name in named if name in noted[0]] == named
+    assert len(noted) == len(named)

@@ -108,15 +108,23 @@ HEADER_NAMES = (
 )
 
 
+SEED = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+PUBLIC = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+"""The public key of SEED."""
+
+
 @given(
-    secrets=st.lists(st.text(max_size=12), max_size=3),
+    secrets=st.lists(
+        st.text(max_size=12) | st.sampled_from([PUBLIC, SEED, "whpk_", "whsk_AAAA", "whsec_%"]),
+        max_size=3,
+    ),
     raw_body=st.binary(max_size=40),
     headers=st.lists(
         st.tuples(
             st.sampled_from(HEADER_NAMES),
             st.one_of(
                 st.text(max_size=80),
-                st.from_regex(r"(sha256=|v1,)?[0-9a-fA-F+/=]{60,66}"),
+                st.from_regex(r"(sha256=|v1,|v1a,)?[0-9a-fA-F+/=]{60,66}"),
                 st.from_regex(r"\d{1,12}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)?"),
             ),
         ),
@@ -196,11 +204,6 @@ def test_sign_refuses_what_it_cannot_sign(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         sign(dialect, secret, b"{}", message_id=message_id, timestamp=NOW)
-
-
-SEED = "whsk_" + base64.b64encode(bytes(range(32))).decode()
-PUBLIC = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
-"""The public key of SEED."""
 
 
 @pytest.mark.parametrize("dialect", ["sw1", "sw1a"])

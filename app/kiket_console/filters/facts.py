@@ -99,7 +99,7 @@ SIGNATURES: Final[Mapping[str, Test]] = {
     "ok": Fact(
         "exchange.signature LIKE 'ok %'", lambda it: it.detail.exchange.signature.startswith("ok ")
     ),
-    "bad": _signature("mismatch", "future", "bad-timestamp", "malformed", "bad-secret"),
+    "bad": _signature("mismatch", "future", "bad-timestamp", "malformed", "bad-secret", "retired"),
     "stale": _signature("stale"),
     "missing": _signature("unsigned", "missing-timestamp"),
     "unverified": _signature("no-secret"),
@@ -109,7 +109,7 @@ SIGNATURES: Final[Mapping[str, Test]] = {
         word: _signature(word)
         for word in ("mismatch", "future", "malformed", "unsigned", "no-secret", "re-signed")
     },
-    **{name: _dialect(name) for name in ("k0", "kr", "k1", "sw1", "es256")},
+    **{name: _dialect(name) for name in ("k0", "kr", "k1", "sw1", "sw1a", "es256")},
 }
 REPLAYED: Final = Fact(
     "exchange.replay_of IS NOT NULL", lambda it: it.detail.exchange.replay_of is not None

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 
 import pytest
 
 from kiket_console.engine.platform import delivery
+from kiket_console.errors import ConsoleError
 from kiket_console.model import Handler
 
 NOW = datetime(2027, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -100,3 +102,17 @@ def test_k0_is_signed_with_unless_the_target_does_not_take_it() -> None:
 
 def test_a_lone_surrogate_is_written_as_an_escape() -> None:
     assert delivery.encoded({"a": "\ud800"}) == b'{"a":"\\ud800"}'
+
+
+def test_a_private_key_signs_what_it_can_and_says_so_where_it_cannot() -> None:
+    """An extension under way may verify with the key that signs; a public key signs nothing."""
+    private = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+
+    signed = dict(delivery.signatures("k0", private, b"{}", "dlv_1"))
+
+    assert signed["webhook-signature"].startswith("v1a,")
+    assert "x-kiket-signature" not in signed
+    with pytest.raises(ConsoleError, match="signs sw1 alone"):
+        delivery.signatures("k0", private, b"{}", "dlv_1", alone=True)
+    with pytest.raises(ConsoleError, match="sign with its whsk_ key"):
+        delivery.signatures("k0", "whpk_" + "A" * 43 + "=", b"{}", "dlv_1")
