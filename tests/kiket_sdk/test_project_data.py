@@ -126,7 +126,7 @@ async def test_service_level_events_are_found_by_state_issue_and_id(
     ]
     sla = endpoints.sla_events(7)
     assert [each["id"] for each in (await sla.list(state="breached"))["data"]] == [2]
-    assert [each["id"] for each in (await sla.list(issue_id=5, limit=1))["data"]] == [1]
+    assert [each["id"] for each in (await sla.list(issue_id=5, limit=1))["data"]] == [2]
     assert (await sla.get(2))["state"] == "breached"
     with pytest.raises(OutboundRequestError, match="No SLA event 3 is listed for project 7") as no:
         await sla.get(3)

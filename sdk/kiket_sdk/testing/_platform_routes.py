@@ -161,7 +161,7 @@ def _list_sla(platform: FakePlatform, question: Question) -> Answer:
     }
     found = [
         event
-        for event in platform.sla_events
+        for event in reversed(platform.sla_events)
         if all(str(event.get(name)) == value for name, value in wanted.items())
     ]
     return 200, question.limited(found)
@@ -197,7 +197,7 @@ def _list_submissions(platform: FakePlatform, question: Question) -> Answer:
     status, since = question.query.get("status"), question.query.get("since")
     found = [
         each
-        for each in _submissions(platform, question)
+        for each in reversed(_submissions(platform, question))
         if (not status or each.get("status") == status)
         and (not since or moment(each.get("created_at")) >= moment(since))
     ]
@@ -258,8 +258,11 @@ def _stats(platform: FakePlatform, question: Question) -> Answer:
         status: sum(each.get("status") == status for each in found)
         for status in ("pending", "approved", "rejected", "converted")
     }
-    period = question.query.get("period", "month")
-    return 200, {"total_submissions": len(found), **counts, "period": period}
+    return 200, {
+        "total_submissions": len(found),
+        **counts,
+        "period": question.query.get("period"),
+    }
 
 
 def _list_anchors(platform: FakePlatform, question: Question) -> Answer:
