@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,7 +10,17 @@ import orjson
 from kiket_console.commands.colour import plain
 from kiket_console.exporting.members import detail_members, exchange_members, log_members
 from kiket_console.model import Source, State
-from kiket_console.text import clock, duration, fit, fit_right, size, uncoloured, visible
+from kiket_console.text import (
+    cell_width,
+    clock,
+    duration,
+    fit,
+    fit_right,
+    size,
+    uncoloured,
+    visible,
+)
+from kiket_console.ui.paint import fate
 from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
@@ -88,12 +99,11 @@ def _role(exchange: Exchange) -> str:
 
 
 def _event(exchange: Exchange, cells: int) -> str:
-    again = tries(exchange)
-    return (
-        f"{fit(visible(exchange.name), cells - len(again) - 1)} {again}"
-        if again
-        else (fit(visible(exchange.name), cells))
-    )
+    """Return the event's name, and at the right end what became of it."""
+    signs = "".join(text for text, _ in fate.signs(exchange, time.time_ns() // 1000))
+    if again := tries(exchange):
+        signs += f" {again}"
+    return fit(visible(exchange.name), cells - cell_width(signs)) + signs
 
 
 def _ending(exchange: Exchange) -> str:

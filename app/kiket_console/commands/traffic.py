@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
 
 SHOWN_BODY_CHARACTERS = 20_000
+SENTENCE_CELLS = 100
 PAGE = 128
 FOLLOW_PERIOD_S = 0.1
 
@@ -217,11 +218,28 @@ def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
     lines += _message_lines(detail.request)
     for attempt in detail.attempts:
         lines += ["", *_attempt_lines(attempt)]
+    lines += _fate_lines(detail)
     if detail.children:
         lines += ["", "Caused"]
         lines += [f"  {title(child)}  {child.status or child.state}" for child in detail.children]
     if logs:
         lines += ["", "Logs", *(f"  {each}" for line in logs for each in log_lines(line))]
+    return lines
+
+
+def _fate_lines(detail: Detail) -> list[str]:
+    """Return what a guard decided, and whether the delivery is tried again."""
+    from dataclasses import replace
+
+    from kiket_console.ui.paint import fate
+
+    now_us = time.time_ns() // 1000
+    lines: list[str] = []
+    if decided := fate.decision_lines(detail, SENTENCE_CELLS):
+        lines += ["", "Decision", *("".join(text for text, _ in line) for line in decided)]
+    if detail.exchange.retry:
+        said = fate.parts(replace(detail.exchange, decision=""), now_us)
+        lines += ["", "Retries", *("  " + "".join(text for text, _ in line) for line in said)]
     return lines
 
 

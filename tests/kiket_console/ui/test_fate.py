@@ -8,6 +8,7 @@ import pytest
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
+from kiket_console.commands.documents import exchange_line
 from kiket_console.model import Attempt, Body, Detail, Exchange, Message, Retry, Source, State
 from kiket_console.ui.paint import fate
 
@@ -124,3 +125,12 @@ async def test_an_event_is_made_for_a_release_or_in_a_dialect_and_tried_again_by
         await until(pilot, lambda: len(engine.events) == 2)
         made = engine.events[1]
         assert (made.era, made.dialect, made.retry) == ("", "k1", None)
+
+
+def test_the_command_lines_list_says_it_too() -> None:
+    """Columns stay where they are, however long the event's name is."""
+    plain, guard = exchange(name="issue.created"), exchange(decision="deny", attempts=2)
+    lines = [exchange_line(plain), exchange_line(guard)]
+
+    assert "workflow.before_tran… → deny ×2 v1 " in lines[1]
+    assert lines[0].index(" v1 ") == lines[1].index(" v1 ")
