@@ -76,12 +76,14 @@ class KeySet:
         while True:
             key = self._keys.get(name) if self._age_s() <= STALE_S else None
             is_due = self._is_due(is_known=key is not None)
-            if not is_due and key is not None:
-                return key
+            flight = self._flight
+            if flight is not None and flight.get_loop() is not asyncio.get_running_loop():
+                flight = None
+            if key is not None and (not is_due or flight is not None):
+                return key  # only one caller waits to have good keys replaced
             if not is_due:
                 raise self._refusal(name)
-            flight = self._flight
-            if flight is None or flight.get_loop() is not asyncio.get_running_loop():
+            if flight is None:
                 await self._fetch()
             else:
                 await asyncio.shield(flight)
@@ -90,10 +92,12 @@ class KeySet:
         return self._now_s() - self._fetched_s
 
     def _is_due(self, *, is_known: bool) -> bool:
+        if is_known and self._age_s() <= JWKS_CACHE_TTL:
+            return False
         waited_s = self._now_s() - self._tried_s
         if not self._is_reachable:
             return waited_s >= (AGAIN_S if is_known else RETRY_S)
-        return self._age_s() > JWKS_CACHE_TTL or (not is_known and waited_s >= AGAIN_S)
+        return is_known or self._age_s() > JWKS_CACHE_TTL or waited_s >= AGAIN_S
 
     def _refusal(self, name: str) -> TokenRefusedError:
         if self._is_reachable:

@@ -126,6 +126,31 @@ async def test_keys_from_before_serve_for_a_day(
     await keys.key("main")
 
 
+async def test_invented_keys_do_not_make_good_ones_wait_for_a_platform_that_is_down(
+    keys: KeySet, platform: Platform, clock: Clock
+) -> None:
+    await keys.key("main")
+    platform.answer(CALL, (503, None))
+    clock.now_s += _jwks.AGAIN_S
+    assert await refusal(keys, "invented") is TokenReason.NO_KEYS
+    clock.now_s += _jwks.AGAIN_S
+    await keys.key("main")
+    assert len(platform.calls) == 2
+
+
+async def test_while_one_caller_renews_the_keys_the_others_use_those_from_before(
+    keys: KeySet, platform: Platform, clock: Clock
+) -> None:
+    await keys.key("main")
+    clock.now_s += JWKS_CACHE_TTL + 1
+    async with asyncio.TaskGroup() as group:
+        renewing = group.create_task(keys.key("main"))
+        await asyncio.sleep(0)
+        await keys.key("main")
+        assert not renewing.done()
+    assert len(platform.calls) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
