@@ -9,10 +9,10 @@ from kiket_console import contract
 from kiket_console.model import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from kiket_console.contract import Contract
+    from kiket_sdk.manifest import ExtensionManifest
 
 PLAIN_LIMIT = 256
 """Characters of a name that a project gives; a longer one is taken for none."""
@@ -50,9 +50,7 @@ def read_manifest(folder: Path) -> tuple[Path | None, Declared, Problem | None]:
         return path, Declared(), Problem(sentence, file, error.line)
     if manifest is None:
         return path, Declared(), None
-    nested = manifest.raw.get("extension")
-    parts = [manifest.raw, nested if isinstance(nested, dict) else {}]
-    return path, _declared(manifest, parts), None
+    return path, _declared(manifest), None
 
 
 def plain(value: object) -> str:
@@ -61,9 +59,11 @@ def plain(value: object) -> str:
     return str(value) if fits else ""
 
 
-def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
+def _declared(manifest: ExtensionManifest) -> Declared:
     from kiket_sdk.utils import environment_reference
 
+    nested = manifest.raw.get("extension")
+    parts = [manifest.raw, nested if isinstance(nested, dict) else {}]
     listed = [item for part in parts for item in _items(part, "secrets")]
     keys = [item.get("key") if isinstance(item, dict) else item for item in listed]
     properties = manifest.configuration_properties().values()
@@ -79,23 +79,12 @@ def _declared(manifest: Any, parts: list[dict[str, Any]]) -> Declared:
         extension_id=plain(manifest.extension_id),
         version=plain(manifest.version),
         secrets=_texts([*manifest.secret_keys(), *keys]),
-        events=_texts(event for part in parts for event in _events(part)),
+        events=_texts(
+            f"{each.name}@{each.version}" if each.version else each.name for each in manifest.events
+        ),
         variables=_texts(references),
-        contract=contract.read(parts),
+        contract=contract.read(manifest),
     )
-
-
-def _events(part: dict[str, Any]) -> Iterator[object]:
-    for item in _items(part, "events"):
-        if isinstance(item, dict):
-            name, version = item.get("name") or item.get("event"), item.get("version")
-            yield f"{name}@{version}" if name and version else name
-        else:
-            yield item
-    for item in _items(part, "hooks"):
-        yield item.get("event") if isinstance(item, dict) else None
-    for key in ("activationEvents", "activation_events", "lifecycleEvents"):
-        yield from _items(part, key)
 
 
 def _items(part: dict[str, Any], key: str) -> list[Any]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from kiket_sdk.utils import resolve_env_reference
 
-TIMEOUT_MS = 10_000
-"""How long a delivery may take when nothing says otherwise."""
 SHORTEST_TIMEOUT_MS, LONGEST_TIMEOUT_MS = 100, 60_000
+"""What the platform takes."""
+_MOST_MS = 3_600_000
+"""A person who looks at code step by step may say more than the platform takes."""
 EVENT_LISTS = ("events", "activationEvents", "activation_events", "lifecycleEvents", "hooks")
 
 
@@ -26,9 +27,10 @@ class Callback:
     """After environment references; None where the manifest says none."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is sent along, after environment references."""
-    timeout_ms: int = TIMEOUT_MS
-    required: bool = False
-    """Whether what waits for an answer is refused when none comes."""
+    timeout_ms: int | float | None = None
+    """How long an answer may take; None where nothing is said, for which the platform has 10 s."""
+    required: bool | None = None
+    """Whether what waits for an answer is refused when none comes; None where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,19 @@ class DeclaredEvent:
     name: str
     version: str = ""
     """Empty where the manifest names none."""
-    timeout_ms: int | None = None
+    timeout_ms: int | float | None = None
     """How long this event's handler may take; None: as long as the callback says."""
     retries: int | None = None
     """How often a failed delivery is tried again; None: as often as the platform likes."""
-    required: bool = False
-    """Whether a transition is refused when this event's delivery fails."""
+    required: bool | None = None
+    """Whether a transition is refused when this delivery fails; None: what the callback says."""
 
 
 def callback_of(parts: Mapping[str, Any]) -> Callback:
     """Return the callback of a manifest's values; what makes no sense there counts as unsaid."""
     delivery = parts.get("delivery")
-    described = delivery.get("callback") if isinstance(delivery, Mapping) else parts.get("callback")
+    inner = delivery.get("callback") if isinstance(delivery, Mapping) else None
+    described = inner if isinstance(inner, Mapping) else parts.get("callback")
     if not isinstance(described, Mapping):
         return Callback()
     url = resolve_env_reference(described.get("url"))
@@ -61,31 +64,43 @@ def callback_of(parts: Mapping[str, Any]) -> Callback:
     return Callback(
         url=url if isinstance(url, str) and url else None,
         headers={name: str(value) for name, value in resolved.items() if value is not None},
-        timeout_ms=_timeout_ms(described) or TIMEOUT_MS,
-        required=described.get("required") is True,
+        timeout_ms=_timeout_ms(described),
+        required=_flag(described),
     )
 
 
 def events_of(parts: Mapping[str, Any]) -> tuple[DeclaredEvent, ...]:
-    """Return the events of a manifest's values, each name and version once, in order."""
+    """Return the events of a manifest's values, each name and version once, in order.
+
+    What is said of an event without a version holds for each of its versions.
+    """
     found: dict[tuple[str, str], DeclaredEvent] = {}
     for each in _declared(parts):
-        before = found.get((each.name, each.version), each)
-        found[each.name, each.version] = replace(
-            before,
-            timeout_ms=before.timeout_ms or each.timeout_ms,
-            retries=each.retries if before.retries is None else before.retries,
-            required=before.required or each.required,
-        )
+        key = each.name, each.version
+        found[key] = _filled(found[key], each) if key in found else each
     versioned = {name for name, version in found if version}
-    return tuple(each for each in found.values() if each.version or each.name not in versioned)
+    return tuple(
+        _filled(each, found.get((each.name, ""), each))
+        for each in found.values()
+        if each.version or each.name not in versioned
+    )
+
+
+def _filled(event: DeclaredEvent, other: DeclaredEvent) -> DeclaredEvent:
+    """Return *event* with what *other* says and it does not."""
+    return replace(
+        event,
+        timeout_ms=other.timeout_ms if event.timeout_ms is None else event.timeout_ms,
+        retries=other.retries if event.retries is None else event.retries,
+        required=other.required if event.required is None else event.required,
+    )
 
 
 def _declared(parts: Mapping[str, Any]) -> Iterator[DeclaredEvent]:
     for key in EVENT_LISTS:
         listed = parts.get(key)
         for item in listed if isinstance(listed, list) else ():
-            if isinstance(item, str) and item:
+            if isinstance(item, str) and item and key != "hooks":
                 yield DeclaredEvent(item)
             elif isinstance(item, Mapping):
                 name, version = item.get("name") or item.get("event"), item.get("version")
@@ -96,11 +111,35 @@ def _declared(parts: Mapping[str, Any]) -> Iterator[DeclaredEvent]:
                         version=str(version) if isinstance(version, str | int | float) else "",
                         timeout_ms=_timeout_ms(item),
                         retries=retries if type(retries) is int and retries >= 0 else None,
-                        required=item.get("required") is True,
+                        required=_flag(item),
                     )
 
 
-def _timeout_ms(described: Mapping[str, Any]) -> int | None:
+def custom_data_of(parts: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+    """Return the modules of custom data that are asked for, and what is to be done with each.
+
+    None where the manifest says nothing of them.
+    """
+    said = parts.get("custom_data")
+    permissions = said.get("permissions") if isinstance(said, Mapping) else None
+    if not isinstance(permissions, list):
+        return None
+    return tuple(
+        (each["module"], tuple(map(str, each["operations"])))
+        for each in permissions
+        if isinstance(each, Mapping)
+        and isinstance(each.get("module"), str)
+        and isinstance(each.get("operations"), list)
+    )
+
+
+def _timeout_ms(described: Mapping[str, Any]) -> int | float | None:
     value = described.get("timeout")
-    fits = type(value) is int and SHORTEST_TIMEOUT_MS <= value <= LONGEST_TIMEOUT_MS
-    return value if fits else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if 0 < value <= _MOST_MS else None
+
+
+def _flag(described: Mapping[str, Any]) -> bool | None:
+    value = described.get("required")
+    return value if isinstance(value, bool) else None

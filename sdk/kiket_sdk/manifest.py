@@ -15,7 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from kiket_sdk._manifest_delivery import Callback, DeclaredEvent, callback_of, events_of
+from kiket_sdk._manifest_delivery import (
+    Callback,
+    DeclaredEvent,
+    callback_of,
+    custom_data_of,
+    events_of,
+)
 from kiket_sdk._manifest_modules import (
     COLUMN_TYPES,
     Column,
@@ -131,6 +137,14 @@ class ExtensionManifest:
         listed = self._value("permissions")
         return tuple(each for each in _items(listed) if isinstance(each, str))
 
+    @property
+    def custom_data(self) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
+        """Return the modules of custom data that it asks for, and what it may do with each.
+
+        The latter are some of read, write, delete and admin; None where nothing is said.
+        """
+        return custom_data_of(self._parts())
+
     def configuration_properties(self) -> dict[str, Any]:
         """Return the declared settings: key → description."""
         configuration = self._value("configuration")
@@ -216,9 +230,8 @@ class ExtensionManifest:
         delivery = self._value("delivery")
         if isinstance(delivery, str) and delivery.strip().lower() not in _DELIVERY_KINDS:
             return delivery
-        callback = (
-            delivery.get("callback") if isinstance(delivery, Mapping) else self._value("callback")
-        )
+        inner = delivery.get("callback") if isinstance(delivery, Mapping) else None
+        callback = inner if isinstance(inner, Mapping) else self._value("callback")
         if isinstance(callback, Mapping) and callback.get("secret"):
             return callback["secret"]
         return self._value("delivery_secret")

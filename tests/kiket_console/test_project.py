@@ -75,7 +75,6 @@ def test_a_manifest_says_which_secrets_events_and_variables_it_needs(folder: Pat
         "sla@2",
         "plain",
         "workflow.before_transition",
-        "issue.created",
     )
 
 

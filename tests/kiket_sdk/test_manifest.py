@@ -312,20 +312,24 @@ def test_what_is_said_about_deliveries_is_one_thing_in_every_style(
 
 
 def test_an_event_is_named_by_its_versions_where_it_has_any(tmp_path: Path) -> None:
-    text = "activationEvents: [a]\nevents: [{name: a, version: v1}, {event: a, version: 2}]"
+    """What a hook says holds for each version."""
+    text = (
+        "events: [{name: a, version: v1, retries: 1}, {event: a, version: 2}]\n"
+        "activationEvents: [a]\nhooks: [{event: a, timeout: 500, retries: 2}, nothing]"
+    )
     manifest = load_manifest(write(tmp_path, text))
     assert manifest is not None
-    assert manifest.events == (DeclaredEvent("a", "v1"), DeclaredEvent("a", "2"))
+    assert manifest.events == (DeclaredEvent("a", "v1", 500, 1), DeclaredEvent("a", "2", 500, 2))
 
 
-@pytest.mark.parametrize("timeout", ["99", "60001", "true", "soon", "[1]"])
+@pytest.mark.parametrize("timeout", ["0", "-5", "3600001", ".nan", "true", "soon", "[1]"])
 def test_a_time_limit_that_makes_no_sense_counts_as_unsaid(tmp_path: Path, timeout: str) -> None:
     text = (
         f"delivery: {{callback: {{timeout: {timeout}}}}}\nhooks: [{{event: a, timeout: {timeout}}}]"
     )
     manifest = load_manifest(write(tmp_path, text))
     assert manifest is not None
-    assert manifest.callback.timeout_ms == 10_000
+    assert manifest.callback.timeout_ms is None
     assert manifest.events == (DeclaredEvent("a"),)
 
 
