@@ -57,13 +57,13 @@ class PlatformClients:
         shared = self._clients.get(base_url)
         if shared is None:
             shared = self._clients[base_url] = self._client(base_url)
-        if runtime_token is not None:
+        if runtime_token is not None or base_url != self._config.base_url:
             return self._calls(shared.for_delivery(runtime_token), version), False
-        if base_url != self._config.base_url:
-            return self._calls(shared, version), False
         found = self._endpoints.get(version)
         if found is None:
-            found = self._endpoints[version] = self._calls(shared, version)
+            # a view, too: a handler that closes its client must not close the others'
+            view = shared.for_delivery(None)
+            found = self._endpoints[version] = self._calls(view, version)
         return found, False
 
     def _client(self, base_url: str) -> KiketClient:

@@ -70,3 +70,19 @@ async def test_another_event_loop_does_not_borrow_the_servers_connections(
 
     async with clients.shared():
         assert await asyncio.to_thread(asyncio.run, elsewhere())
+
+
+async def test_a_handler_that_closes_its_client_leaves_the_others_theirs(
+    platform: Platform,
+) -> None:
+    """The first releases gave each webhook a client of its own, and `async with` was a habit."""
+    clients = PlatformClients(ExtensionConfig(base_url=platform.url, workspace_token="wk"))
+    async with clients.shared():
+        mine, _ = clients.endpoints("v1", platform.url, None)
+        theirs, _ = clients.endpoints("v2", platform.url, None)
+        await theirs.client.get("/before")
+        async with mine.client as client:
+            await client.get("/mine")
+        assert not theirs.client._client.is_closed
+        await theirs.client.get("/after")
+    assert [call.path for call in platform.calls] == ["/before", "/mine", "/after"]
