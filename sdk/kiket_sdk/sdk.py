@@ -18,6 +18,7 @@ from kiket_sdk._clients import PlatformClients
 from kiket_sdk._context import HandlerContext, SecretReader, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
 from kiket_sdk._origins import checked_key_address, checked_origins
+from kiket_sdk._running import checked_limit_s
 from kiket_sdk._scopes import missing
 from kiket_sdk.auth import accepted_dialects, check_audience, check_secrets, verify_runtime_token
 from kiket_sdk.config import (
@@ -151,18 +152,14 @@ class KiketSDK:
         self.accepted_dialects = accepted_dialects(strict=strict)
         self._body_limit_bytes = body_limit_bytes
         self._clients = PlatformClients(self.config)
-        if handler_timeout is not None and handler_timeout <= 0:
-            raise ConfigurationError(
-                f"handler_timeout={handler_timeout:g} leaves handlers no time; give seconds, "
-                "or None for no limit."
-            )
+        handler_limit_s = checked_limit_s(handler_timeout, manifest)
         self._replays: ReplayGuard | None = None
         if replay_store is not None:
             self._replays = _replay_guard(
                 replay_store,
                 on_replay_store_error or ("refuse" if strict else "accept"),
                 extension_id=self.config.extension_id,
-                run_limit_s=handler_timeout,
+                run_limit_s=handler_limit_s,
             )
         self._authenticator = Authenticator(
             self.config,
@@ -181,7 +178,7 @@ class KiketSDK:
             read_json=_json.read_strictly if strict else _json.read,
             replays=self._replays,
             body_limit_bytes=body_limit_bytes,
-            handler_limit_s=handler_timeout,
+            handler_limit_s=handler_limit_s,
         )
         if debug is None:
             debug = env.flag("KIKET_SDK_DEBUG")

@@ -13,6 +13,8 @@ from kiket_sdk.exceptions import ConfigurationError
 from kiket_sdk.replay_stores import MemoryStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kiket_sdk import TelemetryRecord
 
 LIMIT_S = 0.05
@@ -95,7 +97,28 @@ def test_a_delivery_that_took_too_long_runs_again() -> None:
     assert post(sdk, PATH, later) == (200, "done")
 
 
-@pytest.mark.parametrize("limit_s", [0, -1.5])
+@pytest.mark.parametrize("limit_s", [0, -1.5, float("nan")])
 def test_no_time_at_all_is_refused_at_construction(limit_s: float) -> None:
     with pytest.raises(ConfigurationError, match="leaves handlers no time"):
         build_sdk(handler_timeout=limit_s)
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "declared_ms", "is_told"),
+    [(9.9, None, False), (10, None, True), (5, 3000, True), (20, 30_000, False)],
+)
+def test_a_limit_beyond_the_platforms_patience_is_told(
+    limit_s: float,
+    declared_ms: int | None,
+    is_told: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    manifest = tmp_path / "extension.yaml"
+    manifest.write_text(
+        "id: ext.test\ndelivery:\n  callback:\n    url: https://ext.example\n"
+        + (f"    timeout: {declared_ms}\n" if declared_ms else "")
+    )
+    build_sdk(handler_timeout=limit_s, manifest_path=manifest)
+    assert ("The platform waits" in caplog.text) is is_told
+    assert (str(manifest) in caplog.text) is bool(is_told and declared_ms)
