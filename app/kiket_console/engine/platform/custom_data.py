@@ -14,8 +14,6 @@ from kiket_console.engine.platform.calls import Call, RefusedError, Reply, inval
 from kiket_console.engine.platform.collection import Collection
 from kiket_console.engine.platform.columns import MANAGED, Column, InvalidError, of_schema
 from kiket_console.engine.platform.delivery import ORGANIZATION_ID, PROJECT_ID
-from kiket_sdk._manifest_modules import module_schema_paths, read_module_schema
-from kiket_sdk.manifest import ManifestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,6 +49,9 @@ class Modules:
 
     def tables(self, folders: Iterable[str]) -> Tables:
         """Return the tables of the extensions in *folders*."""
+        from kiket_sdk._manifest_modules import module_schema_paths
+        from kiket_sdk.manifest import ManifestError
+
         problems: list[str] = []
         paths: list[Path] = []
         for folder in dict.fromkeys(folders):
@@ -74,6 +75,9 @@ def _mark(path: Path) -> tuple[Path, int, int]:
 
 
 def _read(paths: Iterable[Path], problems: Iterable[str]) -> Tables:
+    from kiket_sdk._manifest_modules import read_module_schema
+    from kiket_sdk.manifest import ManifestError
+
     collections: dict[str, Collection] = {}
     told = list(problems)
     for path in paths:
