@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from kiket_console import config, env_file, project
 from kiket_console.engine_process import find_engine, lock_holder
 from kiket_console.errors import ConsoleError
+from kiket_console.linting.lint import lint
 from kiket_console.store import files, schema
 from kiket_console.text import plural, size
 from kiket_console.trust import Trust
@@ -67,6 +68,7 @@ def examine(paths: ProjectPaths) -> list[Finding]:
         _terminal,
         _config,
         _project,
+        _manifest,
         _engine,
         _port,
     )
@@ -266,6 +268,23 @@ def _project(paths: ProjectPaths) -> Finding:
     if not Trust().is_trusted(paths.folder):
         return Finding("project", OK, f"{said}; you have not said yes to running it yet.")
     return Finding("project", OK, said)
+
+
+def _manifest(paths: ProjectPaths) -> Finding:
+    try:
+        folders = [each.folder for each in project.find(paths.folder).extensions if each.manifest]
+    except ConsoleError:
+        return Finding("manifest", OK, "There is no extension to look for one of.")
+    results = [lint(folder) for folder in dict.fromkeys(folders)]
+    files = plural(sum(len(result.texts) for result in results), "file")
+    errors = sum(result.errors for result in results)
+    warnings = sum(len(result.findings) for result in results) - errors
+    if not results:
+        return Finding("manifest", OK, "No extension here has one.")
+    if errors or warnings:
+        said = f"{plural(errors, 'error')} and {plural(warnings, 'warning')} in {files}."
+        return Finding("manifest", WARN, said, "`kiket-console lint` lists them.")
+    return Finding("manifest", OK, f"{files}, nothing to correct.")
 
 
 def _engine(paths: ProjectPaths) -> Finding:

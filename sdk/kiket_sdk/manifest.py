@@ -91,7 +91,9 @@ class ExtensionManifest:
     def style(self) -> Literal["sdk", "platform", "flat"]:
         """Return how it is written; `flat` is what the SDKs of other languages read."""
         nested = self.raw.get("extension")
-        if isinstance(nested, Mapping) and not isinstance(nested.get("delivery"), Mapping):
+        if isinstance(nested, Mapping) and (
+            isinstance(nested.get("delivery"), str) or "callback" in nested
+        ):
             return "platform"
         is_flat = "delivery_secret" in self.raw or isinstance(self.raw.get("settings"), list)
         return "flat" if is_flat else "sdk"

@@ -46,6 +46,19 @@ def test_a_healthy_project_is_named_with_its_entry(paths: ProjectPaths) -> None:
     assert "not said yes" in finding.sentence
 
 
+def test_a_manifest_is_checked_by_the_rules(paths: ProjectPaths) -> None:
+    """What the rules find keeps nothing from working here: it is no failure."""
+    finding = found(paths, "manifest")
+    assert finding.level == WARN
+    assert finding.sentence == "0 errors and 2 warnings in 1 file."
+    assert finding.advice == "`kiket-console lint` lists them."
+    manifest = paths.folder / "extension.yaml"
+    manifest.write_text('model_version: "1.0"\nid: a.b\nversion: "1"\nsdk: python\n')
+    assert found(paths, "manifest") == Finding("manifest", OK, "1 file, nothing to correct.")
+    manifest.unlink()
+    assert found(paths, "manifest").sentence == "No extension here has one."
+
+
 def test_an_empty_folder_is_taught(tmp_path: Path) -> None:
     finding = found(ProjectPaths(tmp_path), "project")
     assert finding.level == FAIL
