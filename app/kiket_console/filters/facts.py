@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kiket_console import decision
 from kiket_console.filters.message_tests import LEVELS, LogTest, Parts
 from kiket_console.filters.query import Cost, Never, Subject, Test
 from kiket_console.filters.row_tests import ATTEMPT_OF, ChangedTest, Fact, SlowTest, decoded
+from kiket_console.model import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,6 +37,14 @@ def _signature(*words: str) -> Fact:
 
 def _dialect(name: str) -> Fact:
     return _signature(f"ok {name}")
+
+
+def _retry(word: Retry) -> Fact:
+    return Fact(_one_of("retry", (word,)), lambda it: it.detail.exchange.retry == word)
+
+
+def _decision(word: str) -> Fact:
+    return Fact(_one_of("decision", (word,)), lambda it: it.detail.exchange.decision == word)
 
 
 def _refused(subject: Subject) -> bool:
@@ -111,6 +121,8 @@ SIGNATURES: Final[Mapping[str, Test]] = {
     },
     **{name: _dialect(name) for name in ("k0", "kr", "k1", "sw1", "sw1a", "es256")},
 }
+DECISIONS: Final[Mapping[str, Test]] = {word: _decision(word) for word in decision.WORDS}
+DECIDED: Final = Fact("exchange.decision <> ''", lambda it: it.detail.exchange.decision != "")
 REPLAYED: Final = Fact(
     "exchange.replay_of IS NOT NULL", lambda it: it.detail.exchange.replay_of is not None
 )
@@ -127,6 +139,8 @@ STATES: Final[Mapping[str, Test]] = {
     "replayed": REPLAYED,
     "edited": Fact("exchange.edited <> 0", lambda it: it.detail.exchange.edited),
     "held": Fact("exchange.state = 'held'", lambda it: it.detail.exchange.state == "held"),
+    "waiting": _retry(Retry.WAITING),
+    "given-up": _retry(Retry.GIVEN_UP),
     "changed": ChangedTest(),
     "truncated": Fact(
         "EXISTS (SELECT 1 FROM request WHERE request.exchange_id = exchange.id"

@@ -109,6 +109,8 @@ FIELDS: Final = (
           "of:184", field_tests.repeats),
     Field("attempt", literals.COUNT, "how many times it was tried", "attempt:>1",
           field_tests.number(field_tests.TRIES, literals.count, literals.COUNT)),
+    _named("decision", "what a guard's answer decides", "decision:deny", facts.DECISIONS,
+           facts.DECIDED),
     Field("id", "a number, or the id of a delivery", "its number, or an id that it came with",
           "id:184", field_tests.identity),
     Field("trace", "the beginning of a trace id, or a traceparent", "its trace",

@@ -139,6 +139,8 @@ def exchanges(draw: st.DrawFn, exchange_id: int) -> list[Row]:
                 "" if answered
                 else draw(st.sampled_from(("marketing#1 did not accept the connection.", "High"))),
                 draw(messages()) if answered else None,
+                draw(st.sampled_from(("", "allow", "deny", "pending"))),
+                draw(st.sampled_from(("", "waiting", "given up", "cancelled"))),
             )
         )  # fmt: skip
     rows.extend(
@@ -213,7 +215,8 @@ leaves = st.one_of(
     field("session", ANY, "current", "last", "1", "2"),
     field("replay", ANY, "yes", "no"),
     field("is", ANY, "pending", "error", "slow", "marked", "replayed", "edited", "held", "changed",
-          "truncated"),
+          "truncated", "waiting", "given-up"),
+    field("decision", ANY, "allow", "deny", "pending", "*"),
     field("has", ANY, "note", "log", "trace", "baseline"),
     field("tag", ANY, "noise", "slow*", "*"),
     field("note", ANY, "customer", "größe", "*"),
