@@ -43,10 +43,11 @@ class PlatformCall:
 class FakePlatform:
     """Remember every call of handlers, and answer as the platform would.
 
-    It answers from state, which a test may look at and change:
-    `secrets` are by key, `custom_data` rows by module and table, `submissions` by the form's key;
-    `sla_events` and `intake_forms` are listed as they are. What is not known is answered with
-    501. After `rate_limit` calls the answer is 429, until `calls` is cleared.
+    It answers from state, which a test may look at and change: `secrets` are by key, `custom_data`
+    rows by module and table, `submissions` by the form's key, `sla_events` and `intake_forms` as
+    they are listed; `audit.anchor(records)` anchors some. `tokens` mints runtime tokens, whose
+    keys are served. What is not known is answered with 501. After `rate_limit` calls the answer is
+    429, until `calls` is cleared.
 
     `answers` decides for a "METHOD /path", with or without its query, what else it is answered
     with: status, JSON and maybe headers; or a list of those, for one call after the other.
