@@ -12,6 +12,7 @@ import pytest
 from tests.docs.blocks import ROOT
 
 import kiket_sdk
+from kiket_console.wire import ERAS
 
 PAGE = (ROOT / "docs" / "compatibility.md").read_text("utf-8")
 NAMES = {
@@ -112,3 +113,9 @@ def test_every_promise_names_a_test_that_is_there() -> None:
     }
     assert len(named) >= 15
     assert named - there == set()
+
+
+def test_the_reference_of_extensions_names_every_era() -> None:
+    page = (ROOT / "docs" / "extensions.md").read_text("utf-8")
+    table = page.partition("| era | a delivery has |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE) == list(ERAS)
