@@ -88,7 +88,9 @@ _KR = KiketDialect("kr", True, "")
 _K1 = KiketDialect("k1", True, "sha256=")
 _SW1 = StandardWebhooks()
 
-_JUDGES: dict[str, Judge] = {each.name: each for each in (_K0, _KR, _K1, _SW1)}
+_KIKET: tuple[Judge, ...] = (_K0, _KR, _K1)
+_STANDARD: tuple[Judge, ...] = (_SW1,)
+_JUDGES: dict[str, Judge] = {each.name: each for each in _KIKET + _STANDARD}
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(dict(_JUDGES))
 """Every HMAC dialect by name, in the order in which they are tried."""
@@ -191,21 +193,20 @@ def verify_sent(
         or not keys.text  # public keys verify nothing else
     )
     best: Verdict | None = None
-    others: list[Judge] = []
-    for judge in _JUDGES.values():
-        if judge.name not in accept or (judge is _SW1) is not standard:
-            others.append(judge)
-            continue
-        verdict = judge.judge(keys, raw_body, sent, moment_s, skew_s)
-        if verdict.ok:
-            return verdict
-        if best is None or _depth(verdict) > _depth(best):
-            best = verdict
+    for judge in _STANDARD if standard else _KIKET:
+        if judge.name in accept:
+            verdict = judge.judge(keys, raw_body, sent, moment_s, skew_s)
+            if verdict.ok:
+                return verdict
+            if best is None or _depth(verdict) > _depth(best):
+                best = verdict
     if best is None:
         best = refused(
             Reason.UNSIGNED, None, "The request carries no signature of an accepted dialect."
         )
-    for judge in others:
+    for judge in _JUDGES.values():
+        if judge.name in accept and (judge is _SW1) is standard:
+            continue  # asked above
         if _depth(judge.judge(keys, raw_body, sent, moment_s, skew_s)) == _MAC_MATCHED:
             return best._replace(
                 nearest=judge.name,
