@@ -40,6 +40,8 @@ class Step:
     version: str = "v1"
     file: str = ""
     headers: Headers = ()
+    dialect: str = ""
+    """How it is signed, where it is not as the extension wants it."""
 
 
 def opening() -> tuple[Step, ...]:
@@ -53,8 +55,8 @@ def opening() -> tuple[Step, ...]:
         Step("issue.transitioned", "v1", "issue.transitioned.v1.json"),
         Step("issue.transitioned", "v1", "issue.transitioned.v1.bulk.json"),
         Step("campaign.created", "v1", "campaign.created.v1.json"),
-        Step("issue.updated", "v1", "issue.updated.v1.json", headers=forged),
-        Step("issue.updated", "v1", "issue.updated.v1.json", headers=stale),
+        Step("issue.updated", "v1", "issue.updated.v1.json", headers=forged, dialect="k0"),
+        Step("issue.updated", "v1", "issue.updated.v1.json", headers=stale, dialect="k0"),
         Step("issue.created", "v3"),
         Step("workflow.sla_breach", "v1", "workflow.sla_breach.v1.json"),
     )
@@ -105,7 +107,11 @@ async def _send(client: Client, step: Step, events: Path) -> Result | None:
     raw_payload = (events / step.file).read_bytes() if step.file else None
     try:
         return await client.trigger(
-            step.event, version=step.version, raw_payload=raw_payload, headers=step.headers
+            step.event,
+            version=step.version,
+            raw_payload=raw_payload,
+            headers=step.headers,
+            dialect=step.dialect,
         )
     except EngineGone:
         raise
