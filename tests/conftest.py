@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiket_core.secret import redactor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -42,3 +44,13 @@ def own_places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for variable in [name for name in os.environ if name.startswith("KIKET_")]:
             monkeypatch.delenv(variable)
         yield place
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """Forget the secrets that a test made known: texts of others may hold the same words."""
+    entries, live = dict(redactor._entries), dict(redactor._live)
+    yield
+    if redactor._entries != entries or redactor._live != live:
+        redactor._entries, redactor._live = entries, live
+        redactor._changed()
