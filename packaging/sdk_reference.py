@@ -94,7 +94,12 @@ def _entry(entry: Entry, text: str) -> list[str]:
     star = " ★" if name in kiket_sdk.__all__ else ""
     value = getattr(value, "_fixture_function", value)  # of a pytest fixture
     if isinstance(value, type) and not value.__module__.startswith("kiket_"):
-        return ["", f"### {name}{star}", "", f"`{value.__module__}.{value.__qualname__}`. {text}"]
+        return [
+            "",
+            f"### {name}{star}",
+            "",
+            f"`{value.__module__}.{value.__qualname__}`. {text}".rstrip(),
+        ]
     if isinstance(value, type) and not hasattr(value, "__origin__"):
         return ["", f"### {name}{star}", "", *_class(name, value)]
     if inspect.isfunction(value):

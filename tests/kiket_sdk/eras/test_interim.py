@@ -215,6 +215,53 @@ async def test_the_rate_limit_is_four_numbers(platform: Platform) -> None:
     assert limit == {"limit": 600, "remaining": 599, "window_seconds": 60, "reset_in": 0}
 
 
+class Stub:
+    """A client as tests of the time made one up: it remembers calls and gives one answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(path: str, **keywords: Any) -> Any:
+            self.calls.append((method, path, keywords))
+            return self
+
+        return call
+
+    def json(self) -> Any:
+        """Return the answer's JSON."""
+        return self.answer
+
+
+async def test_sub_clients_need_no_more_of_a_client_than_its_verbs() -> None:
+    stub: Any = Stub({"data": []})
+    endpoints = ExtensionEndpoints(stub)
+    rows = endpoints.custom_data("p1")
+    assert await rows.list("m", "t", filters={"a": 1}) == {"data": []}
+    await rows.create("m", "t", {"a": 1})
+    await endpoints.sla_events("p1").list(issue_id=7)
+    await endpoints.intake_forms("p1").list(active=True)
+    await endpoints.log_event("seen")
+    assert stub.calls[:4] == [
+        (
+            "get",
+            "/api/v1/ext/custom_data/m/t",
+            {"params": {"project_id": "p1", "limit": 50, "filters": '{"a": 1}'}},
+        ),
+        (
+            "post",
+            "/api/v1/ext/custom_data/m/t",
+            {"params": {"project_id": "p1"}, "json": {"record": {"a": 1}}},
+        ),
+        ("get", "/api/v1/ext/sla/events", {"params": {"project_id": "p1", "issue_id": "7"}}),
+        ("get", "/api/v1/ext/intake_forms", {"params": {"project_id": "p1", "active": "true"}}),
+    ]
+    method, path, keywords = stub.calls[4]
+    assert (method, path) == ("post", "/api/v1/extensions/logs")
+    assert keywords["json"] == {"message": "seen", "metadata": {}}
+
+
 # Intake forms (§3.7)
 
 
