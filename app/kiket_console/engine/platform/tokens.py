@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import stat
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ class RuntimeTokens:
     def __init__(self, file: Path, now_s: Callable[[], float] = time.time) -> None:
         self._file = file
         self._now_s = now_s
+        self._opening = threading.Lock()
+        self._opened: EllipticCurvePrivateKey | None = None
 
     def load(self) -> None:
         """Have the key ready. Raises `ConsoleError` when it can neither be read nor made."""
@@ -186,8 +189,14 @@ class RuntimeTokens:
         x, y = (_base64url(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
         return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
-    @cached_property
+    @property
     def _key(self) -> EllipticCurvePrivateKey:
+        with self._opening:  # two threads that both made one would have two
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> EllipticCurvePrivateKey:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -121,3 +122,12 @@ def test_a_token_that_is_over_is_told_from_one_that_is_not_ours(
 
 def test_a_token_can_be_tied_to_its_body(tokens: RuntimeTokens) -> None:
     assert decoded(tokens.mint(body_hash="abc", **HOLDER), tokens)["bh"] == "abc"
+
+
+def test_threads_that_need_the_key_first_make_one_between_them(tmp_path: Path) -> None:
+    for attempt in range(20):
+        tokens = RuntimeTokens(tmp_path / f"{attempt}.pem", lambda: NOW_S)
+        with ThreadPoolExecutor(4) as threads:
+            minted = list(threads.map(lambda _: tokens.mint(**HOLDER), range(4)))  # noqa: B023 - ends within
+        later = RuntimeTokens(tmp_path / f"{attempt}.pem", lambda: NOW_S)
+        assert all(later.read(token) for token in minted)
