@@ -11,13 +11,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastapi.testclient
+import jwt.algorithms
 import pydantic
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.docs.blocks import Block, block, write
 from tests.docs.conftest import SECRET, deliver
 
@@ -30,7 +33,14 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["pytester"]
 
-LOADED_BEFORE = fastapi.testclient, pydantic, kiket_sdk.sdk, kiket_sdk.testing.plugin
+LOADED_BEFORE = (
+    ec,
+    jwt.algorithms,
+    fastapi.testclient,
+    pydantic,
+    kiket_sdk.sdk,
+    kiket_sdk.testing.plugin,
+)
 """What runs in this process forgets what it imports itself: these need not be loaded again."""
 
 HELLO = block("quickstart.md", "Quickstart")
@@ -96,6 +106,15 @@ def test_the_tutorials_tests_pass(passes: Any) -> None:
 
 def test_the_guide_to_tests_passes(passes: Any) -> None:
     assert passes(*TESTED) == 4
+
+
+def test_the_guide_to_tests_passes_with_tokens_in_place_of_a_secret(
+    passes: Any, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`kiket_dialect = es256`, as the page says below it."""
+    monkeypatch.delenv("KIKET_WEBHOOK_SECRET")
+    configuration = replace(TESTED[0], text=f"{TESTED[0].text}kiket_dialect = es256\n")
+    assert passes(configuration, *TESTED[1:]) == 4
 
 
 @pytest.fixture
