@@ -41,6 +41,7 @@ class CommandTree(click.Group):
         "trigger": "kiket_console.commands.deliver:trigger",
         "replay": "kiket_console.commands.again:replay",
         "send": "kiket_console.commands.again:send",
+        "retry": "kiket_console.commands.retry:retry",
         "platform": "kiket_console.commands.platform:platform",
         "traffic": "kiket_console.commands.traffic:traffic",
         "lint": "kiket_console.commands.lint:lint",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
-from kiket_console.commands.deliver import dry_run_option, read_file, set_option
+from kiket_console.commands.deliver import dry_run_option, read_file, retry_option, set_option
 from kiket_console.commands.finding import chosen_argument, chosen_filter_option, filter_of
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire import WAYS
@@ -60,6 +60,7 @@ Examples:
     metavar="TIME",
     help="From the beginning of one to that of the next, as in 200ms or 1.5s.",
 )
+@retry_option
 @directory_option
 @json_option
 @click.pass_context
@@ -72,6 +73,7 @@ def replay(
     version: str,
     count: int,
     spacing: float,
+    retry: bool | None,
     directory: Path | None,
     as_json: bool,
 ) -> int:
@@ -95,11 +97,18 @@ def replay(
             raise click.UsageError("Name deliveries by their numbers, or give --filter.", context)
         plan = Plan((*ids,), count, spacing)
         chosen = "exact" if exact else way
-        return call(_replay(reader, paths, plan, chosen, version, as_json=as_json))
+        return call(_replay(reader, paths, plan, chosen, version, retry=retry, as_json=as_json))
 
 
 async def _replay(
-    reader: Reader, paths: ProjectPaths, plan: Plan, way: str, version: str, *, as_json: bool
+    reader: Reader,
+    paths: ProjectPaths,
+    plan: Plan,
+    way: str,
+    version: str,
+    *,
+    retry: bool | None,
+    as_json: bool,
 ) -> int:
     from kiket_console.client import Client
     from kiket_console.commands import outcome
@@ -118,7 +127,7 @@ async def _replay(
     async with Client(paths) as client:
 
         async def send(exchange_id: int) -> Result:
-            return await client.replay(exchange_id, way, version)
+            return await client.replay(exchange_id, way, version, retry=retry)
 
         if alone:  # what is wrong with it is the command's own failure
             result = await send(plan.ids[0])
@@ -167,6 +176,7 @@ Examples:
     "--event", default=None, shell_complete=completing.events, help="Send it as another event."
 )
 @way_option
+@retry_option
 @dry_run_option
 @directory_option
 @json_option
@@ -181,6 +191,7 @@ def send(
     version: str | None,
     event: str | None,
     way: str,
+    retry: bool | None,
     dry_run: bool,
     directory: Path | None,
     as_json: bool,
@@ -208,7 +219,7 @@ def send(
                     preview = await client.preview(exchange_id, edit, way)
                     outcome.tell_preview(preview, as_json=as_json)
                     return outcome.exit_code(True)
-                result = await client.send(exchange_id, edit, way)
+                result = await client.send(exchange_id, edit, way, retry=retry)
             outcome.tell(reader, result, as_json=as_json)
             return outcome.exit_code(result.ok)
 

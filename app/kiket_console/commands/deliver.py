@@ -11,6 +11,7 @@ import click
 from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.config import MOST_BODY_MIB
+from kiket_console.wire import ERAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,12 @@ set_option = click.option(
     help="Put a value at a JSON path that is there, as in $.issue.priority=high; ${uuid}, "
     "${now+5m}, ${n}, ${env.NAME} and ${last.$.path} are worked out. May be repeated.",
 )
+retry_option = click.option(
+    "--retry/--no-retry",
+    default=None,
+    help="Whether it is tried again when it fails, as the platform does; else as the setting "
+    "`retry` says.",
+)
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show what would be sent; send nothing."
 )
@@ -46,6 +53,7 @@ Examples:
   kiket-console trigger issue.created@v1
   kiket-console trigger issue.created --set $.issue.priority=high --set '$.issue.id=${n}'
   kiket-console trigger issue.created --from last --dry-run
+  kiket-console trigger issue.created --era newest --retry
   kiket-console trigger issue.created --data @issue.json --count 10
   echo '{"issue": {"id": 1}}' | kiket-console trigger issue.created --data -"""
 )
@@ -66,7 +74,14 @@ Examples:
     shell_complete=completing.worker_names,
     help="Which one, if there are several.",
 )
-@click.option("--dialect", default="", help="Sign in this way only: k0, kr, k1 or sw1.")
+@click.option("--dialect", default="", help="Sign in this way only: k0, kr, k1, sw1 or es256.")
+@click.option(
+    "--era",
+    type=click.Choice(tuple(ERAS)),
+    default=None,
+    help="Make it as the platform of one SDK release did; without it, as kiket.toml says.",
+)
+@retry_option
 @click.option("--count", default=1, type=click.IntRange(1, 10_000), help="Send it so many times.")
 @dry_run_option
 @directory_option
@@ -81,6 +96,8 @@ def trigger(
     changes: tuple[str, ...],
     extension: str,
     dialect: str,
+    era: str | None,
+    retry: bool | None,
     count: int,
     dry_run: bool,
     directory: Path | None,
@@ -99,7 +116,15 @@ def trigger(
     said = [overrides.read_one(each) for each in changes]
     name, _, behind = event.partition("@")
     raw_payload = None if data is None else read_data(data)
-    asked = Event(name, version or behind, extension, raw_payload, dialect=dialect)
+    asked = Event(
+        name,
+        version or behind,
+        extension,
+        raw_payload,
+        dialect=dialect,
+        era=era or "",
+        retry=retry,
+    )
 
     async def send() -> int:
         good = True

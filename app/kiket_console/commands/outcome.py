@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from kiket_console.commands.documents import document
 from kiket_console.errors import ExitCode
 from kiket_console.exporting.members import body_members
+from kiket_console.model import Retry
 from kiket_console.text import duration, size, visible
 
 if TYPE_CHECKING:
@@ -33,13 +35,20 @@ def tell(reader: Reader, result: Result, *, as_json: bool, replay_of: int | None
     took = "" if result.duration_us is None else f"  {duration(result.duration_us)}"
     ending = result.state if result.status is None else str(result.status)
     sign = "" if result.ok else " ✗"
+    decided = f"  {result.decision}" if result.decision else ""
     again = "" if replay_of is None else f"  of {replay_of}"
-    click.echo(f"#{result.exchange_id}  {visible(name)}  {ending}{sign}{took}{again}")
+    click.echo(f"#{result.exchange_id}  {visible(name)}  {ending}{sign}{decided}{took}{again}")
     if not result.ok:
         said = (
             result.error or f"`kiket-console traffic show {result.exchange_id}` shows the answer."
         )
         click.echo(f"  {visible(said)}", err=True)
+    if result.next_try_us:
+        in_s = max(0.0, result.next_try_us / 1_000_000 - time.time())
+        told = f"It is tried again in {duration(round(in_s * 1_000_000))}"
+        click.echo(f"  {told}; `kiket-console retry {result.exchange_id}` does at once.", err=True)
+    elif result.retry == Retry.GIVEN_UP:
+        click.echo("  It is not tried again: the platform's schedule is over.", err=True)
 
 
 def tell_refused(error: ConsoleError, replay_of: int, *, as_json: bool) -> None:

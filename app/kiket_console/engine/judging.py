@@ -13,6 +13,7 @@ from kiket_console.model import Judgement
 from kiket_console.wire import ES256
 from kiket_sdk import _signing
 
+_WANTS = "code that has a webhook secret wants a signature"
 SHOWN_SIGNS = 8
 """So many signs of a signature are kept to be compared by eye."""
 
@@ -45,7 +46,7 @@ def judge(
         and found.reason == _signing.Reason.UNSIGNED
         and tokens.judge(delivery.raw_body, extension_id).ok
     ):
-        sentence = f"{found.sentence} Its runtime token is good, but the code has a secret."
+        sentence = f"{found.sentence} Its runtime token is good, but {_WANTS}."
         return replace(found, sentence=sentence, nearest=ES256)
     return found if found.nearest else replace(found, nearest=meant)
 

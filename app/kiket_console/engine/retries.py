@@ -116,7 +116,7 @@ class Retries:
         self._refuse_under_way(exchange_id)
         if not detail.exchange.retry:
             raise ConsoleError(
-                f"Delivery {exchange_id} is none that failed and is tried again.",
+                f"Delivery {exchange_id} is none that is tried again.",
                 hint=f"`kiket-console replay {exchange_id}` sends it as a new one.",
                 exit_code=ExitCode.USAGE,
             )

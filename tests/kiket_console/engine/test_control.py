@@ -152,9 +152,25 @@ class Post(Desk):
         self.asked.append(event)
         return PREVIEW
 
-    async def send(self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True) -> Result:
-        self.asked.append((exchange_id, edit, way, linked))
+    async def send(
+        self,
+        exchange_id: int,
+        edit: Edit,
+        way: str,
+        *,
+        linked: bool = True,
+        retry: bool | None = None,
+    ) -> Result:
+        self.asked.append((exchange_id, edit, way, linked) if retry is None else retry)
         return Result(6, "failed", None, None, "It did not answer.")
+
+    async def retry_now(self, exchange_id: int) -> Result:
+        self.asked.append(("retry", exchange_id))
+        return Result(exchange_id, "forwarded", 503, 1200, "", "", "waiting", 9)
+
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
+        self.asked.append(("cancel", tuple(ids)))
+        return Selection(tuple(ids))
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True
@@ -236,6 +252,19 @@ async def test_without_a_payload_the_template_is_meant(paths: ProjectPaths) -> N
     async with served(paths, desk, new_hub()), Client(paths) as client:
         await client.trigger("issue.created")
     assert desk.asked == [Event("issue.created")]
+
+
+async def test_another_attempt_and_none_at_all_can_be_asked_for(paths: ProjectPaths) -> None:
+    desk = Post()
+    async with served(paths, desk, new_hub()), Client(paths) as client:
+        again = await client.retry(3)
+        ended = await client.cancel_retries([3, 4])
+        await client.send_event(Event("issue.created", era="v0", retry=True))
+        await client.replay(3, retry=False)
+    assert (again.decision, again.retry, again.next_try_us) == ("", "waiting", 9)
+    assert ended == Selection((3, 4))
+    asked = Event("issue.created", era="v0", retry=True)
+    assert desk.asked == [("retry", 3), ("cancel", (3, 4)), asked, False]
 
 
 async def test_replay_says_the_way(paths: ProjectPaths) -> None:

@@ -329,7 +329,7 @@ async def test_a_person_can_have_the_next_attempt_at_once(
         fake_worker.status = 200
         await platform.retries.cancel([exchange_id])
         good = await platform.retries.now(exchange_id)
-        with pytest.raises(ConsoleError, match="none that failed and is tried again"):
+        with pytest.raises(ConsoleError, match="Delivery 1 is none that is tried again"):
             await platform.retries.now(exchange_id)
 
     assert (result.status, result.retry) == (500, Retry.WAITING)

@@ -135,7 +135,9 @@ def test_code_with_a_secret_is_told_that_the_token_would_have_been_good(
     found = judged(tokens, body(tokens), by=SIGNED)
 
     assert (found.ok, judging.word(found), found.nearest) == (False, "unsigned", "es256")
-    assert found.sentence.endswith("Its runtime token is good, but the code has a secret.")
+    assert found.sentence.endswith(
+        "Its runtime token is good, but code that has a webhook secret wants a signature."
+    )
 
 
 def test_a_good_signature_decides_whatever_the_token_is(tokens: RuntimeTokens) -> None:
