@@ -18,7 +18,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import API, SELECTION_LIMIT, WAYS, Edit, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -125,10 +125,13 @@ class Sending(Protocol):
         """Send a recorded delivery again, edited, in one of `WAYS`."""
         ...
 
-    retry_now: Callable[[int], Awaitable[Result]]
-    """Make the next attempt at a delivery that failed."""
-    cancel_retries: Callable[[Sequence[int]], Awaitable[Selection]]
-    """Make no more attempts at deliveries that failed."""
+    async def retry_now(self, exchange_id: int) -> Result:
+        """Make the next attempt at a delivery that failed."""
+        ...
+
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
+        """Make no more attempts at deliveries that failed."""
+        ...
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Detail, Handler, Worker
     from kiket_console.store.reader import Reader
-    from kiket_console.wire import Edit
+    from kiket_console.wire import Edit, Selection
     from kiket_core.secret import Redactor
 
 
@@ -56,8 +56,7 @@ class Sender:
     ) -> None:
         self._terms = terms
         self._tokens = tokens
-        self.retry_now = retries.now
-        self.cancel_retries = retries.cancel
+        self._retries = retries
         self._retry = retry
         self._deliver = deliver
         self._workers = workers
@@ -118,6 +117,14 @@ class Sender:
         return await self._sent(
             await self._again(exchange_id, edit, way, linked=linked, retry=retry)
         )
+
+    async def retry_now(self, exchange_id: int) -> Result:
+        """Make the next attempt at a delivery that failed; see `Retries.now`."""
+        return await self._retries.now(exchange_id)
+
+    async def cancel_retries(self, ids: Sequence[int]) -> Selection:
+        """Make no more attempts at deliveries that failed; see `Retries.cancel`."""
+        return await self._retries.cancel(ids)
 
     async def preview(
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool = True

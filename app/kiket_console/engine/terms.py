@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.contract import LIMIT_S
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.platform import envelope
+from kiket_console.engine.platform.tokens import LIFETIME_S
 from kiket_console.engine.replay import STALE_S, Signing
 from kiket_console.wire import ERAS, ES256, WAYS
 from kiket_sdk._signing import DIALECTS
@@ -84,7 +85,7 @@ class Terms:
                 delivery_id=delivery_id,
                 organization_id=organization_id,
                 project_id=project_id,
-                **({"lifetime_s": -STALE_S} if way == "stale" else {}),
+                lifetime_s=-STALE_S if way == "stale" else LIFETIME_S,
             )
             if way == "bad-signature":
                 said["runtime_token"] = envelope.forged(said["runtime_token"])

@@ -17,11 +17,7 @@ from kiket_sdk._verdict import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-
-    from kiket_sdk._tokens import TokenVerdict
-
-    Keys = Mapping[str, EllipticCurvePublicKey]
+    from kiket_sdk._tokens import PublicKey, TokenVerdict
 
 MARK = b'"runtime_token"'
 """What a body has somewhere that carries a token."""
@@ -44,7 +40,7 @@ class TokenJudge:
 
     def __init__(self, jwks: Callable[[], Mapping[str, Any]]) -> None:
         self._jwks = jwks
-        self._keys: Keys | None = None
+        self._keys: Mapping[str, PublicKey] | None = None
 
     def judge(self, raw_body: bytes, extension_id: str) -> Judgement:
         """Return what is found about the token in a body; *extension_id* may be unknown, empty."""

@@ -72,8 +72,8 @@ class Platform:
             self.retries.plan(outcome.exchange_id, outcome.next_try_us)
 
     async def send(self, event: str = "issue.created", **changes: Any) -> int:
-        changes = {"retry": True, "raw_payload": b'{"n": 1}'} | changes
-        return (await self.sender.trigger(Event(event, "v1", **changes))).exchange_id
+        values: dict[str, Any] = {"retry": True, "raw_payload": b'{"n": 1}'} | changes
+        return (await self.sender.trigger(Event(event, "v1", **values))).exchange_id
 
     def exchange(self, exchange_id: int) -> Exchange:
         return self.reader.known(exchange_id).exchange

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -209,7 +208,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
     writer.submit([row]).result(10)
     parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
     parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None, "tokens": None}
-    parts["retries"] = SimpleNamespace(now=None, cancel=None)
+    parts["retries"] = None
     sender = Sender(**parts)
     with pytest.raises(ConsoleError) as refused:
         await sender.trigger(Event("issue.created", raw_payload=body.raw, like=1))
