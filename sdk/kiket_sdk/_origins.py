@@ -29,6 +29,26 @@ def origin(url: str) -> Origin | None:
     return parts.scheme, parts.hostname, port
 
 
+def is_web_address(url: str) -> bool:
+    """Tell whether something can be sent to an address, which may hold a user and a password."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def checked_base_url(url: str) -> str:
+    """Return the platform's address as it is; raises ConfigurationError."""
+    if not is_web_address(url):
+        shown = repr(url.rpartition("@")[2])  # what is before may be a password
+        raise ConfigurationError(
+            f"The platform's address (base_url or KIKET_BASE_URL) is {shown}, which is no web "
+            "address; write one such as https://kiket.dev."
+        )
+    return url
+
+
 def checked_origins(addresses: Sequence[str]) -> tuple[str, ...]:
     """Return addresses that each have an origin; raises ConfigurationError."""
     given = (addresses,) if isinstance(addresses, str) else tuple(addresses)

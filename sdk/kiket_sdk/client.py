@@ -236,7 +236,8 @@ class KiketClient:
         """Send one request and return its 2xx answer; keywords are httpx's.
 
         Raises OutboundRequestError for any other answer, redirects included, for one that is
-        too long, and when the platform cannot be reached.
+        too long, and when the platform cannot be reached; ArgumentError for what HTTP or JSON
+        cannot carry.
         """
         headers: Mapping[str, str] = kwargs.pop("headers", None) or {}
         kwargs["follow_redirects"] = False
@@ -251,11 +252,12 @@ class KiketClient:
     async def _send(
         self, method: str, path: str, headers: Mapping[str, str], options: Mapping[str, Any]
     ) -> httpx.Response:
-        url = httpx.URL(path)
-        abroad = url.is_absolute_url and _origin(url) != self._origin
-        sent = headers if abroad else self._build_headers(headers)
+        abroad = False
         connections = self._connections
         try:
+            url = httpx.URL(path)
+            abroad = url.is_absolute_url and _origin(url) != self._origin
+            sent = headers if abroad else self._build_headers(headers)
             if connections.is_usable(abroad=abroad):
                 response = await self._client.request(method, path, headers=sent, **options)
             else:
@@ -275,10 +277,17 @@ class KiketClient:
             ) from exc
         except AnswerTooLargeError as exc:
             raise OutboundRequestError(str(exc)) from exc
+        except httpx.LocalProtocolError:  # its text has the header's value, maybe a token
+            raise ArgumentError(
+                f"This {method} cannot be sent: a header holds what HTTP cannot carry"
+            ) from None
         except httpx.HTTPError as exc:
             target = path if abroad else f"{self.base_url}{path}"
             exc.add_note(redactor.redact(f"This was {method} {target}"))
             raise OutboundRequestError("Failed to communicate with Kiket API") from exc
+        except (httpx.InvalidURL, ValueError) as exc:
+            reason = redactor.redact(str(exc))
+            raise ArgumentError(f"This {method} cannot be sent: {reason}") from exc
         return response
 
     async def get(self, path: str, **kwargs: Any) -> httpx.Response:

@@ -17,7 +17,7 @@ from kiket_sdk._claims import AuthenticationContext, JwtPayload
 from kiket_sdk._clients import PlatformClients
 from kiket_sdk._context import HandlerContext, SecretReader, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
-from kiket_sdk._origins import checked_key_address, checked_origins
+from kiket_sdk._origins import checked_base_url, checked_key_address, checked_origins
 from kiket_sdk._running import checked_limit_s
 from kiket_sdk._scopes import missing
 from kiket_sdk.auth import accepted_dialects, check_audience, check_secrets, verify_runtime_token
@@ -127,7 +127,9 @@ class KiketSDK:
             or None,
             secret_providers=None if secret_providers is None else tuple(secret_providers),
             retries=retries,
-            base_url=base_url or os.environ.get("KIKET_BASE_URL") or DEFAULT_BASE_URL,
+            base_url=checked_base_url(
+                base_url or os.environ.get("KIKET_BASE_URL") or DEFAULT_BASE_URL
+            ),
             settings=ExtensionSettings(
                 _settings(manifest, settings, overlay=auto_env_secrets, typed=typed_settings)
             ),

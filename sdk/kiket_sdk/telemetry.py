@@ -23,8 +23,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kiket_core.secret import redactor
 from kiket_sdk import _trace
+from kiket_sdk._origins import is_web_address
 from kiket_sdk._retrying import asked_pause_s, trying
 from kiket_sdk.client import HTTPError, new_http_client
+from kiket_sdk.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx
@@ -74,6 +76,8 @@ class TelemetryReporter:
     never fails a handler: an answer of 429 or 5xx, or none, is tried twice more, then logged.
     What is posted holds no secret that is known. `api_key` is the extension's, for the platform's
     own address only. `dropped` counts the records that found the queue full.
+
+    Raises ConfigurationError for a URL that nothing can be posted to.
     """
 
     def __init__(
@@ -89,6 +93,11 @@ class TelemetryReporter:
         opted_out = os.environ.get("KIKET_SDK_TELEMETRY_OPTOUT", "").strip().lower() in _OPT_OUT
         self.enabled = enabled and not opted_out
         self.telemetry_url = telemetry_url or None
+        if telemetry_url and not is_web_address(telemetry_url):
+            raise ConfigurationError(
+                "The address for telemetry (telemetry_url or KIKET_SDK_TELEMETRY_URL) is no web "
+                "address; it begins with http:// or https:// and names a host."
+            )
         self.telemetry_endpoint = telemetry_endpoint(telemetry_url) if telemetry_url else None
         self.dropped = 0
         self._feedback_hook = feedback_hook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -14,7 +14,7 @@ import stamina
 from kiket_core.secret import redactor
 from kiket_sdk import KiketClient, _trace
 from kiket_sdk.client import RESPONSE_LIMIT_BYTES, new_http_client
-from kiket_sdk.exceptions import OutboundRequestError, SecretStoreError
+from kiket_sdk.exceptions import ArgumentError, OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -320,6 +320,32 @@ def test_a_token_in_the_place_of_the_key_is_recognised() -> None:
     client = KiketClient("http://x", "wk", "eyJhbGciOiJFUzI1NiJ9.e30.c2ln")
     assert client.runtime_token == "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
     assert client.extension_api_key is None
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda client: client.get("http://[::1"), "Invalid port"),
+        (lambda client: client.get("/a\nb"), "Invalid non-printable ASCII character"),
+        (lambda client: client.post("/x", json={"a": "\ud800"}), "surrogates not allowed"),
+        (lambda client: client.post("/x", json=float("nan")), "not JSON compliant"),
+        (lambda client: client.get("/x", headers={"X-A": "✓"}), "can't encode"),
+        (lambda client: client.for_delivery("é-secret").get("/x"), "can't encode"),
+        (
+            lambda client: client.for_delivery("a\r\nX-Evil: my-secret").get("/x"),
+            "a header holds what HTTP cannot carry",
+        ),
+    ],
+)
+async def test_what_cannot_be_sent_is_one_of_our_errors(
+    platform: Platform, call: Any, reason: str
+) -> None:
+    """The payload's token is anybody's text where it is handed on unverified."""
+    async with KiketClient(platform.url, "wk_test", retries=2) as client:
+        with pytest.raises(ArgumentError, match=f"cannot be sent: .*{reason}") as refused:
+            await call(client)
+    assert "secret" not in shown(refused.value).replace("test_client.py", "")
+    assert platform.calls == []
 
 
 @pytest.fixture

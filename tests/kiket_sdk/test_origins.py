@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kiket_sdk._origins import base_url_for, checked_origins, origin
+from kiket_sdk._origins import base_url_for, checked_base_url, checked_origins, origin
+from kiket_sdk.exceptions import ConfigurationError
 
 HOME = "https://kiket.dev"
 STAGING = "https://staging.kiket.dev/base"
@@ -61,3 +62,16 @@ def test_a_payload_that_says_nothing(payload: Any) -> None:
 
 def test_one_origin_may_be_written_as_a_text() -> None:
     assert checked_origins(STAGING) == (STAGING,)
+
+
+@pytest.mark.parametrize("url", ["localhost:8700", "http://a:99999999", "http://", "ftp://h", "x"])
+def test_a_platform_that_cannot_be_reached_is_said_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="base_url or KIKET_BASE_URL"):
+        checked_base_url(url)
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        checked_base_url("htps://ana:hunter2@kiket.dev")
+    assert "'kiket.dev'" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

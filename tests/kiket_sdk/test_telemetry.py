@@ -13,6 +13,7 @@ import pytest
 
 from kiket_core.secret import redactor
 from kiket_sdk import KiketSDK, TelemetryRecord
+from kiket_sdk.exceptions import ConfigurationError
 from kiket_sdk.telemetry import QUEUE_LIMIT, TelemetryReporter, telemetry_endpoint
 from kiket_sdk.testing import webhook_payload_factory
 
@@ -187,6 +188,15 @@ async def test_the_queue_is_bounded_and_counts_what_it_drops(
             assert reporter.dropped == 3
     assert len(platform.calls) == QUEUE_LIMIT
     assert caplog.text.count("Telemetry is dropped") == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "http://h:99999999", "http://[x", "http://", "file:///etc/passwd"]
+)
+def test_a_url_that_nothing_can_be_posted_to_is_said_at_once(url: str) -> None:
+    """It would be found when the first record is posted, and end the program."""
+    with pytest.raises(ConfigurationError, match="The address for telemetry"):
+        build_sdk(telemetry_url=url)
 
 
 @pytest.mark.parametrize(
