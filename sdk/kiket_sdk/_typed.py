@@ -56,15 +56,15 @@ class PayloadType:
     Raises ConfigurationError for a type that no payload can be checked against.
     """
 
-    def __init__(self, annotation: Any) -> None:
+    def __init__(self, annotation: Any, names: Mapping[str, Any]) -> None:
+        from pydantic import PydanticUndefinedAnnotation
+
         self.annotation = annotation
         self.name: str = getattr(annotation, "__name__", None) or str(annotation)
         self._adapter: TypeAdapter[Any] | None = None
-        from pydantic import PydanticUndefinedAnnotation
-
         # a class that is defined further down is there by the time of the first payload
-        with suppress(PydanticUndefinedAnnotation):
-            self._adapter = self._built()
+        with suppress(PydanticUndefinedAnnotation, NameError):
+            self._adapter = self._built(names)
 
     def read(self, raw_body: bytes, payload: Any) -> Any:
         """Return the payload as this type; `payload` is what was read from `raw_body`.
@@ -75,7 +75,7 @@ class PayloadType:
 
         adapter = self._adapter
         if adapter is None:
-            adapter = self._adapter = self._built()
+            adapter = self._adapter = self._built({})
         try:
             return adapter.validate_json(raw_body)
         except ValidationError as exc:
@@ -94,11 +94,11 @@ class PayloadType:
         _logger.warning("Webhook refused: %s", detail)
         return Refused(422, detail, errors=found)
 
-    def _built(self) -> TypeAdapter[Any]:
+    def _built(self, names: Mapping[str, Any]) -> TypeAdapter[Any]:
         from pydantic import PydanticUserError, TypeAdapter
 
         try:
-            return TypeAdapter(_readable(self.annotation, {}))
+            return TypeAdapter(_readable(self.annotation, names, {}))
         except PydanticUserError as exc:
             raise ConfigurationError(
                 f"Payloads cannot be checked against {self.name}: {exc.message}"
@@ -110,11 +110,13 @@ def payload_type(handler: Callable[..., Any]) -> PayloadType | None:
 
     Raises ConfigurationError for an annotation that no payload can be checked against.
     """
-    annotation = _first_annotation(handler)
-    return PayloadType(annotation) if _is_structured(annotation) else None
+    function = _function(handler)
+    names = {**_names_of_caller(), **_enclosed(function)}
+    annotation = _first_annotation(handler, function, names)
+    return PayloadType(annotation, names) if _is_structured(annotation) else None
 
 
-def _first_annotation(handler: Callable[..., Any]) -> Any:
+def _first_annotation(handler: Any, function: Any, names: Mapping[str, Any]) -> Any:
     try:
         parameters = inspect.signature(handler).parameters.values()
     except (TypeError, ValueError, NameError):
@@ -124,10 +126,9 @@ def _first_annotation(handler: Callable[..., Any]) -> Any:
         return None
     if not isinstance(first.annotation, str):
         return first.annotation
-    function = _function(handler)
-    names = {**getattr(function, "__globals__", {}), **_names_of_caller(), **_enclosed(function)}
     try:
-        return eval(first.annotation, names)  # noqa: S307 (an annotation of the program's own)
+        known = {**getattr(function, "__globals__", {}), **names}
+        return eval(first.annotation, known)  # noqa: S307 (an annotation of the program's own)
     except Exception as exc:
         _logger.warning(
             "Payloads of %s are not checked: its annotation %r cannot be read (%s). "
@@ -177,33 +178,48 @@ def _is_typed_dict(annotation: Any) -> bool:
     )
 
 
-def _is_structured(annotation: Any) -> bool:
+def _is_structured(annotation: Any, seen: tuple[Any, ...] = ()) -> bool:
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return (
             hasattr(annotation, "__pydantic_validator__")
             or dataclasses.is_dataclass(annotation)
             or _is_typed_dict(annotation)
         )
+    if _is_alias(annotation):
+        # one may stand for itself inside another type, as that of any JSON does
+        return annotation not in seen and _is_structured(annotation.__value__, (*seen, annotation))
     origin = typing.get_origin(annotation)
     if origin is None or origin is typing.Literal:
         return False
-    return _is_structured(origin) or any(map(_is_structured, typing.get_args(annotation)))
+    parts = (origin, *typing.get_args(annotation))
+    return any(_is_structured(each, seen) for each in parts)
 
 
-def _readable(annotation: Any, seen: dict[Any, Any]) -> Any:
+def _is_alias(annotation: Any) -> bool:
+    """Tell whether a type is a name for another: `type Change = Opened | Closed`."""
+    return type(annotation).__name__ == "TypeAliasType" and hasattr(annotation, "__value__")
+
+
+def _readable(annotation: Any, names: Mapping[str, Any], seen: dict[Any, Any]) -> Any:
     """Return the type with a copy of every TypedDict in it that pydantic reads as it is meant.
 
     Before Python 3.12 those of the standard library lack what pydantic needs; and what a TypedDict
     does not name stays in the dictionary, as a type checker assumes, while pydantic drops it.
+    `names` are those that the annotations of local ones may use.
     """
     if _is_typed_dict(annotation):
-        return seen.get(annotation) or _copied(annotation, seen)
+        return seen.get(annotation) or _copied(annotation, names, seen)
+    if _is_alias(annotation) and annotation not in seen:
+        seen[annotation] = annotation
+        seen[annotation] = _readable(annotation.__value__, names, seen)
+    if _is_alias(annotation):
+        return seen[annotation]
     arguments, origin = typing.get_args(annotation), typing.get_origin(annotation)
     if not arguments or origin is typing.Literal:
         return annotation
     if origin is typing.Annotated:
-        return typing.Annotated[(_readable(arguments[0], seen), *arguments[1:])]
-    rebuilt = tuple(_readable(each, seen) for each in arguments)
+        return typing.Annotated[(_readable(arguments[0], names, seen), *arguments[1:])]
+    rebuilt = tuple(_readable(each, names, seen) for each in arguments)
     if rebuilt == arguments:
         return annotation
     if origin in {typing.Union, types.UnionType}:
@@ -211,7 +227,7 @@ def _readable(annotation: Any, seen: dict[Any, Any]) -> Any:
     return origin[rebuilt] if origin else annotation
 
 
-def _copied(typed_dict: Any, seen: dict[Any, Any]) -> Any:
+def _copied(typed_dict: Any, names: Mapping[str, Any], seen: dict[Any, Any]) -> Any:
     from typing_extensions import ReadOnly, TypedDict
 
     make: Any = TypedDict
@@ -221,7 +237,8 @@ def _copied(typed_dict: Any, seen: dict[Any, Any]) -> Any:
     copy.__pydantic_config__ = getattr(typed_dict, "__pydantic_config__", {"extra": extra})
     seen[typed_dict] = copy  # before its keys: one of them may be of this very type
     required, annotations = set(typed_dict.__required_keys__), {}
-    for key, hint in typing.get_type_hints(typed_dict, include_extras=True).items():
+    hints = typing.get_type_hints(typed_dict, localns=dict(names), include_extras=True)
+    for key, hint in hints.items():
         while (origin := typing.get_origin(hint)) in {Required, NotRequired, ReadOnly}:
             # the class itself does not see those that stand in an annotation kept as text
             if origin is NotRequired:
@@ -229,7 +246,7 @@ def _copied(typed_dict: Any, seen: dict[Any, Any]) -> Any:
             elif origin is Required:
                 required.add(key)
             (hint,) = typing.get_args(hint)
-        annotations[key] = _readable(hint, seen)
+        annotations[key] = _readable(hint, names, seen)
     copy.__annotations__ = annotations
     copy.__required_keys__ = frozenset(required)
     copy.__optional_keys__ = frozenset(annotations.keys() - required)

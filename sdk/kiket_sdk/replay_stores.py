@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
@@ -142,8 +142,8 @@ CREATE TABLE IF NOT EXISTS webhook (
 CREATE INDEX IF NOT EXISTS webhook_ends ON webhook (ends_s);
 """
 _ADD = """
-INSERT INTO webhook VALUES (?1, ?2, x'')
-ON CONFLICT (key) DO UPDATE SET ends_s = ?2, answer = x'' WHERE ends_s <= ?3
+INSERT INTO webhook VALUES (:key, :ends_s, x'')
+ON CONFLICT (key) DO UPDATE SET ends_s = :ends_s, answer = x'' WHERE ends_s <= :now_s
 """
 _RECALL = "SELECT answer FROM webhook WHERE key = ? AND ends_s > ?"
 _REMEMBER = "INSERT OR REPLACE INTO webhook VALUES (?, ?, ?)"
@@ -156,8 +156,9 @@ class SqliteStore:
     """Remember in a file that the processes of one machine may share, and that outlives them.
 
     The file is made with mode 0600, in a folder that has to be there. It is opened at first use,
-    and one thread works on it. What is remembered survives a process that is killed; the last of
-    it may be lost with the power. Ends are told by the clock on the wall.
+    and one thread works on it. What is remembered, the answers of handlers among it, stays for a
+    day at most and survives a process that is killed; the last of it may be lost with the power.
+    Ends are told by the clock on the wall.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -174,7 +175,8 @@ class SqliteStore:
 
         def add(connection: sqlite3.Connection) -> bool:
             now_s = time.time()
-            return connection.execute(_ADD, (key, now_s + ttl_s, now_s)).rowcount == 1
+            values = {"key": key, "ends_s": now_s + ttl_s, "now_s": now_s}
+            return connection.execute(_ADD, values).rowcount == 1
 
         return await self._do(add)
 
@@ -226,19 +228,17 @@ class SqliteStore:
             ) from exc
 
     def _open(self) -> tuple[sqlite3.Connection, int]:
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with ExitStack() as opened:
+            lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, lock)
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(
-                self._path, timeout=1.0, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            opened.callback(connection.close)
             with _alone(lock):
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(_SCHEMA)
-        except BaseException:
-            os.close(lock)
-            raise
+            opened.pop_all()
         self._opened = connection, lock
         return self._opened
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDic
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tests.kiket_sdk.webhooks import SECRET, build_sdk, post, signed
+from typing_extensions import TypeAliasType
 
 from kiket_sdk._typed import ERRORS_LIMIT, payload_type
 from kiket_sdk.exceptions import ConfigurationError
@@ -200,6 +201,44 @@ def test_a_type_local_to_where_the_handler_is_registered_is_found() -> None:
     assert post(sdk, "/v/v1/webhooks/local", signed(raw_body), raw_body) == (200, 5)
     assert post(sdk, "/v/v1/webhooks/local", signed())[0] == 422
     assert told(enclosing, {"id": 5}) == (200, True)
+
+
+def test_a_local_typed_dict_may_name_another() -> None:
+    class Part(TypedDict):
+        id: int
+
+    class Whole(TypedDict):
+        parts: list[Part]
+
+    sdk = build_sdk()
+
+    @sdk.webhook("local", version="v1")
+    async def handler(event: Whole, _context: HandlerContext) -> int:
+        return len(event["parts"])
+
+    for raw_body, answer in (
+        (b'{"parts": [{"id": 1}]}', 200),
+        (b'{"parts": [{}]}', 422),
+    ):
+        assert post(sdk, "/v/v1/webhooks/local", signed(raw_body), raw_body)[0] == answer
+
+
+Json = TypeAliasType("Json", dict[str, Any] | list[Any] | int | str | None)
+Either = TypeAliasType("Either", Opened | IssueEvent)
+
+
+def on_json(_event: Json, _context: HandlerContext) -> None: ...
+
+
+def on_either(event: Either, _context: HandlerContext) -> str:
+    return "issue" if isinstance(event, dict) else event.kind
+
+
+def test_a_type_may_have_another_name() -> None:
+    assert payload_type(on_json) is None, "it holds nothing to check"
+    assert told(on_either, {"issue": {"id": 1}, "more": 2}) == (200, "issue")
+    assert told(on_either, {"kind": "opened", "at": "2026-01-16T12:00:00Z"}) == (200, "opened")
+    assert told(on_either, {"issue": {}})[0] == 422
 
 
 class Handlers:
