@@ -244,6 +244,7 @@ class Parts:
                 modules=modules,
                 workers=self.workers,
                 address=self.addresses.url,
+                redact=redactor.redact,
                 on_change=self.hub.workers_changed,
             ),
         )

@@ -49,6 +49,7 @@ def app(paths: ProjectPaths, changes: list[str], workers: Any) -> tuple[Starlett
         modules=Modules(),
         workers=workers,
         address=lambda name: f"http://127.0.0.1:8700/webhooks/ext/{name}/{{action}}",
+        redact=lambda text: text.replace("hunter-2", "[secret:PASSWORD]"),
         on_change=lambda: changes.append("changed"),
     )
     return control_app(NOBODY, NOBODY, NOBODY, NOBODY, Hub(Notice(0, 0, 0, 0)), desk), state
@@ -213,3 +214,15 @@ async def test_an_undo_that_another_row_stands_in_the_way_of_is_refused(client: 
     with pytest.raises(ConsoleError, match="key has already been taken"):
         await client.platform.restore("intake_forms", first["id"])
     assert len((await client.platform.rows("intake_forms")).rows) == 1
+
+
+async def test_a_known_secret_in_a_row_is_not_shown_and_stays(client: Client) -> None:
+    row = {"issue_id": 1, "state": "breached", "metrics": {"notes": ["is hunter-2"]}}
+    made = await client.platform.add("sla_events", row)
+    changed = await client.platform.change("sla_events", made["id"], {"state": "recovered"})
+
+    for shown in (made, changed, (await client.platform.rows("sla_events")).rows[0]):
+        assert shown["metrics"]["notes"] == ["is [secret:PASSWORD]"]
+    assert (await client.platform.rows("sla_events", find="hunter-2")).rows == (changed,)
+    with pytest.raises(ConsoleError, match="stands for a secret that is not shown"):
+        await client.platform.change("sla_events", made["id"], {"metrics": made["metrics"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kiket_console.engine.platform import custom_data
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_MARKER: Final = re.compile(r"\[secret:[^\]\s]+\]")
 FIXED: Final = (NOTIFICATIONS, FORMS, SUBMISSIONS, SLA_EVENTS, RECORDS, ANCHORS)
 """The collections that there always are."""
 
@@ -31,8 +34,8 @@ FIXED: Final = (NOTIFICATIONS, FORMS, SUBMISSIONS, SLA_EVENTS, RECORDS, ANCHORS)
 class Desk:
     """Show and change what the platform keeps.
 
-    `address` gives where others post for an extension, by the worker's name; `on_change` is called
-    when a person has changed something.
+    `address` gives where others post for an extension, by the worker's name; `redact` takes known
+    secrets out of what is shown; `on_change` is called when a person has changed something.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Desk:
         modules: Modules,
         workers: Workers,
         address: Callable[[str], str],
+        redact: Callable[[str], str],
         on_change: Callable[[], None],
     ) -> None:
         self._state = state
@@ -50,6 +54,7 @@ class Desk:
         self._modules = modules
         self._workers = workers
         self._address = address
+        self._redact = redact
         self._on_change = on_change
 
     async def about(self) -> PlatformState:
@@ -79,7 +84,7 @@ class Desk:
 
         def work(documents: Documents, collection: Collection) -> PlatformRows:
             rows = documents.rows(name, before=after, find=find, limit=limit + 1)
-            shown = tuple(collection.shown(row) for row in rows[:limit])
+            shown = tuple(self._shown(collection, row) for row in rows[:limit])
             return PlatformRows(shown, len(rows) > limit)
 
         return await self._on(name, work)
@@ -87,21 +92,23 @@ class Desk:
     async def row(self, name: str, row_id: int) -> dict[str, Any]:
         """Return one row."""
         return await self._on(
-            name, lambda documents, each: each.shown(_row(documents, each, row_id))
+            name, lambda documents, each: self._shown(each, _row(documents, each, row_id))
         )
 
     async def add(self, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Add a row and return it."""
+        _refuse_markers(fields)
         return await self._change(
-            name, lambda documents, each: each.shown(each.add(documents, fields))
+            name, lambda documents, each: self._shown(each, each.add(documents, fields))
         )
 
     async def change(self, name: str, row_id: int, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Change what is named of a row and return it."""
+        _refuse_markers(fields)
 
         def work(documents: Documents, collection: Collection) -> dict[str, Any]:
             row = _row(documents, collection, row_id)
-            return collection.shown(collection.change(documents, row, fields))
+            return self._shown(collection, collection.change(documents, row, fields))
 
         return await self._change(name, work)
 
@@ -120,7 +127,7 @@ class Desk:
             row = collection.restore(documents, row_id)
             if row is None:
                 raise _no_row(collection, row_id)
-            return collection.shown(row)
+            return self._shown(collection, row)
 
         return await self._change(name, work)
 
@@ -129,6 +136,10 @@ class Desk:
         settings = await self._settings.change(changes)
         self._on_change()
         return settings
+
+    def _shown(self, collection: Collection, row: Row) -> dict[str, Any]:
+        shown: dict[str, Any] = _mapped(collection.shown(row), self._redact)
+        return shown
 
     async def _change(self, name: str, work: Callable[[Documents, Collection], T]) -> T:
         def checked(documents: Documents, collection: Collection) -> T:
@@ -160,6 +171,27 @@ class Desk:
             return work(documents, _named(name, documents, tables))
 
         return await self._state.ask(found)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a JSON value with *change* applied to each of its texts."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _mapped(each, change) for key, each in value.items()}
+    return [_mapped(each, change) for each in value] if isinstance(value, list) else value
+
+
+def _refuse_markers(fields: Mapping[str, Any]) -> None:
+    """Raise `ConsoleError` for a field that has a secret's marker: it would take its place."""
+    for name, value in fields.items():
+        found = _MARKER.search(json.dumps(value, ensure_ascii=False))
+        if found is not None:
+            raise ConsoleError(
+                f"{name} has {found[0]}, which stands for a secret that is not shown.",
+                hint="Leave the field as it is, or write the value itself.",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 def _named(name: str, documents: Documents, tables: Tables) -> Collection:

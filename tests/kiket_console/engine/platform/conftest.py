@@ -20,7 +20,7 @@ from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.ports import SecretName
 from kiket_console.engine.refusals import Refusals
 from kiket_console.errors import ConsoleError
-from kiket_core.secret import Secret
+from kiket_core.secret import Redactor, Secret
 from kiket_sdk.client import KiketClient
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def vault() -> Vault:
 
 
 @pytest.fixture
-def make(recorder: Recorder, vault: Vault, tmp_path: Path) -> Iterator[Make]:
+def make(recorder: Recorder, vault: Vault, redactor: Redactor, tmp_path: Path) -> Iterator[Make]:
     """Return what makes a platform for workers and their tokens."""
     made: list[World] = []
 
@@ -137,6 +137,7 @@ def make(recorder: Recorder, vault: Vault, tmp_path: Path) -> Iterator[Make]:
             modules=modules,
             workers=workers,
             address=address,
+            redact=redactor.redact,
             on_change=lambda: None,
         )
         callers = Callers(lambda: pairs, tokens)
