@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MARKER: Final = re.compile(r"\[secret:[^\]\s]+\]")
+_MARKER: Final = re.compile(r"\[secret(?::[^\]\s]+)?\]")
 FIXED: Final = (NOTIFICATIONS, FORMS, SUBMISSIONS, SLA_EVENTS, RECORDS, ANCHORS)
 """The collections that there always are."""
 
