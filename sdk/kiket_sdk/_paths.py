@@ -16,7 +16,11 @@ def platform_path(root: str, *names: object) -> str:
     segments = [root]
     for name in names:
         text = str(name)
-        if text in {"", ".", ".."}:
+        try:
+            segment = "" if text in {".", ".."} else quote(text, safe="")
+        except UnicodeEncodeError:  # half of a character, which JSON may hold
+            segment = ""
+        if not segment:
             raise ArgumentError(f"{text!r} cannot be part of a platform path; use another name.")
-        segments.append(quote(text, safe=""))
+        segments.append(segment)
     return "/".join(segments)
