@@ -17,22 +17,24 @@ def test_the_kiket_toml_of_the_reference_is_understood(tmp_path: Path) -> None:
     reference = (ROOT / "docs" / "extensions.md").read_text()
     [example] = re.findall(r"^```toml\n(.*?)^```$", reference, re.DOTALL | re.MULTILINE)
     folder = tmp_path / "shop"
-    for place in ("services/billing/.venv/bin", "shared", "search"):
+    for place in ("services/billing/.venv/bin", "shared", "search", "crm"):
         (folder / place).mkdir(parents=True)
     (folder / "services/billing/.venv/bin/python").symlink_to(sys.executable)
     (folder / "services/billing/main.py").write_text(CODE)
     (folder / "main.py").write_text(CODE)
+    (folder / "crm/main.py").write_text(CODE)
     (folder / "kiket.toml").write_text(example)
 
     found = {each.name: each for each in project.find(folder).extensions}
 
-    assert list(found) == ["marketing", "billing", "search"]
+    assert list(found) == ["marketing", "billing", "search", "crm"]
     assert not [each.problem for each in found.values() if each.problem and not each.command]
     assert found["marketing"].entry == "main:sdk"
     assert folder / "shared" in found["billing"].watch
     assert found["billing"].folder == folder / "services/billing"
     assert found["billing"].interpreter == folder / "services/billing/.venv/bin/python"
     assert (found["search"].command, found["search"].dialects) == (("node", "server.js"), ("k1",))
+    assert (found["crm"].era, found["crm"].is_unsigned) == ("newest", True)
     assert config.load(folder).retention_days == 30
 
 
