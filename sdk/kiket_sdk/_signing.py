@@ -38,7 +38,6 @@ __all__ = [
     "Reason",
     "Verdict",
     "WebhookSecret",
-    "is_asymmetric",
     "key_length",
     "problem_of",
     "sign",

@@ -63,8 +63,13 @@ _HEADER_DETAILS = {
 _logger = logging.getLogger("kiket_sdk")
 
 
-def accepted_dialects(*, strict: bool) -> tuple[str, ...]:
-    """Return the dialects that may sign; strict ones keep their timestamp inside the MAC."""
+def accepted_dialects(*, strict: bool, secrets: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the dialects that may sign; strict ones keep their timestamp inside the MAC.
+
+    Where all `secrets` are keys of ed25519 that is sw1 alone.
+    """
+    if secrets and all(map(is_asymmetric, secrets)):
+        return ("sw1",)
     return _STRICT_DIALECTS if strict else _EVERY_DIALECT
 
 

@@ -151,7 +151,7 @@ class KiketSDK:
             extension_version=self.config.extension_version,
             api_key=self.config.extension_api_key,
         )
-        self.accepted_dialects = accepted_dialects(strict=strict)
+        self.accepted_dialects = accepted_dialects(strict=strict, secrets=secrets)
         self._body_limit_bytes = body_limit_bytes
         self._clients = PlatformClients(self.config)
         handler_limit_s = checked_limit_s(handler_timeout, manifest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from typing import Any
 
@@ -11,6 +12,7 @@ from kiket_sdk import KiketSDK, WebhookSecret
 from kiket_sdk._signing import DIALECTS, sign
 from kiket_sdk.auth import ALLOWED_SKEW_SECONDS, check_secrets, verify_signature
 from kiket_sdk.exceptions import AuthenticationError, ConfigurationError
+from kiket_sdk.testing._payload import payloads_for
 
 SECRET = "a webhook secret of more than 24 bytes"
 
@@ -150,3 +152,17 @@ def test_a_sender_that_still_uses_an_older_secret_is_noted(
     noted = [text for text in caplog.messages if "not the current secret" in text]
     assert [name for name in named if name in noted[0]] == named
     assert len(noted) == len(named)
+
+
+def test_an_extension_with_keys_of_ed25519_alone_takes_sw1_alone() -> None:
+    """So its tests, and the console, sign for it as it expects."""
+    private = "whsk_" + base64.b64encode(bytes(range(32))).decode()
+    sdk = KiketSDK(webhook_secret=private)
+    sdk.register("e", lambda _payload, _context: None, version="v1")
+    assert sdk.accepted_dialects == ("sw1",)
+    signed = payloads_for(sdk)({}, event="e")
+    reply = sdk.create_test_client().post(
+        signed["path"], content=signed["body"], headers=signed["headers"]
+    )
+    assert reply.status_code == 200
+    assert len(KiketSDK(webhook_secret=[private, SECRET]).accepted_dialects) > 1

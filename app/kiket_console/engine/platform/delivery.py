@@ -156,13 +156,10 @@ def signatures(
     """Return the headers that sign a body: *dialect*'s and, unless *alone*, sw1's beside it.
 
     *at_s* is when it is said to be signed, in Unix seconds: now when None. A blank secret signs
-    nothing, and a key of ed25519 signs sw1 unless *alone* asks for another. Raises `ConsoleError`
-    for an unknown dialect or a secret that *dialect* cannot use.
+    nothing. Raises `ConsoleError` for an unknown dialect or a secret that *dialect* cannot use.
     """
     if not secret.strip():
         return ()
-    if _signing.is_asymmetric(secret) and not alone:
-        dialect = "sw1"
     now_s = time.time() if at_s is None else at_s
     try:
         signed = _signing.sign(dialect, secret, raw_body, message_id=delivery_id, timestamp=now_s)
