@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.docs.blocks import block
 from tests.docs.conftest import deliver
 
+from kiket_console.engine.inbound import Inbound, Posted
+from kiket_console.wire import Result
 from kiket_sdk.audit import AuditClient
 
 if TYPE_CHECKING:
@@ -58,24 +60,30 @@ def test_a_checklist_guards(target: str, items: list[tuple[str, bool]], answer: 
     assert deliver(sdk, "workflow.before_transition", payload).json() == answer
 
 
-def test_a_third_partys_webhook_is_checked(platform: FakePlatform) -> None:
+async def test_a_third_partys_webhook_is_checked(platform: FakePlatform) -> None:
+    """What the console's gateway makes of a post is what the recipe handles."""
     platform.secrets["PAYMENTS_KEY"] = "shared with the provider"
     sdk = PAYMENTS.run()["sdk"]
-    body = json.dumps({"id": "o1", "amount": 12})
-    mac = hmac.new(b"shared with the provider", body.encode(), hashlib.sha256).hexdigest()
+    raw_body = json.dumps({"id": "o1", "amount": 12}).encode()
+    events: list[dict[str, Any]] = []
 
-    def post(signature: str) -> Any:
-        sent = {"body": body, "headers": {"x-payments-signature": signature}, "method": "POST"}
-        payload = {"action": "payment", "external_webhook": sent}
-        return deliver(sdk, "external.webhook.payment", payload)
+    class Sender:
+        async def deliver_unattended(
+            self, extension: str, event: str, payload: dict[str, Any]
+        ) -> Any:
+            assert (extension, event) == ("payments", "external.webhook.payment")
+            events.append(payload)
+            return Result(1, "forwarded", 200, 1000, "")
 
-    assert post(mac).json() == {"ok": True}
-    refused = post("0" * 64)
-    assert refused.status_code == 400
-    assert "signature does not hold" in refused.text
-    assert platform.bodies("/api/v1/extensions/logs") == [
-        {"message": "paid", "metadata": {"order": "o1", "amount": 12}}
-    ]
+    addresses: Any = SimpleNamespace(extension={"t": "payments"}.get)
+    for key in ("shared with the provider", "a guess"):
+        headers = (("content-type", "application/json"), ("X-Payments-Key", key))
+        posted = Posted("t", "payment", "POST", "/webhooks/ext/t/payment", headers, raw_body)
+        assert (await Inbound(addresses, Sender()).take(posted)).status == 202
+    known, guessed = (deliver(sdk, "external.webhook.payment", each) for each in events)
+    assert known.json() == {"ok": True}
+    assert guessed.json() == {"error": "The payment provider did not show its key"}
+    assert platform.logs == [{"message": "paid", "metadata": {"order": "o1", "amount": 12}}]
 
 
 def test_submissions_of_our_own_are_approved(platform: FakePlatform) -> None:

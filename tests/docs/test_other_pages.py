@@ -1,0 +1,154 @@
+"""The examples of the console's own pages do what is said around them."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.docs.blocks import ROOT, Block, block, write
+from tests.docs.conftest import deliver
+
+from kiket_console import config, filters, ignored_paths
+from kiket_console.engine.inbound import Inbound, Posted
+from kiket_console.linting.lint import lint
+from kiket_console.ui import keymap, own_themes
+from kiket_console.wire import Result
+from kiket_sdk.manifest import load_manifest, load_module_schemas
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiket_sdk.testing.platform import FakePlatform
+
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+
+HELLO_MANIFEST = block(README, "Five minutes", 0)
+HELLO = block(README, "Five minutes", 1)
+HELLO_MENDED = block(README, "Five minutes", 2)
+
+SDK_STYLE = block(DOCS / "manifest.md", "Three styles", 0)
+PLATFORM_STYLE = block(DOCS / "manifest.md", "Three styles", 1)
+OTHER_STYLE = block(DOCS / "manifest.md", "Three styles", 2)
+IN_CODE = block(DOCS / "manifest.md", "In code")
+SCHEMA = block(DOCS / "manifest.md", "Module schemas")
+PAGES = block(DOCS / "platform.md", "Custom data")
+
+RETRIED = block(DOCS / "delivery.md", "Tried again")
+POSTED = block(DOCS / "delivery.md", "What others post")
+
+IGNORED = block(DOCS / "console.md", "Compare")
+KEYS = block(DOCS / "console.md", "Keys of your own")
+COLOURS = block(DOCS / "console.md", "Colours")
+
+TYPED = block(DOCS / "filters.md", "Filters")
+SAVED = block(DOCS / "filters.md", "Saved filters", 0)
+PROJECT_FILTERS = block(DOCS / "filters.md", "Saved filters", 1)
+
+
+def test_the_five_minutes_break_and_are_mended(reader: Path, platform: FakePlatform) -> None:
+    (reader / "extension.yaml").write_text(HELLO_MANIFEST.text)
+    issue = {"issue": {"key": "A-1", "assignee": None}}
+    broken = deliver(HELLO.run()["sdk"], "issue.created", issue)
+    assert (broken.status_code, broken.json()) == (
+        400,
+        {"error": "'NoneType' object is not subscriptable"},
+    )
+    [line] = [line for line in HELLO.text.splitlines() if "assignee" in line]
+    mended = replace(HELLO, text=HELLO.text.replace(line, HELLO_MENDED.text.rstrip()))
+    sdk = mended.run()["sdk"]
+    assert sdk.config.extension_id == "com.example.hello"
+    assert deliver(sdk, "issue.created", issue).json()["greeting"] == "Hello nobody yet!"
+    assert platform.logs == [
+        {"message": "greeted", "metadata": {"issue": "A-1", "name": "nobody yet"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "style", "extension_id"),
+    [
+        (SDK_STYLE, "sdk", "com.example.triage"),
+        (PLATFORM_STYLE, "platform", "com.example.pager"),
+        (OTHER_STYLE, "flat", "com.example.search"),
+    ],
+    ids=["sdk", "platform", "other"],
+)
+def test_each_style_of_manifest_is_read_and_good(
+    part: Block, style: str, extension_id: str, reader: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(reader, part)
+    manifest = load_manifest()
+    assert manifest is not None
+    assert (manifest.style, manifest.extension_id) == (style, extension_id)
+    assert [each for each in lint(reader).findings if each.severity == "error"] == []
+    IN_CODE.run()
+    assert capsys.readouterr().out.startswith(f"{style} {extension_id} {manifest.version}\n")
+
+
+@pytest.mark.parametrize("part", [SCHEMA, PAGES], ids=["manifest.md", "platform.md"])
+def test_the_tables_are_read(part: Block, reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(reader, part)
+    [schema] = load_module_schemas(reader)
+    assert schema.module == "com.example.pager.pages"
+    assert [table.name for table in schema.tables] == ["pages"]
+    IN_CODE.run()
+    assert capsys.readouterr().out == "com.example.pager.pages ['pages']\n"
+
+
+def test_paths_are_ignored_and_keys_and_colours_are_taken(reader: Path) -> None:
+    (reader / "kiket.toml").write_text(IGNORED.text)
+    assert ignored_paths.load(reader) == ("$..processed_at", "$.items[*].etag")
+    (reader / "config.toml").write_text(KEYS.text)
+    assert keymap.load(reader / "config.toml") == {
+        "traffic.replay": "f8",
+        "traffic.trigger": "t,ctrl+y",
+        "traffic.remove": "",
+    }
+    (reader / "mine.toml").write_text(COLOURS.text)
+    theme = own_themes.read(reader / "mine.toml")
+    assert (theme.name, theme.background) == ("mine", "#000000")
+
+
+def test_retries_are_set(reader: Path) -> None:
+    (reader / "kiket.toml").write_text(RETRIED.text)
+    settings = config.load(reader)
+    assert (settings.retry, settings.retry_speed) == ("always", 60)
+
+
+async def test_what_others_post_is_the_event_that_is_shown() -> None:
+    shown = json.loads(POSTED.text)
+    sent: list[dict[str, Any]] = []
+
+    class Sender:
+        async def deliver_unattended(
+            self, extension: str, event: str, payload: dict[str, Any]
+        ) -> Any:
+            assert (extension, event) == ("…", "external.webhook.pager_ack")
+            sent.append(payload)
+            return Result(1, "forwarded", 200, 1000, "")
+
+    addresses: Any = SimpleNamespace(extension=lambda token: token)
+    target = shown["external_webhook"]["original_url"].partition(":8700")[2]
+    headers = (("Host", "127.0.0.1:8700"), ("Content-Type", "application/json"))
+    posted = Posted("…", "pager_ack", "POST", target, headers, b'{"page": "pg_77"}')
+    await Inbound(addresses, Sender()).take(posted)
+    [event] = sent
+    made, expected = event["external_webhook"], shown["external_webhook"]
+    assert made | {"headers": {}} == expected | {"headers": {}}
+    assert made["headers"].items() >= expected["headers"].items()
+    assert shown.keys() - event.keys() == {"event_version"}  # which the sender adds
+    assert (event["event"], event["action"]) == (shown["event"], shown["action"])
+
+
+def test_filters_can_be_typed_and_saved() -> None:
+    saved = tomllib.loads(PROJECT_FILTERS.text)["filters"]
+    for line in TYPED.text.splitlines():
+        assert filters.parse(re.split(r" {2,}", line)[0], saved=saved).where().clause
+    for command in SAVED.text.splitlines():
+        for typed in re.findall(r"'([^']+)'", command):
+            assert filters.parse(typed, saved=saved).where().clause
