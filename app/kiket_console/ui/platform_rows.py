@@ -40,10 +40,14 @@ class Words:
     text: str
     reading: str = ""
 
-    def let_through(self, row: Mapping[str, Any]) -> bool:
-        """Return whether a row has all words."""
-        said = json.dumps(row, ensure_ascii=False, default=str).lower()
+    def let_through(self, row: Mapping[str, Any], said: str) -> bool:
+        """Return whether a row has all words; *said* is what `said_in` returns of it."""
         return all(_has(row, said, word) for word in self.text.split())
+
+
+def said_in(row: Mapping[str, Any]) -> str:
+    """Return a row as the text in which words are looked for."""
+    return json.dumps(row, ensure_ascii=False, default=str).lower()
 
 
 class PlatformRows:
@@ -62,6 +66,8 @@ class PlatformRows:
         self._id: Any = None
         self._at = 0
         self._all: list[Row] = []
+        self._said: list[str] = []
+        """What each of them says, once a filter was typed."""
         self._of = ""
         self._shown: list[Row] = []
         self._table = Table(())
@@ -79,6 +85,7 @@ class PlatformRows:
     def take_rows(self, name: str, rows: Sequence[Row], *, more: bool) -> None:
         """Take in the rows of a collection."""
         self._of, self._all, self.more = name, list(rows), more
+        self._said = []
         self._narrow()
 
     def rows_of(self, name: str) -> Sequence[Row] | None:
@@ -121,7 +128,7 @@ class PlatformRows:
         self._name = self.entered = name
         self._id, self._at, self.words = None, 0, None
         if self._of != name:
-            self._of, self._all, self.more = "", [], False
+            self._of, self._all, self._said, self.more = "", [], [], False
         self._narrow()
 
     def leave(self) -> None:
@@ -136,8 +143,11 @@ class PlatformRows:
         self._narrow()
 
     def _narrow(self) -> None:
-        words = self.words
-        self._shown = [each for each in self._all if words is None or words.let_through(each)]
+        self._shown = self._all
+        if (words := self.words) is not None:
+            self._said = self._said or [said_in(each) for each in self._all]
+            pairs = zip(self._all, self._said, strict=True)
+            self._shown = [row for row, said in pairs if words.let_through(row, said)]
         found = self.collection(self.entered or self._name)
         names = [each.name for each in found.columns] if found is not None else []
         self._table = Table(self._all, names)  # of all: columns stay while a filter is typed

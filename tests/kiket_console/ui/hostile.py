@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.snap import scene
+from tests.snap.platform import ToldPlatform
 
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Draining, Handler, Judgement, Problem, State, WorkerState
@@ -18,6 +19,13 @@ from kiket_console.paths import ProjectPaths
 from kiket_console.store.records import NewExchange, SetNote
 from kiket_console.ui import program
 from kiket_console.ui.app import ConsoleApp
+from kiket_console.wire import (
+    ForcedFailure,
+    PlatformCollection,
+    PlatformColumn,
+    PlatformSettings,
+    PlatformState,
+)
 
 if TYPE_CHECKING:
     from kiket_console.model import EngineStatus, Worker
@@ -96,8 +104,46 @@ def hostile_status(recording: str) -> EngineStatus:
     )
 
 
+class HostilePlatform(ToldPlatform):
+    """A platform whose every collection, row and setting holds what a stranger sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        nasty = [f"{MARK}{text}" for text in HOSTILE]
+        self.everything = "".join(nasty)
+        columns = tuple(
+            PlatformColumn(text, text, choices=(text,), default=text, required=True)
+            for text in nasty
+        )
+        self.collections = tuple(
+            PlatformCollection(text, text, text, 3, columns, writable=True) for text in nasty[:4]
+        )
+        rows = [
+            {"id": text, **{each: each for each in nasty}, "nested": {text: [text]}}
+            for text in nasty
+        ]
+        self.kept = {
+            each.name: [*rows, {"id": LONG[:9000], LONG[:9000]: LONG[:9000]}]
+            for each in self.collections
+        }
+        self.settings = PlatformSettings(
+            5, tuple(nasty), failures=(ForcedFailure(self.everything, 500),)
+        )
+        self.inbound = dict.fromkeys(nasty, self.everything)
+        self.problems = tuple(nasty)
+        self.refusal = self.everything
+
+    async def state(self) -> PlatformState:
+        """Return them."""
+        return PlatformState(self.collections, self.settings, self.inbound, self.problems)
+
+
 class HostileEngine(scene.ToldEngine):
     """An engine whose every answer holds what a stranger sent."""
+
+    def __init__(self, said: EngineStatus | None = None) -> None:
+        super().__init__(said)
+        self.platform = HostilePlatform()
 
     async def templates(self, extension: str = "") -> tuple[Template, ...]:
         """Return samples of hostile events."""

@@ -20,6 +20,7 @@ from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 
 from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.question import QuestionScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,7 @@ PLACES = (
     "g", "enter", "right_square_bracket", "right_square_bracket", "right_square_bracket",
     "right_square_bracket", "right_square_bracket", "escape", "j", "j", "j", "pagedown",
     "2", "j", "enter", "pagedown", "escape", "3", "g", "j", "enter", "escape", "G",
+    "8", "j", "enter", "j", "enter", "pagedown", "escape", "escape", "s", "pagedown", "escape",
 )  # fmt: skip
 DIALOGS: tuple[tuple[str, ...], ...] = (
     ("ctrl+p",), ("question_mark",), ("T",), ("q",), ("t", "down", "enter"), ("R", "enter"), ("d",),
@@ -73,6 +75,7 @@ DIALOGS: tuple[tuple[str, ...], ...] = (
     ("semicolon", "enter"), ("slash", *"event:"), ("slash", "tab", "tab"), ("colon", *"note 1180"),
     ("2", "K"), ("2", "r"), ("2", "colon", *"restart ", "tab", "tab", "enter"), ("2", "l"),
     ("3", "slash", *"from:"), ("3", "y"), ("3", "w"), ("3", "c"),
+    ("8", "a", "f5"), ("8", "f", "tab"), ("8", "s", "e"), ("8", "colon", *"rows ", "tab"),
 )  # fmt: skip
 """What opens each dialog, from Traffic."""
 
@@ -87,6 +90,9 @@ async def stepped_out(pilot: Pilot[bool]) -> None:
             break
         await pilot.press("escape")
         await pilot.pause()
+        if isinstance(app.screen, QuestionScreen) and app.screen._asked == "Leave the editor?":
+            await pilot.press("right", "enter")  # what was pasted is not kept
+            await pilot.pause()
     assert app.screen is app.place, app.screen
     await pilot.press("escape", "1", "escape")
 

@@ -9,7 +9,7 @@ from tests.snap.platform import CONTACTS
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.model import Notice
-from kiket_console.ui.platform_rows import PlatformRows, Words
+from kiket_console.ui.platform_rows import PlatformRows, Words, said_in
 from kiket_console.ui.screens.row import RowScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.wire import ForcedFailure, PlatformSettings
@@ -252,9 +252,9 @@ def test_words_are_found_in_any_member_and_compared_with_one() -> None:
     """A value is compared as it is written in JSON, a text without its quotes."""
     row = {"id": 1, "name": "Ada", "score": 4, "paid": True, "tags": ["Web", None]}
     for text in ("ada", "web ADA", "score=4", "paid=true", "name=ada", 'tags=["web",', "id=1 ada"):
-        assert Words(text).let_through(row) is not text.startswith("tags"), text
+        assert Words(text).let_through(row, said_in(row)) is not text.startswith("tags"), text
     for text in ("bob", "score=44", "name=ad", "ada bob"):
-        assert not Words(text).let_through(row), text
+        assert not Words(text).let_through(row, said_in(row)), text
 
 
 def test_nothing_is_known_before_the_engine_has_answered() -> None:

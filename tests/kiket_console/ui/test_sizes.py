@@ -20,6 +20,9 @@ OPENED_BY = {
     "signature": ("enter", *["right_square_bracket"] * 3),
     "processes": ("2",),
     "logs": ("3",),
+    "platform": ("8", "enter"),
+    "row of the platform": ("8", "a"),
+    "failure": ("8", "f", "x"),
     "palette": ("ctrl+p",),
     "command line": ("colon", "t"),
     "keys": ("question_mark",),
@@ -55,7 +58,9 @@ async def test_no_size_and_no_resize_is_too_much(
         assert len(screen_text(app).split()) > 10  # it is all there again
 
 
-@pytest.mark.parametrize(("place", "row"), [("1", "1196"), ("2", "mark"), ("3", "14:05:38")])
+@pytest.mark.parametrize(
+    ("place", "row"), [("1", "1196"), ("2", "mark"), ("3", "14:05:38"), ("8", "contacts")]
+)
 async def test_in_the_smallest_terminal_the_selected_row_can_be_read(
     console: Callable[..., ConsoleApp], place: str, row: str
 ) -> None:
