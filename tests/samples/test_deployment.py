@@ -40,7 +40,7 @@ def command(name: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the variables that the last stage of the Dockerfile sets."""
-    found = {}
+    found: dict[str, str] = {}
     for name, rest in instructions():
         if name == "ENV":
             found |= dict(pair.split("=", 1) for pair in shlex.split(rest))
