@@ -13,7 +13,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.linting.configuration import RESOLVED_TYPES, settings
 from kiket_console.linting.lint import lint_manifest
 from kiket_console.linting.report import Report
-from kiket_console.linting.setup import KINDS
+from kiket_console.linting.setup import KINDS, MOST_STEPS
 from kiket_sdk._manifest_source import spelled
 from kiket_sdk.manifest import DEFAULT_MANIFEST_FILENAMES, ExtensionManifest
 
@@ -132,7 +132,7 @@ def _setup(source: Source, findings: list[Finding]) -> Setup:
     setup = body["setup"] if body["setup"] else root["setup"]
     described = settings(body)
     steps = []
-    for part in setup.items():
+    for part in setup.items()[:MOST_STEPS]:
         kind = next(iter(part.value), "") if isinstance(part.value, dict) else ""
         if kind in KINDS:
             steps.append(_step(kind, part[kind], described, source, findings))

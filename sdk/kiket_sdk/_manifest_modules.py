@@ -28,6 +28,8 @@ COLUMN_TYPES = (
 )
 OPERATIONS = ("read", "write", "delete", "admin")
 MODULES_FOLDER = ".kiket/modules"
+_MOST = 500
+"""Findings of one file; more of them help nobody."""
 SCHEMA_NAMES = ("schema.yml", "schema.yaml")
 _NULL_KEYS = (None, "null")  # YAML reads an unquoted `null:` as a key that is null
 
@@ -313,12 +315,15 @@ class _Reading:
         return None
 
     def _check_once(self, names: list[str], keys: Keys, noun: str) -> None:
+        seen: set[str] = set()
         for i, name in enumerate(names):
-            if name and name in names[:i]:
+            if name and name in seen:
                 self._wrong((*keys, i, "name"), f'"{name}" names an earlier {noun} too.')
+            seen.add(name)
 
     def _wrong(self, keys: Keys, message: str, severity: Severity = "error") -> None:
-        self.findings.append(self._source.finding(severity, keys, message, "module"))
+        if len(self.findings) < _MOST:
+            self.findings.append(self._source.finding(severity, keys, message, "module"))
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ Values come from the fast parser; lines are worked out only when somebody asks f
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 MANIFEST_LIMIT_BYTES = 1024 * 1024
 _FAST_NESTING = 500
-"""Brackets and columns up to which values are nested little enough for the fast parser."""
+"""How deep values may be nested for the fast parser."""
 
 Keys: TypeAlias = tuple[Any, ...]
 """Where a value is: the keys and list positions that lead to it."""
@@ -95,6 +96,7 @@ class Source:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.raw_text = _bounded(path)
+        self._entries: dict[int, dict[tuple[type, Any], tuple[yaml.Node, yaml.Node]]] = {}
         self.content: Any = _content(path, self.raw_text)
         """What the file says: mappings, lists and scalars; None when it is empty."""
 
@@ -107,7 +109,7 @@ class Source:
         """Return line and column, from 1, of a value's key or, if it is missing, of its parent."""
         node, mark = self.root, None
         for key in keys:
-            entry = _entry(node, key)
+            entry = self._entry(node, key)
             if entry is None:
                 break
             where, node = entry
@@ -118,11 +120,30 @@ class Source:
         """Return the node of the value at `keys`, None when there is none."""
         node = self.root
         for key in keys:
-            entry = _entry(node, key)
+            entry = self._entry(node, key)
             if entry is None:
                 return None
             node = entry[1]
         return node
+
+    def key_node(self, keys: Keys) -> yaml.Node | None:
+        """Return the node of the last key itself, None when there is none."""
+        entry = self._entry(self.node(keys[:-1]), keys[-1])
+        return entry[0] if entry else None
+
+    def _entry(self, node: yaml.Node | None, key: Any) -> tuple[yaml.Node, yaml.Node] | None:
+        """Return (the node that carries the mark, the value's node) of one key or position."""
+        if isinstance(node, yaml.SequenceNode):
+            if isinstance(key, int) and 0 <= key < len(node.value):
+                return node.value[key], node.value[key]
+            return None
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        found = self._entries.get(id(node))  # nodes live as long as the source
+        if found is None:  # of two equal keys the last one counts
+            found = {(type(key), key): (k, v) for k, v in entries(node) for key in [scalar(k)]}
+            self._entries[id(node)] = found
+        return found.get((type(key), key))
 
     def written(self, node: yaml.Node) -> str:
         """Return a node as it is written, its anchor and tag too; empty when that is not known."""
@@ -216,24 +237,30 @@ def _composed(raw_text: bytes) -> yaml.Node | None:
 
 
 def _is_shallow(raw_text: bytes) -> bool:
+    """Tell whether values are nested so little that the fast parser, which recurses, is safe."""
+    if not hasattr(yaml, "CSafeLoader"):
+        return False
     columns = max(map(len, raw_text.splitlines()), default=0)
-    brackets = raw_text.count(b"[") + raw_text.count(b"{")
-    return columns + brackets <= _FAST_NESTING and hasattr(yaml, "CSafeLoader")
+    if columns + raw_text.count(b"[") + raw_text.count(b"{") <= _FAST_NESTING:
+        return True  # most manifests: no need to look at what the signs mean
+    return _depth(raw_text) <= _FAST_NESTING
 
 
-def _entry(node: yaml.Node | None, key: Any) -> tuple[yaml.Node, yaml.Node] | None:
-    """Return (the node that carries the mark, the value's node) of one key or list position."""
-    if isinstance(node, yaml.SequenceNode):
-        if isinstance(key, int) and 0 <= key < len(node.value):
-            return node.value[key], node.value[key]
-        return None
-    if not isinstance(node, yaml.MappingNode):
-        return None
-    found = None
-    for key_node, value_node in entries(node):
-        if scalar(key_node) == key and type(scalar(key_node)) is type(key):
-            found = key_node, value_node  # of two equal keys the last one counts
-    return found
+def _depth(raw_text: bytes) -> float:
+    """Return how deep values are nested, infinity for what is no YAML; recurses nowhere."""
+    depth = deepest = 0
+    try:
+        loader = yaml.CSafeLoader(raw_text)
+        while loader.check_event() and deepest <= _FAST_NESTING:
+            event = loader.get_event()
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                deepest = max(deepest, depth)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError:
+        return math.inf
+    return deepest
 
 
 def entries(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:

@@ -353,6 +353,20 @@ def test_an_identity_that_is_no_text_is_refused(tmp_path: Path, text: str, place
         load_manifest(path)
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 3000 + "]" * 3000, "- " * 3000 + "a"])
+def test_values_nested_too_deep_are_told(tmp_path: Path, text: str) -> None:
+    """They would crash the fast parser, and this process with it."""
+    with pytest.raises(ManifestError, match="cannot be understood"):
+        load_manifest(write(tmp_path, text))
+
+
+def test_many_values_that_are_nested_little_are_read(tmp_path: Path) -> None:
+    pairs = ", ".join(f"{{key: k{number}, default: [{number}]}}" for number in range(2000))
+    manifest = load_manifest(write(tmp_path, f"settings: [{pairs}]"))
+    assert manifest is not None
+    assert manifest.settings_defaults()["k1999"] == [1999]
+
+
 TYPED = """
 configuration:
   properties:

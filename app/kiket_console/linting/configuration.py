@@ -135,7 +135,8 @@ def _bound(part: Part, *names: str) -> int | float | None:
 
 def check_options(options: Part) -> list[Any]:
     """Check options, each a value with a label, or a plain value; return their values."""
-    values = []
+    values: list[Any] = []
+    seen: set[tuple[type, Any]] = set()
     for each in options.items("[{ value: high, label: High }]"):
         if isinstance(each.value, dict):
             if not each["value"]:
@@ -146,8 +147,9 @@ def check_options(options: Part) -> list[Any]:
         if isinstance(value, dict | list):
             each.error("is no plain value.", "shape")
         elif value is not None:
-            if value in values:
+            if (type(value), value) in seen:
                 each.warn(f'"{value}" is an option already.', "options")
+            seen.add((type(value), value))
             values.append(value)
     return values
 

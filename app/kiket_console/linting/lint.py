@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.linting import configuration, events, files, identity, later, modules, offers
 from kiket_console.linting import setup as setup_rules
-from kiket_console.linting.report import Report
+from kiket_console.linting.report import EnoughError, Report
 from kiket_sdk._manifest_modules import SCHEMA_NAMES
 from kiket_sdk._manifest_source import Finding, ManifestError, Source
 from kiket_sdk.manifest import DEFAULT_MANIFEST_FILENAMES, ExtensionManifest
@@ -101,13 +102,14 @@ def lint_manifest(
     except ManifestError as error:
         return [error.finding], None
     report = Report(source)
-    files.check_file(report)
-    if source.content is None:
-        report.add("error", (), "is empty; begin with the extension's id.", "shape")
-    elif not isinstance(source.content, dict):
-        report.add("error", (), "is no mapping; begin with `id:`.", "shape")
-    elif not later.check(report.root):
-        _check(report, known_modules)
+    with suppress(EnoughError):
+        files.check_file(report)
+        if source.content is None:
+            report.add("error", (), "is empty; begin with the extension's id.", "shape")
+        elif not isinstance(source.content, dict):
+            report.add("error", (), "is no mapping; begin with `id:`.", "shape")
+        elif not later.check(report.root):
+            _check(report, known_modules)
     return report.findings, source
 
 

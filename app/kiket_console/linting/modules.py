@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kiket_console.linting.files import check_file
-from kiket_console.linting.report import Report
+from kiket_console.linting.report import EnoughError, Report
 from kiket_sdk._manifest_modules import described_twice, examine_module, module_schema_paths
 from kiket_sdk._manifest_source import ManifestError, Source
 from kiket_sdk._manifest_types import typed_value
@@ -53,11 +54,12 @@ def check_schemas(paths: Iterable[Path]) -> tuple[list[Finding], dict[Path, byte
         schema, found = examine_module(source)
         texts[path] = source.raw_text
         report = Report(source)
-        check_file(report)
-        _check_columns(report.root, schema)
-        if schema and schema.module in by_name:
-            said = described_twice(schema.module, by_name[schema.module])
-            report.root["module"].error(said, "module")
+        with suppress(EnoughError):
+            if schema and schema.module in by_name:
+                said = described_twice(schema.module, by_name[schema.module])
+                report.root["module"].error(said, "module")
+            check_file(report)
+            _check_columns(report.root, schema)
         findings += [*found, *report.findings]
         if schema:
             by_name.setdefault(schema.module, path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kiket_sdk._manifest_source import Edit, entries, scalar
+from kiket_sdk._manifest_source import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MOST = 500
 """Findings of one file; more of them help nobody."""
+
+
+class EnoughError(Exception):
+    """There are as many findings as anybody will read."""
 
 
 class Report:
@@ -33,9 +37,10 @@ class Report:
     def add(
         self, severity: Severity, keys: Keys, message: str, rule: str, edit: Edit | None = None
     ) -> None:
-        """Take note of something."""
-        if len(self.findings) < MOST:
-            self.findings.append(self.source.finding(severity, keys, message, rule, edit))
+        """Take note of something; raises EnoughError when the file is given up."""
+        if len(self.findings) >= MOST:
+            raise EnoughError
+        self.findings.append(self.source.finding(severity, keys, message, rule, edit))
 
 
 class Part:
@@ -218,11 +223,7 @@ class Part:
         return Edit(node.start_mark.index, node.end_mark.index, text)
 
     def _key_node(self) -> yaml.Node | None:
-        parent = self._report.source.node(self.keys[:-1])
-        if not isinstance(parent, yaml.MappingNode):
-            return None
-        key = self.keys[-1]
-        return next((node for node, _ in entries(parent) if scalar(node) == key), None)
+        return self._report.source.key_node(self.keys)
 
 
 def is_url(text: str) -> bool:

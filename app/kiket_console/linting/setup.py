@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kiket_console.linting.configuration import RESOLVED_TYPES, SCOPES, check_options
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from kiket_console.linting.report import Part
 
@@ -19,6 +19,8 @@ FIELD_TYPES = (
     "text", "string", "textarea", "password", "integer", "number", "boolean", "checkbox", "select",
     "multiselect", "url", "email", "object", "template", "html", *RESOLVED_TYPES,
 )  # fmt: skip
+MOST_STEPS = 100
+"""Nobody goes through more."""
 _STEP_KEYS = {
     "secrets": ("title", "description", "required", "scope", "help_url", "fields", "collect"),
     "configure": ("title", "description", "required", "scope", "help_url", "fields", "collect"),
@@ -40,7 +42,10 @@ _OBTAIN_KEYS = (
 def check_setup(setup: Part, settings: Collection[str], secrets: Collection[str]) -> None:
     """Check every step; *settings* and *secrets* are the keys that the manifest describes."""
     seen: dict[str, Part] = {}
-    for step in setup.items("[{ secrets: {…} }, { test: {…} }]"):
+    steps = setup.items("[{ secrets: {…} }, { test: {…} }]")
+    if len(steps) > MOST_STEPS:
+        setup.error(f"has {len(steps)} steps; {MOST_STEPS} are the most.", "range")
+    for step in steps[:MOST_STEPS]:
         if not isinstance(step.value, dict) or len(step.value) != 1:
             step.error(
                 f"is no step; begin it with one of {', '.join(KINDS)}, as `- secrets:`.", "setup"
@@ -116,7 +121,7 @@ def _asked(
             if key not in settings and key not in secrets:
                 each["key"].warn(f'the configuration has no "{key}".', "setup-field")
             _once(key, each["key"], seen)
-        _field(kind, each, {*seen, *settings})
+        _field(kind, each, (seen, settings))
 
 
 def _once(key: str, part: Part, seen: dict[str, Part]) -> None:
@@ -125,7 +130,7 @@ def _once(key: str, part: Part, seen: dict[str, Part]) -> None:
     seen[key] = part
 
 
-def _field(kind: str, field: Part, known: Collection[str]) -> None:
+def _field(kind: str, field: Part, known: Sequence[Collection[str]]) -> None:
     field.only(_FIELD_KEYS, of="a field")
     for key in ("label", "description", "placeholder"):
         field[key].text()
@@ -144,7 +149,7 @@ def _field(kind: str, field: Part, known: Collection[str]) -> None:
     shown = field["showWhen"]
     if shown.mapping("{ field: SEVERITY, value: high }"):
         other = shown["field"].text(required="say on which field it depends")
-        if other and other not in known:
+        if other and not any(other in names for names in known):
             shown["field"].error(f'no field before this one is "{other}".', "setup-field")
     if field["obtain"]:
         _obtain(field["obtain"])

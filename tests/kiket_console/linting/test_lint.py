@@ -371,11 +371,25 @@ def test_references_within_a_file_are_followed_once(
     assert lint(tmp_path).errors == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("permissions:\n" + "  - 3\n" * 2000, "extension.yaml"),
+        ("module: m\nversion: 1\ntables: {t: {columns: [" + "3, " * 2000 + "]}}", "schema.yml"),
+    ],
+)
 def test_a_file_with_endless_mistakes_is_told_in_part(
-    tmp_path: Path, write: Callable[..., Path]
+    sound: Path, write: Callable[..., Path], text: str, name: str
 ) -> None:
-    write("permissions:\n" + "  - 3\n" * 2000, "extension.yaml")
-    assert len(lint(tmp_path).findings) == 500
+    path = write(text, name if name == "extension.yaml" else f".kiket/modules/pages/{name}")
+    assert sum(each.path == path for each in lint(sound).findings) == 500
+
+
+def test_a_wizard_of_endless_steps_is_told(tmp_path: Path, write: Callable[..., Path]) -> None:
+    write("id: a.b\nsetup:\n" + "  - test: {action: a}\n" * 101, "extension.yaml")
+    found = [each.message for each in lint(tmp_path).findings if each.key == "setup"]
+    assert found == ["has 101 steps; 100 are the most."]
+    assert len(read_setup(tmp_path).steps) == 100
 
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
