@@ -32,6 +32,7 @@ from kiket_sdk import (
 )
 from kiket_sdk.audit import AuditClient, BlockchainAnchor, BlockchainProof, VerificationResult
 from kiket_sdk.exceptions import AuditVerificationError, OutboundRequestError
+from kiket_sdk.telemetry import TelemetryReporter
 
 if TYPE_CHECKING:
     from tests.kiket_sdk.conftest import Platform
@@ -430,6 +431,21 @@ def test_records_are_posted_below_the_api(base_url: str, platform: Platform) -> 
     assert call.headers["x-kiket-api-key"] == "ek_1"
     assert json.dumps(call.body)
     assert (call.body["event"], call.body["status"]) == ("issue.created", "ok")
+
+
+async def test_a_reporter_is_made_with_the_extensions_key(platform: Platform) -> None:
+    reporter = TelemetryReporter(
+        telemetry_url=f"{platform.url}/api/v1/ext/telemetry",
+        extension_id="com.example.marketing",
+        extension_version="1.0.0",
+        api_key="ek_1",
+    )
+    await reporter.record(
+        "issue.created", "v1", "error", 2.0, error_message="boom", error_class="KiketSDKError"
+    )
+    [call] = platform.wait_for(1)
+    assert (call.path, call.headers["x-kiket-api-key"]) == ("/api/v1/ext/telemetry", "ek_1")
+    assert (call.body["error_message"], call.body["error_class"]) == ("boom", "KiketSDKError")
 
 
 async def test_a_platforms_refusal_is_an_error_with_its_status(platform: Platform) -> None:

@@ -42,11 +42,15 @@ from kiket_sdk.manifest import (
     ManifestNotFoundError,
 )
 from kiket_sdk.routing import HandlerRegistry
+from kiket_sdk.testing.fixtures import client, kiket_sdk_fixture, signed_payload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.kiket_sdk.conftest import Platform
+
+FIXTURES = client, kiket_sdk_fixture, signed_payload
+"""As conftest files of the time had them: imported, and then there."""
 
 # Routes and versions (§1.1, §1.2)
 
@@ -402,3 +406,14 @@ def test_the_documented_way_to_post_text_works() -> None:
     with pytest.warns(DeprecationWarning, match="content="):
         answer = client.post("/webhooks/issue.created", data=text, headers=headers)
     assert answer.json() == {"ok": True}
+
+
+def test_the_fixtures_are_imported_by_name(
+    kiket_sdk_fixture: KiketSDK, client: Any, signed_payload: Any
+) -> None:
+    kiket_sdk_fixture.register("issue.created", lambda payload, _: payload["issue"], version="v1")
+    signed = signed_payload(ISSUE)
+    answer = client.post(
+        "/v/v1/webhooks/issue.created", content=signed["body"], headers=signed["headers"]
+    )
+    assert answer.json() == ISSUE["issue"]
