@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
+from kiket_console.ui.external import edit_text
 from kiket_console.ui.paint.platform import columns_lines, failure_line, settings_about, title
 from kiket_console.ui.requests import Step
 from kiket_console.ui.screens.row import Form, RowScreen
+from kiket_console.ui.widgets.editor import fits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +151,9 @@ class PlatformChanges:
         self._console.say(f"{said}; {self._key} undoes it.")
 
     def _open(self, form: Form, *, outside: bool = False) -> None:
+        if not fits(form.text):
+            self._edit_outside(form)
+            return
         screen = RowScreen(self._console, form)
 
         async def show() -> None:
@@ -157,6 +162,17 @@ class PlatformChanges:
                 screen.action_external()
 
         self._console.run_worker(show(), group="ask")
+
+    def _edit_outside(self, form: Form) -> None:
+        """Let what is too large to be typed into here be edited in the person's own editor."""
+        edited = edit_text(self._console, form.text, ".json")
+        if edited is None or edited == form.text:
+            return
+
+        async def save(_: Engine) -> None:
+            await form.save(form.read(edited))
+
+        self._console.requests.carry_out(save)
 
     @property
     def _key(self) -> str:

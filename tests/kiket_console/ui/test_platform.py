@@ -9,6 +9,7 @@ from tests.snap.platform import CONTACTS
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.model import Notice
+from kiket_console.ui import platform_changes
 from kiket_console.ui.platform_rows import PlatformRows, Words, said_in
 from kiket_console.ui.screens.row import RowScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
@@ -246,6 +247,27 @@ async def test_a_row_leads_to_the_call_that_wrote_it(
         await to_contacts(pilot)
         await pilot.press("escape", "j", "enter", "c")
         await until(pilot, lambda: "▌ 1193" in screen_text(app))
+
+
+async def test_a_row_too_large_to_type_into_is_read_here_and_edited_elsewhere(
+    console: Callable[..., ConsoleApp],
+    engine: scene.ToldEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is laid out beside the screen; `e` opens the person's own editor at once."""
+    large = {"id": 9, "email": "large@example.com", "profile": {"text": "x" * 200_000}}
+    engine.platform.kept[CONTACTS].insert(0, large)
+    edited = '{"email": "small@example.com", "profile": null}'
+    monkeypatch.setattr(platform_changes, "edit_text", lambda *_: edited)
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await pilot.press("8", "enter")
+        await until(pilot, lambda: '"text": "xxxx' in screen_text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: "small@example.com" in screen_text(app))
+        changes = {"email": "small@example.com", "profile": None}
+        assert engine.platform.asked == [("change", CONTACTS, 9, changes)]
 
 
 def test_words_are_found_in_any_member_and_compared_with_one() -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import work
+
 from kiket_console.errors import ConsoleError
 from kiket_console.text import plural, visible
 from kiket_console.ui.actions import Mode, Scope, bindings
@@ -23,6 +25,7 @@ from kiket_console.ui.platform_changes import PlatformChanges
 from kiket_console.ui.platform_rows import MOST_ROWS, PlatformRows, Words
 from kiket_console.ui.screens.layout import WIDE_COLUMNS, Layout
 from kiket_console.ui.screens.reading import ReadingScreen
+from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.filter_bar import FilterBar
 from kiket_console.wire import PLATFORM_ROWS_LIMIT
 
@@ -145,8 +148,23 @@ class PlatformScreen(ReadingScreen):
             self.text.show(self._about, stay=True)
 
     def _json(self, view: BodyView, width: int) -> LineSource:
-        view.lay_at_once(Shape(width, self.text.wraps), pretty=self.text.pretty)
+        shape = Shape(width, self.text.wraps)
+        if view.slow and not view.is_laid(shape, pretty=self.text.pretty):
+            self._lay(view, shape, pretty=self.text.pretty)
+            return Lines([[("  laying it out …", "muted")]])
+        view.lay_at_once(shape, pretty=self.text.pretty)
         return view.source
+
+    @work(thread=True, exclusive=True, group="body")
+    def _lay(self, view: BodyView, shape: Shape, *, pretty: bool) -> None:
+        """Lay a large row out without holding up the screen."""
+        with view.turn:
+            view.lay_at_once(shape, pretty=pretty)
+        hand_over(self.app, self._laid, view)
+
+    def _laid(self, view: BodyView) -> None:
+        if self._view is not None and self._view[1] is view:
+            self.text.relaid(view.source)
 
     def _settings(self, width: int) -> LineSource:
         platform, status = self._rows.platform, self.console.status

@@ -66,6 +66,15 @@ class Form:
         """The members as text to edit."""
         return payload.escaped(payload.spread(json.dumps(self.members, ensure_ascii=False)))
 
+    def read(self, text: str) -> dict[str, Any]:
+        """Return the members that were typed; raises `ConsoleError` when it is no JSON object."""
+        if (fault := payload.fault(text)) is not None:
+            raise ConsoleError(f"That is no JSON. {fault}")
+        members = payload.parse(text)
+        if not isinstance(members, dict):
+            raise ConsoleError("A row is a JSON object: names and their values in { }.")
+        return members
+
 
 class RowScreen(Screen[None]):
     """Edit what a form says."""
@@ -141,10 +150,7 @@ class RowScreen(Screen[None]):
             self.check()
             if self._fault is not None:
                 self._editor.move_cursor((self._fault.line, self._fault.column))
-                raise ConsoleError(f"That is no JSON. {self._fault}")
-            members = payload.parse(self._editor.text)
-            if not isinstance(members, dict):
-                raise ConsoleError("A row is a JSON object: names and their values in { }.")
+            members = self._form.read(self._editor.text)
             self._say("Saving …", "muted")
             await self._form.save(members)
             close(self)
