@@ -142,11 +142,15 @@ class FakePlatform:
         return None
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a handler may make as many calls at once as its client allows
+
+
 @contextmanager
 def fake_platform() -> Iterator[FakePlatform]:
     """Serve a platform on a free port of this machine."""
     platform = FakePlatform()
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Connection, platform)) as server:
+    with _Server(("127.0.0.1", 0), partial(_Connection, platform)) as server:
         platform.url = f"http://127.0.0.1:{server.server_port}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

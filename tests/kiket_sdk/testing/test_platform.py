@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -59,6 +60,14 @@ def test_the_rate_limit_is_told_in_headers_and_holds(platform: FakePlatform) -> 
     assert third.headers["retry-after"] == "60"
     platform.calls.clear()
     assert ask(platform, "POST", path, json={}).status_code == 204
+
+
+async def test_a_handler_may_make_many_calls_at_once(platform: FakePlatform) -> None:
+    """The system kept five of them waiting and broke the others off."""
+    async with KiketClient(platform.url, "wk") as client:
+        calls = (client.post("/api/v1/extensions/metrics", json={"n": n}) for n in range(90))
+        await asyncio.gather(*calls)
+    assert {each["n"] for each in platform.metrics} == set(range(90))
 
 
 def test_what_was_said_is_at_hand(platform: FakePlatform) -> None:
