@@ -213,6 +213,7 @@ class Audit:
             errors["proof"] = ["must be a list of hashes"]
         if errors or path is None:
             raise invalid("The proof makes no sense", errors)
+        index = fields.get("leaf_index")
         leaf, root = digests["content_hash"], digests["merkle_root"]
         leads = root_of(leaf, path) == root
         anchor = await self._state.ask(lambda each: _anchor_of(each, f"0x{root.hex()}"))
@@ -229,7 +230,7 @@ class Audit:
                 "blockchain_verified": False,
                 "content_hash": f"0x{leaf.hex()}",
                 "merkle_root": f"0x{root.hex()}",
-                "leaf_index": fields.get("leaf_index"),
+                "leaf_index": index if isinstance(index, int) and abs(index) < 2**53 else None,
                 "block_number": None,
                 "block_timestamp": None,
                 "network": NETWORK,

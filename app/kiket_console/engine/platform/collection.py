@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.documents import Documents, Row
 
+ROW_BYTES = 256 * 1024
+"""How much one row may hold, as JSON."""
 _NAME = re.compile(r"[^\x00-\x1f\"\\]{1,128}")
 _TAKEN = "has already been taken"
 _MOMENTS = (
@@ -117,6 +120,7 @@ class Collection:
         fields = columns.checked(known, sent, had) | dict(managed or {})
         self._check_unique(documents, fields, row)
         self.check(documents, fields)
+        _check_size(fields)
         return fields
 
     def _check_unique(
@@ -135,3 +139,10 @@ class Collection:
                 errors[column.name] = [_TAKEN]
         if errors:
             raise InvalidError(errors)
+
+
+def _check_size(fields: Mapping[str, Any]) -> None:
+    sizes = {name: len(json.dumps(value, ensure_ascii=False)) for name, value in fields.items()}
+    if sum(sizes.values()) > ROW_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise InvalidError({largest: [f"is too large (a row has {ROW_BYTES // 1024} KiB at most)"]})

@@ -23,6 +23,7 @@ MANAGED: Final = ("id", "organization_id", "project_id", "created_at", "updated_
 STRING_LENGTH: Final = 255
 _RANGES: Final = {"integer": 2**31, "bigint": 2**63}
 _SHOWN_KINDS: Final = {"bigint": "integer", "string": "text"}
+_MOST: Final = 2**63 - 1
 _BLANK: Final = "can't be blank"
 
 
@@ -218,6 +219,8 @@ def _check_json(value: Any, depth: int = 64) -> None:
         _check_carried(value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("has a number that JSON cannot say")
+    elif isinstance(value, int) and abs(value) > _MOST:
+        raise ValueError("has a whole number of more than 64 bits")
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             _check_json(each, depth - 1)

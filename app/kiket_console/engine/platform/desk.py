@@ -217,6 +217,6 @@ def _row(documents: Documents, collection: Collection, row_id: int) -> Row:
 def _no_row(collection: Collection, row_id: int) -> ConsoleError:
     return ConsoleError(
         f"{collection.title} has no row {row_id}.",
-        hint="Removed rows can be restored until the project's state is removed.",
+        hint="A row that was removed can be restored until the engine quits.",
         exit_code=ExitCode.USAGE,
     )

@@ -1,6 +1,6 @@
 """The platform's state on disk: rows of named collections, each a JSON object with a number.
 
-One SQLite file per project, mode 0600. A row that is removed stays, so that it can be restored.
+One SQLite file per project, mode 0600. A row that is removed can be restored until it is closed.
 Belongs to one thread (see `state`).
 """
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 ROWS_LIMIT: Final = 100_000
 """How many rows one collection has at most, removed ones included."""
+FILE_BYTES: Final = 512 * 1024**2
+"""How large the file can grow."""
 LOG_LIMIT: Final = 10_000
 """How many rows are kept of a collection that only grows."""
 _SCHEMA = """
@@ -36,6 +38,10 @@ CREATE TABLE row (
 ) WITHOUT ROWID;
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_PURGE = """
+DELETE FROM row WHERE removed_us IS NOT NULL
+AND id < (SELECT max(id) FROM row AS newer WHERE newer.collection = row.collection)
+"""  # the newest keeps its number from being given again
 _COLUMNS = "id, fields, created_us, updated_us"
 
 
@@ -257,7 +263,10 @@ def _open(path: Path) -> sqlite3.Connection:
             )
         if version < VERSION:
             connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {VERSION};COMMIT;")
+        connection.execute(_PURGE)
         connection.execute("PRAGMA synchronous = NORMAL")
+        page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {FILE_BYTES // page_bytes}")
     except BaseException:
         connection.close()
         raise

@@ -33,8 +33,8 @@ NOTIFICATIONS = Collection(
     title="Notifications",
     meaning="What extensions told people with notify().",
     columns=(
-        Column("title", "text", null=False),
-        Column("body", "text", null=False),
+        Column("title", null=False),
+        Column("body", "text", null=False, length=16 * 1024),
         Column("level", null=False, default="info"),
         Column("extension", managed=True),
         Column("exchange_id", "bigint", managed=True),

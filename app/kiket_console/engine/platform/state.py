@@ -10,7 +10,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from kiket_console.engine.platform.documents import Documents
+from kiket_console.engine.platform.documents import FILE_BYTES, Documents
 from kiket_console.errors import ConsoleError
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class State:
                 documents.connection.execute("ROLLBACK")
             raise ConsoleError(
                 f"The platform's state in {self._path} cannot be used: {error}.",
-                hint="See whether the disk is full or the file was changed by another program.",
+                hint=f"Look at the disk; and the file has {FILE_BYTES // 1024**2} MiB at most: "
+                "rows that were removed are gone from it when the engine starts again.",
             ) from error
         return result, note

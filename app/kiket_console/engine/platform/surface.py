@@ -7,6 +7,7 @@ a token that is good, a sample is recorded.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -85,7 +86,7 @@ class Platform:
         asked = Asked(method, path, query, raw_body, caller, agent)
         if stranger and not self._is_kept(refused):
             reply = refused or await self._reply(asked)
-            await asgi.send_answer(send, reply.status, *_written(reply))
+            await asgi.send_answer(send, reply.status, *written(reply))
             return
         known, readable = self._api.secrets_in(path, raw_body)
         limit = BODY_SAMPLE if stranger else asgi.BODY_BYTES
@@ -135,7 +136,7 @@ class Platform:
         known: Mapping[str, str],
         began_ns: int,
     ) -> None:
-        headers, raw_answer = _written(reply)
+        headers, raw_answer = written(reply)
         ending = Ending(
             State.FORWARDED,
             reply.status,
@@ -173,8 +174,12 @@ async def _unrecorded(send: Send, error: ConsoleError) -> None:
     await asgi.send_answer(send, 503, headers, asgi.error_body(error.message))
 
 
-def _written(reply: Reply) -> tuple[Headers, bytes]:
+def written(reply: Reply) -> tuple[Headers, bytes]:
     """Return a reply's headers and body as they are sent."""
     if reply.body is None:
         return reply.headers, b""
-    return (*asgi.JSON_TYPE, *reply.headers), orjson.dumps(reply.body)
+    try:
+        raw_body = orjson.dumps(reply.body)
+    except TypeError:  # half of a surrogate pair in what was sent, and is named in the answer
+        raw_body = json.dumps(reply.body).encode()
+    return (*asgi.JSON_TYPE, *reply.headers), raw_body

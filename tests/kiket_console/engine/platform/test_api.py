@@ -224,3 +224,57 @@ def test_the_documentation_names_each_route_with_its_scope(world: World) -> None
 def _spelt(pattern: str) -> str:
     named = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", pattern.replace("(?:/api/v1)?", "(/api/v1)"))
     return named.replace("\\", "")
+
+
+ROOT = "0x" + "00" * 32
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "status"),
+    [
+        (TABLE, b'{"record": {"issue_id": 1, "details": {"n": 1180591620717411303424}}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "details": ["\\ud800"]}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "details": {"\\ud800": 1}}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "details": NaN}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "\\ud800": 1}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "details": "' + b"x" * 300_000 + b'"}}', 422),
+        (TABLE, b'{"record": {"issue_id": 1, "details": ' + b"[" * 90 + b"]" * 90 + b"}}", 422),
+        (f"{TABLE}&filters=%22%5Cud800%22", b'{"record": {"issue_id": 1}}', 201),
+        (
+            "/api/v1/audit/verify",
+            b'{"content_hash": "%s", "merkle_root": "%s", "proof": [], "leaf_index": 1e999}'
+            % (ROOT.encode(), ROOT.encode()),
+            200,
+        ),
+        (
+            "/api/v1/ext/intake_forms/none/submissions",
+            b'{"project_id": "\\ud800", "data": {}}',
+            404,
+        ),
+        (
+            "/api/v1/extensions/notifications",
+            b'{"title": "x", "body": "' + b"x" * 20_000 + b'"}',
+            422,
+        ),
+        ("/api/v1/extensions/notifications", b'{"title": "\\ud800", "body": "x"}', 422),
+        ("/api/v1/extensions/notifications", b'{"title": "a\\u0000b", "body": "x"}', 422),
+    ],
+)
+async def test_what_no_store_or_answer_can_carry_is_refused(
+    extension: httpx.AsyncClient, path: str, raw: bytes, status: int
+) -> None:
+    answer = await extension.post(path, content=raw)
+
+    assert answer.status_code == status, answer.text[:300]
+    assert len(answer.content) < 10_000
+
+
+@pytest.mark.parametrize(
+    "filters", ['{"state": "\\ud800"}', '{"details": "\\ud800"}', '{"id": 1e9}']
+)
+async def test_a_filter_that_no_row_can_match_is_refused(
+    extension: httpx.AsyncClient, filters: str
+) -> None:
+    answer = await extension.get(TABLE, params={"project_id": "27", "filters": filters})
+
+    assert answer.status_code == 422

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from kiket_console.engine.platform.api import Asked
 from kiket_console.engine.platform.callers import Caller
+from kiket_console.engine.platform.surface import written
 
 if TYPE_CHECKING:
     from tests.kiket_console.engine.platform.conftest import World
@@ -30,7 +31,9 @@ SCALARS: Any = (
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text(max_size=12)
-    | st.sampled_from(["1", "27", "0x" + "00" * 32, "2026-01-31T12:00:00Z", 2**70, -1, 1e300])
+    | st.sampled_from(
+        ["1", "27", "0x" + "00" * 32, "2026-01-31T12:00:00Z", 2**70, -1, 1e300, "\ud800", "a\0b"]
+    )
 )
 VALUES: Any = st.recursive(
     SCALARS,
@@ -122,6 +125,7 @@ def test_no_request_makes_the_platform_fail(
 
     reply = asyncio.run(ask())
 
+    written(reply)
     assert reply.status in {200, 201, 204, 400, 403, 404, 405, 422, 501}, reply
     if reply.status >= 400:
         assert reply.body["error"].endswith((".", ")")), reply.body

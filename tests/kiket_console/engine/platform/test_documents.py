@@ -78,6 +78,30 @@ def test_a_removed_row_is_gone_until_it_is_restored(documents: Documents) -> Non
     assert documents.restore("things", 99) is None
 
 
+def test_removed_rows_are_gone_when_it_is_opened_again_and_their_numbers_stay_taken(
+    path: Path, documents: Documents
+) -> None:
+    kept, removed, newest = (documents.add("things", {"n": number}) for number in range(3))
+    for row in (removed, newest):
+        documents.remove("things", row.id)
+    documents.close()
+
+    again = Documents(path)
+    assert again.rows("things") == [kept]
+    assert again.restore("things", removed.id) is None
+    assert again.add("things", {}).id == newest.id + 1
+    again.close()
+
+
+def test_the_file_does_not_grow_without_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FILE_BYTES", 256 * 1024)
+    opened = Documents(path)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for _ in range(100):
+            opened.add("things", {"text": "x" * 8192})
+    opened.close()
+
+
 @pytest.mark.parametrize("value", [1, 1.5, "x", "", True, False, None, [1], {"a": 1}])
 def test_rows_are_found_by_what_a_field_is(documents: Documents, value: object) -> None:
     row = documents.add("things", {"an odd.näme": value})
