@@ -22,18 +22,14 @@ from kiket_console.ui.paint import platform as paint
 from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.platform_changes import PlatformChanges
-from kiket_console.ui.platform_rows import MOST_ROWS, PlatformRows, Words
+from kiket_console.ui.platform_rows import MOST_ROWS, PlatformRows
 from kiket_console.ui.screens.layout import WIDE_COLUMNS, Layout
-from kiket_console.ui.screens.reading import ReadingScreen
+from kiket_console.ui.screens.narrowed import NarrowedScreen
 from kiket_console.ui.threads import hand_over
-from kiket_console.ui.widgets.filter_bar import FilterBar
 from kiket_console.wire import PLATFORM_ROWS_LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from textual.geometry import Size
-    from textual.widget import Widget
 
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.link import Engine
@@ -41,11 +37,10 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
     from kiket_console.ui.platform_rows import Row
-    from kiket_console.ui.widgets.prompt import Prompt
     from kiket_console.wire import PlatformCollection
 
 
-class PlatformScreen(ReadingScreen):
+class PlatformScreen(NarrowedScreen):
     """The collections, the rows of one, and one row in full."""
 
     PLACE = Scope.PLATFORM
@@ -55,7 +50,6 @@ class PlatformScreen(ReadingScreen):
     def __init__(self, console: ConsoleApp) -> None:
         self._rows = PlatformRows(lambda: console.status)
         self._rows.key_of = console.registry.key
-        self._bar = FilterBar()
         super().__init__(console, self._rows)
         self._changes = PlatformChanges(self)
         self._view: tuple[str, BodyView] | None = None
@@ -87,10 +81,6 @@ class PlatformScreen(ReadingScreen):
     def natural_layout(self, size: Size) -> Layout:
         """Put a row beside the list where there is room for both."""
         return Layout.SIDE if size.width >= WIDE_COLUMNS else super().natural_layout(size)
-
-    def above_list(self) -> Iterable[Widget]:
-        """Put the filter's bar there."""
-        return (self._bar,)
 
     @property
     def heading(self) -> str:
@@ -197,7 +187,7 @@ class PlatformScreen(ReadingScreen):
 
     def _enter(self, name: str) -> None:
         self._rows.enter(name)
-        self._bar.show(None, suspended=False, keys=("", ""))
+        self.show_bar()
         self.show_read()
         self.read()
 
@@ -206,7 +196,7 @@ class PlatformScreen(ReadingScreen):
         if self.opened:
             super().action_back()
         elif self._rows.words is not None:
-            self._use(None)
+            self.use(None)
         elif self._rows.entered:
             self._rows.leave()
             self.show_read()
@@ -247,58 +237,14 @@ class PlatformScreen(ReadingScreen):
         self.show_read()
         super().action_open()
 
-    # The filter
-
     def action_filter(self, text: str = "") -> None:
-        """Narrow the rows to those that have some words; without any, ask."""
+        """Narrow the rows of a collection, which is entered for it."""
+        if self._rows.on_settings:
+            self.console.say("Go to a collection first.")
+            return
         if not self._rows.entered:
             self.action_open()
-        if not self._rows.entered:
-            return
-        if text:
-            self._use(Words(text))
-            return
-        from kiket_console.ui.widgets.prompt import Prompt
-
-        before = self._rows.words
-        prompt = Prompt(
-            "/", before.text if before is not None else "", verb="filter", is_above=True,
-            history=self.console.history("platform").entries,
-            placeholder="words, or name=value for one column",
-        )  # fmt: skip
-        self.ask(
-            prompt,
-            self._entered,
-            changed=lambda prompt: self._use(Words(prompt.text)),
-            cancelled=partial(self._use, before),
-            before=self._bar,
-        )
-
-    def _entered(self, text: str) -> str:
-        if text.strip():
-            self.console.history("platform").add(text.strip())
-        self._use(Words(text))
-        return ""
-
-    def _use(self, words: Words | None) -> None:
-        words = words if words is not None and words.text.strip() else None
-        if words != self._rows.words:
-            self._rows.narrow(words)
-            self.show_read()
-        self._show_bar()
-
-    def prompt_changed(self, prompt: Prompt | None) -> None:
-        """Let the line to type into stand for the bar."""
-        super().prompt_changed(prompt)
-        self._show_bar()
-
-    def on_filter_bar_chosen(self) -> None:
-        """Change the filter that was clicked."""
-        self.action_filter()
-
-    def _show_bar(self) -> None:
-        typing = self._prompt is not None and self._prompt.parent is self._bar.parent
-        self._bar.show(None if typing else self._rows.words, suspended=False, keys=("", ""))
+        super().action_filter(text)
 
     # What a person changes
 
