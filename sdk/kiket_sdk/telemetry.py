@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -103,8 +103,10 @@ class TelemetryReporter:
         self._feedback_hook = feedback_hook
         self._extension_id = extension_id
         self._extension_version = extension_version
-        path = urlsplit(self.telemetry_endpoint or "").path
-        self._is_platforms = path.endswith(_PLATFORMS)
+        parts = urlsplit(self.telemetry_endpoint or "")
+        self._is_platforms = parts.path.endswith(_PLATFORMS)
+        # for logs: without the password that it may hold
+        self._shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
         self._headers = {"Content-Type": "application/json"}
         if api_key and self._is_platforms:
             self._headers["X-Kiket-API-Key"] = api_key
@@ -165,7 +167,7 @@ class TelemetryReporter:
                 _logger.warning(
                     "Telemetry is dropped: %d records wait for %s.",
                     QUEUE_LIMIT,
-                    self.telemetry_endpoint,
+                    self._shown,
                 )
 
     @asynccontextmanager
@@ -205,7 +207,6 @@ class TelemetryReporter:
     async def _deliver(self, client: httpx.AsyncClient, waiting: _Waiting, *, tries: int) -> None:
         record, traceparent = waiting
         headers = self._headers | ({"traceparent": traceparent} if traceparent else {})
-        raw_json = json.dumps(self._written(record)).encode()
 
         async def post() -> None:
             answer = await client.post(
@@ -215,19 +216,19 @@ class TelemetryReporter:
                 raise _NotAcceptedError(answer.status_code, asked_pause_s(answer.headers))
 
         try:
+            raw_json = json.dumps(self._written(record)).encode()
             if tries == 1:
                 await post()
             else:
                 await trying(post, tries=tries, again=_again, longest_s=_LONGEST_S)
-        except (HTTPError, _NotAcceptedError) as exc:
+        except Exception as exc:  # a record may hold anything, and must not end the program
             trouble = str(exc) if isinstance(exc, _NotAcceptedError) else type(exc).__name__
-            _logger.warning(
-                "Telemetry was not accepted by %s: %s.", self.telemetry_endpoint, trouble
-            )
+            _logger.warning("Telemetry was not accepted by %s: %s.", self._shown, trouble)
 
     def _written(self, record: TelemetryRecord) -> dict[str, Any]:
         """Return what is posted of a record, in the form that its receiver knows."""
-        written: dict[str, Any] = _plain(asdict(record))
+        members = {name: getattr(record, name) for name in TelemetryRecord.__slots__}
+        written: dict[str, Any] = _plain(members)
         metadata = written["metadata"]
         if self._is_platforms:
             written |= {name: metadata.pop(name, None) for name in _ERROR}

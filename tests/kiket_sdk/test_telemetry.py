@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_core.secret import redactor
-from kiket_sdk import KiketSDK, TelemetryRecord
+from kiket_sdk import KiketSDK, TelemetryRecord, telemetry
 from kiket_sdk.exceptions import ConfigurationError
-from kiket_sdk.telemetry import QUEUE_LIMIT, TelemetryReporter, telemetry_endpoint
+from kiket_sdk.telemetry import TelemetryReporter, telemetry_endpoint
 from kiket_sdk.testing import webhook_payload_factory
 
 if TYPE_CHECKING:
@@ -178,15 +179,17 @@ async def test_a_refusing_collector_is_not(
 
 
 async def test_the_queue_is_bounded_and_counts_what_it_drops(
-    platform: Platform, caplog: pytest.LogCaptureFixture
+    platform: Platform, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert telemetry.QUEUE_LIMIT == 1_000
+    monkeypatch.setattr(telemetry, "QUEUE_LIMIT", 20)
     reporter = TelemetryReporter(telemetry_url=platform.url)
     with caplog.at_level(logging.WARNING, "kiket_sdk.telemetry"):
         async with reporter.running():
-            for _ in range(QUEUE_LIMIT + 3):  # nothing is posted until this task waits
+            for _ in range(23):  # nothing is posted until this task waits
                 await reporter.record("e", "v1", "ok", 1.0)
             assert reporter.dropped == 3
-    assert len(platform.calls) == QUEUE_LIMIT
+    assert len(platform.calls) == 20
     assert caplog.text.count("Telemetry is dropped") == 1
 
 
@@ -248,6 +251,35 @@ async def test_what_is_posted_holds_no_secret_and_is_always_json(platform: Platf
         "at": "x",
         "ratio": None,
     }
+
+
+async def test_a_receiver_s_password_is_sent_and_not_logged(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    platform.answer("POST /t?key=hunter3", (400, None))
+    url = platform.url.replace("//", "//ana:hunter2@") + "/t?key=hunter3"
+    await TelemetryReporter(telemetry_url=url).record("e", "v1", "ok", 1.0)
+    assert platform.calls[0].headers["authorization"].startswith("Basic ")
+    assert f"not accepted by {platform.url}/t: status 400" in caplog.text
+    assert "hunter" not in caplog.text
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+async def test_a_record_that_cannot_be_told_ends_nothing(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    reporter = TelemetryReporter(telemetry_url=platform.url)
+    async with reporter.running():
+        await reporter.record("e", "v1", "ok", 1.0, lock=threading.Lock())
+        await reporter.record("e", "v1", "ok", 1.0, told=Unspeakable())
+        await reporter.record("e", "v2", "ok", 1.0)
+    assert [call.body["version"] for call in platform.calls] == ["v1", "v2"]
+    assert "<unlocked _thread.lock" in platform.calls[0].body["metadata"]["lock"]
+    assert "RuntimeError" in caplog.text
 
 
 async def test_a_collector_that_wants_a_long_rest_is_left_alone(
