@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from kiket_console.engine.platform import audit, scopes
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from kiket_console.wire import ForcedFailure
 
 _PREFIX = "/api/v1"
-_SECONDS_OF_TROUBLE = "1"
+_TROUBLE_S = 1
+_EMPTY = frozenset({204, 205, 304})
 _LATER = frozenset({429, 503})
 
 
@@ -244,16 +245,15 @@ async def _answered(route: Route, call: Call, caller: Caller | None) -> Reply:
 
 def _forced(failure: ForcedFailure) -> Reply:
     headers: Headers = ()
+    body: dict[str, Any] = {"error": f"The platform's settings let {failure.route} fail."}
     if failure.status in _LATER:
-        headers = (("retry-after", _SECONDS_OF_TROUBLE),)
-    if failure.status in {204, 304}:
-        return Reply(failure.status, None, headers)
-    sentence = f"The platform's settings let {failure.route} fail."
-    return Reply(failure.status, {"error": sentence}, headers)
+        headers = (("retry-after", str(_TROUBLE_S)),)
+        body["retry_after"] = _TROUBLE_S
+    return Reply(failure.status, None if failure.status in _EMPTY else body, headers)
 
 
 def _in_trouble(error: ConsoleError) -> Reply:
-    return Reply(503, {"error": error.message}, (("retry-after", _SECONDS_OF_TROUBLE),))
+    return Reply(503, {"error": error.message}, (("retry-after", str(_TROUBLE_S)),))
 
 
 def _route(
