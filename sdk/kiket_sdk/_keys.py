@@ -136,6 +136,12 @@ def _term(secret: str) -> Term | None:
     )
 
 
+def counts(secret: str, now: float) -> bool:
+    """Tell whether a secret counts at a time in unix seconds; plain text always does."""
+    term = _term(secret)
+    return term is None or term.holds(now)
+
+
 def text_key(secret: str) -> bytes:
     """Return the key bytes of the Kiket dialects."""
     return secret.encode("utf-8", "surrogatepass")

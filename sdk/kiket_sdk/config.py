@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from kiket_sdk._keys import counts
 from kiket_sdk.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class ExtensionConfig:
 def webhook_secrets(
     given: str | Sequence[str] | None, manifest: ExtensionManifest | None
 ) -> tuple[str, ...]:
-    """Return the secrets that verify webhooks, current one first.
+    """Return the secrets that verify webhooks, current one first: the first that counts now.
 
     The argument wins over the manifest, the manifest over KIKET_WEBHOOK_SECRET. Raises
     ConfigurationError for a secret of blanks, which would verify next to nothing.
@@ -98,5 +100,6 @@ def webhook_secrets(
                 f"{source} is blank; give the secret that signs the webhooks, or leave it out."
             )
         if secrets:
-            return secrets
+            now = time.time()
+            return tuple(sorted(secrets, key=lambda secret: not counts(secret, now)))
     return ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from kiket_sdk import ExtensionConfig, KiketSDK, create_app
-from kiket_sdk.config import ExtensionSettings
+from kiket_sdk import ExtensionConfig, KiketSDK, WebhookSecret, create_app
+from kiket_sdk.config import ExtensionSettings, webhook_secrets
 
 
 def test_settings() -> None:
@@ -50,3 +52,14 @@ def test_the_environment_fills_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_create_app_is_the_application_of_an_sdk() -> None:
     assert create_app(extension_id="e").title == "Kiket Extension"
+
+
+def test_the_first_secret_that_counts_now_is_current() -> None:
+    """What signs for an extension, in tests and under the console, is let in by it."""
+    now, day = datetime.now(UTC), timedelta(days=1)
+    announced = WebhookSecret("announced, of 24 bytes or more", not_before=now + day)
+    gone = WebhookSecret("gone, of 24 bytes or more", not_after=now - day)
+    plain, named = "plain, of 24 bytes or more", WebhookSecret("named, of 24 bytes or more")
+    assert webhook_secrets([announced, gone, plain, named], None) == (plain, named, announced, gone)
+    assert webhook_secrets([named, plain], None) == (named, plain)
+    assert isinstance(webhook_secrets([announced, plain], None)[1], WebhookSecret)
