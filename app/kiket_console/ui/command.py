@@ -54,6 +54,8 @@ class Mode(StrEnum):
     """A filter lets no row through."""
     SELECTION = "selection"
     """Several rows are selected."""
+    INSIDE = "inside"
+    """The rows are those of something that was entered."""
 
 
 class Argument(StrEnum):

@@ -42,8 +42,10 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
     (Scope.LOGS, Mode.SELECTION): ("back", "logs.pick-range", "logs.copy"),
     (Scope.LOGS, Mode.EMPTY): ("logs.filter", "close"),
     (Scope.PLATFORM, Mode.LIST): (
-        "open", "platform.add", "platform.edit", "platform.fail", "platform.filter",
-        "platform.remove",
+        "open", "platform.add", "platform.filter", "platform.fail", "platform.settings", "close",
+    ),
+    (Scope.PLATFORM, Mode.INSIDE): (
+        "open", "back", "platform.add", "platform.edit", "platform.remove", "platform.filter",
     ),
     (Scope.PLATFORM, Mode.DETAILS): (
         "back", "platform.edit", "view.search", "view.turn", "platform.copy", "platform.remove",

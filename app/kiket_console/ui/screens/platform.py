@@ -79,8 +79,10 @@ class PlatformScreen(NarrowedScreen):
         self.show_details()
 
     def natural_layout(self, size: Size) -> Layout:
-        """Put a row beside the list where there is room for both."""
-        return Layout.SIDE if size.width >= WIDE_COLUMNS else super().natural_layout(size)
+        """Put details beside the list where there is room for both; collections are few."""
+        if size.width >= WIDE_COLUMNS:
+            return Layout.SIDE
+        return super().natural_layout(size) if self._rows.entered else Layout.STACKED
 
     @property
     def heading(self) -> str:
@@ -98,7 +100,8 @@ class PlatformScreen(NarrowedScreen):
         """What the place is used for."""
         if not self._rows.count and self._rows.words is not None:
             return Mode.FILTERED
-        return super().mode
+        found = super().mode
+        return Mode.INSIDE if found is Mode.LIST and self._rows.entered else found
 
     def summary(self) -> Line:
         """Return how much there is."""
@@ -187,6 +190,7 @@ class PlatformScreen(NarrowedScreen):
 
     def _enter(self, name: str) -> None:
         self._rows.enter(name)
+        self.lay_out(self.size)
         self.show_bar()
         self.show_read()
         self.read()
@@ -199,6 +203,7 @@ class PlatformScreen(NarrowedScreen):
             self.use(None)
         elif self._rows.entered:
             self._rows.leave()
+            self.lay_out(self.size)
             self.show_read()
 
     def action_close(self) -> None:
@@ -234,6 +239,7 @@ class PlatformScreen(NarrowedScreen):
     def action_settings(self) -> None:
         """Go to the settings."""
         self._rows.select("settings")
+        self.lay_out(self.size)
         self.show_read()
         super().action_open()
 
