@@ -12,7 +12,7 @@ from kiket_console.commands.options import directory_option, json_option, paths_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiket_console.setup_wizard import Setup
+    from kiket_console.setup_wizard import Field, Setup
     from kiket_console.ui.paint.line import Line
 
 
@@ -103,6 +103,7 @@ def _print_json(found: Setup, number: int | None, folder: Path) -> None:
     for at, step in enumerate(found.steps, start=1):
         if number in (None, at):
             members = asdict(step)
+            members["fields"] = [_field_members(each) for each in step.fields]
             members["findings"] = [finding_members(each, folder) for each in step.findings]
             members["number"] = at
             steps.append(members)
@@ -115,3 +116,14 @@ def _print_json(found: Setup, number: int | None, folder: Path) -> None:
             findings=[finding_members(each, folder) for each in found.findings],
         )
     )
+
+
+def _field_members(field: Field) -> dict[str, object]:
+    from dataclasses import asdict
+
+    shown = field.shown_when
+    return {
+        **asdict(field),
+        "options": [{"value": value, "label": label} for value, label in field.options],
+        "shown_when": {"field": shown[0], "value": shown[1]} if shown else None,
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kiket_console.linting.report import Part
 
+FILENAMES = ("kiket-extension.yaml", "kiket-extension.yml")
 _API = "kiket.dev/v1"
 _LONGEST = {"name": 255, "version": 80, "description": 2000}
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,159}")

@@ -54,7 +54,7 @@ def lint(folder: Path, *, needs_manifest: bool = True) -> Result:
 
     One without any manifest is an error where it needs one, else a warning.
     """
-    names = [folder / name for name in DEFAULT_MANIFEST_FILENAMES]
+    names = [folder / name for name in (*DEFAULT_MANIFEST_FILENAMES, *later.FILENAMES)]
     manifests = [path for path in names if path.is_file()]
     try:
         found, schemas, known = modules.check_modules(folder)
@@ -70,7 +70,7 @@ def lint(folder: Path, *, needs_manifest: bool = True) -> Result:
         message = f"has no manifest; write {DEFAULT_MANIFEST_FILENAMES[0]}."
         severity: Severity = "error" if needs_manifest else "warning"
         findings.append(Finding(severity, folder, 0, 0, "", message, "manifest"))
-    findings += _differences(sources)
+    findings += _differences([each for each in sources if each.path.name not in later.FILENAMES])
     read = {each.path: each.raw_text for each in sources}
     texts = {path: read.get(path, b"") for path in manifests}
     return Result({**texts, **schemas}, (*_ordered(findings), *_ordered(found)))

@@ -149,6 +149,11 @@ def test_the_wizard_speaks_json(folder: Path, capsys: pytest.CaptureFixture[str]
     (step,) = said["steps"]
     assert (said["name"], said["file"]) == ("Pager", ".kiket/manifest.yaml")
     assert (step["number"], step["kind"], step["title"]) == (4, "test", "Try")
+    assert run(["-C", str(folder), "setup", "--json", "--step", "2"]) == 1
+    severity, limit = json.loads(capsys.readouterr().out)["steps"][0]["fields"]
+    assert severity["options"][1] == {"value": "high", "label": "high"}
+    assert (severity["shown_when"], severity["default"]) == (None, "high")
+    assert limit["shown_when"] == {"field": "SEVERITY", "value": "high"}
     assert [each["rule"] for each in step["findings"]] == ["shape", "setup-test"]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from tests.kiket_console.linting.conftest import MANIFEST, SCHEMA
+from tests.kiket_console.linting.test_lint import SPOILED
 
 from kiket_console.errors import ConsoleError
 from kiket_console.linting.fixing import fix
@@ -61,6 +62,19 @@ def test_null_keys_are_put_in_quotes(sound: Path, write: Callable[..., Path]) ->
     path = write(SCHEMA.replace('"null"', "null").replace("\n", "\r\n"), name)
     fix(lint(sound))
     assert path.read_bytes() == SCHEMA.replace("\n", "\r\n").encode()
+
+
+def test_what_was_corrected_is_not_found_again(sound: Path, write: Callable[..., Path]) -> None:
+    corrected = 0
+    for old, new, *_ in SPOILED:
+        path = write(MANIFEST.replace(old, new, 1))
+        before = lint(sound)
+        done = fix(before)
+        corrected += len(done)
+        left = lint(sound).findings
+        assert len(left) <= len(before.findings), path
+        assert not {(each.rule, each.key) for each in left} & {(e.rule, e.key) for e in done}
+    assert corrected > 10
 
 
 def test_a_guess_is_for_a_person_to_take(sound: Path, write: Callable[..., Path]) -> None:

@@ -358,8 +358,10 @@ def test_manifests_beside_each_other_are_compared(sound: Path, write: Callable[.
 def test_a_manifest_of_a_later_platform_is_known(
     tmp_path: Path, write: Callable[..., Path], text: str, found: list[str]
 ) -> None:
-    write(text, "extension.yaml")
-    assert [each.key for each in lint(tmp_path).findings] == found
+    for name in ("extension.yaml", "kiket-extension.yaml"):
+        path = write(text, name)
+        assert [each.key for each in lint(tmp_path).findings] == found
+        path.unlink()
 
 
 def test_references_within_a_file_are_followed_once(
