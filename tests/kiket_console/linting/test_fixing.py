@@ -74,7 +74,7 @@ def test_what_was_corrected_is_not_found_again(sound: Path, write: Callable[...,
         left = lint(sound).findings
         assert len(left) <= len(before.findings), path
         assert not {(each.rule, each.key) for each in left} & {(e.rule, e.key) for e in done}
-    assert corrected > 10
+    assert corrected >= 10
 
 
 def test_a_guess_is_for_a_person_to_take(sound: Path, write: Callable[..., Path]) -> None:
