@@ -307,5 +307,11 @@ def test_an_extension_of_the_newest_release(
     assert ask().json()["message"] == "The router is not connected."
     answer = ask(secrets={"ROUTER_TOKEN": "rt"}).json()
     assert answer == {"status": "allow", "metadata": {"for": 7}}
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET", SECRET)  # as the page says
+    token = platform.tokens.authentication(scopes=["issues.read"])
+    forgotten = unsigned(
+        NEWEST.run()["sdk"], "workflow.before_transition", {"authentication": token}
+    )
+    assert forgotten.status_code == 401
     # keys are never asked for where a payload says
     assert ask(api={"base_url": "http://127.0.0.1:9"}).status_code == 200
