@@ -230,6 +230,7 @@ def describe(found: Any, start: Message) -> Message:
         extension_id=_text(getattr(config, "extension_id", None)),
         extension_version=_text(getattr(config, "extension_version", None)),
         webhook_secrets=[_text(secret) for secret in secrets if secret],
+        webhook_terms=_terms([secret for secret in secrets if secret]),
         workspace_token=_text(getattr(config, "workspace_token", None)),
         handlers=_handlers(found.registry, start["folder"]),
     )
@@ -239,6 +240,24 @@ def describe(found: Any, start: Message) -> Message:
 def _accepted(found: Any) -> list[str]:
     """Return the dialects that may sign; other releases of the SDK know the oldest only."""
     return [str(dialect) for dialect in getattr(found, "accepted_dialects", None) or ["k0"]]
+
+
+def _terms(secrets: list[Any]) -> list[Message]:
+    """Return what each secret is called and when it counts; nothing where all are plain text."""
+    if not any(hasattr(secret, "key_id") for secret in secrets):
+        return []
+    return [
+        {
+            "key_id": getattr(secret, "key_id", None),
+            "not_before": _moment(getattr(secret, "not_before", None)),
+            "not_after": _moment(getattr(secret, "not_after", None)),
+        }
+        for secret in secrets
+    ]
+
+
+def _moment(value: Any) -> str | None:
+    return None if value is None else value.isoformat()
 
 
 def _text(value: Any) -> str:

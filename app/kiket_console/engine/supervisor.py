@@ -129,7 +129,7 @@ class Supervisor:
             return Judging((), ())
         found = keeper.serving.found if keeper.serving else None
         given = keeper.given.secrets.get(WEBHOOK_SECRET) if keeper.given else None
-        secrets = found.webhook_secrets if found else ()
+        secrets = found.secrets if found else ()
         return Judging(secrets or ((given,) if given else ()), keeper.accepted or _DEFAULT_DIALECTS)
 
     def contract(self, name: str) -> Contract:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime  # noqa: TC003 (read by msgspec)
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from kiket_sdk._keys import WebhookSecret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +88,14 @@ class FoundHandler(msgspec.Struct):
     line: int = 0
 
 
+class SecretTerm(msgspec.Struct):
+    """What a webhook secret is called, and when it counts."""
+
+    key_id: str | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
 class Found(msgspec.Struct, tag="found"):
     """What an imported extension turned out to be."""
 
@@ -95,8 +106,22 @@ class Found(msgspec.Struct, tag="found"):
     extension_id: str = ""
     extension_version: str = ""
     webhook_secrets: tuple[str, ...] = ()
+    webhook_terms: tuple[SecretTerm, ...] = ()
+    """Of each secret in turn; empty where all are plain text."""
     workspace_token: str = ""
     handlers: tuple[FoundHandler, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the webhook secrets with their terms."""
+        if len(self.webhook_terms) != len(self.webhook_secrets):
+            return self.webhook_secrets
+        return tuple(
+            WebhookSecret(
+                secret, key_id=term.key_id, not_before=term.not_before, not_after=term.not_after
+            )
+            for secret, term in zip(self.webhook_secrets, self.webhook_terms, strict=True)
+        )
 
     def __repr__(self) -> str:
         return f"Found(pid={self.pid}, extension_id={self.extension_id!r})"

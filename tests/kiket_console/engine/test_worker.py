@@ -10,6 +10,7 @@ import pytest
 
 from kiket_console import project as projects
 from kiket_console.model import WorkerState
+from kiket_sdk import _signing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,3 +97,23 @@ async def test_a_save_in_an_extension_that_was_just_removed_is_no_fault(
     async with supervise() as running:
         running.supervisor.reload("removed", "main.py")
         assert (await running.serving()).label == "sample#1"
+
+
+async def test_deliveries_are_judged_by_when_each_secret_counts(
+    supervise: Supervise, project_folder: Path
+) -> None:
+    """As the extension judges them; and what is sent to it is signed with the one for now."""
+    (project_folder / "main.py").write_text(
+        "from datetime import UTC, datetime\n"
+        "from kiket_sdk import KiketSDK, WebhookSecret\n"
+        "announced = WebhookSecret('announced-' * 3, key_id='next', "
+        "not_before=datetime(2999, 1, 1, tzinfo=UTC))\n"
+        "sdk = KiketSDK(webhook_secret=[announced, 'current-' * 4])\n"
+    )
+    async with supervise() as running:
+        await running.serving()
+        secrets = running.supervisor.judging(running.name).secrets
+        assert secrets == ("current-" * 4, "announced-" * 3)
+        headers = _signing.sign("k1", secrets[1], b"{}", message_id="m")
+        verdict = _signing.verify(secrets, b"{}", headers)
+        assert (verdict.reason, verdict.key_id) == ("retired", "next")
