@@ -176,10 +176,19 @@ def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool)
         )
 
 
-def check_audience(secrets: Sequence[str], extension_id: str | None) -> None:
-    """Warn when runtime tokens decide and nobody says which extension they must be for."""
-    if not secrets and not extension_id:
-        _logger.warning(
-            "The extension has no id, so a runtime token for another extension is let in too; "
+def check_audience(secrets: Sequence[str], extension_id: str | None, *, strict: bool) -> None:
+    """Warn when runtime tokens decide and nobody says which extension they must be for.
+
+    Raises ConfigurationError when strict: no token would be let in.
+    """
+    if secrets or extension_id:
+        return
+    if strict:
+        raise ConfigurationError(
+            "strict=True lets in tokens for this extension alone, and the extension has no id; "
             "name it in the manifest or pass extension_id=."
         )
+    _logger.warning(
+        "The extension has no id, so a runtime token for another extension is let in too; "
+        "name it in the manifest or pass extension_id=."
+    )

@@ -139,7 +139,7 @@ class KiketSDK:
             allowed_api_origins=checked_origins(allowed_api_origins),
         )
         if not allow_unsigned:
-            check_audience(secrets, self.config.extension_id)
+            check_audience(secrets, self.config.extension_id, strict=strict)
         _redact_credentials(self.config, manifest)
         self._declared_secrets = frozenset(manifest.secret_keys() if manifest else ())
         self.registry = HandlerRegistry()

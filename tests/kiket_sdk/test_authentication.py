@@ -461,6 +461,20 @@ def test_strict_without_a_secret_needs_a_token_that_is_tied_to_the_body() -> Non
     assert extension.post(carrying(tied, more=1))[0] == 401
 
 
+def test_who_has_no_name_is_told_that_tokens_for_others_are_let_in(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "kiket_sdk"):
+        KiketSDK()
+    assert "a runtime token for another extension is let in too" in caplog.text
+    with pytest.raises(ConfigurationError, match="pass extension_id="):
+        KiketSDK(strict=True)
+    caplog.clear()
+    KiketSDK(webhook_secret=SECRET)
+    KiketSDK(extension_id=EXTENSION)
+    assert "another extension" not in caplog.text
+
+
 def test_strict_asks_whom_a_token_is_for() -> None:
     extension = Extension(webhook_secret=SECRET, jwks_url=address(HOME), strict=True)
     for members, status in (({"ext_id": 42}, 401), ({"ext_id": 42, "aud": EXTENSION}, 200)):
