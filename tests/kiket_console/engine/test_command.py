@@ -122,7 +122,7 @@ async def test_it_gets_its_port_host_and_declared_secrets_by_environment_and_no_
         assert seen["HOST"] == "127.0.0.1"
         assert seen["KIKET_BASE_URL"] == "http://127.0.0.1:1"
         assert seen["KIKET_SECRET_API_KEY"] == "vault-canary"
-        assert seen["KIKET_WEBHOOK_SECRET"].startswith("whsec_")
+        assert seen["KIKET_WEBHOOK_SECRET"].startswith("wh_local_")
         assert "other-canary" not in seen.values()
         assert "AWS_SECRET_ACCESS_KEY" not in seen
         assert sorted(descriptors) == ["0", "1", "2", "3"], "the last is that of the look itself"

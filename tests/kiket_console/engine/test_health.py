@@ -82,10 +82,12 @@ async def test_code_on_the_sdk_proves_that_it_takes_what_the_platform_signs(
 async def test_code_that_would_refuse_deliveries_serves_and_that_is_said(
     supervise: Supervise, project_folder: Path, is_own_secret: bool
 ) -> None:
-    own = {"webhook_secret": "whsec_no base64, a canary"} if is_own_secret else {}
+    secret = "whsec_no base64, a canary"  # which signs in k0 alone
+    own = {"webhook_secret": secret} if is_own_secret else {}
+    inherited = {} if is_own_secret else {"KIKET_WEBHOOK_SECRET": secret}
     (project_folder / "main.py").write_text(code(strict=True, **own))
     (project_folder / "kiket.toml").write_text("[[extension]]\nname = 'a'\ndialect = 'k0'\n")
-    async with supervise() as running:
+    async with supervise(inherited=inherited) as running:
         await running.serving()
         seen = running.worker
         assert seen.state is WorkerState.SERVING

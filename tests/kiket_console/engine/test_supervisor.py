@@ -442,7 +442,7 @@ async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
         plain = psutil.Process(running.worker.pid).environ()
         assert seen["KIKET_SECRET_API_KEY"] == "vault-canary"
         assert seen["KIKET_WORKSPACE_TOKEN"] == "wk_explicit_canary"
-        assert seen["KIKET_WEBHOOK_SECRET"].startswith("whsec_")
+        assert seen["KIKET_WEBHOOK_SECRET"].startswith("wh_local_")
         assert seen["SAMPLE_REGION"] == "eu"
         assert seen["KIKET_BASE_URL"] == "http://127.0.0.1:1"
         assert seen["KIKET_SDK_TELEMETRY_OPTOUT"] == "1"
