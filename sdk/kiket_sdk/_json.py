@@ -27,7 +27,7 @@ def read(raw_body: bytes) -> Any:
     """
     try:
         return _decode_fast(raw_body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
     try:
         return json.loads(raw_body)

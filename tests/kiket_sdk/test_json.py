@@ -58,7 +58,9 @@ def test_what_readers_understand_in_several_ways_is_refused_when_strict(
 
 
 @pytest.mark.parametrize("reader", [read, read_strictly])
-@pytest.mark.parametrize("raw_body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"{'a': 1}"])
+@pytest.mark.parametrize(
+    "raw_body", [b"", b"{", b"\xff\xfe", b'{"a": "\xff"}', b"[" * 100_000, b"{'a': 1}"]
+)
 def test_what_is_no_json_is_refused(reader: Any, raw_body: bytes) -> None:
     with pytest.raises(Refused, match="not valid JSON"):
         reader(raw_body)

@@ -35,7 +35,7 @@ async def asked_body(request: Request, kind: type[T]) -> T:
             )
     try:
         return msgspec.json.decode(raw_body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConsoleError(
             f"The request's JSON is not what is expected: {error}.", exit_code=ExitCode.USAGE
         ) from error

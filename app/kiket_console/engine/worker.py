@@ -240,7 +240,7 @@ class WorkerProcess(WorkerTree):
             while raw := await control.readline():
                 try:
                     message = decode(raw)
-                except msgspec.MsgspecError:
+                except (msgspec.MsgspecError, UnicodeDecodeError):
                     self._log.drop(1)
                     continue
                 self._take(message)

@@ -391,6 +391,22 @@ async def test_a_dead_engines_socket_is_no_engine(paths: ProjectPaths) -> None:
             await anext(client.notices())
 
 
+@pytest.mark.parametrize("raw_body", [b"{", b"[]", b'{"name": "\xff"}'])
+async def test_what_is_no_json_is_told_so(raw_body: bytes, paths: ProjectPaths) -> None:
+    import httpx
+
+    async with (
+        served(paths, Post(), new_hub()),
+        httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
+            base_url="http://engine",
+        ) as http,
+    ):
+        answer = await http.post("/v1/trigger", content=raw_body)
+    assert answer.status_code == 400
+    assert "JSON is not what is expected" in answer.text
+
+
 async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     """The description and the routes are two tables; neither may have what the other lacks."""
     import httpx

@@ -182,7 +182,7 @@ def test_a_signature_is_judged(headers: dict[str, Any], status: int, detail: str
     assert answer.json() == ({"detail": detail} if detail else {"handled": True})
 
 
-@pytest.mark.parametrize("raw_body", [b"", b"{", b"\xff\xfe\x00", b"not json"])
+@pytest.mark.parametrize("raw_body", [b"", b"{", b"\xff\xfe\x00", b'{"a": "\xff"}', b"not json"])
 def test_a_body_that_is_no_json_is_the_senders_mistake(raw_body: bytes) -> None:
     """The first release answered 500; an unknown event is told before its body is read."""
     sent = sender(answering({}))
