@@ -1,7 +1,8 @@
 """What a manifest says about deliveries: where they go, how long they may take, and of what.
 
-`hooks`, `events`, `activationEvents` and `lifecycleEvents` all name events; what several of them
-say about one event is put together (kiket-and-kindo.md §1.10, §4.5).
+`hooks`, `events`, `activationEvents` and `lifecycleEvents` all name events, and so do the commands
+and actions that an extension contributes and the tests of its setup; what several of them say
+about one event is put together (kiket-and-kindo.md §1.10, §4.5, §4.6).
 """
 
 from __future__ import annotations
@@ -113,6 +114,9 @@ def _declared(parts: Mapping[str, Any]) -> Iterator[DeclaredEvent]:
                         retries=retries if type(retries) is int and retries >= 0 else None,
                         required=_flag(item),
                     )
+    for name in _sent_by_people(parts):
+        if isinstance(name, str) and name:
+            yield DeclaredEvent(name)
 
 
 def custom_data_of(parts: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...] | None:
@@ -130,6 +134,24 @@ def custom_data_of(parts: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]
         if isinstance(each, Mapping)
         and isinstance(each.get("module"), str)
         and isinstance(each.get("operations"), list)
+    )
+
+
+def _sent_by_people(parts: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the events of commands, workflow actions and tests of the setup."""
+    contributes = parts.get("contributes")
+    for key in ("commands", "workflow_actions"):
+        for item in _mappings(contributes.get(key) if isinstance(contributes, Mapping) else None):
+            handler = item.get("handler")
+            yield handler.get("event") if isinstance(handler, Mapping) else None
+    for step in _mappings(parts.get("setup")):
+        test = step.get("test")
+        yield test.get("action") if isinstance(test, Mapping) else None
+
+
+def _mappings(listed: Any) -> list[Mapping[str, Any]]:
+    return (
+        [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
     )
 
 

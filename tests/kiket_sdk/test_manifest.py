@@ -322,6 +322,18 @@ def test_an_event_is_named_by_its_versions_where_it_has_any(tmp_path: Path) -> N
     assert manifest.events == (DeclaredEvent("a", "v1", 500, 1), DeclaredEvent("a", "2", 500, 2))
 
 
+def test_events_that_people_send_are_declared_too(tmp_path: Path) -> None:
+    text = """
+        contributes:
+          commands: [{handler: {type: extension_event, event: a.now}}, {handler: 3}, 4]
+          workflow_actions: [{handler: {event: a.page}}]
+        setup: [{test: {action: a.testConnection}}, {test: 3}, {info: {}}, 4]
+    """
+    manifest = load_manifest(write(tmp_path, text))
+    assert manifest is not None
+    assert [each.name for each in manifest.events] == ["a.now", "a.page", "a.testConnection"]
+
+
 @pytest.mark.parametrize("timeout", ["0", "-5", "3600001", ".nan", "true", "soon", "[1]"])
 def test_a_time_limit_that_makes_no_sense_counts_as_unsaid(tmp_path: Path, timeout: str) -> None:
     text = (

@@ -187,20 +187,20 @@ class Deliveries:
 
     # New
 
-    def trigger(self, event: str = "") -> None:
+    def trigger(self, event: str = "", extension: str = "") -> None:
         """Let a person choose an extension, if there are several, and an event; send it.
 
-        *event*: what is typed of its name already.
+        *event*: what is typed of its name already; *extension*: the one that is chosen already.
         """
         from kiket_console.ui.screens.trigger import extension_dialog
 
         status = self.console.status
         workers = status.workers if status is not None else ()
-        if len(workers) > 1:
+        if len(workers) > 1 and not extension:
             dialog = extension_dialog(workers)
             self.console.push_screen(dialog, lambda chosen: self._trigger_for(chosen, event))
         else:
-            self._trigger_for("", event)
+            self._trigger_for(extension, event)
 
     def _trigger_for(self, extension: str | None, event: str) -> None:
         if extension is None:

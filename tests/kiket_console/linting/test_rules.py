@@ -81,6 +81,6 @@ def test_its_code_runs(
     exec(code, {})  # noqa: S102 - our own page
     assert capsys.readouterr().out == (
         "platform com.example.pager 1.4.0\n"
-        "15000 ['workflow.sla_status', 'workflow.before_transition']\n"
+        "15000 ['workflow.sla_status', 'workflow.before_transition', 'pager.testConnection']\n"
         "com.example.pager.pages ['pages']\n"
     )

@@ -13,6 +13,8 @@ from kiket_console.linting.lint import lint
 from kiket_console.text import cell_width
 from kiket_console.ui.paint.findings import result_lines
 from kiket_console.ui.screens.setup import SetupScreen
+from kiket_console.ui.screens.trigger import TriggerScreen
+from kiket_console.ui.widgets.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +102,21 @@ async def test_the_wizard_is_shown_step_by_step(
         await until(pilot, lambda: f"-g {manifest}:{line}" in opened.read_text())
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.place)
+
+
+async def test_a_test_of_the_wizard_can_be_sent(
+    console: Callable[..., ConsoleApp], manifest: Path
+) -> None:
+    """`t` begins to send the event that the step tests with."""
+    spoil(manifest, MANIFEST.replace("pager.testConnection", "issue.created"))
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "w")
+        await until(pilot, lambda: isinstance(app.screen, SetupScreen))
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, TriggerScreen))
+        await until(pilot, lambda: app.screen.query_one("#typed", Entry).value == "issue.created")
 
 
 @pytest.mark.parametrize(

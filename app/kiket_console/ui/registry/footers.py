@@ -63,7 +63,7 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "editor.send", "editor.dry-run", "editor.changes", "editor.leave", "editor.keep",
         "editor.external",
     ),
-    (Scope.SETUP, Mode.LIST): ("setup.next", "setup.source", "setup.close"),
+    (Scope.SETUP, Mode.LIST): ("setup.next", "setup.send", "setup.source", "setup.close"),
     (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search"),
     (Scope.WAYS, Mode.LIST): ("ways.send", "ways.down", "ways.cancel"),
     (Scope.PROGRESS, Mode.LIST): ("progress.stop",),

@@ -47,7 +47,7 @@ def show_setup(console: ConsoleApp, worker: Worker) -> None:
 
     def show(setup: Setup) -> None:
         if setup.steps or setup.findings:
-            console.push_screen(SetupScreen(console, setup))
+            console.push_screen(SetupScreen(console, setup, worker.name))
         else:
             console.say(f"{setup.path.name} describes no setup: it has no setup: with steps.")
 
@@ -60,8 +60,9 @@ class SetupScreen(ModalScreen[None]):
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.SETUP)]
 
-    def __init__(self, console: ConsoleApp, setup: Setup) -> None:
+    def __init__(self, console: ConsoleApp, setup: Setup, extension: str) -> None:
         super().__init__()
+        self._extension = extension
         self.console = console
         self._setup = setup
         self._at = 0
@@ -105,6 +106,17 @@ class SetupScreen(ModalScreen[None]):
         from kiket_console.ui.external import open_target
 
         open_target(self.console, event.target)
+
+    def action_send(self) -> None:
+        """Let the person send what a step tests with."""
+        steps = self._setup.steps
+        tests = [*steps[self._at :], *steps[: self._at]]  # this step, or else the next test
+        action = next((each.action for each in tests if each.kind == "test"), "")
+        if not action:
+            self.console.say("No step of this setup tests anything.")
+            return
+        self.dismiss(None)
+        self.console.deliveries.trigger(action, self._extension)
 
     def action_source(self) -> None:
         """Open the manifest in an editor, at what is wrong under the cursor or at this step."""
