@@ -37,6 +37,7 @@ ERRORS_LIMIT = 20
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _SHOULD_BE = "Input should be "
 _WHY = re.compile(r",? (?:unable to|got |input |instead of).*|\. .*", re.DOTALL)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _JSON_TYPES = {
     bool: "a boolean",
     dict: "an object",
@@ -122,7 +123,7 @@ def _first_annotation(handler: Any, function: Any, names: Mapping[str, Any]) -> 
     except (TypeError, ValueError, NameError):
         return None
     first = next(iter(parameters), None)
-    if first is None or first.annotation is inspect.Parameter.empty:
+    if first is None or first.kind not in _POSITIONAL or first.annotation is first.empty:
         return None
     if not isinstance(first.annotation, str):
         return first.annotation
@@ -142,13 +143,12 @@ def _first_annotation(handler: Any, function: Any, names: Mapping[str, Any]) -> 
 
 def _function(handler: Any) -> Any:
     """Return the function that a handler is in the end."""
-    while True:
-        inner = getattr(handler, "func", None) or getattr(handler, "__wrapped__", None)
-        if inner is None:
-            break
-        handler = inner
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    handler = inspect.unwrap(handler)
     handler = getattr(handler, "__func__", handler)
-    return handler if hasattr(handler, "__globals__") else type(handler).__call__
+    # not by isinstance: a mock of a function says that it is one
+    return handler if type(handler) is types.FunctionType else type(handler).__call__
 
 
 def _enclosed(function: Any) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -281,7 +282,14 @@ def literal(_payload: Literal["a"], _context: HandlerContext) -> None: ...
 def nothing() -> None: ...
 
 
-@pytest.mark.parametrize("handler", [untyped, plain, literal, nothing, print, dict])
+def anything(*_arguments: Comment) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [untyped, plain, literal, nothing, anything, print, dict, Mock(), AsyncMock()],
+    ids=lambda handler: type(handler).__name__,
+)
 def test_other_annotations_leave_the_payload_as_it_came(handler: Any) -> None:
     assert payload_type(handler) is None
     assert HandlerMetadata(handler, "v1").payload_type is None
