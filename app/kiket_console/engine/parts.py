@@ -177,22 +177,18 @@ class Parts:
         self.state = State(paths.platform, self.note)
         self.settings = Settings(self.state)
         modules = Modules()
-        self.platform = Platform(
-            self.recorder,
-            self.workers,
-            self.refusals,
-            Callers(self.workers.tokens, self.tokens),
-            Api(
-                state=self.state,
-                settings=self.settings,
-                secrets=vault,
-                workers=self.workers,
-                modules=modules,
-                tokens=self.tokens,
-                address=self.addresses.url,
-                base_url=platform_url,
-            ),
+        api = Api(
+            state=self.state,
+            settings=self.settings,
+            secrets=vault,
+            workers=self.workers,
+            modules=modules,
+            tokens=self.tokens,
+            address=self.addresses.url,
+            base_url=platform_url,
         )
+        callers = Callers(self.workers.tokens, self.tokens)
+        self.platform = Platform(self.recorder, self.workers, self.refusals, callers, api)
         actions = Actions(status=self.status, stop=stop, workers=self.workers, vault=vault)
         terms = Terms(
             self.workers,
@@ -213,7 +209,7 @@ class Parts:
             writer=writer,
         )
         sender = Sender(
-            deliver=self.gateway.deliver,
+            deliver=api.issues.learning(self.gateway.deliver),
             workers=self.workers,
             recorder=self.recorder,
             reader=reader,

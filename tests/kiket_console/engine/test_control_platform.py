@@ -95,6 +95,8 @@ async def test_an_empty_platform_tells_what_it_would_keep(client: Client) -> Non
 
     assert [(each.name, each.count, each.writable) for each in state.collections] == [
         ("notifications", 0, True),
+        ("issues", 0, True),
+        ("issue_comments", 0, True),
         ("intake_forms", 0, True),
         ("intake_submissions", 0, True),
         ("sla_events", 0, True),
@@ -106,7 +108,7 @@ async def test_an_empty_platform_tells_what_it_would_keep(client: Client) -> Non
     assert state.inbound_urls == {
         "marketing": "http://127.0.0.1:8700/webhooks/ext/marketing/{action}"
     }
-    forms = state.collections[1]
+    forms = state.collections[3]
     assert [(each.name, each.kind, each.required) for each in forms.columns[:2]] == [
         ("key", "text", True),
         ("name", "text", True),

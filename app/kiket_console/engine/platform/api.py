@@ -2,8 +2,8 @@
 
     forced failure ─► route ─► rate limit ─► scope ─► answer
 
-The routes are those of kiket-and-kindo.md §2.2, rows 1 to 33. Other SDKs leave `/api/v1` out on
-some of them; those take both.
+The routes are those of kiket-and-kindo.md §2.2, rows 1 to 33 and 35. Other SDKs leave `/api/v1`
+out on some of them; those take both.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kiket_console.engine.platform.custom_data import CustomData, Modules
 from kiket_console.engine.platform.events import Events
 from kiket_console.engine.platform.installation import Installation
 from kiket_console.engine.platform.intake import Intake
+from kiket_console.engine.platform.issues import Issues
 from kiket_console.engine.platform.rates import Rates
 from kiket_console.engine.platform.secret_routes import SecretRoutes, sent_secret
 from kiket_console.errors import ConsoleError
@@ -94,7 +95,8 @@ class Api:
         self._rates = Rates()
         kept, told, forms = SecretRoutes(secrets), Events(state), Intake(state, base_url)
         installed, proofs = Installation(workers, tokens, address), Audit(state, base_url)
-        tables = CustomData(state, modules, workers)
+        tables, self.issues = CustomData(state, modules, workers), Issues(state)
+        asked, issue = self.issues, "/ext/issues/{issue}"
         mine = installed.for_extension
         secret, one = "?/extensions/{id}/secrets", "?/extensions/{id}/secrets/{key}"
         read, write = "ext.secrets.read", "ext.secrets.write"
@@ -133,6 +135,12 @@ class Api:
             _route("GET", sent, forms.submission, "intake_forms.read"),
             _route("POST", sent + "/approve", forms.approve, "intake_forms.write"),
             _route("POST", sent + "/reject", forms.reject, "intake_forms.write"),
+            _route("GET", "/ext/issues", asked.list, "read:issues"),
+            _route("POST", "/ext/issues", asked.create, "write:issues"),
+            _route("GET", issue, asked.read, "read:issues"),
+            _route("PATCH", issue, asked.change, "write:issues"),
+            _route("POST", issue + "/comments", asked.comment, "write:comments"),
+            _route("POST", issue + "/transitions", asked.transition, "write:issues"),
             _route("GET", "/audit/anchors", proofs.list, "audit.read"),
             _route("GET", "/audit/anchors/{root}", proofs.read, "audit.read"),
             _route("GET", "/audit/records/{record}/proof", proofs.proof, "audit.read"),

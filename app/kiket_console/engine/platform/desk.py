@@ -11,6 +11,7 @@ from kiket_console.engine.platform.audit import ANCHORS, RECORDS
 from kiket_console.engine.platform.columns import InvalidError
 from kiket_console.engine.platform.events import NOTIFICATIONS, SLA_EVENTS
 from kiket_console.engine.platform.intake import FORMS, SUBMISSIONS
+from kiket_console.engine.platform.issues import COMMENTS, ISSUES
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import PlatformCollection, PlatformRows, PlatformSettings, PlatformState
 
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MARKER: Final = re.compile(r"\[secret(?::[^\]\s]+)?\]")
-FIXED: Final = (NOTIFICATIONS, FORMS, SUBMISSIONS, SLA_EVENTS, RECORDS, ANCHORS)
+FIXED: Final = (
+    *(NOTIFICATIONS, ISSUES, COMMENTS, FORMS, SUBMISSIONS, SLA_EVENTS),
+    *(RECORDS, ANCHORS),
+)
 """The collections that there always are."""
 
 

@@ -159,8 +159,17 @@ class Documents:
         )
         return [_row(each) for each in self._connection.execute(asked, values)]
 
-    def add(self, collection: str, fields: Mapping[str, Any]) -> Row:
-        """Add a row and return it; raises `ConsoleError` when the collection is full."""
+    def newest(self, collection: str) -> int:
+        """Return the highest number that a row of a collection ever had."""
+        asked = "SELECT coalesce(max(id), 0) FROM row WHERE collection = ?"
+        newest: int = self._connection.execute(asked, (collection,)).fetchone()[0]
+        return newest
+
+    def add(self, collection: str, fields: Mapping[str, Any], row_id: int | None = None) -> Row:
+        """Add a row and return it, with the next number unless *row_id* says one that is free.
+
+        Raises `ConsoleError` when the collection is full.
+        """
         asked = "SELECT count(*), coalesce(max(id), 0) FROM row WHERE collection = ?"
         count, newest = self._connection.execute(asked, (collection,)).fetchone()
         if count >= ROWS_LIMIT:
@@ -169,7 +178,7 @@ class Documents:
                 "and it has as many."
             )
         now_us = self._now_us()
-        row = Row(newest + 1, dict(fields), now_us, now_us)
+        row = Row(row_id or newest + 1, dict(fields), now_us, now_us)
         self._connection.execute(
             f"INSERT INTO row (collection, {_COLUMNS}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
             (collection, row.id, _written(row.fields), now_us, now_us),
@@ -179,7 +188,7 @@ class Documents:
     def log(self, collection: str, fields: Mapping[str, Any]) -> Row:
         """Add a row to a collection that only grows; the oldest go when there are `LOG_LIMIT`."""
         oldest = "DELETE FROM row WHERE collection = ? AND id <= ?"
-        row = Row(self._newest(collection) + 1, dict(fields), *[self._now_us()] * 2)
+        row = Row(self.newest(collection) + 1, dict(fields), *[self._now_us()] * 2)
         self._connection.execute(oldest, (collection, row.id - LOG_LIMIT))
         return self.add(collection, fields)
 
@@ -221,11 +230,6 @@ class Documents:
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (name, _written(value)),
         )
-
-    def _newest(self, collection: str) -> int:
-        asked = "SELECT coalesce(max(id), 0) FROM row WHERE collection = ?"
-        newest: int = self._connection.execute(asked, (collection,)).fetchone()[0]
-        return newest
 
 
 _FIND = (

@@ -133,11 +133,11 @@ async def test_a_call_to_fail_is_named_as_in_lists_or_by_its_path(
 async def test_even_the_jwks_and_what_there_is_not_can_be_made_to_fail(
     world: World, extension: httpx.AsyncClient
 ) -> None:
-    failures: Any = [{"route": "*jwks.json", "status": 500}, {"route": "issues", "status": 204}]
+    failures: Any = [{"route": "*jwks.json", "status": 500}, {"route": "boards", "status": 204}]
     await world.settings.change({"failures": failures})
 
     assert (await extension.get("/.well-known/jwks.json")).status_code == 500
-    assert (await extension.get("/api/v1/ext/issues")).status_code == 204
+    assert (await extension.get("/api/v1/ext/boards")).status_code == 204
 
 
 async def test_the_jwks_is_there_for_everybody_and_verifies_what_was_minted(world: World) -> None:
@@ -211,7 +211,7 @@ async def test_a_query_of_too_many_fields_is_refused(extension: httpx.AsyncClien
 def test_the_documentation_names_each_route_with_its_scope(world: World) -> None:
     text = (Path(__file__).parents[4] / "docs" / "platform.md").read_text()
     said = re.findall(
-        r"^\| `([A-Z]+) ([^`]+)` \| (?:`([a-z_.]+)`|(no token))? *\|", text, re.MULTILINE
+        r"^\| `([A-Z]+) ([^`]+)` \| (?:`([a-z_.:]+)`|(no token))? *\|", text, re.MULTILINE
     )
     found = [
         (route.method, _spelt(route.path.pattern), route.scope, "no token" if route.open else "")

@@ -71,6 +71,7 @@ USUAL = {
     "row": "1",
     "submission": "1",
     "record": "1",
+    "issue": "A-1",
 }
 GOOD = st.fixed_dictionaries(
     {},

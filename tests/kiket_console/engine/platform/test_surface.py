@@ -281,18 +281,18 @@ async def test_a_value_that_passes_through_is_nowhere_in_the_file(
 async def test_what_the_platform_does_not_know_is_501_and_recorded(
     extension: httpx.AsyncClient, reader: Reader, writer: Writer
 ) -> None:
-    answer = await extension.get("/api/v1/ext/issues?page=2")
+    answer = await extension.get("/api/v1/ext/projects/a/boards?page=2")
     wrong = await extension.put("/api/v1/extensions/logs")
 
     assert (answer.status_code, answer.json()["error"]) == (
         501,
-        "GET /api/v1/ext/issues is not part of this console's platform yet.",
+        "GET /api/v1/ext/projects/a/boards is not part of this console's platform yet.",
     )
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST, GET")
     unknown, _ = recorded(reader, writer)
     assert (unknown.exchange.name, unknown.exchange.path, unknown.exchange.status) == (
-        "GET issues",
-        "/api/v1/ext/issues?page=2",
+        "GET projects/a/boards",
+        "/api/v1/ext/projects/a/boards?page=2",
         501,
     )
 
