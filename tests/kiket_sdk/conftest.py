@@ -97,6 +97,22 @@ def platform() -> Iterator[Platform]:
         yield stand_in
 
 
+@pytest.fixture
+def token_keys() -> Iterator[None]:
+    """Know the keys of two platforms, and no others, without asking either."""
+    from tests.kiket_sdk.deliveries import HOME, STAGING
+    from tests.vectors import forge
+
+    from kiket_sdk._jwks import address, keys_at
+    from kiket_sdk.auth import clear_jwks_cache
+
+    clear_jwks_cache()
+    keys_at(address(HOME)).put(forge.JWKS)
+    keys_at(address(STAGING)).put({"keys": [forge.jwk("stranger", kid="main")]})
+    yield
+    clear_jwks_cache()
+
+
 @pytest.fixture(autouse=True)
 def no_kiket_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own settings out of the tests."""
