@@ -30,22 +30,32 @@ def finding_lines(
     """
     lines: list[Line] = []
     for finding in findings:
-        place, room = visible(shown_place(finding, folder)), width - len(indent) - 4
-        if cell_width(place) > room:  # its end says more than its beginning
-            place = f"…{place[1 - room :]}" if room > 1 else ""
+        room = width - len(indent) - 4
+        place = _end(visible(shown_place(finding, folder)), room)
+        key = visible(finding.key)
         head: list[Piece] = [
             (f"{indent}{_SIGNS[finding.severity]} ", finding.severity),
             (place, "strong"),
         ]
-        if finding.key:
-            head.append((f"  {visible(finding.key)}", "accent"))
-        whole = [*head, (f"  {visible(finding.message)}", "")]
+        whole: Line = [
+            *head,
+            *([(f"  {key}", "accent")] if key else []),
+            (f"  {visible(finding.message)}", ""),
+        ]
         if line_width(whole) <= width:
             lines.append(whole)
         else:
+            head.append((f"  {_end(key, room - cell_width(place))}", "accent"))
             lines.append(cut(head, width))
             lines += wrap(finding.message, width, "", f"{indent}  ")
     return lines
+
+
+def _end(text: str, room: int) -> str:
+    """Return the end of a text where it does not fit: that says more than its beginning."""
+    if cell_width(text) <= room:
+        return text
+    return f"…{text[1 - room :]}" if room > 1 else ""
 
 
 def shown_place(finding: Finding, folder: Path | None) -> str:

@@ -142,7 +142,8 @@ def _test(step: Step, room: int) -> list[Line]:
         cut([(MARGIN, ""), ("▸ ", "accent"), (f"{visible(step.action)}", "accent")], room)
     ]
     if step.success_message:
-        lines.append(cut([(MARGIN, ""), ("✓ ", "ok"), (visible(step.success_message), "")], room))
+        said = f"✓ {visible(step.success_message)}"
+        lines.append(cut([(MARGIN, ""), (said, "muted")], room))
     return lines
 
 
