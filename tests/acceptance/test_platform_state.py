@@ -74,7 +74,7 @@ def test_what_a_handler_keeps_is_seen_limited_and_there_after_a_restart(
     schema = folder / ".kiket" / "modules" / "pages" / "schema.yml"
     schema.parent.mkdir(parents=True)
     schema.write_text(SCHEMA)
-    kept = {"notifications": 1, "audit_records": 1, f"custom_data.{MODULE}.pages": 1}
+    kept = {"issues": 1, "notifications": 1, "audit_records": 1, f"custom_data.{MODULE}.pages": 1}
     with running(folder, "--session-secrets") as engine:
         engine.wait_serving()
         delivered = engine.trigger("issue.created@v1")["exchange_id"]
