@@ -70,6 +70,8 @@ def test_what_was_corrected_is_not_found_again(sound: Path, write: Callable[...,
         path = write(MANIFEST.replace(old, new, 1))
         before = lint(sound)
         done = fix(before)
+        if not done:
+            continue
         corrected += len(done)
         left = lint(sound).findings
         assert len(left) <= len(before.findings), path
