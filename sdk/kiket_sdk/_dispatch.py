@@ -122,7 +122,7 @@ class WebhookDispatcher:
             if handler.required_scopes:
                 _check_scopes(handler.required_scopes, granted)
             if replays is not None and delivery is not None:
-                earlier = await replays.begin(delivery)
+                earlier = await replays.begin(delivery, event, version)
                 if earlier is not None:
                     await _send(earlier, send)
                     return

@@ -45,6 +45,8 @@ _TOKEN_TTL_LIMIT_S = 24 * 3600.0
 _RETRY_AFTER = ((b"retry-after", b"5"),)
 _REPLAYED = (b"idempotent-replayed", b"true")
 _TOLD_EVERY_S = 60.0
+_BEGINNINGS = 3  # how often a delivery asks for its turn that others let go of meanwhile
+_NOT_TOLD = b"?"  # in place of an answer from a store that is down
 
 _logger = logging.getLogger("kiket_sdk.webhook")
 
@@ -56,11 +58,15 @@ _kept = msgspec.msgpack.Decoder(_KeptAnswer).decode
 
 @dataclass(slots=True)
 class Delivery:
-    """One webhook: under what its answer is kept, and the token that let it in, if one did."""
+    """One webhook: what its sender calls it, if anything, and the token that let it in, if one did.
 
-    key: bytes | None
+    `key` is what its answer is kept under, once its handler is known.
+    """
+
+    name: str
     token_key: bytes | None
     is_token_used: bool
+    key: bytes | None = None
 
 
 class ReplayGuard:
@@ -116,31 +122,36 @@ class ReplayGuard:
             )
         name = headers.get("webhook-id", "") if is_signed else ""
         name = name or headers.get("x-kiket-delivery", "") or headers.get("x-kiket-invocation", "")
-        key = self._key("delivery", name) if name and self._answers else None
-        if is_token_used and key is None:
+        if self._answers is None:
+            name = ""
+        if is_token_used and not name:
             raise _again("runtime token")
-        return Delivery(key, token_key, is_token_used)
+        return Delivery(name, token_key, is_token_used)
 
-    async def begin(self, delivery: Delivery) -> Messages | None:
+    async def begin(self, delivery: Delivery, event: str, version: str) -> Messages | None:
         """Return what the delivery was answered before, or None when its handler is to run.
 
+        What the sender calls the same may go to several handlers, each of which has its answer.
         Raises Refused: 503 while an earlier try is running, 409 for a token that was used before
         by a delivery that is not known.
         """
         answers = self._answers
-        if answers is None or delivery.key is None:
+        if answers is None or not delivery.name:
             return None
-        if await self._asked(answers.add_if_absent(delivery.key, self._run_ttl_s), True):
-            if delivery.is_token_used:
-                await self._noted(answers.forget(delivery.key))
-                raise _again("runtime token")
-            return None
-        kept = await self._asked(answers.recall(delivery.key), None)
-        if kept == b"":
-            raise Refused(
-                503, "An earlier try of this delivery is still running", headers=_RETRY_AFTER
-            )
-        return _replayed(kept) if kept else None
+        key = delivery.key = self._key("delivery", event, version, delivery.name)
+        for _ in range(_BEGINNINGS):
+            if await self._asked(answers.add_if_absent(key, self._run_ttl_s), True):
+                if delivery.is_token_used:
+                    await self._noted(answers.forget(key))
+                    raise _again("runtime token")
+                return None
+            kept = await self._asked(answers.recall(key), _NOT_TOLD)
+            if kept:
+                return None if kept is _NOT_TOLD else _replayed(kept)
+            if kept == b"":
+                break
+            # it failed between the two questions, and whoever asks first runs it again
+        raise Refused(503, "An earlier try of this delivery is still running", headers=_RETRY_AFTER)
 
     async def end(self, delivery: Delivery, answer: Response | Messages | None) -> None:
         """Keep the answer of a run, or let go of a run that failed (None, or a status not 2xx)."""
@@ -168,16 +179,17 @@ class ReplayGuard:
         all of them, so that leaving one out does not either.
         """
         keys = []
+        if headers.get("webhook-signature"):
+            # first, for it decided: what is beside it may be made up, and must not fill the store
+            name, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+            keys.append(self._key("standard", name, moment))
         if signature := headers.get("x-kiket-signature"):
             moment = headers.get("x-kiket-timestamp", "")
             if moment:
                 keys.append(self._key("kiket", moment, signature[-64:].lower()))
-            elif not headers.get("webhook-signature"):
+            elif not keys:
                 _logger.warning("Webhook refused: it has no time, so it could be sent again.")
                 raise Refused(401, "Missing X-Kiket-Timestamp header")
-        if headers.get("webhook-signature"):
-            name, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-            keys.append(self._key("standard", name, moment))
         return keys
 
     def _key(self, *parts: str) -> bytes:
