@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.wire import PlatformColumn
@@ -24,6 +24,8 @@ STRING_LENGTH: Final = 255
 _RANGES: Final = {"integer": 2**31, "bigint": 2**63}
 _SHOWN_KINDS: Final = {"bigint": "integer", "string": "text"}
 _MOST: Final = 2**63 - 1
+_DIGITS: Final = 100
+"""A decimal of more is no number that anybody means."""
 _BLANK: Final = "can't be blank"
 
 
@@ -105,10 +107,11 @@ class Column:
             number = Decimal(str(value))
         except InvalidOperation:
             raise ValueError("must be a number") from None
-        if not number.is_finite() or abs(number.adjusted()) > 100:
+        if not number.is_finite() or abs(number.adjusted()) > _DIGITS:
             raise ValueError("must be a number")
         if self.scale is not None:
-            number = round(number, self.scale)
+            with localcontext(prec=4 * _DIGITS):
+                number = number.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
         if self.precision is not None:
             whole = self.precision - (self.scale or 0)
             if abs(number) >= Decimal(10) ** whole:

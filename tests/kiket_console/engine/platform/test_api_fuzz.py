@@ -32,7 +32,18 @@ SCALARS: Any = (
     | st.floats(allow_nan=False)
     | st.text(max_size=12)
     | st.sampled_from(
-        ["1", "27", "0x" + "00" * 32, "2026-01-31T12:00:00Z", 2**70, -1, 1e300, "\ud800", "a\0b"]
+        [
+            "1",
+            "27",
+            "0x" + "00" * 32,
+            "2026-01-31T12:00:00Z",
+            "1e50",
+            2**70,
+            -1,
+            1e300,
+            "\ud800",
+            "a\0b",
+        ]
     )
 )
 VALUES: Any = st.recursive(

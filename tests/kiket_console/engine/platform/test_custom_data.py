@@ -107,7 +107,7 @@ async def test_values_are_kept_in_one_form(pages: ExtensionCustomDataClient) -> 
     record = {"issue_id": 1, "cost": 12.345, "acked_at": "2026-05-01T12:00:00+02:00"}
     row = (await pages.create(MODULE, "pages", record))["data"]
 
-    assert (row["cost"], row["acked_at"]) == ("12.34", "2026-05-01T10:00:00Z")
+    assert (row["cost"], row["acked_at"]) == ("12.35", "2026-05-01T10:00:00Z")
     found = await pages.list(MODULE, "pages", filters={"acked_at": "2026-05-01T12:00:00+02:00"})
     assert [each["id"] for each in found["data"]] == [row["id"]]
 
