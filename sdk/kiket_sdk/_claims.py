@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,9 @@ import msgspec
 
 from kiket_sdk._scopes import listed
 
+_READ_LIMIT = 8192
+"""Characters of a token that is read; what longer ones claim is nobody's."""
+_REMEMBERED = 256  # a platform may use one token for many deliveries
 _OBJECTS = (dict, Mapping)  # the first is what JSON becomes, and quick to ask for
 
 
@@ -74,11 +78,10 @@ class AuthContext(AuthenticationContext):
 
 def build_auth_context(jwt_payload: JwtPayload, raw_payload: Mapping[str, Any]) -> AuthContext:
     """Return what handlers are told of a verified token, and of the payload that carried it."""
-    expires_at = datetime.fromtimestamp(jwt_payload.exp, UTC).isoformat()
     return AuthContext(
         runtime_token_in(raw_payload),
         "runtime",
-        expires_at if jwt_payload.exp else None,
+        _iso(jwt_payload.exp) if jwt_payload.exp else None,
         listed(jwt_payload.scopes),
         jwt_payload.org_id,
         jwt_payload.ext_id,
@@ -119,8 +122,21 @@ def vouched_for(payload: Any) -> AuthContext:
     )
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _iso(moment_s: int) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat()
+
+
 def unverified(token: str) -> JwtPayload | None:
-    """Read the claims of a JWT whose signature nobody checked, None when it is not one."""
+    """Read the claims of a JWT whose signature nobody checked, None when it is not one.
+
+    They are shared with whoever reads them next, and not to be changed.
+    """
+    return _read(token) if len(token) <= _READ_LIMIT else None
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _read(token: str) -> JwtPayload | None:
     parts = token.split(".", 3)
     if len(parts) != 3 or not token.isascii():
         return None
