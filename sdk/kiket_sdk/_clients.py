@@ -26,7 +26,6 @@ class PlatformClients:
         self._config = config
         self._loop: asyncio.AbstractEventLoop | None = None
         self._clients: dict[str, KiketClient] = {}  # by base URL; each is configured
-        self._endpoints: dict[str, ExtensionEndpoints] = {}  # by version, for the base URL
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
@@ -38,7 +37,6 @@ class PlatformClients:
             clients = list(self._clients.values())
             self._loop = None
             self._clients = {}
-            self._endpoints = {}
             for client in clients:
                 await client.aclose()
 
@@ -57,14 +55,8 @@ class PlatformClients:
         shared = self._clients.get(base_url)
         if shared is None:
             shared = self._clients[base_url] = self._client(base_url)
-        if runtime_token is not None or base_url != self._config.base_url:
-            return self._calls(shared.for_delivery(runtime_token), version), False
-        found = self._endpoints.get(version)
-        if found is None:
-            # a view, too: a handler that closes its client must not close the others'
-            view = shared.for_delivery(None)
-            found = self._endpoints[version] = self._calls(view, version)
-        return found, False
+        # a view for each: what a handler sets or closes of its client must not be the others'
+        return self._calls(shared.for_delivery(runtime_token), version), False
 
     def _client(self, base_url: str) -> KiketClient:
         config = self._config
