@@ -53,3 +53,30 @@ def test_a_block_that_nobody_runs_is_found(tmp_path: Path) -> None:
         ("Title", "shell", "ls\n"),
     ]
     assert unclaimed(page) == ["page.md:4", "page.md:10"]
+
+
+def slug(heading: str) -> str:
+    """Return what a heading is linked to by, as forges make it."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").strip().lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def test_every_link_into_a_page_leads_to_a_heading() -> None:
+    assert slug("`kiket_sdk.testing`, and [more](x.md)") == "kiket_sdktesting-and-more"
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    prose = {page.resolve(): _without_code(page.read_text("utf-8")) for page in pages}
+    headings = {
+        page: {slug(each) for each in re.findall(r"^#{1,6} (.+)$", text, re.MULTILINE)}
+        for page, text in prose.items()
+    }
+    broken = [
+        f"{page.name}: {target}#{fragment}"
+        for page, text in prose.items()
+        for target, fragment in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", text)
+        if fragment not in headings.get((page.parent / target).resolve() if target else page, set())
+    ]
+    assert broken == []
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
