@@ -70,22 +70,31 @@ class PayloadType:
     def read(self, raw_body: bytes, payload: Any) -> Any:
         """Return the payload as this type; `payload` is what was read from `raw_body`.
 
-        Raises Refused (422), which says where the payload is another, and what was expected.
+        Raises Refused: 422, which says where the payload is another, and what was expected; 500
+        when the type names what is defined nowhere.
         """
-        from pydantic import ValidationError
+        from pydantic import PydanticUserError, ValidationError
 
-        adapter = self._adapter
-        if adapter is None:
-            adapter = self._adapter = self._built({})
         try:
-            return adapter.validate_json(raw_body)
-        except ValidationError as exc:
-            errors = exc.errors(include_url=False, include_input=False)
-        if errors[0]["type"] == "json_invalid":  # JSON that only the standard reader takes
+            if self._adapter is None:
+                self._adapter = self._built({})
+            adapter = self._adapter
             try:
-                return adapter.validate_python(payload)
+                return adapter.validate_json(raw_body)
             except ValidationError as exc:
                 errors = exc.errors(include_url=False, include_input=False)
+            if errors[0]["type"] == "json_invalid":  # JSON that only the standard reader takes
+                try:
+                    return adapter.validate_python(payload)
+                except ValidationError as exc:
+                    errors = exc.errors(include_url=False, include_input=False)
+        except (ConfigurationError, PydanticUserError, NameError) as exc:
+            _logger.exception("Payloads cannot be checked against %s.", self.name)
+            raise Refused(500, "The extension cannot check payloads of this event") from exc
+        except Exception as exc:  # a check of the program's own may fail in any way
+            _logger.exception("A check of %s failed.", self.name)
+            detail = f"The payload does not fit {self.name}: it could not be checked"
+            raise Refused(422, detail, errors=[]) from exc
         raise self._refused(errors, payload)
 
     def _refused(self, errors: Sequence[ErrorDetails], payload: Any) -> Refused:

@@ -76,6 +76,20 @@ class Comment:
     stars: int = 0
 
 
+class Nested(BaseModel):
+    size: int
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def inner(cls, size: Any) -> Any:
+        return size["inner"]
+
+
+@dataclass
+class Later:
+    size: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+
 def told(handler: Any, payload: Any) -> tuple[int, Any]:
     """Post a payload to a handler."""
     sdk = build_sdk()
@@ -325,6 +339,29 @@ def test_no_secret_and_no_more_than_needed_is_told(caplog: pytest.LogCaptureFixt
     assert "There are 51 mismatches." in content["detail"]
     assert SECRET not in json.dumps(content) + caplog.text
     assert "[secret:KIKET_WEBHOOK_SECRET] is no address" in content["detail"]
+
+
+def test_a_check_that_fails_itself_refuses_the_payload(caplog: pytest.LogCaptureFixture) -> None:
+    """It is not one of pydantic's two errors, and would be a 500 of the server's."""
+
+    async def handler(event: Nested, _context: HandlerContext) -> int:
+        return event.size
+
+    assert told(handler, {"size": {"inner": 3}}) == (200, 3)
+    assert told(handler, {"size": 3}) == (
+        422,
+        {"detail": "The payload does not fit Nested: it could not be checked", "errors": []},
+    )
+    assert "not subscriptable" in caplog.text
+    assert "in inner" in caplog.text, "the traceback leads to the check"
+
+
+def test_a_type_that_names_what_is_never_defined_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(event: Later, _context: HandlerContext) -> Any: ...
+
+    answer = {"detail": "The extension cannot check payloads of this event"}
+    assert told(handler, {"size": 3}) == (500, answer)
+    assert "not fully defined" in caplog.text
 
 
 def test_json_that_only_the_standard_reader_takes_is_checked_too() -> None:
