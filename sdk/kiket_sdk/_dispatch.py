@@ -8,6 +8,7 @@ scopes, then the handler. Where a runtime token decides, the JSON that holds it 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -19,7 +20,7 @@ from kiket_sdk._claims import vouched_for
 from kiket_sdk._context import HandlerContext, require_none_granted, scope_checker, secrets_in
 from kiket_sdk._origins import base_url_for
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
-from kiket_sdk._running import in_thread, within
+from kiket_sdk._running import in_thread, is_stopping, within
 from kiket_sdk._scopes import missing
 
 if TYPE_CHECKING:
@@ -141,6 +142,12 @@ class WebhookDispatcher:
                 result = await (running if limit_s is None else within(limit_s, running))
                 answer = answer_of(result, event, version)
             except Exception as exc:
+                answer, told = failure(exc, event, version)
+            except asyncio.CancelledError as exc:
+                if is_stopping():
+                    if replays is not None and delivery is not None:
+                        await replays.end(delivery, None)
+                    raise
                 answer, told = failure(exc, event, version)
             duration_ms = (time.perf_counter() - started_s) * 1000
             if is_own:

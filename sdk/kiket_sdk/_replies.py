@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ def answer_of(result: Any, event: str, version: str) -> Response | Messages:
         return messages(500, encode({"error": "The handler returned what JSON cannot carry"}))
 
 
-def failure(exc: Exception, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
+def failure(exc: BaseException, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
     """Log what a handler raised; return the answer, and what telemetry is told."""
     text = redactor.redact(_text_of(exc))
     told = {"message": text, "error_message": text, "error_class": type(exc).__name__}
@@ -130,8 +131,10 @@ def _from_handler(traceback: TracebackType | None) -> TracebackType | None:
     return found or traceback
 
 
-def _text_of(exc: Exception) -> str:
+def _text_of(exc: BaseException) -> str:
     """Return what an exception says, as far as it can say it in UTF-8."""
+    if isinstance(exc, asyncio.CancelledError):
+        return "Work of the handler was cancelled"
     try:
         text = str(exc)
     except Exception as broken:

@@ -60,6 +60,12 @@ async def in_thread(
     return await result if inspect.isawaitable(result) else result
 
 
+def is_stopping() -> bool:
+    """Tell whether it is the webhook that is cancelled, and not work that its handler began."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def within(limit_s: float, running: Awaitable[Any]) -> Any:
     """Return what a handler returns within so many seconds.
 

@@ -7,7 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.kiket_sdk.webhooks import build_sdk, post, signed
+from httpx import ASGITransport, AsyncClient
+from tests.kiket_sdk.webhooks import RAW, build_sdk, post, signed
 
 from kiket_sdk.exceptions import ConfigurationError
 from kiket_sdk.replay_stores import MemoryStore
@@ -69,6 +70,43 @@ def test_a_handler_within_its_limit_answers(is_async: bool) -> None:
     sdk = build_sdk(handler_timeout=30)
     sdk.register("e", later if is_async else now, version="v1")
     assert post(sdk, PATH, signed()) == (200, "done")
+
+
+def test_work_of_a_handlers_own_that_was_cancelled_is_its_failure() -> None:
+    """CancelledError is no Exception, and would be a 500 of the server's."""
+    records: list[TelemetryRecord] = []
+
+    async def cancels(_payload: Any, _context: Any) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            work = tasks.create_task(asyncio.sleep(60))
+            work.cancel()
+        await work
+
+    sdk = build_sdk(feedback_hook=records.append)
+    sdk.register("e", cancels, version="v1")
+    assert post(sdk, PATH, signed()) == (400, {"error": "Work of the handler was cancelled"})
+    assert [record.metadata["error_class"] for record in records] == ["CancelledError"]
+
+
+async def test_a_delivery_whose_run_is_stopped_with_the_server_runs_again() -> None:
+    started, runs = asyncio.Event(), []
+
+    async def handler(_payload: Any, _context: Any) -> str:
+        runs.append(1)
+        started.set()
+        await asyncio.sleep(60 if len(runs) == 1 else 0)
+        return "done"
+
+    sdk = build_sdk(replay_store=MemoryStore())
+    sdk.register("e", handler, version="v1")
+    async with AsyncClient(transport=ASGITransport(sdk.app), base_url="http://x") as client:
+        headers = signed(dialect="sw1")
+        async with asyncio.TaskGroup() as tasks:
+            first = tasks.create_task(client.post(PATH, content=RAW, headers=headers))
+            await started.wait()
+            first.cancel()
+        later = signed(dialect="k1", X_Kiket_Delivery=headers["webhook-id"])
+        assert (await client.post(PATH, content=RAW, headers=later)).json() == "done"
 
 
 def test_a_time_limit_of_the_handlers_own_is_its_failure() -> None:
