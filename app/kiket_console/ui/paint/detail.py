@@ -87,7 +87,7 @@ def response(detail: Detail, view: BodyView | None, number: int, width: int) -> 
     attempt = attempt_of(detail, number)
     tried = _tries(detail, attempt, width)
     if attempt is None or attempt.answer is None or view is None:
-        return Chain(tried, Lines(_no_answer(detail, attempt, width)))
+        return Chain(tried, Lines(_no_answer(detail, attempt, width, told=bool(tried.count))))
     head = [_facts(_answer_line(attempt), attempt.answer, view), []]
     if attempt.error:
         head[1:1] = wrap(attempt.error, width, "error", MARGIN)
@@ -131,11 +131,16 @@ def _answer_line(attempt: Attempt) -> str:
     return f"{attempt.status or ''} from {visible(attempt.target)}{took}{number}".strip()
 
 
-def _no_answer(detail: Detail, attempt: Attempt | None, width: int) -> list[Line]:
+def _no_answer(
+    detail: Detail, attempt: Attempt | None, width: int, *, told: bool = False
+) -> list[Line]:
+    """Return why there is no answer to show; *told*: the list of attempts says it already."""
     sentence = attempt.error if attempt is not None and attempt.error else ""
-    lines = [*wrap(sentence or _NO_ANSWER[detail.exchange.state], width, "", MARGIN)]
+    lines: list[Line] = []
+    if not (sentence and told):
+        lines += wrap(sentence or _NO_ANSWER[detail.exchange.state], width, "", MARGIN)
     if attempt is not None:
-        lines += [[], [(MARGIN + _answer_line(attempt), "muted")]]
+        lines += [*([[]] if lines else []), [(MARGIN + _answer_line(attempt), "muted")]]
     if detail.exchange.failing and detail.exchange.source is Source.WEBHOOK:
         lines += [
             [],
