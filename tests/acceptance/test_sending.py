@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -127,3 +128,41 @@ def test_what_a_filter_lets_through_is_sent_again(engine: Engine) -> None:
     none = engine.cli("replay", "--filter", "status:418")
     assert (none.returncode, none.stdout) == (0, "")
     assert none.stderr == "0 sent · 0 ok\n"
+
+
+TROUBLED = """\
+from starlette.responses import JSONResponse
+
+
+@sdk.webhook("issue.updated", version="v1")
+def updated(payload, context):
+    return JSONResponse({"error": "later"}, 503)
+
+
+@sdk.webhook("workflow.before_transition", version="v1")
+def guard(payload, context):
+    return {"status": "deny", "message": "Not on a Friday."}
+"""
+
+
+def test_what_fails_is_tried_again_until_a_person_has_enough(engine: Engine) -> None:
+    main = engine.folder / "main.py"
+    engine.save("main.py", f"{main.read_text()}\n\n{TROUBLED}")
+    done = engine.cli("trigger", "issue.updated", "--retry")
+    [number] = re.findall(r"^#(\d+)  issue\.updated v1  503 ✗", done.stdout)
+    assert done.returncode == 7
+    assert re.search(rf"It is tried again in \S+ s; `kiket-console retry {number}` ", done.stderr)
+
+    again = engine.cli("retry", number, "--json")
+    told = json.loads(again.stdout)
+    assert (again.returncode, told["status"], told["retry"]) == (7, 503, "waiting")
+    detail = engine.reader.known(int(number))
+    assert [each.status for each in detail.attempts] == [503, 503]
+
+    assert engine.cli("retry", number, "--cancel").stdout == f"Not tried again: #{number}.\n"
+    refused = engine.cli("retry", number, "--cancel")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: None of these deliveries waits to be tried again.\n")
+
+    guard = engine.cli("trigger", "workflow.before_transition", "--retry")
+    assert re.match(r"#\d+  workflow\.before_transition v1  200  deny  ", guard.stdout)

@@ -48,7 +48,7 @@ def judge(
     ):
         sentence = f"{found.sentence} Its runtime token is good, but {_WANTS}."
         return replace(found, sentence=sentence, nearest=ES256)
-    return found if found.nearest else replace(found, nearest=meant)
+    return found if found.nearest or meant is None else replace(found, nearest=meant)
 
 
 def _by_token(delivery: Delivery, tokens: TokenJudge, extension_id: str) -> Judgement:

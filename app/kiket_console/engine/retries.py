@@ -120,8 +120,13 @@ class Retries:
                 hint=f"`kiket-console replay {exchange_id}` sends it as a new one.",
                 exit_code=ExitCode.USAGE,
             )
-        self._planned.pop(exchange_id, None)
-        outcome = await self._attempt(detail)
+        planned_us = self._planned.pop(exchange_id, 0)
+        try:
+            outcome = await self._attempt(detail)
+        except ConsoleError:
+            if planned_us:  # what cannot be sent now may be, then
+                self.plan(exchange_id, planned_us)
+            raise
         return Result(
             exchange_id,
             outcome.state,

@@ -366,6 +366,18 @@ async def test_what_cannot_be_sent_any_more_is_given_up_with_the_reason(
     assert "is not tried again: The body contained the secret 'TOKEN'" in caplog.text
 
 
+async def test_what_cannot_be_tried_now_still_waits_for_its_time(
+    parts: dict[str, Any], fake_worker: Any, redactor: Redactor
+) -> None:
+    redactor.add("TOKEN", "a-token-that-nobody-sees")
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        exchange_id = await platform.send(raw_payload=b'{"t": "a-token-that-nobody-sees"}')
+        with pytest.raises(ConsoleError, match="The body contained the secret 'TOKEN'"):
+            await platform.retries.now(exchange_id)
+        assert (await platform.retries.cancel([exchange_id])).ids == (exchange_id,)
+
+
 async def test_a_worker_that_is_gone_fails_the_attempt(
     parts: dict[str, Any], fake_worker: Any, crew: Any
 ) -> None:
