@@ -231,6 +231,8 @@ class Handler:
     file: str = ""
     """Relative to the project folder."""
     line: int = 0
+    scopes: tuple[str, ...] = ()
+    """What the sender of its event must have been granted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ MODULE = "com.example.sample.pages"
 MAIN = f"""\
 from kiket_sdk import KiketSDK
 
-sdk = KiketSDK()
+sdk = KiketSDK(strict=True)
 
 
 @sdk.webhook("issue.created", version="v1", required_scopes=["custom_data.write"])

@@ -276,6 +276,7 @@ def _handlers(registry: Any, folder: str) -> list[Message]:
                     "version": str(version),
                     "file": _shown_path(code.co_filename, folder) if code else "",
                     "line": code.co_firstlineno if code else 0,
+                    "scopes": [str(each) for each in getattr(entry, "required_scopes", None) or ()],
                 }
             )
     return sorted(handlers, key=lambda handler: (handler["event"], handler["version"]))

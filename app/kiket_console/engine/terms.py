@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.contract import LIMIT_S
 from kiket_console.engine.platform import delivery as deliveries
 from kiket_console.engine.platform import envelope
+from kiket_console.engine.platform.scopes import of_token
 from kiket_console.engine.platform.tokens import LIFETIME_S
 from kiket_console.engine.replay import STALE_S, Signing
 from kiket_console.wire import ERAS, ES256, WAYS
@@ -69,7 +70,7 @@ class Terms:
     async def surroundings(self, worker: Worker, way: str = WAYS[0], era: str = "") -> Surroundings:
         """Return what is put around an event for a worker; the way says how good its token is."""
         await asyncio.to_thread(self.tokens.load)  # a tenth of a second, the first time
-        scopes = (await self.settings()).granted_scopes
+        scopes = of_token((await self.settings()).granted_scopes, worker.handlers)
 
         def authenticate(
             delivery_id: str,

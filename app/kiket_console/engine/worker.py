@@ -130,7 +130,9 @@ class WorkerProcess(WorkerTree):
     def handlers(self) -> tuple[Handler, ...]:
         """Return the handlers that its code registered."""
         known = self.found.handlers if self.found else ()
-        return tuple(Handler(each.event, each.version, each.file, each.line) for each in known)
+        return tuple(
+            Handler(each.event, each.version, each.file, each.line, each.scopes) for each in known
+        )
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -86,6 +86,7 @@ class FoundHandler(msgspec.Struct):
     version: str
     file: str = ""
     line: int = 0
+    scopes: tuple[str, ...] = ()
 
 
 class SecretTerm(msgspec.Struct):

@@ -12,12 +12,25 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.engine.platform.calls import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kiket_console.engine.platform.callers import Caller
+    from kiket_console.model import Handler
 
 EVERYTHING = "*"
 _BETWEEN = re.compile(r"[.:]")
+
+
+def of_token(granted: Sequence[str], handlers: Iterable[Handler]) -> tuple[str, ...]:
+    """Return the scopes of a delivery's token, where *granted* are those of the settings.
+
+    Where everything is granted, what the handlers ask for is named besides: strict extensions do
+    not let `*` stand for it.
+    """
+    if EVERYTHING not in granted:
+        return tuple(granted)
+    asked = sorted({scope for handler in handlers for scope in handler.scopes})
+    return tuple(dict.fromkeys((*granted, *asked)))
 
 
 def refusal(needed: str, granted: Sequence[str], caller: Caller | None) -> Reply | None:
