@@ -22,6 +22,7 @@ from kiket_sdk import (
     AuthContext,
     DenyResponse,
     HandlerContext,
+    KiketClient,
     KiketSDK,
     PendingResponse,
     Response,
@@ -476,6 +477,18 @@ def test_a_context_of_thirteen_fields_can_be_made_by_hand() -> None:
     )
     context.require_scopes("a", "b")
     assert (context.secret("TOKEN"), context.auth.runtime_token, asked) == ("t", "rt", ["a", "b"])
+
+
+async def test_a_client_takes_the_token_where_the_newest_release_did(
+    issuer: Issuer, platform: Platform
+) -> None:
+    token = issuer.mint()
+    async with KiketClient(platform.url, "wk", token) as client:
+        assert client.runtime_token == token
+        await client.get("/things")
+    [call] = platform.calls
+    assert call.headers["x-kiket-runtime-token"] == token
+    assert "x-kiket-api-key" not in call.headers
 
 
 def test_the_registry_keeps_what_a_handler_requires() -> None:
