@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAIN = """\
 from kiket_sdk import KiketSDK, deny
 
-sdk = KiketSDK(extension_id="com.example.sample", extension_version="1.0")
+sdk = KiketSDK(extension_id="com.example.sample", extension_version="1.0", strict=True)
 
 
 @sdk.webhook("issue.created", version="v1")
