@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.snap.scene import screen_text, settled, until
 from kiket_console.model import Notice
 from kiket_console.ui import platform_changes
 from kiket_console.ui.platform_rows import PlatformRows, Words, said_in
+from kiket_console.ui.screens import reading
 from kiket_console.ui.screens.row import RowScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.wire import ForcedFailure, PlatformSettings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.wire import PlatformState
 
 SMALL, TALL = (80, 24), (120, 36)
 
@@ -224,6 +227,38 @@ async def test_what_a_call_changes_is_shown_as_it_comes(
         engine.news.put_nowait(Notice(1197, 5, 1, 1))
         await until(pilot, lambda: "new@example.com" in screen_text(app))
         assert "▌  2  karlheinz" in screen_text(app)
+
+
+async def test_what_takes_long_to_read_is_read_to_its_end_however_much_changes(
+    console: Callable[..., ConsoleApp],
+    engine: scene.ToldEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What changed meanwhile is read afterwards."""
+    monkeypatch.setattr(reading, "READ_EVERY_S", 0.01)
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await to_contacts(pilot)
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        state = engine.platform.state
+
+        async def slow() -> PlatformState:
+            begun.set()
+            await go_on.wait()
+            return await state()
+
+        engine.platform.state = slow  # type: ignore[method-assign]  # until it is told to go on
+        engine.platform.kept[CONTACTS].insert(0, {"id": 8, "email": "first@example.com"})
+        for change in range(5, 25):
+            engine.news.put_nowait(Notice(1197, change, 1, 1))
+        await begun.wait()
+        place = app.place
+        assert isinstance(place, reading.ReadingScreen)
+        await until(pilot, lambda: place._again)
+        engine.platform.kept[CONTACTS].insert(0, {"id": 9, "email": "second@example.com"})
+        go_on.set()
+        await until(pilot, lambda: "first@example.com" in screen_text(app))
+        await until(pilot, lambda: "second@example.com" in screen_text(app))
 
 
 async def test_a_collection_leads_to_its_calls(console: Callable[..., ConsoleApp]) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 READ_EVERY_S: Final = 0.5
 """While calls come, what they changed is read so often."""
+RESTS: Final = 4
+"""What takes long to read is read so many times as long apart."""
 LOOK_EVERY_S: Final = 3.0
 """What other programs change through the control API brings no notice."""
 AT_ONCE_S: Final = 0.01
@@ -28,6 +30,9 @@ class ReadingScreen(PlaceScreen):
     _read_s = 0.0
     _change = -1
     _trouble = ""
+    _reading: object | None = None
+    _again = False
+    _took_s = 0.0
 
     async def fetch(self, engine: Engine) -> None:
         """Read what is to be shown; raises `ConsoleError`."""
@@ -57,8 +62,17 @@ class ReadingScreen(PlaceScreen):
     def read_soon(self) -> None:
         """Read it, not too often."""
         if self._timer is None and self.is_current:
-            wait_s = self._read_s + READ_EVERY_S - time.monotonic()
-            self._timer = self.set_timer(max(AT_ONCE_S, wait_s), self.read)
+            pause_s = max(READ_EVERY_S, RESTS * self._took_s)
+            wait_s = self._read_s + pause_s - time.monotonic()
+            self._timer = self.set_timer(max(AT_ONCE_S, wait_s), self._due)
+
+    def _due(self) -> None:
+        """Read it unless that is under way, and then once more: it may take longer than a turn."""
+        self._timer = None
+        if self._reading is None:
+            self.read()
+        else:
+            self._again = True
 
     def read(self) -> None:
         """Read it now."""
@@ -69,6 +83,8 @@ class ReadingScreen(PlaceScreen):
         self.run_worker(self._read(), group="make", exclusive=True)
 
     async def _read(self) -> None:
+        mine = self._reading = object()
+        began_s = time.monotonic()
         try:
             await self.fetch(self.console.connected())
             self._trouble = ""
@@ -76,5 +92,12 @@ class ReadingScreen(PlaceScreen):
             if str(error) != self._trouble and self.console.link.up:
                 self._trouble = str(error)
                 self.console.say(str(error), error=True)
+        finally:
+            if self._reading is mine:  # else it was cancelled for another one
+                self._reading = None
         self._read_s = time.monotonic()
+        self._took_s = self._read_s - began_s
         self.show_read()
+        if self._again:
+            self._again = False
+            self.read_soon()
