@@ -142,13 +142,13 @@ class WebhookDispatcher:
                 result = await (running if limit_s is None else within(limit_s, running))
                 answer = answer_of(result, event, version)
             except Exception as exc:
-                answer, told = failure(exc, event, version)
+                answer, told = failure(exc, context)
             except asyncio.CancelledError as exc:
                 if is_stopping():
                     if replays is not None and delivery is not None:
                         await replays.end(delivery, None)
                     raise
-                answer, told = failure(exc, event, version)
+                answer, told = failure(exc, context)
             duration_ms = (time.perf_counter() - started_s) * 1000
             if is_own:
                 await context.client.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -38,8 +39,8 @@ def read(raw_body: bytes) -> Any:
 def read_strictly(raw_body: bytes) -> Any:
     """Return a JSON value that every reader understands alike (RFC 8259 §4, §6, §8).
 
-    Raises Refused (400) for what is not JSON in UTF-8, NaN and Infinity, integers beyond 64 bits,
-    a key that stands twice in an object, and more than DEPTH_LIMIT levels or KEYS_LIMIT keys.
+    Raises Refused (400) for what is not JSON in UTF-8, NaN and Infinity, numbers beyond 64 bits, a
+    key that stands twice in an object, and more than DEPTH_LIMIT levels or KEYS_LIMIT keys.
     """
     keys = 0
 
@@ -55,7 +56,11 @@ def read_strictly(raw_body: bytes) -> Any:
 
     try:
         value = json.loads(
-            raw_body.decode(), object_pairs_hook=unique, parse_constant=_no_constant, parse_int=_int
+            raw_body.decode(),
+            object_pairs_hook=unique,
+            parse_constant=_no_constant,
+            parse_int=_int,
+            parse_float=_float,
         )
     except (ValueError, RecursionError):
         raise Refused(400, _NOT_JSON) from None
@@ -66,6 +71,13 @@ def read_strictly(raw_body: bytes) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise Refused(400, f"Request body holds {name}, which is not JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise Refused(400, "Request body holds a number that no float can hold")
+    return number
 
 
 def _int(digits: str) -> int:

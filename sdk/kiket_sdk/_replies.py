@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import Response
 
-from kiket_core.secret import redactor
+from kiket_core.secret import Redactor, RedactorFullError, redactor
 from kiket_sdk.exceptions import HandlerTimeoutError, ScopeError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from starlette.types import Message
+
+    from kiket_sdk._context import HandlerContext
 
 Messages = tuple["Message", "Message"]
 """The two ASGI messages of a whole answer."""
@@ -107,9 +109,10 @@ def answer_of(result: Any, event: str, version: str) -> Response | Messages:
         return messages(500, encode({"error": "The handler returned what JSON cannot carry"}))
 
 
-def failure(exc: BaseException, event: str, version: str) -> tuple[Messages, dict[str, Any]]:
+def failure(exc: BaseException, context: HandlerContext) -> tuple[Messages, dict[str, Any]]:
     """Log what a handler raised; return the answer, and what telemetry is told."""
-    text = redactor.redact(_text_of(exc))
+    event, version = context.event, context.event_version
+    text = _without_secrets(_text_of(exc), context)
     told = {"message": text, "error_message": text, "error_class": type(exc).__name__}
     if isinstance(exc, ScopeError):
         _logger.warning("The handler of %s@%s refused: %s.", event, version, text)
@@ -129,6 +132,19 @@ def _from_handler(traceback: TracebackType | None) -> TracebackType | None:
     while found and found.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         found = found.tb_next
     return found or traceback
+
+
+def _without_secrets(text: str, context: HandlerContext) -> str:
+    """Take known secrets out of a text, and those that the webhook itself brought."""
+    brought = Redactor()
+    try:
+        for name, secret in context.payload_secrets.items():
+            if isinstance(secret, str):
+                brought.add(name, secret)
+        brought.add("runtime_token", context.auth.runtime_token or "")
+    except RedactorFullError:
+        return "The handler failed"  # and its text may hold a secret that nobody looked for
+    return redactor.redact(brought.redact(text))
 
 
 def _text_of(exc: BaseException) -> str:

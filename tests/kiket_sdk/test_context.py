@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kiket_sdk.webhooks import build_sdk, post, signed
 
 from kiket_sdk import HandlerContext, KiketSDK
 from kiket_sdk._context import secrets_in
@@ -12,6 +14,8 @@ from kiket_sdk.exceptions import ScopeError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kiket_sdk import TelemetryRecord
 
 
 def bare() -> HandlerContext:
@@ -64,3 +68,34 @@ def test_the_machines_variables_are_secrets_only_where_the_manifest_says_so(
     for path, value in ((None, None), (manifest, "of the machine")):
         sdk = KiketSDK(allow_unsigned=True, manifest_path=path)
         assert sdk._build_secret_helper({})("AWS_SECRET_ACCESS_KEY") == value
+
+
+def test_what_a_webhook_brought_is_kept_out_of_a_failures_text() -> None:
+    records: list[TelemetryRecord] = []
+    payload = {
+        "secrets": {"API_KEY": "sk_live_of_the_tenant", "PORT": 8080},
+        "authentication": {"runtime_token": "rt_of_this_delivery"},
+    }
+
+    async def leak(_payload: Any, context: HandlerContext) -> None:
+        key, token = context.payload_secrets["API_KEY"], context.auth.runtime_token
+        raise ValueError(f"401 for {key} and {token}")
+
+    sdk = build_sdk(feedback_hook=records.append)
+    sdk.register("e", leak, version="v1")
+    raw_body = json.dumps(payload).encode()
+    text = "401 for [secret:API_KEY] and [secret:runtime_token]"
+    assert post(sdk, "/v/v1/webhooks/e", signed(raw_body), raw_body) == (400, {"error": text})
+    assert records[0].metadata["message"] == text
+
+
+def test_nothing_is_told_of_a_failure_with_more_secrets_than_can_be_looked_for() -> None:
+    async def fail(_payload: Any, context: HandlerContext) -> None:
+        raise ValueError(context.payload_secrets["key_1"])
+
+    sdk = build_sdk()
+    sdk.register("e", fail, version="v1")
+    secrets = {f"key_{number}": f"value of {number}" for number in range(2_000)}
+    raw_body = json.dumps({"secrets": secrets}).encode()
+    found = post(sdk, "/v/v1/webhooks/e", signed(raw_body), raw_body)
+    assert found == (400, {"error": "The handler failed"})

@@ -41,6 +41,7 @@ def test_json_is_read(reader: Any, raw_body: bytes) -> None:
         (b'{"a": -Infinity}', "-Infinity, which is not JSON"),
         (b"9223372036854775808", "an integer of more than 64 bits"),
         (b"-9223372036854775809", "an integer of more than 64 bits"),
+        (b'{"a": -1e999}', "a number that no float can hold"),
         (b"1" * 4_000, "an integer of more than 64 bits"),
         (nested(DEPTH_LIMIT + 2), "nested deeper than 64 levels"),
         (b'[{"a":1}' + b',{"a":1}' * KEYS_LIMIT + b"]", "more than 10000 keys"),
