@@ -141,6 +141,26 @@ def test_kiket_toml_says_it_all(folder: Path, own_places: Path) -> None:
     assert extension.guessed == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "era", "dialects", "is_unsigned"),
+    [
+        ("", "all", (), False),
+        ("era = 'v0'", "v0", ("k0",), False),
+        ("era = 'newest'", "newest", ("es256",), True),
+        ("dialect = 'es256'", "all", ("es256",), True),
+        ("era = 'april-2026'\ndialect = 'sw1'", "april-2026", ("sw1",), False),
+    ],
+)
+def test_an_era_says_the_dialect_too_unless_that_is_said(
+    folder: Path, said: str, era: str, dialects: tuple[str, ...], is_unsigned: bool
+) -> None:
+    (folder / "main.py").write_text(SDK)
+    (folder / "kiket.toml").write_text(f"[[extension]]\nname = 'a'\n{said}\n")
+    found = find(folder).extensions[0]
+
+    assert (found.era, found.dialects, found.is_unsigned) == (era, dialects, is_unsigned)
+
+
 def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> None:
     assert str(find(folder).extensions[0].interpreter) == sys.executable
     own = folder / ".venv" / "bin" / "python"
@@ -164,6 +184,7 @@ def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> N
         ("[[extension]]\npath = 'nowhere'\n", r"path = 'nowhere': no such folder"),
         ("[[extension]]\npython = 'nowhere'\n", r"python = 'nowhere': no such file"),
         ("[[extension]]\ndialect = 'k9'\n", r"dialect = 'k9', which is not known. Use k0"),
+        ("[[extension]]\nera = 'v9'\n", r"era = 'v9', which is not known. Use all, v0"),
         ('[[extension]]\nname = "a\\u0000b"\n', r"name = 'a.x00b', but needs a text"),
         (f"[[extension]]\npath = '{'a' * 256}'\n", r"no such folder"),
         (f"[[extension]]\nentry = '{'a' * 253}:b'\n", r"cannot be read: .*too long"),

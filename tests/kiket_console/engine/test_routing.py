@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiket_console.engine.routing import Elsewhere, Route, find, misnamed
+from kiket_console.engine.routing import Elsewhere, External, Route, find, misnamed
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,16 @@ def test_everything_else_is_answered_here(method: str, path: str, status: int) -
     assert isinstance(found, Elsewhere)
     assert found.status == status
     assert ("allow" in dict(found.headers)) is (status == 405)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_what_others_post_goes_by_its_token_whatever_the_method(method: str) -> None:
+    assert find(method, "/webhooks/ext/a-token/pager%20ack") == External("a-token", "pager ack")
+
+
+@pytest.mark.parametrize("path", ["/webhooks/ext/", "/webhooks/ext/a", "/webhooks/ext/a/b/c"])
+def test_an_address_for_others_has_a_token_and_an_action(path: str) -> None:
+    assert isinstance(find("POST", path), Elsewhere | Route)
 
 
 @pytest.mark.parametrize("event", ["", "a/b", "\x00", "a" * 129, "\u202e", "é", "a b"])
