@@ -57,6 +57,7 @@ STRICT_LIFETIME_LIMIT_S = 3600
 KEYS_LIMIT = 16
 """How many keys of a set are looked at."""
 
+_TIME_LIMIT_S = 10**100  # what is still a float, with which the clock is compared
 _REMEMBERED = 256  # good tokens: a platform may use one for many deliveries
 _PARTS = 3  # header, claims, signature
 _SIGNATURE_BYTES = 64  # r and s of P-256, RFC 7518 §3.4
@@ -193,6 +194,9 @@ def _signed_claims(token: str, key: PublicKey) -> dict[str, Any]:
 
 
 def _check_times(claims: JwtPayload, now: float, *, strict: bool) -> None:
+    for name in ("exp", "iat", "nbf"):
+        if abs(getattr(claims, name) or 0) > _TIME_LIMIT_S:
+            raise _bad_claim(f"{name} is no time")
     if claims.exp <= now:
         raise TokenRefusedError(
             TokenReason.EXPIRED, f"The runtime token expired {now - claims.exp:.0f} s ago."
@@ -252,10 +256,14 @@ def check_binding(
     if raw_body is None:
         return
     for said in said_hashes:
-        if not hmac.compare_digest(said.encode(), body_hash(raw_body, token).encode()):
+        if not hmac.compare_digest(_utf8(said), _utf8(body_hash(raw_body, token))):
             raise TokenRefusedError(
                 TokenReason.BODY, "The runtime token was issued for another body than this."
             )
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def body_hash(raw_body: bytes, token: str) -> str:

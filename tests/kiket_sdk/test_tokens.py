@@ -121,6 +121,22 @@ def test_nothing_but_a_verdict_leaves_judge(token: str) -> None:
     assert judge(token, KEYS, now=forge.NOW).ok is False
 
 
+@pytest.mark.parametrize(
+    ("claims", "reason"),
+    [
+        *(({name: 10**400}, TokenReason.BAD_CLAIM) for name in ("exp", "iat", "nbf")),
+        *(({name: -(10**400)}, TokenReason.BAD_CLAIM) for name in ("exp", "iat", "nbf")),
+        ({"bh": "\ud800"}, TokenReason.BODY),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_numbers_and_texts_that_python_cannot_turn_into_others_are_refused(
+    claims: dict[str, Any], reason: TokenReason
+) -> None:
+    verdict = judge(forge.claiming(**claims), KEYS, raw_body=b"{}", now=forge.NOW)
+    assert verdict.reason is reason
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
