@@ -13,12 +13,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_console.engine.platform.calls import Call, RefusedError, Reply, invalid
+from kiket_console.engine.platform.calls import Call, RefusedError, Reply, invalid, pages_of
 from kiket_console.engine.platform.collection import Collection
 from kiket_console.engine.platform.columns import Column, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from kiket_console.engine.platform.documents import Documents, Row
     from kiket_console.engine.platform.state import State
@@ -115,27 +116,25 @@ class Audit:
         """Answer with a page of anchors, newest first."""
         page = call.number("page", 1, _PAGES)
         per_page = call.number("per_page", PAGE, MOST)
-        begin, end = call.moment("from"), call.moment("to")
+        since_us, until_us = _us(call.moment("from")), _us(call.moment("to"))
         is_wanted = call.query.get("status") in {None, "", STATUS} and (
             call.query.get("network") in {None, "", NETWORK}
         )
 
         def work(documents: Documents) -> Reply:
             _anchor(documents)
-            found = [
-                row
-                for row in documents.rows(ANCHORS.name)
-                if is_wanted
-                and (begin is None or row.created_us >= begin.timestamp() * 1e6)
-                and (end is None or row.created_us <= end.timestamp() * 1e6)
-            ]
-            shown = [_anchor_shown(row) for row in found[(page - 1) * per_page :][:per_page]]
-            pagination = {
-                "page": page,
-                "per_page": per_page,
-                "total": len(found),
-                "total_pages": -(-len(found) // per_page),
-            }
+            if not is_wanted:
+                return Reply(200, {"anchors": [], "pagination": pages_of(0, page, per_page)})
+            rows = documents.rows(
+                ANCHORS.name,
+                since_us=since_us,
+                until_us=until_us,
+                limit=per_page,
+                offset=(page - 1) * per_page,
+            )
+            total = documents.count(ANCHORS.name, since_us=since_us, until_us=until_us)
+            shown = [_anchor_shown(row) for row in rows]
+            pagination = pages_of(total, page, per_page)
             return Reply(200, {"anchors": shown, "pagination": pagination})
 
         return await self._state.ask(work)
@@ -238,6 +237,10 @@ class Audit:
                 "error": problem,
             },
         )
+
+
+def _us(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1_000_000)
 
 
 def _anchor(documents: Documents) -> None:

@@ -123,6 +123,12 @@ def text_field(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def pages_of(total: int, page: int, per_page: int) -> dict[str, int]:
+    """Return what a list that comes in pages says of them."""
+    pages = -(-total // per_page)
+    return {"page": page, "per_page": per_page, "total": total, "total_pages": pages}
+
+
 def invalid(what: str, errors: dict[str, list[str]]) -> RefusedError:
     """Return the refusal of *what*, of which *errors* says by field what is wrong."""
     first = next(f"{name} {each[0]}" for name, each in errors.items())

@@ -97,10 +97,18 @@ class Documents:
         """Return the time that rows are given now."""
         return self._now_us()
 
-    def count(self, collection: str) -> int:
-        """Return how many rows a collection has."""
-        asked = "SELECT count(*) FROM row WHERE collection = ? AND removed_us IS NULL"
-        count: int = self._connection.execute(asked, (collection,)).fetchone()[0]
+    def count(
+        self,
+        collection: str,
+        *,
+        equal: Mapping[str, Any] | None = None,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> int:
+        """Return how many rows a collection has, or those that `rows` would return."""
+        term, values = _condition(collection, equal, since_us, until_us)
+        asked = f"SELECT count(*) FROM row WHERE {term}"  # noqa: S608 (values are bound)
+        count: int = self._connection.execute(asked, values).fetchone()[0]
         return count
 
     def names(self, prefix: str) -> list[str]:
@@ -130,32 +138,28 @@ class Documents:
         *,
         equal: Mapping[str, Any] | None = None,
         since_us: int | None = None,
+        until_us: int | None = None,
         before: int | None = None,
         find: str = "",
         limit: int = ROWS_LIMIT,
+        offset: int = 0,
         oldest_first: bool = False,
     ) -> list[Row]:
-        """Return rows, newest first unless *oldest_first*.
+        """Return rows, newest first unless *oldest_first*, after leaving out *offset* of them.
 
-        *equal* names fields and what they must be; *before* is an id that they come before;
-        *find* is a text that their values have somewhere, whatever its case.
+        *equal* names fields and what they must be; *since_us* and *until_us* are when a row was
+        made; *before* is an id that they come before; *find* is a text that their values have
+        somewhere, whatever its case.
         """
-        terms, values = ["collection = ?", "removed_us IS NULL"], [collection]
-        for name, value in (equal or {}).items():
-            term, given = _equal(name, value)
-            terms.append(term)
-            values += given
-        for term, limit_of in (("created_us >= ?", since_us), ("id < ?", before)):
-            if limit_of is not None:
-                terms.append(term)
-                values.append(str(limit_of))
+        term, values = _condition(collection, equal, since_us, until_us)
+        if before is not None:
+            term, values = f"{term} AND id < ?", [*values, before]
         if find:
-            terms.append(_FIND)
-            values.append(find)
+            term, values = f"{term} AND {_FIND}", [*values, find]
         order = "ASC" if oldest_first else "DESC"
         asked = (
-            f"SELECT {_COLUMNS} FROM row WHERE {' AND '.join(terms)} "  # noqa: S608 (values are bound)
-            f"ORDER BY id {order} LIMIT {int(limit)}"
+            f"SELECT {_COLUMNS} FROM row WHERE {term} "  # noqa: S608 (values are bound)
+            f"ORDER BY id {order} LIMIT {int(limit)} OFFSET {int(offset)}"
         )
         return [_row(each) for each in self._connection.execute(asked, values)]
 
@@ -236,6 +240,26 @@ _FIND = (
     "EXISTS (SELECT 1 FROM json_tree(row.fields) AS each WHERE each.atom IS NOT NULL "
     "AND instr(casefold(each.atom), casefold(?)) > 0)"
 )
+
+
+def _condition(
+    collection: str,
+    equal: Mapping[str, Any] | None,
+    since_us: int | None,
+    until_us: int | None,
+) -> tuple[str, list[Any]]:
+    """Return a condition of SQL for rows that are there, and what is bound in it."""
+    terms: list[str] = ["collection = ?", "removed_us IS NULL"]
+    values: list[Any] = [collection]
+    for name, value in (equal or {}).items():
+        term, given = _equal(name, value)
+        terms.append(term)
+        values += given
+    for term, limit_us in (("created_us >= ?", since_us), ("created_us <= ?", until_us)):
+        if limit_us is not None:
+            terms.append(term)
+            values.append(limit_us)
+    return " AND ".join(terms), values
 
 
 def _equal(name: str, value: Any) -> tuple[str, list[Any]]:

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.engine.platform import audit
-from kiket_console.engine.platform.calls import Call, RefusedError, Reply, invalid
+from kiket_console.engine.platform.calls import Call, RefusedError, Reply, invalid, pages_of
 from kiket_console.engine.platform.collection import Collection
 from kiket_console.engine.platform.columns import Column, InvalidError
 from kiket_console.engine.platform.delivery import PROJECT_ID
@@ -102,14 +102,11 @@ class Issues:
             equal["project_id"] = call.project()
 
         def work(documents: Documents) -> Reply:
-            rows = documents.rows(ISSUES.name, equal=equal)
-            shown = [ISSUES.shown(row) for row in rows[(page - 1) * per_page :][:per_page]]
-            pagination = {
-                "page": page,
-                "per_page": per_page,
-                "total": len(rows),
-                "total_pages": -(-len(rows) // per_page),
-            }
+            rows = documents.rows(
+                ISSUES.name, equal=equal, limit=per_page, offset=(page - 1) * per_page
+            )
+            shown = [ISSUES.shown(row) for row in rows]
+            pagination = pages_of(documents.count(ISSUES.name, equal=equal), page, per_page)
             return Reply(200, {"issues": shown, "pagination": pagination})
 
         return await self._state.ask(work)

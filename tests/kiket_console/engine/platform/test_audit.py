@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,23 @@ async def test_what_was_anchored_stays_and_newer_records_get_an_anchor_of_their_
         [],
         {"page": 1, "per_page": 25, "total": 0, "total_pages": 0},
     )
+
+
+async def test_anchors_are_found_by_when_they_were_made(
+    world: World, extension: httpx.AsyncClient
+) -> None:
+    await extension.post(SECRETS, json={"secret": {"key": "A", "value": "a-long-value"}})
+    client = AuditClient(world.sdk())
+    await client.list_anchors()
+
+    async def total(**asked: Any) -> int:
+        anchors, pagination = await client.list_anchors(**asked)
+        assert len(anchors) == pagination["total"]
+        return len(anchors)
+
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    assert await total(from_date=now - hour, to_date=now + hour) == 1
+    assert (await total(from_date=now + hour), await total(to_date=now - hour)) == (0, 0)
 
 
 async def test_a_proof_that_was_changed_is_not_valid(
