@@ -70,7 +70,7 @@ def test_it_passes_as_it_is(folder: Path, make_detail: MakeDetail, configured: b
     """Without a configuration the test itself says which extension is under test."""
     if not configured:
         (folder / "pytest.ini").unlink()
-        (folder / "tests/conftest.py").unlink()
+        (folder / "tests/conftest.py").unlink(missing_ok=True)
     saved = save(folder, recorded(make_detail))
     assert (saved.module.name, saved.fixture.name) == ("test_hot_lead.py", "hot_lead.json")
     ended = run_pytest(folder, saved.module)
