@@ -70,6 +70,8 @@ class PlatformRows:
         """What each of them says, once a filter was typed."""
         self._of = ""
         self._shown: list[Row] = []
+        self._places: dict[str, int] = {}
+        """Where each of those is, by its id."""
         self._table = Table(())
         self._generation = 0
 
@@ -148,6 +150,7 @@ class PlatformRows:
             self._said = self._said or [said_in(each) for each in self._all]
             pairs = zip(self._all, self._said, strict=True)
             self._shown = [row for row, said in pairs if words.let_through(row, said)]
+        self._places = {str(row.get("id")): at for at, row in enumerate(self._shown)}
         found = self.collection(self.entered or self._name)
         names = [each.name for each in found.columns] if found is not None else []
         self._table = Table(self._all, names)  # of all: columns stay while a filter is typed
@@ -172,10 +175,7 @@ class PlatformRows:
         """The position of what is selected."""
         if not self.entered:
             return self._names.index(self._name_selected) if self.count else -1
-        for position, row in enumerate(self._shown):
-            if row.get("id") == self._id:
-                return position
-        return min(self._at, len(self._shown) - 1)
+        return self._places.get(str(self._id), min(self._at, len(self._shown) - 1))
 
     def move(self, position: int) -> None:
         """Select what is at a position."""

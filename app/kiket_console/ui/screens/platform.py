@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import work
 
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.source import LineSource
     from kiket_console.ui.platform_rows import Row
     from kiket_console.wire import PlatformCollection
+
+
+FEW_OF: Final = 3
+"""A list of more rows than one in so many of the screen gets a fixed part of it."""
 
 
 class PlatformScreen(NarrowedScreen):
@@ -89,6 +93,12 @@ class PlatformScreen(NarrowedScreen):
         """The way to what is shown."""
         found = self._rows.collection(self._rows.entered)
         return self.TITLE if found is None else f"{self.TITLE} / {paint.title(found)}"
+
+    def show_summary(self) -> None:
+        """Give the list what it needs while that is little: rows come and go, collections stay."""
+        super().show_summary()
+        is_many = bool(self._rows.entered) or self._rows.count > self.size.height // FEW_OF
+        self.set_class(is_many, "-many")
 
     @property
     def is_empty(self) -> bool:
