@@ -110,8 +110,9 @@ class KeySet:
         """Fetch the set; whoever else needs it waits for this, and looks again."""
         flight = self._flight = asyncio.get_running_loop().create_future()
         try:
-            keys = await _fetched(self.url)
-        except (HTTPError, _UnfitAnswerError) as exc:
+            async with asyncio.timeout(TIMEOUT_S):  # httpx counts each read by itself
+                keys = await _fetched(self.url)
+        except (HTTPError, TimeoutError, _UnfitAnswerError) as exc:
             self._tried_s, self._is_reachable = self._now_s(), False
             _logger.warning(
                 "The platform's keys cannot be read from %s: %s%s",
@@ -165,8 +166,9 @@ def keys_at(url: str) -> KeySet:
         if not is_confidential(url):
             raise TokenRefusedError(
                 TokenReason.NO_KEYS,
-                f"The platform's keys are not read from {url}: that is no https address, so others "
-                "could put in keys of their own. Correct base_url=, or use a webhook secret.",
+                f"The platform's keys are not read from {url.rpartition('@')[2]}: that is no https "
+                "address, or one with a password, so others could put in keys of their own. "
+                "Correct base_url=, or use a webhook secret.",
             )
         found = _sets[url] = KeySet(url)
         while len(_sets) > SETS_LIMIT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -181,6 +182,39 @@ async def test_a_platform_that_is_not_there(clock: Clock, caplog: pytest.LogCapt
     keys = KeySet("http://127.0.0.1:9/.well-known/jwks.json", clock)
     assert await refusal(keys, "main") is TokenReason.NO_KEYS
     assert "cannot be read from http://127.0.0.1:9/" in caplog.text
+
+
+async def test_a_platform_that_answers_without_end_is_given_up(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, and all of them never do."""
+    monkeypatch.setattr(_jwks, "TIMEOUT_S", 0.2)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(200):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        ended.set()
+
+    ended = asyncio.Event()
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server, asyncio.timeout(3):
+        port = server.sockets[0].getsockname()[1]
+        keys = KeySet(_jwks.address(f"http://127.0.0.1:{port}"), clock)
+        assert await refusal(keys, "main") is TokenReason.NO_KEYS
+        await ended.wait()
+
+
+@pytest.mark.parametrize("address", ["https://u:hunter22@kiket.dev", "http://u:hunter22@kiket.dev"])
+def test_the_password_of_an_address_is_not_told(address: str) -> None:
+    with pytest.raises(TokenRefusedError) as refused:
+        keys_at(_jwks.address(address))
+    assert "hunter22" not in refused.value.sentence
 
 
 def test_each_event_loop_may_fetch(keys: KeySet, platform: Platform, clock: Clock) -> None:
