@@ -177,6 +177,8 @@ _PLACES: Final = {
     "notifications": "extensions/notifications",
     "intake_forms": "ext/intake_forms",
     "intake_submissions": "ext/intake_forms/{key}/submissions",
+    "issues": "ext/issues",
+    "issue_comments": "ext/issues/{key}/comments",
     "sla_events": "ext/sla/events",
     "audit_anchors": "audit/anchors",
 }
