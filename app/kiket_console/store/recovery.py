@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kiket_console.model import State
+from kiket_console.model import Retry, State
 from kiket_console.store.batch import attempt_values, write_counters
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def begin_session(connection: sqlite3.Connection, newest: Committed) -> tuple[in
         " WHERE id > (SELECT settled FROM counters) AND state IN ('received', 'held') ORDER BY id"
     ).fetchall()
     connection.executemany(
-        "UPDATE exchange SET state = ?, change = ? WHERE id = ?",
+        "UPDATE exchange SET state = ?, retry = ?, change = ? WHERE id = ?",
         [
-            (State.INTERRUPTED.value, change, row[0])
+            (State.INTERRUPTED.value, _retry(row[1]), change, row[0])
             for change, row in enumerate(under_way, start=newest.newest_change + 1)
         ],
     )
@@ -53,3 +53,11 @@ def begin_session(connection: sqlite3.Connection, newest: Committed) -> tuple[in
     )
     connection.execute("COMMIT")
     return len(under_way), newest
+
+
+def _retry(attempts: int) -> str:
+    """Return what becomes of a delivery whose newest attempt nobody saw the end of.
+
+    The code may have acted upon it, so it is tried no more, if it was to be at all.
+    """
+    return Retry.GIVEN_UP.value if attempts > 1 else Retry.NONE.value

@@ -420,6 +420,23 @@ def test_what_is_decided_and_planned_of_a_delivery_is_read_back(path: Path, arri
     assert verify(path).findings == []
 
 
+def test_another_attempt_that_a_dead_engine_left_under_way_is_the_last(
+    path: Path, arrived: Any
+) -> None:
+    """The code may have acted upon it; what only waited for one still does."""
+    writer = Writer(path)
+    waiting = AttemptEnd(1, 1, State.FAILED, 504, 5, retry="waiting", next_try_us=9)
+    rows = [arrived(1), NewAttempt(1, 1, "m#1", 1), waiting, NewAttempt(1, 2, "m#1", 9)]
+    rows += [arrived(2), NewAttempt(2, 1, "m#1", 1), replace(waiting, exchange_id=2)]
+    writer.submit(rows).result(10)
+    writer.close()
+    Writer(path).close()
+    with Reader(path) as reader:
+        found = [(each.state, each.retry, each.next_try_us) for each in reader.page([1, 2])]
+        assert found == [(State.INTERRUPTED, "given up", 0), (State.FAILED, "waiting", 9)]
+        assert reader.waiting() == [2]
+
+
 def test_a_note_and_what_was_edited_are_read_back(path: Path, arrived: Any) -> None:
     """A note counts as a change, so that lists read the row again."""
     writer = Writer(path)
