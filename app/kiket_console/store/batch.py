@@ -43,6 +43,7 @@ _NEW_EXCHANGE = (
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
+_PLANNED = slice(23, 25)
 _RECEIVED = State.RECEIVED.value
 _REQUEST = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?)"
 _UPDATE_TRIED = (
@@ -57,7 +58,8 @@ _ATTEMPT = (  # nothing without its exchange: who waits for that one was told
     "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
 _NOT_TRIED = (0, "", 0)
-_NOT_ENDED = (None, None, "", "", 0)
+_NOT_PLANNED = ("", 0)
+_NOT_ENDED = (None, None, "", *_NOT_PLANNED)
 _NO_ANSWER = (None, None, None, None, None, None)
 _NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
@@ -181,6 +183,7 @@ class Batch:
             pending[_CHANGE] = self._change
             pending[_STATE] = _RECEIVED
             pending[_TRIED] = begun
+            pending[_PLANNED] = _NOT_PLANNED
         self._running[row.exchange_id] = begun
 
     def _add_end(self, row: AttemptEnd) -> None:
