@@ -4,7 +4,8 @@
 
 A request whose signature is judged bad is forwarded all the same, so that developers see their
 own refusal. A request that cannot be recorded is not accepted. One that a worker may have acted
-upon is never sent again by itself; one that no worker has taken goes to the next one.
+upon is never sent again by itself, unless it is one of the platform's that is tried again by its
+schedule (see `retries`); one that no worker has taken goes to the next one.
 """
 
 from __future__ import annotations
