@@ -16,6 +16,7 @@ import click
 
 from kiket_console import __version__
 from kiket_console.commands import ASKED_BY_A_SHELL
+from kiket_console.commands.group import CommandGroup
 from kiket_console.errors import ConsoleError, ExitCode
 
 PROGRAM = "kiket-console"
@@ -23,7 +24,7 @@ ASKED_FOR_JSON = f"{__name__}.json"
 """Where a context keeps whether the line has `--json`, for what is answered before it is read."""
 
 
-class CommandTree(click.Group):
+class CommandTree(CommandGroup):
     """Commands by name, each imported when it is needed; no name at all means the console."""
 
     places: ClassVar[dict[str, str]] = {

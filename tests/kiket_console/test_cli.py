@@ -63,6 +63,18 @@ def test_help_lists_every_command_once() -> None:
     assert "\n  console " not in done.stdout
 
 
+@pytest.mark.parametrize(
+    "group", [(), ("traffic",), ("traffic", "filters"), ("platform",), ("config",)]
+)
+def test_help_says_what_each_command_does_to_the_end_of_the_sentence(
+    group: tuple[str, ...],
+) -> None:
+    listed = run(*group, "--help").stdout.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    assert listed
+    assert "..." not in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
 def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named() -> None:
     done = run("staus")
     assert done.returncode == ExitCode.USAGE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.keys import keys
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
@@ -33,6 +34,7 @@ PLACES = (
 
 
 @click.group(
+    cls=CommandGroup,
     invoke_without_command=True,
     epilog="""\b
 Examples:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=CommandGroup, invoke_without_command=True)
 @directory_option
 @json_option
 @click.option("--fields", is_flag=True, help="Show what can be asked instead.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.platform_changes import COMMANDS, collection_argument
 
@@ -24,6 +25,7 @@ _MARGIN = 2
 
 
 @click.group(
+    cls=CommandGroup,
     invoke_without_command=True,
     epilog="""\b
 Examples:

@@ -12,6 +12,7 @@ from kiket_console.commands.curate import COMMANDS
 from kiket_console.commands.difference import diff
 from kiket_console.commands.filters import filters
 from kiket_console.commands.finding import filter_of, filter_option
+from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.sharing import curl, export, save
 
@@ -30,11 +31,12 @@ FOLLOW_PERIOD_S = 0.1
 
 
 @click.group(
+    cls=CommandGroup,
     epilog="""\b
 Examples:
   kiket-console traffic list --filter 'event:issue.* status:>=500'
   kiket-console traffic show 1203
-  kiket-console traffic tail --json"""
+  kiket-console traffic tail --json""",
 )
 def traffic() -> None:
     """List, show, compare, export, keep or delete recorded exchanges."""
