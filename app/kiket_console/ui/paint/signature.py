@@ -30,7 +30,6 @@ _OTHER_HEADERS = ("webhook-id", "x-kiket-delivery-id", "x-kiket-event-id")
 _LATE = ("stale", "future")
 """Reasons that concern the timestamp alone: the signature itself matches."""
 _NAME_CELLS = 20
-_LONGEST = 60
 LIMIT_S = 300
 """How old, or how far ahead, a timestamp may be (`kiket_sdk` refuses others)."""
 _DAY_S = 86_400
@@ -122,8 +121,11 @@ def _evidence(detail: Detail, judgement: Judgement, width: int) -> list[Line]:
     for name, value in detail.request.headers:
         lower = name.lower()
         if not _is_looked_at(lower, judgement.dialect):
-            if lower in (*_SIGNATURE_HEADERS, *_TIMESTAMP_HEADERS, *_OTHER_HEADERS):
-                found.append(_Finding("·", "muted", name, visible(value)[:_LONGEST]))
+            if lower in _SIGNATURE_HEADERS:
+                found.append(_Finding("·", "muted", name, "present"))
+            elif lower in _TIMESTAMP_HEADERS:
+                said = _timestamp(detail, judgement, name, value).said
+                found.append(_Finding("·", "muted", name, said))
         elif lower in _SIGNATURE_HEADERS:
             if judgement.ok or judgement.reason in _LATE:
                 found.append(_Finding("✓", "ok", name, "matches"))
