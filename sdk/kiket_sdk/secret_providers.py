@@ -173,8 +173,11 @@ def secret_reader(
     """
 
     def secret(key: str) -> str | None:
-        value = payload_secrets.get(key) if payload_secrets else None
-        value = str(value) if value else first_secret(providers, key) or _bare(key, declared)
+        brought = payload_secrets.get(key) if payload_secrets else None
+        if brought:
+            # of one delivery, whose failure knows it: the process would gather every tenant's
+            return str(brought)
+        value = first_secret(providers, key) or _bare(key, declared)
         if value:
             redactor.add(key, value)
         return value
