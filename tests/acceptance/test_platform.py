@@ -62,10 +62,21 @@ def test_rows_are_written_by_code_and_by_a_person(with_table: Path, running: Run
     """Code and command line are held to the same columns, and calls fail as they are told to."""
     with running(with_table) as engine:
         engine.wait_serving()
+        empty = engine.cli("platform", "rows", "contacts").stderr
+        assert "`kiket-console platform rows contacts --columns` says what it takes" in empty
+        columns = engine.cli("platform", "rows", "contacts", "--columns").stdout.splitlines()
+        assert [each.split() for each in columns] == [
+            ["email", "text", "required", "unique"],
+            ["score", "integer", "default", "0"],
+            ["project_id", "id", "default", "27"],
+        ]
+        [told] = documents(engine.cli("platform", "rows", "contacts", "--columns", "--json").stdout)
+        assert [each["name"] for each in told["columns"]] == ["email", "score", "project_id"]
+
         engine.trigger("issue.created", "--data", BODY.format("ada@example.com"))
         again = engine.cli("platform", "add", "contacts", "email=ada@example.com")
         assert again.returncode == 2
-        assert "email" in again.stderr
+        assert "The row does not fit: email has already been taken." in again.stderr
         engine.cli("platform", "set", "contacts", "1", "score=7")
         rows = documents(engine.cli("platform", "rows", "contacts", "--json").stdout)
         found = [(each["row"]["email"], each["row"]["score"]) for each in rows]

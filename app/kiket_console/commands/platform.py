@@ -58,6 +58,9 @@ def collections(context: click.Context, directory: Path | None, as_json: bool) -
 @collection_argument
 @click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
 @click.option("--find", default="", metavar="TEXT", help="Those that have TEXT somewhere.")
+@click.option(
+    "--columns", is_flag=True, help="Say instead what a row can be given, and what it has to be."
+)
 @directory_option
 @json_option
 @click.pass_context
@@ -66,6 +69,7 @@ def rows(
     collection: str,
     limit: int,
     find: str,
+    columns: bool,
     directory: Path | None,
     as_json: bool,
 ) -> None:
@@ -75,9 +79,12 @@ def rows(
 
     async def read(calls: PlatformCalls) -> tuple[PlatformCollection, list[dict[str, Any]]]:
         found = await named(calls, collection)
-        return found, await _newest(calls, found.name, limit, find)
+        return found, [] if columns else await _newest(calls, found.name, limit, find)
 
     found, read_rows = ask(paths_of(context, directory), read)
+    if columns:
+        _print_columns(found, as_json=as_json)
+        return
     if as_json:
         for row in read_rows:
             click.echo(document(collection=found.name, row=row))
@@ -85,6 +92,13 @@ def rows(
     if not read_rows:
         why = "matches" if find else "is there yet"
         click.echo(f"No row of {found.name} {why}.", err=True)
+        if found.writable and not find:
+            name = found.name.rpartition(".")[2]
+            click.echo(
+                f"  `kiket-console platform add {name} …` adds one; "
+                f"`kiket-console platform rows {name} --columns` says what it takes.",
+                err=True,
+            )
         return
     from kiket_console.ui.paint.table import Table
 
@@ -131,6 +145,21 @@ async def _newest(
         found += page.rows
         more = page.more and bool(page.rows)
     return found
+
+
+def _print_columns(collection: PlatformCollection, *, as_json: bool) -> None:
+    """Print what a row can be given: one column a line, or one document."""
+    if as_json:
+        import msgspec
+
+        from kiket_console.commands.documents import document
+
+        given = [each for each in collection.columns if not each.managed]
+        click.echo(document(collection=collection.name, columns=msgspec.to_builtins(given)))
+        return
+    from kiket_console.ui.paint.platform import columns_lines
+
+    _print(columns_lines(collection, _terminal_width() + _MARGIN))
 
 
 def _print(lines: Sequence[Line]) -> None:

@@ -232,7 +232,7 @@ async def named(calls: PlatformCalls, name: str) -> PlatformCollection:
         return found[0]
     said = "There are several collections" if found else "There is no collection"
     hint = ", ".join(each.name for each in found or known)
-    raise ConsoleError(f'{said} "{name}".', hint=f"There is {hint}.", exit_code=ExitCode.USAGE)
+    raise ConsoleError(f'{said} "{name}".', hint=f"Known: {hint}.", exit_code=ExitCode.USAGE)
 
 
 def row_of(values: Sequence[str]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ async def _named(client: Client, name: str) -> Worker:
     if worker is None:
         raise ConsoleError(
             f'There is no worker "{name}".',
-            hint=f"There is {', '.join(each.name for each in found)}.",
+            hint=f"Known: {', '.join(each.name for each in found)}.",
             exit_code=ExitCode.USAGE,
         )
     return worker

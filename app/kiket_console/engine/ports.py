@@ -85,7 +85,7 @@ def named(workers: Workers, name: str) -> Worker:
         names = ", ".join(each.name for each in workers.workers())
         raise ConsoleError(
             f'There is no worker "{name}".',
-            hint=f"There is {names or 'none'}.",
+            hint=f"Known: {names or 'none'}.",
             exit_code=ExitCode.USAGE,
         )
     return found

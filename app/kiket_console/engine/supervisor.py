@@ -234,7 +234,7 @@ class Supervisor:
         except KeyError:
             raise ConsoleError(
                 f"There is no worker {name!r}.",
-                hint=f"There is {', '.join(self._keepers)}.",
+                hint=f"Known: {', '.join(self._keepers)}.",
                 exit_code=ExitCode.USAGE,
             ) from None
 

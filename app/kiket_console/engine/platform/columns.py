@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MANAGED: Final = ("id", "organization_id", "project_id", "created_at", "updated_at")
 """What the platform sets in every row; sent along, it is left aside."""
 STRING_LENGTH: Final = 255
-_RANGES: Final = {"integer": 2**31, "bigint": 2**63}
+_RANGES: Final = {"integer": 2**31, "bigint": 2**63, "id": 2**63}
 _SHOWN_KINDS: Final = {"bigint": "integer", "string": "text"}
 _MOST: Final = 2**63 - 1
 _DIGITS: Final = 100
@@ -43,7 +43,8 @@ class Column:
 
     name: str
     kind: str = "string"
-    """`bigint`, `string`, `text`, `integer`, `decimal`, `boolean`, `json` or `timestamp`."""
+    """`bigint`, `string`, `text`, `integer`, `decimal`, `boolean`, `json`, `timestamp`, or `id`:
+    what something else is known by, a number or a text."""
     null: bool = True
     default: Any = None
     unique: bool = False
@@ -89,6 +90,8 @@ class Column:
             case "json":
                 _check_json(value)
                 return value
+            case "id":
+                return self._id(value)
             case _:
                 return self._text(value)
 
@@ -99,6 +102,11 @@ class Column:
         if not -most <= value < most:
             raise ValueError(f"must be from {-most} to {most - 1}")
         return value
+
+    def _id(self, value: Any) -> int | str:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError("must be a whole number or a text")
+        return self._text(value) if isinstance(value, str) else self._integer(value)
 
     def _decimal(self, value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, int | float | str):

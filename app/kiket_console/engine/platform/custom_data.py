@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PREFIX = "custom_data."
 PAGE = 50
 MOST = 500
-_PROJECT = Column("project_id", "json", null=False, default=PROJECT_ID)
+_PROJECT = Column("project_id", "id", null=False, default=PROJECT_ID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,8 @@ class Desk:
         except InvalidError as error:
             problems = "; ".join(f"{name} {each[0]}" for name, each in error.errors.items())
             raise ConsoleError(
-                f"The row makes no sense: {problems}.",
-                hint="GET /v1/platform says what each column takes.",
+                f"The row does not fit: {problems}.",
+                hint=f"`kiket-console platform rows {name} --columns` says what each column takes.",
                 exit_code=ExitCode.USAGE,
             ) from error
         self._on_change()
@@ -206,7 +206,7 @@ def _named(name: str, documents: Documents, tables: Tables) -> Collection:
         return custom_data.open_table(name)
     raise ConsoleError(
         f'The platform has no collection "{name[:128]}".',
-        hint=f"There is {', '.join(known)}.",
+        hint=f"Known: {', '.join(known)}.",
         exit_code=ExitCode.USAGE,
     )
 

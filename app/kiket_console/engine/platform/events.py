@@ -56,8 +56,8 @@ SLA_EVENTS = Collection(
     title="SLA events",
     meaning="Targets that are about to be missed, were missed or met again; add them to be read.",
     columns=(
-        Column("issue_id", "json", null=False),
-        Column("project_id", "json", null=False, default=PROJECT_ID),
+        Column("issue_id", "id", null=False),
+        Column("project_id", "id", null=False, default=PROJECT_ID),
         Column("state", null=False, choices=STATES),
         Column("triggered_at", "timestamp"),
         Column("resolved_at", "timestamp"),

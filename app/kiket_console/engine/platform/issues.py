@@ -66,7 +66,7 @@ ISSUES = Collection(
         Column("assignee", "json"),
         Column("parent_id", "bigint"),
         Column("parent_key"),
-        Column("project_id", "json", null=False, default=PROJECT_ID),
+        Column("project_id", "id", null=False, default=PROJECT_ID),
         Column("custom_fields", "json"),
     ),
     check=_check_issue,

@@ -80,7 +80,7 @@ def checked(document: Mapping[str, Any]) -> PlatformSettings:
     known = PlatformSettings.__dataclass_fields__
     unknown = next((name for name in document if name not in known), None)
     if unknown is not None:
-        raise _wrong(f'There is no setting "{unknown}".', f"There is {', '.join(known)}.")
+        raise _wrong(f'There is no setting "{unknown}".', f"Known: {', '.join(known)}.")
     try:
         settings = msgspec.convert(msgspec.to_builtins(document), PlatformSettings)
     except msgspec.ValidationError as error:

@@ -175,7 +175,7 @@ class ProcessesScreen(PlaceScreen):
             found = short[0]
         if found is None:
             known = ", ".join(visible(each.name) for each in self._rows.workers)
-            self.console.say(f'There is no worker "{visible(name)}". There is {known}.', error=True)
+            self.console.say(f'There is no worker "{visible(name)}". Known: {known}.', error=True)
         return found
 
     def _about(self, width: int) -> LineSource:

@@ -29,6 +29,8 @@ from kiket_sdk.manifest import Column as SchemaColumn
         (Column("c", "string", length=3), "äöü", "äöü"),
         (Column("c", "text"), "x" * 300, "x" * 300),
         (Column("c", choices=("a", "b")), "b", "b"),
+        (Column("c", "id"), 27, 27),
+        (Column("c", "id"), "proj_27", "proj_27"),
     ],
 )
 def test_a_value_is_kept_in_one_form(column: Column, value: Any, kept: Any) -> None:
@@ -53,6 +55,8 @@ def test_a_value_is_kept_in_one_form(column: Column, value: Any, kept: Any) -> N
         (Column("c", "text"), "a\0", "has a null character"),
         (Column("c", "json"), [[float("inf")]], "has a number that JSON cannot say"),
         (Column("c", choices=("a", "b")), "c", "must be one of a, b"),
+        (Column("c", "id"), {"id": 27}, "must be a whole number or a text"),
+        (Column("c", "id"), True, "must be a whole number or a text"),
         (Column("c", "timestamp"), 5, "must be a moment as 2026-01-31T12:00:00Z"),
     ],
 )
