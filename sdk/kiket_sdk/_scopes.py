@@ -23,6 +23,19 @@ def listed(scopes: Any) -> list[str]:
     return [text for scope in scopes if scope is not None and (text := str(scope).strip())]
 
 
+def needed(scopes: Any) -> list[str]:
+    """Return what a handler needs, names or a text of them, as a list.
+
+    Raises ValueError for a scope that is blank or no text, which would guard nothing.
+    """
+    if scopes is None or isinstance(scopes, str):
+        return listed(scopes)
+    given = list(scopes) if isinstance(scopes, Iterable) else [scopes]
+    if not all(isinstance(scope, str) and scope.strip() for scope in given):
+        raise ValueError(f"required_scopes has what is no scope's name: {given!r}.")
+    return [str.__str__(scope).strip() for scope in given]  # of an Enum's member, too
+
+
 def without_wildcard(scopes: Iterable[str]) -> list[str]:
     """Return the scopes that are granted by name."""
     return [scope for scope in scopes if scope != EVERYTHING]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kiket_sdk._scopes import listed
+from kiket_sdk._scopes import needed
 
 if TYPE_CHECKING:
     from kiket_sdk._context import HandlerContext
@@ -78,13 +78,13 @@ class HandlerRegistry:
     ) -> None:
         """Add a handler, replacing one of the same event and version.
 
-        Raises ValueError when the version is blank or the event is reserved.
+        Raises ValueError when the version or a scope is blank or the event is reserved.
         """
         version = stripped_version(version)
         if event == SELF_TEST_EVENT:
             raise ValueError(f"The event {event!r} is reserved for checks and never handled.")
         self._handlers.setdefault(event, {})[version] = HandlerMetadata(
-            handler, version, listed(required_scopes)
+            handler, version, needed(required_scopes)
         )
 
     def get(self, event: str, version: str | None) -> HandlerMetadata | None:
@@ -117,13 +117,15 @@ def webhook(
 ) -> Callable[[F], F]:
     """Mark a function as the handler of an event; `KiketSDK.load` registers it.
 
-    One event per function: of two stacked decorators the outer one counts.
+    One event per function: of two stacked decorators the outer one counts. Raises ValueError for a
+    scope that is blank.
     """
+    scopes = needed(required_scopes)
 
     def mark(function: F) -> F:
         function.__kiket_event__ = event  # type: ignore[attr-defined]  # the documented marks
         function.__kiket_version__ = version  # type: ignore[attr-defined]
-        function.__kiket_required_scopes__ = listed(required_scopes)  # type: ignore[attr-defined]
+        function.__kiket_required_scopes__ = list(scopes)  # type: ignore[attr-defined]
         return function
 
     return mark

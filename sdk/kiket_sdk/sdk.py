@@ -198,7 +198,7 @@ class KiketSDK:
         version: str,
         required_scopes: Iterable[str] | None = None,
     ) -> None:
-        """Add the handler of an event and version; raises ValueError when the version is blank.
+        """Add the handler of an event and version; raises ValueError for a blank version or scope.
 
         A webhook whose sender did not grant all of `required_scopes` is answered with 403.
         """

@@ -94,7 +94,7 @@ def test_load_registers_what_the_module_decorator_marked() -> None:
 
 def test_load_keeps_what_a_handler_requires() -> None:
     module: Any = ModuleType("handlers")
-    mark = webhook("a", version="v1", required_scopes=["issues.write"])
+    mark = webhook("a", version="v1", required_scopes=(each for each in ["issues.write"]))
     module.guarded = mark(lambda _payload, _context: None)
     module.free = webhook("b", version="v1")(lambda _payload, _context: None)
     sdk = KiketSDK()

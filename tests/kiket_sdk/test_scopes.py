@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 import pytest
 
-from kiket_sdk import KiketSDK
-from kiket_sdk._scopes import listed, missing, without_wildcard
+from kiket_sdk import KiketSDK, webhook
+from kiket_sdk._scopes import listed, missing, needed, without_wildcard
 from kiket_sdk.exceptions import KiketSDKError, ScopeError
 
 
@@ -26,6 +27,34 @@ from kiket_sdk.exceptions import KiketSDKError, ScopeError
 )
 def test_scopes_are_a_list_whatever_they_come_as(scopes: Any, names: list[str]) -> None:
     assert listed(scopes) == names
+
+
+class Scope(str, Enum):  # noqa: UP042 (what StrEnum replaced is still written)
+    READ = "issues.read"
+
+
+@pytest.mark.parametrize(
+    ("scopes", "names"),
+    [
+        (None, []),
+        ([], []),
+        ("a, b", ["a", "b"]),
+        ((each for each in ("a", "b")), ["a", "b"]),
+        ([Scope.READ], ["issues.read"]),
+    ],
+    ids=str,
+)
+def test_what_a_handler_needs_is_a_list(scopes: Any, names: list[str]) -> None:
+    assert needed(scopes) == names
+
+
+@pytest.mark.parametrize("scopes", [[""], ["a", " "], [None], [7], 7], ids=str)
+def test_a_handler_cannot_need_a_scope_that_is_none(scopes: Any) -> None:
+    """Left out it would guard nothing, and nobody would know."""
+    with pytest.raises(ValueError, match="required_scopes"):
+        KiketSDK(allow_unsigned=True).register("e", print, version="v1", required_scopes=scopes)
+    with pytest.raises(ValueError, match="required_scopes"):
+        webhook("e", version="v1", required_scopes=scopes)
 
 
 @pytest.mark.parametrize(
