@@ -60,12 +60,14 @@ _kept = msgspec.msgpack.Decoder(_KeptAnswer).decode
 class Delivery:
     """One webhook: what its sender calls it, if anything, and the token that let it in, if one did.
 
-    `key` is what its answer is kept under, once its handler is known.
+    `organization` is whom that token is for, and `key` what the answer is kept under, once the
+    handler is known.
     """
 
     name: str
     token_key: bytes | None
     is_token_used: bool
+    organization: str = ""
     key: bytes | None = None
 
 
@@ -110,9 +112,10 @@ class ReplayGuard:
         for signature in self._signature_keys(headers) if is_signed else ():
             if not await self._asked(self._store.add_if_absent(signature, SIGNATURE_TTL_S), True):
                 raise _again("signature")
-        token_key, is_token_used = None, False
+        token_key, is_token_used, organization = None, False, ""
         if auth is not None and auth.is_verified and auth.runtime_token:
             claims = unverified(auth.runtime_token)
+            organization = str(auth.org_id)
             # without its signature, of which there are two for the same claims
             name = claims.jti if claims and claims.jti else auth.runtime_token.rpartition(".")[0]
             left_s = (claims.exp if claims else 0) - time.time() + 60
@@ -126,19 +129,22 @@ class ReplayGuard:
             name = ""
         if is_token_used and not name:
             raise _again("runtime token")
-        return Delivery(name, token_key, is_token_used)
+        return Delivery(name, token_key, is_token_used, organization)
 
     async def begin(self, delivery: Delivery, event: str, version: str) -> Messages | None:
         """Return what the delivery was answered before, or None when its handler is to run.
 
-        What the sender calls the same may go to several handlers, each of which has its answer.
+        What the sender calls the same may go to several handlers, and what somebody calls it who
+        sends for one organization may be another's: each has its answer.
         Raises Refused: 503 while an earlier try is running, 409 for a token that was used before
         by a delivery that is not known.
         """
         answers = self._answers
         if answers is None or not delivery.name:
             return None
-        key = delivery.key = self._key("delivery", event, version, delivery.name)
+        key = delivery.key = self._key(
+            "delivery", event, version, delivery.organization, delivery.name
+        )
         for _ in range(_BEGINNINGS):
             if await self._asked(answers.add_if_absent(key, self._run_ttl_s), True):
                 if delivery.is_token_used:

@@ -53,9 +53,9 @@ class Extension:
         return reply.status_code, reply.json()
 
 
-def token(jti: str | None = "t_1") -> str:
+def token(jti: str | None = "t_1", **more: Any) -> str:
     now = int(time.time())
-    claims = {**forge.FULL, "iat": now, "exp": now + 600, "jti": jti}
+    claims = {**forge.FULL, "iat": now, "exp": now + 600, "jti": jti, **more}
     return forge.token({name: value for name, value in claims.items() if value is not None})
 
 
@@ -80,6 +80,15 @@ def test_a_delivery_that_is_tried_again_is_answered_as_before(is_new: bool) -> N
     assert extension.post(first, "d_1") == (200, {"run": 1})
     assert extension.post(token("t_2") if is_new else first, "d_1") == (200, {"run": 1})
     assert extension.runs == 1
+
+
+def test_an_answer_is_for_the_organization_that_it_was_made_for() -> None:
+    """The id of a delivery stands in a header, which nothing signs."""
+    extension = Extension(MemoryStore())
+    assert extension.post(token("t_1", org_id=1), "d_1") == (200, {"run": 1})
+    assert extension.post(token("t_2", org_id=2), "d_1") == (200, {"run": 2})
+    assert extension.post(token("t_1", org_id=1), "d_1") == (200, {"run": 1})
+    assert extension.post(token("t_2", org_id=2), "d_2") == AGAIN
 
 
 @pytest.mark.parametrize("delivery", ["d_1", ""])
