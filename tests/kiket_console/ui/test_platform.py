@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,6 +274,22 @@ async def test_the_last_of_many_rows_is_on_screen_when_it_is_gone_to(
         await until(pilot, lambda: "p700@example.com" in screen_text(app))
         await pilot.press("G")
         await until(pilot, lambda: "▌   1  p1@example.com" in screen_text(app))
+
+
+async def test_reading_again_before_the_last_read_began_leaves_nothing_behind(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """A coroutine that is never awaited would be complained of, and fail this."""
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await to_contacts(pilot)
+        place = app.place
+        assert isinstance(place, reading.ReadingScreen)
+        for _ in range(3):
+            place.read()
+            place.read()
+        gc.collect()
+        await until(pilot, lambda: place._reading is None)
 
 
 async def test_a_collection_leads_to_its_calls(console: Callable[..., ConsoleApp]) -> None:

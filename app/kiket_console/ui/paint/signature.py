@@ -59,17 +59,15 @@ def signature(detail: Detail, width: int) -> list[Line]:
     judgement = detail.judgement
     if judgement is None:
         return wrap(_no_judgement(detail), width, "muted", MARGIN)
-    lines: list[Line] = [*_verdict(judgement, width), []]
-    lines += _evidence(detail, judgement, width)
-    lines += [[], *scheme_lines(detail, judgement, width)]
-    if claims := claim_lines(detail.request, detail.exchange.started_us, width):
-        lines += [[], *claims]
     warnings = _warnings(detail, judgement)
-    return [
-        *lines,
-        *([[]] if warnings else []),
-        *(line for each in warnings for line in _warning(each, width)),
-    ]
+    parts = (
+        _verdict(judgement, width),
+        _evidence(detail, judgement, width),
+        scheme_lines(detail, judgement, width),
+        claim_lines(detail.request, detail.exchange.started_us, width),
+        [line for each in warnings for line in _warning(each, width)],
+    )
+    return [line for part in parts if part for line in ([], *part)][1:]
 
 
 def _warnings(detail: Detail, judgement: Judgement) -> list[str]:

@@ -10,6 +10,7 @@ from kiket_console.ui.screens.place import PlaceScreen
 
 if TYPE_CHECKING:
     from textual.timer import Timer
+    from textual.worker import WorkType
 
     from kiket_console.model import Notice
     from kiket_console.ui.link import Engine
@@ -80,7 +81,8 @@ class ReadingScreen(PlaceScreen):
             self._timer.stop()
             self._timer = None
         self._read_s = time.monotonic()
-        self.run_worker(self._read(), group="make", exclusive=True)
+        work: WorkType[None] = self._read  # made when it runs: another one may come before
+        self.run_worker(work, group="make", exclusive=True)
 
     async def _read(self) -> None:
         mine = self._reading = object()
