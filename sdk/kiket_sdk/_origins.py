@@ -31,6 +31,8 @@ def origin(url: str) -> Origin | None:
 
 def is_web_address(url: str) -> bool:
     """Tell whether something can be sent to an address, which may hold a user and a password."""
+    if not url.isprintable() or " " in url:  # which urlsplit reads over, and no client does
+        return False
     try:
         parts = urlsplit(url)
         return parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
@@ -39,7 +41,8 @@ def is_web_address(url: str) -> bool:
 
 
 def checked_base_url(url: str) -> str:
-    """Return the platform's address as it is; raises ConfigurationError."""
+    """Return the platform's address without blanks around it; raises ConfigurationError."""
+    url = url.strip()  # a variable that was read from a file may end with a newline
     if not is_web_address(url):
         shown = repr(url.rpartition("@")[2])  # what is before may be a password
         raise ConfigurationError(
@@ -65,8 +68,8 @@ def checked_key_address(url: str | None) -> str | None:
     """Return the address of a set of keys as it is; raises ConfigurationError."""
     if url is not None and not is_confidential(url):
         raise ConfigurationError(
-            f"jwks_url is {url!r}; write an https address, for whoever can change what it answers "
-            "decides which webhooks are let in."
+            f"jwks_url is {url.rpartition('@')[2]!r}; write an https address without a password, "
+            "for whoever can change what it answers decides which webhooks are let in."
         )
     return url
 

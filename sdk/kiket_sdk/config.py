@@ -80,7 +80,11 @@ def webhook_secrets(
     The argument wins over the manifest, the manifest over KIKET_WEBHOOK_SECRET. Raises
     ConfigurationError for a secret of blanks, which would verify next to nothing.
     """
-    arguments = (given,) if isinstance(given, str) else tuple(given or ())
+    arguments: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given or ())
+    if not all(isinstance(secret, str | None) for secret in arguments):
+        raise ConfigurationError(
+            "webhook_secret is a text or a sequence of texts; turn bytes into one with decode()."
+        )
     declared = manifest.delivery_secret if manifest else None
     reference = manifest.delivery_secret_reference if manifest else None
     if manifest and reference is not None and declared is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from kiket_sdk import ExtensionConfig, KiketSDK, WebhookSecret, create_app
 from kiket_sdk.config import ExtensionSettings, webhook_secrets
+from kiket_sdk.exceptions import ConfigurationError
 
 
 def test_settings() -> None:
@@ -52,6 +54,12 @@ def test_the_environment_fills_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_create_app_is_the_application_of_an_sdk() -> None:
     assert create_app(extension_id="e").title == "Kiket Extension"
+
+
+@pytest.mark.parametrize("secret", [b"a secret of 24 bytes or more", [b"x" * 24]])
+def test_a_secret_of_bytes_is_said_at_once(secret: Any) -> None:
+    with pytest.raises(ConfigurationError, match="turn bytes into one"):
+        KiketSDK(webhook_secret=secret)
 
 
 def test_the_first_secret_that_counts_now_is_current() -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from kiket_sdk._origins import base_url_for, checked_base_url, checked_origins, origin
+from kiket_sdk._origins import (
+    base_url_for,
+    checked_base_url,
+    checked_key_address,
+    checked_origins,
+    origin,
+)
 from kiket_sdk.exceptions import ConfigurationError
 
 HOME = "https://kiket.dev"
@@ -64,14 +70,28 @@ def test_one_origin_may_be_written_as_a_text() -> None:
     assert checked_origins(STAGING) == (STAGING,)
 
 
-@pytest.mark.parametrize("url", ["localhost:8700", "http://a:99999999", "http://", "ftp://h", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("localhost:8700", "http://a:99999999", "http://", "ftp://h", "x"),
+        *("http://a b", "http://a/\x01", "http://a\nb", "http://a\tb"),
+    ],
+)
 def test_a_platform_that_cannot_be_reached_is_said_at_once(url: str) -> None:
     with pytest.raises(ConfigurationError, match="base_url or KIKET_BASE_URL"):
         checked_base_url(url)
+
+
+def test_blanks_around_an_address_are_no_part_of_it() -> None:
+    """What is read from a file may end with a newline, of which every delivery would fail."""
+    assert checked_base_url(" https://kiket.dev\n") == "https://kiket.dev"
 
 
 def test_an_address_is_shown_without_its_password() -> None:
     with pytest.raises(ConfigurationError) as refused:
         checked_base_url("htps://ana:hunter2@kiket.dev")
     assert "'kiket.dev'" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(ConfigurationError) as refused:
+        checked_key_address("https://ana:hunter2@kiket.dev/keys")
     assert "hunter2" not in str(refused.value)
