@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.wire import PlatformSettings
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.rates import Rate
     from kiket_console.model import Headers
+
+BODY_BYTES: Final = 1024**2
+"""Of a call's body: more than a row of any kind takes. JSON is read on the event loop, and a few
+MiB of small values would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kiket_console.engine.platform.calls import Call, RefusedError, Reply
+from kiket_console.engine.platform.calls import BODY_BYTES, Call, RefusedError, Reply
 from kiket_console.engine.ports import SECRET_NAME
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def sent_secret(key: str | None, raw_body: bytes) -> dict[str, str] | None:
 
     Of a body that cannot be read nothing may be recorded: the value may be anywhere in it.
     """
+    if len(raw_body) > BODY_BYTES:
+        return None
     try:
         document = json.loads(raw_body.decode("utf-8"))
         secret = document if "secret" not in document and key is not None else document["secret"]

@@ -17,7 +17,7 @@ import orjson
 from kiket_console.engine import asgi
 from kiket_console.engine.headers import value_of
 from kiket_console.engine.platform.api import Asked
-from kiket_console.engine.platform.calls import RefusedError, Reply
+from kiket_console.engine.platform.calls import BODY_BYTES, RefusedError, Reply
 from kiket_console.engine.recorder import Arrival, Ending
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.errors import ConsoleError
@@ -89,7 +89,7 @@ class Platform:
             await asgi.send_answer(send, reply.status, *written(reply))
             return
         known, readable = self._api.secrets_in(path, raw_body)
-        limit = BODY_SAMPLE if stranger else asgi.BODY_BYTES
+        limit = BODY_SAMPLE if stranger else BODY_BYTES
         arrival = Arrival(
             Source.API,
             self._worker(caller, parent),
@@ -151,7 +151,7 @@ class Platform:
         await asgi.send_answer(send, reply.status, headers, raw_answer)
 
     async def _reply(self, asked: Asked, exchange_id: int = 0) -> Reply:
-        limit = _ANONYMOUS_BYTES if asked.caller is None else asgi.BODY_BYTES
+        limit = _ANONYMOUS_BYTES if asked.caller is None else BODY_BYTES
         if len(asked.raw_body) > limit:
             return RefusedError(413, f"The body has more than {limit // 1024:,} KiB.").reply
         if len(asked.query) > _QUERY_FIELDS:

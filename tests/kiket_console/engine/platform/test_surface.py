@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from kiket_console.engine.platform.calls import BODY_BYTES
 from kiket_console.engine.recorder import Arrival, Recorder
 from kiket_console.model import Detail, Source, State
 
@@ -319,7 +320,7 @@ async def test_a_call_is_a_child_of_its_delivery_by_trace_or_by_guess(
 async def test_a_body_over_the_limit_is_refused_and_recorded_in_part(
     extension: httpx.AsyncClient, reader: Reader, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kiket_console.engine.asgi.BODY_BYTES", 20)
+    monkeypatch.setattr("kiket_console.engine.platform.surface.BODY_BYTES", 20)
 
     answer = await extension.post("/api/v1/extensions/logs", content=b"x" * 30)
 
@@ -327,6 +328,24 @@ async def test_a_body_over_the_limit_is_refused_and_recorded_in_part(
     [detail] = recorded(reader, writer)
     assert detail.request.body.truncated
     assert len(detail.request.body.raw) == 20
+
+
+@pytest.mark.parametrize("path", ["/api/v1/extensions/logs", SECRETS])
+async def test_what_would_take_the_event_loop_long_to_read_is_refused_unread(
+    extension: httpx.AsyncClient, reader: Reader, writer: Writer, path: str
+) -> None:
+    """JSON of many small values takes seconds for a few MiB, and all else would wait for it."""
+    body = {"message": "hi", "secret": {"key": "CANARY", "value": "canary-0123"}}
+    raw = json.dumps(body).encode()
+    answer = await extension.post(path, content=raw + b" " * (BODY_BYTES - len(raw) + 1))
+
+    assert (answer.status_code, answer.json()["error"]) == (
+        413,
+        "The body has more than 1,024 KiB.",
+    )
+    [detail] = recorded(reader, writer)
+    kept = detail.request.body.raw
+    assert kept == b"" if path == SECRETS else kept.startswith(raw), "it may hold a value anywhere"
 
 
 async def test_a_call_that_cannot_be_recorded_is_refused(
