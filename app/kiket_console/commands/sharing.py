@@ -31,11 +31,13 @@ _replace = click.option("--force", is_flag=True, help="Replace what is there alr
     epilog="""\b
 Examples:
   kiket-console traffic export 1187 1204 --format har -o traffic.har
+  kiket-console traffic export 1204 --calls -o tests/hot_lead.jsonl
   kiket-console traffic export --filter 'status:>=500 since:1h' --format bundle -o report.zip
   kiket-console traffic export 1204 --format markdown"""
 )
 @chosen_argument
 @chosen_filter_option
+@click.option("--calls", is_flag=True, help="With the calls that they caused.")
 @click.option(
     "--format", "name", type=click.Choice(FORMATS), default="jsonl", show_default=True,
     help="HTTP Archive, JSON lines, a script of curl, a report, or all as a redacted zip.",
@@ -58,6 +60,7 @@ def export(
     context: click.Context,
     exchange_ids: tuple[int, ...],
     wanted: str | None,
+    calls: bool,
     name: str,
     output: Path | None,
     force: bool,
@@ -83,13 +86,15 @@ def export(
             hint="Give ids, or --filter; `kiket-console traffic list` lists exchanges.",
             exit_code=ExitCode.USAGE,
         )
+    for each in exchange_ids:
+        reader.known(each)  # one that is named must be there
+    if calls:
+        ids = _with_calls(reader, ids)
     if unredacted and (len(ids) > 1 or name == "bundle"):
         raise ConsoleError(
             "Only a single exchange can be exported unredacted, and no bundle.",
             exit_code=ExitCode.USAGE,
         )
-    for each in exchange_ids:
-        reader.known(each)  # one that is named must be there
     raw = made(name, recorded(reader, ids), urls_of(paths), redact=not unredacted)
     if output is None or str(output) == "-":
         if name == "bundle" and sys.stdout.isatty():
@@ -196,3 +201,15 @@ def urls_of(paths: ProjectPaths) -> Urls:
 
 def _matching(reader: Reader, paths: ProjectPaths, wanted: str) -> Sequence[int]:
     return reader.matching(filter_of(wanted, paths.folder), 1, reader.newest()[0])
+
+
+def _with_calls(reader: Reader, ids: Sequence[int]) -> list[int]:
+    """Return *ids*, behind each the calls that it caused, and none twice."""
+    details = (reader.detail(each, 0) for each in ids)
+    found = [
+        each
+        for detail in details
+        if detail is not None
+        for each in (detail.exchange.id, *(child.id for child in detail.children))
+    ]
+    return [*dict.fromkeys(found)]

@@ -22,7 +22,7 @@ from kiket_console.text import encodable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kiket_console.model import Detail
+    from kiket_console.model import Attempt, Detail
 
 LONGEST_NAME: Final = 80
 NEAR_S: Final = 86_400
@@ -85,7 +85,7 @@ def case(
         "event": exchange.name,
         "version": exchange.version,
         "payload": _json(shown.request.body.raw.decode(), payload),
-        "calls": list(_calls(calls)),
+        "calls": list(_calls(calls, detail.attempts)),
         "status": exchange.status,
     }
     expected, left_out = _expected(
@@ -136,22 +136,23 @@ def _payload(detail: Detail) -> Any:
         raise _refused(f"The body of exchange {detail.exchange.id} is no JSON.", "") from None
 
 
-def _calls(calls: Sequence[Detail]) -> Iterator[dict[str, Any]]:
-    """Return the calls that were answered, the last of several to one place."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+def _calls(calls: Sequence[Detail], attempts: Sequence[Attempt]) -> Iterator[dict[str, Any]]:
+    """Return the calls that were answered, in order; of several attempts, those of the last."""
+    since_us = attempts[-1].started_us if len(attempts) > 1 else 0
     for call in calls:
         exchange, shown = call.exchange, for_others(call)
         if exchange.source is not Source.API or exchange.status is None:
             continue
+        if exchange.started_us < since_us:
+            continue
         answer = shown.attempts[-1].answer if shown.attempts else None
         raw = answer.body.raw if answer else b""
-        found[exchange.method, exchange.path] = {
+        yield {
             "method": exchange.method,
             "path": exchange.path,
             "status": exchange.status,
             "body": _json(raw.decode("utf-8", "replace"), None),
         }
-    yield from found.values()
 
 
 def _expected(raw: bytes, detail: Detail, ignore: Sequence[str]) -> tuple[Any, list[str]]:
@@ -265,10 +266,8 @@ RECORDED = Path(__file__).parent / "{slug}.json"
 def test_{slug}(kiket_client, kiket_platform, kiket_signed_payload):
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
     for call in recorded["calls"]:
-        kiket_platform.answers[f"{{call['method']}} {{call['path']}}"] = (
-            call["status"],
-            call["body"],
-        )
+        answers = kiket_platform.answers.setdefault(f"{{call['method']}} {{call['path']}}", [])
+        answers.append((call["status"], call["body"]))
     signed = kiket_signed_payload(
         recorded["payload"], event=recorded["event"]{version}
     ){strip}

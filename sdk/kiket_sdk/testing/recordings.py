@@ -124,28 +124,32 @@ def _of_saved_test(found: Mapping[str, Any]) -> Recording:
 
 def _of_lines(exchanges: Iterable[Mapping[str, Any]]) -> Iterator[Recording]:
     exchanges = list(exchanges)
-    calls: dict[Any, list[RecordedCall]] = {}
+    calls: dict[Any, list[tuple[int, RecordedCall]]] = {}
     for exchange in exchanges:
         if exchange["source"] == "api" and exchange.get("status") is not None:
+            call = RecordedCall(
+                exchange["method"],
+                exchange["path"],
+                exchange["status"],
+                _lenient(_answer_of(exchange)),
+            )
             calls.setdefault(exchange.get("parent_id"), []).append(
-                RecordedCall(
-                    exchange["method"],
-                    exchange["path"],
-                    exchange["status"],
-                    _lenient(_answer_of(exchange)),
-                )
+                (exchange.get("started_us") or 0, call)
             )
     for exchange in exchanges:
         if exchange["source"] != "webhook":
             continue
         request = exchange["request"]
+        tries = exchange.get("tries") or []
+        # of several attempts the last one is what is recorded as the answer, and so are its calls
+        since_us = tries[-1].get("started_us") or 0 if len(tries) > 1 else 0
         yield Recording(
             exchange["name"],
             exchange.get("version") or None,
             _text_of(request["body"]),
             exchange.get("status"),
             _lenient(_answer_of(exchange)),
-            tuple(calls.get(exchange["id"], ())),
+            tuple(call for at_us, call in calls.get(exchange["id"], ()) if at_us >= since_us),
             is_cut=bool(request.get("truncated")),
         )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastapi.testclient import TestClient
 
     from kiket_sdk.sdk import KiketSDK
+    from kiket_sdk.testing.platform import ChosenAnswer
 
 
 @contextmanager
@@ -80,9 +81,9 @@ def replay_recording(
     """Deliver what was recorded, signed anew, and return the answer.
 
     `recording` may be a file with one in it. Calls that were recorded beside it are answered as
-    they were, by `platform` or by one that is made for this. Raises ValueError for a file with
-    none or several, for a body that is not JSON or was cut, and for an event without a version
-    that has several.
+    they were, several to one place in turn, by `platform` or by one that is made for this. Raises
+    ValueError for a file with none or several, for a body that is not JSON or was cut, and for an
+    event without a version that has several.
     """
     found = recording if isinstance(recording, Recording) else _only_recording(recording)
     with ExitStack() as stack:
@@ -90,8 +91,12 @@ def replay_recording(
         if platform is None and (is_needed or not sdk.config.webhook_secret):
             platform = stack.enter_context(platform_for(sdk))
         if platform is not None:
+            answers: dict[str, list[ChosenAnswer]] = {}
             for call in found.calls:
-                platform.answers[f"{call.method} {call.path}"] = call.status, call.body
+                answers.setdefault(f"{call.method} {call.path}", []).append(
+                    (call.status, call.body)
+                )
+            platform.answers.update(answers)
         payload = found.payload
         if not sdk.config.webhook_secret and isinstance(payload, dict):
             # a recorded token is over, and is of another platform

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from kiket_console import cli
@@ -39,3 +40,29 @@ def test_more_than_fits_memory_is_refused_before_it_is_read(
     assert capfd.readouterr().out.count("\n") == 1
     assert cli.run(["-C", str(own_places), "traffic", "export", "1", "2"]) == ExitCode.USAGE
     assert "too much for one file" in capfd.readouterr().err
+
+
+def test_calls_go_along_behind_the_delivery_that_caused_them(
+    own_places: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = ProjectPaths(own_places)
+    paths.make()
+    writer = Writer(paths.store)
+    sources = ((1, Source.WEBHOOK, None), (2, Source.WEBHOOK, None), (3, Source.API, 1))
+    rows = [
+        NewExchange(
+            number, source, "shop", "event", "v1", "POST", "/", number,
+            State.RECEIVED, Message(body=Body(b"{}")), parent_id=parent,
+        )
+        for number, source, parent in sources
+    ]  # fmt: skip
+    writer.submit(rows).result(10)
+    writer.close()
+
+    def exported(*arguments: str) -> list[int]:
+        assert cli.run(["-C", str(own_places), "traffic", "export", *arguments]) == ExitCode.OK
+        return [json.loads(line)["id"] for line in capfd.readouterr().out.splitlines()]
+
+    assert exported("1", "2") == [1, 2]
+    assert exported("1", "2", "3", "--calls") == [1, 3, 2]
+    assert exported("--filter", "src:webhook", "--calls") == [1, 3, 2]

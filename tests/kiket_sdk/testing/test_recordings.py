@@ -89,6 +89,45 @@ def test_what_the_console_exported_is_delivered_again(
         _ = binary.payload
 
 
+def test_several_calls_to_one_place_are_answered_in_turn(
+    make_detail: MakeDetail, tmp_path: Path
+) -> None:
+    """Those of an attempt before the last one are left out: the last one is the answer."""
+    delivery = make_detail(b'{"issue": 42}')
+    [first] = delivery.attempts
+    begun_us = first.started_us
+    last = replace(first, number=2, started_us=begun_us + 1_000_000)
+    delivery = replace(delivery, attempts=(replace(first, status=503), last))
+    forms = [
+        make_detail(
+            b"",
+            id=1205 + number,
+            source=Source.API,
+            parent_id=delivery.exchange.id,
+            method="GET",
+            path=FORM,
+            answer=f'{{"name": "{name}"}}'.encode(),
+            started_us=begun_us + at_us,
+        )
+        for number, (name, at_us) in enumerate(
+            [("old", 1_000), ("Bugs", 1_001_000), ("Bugs again", 1_002_000)]
+        )
+    ]
+    exported = tmp_path / "traffic.jsonl"
+    exported.write_bytes(made("jsonl", [Recorded(each) for each in (delivery, *forms)], URLS))
+    saved = tmp_path / "saved.json"
+    saved.write_text(case(delivery, "saved", calls=forms).fixture)
+    sdk = KiketSDK(webhook_secret=SECRET)
+
+    async def handle(payload: Any, context: HandlerContext) -> Any:
+        form = context.endpoints.intake_forms(7)
+        return [(await form.get("bug"))["name"] for _ in range(2)]
+
+    sdk.register("issue.updated", handle, version="v2")
+    for file in (exported, saved):
+        assert replay_recording(sdk, file).json() == ["Bugs", "Bugs again"]
+
+
 def test_a_saved_test_s_fixture_is_delivered_again(make_detail: MakeDetail, tmp_path: Path) -> None:
     delivery = make_detail(b'{"issue": 42}')
     form = make_detail(b"", source=Source.API, method="GET", path=FORM, answer=b'{"name": "Bugs"}')
