@@ -92,6 +92,7 @@ class TelemetryReporter:
     ) -> None:
         opted_out = os.environ.get("KIKET_SDK_TELEMETRY_OPTOUT", "").strip().lower() in _OPT_OUT
         self.enabled = enabled and not opted_out
+        telemetry_url = (telemetry_url or "").strip()  # a file that it was read from ends with \n
         self.telemetry_url = telemetry_url or None
         if telemetry_url and not is_web_address(telemetry_url):
             raise ConfigurationError(

@@ -59,6 +59,13 @@ def deliver(sdk: KiketSDK, *events: str, lifespan: bool = False) -> list[int]:
     return statuses
 
 
+def test_blanks_around_a_url_are_no_part_of_it() -> None:
+    assert (
+        TelemetryReporter(telemetry_url="https://c.io/hook\n").telemetry_url == "https://c.io/hook"
+    )
+    assert TelemetryReporter(telemetry_url=" ").telemetry_url is None
+
+
 @pytest.mark.parametrize("is_async", [True, False])
 def test_the_hook_has_run_when_the_reply_arrives(is_async: bool) -> None:
     records: list[TelemetryRecord] = []
