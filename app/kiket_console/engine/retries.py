@@ -24,6 +24,7 @@ from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Retry
 from kiket_console.store.records import SetRetry
+from kiket_console.store.writer import StoreBusyError, StoreFailedError
 from kiket_console.wire import Result, Selection
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ AT_ONCE: Final = 5
 """Attempts under way for one extension (spec §1.10)."""
 LOOK_S: Final = 30.0
 """The clock is looked at so often at least: it may have been set."""
+POSTPONED_S: Final = 1.0
+"""What comes due while nothing can be recorded is looked at again so much later."""
 _log = logging.getLogger(__name__)
 
 
@@ -172,19 +175,30 @@ class Retries:
 
     async def _attempt_planned(self, exchange_id: int) -> None:
         """Make an attempt whose time has come; what cannot be sent any more is given up."""
+        if self._writer.trouble:
+            self._postpone(exchange_id)
+            return
         try:
             detail = self._reader.detail(exchange_id)
             if detail is None or detail.exchange.retry != Retry.WAITING:
                 return  # it is gone, or a person was quicker
             if exchange_id not in self._trying:
                 await self._attempt(detail)
+        except (StoreBusyError, StoreFailedError):  # in the store it still waits
+            self._postpone(exchange_id)
         except Exception as error:  # what is wrong with one must not end the others
             if isinstance(error, ConsoleError):
                 _log.warning("Delivery %d is not tried again: %s", exchange_id, error.message)
             else:
                 _log.exception("Delivery %d is not tried again.", exchange_id)
-            with contextlib.suppress(ConsoleError):  # nothing can be recorded: it still waits there
+            try:
                 await self._settle([exchange_id], Retry.GIVEN_UP)
+            except ConsoleError:
+                self._postpone(exchange_id)
+
+    def _postpone(self, exchange_id: int) -> None:
+        """Look again soon at what is due and cannot be recorded: nobody would know of it."""
+        self.plan(exchange_id, time.time_ns() // 1000 + round(POSTPONED_S * 1_000_000))
 
     async def _attempt(self, detail: Detail) -> Outcome:
         exchange_id, worker = detail.exchange.id, detail.exchange.worker

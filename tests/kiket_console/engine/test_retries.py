@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from kiket_console import decision
 from kiket_console.contract import Contract
-from kiket_console.engine import aftermath
+from kiket_console.engine import aftermath, retries
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.platform.tokens import RuntimeTokens
@@ -23,22 +24,53 @@ from kiket_console.engine.token_judging import TokenJudge
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Retry, State, WorkerState
 from kiket_console.store.records import SetRetry
+from kiket_console.store.writer import StoreFailedError, Writer
 from kiket_console.wire import Event, PlatformSettings
 from kiket_sdk import _signing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from kiket_console.engine.recorder import Recorder
     from kiket_console.model import Exchange
     from kiket_console.store.reader import Reader
-    from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
 
 QUICK = 100_000.0
 SLOW = 1.0
 PATIENCE_S = 10
+
+
+class Disk:
+    """Where the store is; it can be full."""
+
+    is_full = False
+
+    def connect(self, *args: Any, **options: Any) -> sqlite3.Connection:
+        disk = self
+
+        class OnDisk(sqlite3.Connection):
+            def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+                if sql == "COMMIT" and disk.is_full:
+                    raise sqlite3.OperationalError("database or disk is full")
+                return super().execute(sql, *values)
+
+        connection: sqlite3.Connection = sqlite3.connect(*args, factory=OnDisk, **options)
+        return connection
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def writer(store: Path, disk: Disk) -> Iterator[Writer]:
+    writer = Writer(store, connect=disk.connect)
+    yield writer
+    disk.is_full = False
+    writer.close()
 
 
 class Platform:
@@ -350,6 +382,29 @@ async def test_what_waits_outlives_the_engine(parts: dict[str, Any], fake_worker
         found = await second.until(exchange_id, Retry.NONE)
 
     assert (found.attempts, found.status) == (2, 200)
+
+
+async def test_what_comes_due_while_nothing_can_be_recorded_is_tried_once_it_can(
+    parts: dict[str, Any], fake_worker: Any, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is as it was: it still waits there; and nobody has to restart the engine."""
+    monkeypatch.setattr(retries, "POSTPONED_S", 0.01)
+    fake_worker.status = 503
+    async with running(parts, 100 * SLOW) as platform:
+        exchange_id = await platform.send()
+        disk.is_full = True
+        fake_worker.arrived.clear()
+        await fake_worker.arrived.wait()
+        with pytest.raises(StoreFailedError):  # the attempt could not be recorded either
+            await asyncio.wrap_future(parts["writer"].submit([]))
+        await asyncio.sleep(0.1)  # in which it would be tried often
+        assert len(fake_worker.seen) == 2, "only the attempt that found the trouble"
+        assert platform.exchange(exchange_id).retry == Retry.WAITING
+        fake_worker.status = 200
+        disk.is_full = False
+        found = await platform.until(exchange_id, Retry.NONE)
+
+    assert (found.state, found.status, found.attempts) == (State.FORWARDED, 200, 2)
 
 
 async def test_what_cannot_be_sent_any_more_is_given_up_with_the_reason(
