@@ -142,7 +142,8 @@ def _first_annotation(handler: Any, function: Any, names: Mapping[str, Any]) -> 
     except Exception as exc:
         _logger.warning(
             "Payloads of %s are not checked: its annotation %r cannot be read (%s). "
-            "Import what it names outside `if TYPE_CHECKING:`, or write dict[str, Any].",
+            "Define or import what it names above the handler and outside `if TYPE_CHECKING:`, "
+            "or write dict[str, Any].",
             getattr(function, "__qualname__", handler),
             first.annotation,
             exc,
