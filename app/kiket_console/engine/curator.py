@@ -28,13 +28,21 @@ NAMED = 3
 class Curator:
     """Write what a person decided about exchanges; each answer comes when it is on disk.
 
-    *redact* takes known secrets out of what a person writes.
+    *redact* takes known secrets out of what a person writes; *on_restored* is told what is back.
     """
 
-    def __init__(self, writer: Writer, reader: Reader, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        redact: Callable[[str], str],
+        *,
+        on_restored: Callable[[Sequence[int]], None] = lambda _: None,
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._redact = redact
+        self._on_restored = on_restored
 
     async def pin(self, ids: Sequence[int], *, pinned: bool) -> Selection:
         """Keep exchanges whatever their age and the store's size, or no longer."""
@@ -77,6 +85,7 @@ class Curator:
                 exit_code=ExitCode.USAGE,
             )
         await self._write([Restore(tuple(found))])
+        self._on_restored(found)
         return Selection(tuple(found))
 
     def _refuse_unknown(self, ids: Sequence[int], found: Sequence[int]) -> None:

@@ -231,7 +231,7 @@ class Parts:
         self.control = control_app(
             actions,
             sender,
-            Curator(writer, reader, redactor.redact),
+            Curator(writer, reader, redactor.redact, on_restored=self.retries.plan_waiting),
             StoreListing(paths.store, paths.folder),
             self.hub,
             Desk(

@@ -89,13 +89,18 @@ class Retries:
         heapq.heappush(self._due, (at_us, exchange_id))
         self._moved.set()
 
+    def plan_waiting(self, ids: Sequence[int]) -> None:
+        """Try those of these deliveries again that wait for it, each at its time."""
+        for exchange in self._reader.page(ids):
+            if exchange.retry == Retry.WAITING:
+                self.plan(exchange.id, exchange.next_try_us)
+
     async def run(self) -> None:
         """Try what comes due, beginning with what the store has; ends after `close`.
 
         Attempts that are under way then are finished.
         """
-        for exchange in self._reader.page(self._reader.waiting()):
-            self.plan(exchange.id, exchange.next_try_us)
+        self.plan_waiting(self._reader.waiting())
         async with asyncio.TaskGroup() as attempts:
             while not self._is_closed:
                 self._moved.clear()

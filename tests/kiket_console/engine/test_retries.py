@@ -14,6 +14,7 @@ import pytest
 from kiket_console import decision
 from kiket_console.contract import Contract
 from kiket_console.engine import aftermath, retries
+from kiket_console.engine.curator import Curator
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.platform.tokens import RuntimeTokens
@@ -382,6 +383,29 @@ async def test_what_waits_outlives_the_engine(parts: dict[str, Any], fake_worker
         found = await second.until(exchange_id, Retry.NONE)
 
     assert (found.attempts, found.status) == (2, 200)
+
+
+async def test_what_comes_due_while_it_is_removed_is_tried_once_it_is_back(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        curator = Curator(
+            parts["writer"], platform.reader, str, on_restored=platform.retries.plan_waiting
+        )
+        removed, other = await platform.send(), await platform.send()
+        due = [SetRetry(each, Retry.WAITING.value, each) for each in (removed, other)]
+        await asyncio.wrap_future(parts["writer"].submit(due))
+        await curator.remove([removed])
+        fake_worker.status = 200
+        for each in (removed, other):
+            platform.retries.plan(each, each)
+        await platform.until(other, Retry.NONE)
+        assert len(fake_worker.seen) == 3, "what is removed is not sent"
+        await curator.restore([removed])
+        found = await platform.until(removed, Retry.NONE)
+
+    assert (found.status, found.attempts) == (200, 2)
 
 
 async def test_what_comes_due_while_nothing_can_be_recorded_is_tried_once_it_can(
