@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.commands.documents import exchange_line
 from kiket_console.model import Attempt, Body, Detail, Exchange, Message, Retry, Source, State
-from kiket_console.ui.paint import fate
+from kiket_console.ui.paint import detail, fate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,3 +136,14 @@ def test_the_command_lines_list_says_it_too() -> None:
     assert "  workflow.before_t" in lines[1]
     assert "… → deny " in lines[1]
     assert lines[0].index(" v1 ") == lines[1].index(" v1 ")
+
+
+def test_an_attempt_without_an_answer_says_so() -> None:
+    """The 504 is the gateway's: nothing came from the worker."""
+    silent = replace(answered(b""), attempts=())
+    tried = Attempt(7, 2, "shop#3", 0, State.FAILED, 504, 3_000_000, "It did not answer.", None)
+    lines = detail.response(replace(silent, attempts=(tried,)), None, 0, 80)
+
+    shown = text_of([lines.line(number) for number in range(lines.count)])
+    assert "no answer from shop#3 in 3.0 s, attempt 2" in shown
+    assert "504 from" not in shown

@@ -7,16 +7,17 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.snap.platform import CONTACTS
+from tests.snap.platform import COLLECTIONS, CONTACTS
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.model import Notice
 from kiket_console.ui import platform_changes
+from kiket_console.ui.paint import platform as paint
 from kiket_console.ui.platform_rows import PlatformRows, Words, said_in
 from kiket_console.ui.screens import reading
 from kiket_console.ui.screens.row import RowScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
-from kiket_console.wire import ForcedFailure, PlatformSettings
+from kiket_console.wire import ForcedFailure, PlatformSettings, PlatformState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from kiket_console.ui.app import ConsoleApp
-    from kiket_console.wire import PlatformState
 
 SMALL, TALL = (80, 24), (120, 36)
 
@@ -334,6 +334,17 @@ async def test_a_row_too_large_to_type_into_is_read_here_and_edited_elsewhere(
         await until(pilot, lambda: "small@example.com" in screen_text(app))
         changes = {"email": "small@example.com", "profile": None}
         assert engine.platform.asked == [("change", CONTACTS, 9, changes)]
+
+
+@pytest.mark.parametrize("names", [("marketing",), ("marketing", "billing")])
+def test_an_address_is_shown_whole_however_narrow_it_is(names: tuple[str, ...]) -> None:
+    """It is read off, and typed into the settings of another service."""
+    url = "http://127.0.0.1:8702/webhooks/ext/WtiRI1QIjUloCvu76Nuz7EPH/{action}"
+    state = PlatformState(COLLECTIONS, PlatformSettings(), dict.fromkeys(names, url))
+    lines = paint.addresses(state, None, 60)
+
+    assert all(sum(len(text) for text, _ in line) <= 60 for line in lines)
+    assert "".join(text.strip() for line in lines for text, _ in line).count(url) == len(names)
 
 
 def test_words_are_found_in_any_member_and_compared_with_one() -> None:

@@ -128,7 +128,8 @@ def _facts(place: str, message: Message, view: BodyView, whose: str = "") -> Lin
 def _answer_line(attempt: Attempt) -> str:
     took = "" if attempt.duration_us is None else f" in {duration(attempt.duration_us)}"
     number = f", attempt {attempt.number}" if attempt.number > 1 else ""
-    return f"{attempt.status or ''} from {visible(attempt.target)}{took}{number}".strip()
+    said = "no answer" if attempt.error and attempt.answer is None else attempt.status or ""
+    return f"{said} from {visible(attempt.target)}{took}{number}".strip()
 
 
 def _no_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kiket_console.text import fit
@@ -29,6 +30,18 @@ def labelled(label: str, values: list[Line], width: int) -> list[Line]:
         [(MARGIN + fit(label if not position else "", LABEL), "muted"), *cut(line, room)]
         for position, line in enumerate(lines)
     ]
+
+
+def address(label: str, url: str, width: int) -> list[Line]:
+    """Return an address after a label, whole: broken behind a slash where it is too long."""
+    room = max(8, width - LABEL - 4)
+    pieces: list[str] = []
+    for part in re.findall(r"[^/]*/|[^/]+", url):
+        if pieces and len(pieces[-1]) + len(part) <= room:
+            pieces[-1] += part
+        else:
+            pieces.append(part)
+    return sentence(label, "\n".join(pieces), width, "")
 
 
 def sentence(label: str, text: str, width: int, role: str) -> list[Line]:

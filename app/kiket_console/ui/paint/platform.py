@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kiket_console.model import Body
 from kiket_console.text import cell_width, duration, fit, fit_right, plural, visible
 from kiket_console.ui.paint.body import BodyView
-from kiket_console.ui.paint.labels import MARGIN, labelled, sentence
+from kiket_console.ui.paint.labels import MARGIN, address, labelled, sentence
 from kiket_console.ui.paint.line import cut, joined, shortened, wrap
 from kiket_console.ui.paint.table import Table, cell
 
@@ -32,6 +32,9 @@ CUSTOM: Final = "custom_data."
 PREVIEW: Final = 50
 """So many rows of a collection are drawn below what is known of it."""
 _TITLE = 24
+_TITLE_BESIDE_LITTLE = 18
+"""As wide as the longest title of ours."""
+_WIDE = 100
 _COUNT = 7
 
 
@@ -122,7 +125,7 @@ def collection_lines(
     """Return what a collection is, where it is served, its columns and its newest rows."""
     lines = wrap(collection.meaning, width - 2, "", MARGIN)
     if url := served_at(collection, status):
-        lines += labelled("Served at", [[(visible(url), "")]], width)
+        lines += address("Served at", url, width)
     given = [each for each in collection.columns if not each.managed]
     if given:
         lines += labelled("Columns", [_column(each) for each in given], width)
@@ -220,11 +223,13 @@ def addresses(platform: PlatformState, status: EngineStatus | None, width: int) 
     """Return where the platform is, and what is wrong with what it was told of tables."""
     lines: list[Line] = []
     if status is not None:
-        lines += labelled("API", [[(visible(status.platform_url), "")]], width)
+        lines += address("API", status.platform_url, width)
     for number, (name, url) in enumerate(platform.inbound_urls.items()):
-        whose = f"{visible(name)}  " if len(platform.inbound_urls) > 1 else ""
-        value: Line = [(whose, "muted"), (visible(url), "")]
-        lines += labelled("" if number else "Inbound", [value], width)
+        label = "" if number else "Inbound"
+        if len(platform.inbound_urls) > 1:
+            lines += labelled(label, [[(visible(name), "muted")]], width)
+            label = ""
+        lines += address(label, url, width)  # whole: it is read off, and typed elsewhere
     for number, problem in enumerate(platform.problems):
         lines += sentence("" if number else "Schemas", problem, width, "warning")
     return lines
@@ -307,4 +312,5 @@ def _rules(column: PlatformColumn) -> list[Line]:
 
 
 def _title_cells(width: int) -> int:
-    return max(8, min(_TITLE, width - _COUNT - 6))
+    most = _TITLE if width >= _WIDE else _TITLE_BESIDE_LITTLE
+    return max(8, min(most, width - _COUNT - 6))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
 
 RULE = "─"
+GAP = " · "
+"""What stands between the parts of a rule's right end."""
 
 
 class StatusBar(OneLine):
@@ -104,13 +106,25 @@ class Rule(OneLine):
         if self._title:
             role = "title" if self.active else "strong"
             left.append((f" {self._title} ", role))
-        right: Line = [(" ", PLAIN), *self._right, (f" {RULE}", "faint")] if self._right else []
+        title_cells = min(cell_width(self._title), width // 2)
+        told = _last_parts(self._right, width - title_cells - 8)
+        right: Line = [(" ", PLAIN), *told, (f" {RULE}", "faint")] if told else []
         if line_width(right) > width - 12:
             right = []
         room = width - line_width(left) - line_width(right) - 4
         if self.remark is not None and (said := self.remark(room)):
             right = [(" ", PLAIN), *said, (f" {RULE}", "faint"), *right]
         return spread(left, right, width, (RULE, "faint"))
+
+
+def _last_parts(line: Line, cells: int) -> Line:
+    """Return as many parts from the end of *line*, which ` · ` divides, as fit; one at least."""
+    while line_width(line) > cells:
+        gap = next((at for at, (text, _) in enumerate(line) if text == GAP), None)
+        if gap is None:
+            break
+        line = line[gap + 1 :]
+    return line
 
 
 class TabBar(OneLine):
