@@ -59,7 +59,7 @@ class SecretRoutes:
 
     async def read(self, call: Call) -> Reply:
         """Answer with one secret, value included."""
-        key = call.parts["key"]
+        key = _named(call)
         value = await self._secrets.get(key)
         if value is None:
             raise _unknown(key)
@@ -96,7 +96,7 @@ class SecretRoutes:
 
     async def change(self, call: Call) -> Reply:
         """Give a secret another value."""
-        key = call.parts["key"]
+        key = _named(call)
         value = _value(_secret(call))
         async with self._turn:
             if await self._secrets.get(key) is None:
@@ -106,7 +106,7 @@ class SecretRoutes:
 
     async def delete(self, call: Call) -> Reply:
         """Forget a secret."""
-        key = call.parts["key"]
+        key = _named(call)
         if not await self._secrets.delete(key):
             raise _unknown(key)
         return Reply(204)
@@ -116,6 +116,14 @@ class SecretRoutes:
             if each.name == key:
                 return _times(each)
         return {"key": key}
+
+
+def _named(call: Call) -> str:
+    """Return the name of a secret that there may be; raises `RefusedError` for any other."""
+    key = call.parts["key"]
+    if not _NAME.fullmatch(key):
+        raise _unknown(key)
+    return key
 
 
 def _secret(call: Call) -> Mapping[str, Any]:

@@ -228,6 +228,22 @@ async def test_a_secret_that_is_none_is_422_with_its_errors(
     assert answer.json()["errors"] == [problem]
 
 
+@pytest.mark.parametrize("key", ["%2e%2e%2f", "a%20b", "a" * 129])
+async def test_a_name_that_no_secret_can_have_is_that_of_none(
+    extension: httpx.AsyncClient, vault: Vault, key: str
+) -> None:
+    """Trouble of the platform's own would be asked for again and again."""
+    vault.trouble = "Nobody asks for such a name."
+
+    answers = [
+        await extension.get(f"{SECRETS}/{key}"),
+        await extension.delete(f"{SECRETS}/{key}"),
+        await extension.patch(f"{SECRETS}/{key}", json={"secret": {"value": "x"}}),
+    ]
+
+    assert [each.status_code for each in answers] == [404] * 3
+
+
 async def test_another_extensions_secrets_are_not_here(extension: httpx.AsyncClient) -> None:
     answer = await extension.get("/api/v1/extensions/com.other/secrets")
 
