@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from kiket_console.wire import PlatformSettings
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,12 +44,13 @@ class Rate:
 
     def body(self) -> dict[str, Any]:
         """Return what `ext/rate_limit` answers; a limit that there is not is told as the usual."""
+        usual = PlatformSettings().rate_limit_per_minute
         return {
             "rate_limit": {
-                "limit": self.limit,
-                "remaining": self.remaining,
+                "limit": self.limit or usual,
+                "remaining": self.remaining if self.limit else usual,
                 "window_seconds": WINDOW_S,
-                "reset_in": self.reset_in_s,
+                "reset_in": self.reset_in_s if self.limit else 0,
             }
         }
 

@@ -69,3 +69,12 @@ def test_without_a_limit_nothing_is_refused_and_nothing_said() -> None:
     rates = Rates(Clock())
 
     assert [rates.take("marketing", 0) for _ in range(3)][-1].headers() == ()
+
+
+def test_without_a_limit_nobody_who_asks_is_told_to_wait() -> None:
+    rates = Rates(Clock())
+    rates.take("marketing", 2)
+
+    assert rates.take("marketing", 0).body() == {
+        "rate_limit": {"limit": 600, "remaining": 600, "window_seconds": 60, "reset_in": 0}
+    }
