@@ -24,6 +24,8 @@ _SIGNATURES: Final = frozenset({"x-kiket-signature", "webhook-signature"})
 _PARTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[^"]+', re.DOTALL)
 """Strings, the last of which may be cut, and what is between them."""
 _PARAMETER: Final = re.compile(r"([?&])([^=&#?]+)=([^&#\s<>\"]*)")
+_POSTED_TO: Final = re.compile(r"(/webhooks/ext/)[^/\s?\"<>]+")
+"""Where others post for an extension: the address's token is all that they have to know."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _MARKED: Final = ("[secret:", "[redacted]")
 
@@ -66,15 +68,19 @@ def _is_marked(value: str) -> bool:
 
 
 def _address(text: str) -> str:
-    """Leave out parameters of an address, be it a path alone, by their names."""
+    """Leave out parameters of an address, be it a path alone, by their names; and its token."""
     return _PARAMETER.sub(
         lambda found: (
             f"{found[1]}{found[2]}={LEFT_OUT}"
             if is_credential(unquote_plus(found[2])) and not _is_marked(found[3])
             else found[0]
         ),
-        text,
+        _without_token(text),
     )
+
+
+def _without_token(text: str) -> str:
+    return _POSTED_TO.sub(rf"\1{LEFT_OUT}", text)
 
 
 def _form(text: str) -> str:
@@ -87,7 +93,7 @@ def _body(body: Body, shown_of: Callable[[str], str]) -> Body:
         text = body.raw.decode()
     except UnicodeDecodeError:
         return body
-    shown = shown_of(text)
+    shown = _without_token(shown_of(text))
     if shown == text:
         return body
     raw = shown.encode()

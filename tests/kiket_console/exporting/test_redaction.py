@@ -84,6 +84,17 @@ def test_a_path_of_question_marks_costs_nothing(make_detail: MakeDetail) -> None
     assert time.perf_counter() - began_s < 1
 
 
+def test_where_others_post_is_left_out_wherever_it_stands(make_detail: MakeDetail) -> None:
+    """Whoever knows the token of such an address can post to the extension."""
+    address = "http://127.0.0.1:4100/webhooks/ext/4YqEtDZffyPVDNlNiw3BN1_g/push?n=1"
+    without = "http://127.0.0.1:4100/webhooks/ext/[redacted]/push?n=1"
+    raw = json.dumps({"external_webhook": {"original_url": address}}).encode()
+    found = for_others(make_detail(raw, headers=(("Referer", address),)))
+
+    assert json.loads(found.request.body.raw) == {"external_webhook": {"original_url": without}}
+    assert found.request.headers == (("Referer", without),)
+
+
 def test_bytes_that_are_no_text_stay_as_they_are(make_detail: MakeDetail) -> None:
     detail = make_detail(b'\xff{"token": "a"}')
     assert for_others(detail).request.body == detail.request.body
