@@ -100,7 +100,7 @@ async def test_a_delivery_that_waits_says_when_and_can_be_tried_now_or_no_more(
         shown = screen_text(app)
         assert "in 28 s   a makes it now  A tries no more" in shown
         assert "A guard that answers 503 denies" in shown
-        assert "deny · next try in 28 s · 2 attempts" in shown
+        assert "· deny · next try in 28 s ·" in shown
         await pilot.press("a")
         await until(pilot, lambda: ("attempt", "1180") in engine.asked)
         await pilot.press("A")
@@ -147,3 +147,12 @@ def test_an_attempt_without_an_answer_says_so() -> None:
     shown = text_of([lines.line(number) for number in range(lines.count)])
     assert "no answer from shop#3 in 3.0 s, attempt 2" in shown
     assert "504 from" not in shown
+
+
+def test_what_becomes_of_it_stands_beside_how_it_ended() -> None:
+    """A rule that is too short leaves out what stands before."""
+    failed = answered(b"", state=State.FAILED, status=504, attempts=7, retry=Retry.GIVEN_UP)
+
+    assert text_of([detail.outcome(failed, scene.NOW_US)]).endswith(
+        "7 attempts · 0.9 ms · answered 504 · given up · failed ✗"
+    )

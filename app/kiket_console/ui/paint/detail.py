@@ -38,19 +38,19 @@ def title(detail: Detail) -> str:
 
 
 def outcome(detail: Detail, now_us: int) -> Line:
-    """Return how an exchange ended, for the right end of a pane's rule."""
+    """Return how an exchange ended, for the right end of a pane's rule: what says most is last."""
     exchange = detail.exchange
     word, role = status(exchange, now_us)
     parts: list[Line] = []
     if exchange.replay_of is not None:
         parts.append([(f"replay of {exchange.replay_of}", "muted")])
-    parts += fate.parts(exchange, now_us)
     if exchange.attempts > 1:
         parts.append([(plural(exchange.attempts, "attempt"), "warning")])
     if exchange.duration_us is not None:
         parts.append([(duration(exchange.duration_us), "muted")])
     if exchange.status is not None and exchange.state is not State.FORWARDED:
         parts.append([(f"answered {exchange.status}", "muted")])
+    parts += fate.parts(exchange, now_us)
     if word:
         parts.append([(word, role or "ok")])
     return joined(parts, " · ")
