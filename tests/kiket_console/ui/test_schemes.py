@@ -98,6 +98,13 @@ def test_a_token_says_whom_it_is_for_and_until_when() -> None:
     assert said.endswith("1 scope: custom_data.read")
 
 
+@pytest.mark.parametrize("scopes", [["*"], "issues.read *"])
+def test_a_token_for_everything_says_so(scopes: list[str] | str) -> None:
+    said = text_of(schemes.claim_lines(delivery(ext_id=1, scopes=scopes), 0, 120))
+
+    assert said.endswith(" · all scopes (*)")
+
+
 @pytest.mark.parametrize(
     "raw",
     [

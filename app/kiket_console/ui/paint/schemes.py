@@ -115,7 +115,9 @@ def claim_lines(request: Message, at_us: int, width: int) -> list[Line]:
     else:
         facts.append([("no end", "warning")])
     scopes = claims.scopes.split() if isinstance(claims.scopes, str) else claims.scopes or []
-    if scopes:
+    if "*" in scopes:
+        facts.append([("all scopes (*)", "muted")])
+    elif scopes:
         named = ", ".join(_shown(each) for each in scopes[:8])
         more = f" and {len(scopes) - 8} more" if len(scopes) > 8 else ""
         facts.append([(f"{plural(len(scopes), 'scope')}: {named}{more}", "muted")])
