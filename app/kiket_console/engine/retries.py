@@ -41,6 +41,8 @@ AT_ONCE: Final = 5
 """Attempts under way for one extension (spec §1.10)."""
 LOOK_S: Final = 30.0
 """The clock is looked at so often at least: it may have been set."""
+AT_A_LOOK: Final = 100
+"""So many that are due are begun before others have their turn on the event loop."""
 POSTPONED_S: Final = 1.0
 """What comes due while nothing can be recorded is looked at again so much later."""
 _log = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class Again(Protocol):
     async def again(self, exchange: Exchange, delivery: Delivery) -> Outcome:
         """Make it, and return how it ended; durable on return."""
         ...
+
+
+class _NotNowError(ConsoleError):
+    """An attempt that is not begun; its delivery still waits for it."""
 
 
 class Retries:
@@ -120,9 +126,9 @@ class Retries:
 
         Raises `ConsoleError` for one that was never to be tried again, or is being tried.
         """
-        detail = self._reader.known(exchange_id)
+        exchange = self._reader.known(exchange_id).exchange
         self._refuse_under_way(exchange_id)
-        if not detail.exchange.retry:
+        if not exchange.retry:
             raise ConsoleError(
                 f"Delivery {exchange_id} is none that is tried again.",
                 hint=f"`kiket-console replay {exchange_id}` sends it as a new one.",
@@ -130,7 +136,7 @@ class Retries:
             )
         planned_us = self._planned.pop(exchange_id, 0)
         try:
-            outcome = await self._attempt(detail)
+            outcome = await self._attempt(exchange)
         except ConsoleError:
             if planned_us:  # what cannot be sent now may be, then
                 self.plan(exchange_id, planned_us)
@@ -165,8 +171,8 @@ class Retries:
 
     def _take_due(self) -> list[int]:
         now_us = time.time_ns() // 1000
-        found = []
-        while self._due and self._due[0][0] <= now_us:
+        found: list[int] = []
+        while self._due and self._due[0][0] <= now_us and len(found) < AT_A_LOOK:
             at_us, exchange_id = heapq.heappop(self._due)
             if self._planned.get(exchange_id) == at_us:
                 del self._planned[exchange_id]
@@ -180,18 +186,15 @@ class Retries:
 
     async def _attempt_planned(self, exchange_id: int) -> None:
         """Make an attempt whose time has come; what cannot be sent any more is given up."""
-        if self._writer.trouble:
-            self._postpone(exchange_id)
-            return
         try:
-            detail = self._reader.detail(exchange_id)
-            if detail is None or detail.exchange.retry != Retry.WAITING:
-                return  # it is gone, or a person was quicker
-            if exchange_id not in self._trying:
-                await self._attempt(detail)
-        except (StoreBusyError, StoreFailedError):  # in the store it still waits
+            for exchange in self._reader.page([exchange_id]):  # none when it was removed
+                if exchange.retry == Retry.WAITING and exchange_id not in self._trying:
+                    await self._attempt(exchange)  # else a person was quicker
+        except (_NotNowError, StoreBusyError, StoreFailedError):  # in the store it still waits
             self._postpone(exchange_id)
         except Exception as error:  # what is wrong with one must not end the others
+            if not self._reader.page([exchange_id]):
+                return  # it was removed while it waited for its turn
             if isinstance(error, ConsoleError):
                 _log.warning("Delivery %d is not tried again: %s", exchange_id, error.message)
             else:
@@ -205,11 +208,14 @@ class Retries:
         """Look again soon at what is due and cannot be recorded: nobody would know of it."""
         self.plan(exchange_id, time.time_ns() // 1000 + round(POSTPONED_S * 1_000_000))
 
-    async def _attempt(self, detail: Detail) -> Outcome:
-        exchange_id, worker = detail.exchange.id, detail.exchange.worker
+    async def _attempt(self, exchange: Exchange) -> Outcome:
+        exchange_id = exchange.id
         self._trying.add(exchange_id)
         try:
-            async with self._turns.setdefault(worker, asyncio.Semaphore(AT_ONCE)):
+            async with self._turns.setdefault(exchange.worker, asyncio.Semaphore(AT_ONCE)):
+                if self._is_closed or self._writer.trouble:
+                    raise _NotNowError(self._writer.trouble or "The engine is about to quit.")
+                detail = self._reader.known(exchange_id)  # not before: many may wait for a turn
                 delivery = await self._delivery(detail)
                 outcome = await self._gateway.again(detail.exchange, delivery)
         finally:

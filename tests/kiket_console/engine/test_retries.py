@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.engine.recorder import Recorder
-    from kiket_console.model import Exchange
+    from kiket_console.model import Detail, Exchange
     from kiket_console.store.reader import Reader
     from kiket_core.secret import Redactor
 
@@ -406,6 +406,37 @@ async def test_what_comes_due_while_it_is_removed_is_tried_once_it_is_back(
         found = await platform.until(removed, Retry.NONE)
 
     assert (found.status, found.attempts) == (200, 2)
+
+
+async def test_of_many_that_come_due_at_once_few_are_read_and_none_is_begun_after_the_end(
+    parts: dict[str, Any], fake_worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a night in which the engine did not run."""
+    fake_worker.status = 500
+    read: list[int] = []
+    async with running(parts, SLOW) as platform:
+        ids = [await platform.send() for _ in range(3 * retries.AT_ONCE)]
+        detail = platform.reader.detail
+
+        def noted(exchange_id: int) -> Detail | None:
+            read.append(exchange_id)
+            return detail(exchange_id)
+
+        monkeypatch.setattr(platform.reader, "detail", noted)
+        fake_worker.go_on.clear()
+        sent = len(fake_worker.seen)
+        for each in ids:
+            platform.retries.plan(each, each)
+        while len(fake_worker.seen) < sent + retries.AT_ONCE:
+            fake_worker.arrived.clear()
+            await fake_worker.arrived.wait()
+        assert read == ids[: retries.AT_ONCE], "the others only wait for their turn"
+        platform.retries.close()
+        fake_worker.go_on.set()
+
+    assert len(fake_worker.seen) == sent + retries.AT_ONCE
+    assert {platform.exchange(each).retry for each in ids} == {Retry.WAITING}
+    assert [platform.exchange(each).attempts for each in ids] == [2] * 5 + [1] * 10
 
 
 async def test_what_comes_due_while_nothing_can_be_recorded_is_tried_once_it_can(
