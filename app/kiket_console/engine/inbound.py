@@ -9,6 +9,7 @@ says. The answer waits for the first attempt, so that nobody can post faster tha
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -133,7 +134,7 @@ def _body(raw: bytes, content_type: str) -> Any:
     text = raw.decode("utf-8", "replace")
     if kind == "application/json" or kind.endswith("+json"):
         try:
-            return json.loads(text, parse_constant=_no_number)
+            return json.loads(text, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError):
             return text
     return _fields(text) if kind == _FORM else text
@@ -141,6 +142,11 @@ def _body(raw: bytes, content_type: str) -> Any:
 
 def _no_number(word: str) -> float:
     raise ValueError(word)
+
+
+def _finite(word: str) -> float:
+    """Return a number that JSON can say again; one too large for that would be refused."""
+    return number if math.isfinite(number := float(word)) else _no_number(word)
 
 
 def _fields(text: str) -> Mapping[str, Any]:

@@ -110,6 +110,7 @@ async def test_it_becomes_an_event_that_tells_the_extension_all_of_it(
         ("application/vnd.pager+json", b'"a"', "a"),
         ("application/json", b"{not json", "{not json"),
         ("application/json", b"NaN", "NaN"),
+        ("application/json", b'{"n": 1e999}', '{"n": 1e999}'),
         ("application/json", b"[" * 100_000, "[" * 100_000),
         (
             "application/x-www-form-urlencoded",
