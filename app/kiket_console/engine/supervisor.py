@@ -14,7 +14,12 @@ from kiket_console.engine.command import CommandProcess
 from kiket_console.engine.keeper import DRAIN_LIMIT_S, Keeper
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.ports import Judging
-from kiket_console.engine.surroundings import WEBHOOK_SECRET, WORKSPACE_TOKEN, Surrounder
+from kiket_console.engine.surroundings import (
+    EXTENSION_API_KEY,
+    WEBHOOK_SECRET,
+    WORKSPACE_TOKEN,
+    Surrounder,
+)
 from kiket_console.engine.worker import WorkerProcess
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.project import with_known_names
@@ -280,6 +285,7 @@ def _target(process: Process | None) -> Target | None:
 
 
 def _tokens(keeper: Keeper) -> list[str]:
-    given = keeper.given.secrets.get(WORKSPACE_TOKEN) if keeper.given else None
+    secrets = keeper.given.secrets if keeper.given else {}
     found = keeper.serving.found.workspace_token if keeper.serving and keeper.serving.found else ""
-    return [token for token in (given, found) if token]
+    given = (secrets.get(name, "") for name in (WORKSPACE_TOKEN, EXTENSION_API_KEY))
+    return [token for token in (*given, found) if token]

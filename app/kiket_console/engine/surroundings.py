@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
+EXTENSION_API_KEY = "KIKET_EXTENSION_API_KEY"
+"""By what extensions of the interim releases are known; theirs to set, none is made."""
 _GENERATED = {WEBHOOK_SECRET: "wh_local_", WORKSPACE_TOKEN: "wk_local_"}
 """What each extension has of its own, made by us unless the person set it, and how it begins."""
 _ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
@@ -137,7 +139,7 @@ class Surrounder:
             value = await self.vault.get(name)
             if value is not None:
                 secrets[environment_secret_name(name)] = value
-        wanted = {*_GENERATED, *spec.declared.variables}
+        wanted = {*_GENERATED, EXTENSION_API_KEY, *spec.declared.variables}
         wanted |= {environment_secret_name(name) for name in spec.declared.secrets}
         for name, value in {**given, **self.inherited}.items():
             if value and name in wanted:  # what the person set is explicit, and wins

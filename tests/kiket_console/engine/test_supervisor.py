@@ -431,6 +431,7 @@ async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
         "LC_ALL": "C.UTF-8",
         "SAMPLE_REGION": "eu",
         "KIKET_WORKSPACE_TOKEN": "wk_explicit_canary",
+        "KIKET_EXTENSION_API_KEY": "ek_explicit_canary",
         "KIKET_SDK_TELEMETRY_OPTOUT": "1",
         "KIKET_BASE_URL": "https://kiket.example",
     }
@@ -442,6 +443,7 @@ async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
         plain = psutil.Process(running.worker.pid).environ()
         assert seen["KIKET_SECRET_API_KEY"] == "vault-canary"
         assert seen["KIKET_WORKSPACE_TOKEN"] == "wk_explicit_canary"
+        assert seen["KIKET_EXTENSION_API_KEY"] == "ek_explicit_canary"
         assert seen["KIKET_WEBHOOK_SECRET"].startswith("wh_local_")
         assert seen["SAMPLE_REGION"] == "eu"
         assert seen["KIKET_BASE_URL"] == "http://127.0.0.1:1"
@@ -455,7 +457,8 @@ async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
         command = " ".join(psutil.Process(running.worker.pid).cmdline())
         assert "canary" not in command
         assert running.worker.secrets == (("api.key", True), ("unset", False))
-        assert "wk_explicit_canary" in [token.reveal() for _, token in running.supervisor.tokens()]
+        known = {token.reveal() for _, token in running.supervisor.tokens()}
+        assert {"wk_explicit_canary", "ek_explicit_canary"} <= known
         assert redactor.redact("say wk_explicit_canary") != "say wk_explicit_canary"
 
 
