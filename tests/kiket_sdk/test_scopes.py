@@ -39,7 +39,7 @@ class Scope(str, Enum):  # noqa: UP042 (what StrEnum replaced is still written)
         (None, []),
         ([], []),
         ("a, b", ["a", "b"]),
-        ((each for each in ("a", "b")), ["a", "b"]),
+        pytest.param((each for each in ("a", "b")), ["a", "b"], id="generator"),
         ([Scope.READ], ["issues.read"]),
     ],
     ids=str,
