@@ -62,8 +62,13 @@ class Settings:
         return None
 
     async def _keep(self, settings: PlatformSettings) -> None:
-        self._now = settings
-        await self._state.ask(lambda documents: documents.set(_NAME, asdict(settings)))
+        before, self._now = self._now, settings  # at once: the next call counts from here
+        try:
+            await self._state.ask(lambda documents: documents.set(_NAME, asdict(settings)))
+        except ConsoleError:
+            if self._now is settings:
+                self._now = before
+            raise
 
 
 def matches(route: str, method: str, path: str) -> bool:

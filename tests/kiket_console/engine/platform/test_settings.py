@@ -34,6 +34,16 @@ async def test_what_is_set_is_kept_and_the_rest_stays(state: State) -> None:
     assert await Settings(state).now() == expected
 
 
+async def test_what_cannot_be_kept_is_not_set(state: State) -> None:
+    settings = Settings(state)
+    await settings.change({"rate_limit_per_minute": 7})
+    await state.ask(lambda each: each.connection.execute("PRAGMA query_only = ON"))
+
+    with pytest.raises(ConsoleError, match="The platform's state in"):
+        await settings.change({"rate_limit_per_minute": 8})
+    assert (await settings.now()).rate_limit_per_minute == 7
+
+
 async def test_what_another_version_kept_is_taken_as_far_as_it_makes_sense(state: State) -> None:
     await state.ask(lambda each: each.set("settings", {"open_tables": True, "of_later": 1}))
     assert (await Settings(state).now()).open_tables
