@@ -140,6 +140,8 @@ class Retries:
         except ConsoleError:
             if planned_us:  # what cannot be sent now may be, then
                 self.plan(exchange_id, planned_us)
+            else:
+                self._unwanted.discard(exchange_id)
             raise
         return Result(
             exchange_id,
@@ -195,6 +197,7 @@ class Retries:
         except Exception as error:  # what is wrong with one must not end the others
             if not self._reader.page([exchange_id]):
                 return  # it was removed while it waited for its turn
+            self._unwanted.discard(exchange_id)
             if isinstance(error, ConsoleError):
                 _log.warning("Delivery %d is not tried again: %s", exchange_id, error.message)
             else:
@@ -215,13 +218,17 @@ class Retries:
             async with self._turns.setdefault(exchange.worker, asyncio.Semaphore(AT_ONCE)):
                 if self._is_closed or self._writer.trouble:
                     raise _NotNowError(self._writer.trouble or "The engine is about to quit.")
+                if exchange_id in self._unwanted:
+                    await self._settle([exchange_id], Retry.CANCELLED)
+                    self._unwanted.discard(exchange_id)
+                    raise _NotNowError("It was cancelled while it waited for its turn.")
                 detail = self._reader.known(exchange_id)  # not before: many may wait for a turn
                 delivery = await self._delivery(detail)
                 outcome = await self._gateway.again(detail.exchange, delivery)
         finally:
             self._trying.discard(exchange_id)
-            is_unwanted = exchange_id in self._unwanted
-            self._unwanted.discard(exchange_id)
+        is_unwanted = exchange_id in self._unwanted  # after one that was not made it still is
+        self._unwanted.discard(exchange_id)
         if outcome.next_try_us and is_unwanted:
             self._planned.pop(exchange_id, None)
             outcome.retry, outcome.next_try_us = Retry.CANCELLED.value, 0

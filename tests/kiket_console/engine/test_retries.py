@@ -350,6 +350,26 @@ async def test_an_attempt_under_way_is_the_last_one_when_it_is_cancelled(
     assert (found.attempts, found.retry, found.next_try_us) == (2, Retry.CANCELLED, 0)
 
 
+async def test_what_is_cancelled_while_it_waits_for_its_turn_is_not_sent_any_more(
+    parts: dict[str, Any], fake_worker: Any
+) -> None:
+    fake_worker.status = 500
+    async with running(parts, SLOW) as platform:
+        ids = [await platform.send() for _ in range(retries.AT_ONCE + 1)]
+        fake_worker.go_on.clear()
+        for each in ids:
+            platform.retries.plan(each, each)
+        while len(fake_worker.seen) < len(ids) + retries.AT_ONCE:
+            fake_worker.arrived.clear()
+            await fake_worker.arrived.wait()
+        await platform.retries.cancel([ids[-1]])
+        fake_worker.go_on.set()
+        found = await platform.until(ids[-1], Retry.CANCELLED)
+
+    assert found.attempts == 1
+    assert len(fake_worker.seen) == len(ids) + retries.AT_ONCE
+
+
 async def test_a_person_can_have_the_next_attempt_at_once(
     parts: dict[str, Any], fake_worker: Any
 ) -> None:
