@@ -244,6 +244,13 @@ class Problem:
     line: int = 0
     traceback: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """The sentence and where, which is said once: many a sentence begins with it."""
+        place = f"{self.file}:{self.line}" if self.file else ""
+        is_said = not place or self.sentence.startswith(place)
+        return self.sentence if is_said else f"{self.sentence} ({place})"
+
 
 @dataclass(frozen=True, slots=True)
 class Draining:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from kiket_console.model import Exchange, Message, Source, State
+from kiket_console.model import Exchange, Message, Problem, Source, State
 
 EXCHANGE = Exchange(
     id=1,
@@ -60,3 +60,15 @@ def test_a_header_is_found_whatever_its_case_and_the_first_one_counts() -> None:
 
     assert message.header("X-KIKET-EVENT") == "a"
     assert message.header("X-Missing") == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (Problem("'(' was never closed", "main.py", 7), "'(' was never closed (main.py:7)"),
+        (Problem("main.py:3: KeyError: 'NOPE'", "main.py", 3), "main.py:3: KeyError: 'NOPE'"),
+        (Problem("It did not answer."), "It did not answer."),
+    ],
+)
+def test_a_problem_says_once_where_it_is(problem: Problem, told: str) -> None:
+    assert problem.told == told

@@ -113,7 +113,7 @@ class Teller(threading.Thread):
                 where=where,
             )
         else:
-            said = f": {sentence} ({where})" if where else f": {sentence}" if sentence else ""
+            said = f": {problem.told}" if problem else ""
             name = self._paint("strong", visible(worker.name))
             role = "error" if problem else ""
             self._talk(f"{name} is {self._paint(role, f'{worker.state}{visible(said)}')}")

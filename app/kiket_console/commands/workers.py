@@ -161,10 +161,9 @@ def _check(worker: Worker, verb: str) -> None:
     if verb in ("stop", "kill") or worker.state not in _failed():
         return
     problem = worker.problem
-    said = problem.sentence if problem is not None else "It did not start."
-    where = f" ({problem.file}:{problem.line})" if problem is not None and problem.file else ""
+    said = problem.told if problem is not None else "It did not start."
     serves = "The code before it serves." if worker.serving else "Nothing serves."
-    raise ConsoleError(f"{worker.name}: {said}{where}", hint=serves)
+    raise ConsoleError(f"{worker.name}: {said}", hint=serves)
 
 
 def _failed() -> tuple[WorkerState, ...]:

@@ -96,5 +96,4 @@ def _why_not(worker: Worker) -> str:
     problem = worker.problem
     if problem is None:
         return f"The worker {worker.name!r} does not run; see its log."
-    place = f" ({problem.file}:{problem.line})" if problem.file else ""
-    return f"The worker {worker.name!r} did not start: {problem.sentence}{place}"
+    return f"The worker {worker.name!r} did not start: {problem.told}"
