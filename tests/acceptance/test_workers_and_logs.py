@@ -86,7 +86,7 @@ def test_a_worker_that_nobody_knows_is_a_mistake(engine: Engine) -> None:
     name = answered(engine, "workers")[0]["name"]
     done = engine.cli("restart", "bilingual")
     assert done.returncode == 2
-    assert done.stderr == f'Error: There is no worker "bilingual".\n  There is {name}.\n'
+    assert done.stderr == f'Error: There is no worker "bilingual".\n  Known: {name}.\n'
     assert engine.cli("stop", "").returncode == 2
     assert engine.process.poll() is None
 
