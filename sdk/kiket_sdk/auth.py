@@ -170,7 +170,7 @@ def check_secrets(secrets: Sequence[str], *, strict: bool, allow_unsigned: bool)
             "leave it out wherever strangers can reach this extension."
         )
     elif not secrets:
-        _logger.warning(
+        _logger.info(
             "No webhook secret is configured, so only webhooks with a runtime token are let in; "
             "set KIKET_WEBHOOK_SECRET or pass webhook_secret= if yours are signed."
         )

@@ -253,10 +253,6 @@ def test_a_reference_to_nothing_is_warned_about(
             f"The webhook secret in {path} refers to the environment variable 'NOT_SET_ANYWHERE', "
             "which is not set."
         ),
-        (
-            "No webhook secret is configured, so only webhooks with a runtime token are let in; "
-            "set KIKET_WEBHOOK_SECRET or pass webhook_secret= if yours are signed."
-        ),
     ]
 
 

@@ -201,6 +201,19 @@ async def test_the_question_wraps_where_it_is_narrow(console: Callable[..., Cons
         assert shown[first + 3].split() == ["▌Detach", "Stop", "all", "Cancel"]
 
 
+@pytest.mark.parametrize(("letter", "stops"), [("d", False), ("s", True)])
+async def test_a_letter_answers_how_to_leave(
+    console: Callable[..., ConsoleApp], letter: str, stops: bool
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press("q")
+        await until(pilot, lambda: "Leave?" in screen_text(app))
+        await pilot.press(letter)
+        await until(pilot, lambda: app.return_value is stops)
+
+
 async def test_a_demo_cannot_be_detached_from(console: Callable[..., ConsoleApp]) -> None:
     app = console(demo=True)
     async with app.run_test(size=SMALL) as pilot:
