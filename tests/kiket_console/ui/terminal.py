@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 20.0
+END = b"\0all\0"
+"""Written behind what a program wrote, to know that all of it was read."""
 
 
 class Terminal:
@@ -70,8 +72,14 @@ class Terminal:
         os.write(self._ours, raw)
 
     def end(self) -> int:
-        """Wait for the end; return the exit status."""
-        return self.process.wait(PATIENCE_S)
+        """Wait for the end, and for all that was written before; return the exit status."""
+        status = self.process.wait(PATIENCE_S)
+        os.write(self._theirs, END)
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.raw.endswith(END) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        del self.raw[-len(END) :]
+        return status
 
     @property
     def after(self) -> list[object]:
