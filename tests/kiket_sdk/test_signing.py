@@ -72,7 +72,10 @@ def test_dialects_come_in_order_and_say_what_they_sign() -> None:
 @given(
     dialect=st.sampled_from(list(DIALECTS)),
     raw_body=st.binary(max_size=200),
-    secret=st.text(min_size=1, max_size=40).filter(lambda text: text.strip()),
+    # what begins so names the kind of key that the rest encodes
+    secret=st.text(min_size=1, max_size=40).filter(
+        lambda text: text.strip() and not text.startswith(("whsec_", "whsk_", "whpk_"))
+    ),
     age_s=st.integers(-SKEW_S, SKEW_S),
 )
 def test_what_is_signed_verifies(dialect: str, raw_body: bytes, secret: str, age_s: int) -> None:
