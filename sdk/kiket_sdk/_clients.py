@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from kiket_sdk.config import ExtensionConfig
 
@@ -40,23 +41,28 @@ class PlatformClients:
             for client in clients:
                 await client.aclose()
 
-    def endpoints(
+    def opener(
         self, version: str, base_url: str, runtime_token: str | None
-    ) -> tuple[ExtensionEndpoints, bool]:
-        """Return the calls of one webhook, and whether their connections are its own to close.
+    ) -> tuple[Callable[[], ExtensionEndpoints], bool]:
+        """Return what makes the calls of one webhook, and whether to close their connections.
 
-        `base_url` is a configured one; the workspace's credentials go to the extension's platform
-        alone.
+        Most handlers ask for none. What is returned may be called in any thread. `base_url` is a
+        configured one; the workspace's credentials go to the extension's platform alone.
         """
         if self._loop is None or self._loop is not asyncio.get_running_loop():
             client = self._client(base_url)
             client.runtime_token = runtime_token
-            return self._calls(client, version), True
+            return partial(self._calls, client, version), True
         shared = self._clients.get(base_url)
         if shared is None:
             shared = self._clients[base_url] = self._client(base_url)
-        # a view for each: what a handler sets or closes of its client must not be the others'
-        return self._calls(shared.for_delivery(runtime_token), version), False
+        return partial(self._view, shared, runtime_token, version), False
+
+    def _view(
+        self, shared: KiketClient, runtime_token: str | None, version: str
+    ) -> ExtensionEndpoints:
+        """Return calls of one webhook's own: what its handler sets or closes is not the others'."""
+        return self._calls(shared.for_delivery(runtime_token), version)
 
     def _client(self, base_url: str) -> KiketClient:
         config = self._config

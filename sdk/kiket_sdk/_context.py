@@ -52,8 +52,30 @@ def secrets_in(payload: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else NO_SECRETS
 
 
+_OPENED: Final = frozenset({"client", "endpoints", "secrets"})
+
+
+class _Opening:
+    """Makes the platform's calls of a context when one of its three names for them is asked for."""
+
+    __slots__ = ("_open",)
+    _open: Callable[[], ExtensionEndpoints]
+
+    if not TYPE_CHECKING:  # to a type checker an unknown name stays a mistake
+
+        def __getattr__(self, name: str) -> Any:
+            """Make what is not there yet; only a slot that was never filled leads here."""
+            if name not in _OPENED:
+                raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+            made = self._open()
+            self._open = lambda: made  # the three belong together
+            found = made if name == "endpoints" else getattr(made, name)
+            setattr(self, name, found)
+            return found
+
+
 @dataclass(slots=True)
-class HandlerContext:
+class HandlerContext(_Opening):
     """One webhook's surroundings: where it came from and what it may use.
 
     `headers` have lower-case names; `settings` is a plain mapping; `secrets` is
@@ -76,3 +98,32 @@ class HandlerContext:
     payload_secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     auth: AuthContext = field(default_factory=nobody)
     require_scopes: RequireScopes = field(default=require_none_granted, repr=False)
+
+
+def opening(
+    open_calls: Callable[[], ExtensionEndpoints],
+    event: str,
+    event_version: str,
+    headers: Mapping[str, str],
+    settings: Mapping[str, Any],
+    extension_id: str | None,
+    extension_version: str | None,
+    secret: SecretReader,
+    payload_secrets: Mapping[str, Any],
+    auth: AuthContext,
+    require_scopes: RequireScopes,
+) -> HandlerContext:
+    """Return a context whose `client`, `endpoints` and `secrets` are made on first use."""
+    context = HandlerContext.__new__(HandlerContext)
+    context._open = open_calls
+    context.event = event
+    context.event_version = event_version
+    context.headers = headers
+    context.settings = settings
+    context.extension_id = extension_id
+    context.extension_version = extension_version
+    context.secret = secret
+    context.payload_secrets = payload_secrets
+    context.auth = auth
+    context.require_scopes = require_scopes
+    return context

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from kiket_sdk import _trace
 from kiket_sdk._claims import vouched_for
-from kiket_sdk._context import HandlerContext, require_none_granted, scope_checker, secrets_in
+from kiket_sdk._context import opening, require_none_granted, scope_checker, secrets_in
 from kiket_sdk._origins import base_url_for
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
 from kiket_sdk._running import in_thread, is_stopping, within
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kiket_sdk._authentication import Authenticator
     from kiket_sdk._claims import AuthContext
     from kiket_sdk._clients import PlatformClients
-    from kiket_sdk._context import SecretReader
+    from kiket_sdk._context import HandlerContext, SecretReader
     from kiket_sdk._replay import ReplayGuard
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.routing import HandlerRegistry
@@ -199,18 +199,16 @@ class WebhookDispatcher:
         """Return what the handler is given, and whether its connections are its own to close."""
         config = self._config
         base_url = base_url_for(document, config.base_url, config.allowed_api_origins)
-        endpoints, is_own = self._clients.endpoints(version, base_url, auth.runtime_token)
+        open_calls, is_own = self._clients.opener(version, base_url, auth.runtime_token)
         secrets = secrets_in(document)
-        context = HandlerContext(
+        context = opening(
+            open_calls,
             event,
             version,
             headers,
-            endpoints.client,
-            endpoints,
             config.settings.raw,
             config.extension_id,
             config.extension_version,
-            endpoints.secrets,
             self._read_secrets(secrets) if secrets else self._secret,
             secrets,
             auth,

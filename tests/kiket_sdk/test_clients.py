@@ -11,6 +11,8 @@ from kiket_sdk.config import ExtensionConfig
 if TYPE_CHECKING:
     from tests.kiket_sdk.conftest import Platform
 
+    from kiket_sdk.endpoints import ExtensionEndpoints
+
 OTHER = "https://staging.example"
 
 
@@ -18,12 +20,20 @@ def config(platform: Platform) -> ExtensionConfig:
     return ExtensionConfig(base_url=platform.url, workspace_token="wk_1", extension_api_key="ek_1")
 
 
+def opened(
+    clients: PlatformClients, version: str, base_url: str, runtime_token: str | None
+) -> tuple[ExtensionEndpoints, bool]:
+    """Return the calls of a webhook whose handler asks for them, and whether they are its own."""
+    open_calls, is_own = clients.opener(version, base_url, runtime_token)
+    return open_calls(), is_own
+
+
 async def test_while_serving_everything_goes_over_the_same_connections(platform: Platform) -> None:
     clients = PlatformClients(config(platform))
     async with clients.shared():
-        plain, is_own = clients.endpoints("v1", platform.url, None)
-        other, _ = clients.endpoints("v2", platform.url, None)
-        with_token, _ = clients.endpoints("v1", platform.url, "rt_1")
+        plain, is_own = opened(clients, "v1", platform.url, None)
+        other, _ = opened(clients, "v2", platform.url, None)
+        with_token, _ = opened(clients, "v1", platform.url, "rt_1")
         assert not is_own
         assert len({id(each.client._client) for each in (plain, other, with_token)}) == 1
         await asyncio.gather(plain.client.get("/a"), with_token.client.get("/b"))
@@ -41,15 +51,15 @@ async def test_another_platform_is_given_no_credential_of_the_workspace(
     clients = PlatformClients(config(platform))
     async with clients.shared():
         for token in (None, "rt_1"):
-            client = clients.endpoints("v1", OTHER, token)[0].client
+            client = opened(clients, "v1", OTHER, token)[0].client
             assert (client.base_url, client.runtime_token) == (OTHER, token)
             assert (client.workspace_token, client.extension_api_key) == (None, None)
 
 
 async def test_without_a_server_that_runs_each_delivery_has_its_own(platform: Platform) -> None:
     clients = PlatformClients(config(platform))
-    one, is_own = clients.endpoints("v1", platform.url, "rt_1")
-    two, _ = clients.endpoints("v1", platform.url, None)
+    one, is_own = opened(clients, "v1", platform.url, "rt_1")
+    two, _ = opened(clients, "v1", platform.url, None)
     assert is_own
     assert one.client._client is not two.client._client
     assert (one.client.runtime_token, two.client.runtime_token) == ("rt_1", None)
@@ -63,7 +73,7 @@ async def test_another_event_loop_does_not_borrow_the_servers_connections(
     clients = PlatformClients(config(platform))
 
     async def elsewhere() -> bool:
-        return clients.endpoints("v1", platform.url, None)[1]
+        return opened(clients, "v1", platform.url, None)[1]
 
     async with clients.shared():
         assert await asyncio.to_thread(asyncio.run, elsewhere())
@@ -73,9 +83,9 @@ async def test_what_a_handler_changes_of_its_client_is_its_own(platform: Platfor
     """A handler for several workspaces may set the token of the one that it works for."""
     clients = PlatformClients(config(platform))
     async with clients.shared():
-        one, _ = clients.endpoints("v1", platform.url, None)
+        one, _ = opened(clients, "v1", platform.url, None)
         one.client.workspace_token, one.client.runtime_token = "wk_of_a_tenant", "rt_of_a_tenant"
-        two, _ = clients.endpoints("v1", platform.url, None)
+        two, _ = opened(clients, "v1", platform.url, None)
         assert (two.client.workspace_token, two.client.runtime_token) == ("wk_1", None)
         assert two.client._client is one.client._client
 
@@ -86,8 +96,8 @@ async def test_a_handler_that_closes_its_client_leaves_the_others_theirs(
     """The first releases gave each webhook a client of its own, and `async with` was a habit."""
     clients = PlatformClients(ExtensionConfig(base_url=platform.url, workspace_token="wk"))
     async with clients.shared():
-        mine, _ = clients.endpoints("v1", platform.url, None)
-        theirs, _ = clients.endpoints("v2", platform.url, None)
+        mine, _ = opened(clients, "v1", platform.url, None)
+        theirs, _ = opened(clients, "v2", platform.url, None)
         await theirs.client.get("/before")
         async with mine.client as client:
             await client.get("/mine")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.kiket_sdk.webhooks import build_sdk, post, signed
 
-from kiket_sdk import HandlerContext, KiketSDK
-from kiket_sdk._context import secrets_in
+from kiket_sdk import ExtensionEndpoints, HandlerContext, KiketClient, KiketSDK
+from kiket_sdk._context import opening, secrets_in
 from kiket_sdk.exceptions import ScopeError
 
 if TYPE_CHECKING:
@@ -33,6 +33,33 @@ def test_what_older_tests_leave_out_is_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert context.secret("MY_SECRET") == "from the environment"
     bare().auth.scopes.append("a")
     assert bare().auth.scopes == []
+
+
+def test_calls_are_made_when_a_handler_asks_for_them_and_once() -> None:
+    opened: list[ExtensionEndpoints] = []
+
+    def open_calls() -> ExtensionEndpoints:
+        opened.append(ExtensionEndpoints(KiketClient("http://127.0.0.1:1", None)))
+        return opened[-1]
+
+    def context() -> HandlerContext:
+        of = bare()
+        return opening(
+            open_calls, "e", "v1", {}, {}, None, None, of.secret, {}, of.auth, of.require_scopes
+        )
+
+    one = context()
+    assert (one.event, opened) == ("e", [])
+    assert one.secrets is one.endpoints.secrets
+    assert one.client is one.endpoints.client
+    assert opened == [one.endpoints]
+    assert repr(one).startswith("HandlerContext(event='e', event_version='v1', client=")
+    two, own = context(), KiketClient("http://127.0.0.1:2", None)
+    two.client = own
+    assert two.endpoints.client is not own
+    assert two.client is own
+    with pytest.raises(AttributeError, match="'HandlerContext' has no attribute 'clients'"):
+        two.clients  # type: ignore[attr-defined]  # noqa: B018 (asked for on purpose)
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"secrets": None}, {"secrets": "x"}])
