@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.wire import Result
 
 if TYPE_CHECKING:
     from kiket_console.contract import Contract
@@ -171,6 +172,20 @@ class Outcome:
     """A word of `model.Retry`."""
     next_try_us: int = 0
     """When it is tried again; 0 unless it waits for that."""
+
+
+def told(exchange_id: int, outcome: Outcome) -> Result:
+    """Return what a person who asked for a delivery is told of how it went."""
+    return Result(
+        exchange_id,
+        outcome.state,
+        outcome.status,
+        outcome.duration_us,
+        outcome.error,
+        outcome.decision,
+        outcome.retry,
+        outcome.next_try_us,
+    )
 
 
 Deliver = Callable[[Delivery], Awaitable[Outcome]]

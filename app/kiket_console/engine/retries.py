@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from kiket_console.engine import replay
 from kiket_console.engine.headers import value_of
 from kiket_console.engine.platform.delivery import DELIVERY_ID
-from kiket_console.engine.ports import named
+from kiket_console.engine.ports import named, told
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Retry
 from kiket_console.store.records import SetRetry
@@ -143,16 +143,7 @@ class Retries:
             else:
                 self._unwanted.discard(exchange_id)
             raise
-        return Result(
-            exchange_id,
-            outcome.state,
-            outcome.status,
-            outcome.duration_us,
-            outcome.error,
-            outcome.decision,
-            outcome.retry,
-            outcome.next_try_us,
-        )
+        return told(exchange_id, outcome)
 
     async def cancel(self, ids: Sequence[int]) -> Selection:
         """Try deliveries no more; return those that waited for it.

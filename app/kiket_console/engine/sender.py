@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.engine import bodies, judging, replay, routing
 from kiket_console.engine.headers import request_head, signed
 from kiket_console.engine.platform import delivery as deliveries
-from kiket_console.engine.ports import named
+from kiket_console.engine.ports import named, told
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import WAYS, Event, Preview, Result, Template
 from kiket_sdk._signing import DIALECTS
@@ -207,16 +207,7 @@ class Sender:
         outcome = await self._deliver(delivery)
         if outcome.exchange_id is None:
             raise ConsoleError(outcome.error, exit_code=ExitCode.FAILURE)
-        return Result(
-            outcome.exchange_id,
-            outcome.state,
-            outcome.status,
-            outcome.duration_us,
-            outcome.error,
-            outcome.decision,
-            outcome.retry,
-            outcome.next_try_us,
-        )
+        return told(outcome.exchange_id, outcome)
 
     async def _previewed(self, delivery: Delivery) -> Preview:
         worker = named(self._workers, delivery.extension or "")
