@@ -5,10 +5,7 @@ Names load on first use, so that importing one corner does not pay for the whole
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 __version__ = "0.1.0"
 
