@@ -46,6 +46,11 @@ PLATFORM_ROWS_LIMIT = 500
 """How many rows of the platform's state one request can list."""
 VERBS = ("restart", "stop", "start", "kill")
 """What a person can ask of a worker; `kill` leaves it no time to finish anything."""
+CHANNELS = ("", "stdio", "tcp", "uds", "http")
+"""By what a message goes to a module; empty: as the orchestrator would send it."""
+ROTATION_WAIT_S = 5.0
+"""How long a module has to confirm that it took a secret's new value."""
+ROTATION_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +258,118 @@ class PlatformRows:
     """Each has an `id`, by which it is changed, removed, and continued after."""
     more: bool
     """Whether older ones follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class IpcField:
+    """What a message has under one name (pywatt wire specification §2.3, §2.4)."""
+
+    name: str
+    kind: str
+    """`text`, `integer`, `boolean`, `bytes` (an array of numbers or base64), `list`, `object`,
+    `service type`, `uuid` or `any`."""
+    required: bool
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IpcOp:
+    """A message that can be sent to a module by hand."""
+
+    op: str
+    meaning: str
+    fields: tuple[IpcField, ...]
+    sample: Any
+    """The whole message, `op` included, with what a module takes."""
+    answer: str = ""
+    """The op that answers it; empty when nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class IpcMessage:
+    """A message that a person sends to a module."""
+
+    module: str
+    raw_message: bytes
+    """Its JSON. `op` may be left out when *op* names it; `request_id` and the like too: they are
+    made. Where it keeps the marker of a secret (`[secret:NAME]`) of exchange *like*, the value
+    is put back."""
+    op: str = ""
+    """Empty: as the message says."""
+    channel: str = ""
+    """A word of `CHANNELS`."""
+    like: int = 0
+    """The exchange that it repeats, edited or not; 0: none."""
+    timeout_s: float = 30.0
+    """How long an answer may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class IpcResult:
+    """What became of a message to a module."""
+
+    exchange_id: int
+    """0 when recording has fallen behind and the message was not kept."""
+    state: str
+    """A word of `model.State`."""
+    status: int | None
+    """Of an HTTP answer."""
+    duration_us: int | None
+    error: str
+    """One sentence when no answer came that was to come, else empty."""
+    op: str
+    channel: str
+    """By what it went."""
+    reply: Any = None
+    """The answer's JSON; None when there is none."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it went well: sent, and answered where an answer was to come."""
+        return not self.error and (self.status is None or self.status < 400)
+
+
+@dataclass(frozen=True, slots=True)
+class RotationAck:
+    """What one module said to a secret's new value."""
+
+    module: str
+    status: str
+    """`success`, `error`, or `no answer`."""
+    message: str = ""
+    """The module's own words, or what happened, in a sentence."""
+    duration_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A secret's new value, handed to the modules that have the old one."""
+
+    name: str
+    rotation_id: str
+    acks: tuple[RotationAck, ...]
+    restarted: tuple[str, ...] = ()
+    """Extensions that are started anew, as they take a secret at their start alone."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every module took it."""
+        return all(ack.status == "success" for ack in self.acks)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A provider that a module has registered (pywatt wire specification §8.1)."""
+
+    provider_id: str
+    module: str
+    service_type: str
+    """`database`, `cache`, `jwt`, or a name of the module's own."""
+    name: str
+    version: str
+    address: str
+    healthy: bool
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
