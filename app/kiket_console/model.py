@@ -61,7 +61,7 @@ class Exchange:
     worker: str
     """The extension or module that it went to or came from; empty when unknown."""
     name: str
-    """The event, the API call as `POST extensions/logs`, or the message type."""
+    """The event, the API call as `POST extensions/logs`, or the message's op."""
     version: str
     method: str
     path: str
@@ -91,6 +91,12 @@ class Exchange:
     """A word of `Retry`: what is to become of a delivery that failed."""
     next_try_us: int = 0
     """When it is tried again; 0 unless it waits for that."""
+    kind: str = ""
+    """A word of `ipc.Kind`; empty for any exchange that is no module's message."""
+    direction: str = ""
+    """A word of `ipc.Direction`; empty likewise."""
+    channel: str = ""
+    """A word of `ipc.Channel`; empty likewise."""
 
     @property
     def failing(self) -> bool:
@@ -274,6 +280,67 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleChannel:
+    """A channel between a module and the orchestrator."""
+
+    name: str
+    """`stdio`, `tcp` or `uds`."""
+    state: str
+    """`listening`, `connected` or `closed`; with a reason, `closed: it proved nothing`."""
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleEndpoint:
+    """A route that a module announced."""
+
+    path: str
+    methods: tuple[str, ...]
+    auth: str = ""
+    """`jwt`, or whatever the module calls it; empty: open."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleService:
+    """A service that a module registered."""
+
+    name: str
+    type: str
+    """`database`, `cache`, `jwt` or `custom:search`."""
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """What is known of a module besides what is known of every worker."""
+
+    handshake: str
+    """`starting`, `asking for secrets`, `announced`, `ready`, `degraded`, `unhealthy` or
+    `stopping`."""
+    sdk: str = ""
+    """What it says it is built with, `pywatt_sdk 0.3.0`; empty when it says nothing."""
+    listen: str = ""
+    """Where it serves HTTP, as announced; before that as it was told."""
+    channels: tuple[ModuleChannel, ...] = ()
+    endpoints: tuple[ModuleEndpoint, ...] = ()
+    services: tuple[ModuleService, ...] = ()
+    asked: tuple[tuple[str, bool], ...] = ()
+    """Names of the secrets that it asked for, and whether each was answered."""
+    heartbeat_us: int = 0
+    """When it last answered a heartbeat; 0: never."""
+    heartbeats: int = 0
+    """How many it has answered."""
+    frames_in: int = 0
+    """Messages towards the module, heartbeats apart."""
+    frames_out: int = 0
+    """Messages from the module, heartbeats apart."""
+    stray: int = 0
+    """Lines on its standard output that were no message."""
+    dropped: int = 0
+    """Messages that were not taken down, or given up, because too many came."""
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """One running (or failing) piece of the developer's code."""
 
@@ -328,6 +395,8 @@ class Worker:
     """When it is started again after a crash; 0 unless it waits for that."""
     era: str = ""
     """The release of the SDK that deliveries are made for (`wire.ERAS`); empty: every one."""
+    module: ModuleFacts | None = None
+    """What is known of a module; None for an extension."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def under(modules: set[str], *packages: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("leaf", ["model", "text", "errors"])
+@pytest.mark.parametrize("leaf", ["model", "text", "errors", "ipc"])
 def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
     module = f"kiket_console.{leaf}"
 

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited,"
+    " kind, direction, channel)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
 _PLANNED = slice(23, 25)
@@ -164,11 +165,15 @@ class Batch:
             *_NOT_TRIED,
             *_NOT_ENDED,
             int(row.edited),
+            row.kind,
+            row.direction,
+            row.channel,
         ]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
         covered = (*said, size, *mine, verdict, digests.of_message(*message))
-        digest = digests.digest(row.id, *covered, *digests.of_edited(row.edited))
+        later = digests.of_later(row.edited, row.kind, row.direction, row.channel)
+        digest = digests.digest(row.id, *covered, *later)
         self._requests.append((row.id, *message, verdict, digest))
 
     def _add_attempt(self, row: NewAttempt) -> None:

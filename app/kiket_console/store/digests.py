@@ -39,12 +39,12 @@ def of_message(
     return (headers, size, body_sha256, truncated, references, stored)
 
 
-def of_edited(edited: bool | int) -> Sequence[str]:
-    """Return what a digest covers of `edited`: nothing where it is not set.
+def of_later(edited: bool | int, kind: str, direction: str, channel: str) -> Sequence[str]:
+    """Return what a digest covers of columns that came later: nothing where they are not set.
 
-    So the digests of stores that did not know of it stay right.
+    So the digests of stores that did not know of them stay right.
     """
-    return ("edited",) if edited else ()
+    return (*(("edited",) if edited else ()), *((kind, direction, channel) if kind else ()))
 
 
 def is_whole(body_sha256: bytes, truncated: int, references: str) -> bool:

@@ -33,6 +33,9 @@ class NewExchange:
     parent_guessed: bool = False
     replay_of: int | None = None
     edited: bool = False
+    kind: str = ""
+    direction: str = ""
+    channel: str = ""
 
     @property
     def cost(self) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXCHANGE_COLUMNS = (
     "id, change, source, worker, name, version, method, path, started_us, state, status, "
     "duration_us, request_bytes, signature, trace_id, parent_id, parent_guessed, replay_of, "
-    "attempts, pinned, note, edited, decision, retry, next_try_us"
+    "attempts, pinned, note, edited, decision, retry, next_try_us, kind, direction, channel"
 )
 LOG_COLUMNS = "id, at_us, worker, stream, level, logger, text, trace_id, exchange_id"
 

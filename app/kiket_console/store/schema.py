@@ -7,7 +7,7 @@ from importlib import resources
 
 from kiket_console.errors import ConsoleError, ExitCode
 
-VERSION = 4
+VERSION = 5
 """The newest script's number."""
 
 

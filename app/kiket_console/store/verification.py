@@ -29,14 +29,15 @@ _ATTEMPTS = (
 )
 _EXCHANGES = (
     "SELECT id, source, worker, name, version, method, path, started_us, request_bytes, signature,"
-    " trace_id, span_id, parent_id, parent_guessed, replay_of, state, status, duration_us, edited"
+    " trace_id, span_id, parent_id, parent_guessed, replay_of, state, status, duration_us, edited,"
+    " kind, direction, channel"
     " FROM exchange WHERE id BETWEEN ? AND ? ORDER BY id"
 )
 _LOGS = (
     "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, digest FROM log"
     " WHERE id BETWEEN ? AND ? ORDER BY id"
 )
-_COVERED, _EDITED = 15, 18  # of `_EXCHANGES`: what never changes
+_COVERED, _LATER = 15, slice(18, 22)  # of `_EXCHANGES`: what never changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,8 @@ class _Verification:
             return
         *content, verdict, digest = request
         if self._body(name, "request", content):
-            message, edited = digests.of_message(*content), digests.of_edited(row[_EDITED])
-            covered = (*row[:_COVERED], verdict, message, *edited)
+            message, later = digests.of_message(*content), digests.of_later(*row[_LATER])
+            covered = (*row[:_COVERED], verdict, message, *later)
             self._digest(name, "its request, or what is known of it", digest, covered, row[0])
 
     def _attempt(self, row: Sequence[Any]) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.kiket_console.store.conftest import MakeExchange
 
 EXCHANGES = 400
+IPC = ("kind", "direction", "channel")
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchang
     writer.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP INDEX exchange_waiting")
-        for column in ("note", "edited", "decision", "retry", "next_try_us"):
+        for column in ("note", "edited", "decision", "retry", "next_try_us", *IPC):
             connection.execute(f"ALTER TABLE exchange DROP COLUMN {column}")
         connection.execute("DROP TABLE session")
         connection.execute("PRAGMA user_version = 2")

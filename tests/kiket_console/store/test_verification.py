@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.model import Body, Judgement, Message, SecretReference, State
+from kiket_console.model import Body, Judgement, Message, SecretReference, Source, State
 from kiket_console.store.records import (
     AttemptEnd,
     NewAttempt,
@@ -49,7 +49,9 @@ def filled(path: Path, arrived: Any) -> Path:
     cut = Body(b"only the beg", 999, b"", True)
     writer.submit([arrived(8, request=Message((), marked)), arrived(9, request=Message((), cut))])
     writer.submit([SetPinned(1, True), SetNote(2, "odd"), Remove((3,), 7), Restore((3,))])
-    writer.submit([arrived(10, replay_of=1, edited=True), SetNote(10, "later")]).result(PATIENCE_S)
+    writer.submit([arrived(10, replay_of=1, edited=True), SetNote(10, "later")])
+    frame = {"kind": "req", "direction": "out", "channel": "stdio"}
+    writer.submit([arrived(11, source=Source.IPC, **frame)]).result(PATIENCE_S)
     writer.close()
     return path
 
@@ -61,13 +63,13 @@ def _message(raw: bytes) -> Message:
 def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived: Any) -> None:
     """Also what the next engine marked as cut short, and what is under way beside us."""
     writer = Writer(filled)
-    writer.submit([arrived(11), NewAttempt(11, 1, "m#1", 5)]).result(PATIENCE_S)
+    writer.submit([arrived(12), NewAttempt(12, 1, "m#1", 5)]).result(PATIENCE_S)
 
     report = verify(filled)
     writer.close()
 
     assert report.findings == []
-    assert (report.exchanges, report.bodies, report.logs, report.undigested) == (11, 18, 7, 0)
+    assert (report.exchanges, report.bodies, report.logs, report.undigested) == (12, 19, 7, 0)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +145,14 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
             "exchange 6",
             "its request, or what is known of it was changed",
         ),
+        (
+            "UPDATE exchange SET direction = 'in' WHERE id = 11",
+            "exchange 11",
+            "its request, or what is known of it was changed",
+        ),
         ("UPDATE log SET text = 'another' WHERE id = 3", "log line 3", "was changed"),
         ("DELETE FROM log WHERE id = 3", "the file", "has 6 log lines, and 7 were recorded"),
-        ("DELETE FROM exchange WHERE id = 2", "the file", "has 9 exchanges, and 10 were recorded"),
+        ("DELETE FROM exchange WHERE id = 2", "the file", "has 10 exchanges, and 11 were recorded"),
     ],
 )
 def test_a_row_that_another_program_changed_is_named(
@@ -175,7 +182,7 @@ def test_of_rows_older_than_digests_the_bodies_are_compared(filled: Path) -> Non
             "UPDATE request SET digest = NULL",
             "UPDATE attempt SET digest = NULL",
             "UPDATE log SET digest = NULL",
-            "UPDATE counters SET undigested_exchange = 10, undigested_log = 7",
+            "UPDATE counters SET undigested_exchange = 11, undigested_log = 7",
             "UPDATE request SET body = x'00' WHERE exchange_id = 4",
         ):
             connection.execute(statement)
@@ -184,4 +191,4 @@ def test_of_rows_older_than_digests_the_bodies_are_compared(filled: Path) -> Non
     report = verify(filled)
 
     assert report.findings == [Finding("exchange 4", "the body of its request was changed")]
-    assert report.undigested == 9 + 2 * 7 + 7
+    assert report.undigested == 10 + 2 * 7 + 7

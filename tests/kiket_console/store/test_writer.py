@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.model import Body, LogLine, Message, State
+from kiket_console.model import Body, LogLine, Message, Source, State
 from kiket_console.store import opening
 from kiket_console.store.intake import QUEUE_BYTES, QUEUE_ROWS
 from kiket_console.store.reader import Reader
@@ -435,6 +435,19 @@ def test_another_attempt_that_a_dead_engine_left_under_way_is_the_last(
         found = [(each.state, each.retry, each.next_try_us) for each in reader.page([1, 2])]
         assert found == [(State.INTERRUPTED, "given up", 0), (State.FAILED, "waiting", 9)]
         assert reader.waiting() == [2]
+
+
+def test_what_a_modules_message_was_is_read_back(path: Path, arrived: Any) -> None:
+    writer = Writer(path)
+    frame = {"kind": "req", "direction": "out", "channel": "uds"}
+    writer.submit([arrived(1, source=Source.IPC, **frame), arrived(2)]).result(10)
+    writer.close()
+
+    with Reader(path) as reader:
+        assert [(each.kind, each.direction, each.channel) for each in reader.page([1, 2])] == [
+            ("req", "out", "uds"),
+            ("", "", ""),
+        ]
 
 
 def test_a_note_and_what_was_edited_are_read_back(path: Path, arrived: Any) -> None:
