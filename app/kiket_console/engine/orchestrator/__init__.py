@@ -1,0 +1,1 @@
+"""The engine's stand-in for Wattson: starts modules, speaks with them, routes between them."""
