@@ -1,0 +1,322 @@
+"""Reading messages: what Rust writes at full speed, every other spelling in use with a little care.
+
+A message is first read as Rust writes it. Only what does not fit is taken apart and mended: wrapped
+where it should be bare, the nested form of the older Python SDK, announcements without `op`,
+bodies as base64 text, words in the wrong case. `strict` leaves the mending out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from pywatt_sdk import _wire_messages as m
+from pywatt_sdk._wire_mending import mended_init, mended_message
+from pywatt_sdk._wire_values import EncodingFormat, is_ip_address, is_uuid, read_bytes, read_custom
+
+Fault = (msgspec.MsgspecError, RecursionError, ValueError)
+
+
+class ProtocolError(ValueError):
+    """A message that cannot be read: the text says why, in one sentence; `op` is its name if known.
+
+    The text never quotes values, which may be secret.
+    """
+
+    def __init__(self, message: str, op: str = "") -> None:
+        super().__init__(message)
+        self.op = op
+
+
+class Envelope(Struct, frozen=True):
+    """What a message is about without reading it: its op ("" if it has none) and correlation id."""
+
+    op: str
+    id: str
+
+
+# --- bodies, which stay JSON text until they are wanted ---
+
+
+class _Payload(Struct, frozen=True):
+    data: Raw
+    format: EncodingFormat
+
+    def whole(self, *, strict: bool) -> m.Payload:
+        data = read_bytes(self.data, strict=strict)
+        if data is None:
+            raise ValueError("A payload's data is an array of numbers from 0 to 255")
+        return m.Payload(data, self.format)
+
+
+class _HttpResponse(Struct, frozen=True, tag_field="op", tag="http_response"):
+    request_id: str
+    status_code: m.U16
+    headers: dict[str, str]
+    body: Raw = Raw(b"null")
+
+    def whole(self, *, strict: bool) -> m.HttpResponse:
+        body = read_bytes(self.body, strict=strict)
+        return m.HttpResponse(self.request_id, self.status_code, self.headers, body)
+
+
+class _RouteToModule(Struct, frozen=True, tag_field="op", tag="route_to_module"):
+    target_module_id: str
+    target_endpoint: str
+    request_id: str
+    payload: _Payload
+
+    def whole(self, *, strict: bool) -> m.RouteToModule:
+        return m.RouteToModule(
+            self.target_module_id,
+            self.target_endpoint,
+            _uuid(self.request_id, strict=strict),
+            self.payload.whole(strict=strict),
+        )
+
+
+class _HttpRequest(Struct, frozen=True, tag_field="op", tag="http_request"):
+    request_id: str
+    method: str
+    uri: str
+    headers: dict[str, str]
+    body: Raw = Raw(b"null")
+
+    def whole(self, *, strict: bool) -> m.HttpRequest:
+        body = read_bytes(self.body, strict=strict)
+        return m.HttpRequest(self.request_id, self.method, self.uri, self.headers, body)
+
+
+class _RoutedModuleMessage(Struct, frozen=True, tag_field="op", tag="routed_module_message"):
+    source_module_id: str
+    original_request_id: str
+    payload: _Payload
+    target_endpoint: str | None = None
+    expects_reply: bool | None = None
+
+    def whole(self, *, strict: bool) -> m.RoutedModuleMessage:
+        return m.RoutedModuleMessage(
+            self.source_module_id,
+            _uuid(self.original_request_id, strict=strict),
+            self.payload.whole(strict=strict),
+            self.target_endpoint,
+            self.expects_reply,
+        )
+
+
+class _RoutedModuleResponse(Struct, frozen=True, tag_field="op", tag="routed_module_response"):
+    source_module_id: str
+    request_id: str
+    payload: _Payload
+
+    def whole(self, *, strict: bool) -> m.RoutedModuleResponse:
+        request_id = _uuid(self.request_id, strict=strict)
+        payload = self.payload.whole(strict=strict)
+        return m.RoutedModuleResponse(self.source_module_id, request_id, payload)
+
+
+def _uuid(text: str, *, strict: bool) -> str:
+    if strict and not is_uuid(text):
+        raise ValueError("The id of a routed message is a UUID")
+    return text
+
+
+_WITH_BODY = (
+    _HttpResponse,
+    _RouteToModule,
+    _HttpRequest,
+    _RoutedModuleMessage,
+    _RoutedModuleResponse,
+)
+
+# --- decoders ---
+
+
+_NOTHING: Final = Raw(b"")
+
+
+class _Probe(Struct, frozen=True):
+    """Just enough of a message to tell what it is."""
+
+    op: str = ""
+    id: str = ""
+    request_id: str = ""
+    original_request_id: str = ""
+    rotation_id: str = ""
+    connection_id: str = ""
+    content: Raw = _NOTHING
+
+
+class _Wrapper(Struct, frozen=True):
+    """A framed message of a module as Rust writes it: the id is mandatory (§3.3)."""
+
+    id: str
+    content: Raw
+
+
+class _Reply(Struct, frozen=True):
+    """A module's HTTP response on stdout, which has no `op` (§0.9)."""
+
+    content: _HttpResponse
+
+
+_probe: Final = msgspec.json.Decoder(_Probe)
+_wrapper: Final = msgspec.json.Decoder(_Wrapper)
+_http_response: Final = msgspec.json.Decoder(_HttpResponse)
+_any: Final = msgspec.json.Decoder()
+_init: Final = msgspec.json.Decoder(m.Init)
+_to_module: Final = msgspec.json.Decoder(
+    m.Secret
+    | m.Rotated
+    | m.Shutdown
+    | m.Heartbeat
+    | m.RegisterServiceProviderResponse
+    | m.DiscoverServiceProvidersResponse
+    | m.ServiceResponse
+    | m.ServiceOperationResult
+    | _HttpRequest
+    | m.PortResponse
+    | _RoutedModuleMessage
+    | _RoutedModuleResponse
+    | m.Challenge,
+    dec_hook=read_custom,
+)
+_to_orchestrator: Final = msgspec.json.Decoder(
+    m.Announce
+    | m.GetSecret
+    | m.RotationAck
+    | m.RegisterServiceProvider
+    | m.DiscoverServiceProviders
+    | m.ServiceRequest
+    | m.ServiceOperation
+    | _HttpResponse
+    | m.PortRequest
+    | _RouteToModule
+    | m.HeartbeatAck
+    | m.Hello
+    | m.Identify,
+    dec_hook=read_custom,
+)
+
+
+def envelope(raw: bytes) -> Envelope:
+    """Tell a message's op and correlation id, wrapped or bare, without reading the rest.
+
+    Raises:
+        ProtocolError: if it is not a JSON object.
+    """
+    try:
+        probe = _probe.decode(raw)
+        if not probe.op and probe.content is not _NOTHING:
+            probe = _probe.decode(probe.content)
+            if not probe.op and probe.request_id:
+                return Envelope("http_response", probe.request_id)
+    except Fault as fault:
+        raise _refusal(raw, fault) from None
+    found = (
+        probe.request_id
+        or probe.original_request_id
+        or probe.id
+        or probe.rotation_id
+        or probe.connection_id
+    )
+    return Envelope(probe.op, found)
+
+
+def decode_init(raw: bytes, *, strict: bool = False) -> m.Init:
+    """Read the first line of a module's stdin (§2.2).
+
+    Not strict, it may lack `env`, name its TCP channel by `host` and `port`, and its listen address
+    may be `{"Tcp": …}` or `{"Unix": …}`.
+
+    Raises:
+        ProtocolError: if it is no init line.
+    """
+    try:
+        try:
+            init = _init.decode(raw)
+        except msgspec.ValidationError:
+            if strict:
+                raise
+            init = mended_init(_any.decode(raw))
+        if strict and init.tcp_channel and not is_ip_address(init.tcp_channel.address):
+            raise ValueError("The address of tcp_channel is an IP address and a port")
+    except Fault as fault:
+        raise ProtocolError(f"The init line cannot be read: {_reason(fault)}", "init") from None
+    return init
+
+
+def decode_to_module(raw: bytes, *, strict: bool = False) -> m.ToModule:
+    """Read a message to a module; not strict, in any spelling in use.
+
+    Raises:
+        ProtocolError: if it is none.
+    """
+    return cast("m.ToModule", _decode(raw, _to_module, m.ToModule, strict=strict))
+
+
+def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestrator:
+    """Read a message of a module, bare or wrapped; not strict, in any spelling in use.
+
+    Raises:
+        ProtocolError: if it is none.
+    """
+    if not raw.startswith(b'{"op":'):
+        try:
+            if strict or raw.startswith((b'{"id":', b'{"content":')):
+                return _unwrapped(raw, strict=strict)
+        except Fault as fault:
+            if strict:
+                raise _refusal(raw, fault) from None
+    return cast("m.ToOrchestrator", _decode(raw, _to_orchestrator, m.ToOrchestrator, strict=strict))
+
+
+def _unwrapped(raw: bytes, *, strict: bool) -> m.ToOrchestrator:
+    """Read a wrapped message, an HTTP response of stdout, or (strict) a bare message."""
+    probe = _probe.decode(raw)
+    if probe.content is _NOTHING:
+        return cast("m.ToOrchestrator", _whole(_to_orchestrator.decode(raw), strict=strict))
+    if _probe.decode(probe.content).op:
+        content = _wrapper.decode(raw).content if strict else probe.content
+        return cast("m.ToOrchestrator", _whole(_to_orchestrator.decode(content), strict=strict))
+    # An HTTP response is the one message that has no `op`.
+    return _http_response.decode(probe.content).whole(strict=strict)
+
+
+_T = TypeVar("_T")
+
+
+def _decode(raw: bytes, decoder: msgspec.json.Decoder[_T], kinds: Any, *, strict: bool) -> Any:
+    try:
+        try:
+            return _whole(decoder.decode(raw), strict=strict)
+        except (msgspec.ValidationError, ValueError):
+            if strict:
+                raise
+            return mended_message(_any.decode(raw), kinds)
+    except Fault as fault:
+        raise _refusal(raw, fault) from None
+
+
+def _whole(message: Any, *, strict: bool) -> Any:
+    return message.whole(strict=strict) if isinstance(message, _WITH_BODY) else message
+
+
+def _refusal(raw: bytes, fault: BaseException) -> ProtocolError:
+    if isinstance(fault, RecursionError):
+        return ProtocolError("The message is nested too deeply to be read.")
+    if isinstance(fault, msgspec.DecodeError) and not isinstance(fault, msgspec.ValidationError):
+        return ProtocolError(f"The message is not JSON: {_reason(fault)}")
+    try:
+        op = envelope(raw).op
+    except (ProtocolError, RecursionError):
+        op = ""
+    what = f"The message {op}" if op else "The message"
+    return ProtocolError(f"{what} cannot be read: {_reason(fault)}", op)
+
+
+def _reason(fault: BaseException) -> str:
+    text = str(fault) or type(fault).__name__
+    return f"{text[:1].lower()}{text[1:].rstrip('.')}."

@@ -1,0 +1,124 @@
+"""Writing messages exactly as Rust does (pywatt wire specification §2.1, §3.2)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import fields as fields_of
+from msgspec.structs import replace
+
+from kiket_core.frames import encode_length
+from pywatt_sdk import _wire_messages as m
+from pywatt_sdk._wire_values import bytes_as_numbers, write_custom
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=write_custom)
+_INIT_REQUIRED: Final = frozenset(
+    {"orchestrator_api", "module_id", "env", "listen", "security_level"}
+)
+_NO_BODY: Final = b"[]"
+
+
+def encode_json(message: m.ToModule | m.ToOrchestrator, *, base64: bool = False) -> bytes:
+    """Write a message as the bare object `{"op":…}`; bodies as numbers, or as base64 text.
+
+    Base64 is for peers that said in `Hello` that they accept it; Rust does not.
+    """
+    return _encoder.encode(_ready(message, base64=base64))
+
+
+def encode_line(
+    message: m.ToModule | m.ToOrchestrator, *, base64: bool = False, source: str = "unknown_module"
+) -> bytes:
+    """Write a message as a line of stdin or stdout, its line feed included.
+
+    An HTTP response goes out as Rust writes it there: without `op`, in a wrapper that names
+    `source`, the module; its body is never null.
+    """
+    if isinstance(message, m.HttpResponse):
+        return _http_reply(message, source, base64=base64) + b"\n"
+    return encode_json(message, base64=base64) + b"\n"
+
+
+def encode_frame(
+    message: m.ToModule | m.ToOrchestrator, *, to: str = "module", base64: bool = False
+) -> bytes:
+    """Write a message as a frame of TCP or UDS, its 5 bytes of header included.
+
+    Args:
+        message: what to write.
+        to: `"module"` (a bare object) or `"orchestrator"` (wrapped, with a new id).
+        base64: write bodies as base64 text.
+    """
+    raw = encode_json(message, base64=base64)
+    if to == "orchestrator":
+        raw = b'{"id":"%s","content":%s,"metadata":{}}' % (new_uuid().encode(), raw)
+    return encode_length(raw)
+
+
+def new_uuid() -> str:
+    """Make a random UUID (RFC 9562, version 4) without the cost of importing `uuid`."""
+    octets = bytearray(os.urandom(16))
+    octets[6] = octets[6] & 0x0F | 0x40
+    octets[8] = octets[8] & 0x3F | 0x80
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _ready(message: Any, *, base64: bool) -> Any:
+    """Give what msgspec writes as the wire wants it."""
+    if isinstance(message, m.Init):
+        return _without_absent(message, keep=_INIT_REQUIRED)
+    if isinstance(message, m.ServiceOperationResult):
+        if message.params is None:
+            return _without_absent(message, keep=frozenset({"success", "result", "error"}))
+        return message
+    if isinstance(message, m.HttpRequest | m.HttpResponse):
+        if base64 or message.body is None:
+            return message
+        return replace(message, body=bytes_as_numbers(message.body))
+    if isinstance(message, m.RouteToModule | m.RoutedModuleResponse):
+        return message if base64 else replace(message, payload=_numbers(message.payload))
+    if isinstance(message, m.RoutedModuleMessage):
+        ready = message if base64 else replace(message, payload=_numbers(message.payload))
+        if message.target_endpoint is not None and message.expects_reply is not None:
+            return ready
+        keep = frozenset({"source_module_id", "original_request_id", "payload"})
+        return _without_absent(ready, keep=keep)
+    return message
+
+
+def _numbers(payload: m.Payload) -> m.Payload:
+    return replace(payload, data=bytes_as_numbers(payload.data))
+
+
+def _without_absent(message: msgspec.Struct, *, keep: frozenset[str]) -> dict[str, Any]:
+    """Give a message's fields, leaving out those at their default but for `keep`."""
+    tag = message.__struct_config__.tag
+    ready: dict[str, Any] = {} if tag is None else {"op": tag}
+    for each in fields_of(type(message)):
+        value = getattr(message, each.name)
+        if each.name in keep or value != each.default:
+            ready[each.name] = value
+    return ready
+
+
+def _http_reply(response: m.HttpResponse, source: str, *, base64: bool) -> bytes:
+    body: Any = response.body if base64 and response.body is not None else None
+    if body is None:
+        body = bytes_as_numbers(response.body) if response.body else msgspec.Raw(_NO_BODY)
+    reply = {
+        "content": {
+            "body": body,
+            "headers": response.headers,
+            "request_id": response.request_id,
+            "status_code": response.status_code,
+        },
+        "metadata": {
+            "id": new_uuid(),
+            "properties": {"correlation_id": response.request_id},
+            "source": source,
+        },
+    }
+    return _encoder.encode(reply)
