@@ -44,6 +44,8 @@ def own_places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for variable in [name for name in os.environ if name.startswith("KIKET_")]:
             monkeypatch.delenv(variable)
         yield place
+        for report in place.glob("state/kiket-console/crashes/*"):
+            print(report.read_text("utf-8"))  # shown where the test failed
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,22 @@
-"""Screens that close by themselves when what they were for is done, not at a key."""
+"""Screens that close, and work that ends when its screen may be gone."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
 LOOK_EVERY_S = 0.1
+
+
+def is_open(screen: Screen[Any]) -> bool:
+    """Tell whether work that ends now has a screen to show it on.
+
+    One that was left is attached for a moment still, while its widgets are taken away one by one.
+    """
+    return screen in screen.app.screen_stack
 
 
 def close(screen: Screen[None]) -> None:
@@ -18,5 +26,5 @@ def close(screen: Screen[None]) -> None:
     """
     if screen.is_active:
         screen.dismiss(None)
-    elif screen.is_attached:
+    elif is_open(screen):
         screen.set_timer(LOOK_EVERY_S, partial(close, screen))

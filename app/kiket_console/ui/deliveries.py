@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
-from kiket_console.ui.closing import close
+from kiket_console.ui.closing import close, is_open
 from kiket_console.ui.command import Scope
 from kiket_console.ui.send_as import USUAL
 
@@ -256,7 +256,7 @@ class Deliveries:
             try:
                 await request(self.console.connected())
             except ConsoleError as error:
-                if screen.is_attached:
+                if is_open(screen):
                     screen.refused(error)
                 else:
                     self.console.say(str(error), error=True)

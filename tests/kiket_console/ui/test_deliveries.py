@@ -19,6 +19,7 @@ from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.screens.trigger import TriggerScreen
 from kiket_console.ui.widgets.editor import MOST_LINES, Editor, fits
+from kiket_console.ui.widgets.said import Said
 from kiket_console.wire import Edit, Result
 
 if TYPE_CHECKING:
@@ -413,6 +414,21 @@ class TestTriggering:
                 await pilot.press("escape")
                 await until(pilot, lambda: not isinstance(app.screen, TriggerScreen))
                 go_on.set()
+
+    async def test_what_is_worked_out_while_a_dialog_is_taken_away_does_not_matter_to_it(
+        self, console: Callable[..., ConsoleApp]
+    ) -> None:
+        app = console()
+        async with app.run_test(size=SMALL) as pilot:
+            await settled(pilot)
+            await pilot.press("t")
+            await until(pilot, lambda: isinstance(app.screen, TriggerScreen))
+            dialog = app.screen
+            assert isinstance(dialog, TriggerScreen)
+            await dialog.query_one(Said).remove()  # widgets go one by one
+            dialog.dismiss(None)
+            assert dialog.is_attached
+            await dialog._looked()
 
     async def test_values_are_set_looked_at_sent_and_remembered(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine

@@ -20,6 +20,7 @@ from textual.screen import Screen
 from kiket_console.sending.draft import SLOW_BYTES, Draft
 from kiket_console.text import visible
 from kiket_console.ui.actions import Scope, bindings
+from kiket_console.ui.closing import is_open
 from kiket_console.ui.paint import drafts
 from kiket_console.ui.paint.edits import change_lines
 from kiket_console.ui.paint.source import Lines
@@ -260,7 +261,7 @@ class EditScreen(Screen[None]):
 
     def busy(self) -> None:
         """Say that it is under way."""
-        if self.is_attached:
+        if is_open(self):
             self._say("Sending …", "muted")
 
     def _leave(self, rest: Rest | None) -> None:

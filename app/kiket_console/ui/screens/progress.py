@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from kiket_console.errors import ConsoleError
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.closing import close
+from kiket_console.ui.closing import close, is_open
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.said import Said
@@ -64,7 +64,7 @@ class ProgressScreen(ModalScreen[None]):
 
     def _step(self, said: str) -> None:
         self._said = said
-        if self.is_attached:
+        if is_open(self):
             self.query_one(Said).say(said, "")
 
     def action_stop(self) -> None:

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from kiket_console.errors import ConsoleError
 from kiket_console.sending import payload
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.closing import close
+from kiket_console.ui.closing import close, is_open
 from kiket_console.ui.paint.edits import change_lines, payload_changes
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.edit import CHECK_DELAY_S, ROOMY_ROWS
@@ -155,7 +155,7 @@ class RowScreen(Screen[None]):
             await self._form.save(members)
             close(self)
         except ConsoleError as error:
-            if self.is_attached:
+            if is_open(self):
                 self._say(str(error), "error")
             else:
                 self.console.say(str(error), error=True)

@@ -25,7 +25,7 @@ from kiket_console.text import cell_width, plural, visible
 from kiket_console.ui import moment
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.choices import Choice, Choices
-from kiket_console.ui.closing import close
+from kiket_console.ui.closing import close, is_open
 from kiket_console.ui.paint.processes import state_word
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.syntax import coloured
@@ -256,7 +256,7 @@ class TriggerScreen(ModalScreen[None]):
             return
         raw = None if event is None else event.raw_payload
         lines = [] if raw is None else await asyncio.to_thread(_payload_lines, raw)
-        if self.is_attached:  # it may have been left meanwhile
+        if is_open(self):  # it may have been left meanwhile
             self._error = None
             self._say("", "")
             self.query_one("#payload", TextView).show(lambda _: Lines(lines))
@@ -294,7 +294,7 @@ class TriggerScreen(ModalScreen[None]):
         return self._deliveries.send_as.applied(made)
 
     def _refused(self, error: ConsoleError) -> None:
-        if not self.is_attached:
+        if not is_open(self):
             return
         self._error = error
         text = visible(str(error))
@@ -308,7 +308,8 @@ class TriggerScreen(ModalScreen[None]):
         self._say(text + (" tab takes it." if suggestion else ""), "error")
 
     def _say(self, text: str, role: str) -> None:
-        self.query_one(Said).say(text, role)
+        if is_open(self):
+            self.query_one(Said).say(text, role)
 
     @property
     def _list(self) -> ListView:
