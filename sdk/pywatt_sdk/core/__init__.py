@@ -1,0 +1,1 @@
+"""The nouns that every module uses: its state, its settings, errors, logs."""

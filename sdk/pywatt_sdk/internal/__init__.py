@@ -1,0 +1,1 @@
+"""Messages between modules, which their orchestrator passes on."""
