@@ -122,13 +122,17 @@ class PortRequest(_ToOrchestrator, frozen=True, tag="port_request"):
     specific_port: U16 | None = None
 
 
-class RouteToModule(_ToOrchestrator, frozen=True, tag="route_to_module"):
-    """A message for another module, or the reply to one that came with this `request_id`."""
+class RouteToModule(_ToOrchestrator, frozen=True, tag="route_to_module", omit_defaults=True):
+    """A message for another module, or the reply to one that came with this `request_id`.
+
+    `expects_reply` is ours; it is left out where it is None: nobody knows.
+    """
 
     target_module_id: str
     target_endpoint: str
     request_id: str
     payload: Payload
+    expects_reply: bool | None = None
 
 
 class HeartbeatAck(_ToOrchestrator, frozen=True, tag="heartbeat_ack"):

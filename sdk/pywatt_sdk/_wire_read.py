@@ -67,6 +67,7 @@ class _RouteToModule(Struct, frozen=True, tag_field="op", tag="route_to_module")
     target_endpoint: str
     request_id: str
     payload: _Payload
+    expects_reply: bool | None = None
 
     def whole(self, *, strict: bool) -> m.RouteToModule:
         return m.RouteToModule(
@@ -74,6 +75,7 @@ class _RouteToModule(Struct, frozen=True, tag_field="op", tag="route_to_module")
             self.target_endpoint,
             _uuid(self.request_id, strict=strict),
             self.payload.whole(strict=strict),
+            self.expects_reply,
         )
 
 
