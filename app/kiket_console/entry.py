@@ -38,14 +38,14 @@ def guess(folder: Path) -> Entry | None:
     return next((entry for entry in found if entry.is_sdk), found[0] if found else None)
 
 
-def candidates(folder: Path) -> Iterator[tuple[Path, Path]]:
+def candidates(folder: Path, names: tuple[str, ...] = FILE_NAMES) -> Iterator[tuple[Path, Path]]:
     """Yield (file, import root) of each file that is looked at, likeliest first."""
     source = folder / "src"
     places = [(folder, folder), (source, source)]
     if source.is_dir():
         places += [(place, source) for place in sorted(source.iterdir()) if _is_package(place)]
     for place, root in places:
-        for name in FILE_NAMES:
+        for name in names:
             if (place / name).is_file():
                 yield place / name, root
 

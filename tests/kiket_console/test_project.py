@@ -173,7 +173,7 @@ def test_the_projects_own_interpreter_is_used_when_it_has_one(folder: Path) -> N
     ("text", "told"),
     [
         ("[[extension]\n", r"kiket.toml cannot be understood: .*line 1"),
-        ("[[module]]\n", r"has 'module', which comes later"),
+        ("[module]\n", r"Write it as \[\[module\]\]"),
         ("[other]\n", r"has 'other', which is not known"),
         ("[extension]\n", r"Write it as \[\[extension\]\]"),
         ("[[extension]]\nentrie = 'main:app'\n", r"has 'entrie' .* not known. Use name, path"),

@@ -79,8 +79,9 @@ def _checked(folder: Path, path: str | None) -> list[Result]:
 def _extensions(folder: Path) -> list[Path]:
     """Return the folders of the extensions in a project's *folder*; that itself without any."""
     from kiket_console import extension_table
+    from kiket_console.worker_table import EXTENSION, raw_tables
 
-    tables = extension_table.raw_tables(folder)
+    tables = raw_tables(folder)[EXTENSION]
     read = [extension_table.read(raw, number) for number, raw in enumerate(tables, start=1)]
     found = [(folder / each.path).resolve() for each in read]
     return [each for each in dict.fromkeys(found) if each.is_dir()] or [folder]

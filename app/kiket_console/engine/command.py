@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_messages import Found
     from kiket_console.model import Handler
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 START_LIMIT_S = 60.0
 """From its start to its first answer."""

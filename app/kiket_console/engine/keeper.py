@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surrounder, Surroundings
     from kiket_console.model import Worker
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from kiket_console.engine.chronicle import Chronicle
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 REFILL_AFTER_S = 0.1
 """What has just started answers its first requests before the next process is prepared."""

@@ -11,7 +11,7 @@ from kiket_console.model import Worker, WorkerState
 if TYPE_CHECKING:
     from kiket_console.engine.process import Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.project import ExtensionSpec
+    from kiket_console.worker_spec import ExtensionSpec
 
 
 def at_first(spec: ExtensionSpec) -> Worker:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_messages import Found
     from kiket_console.model import Handler, Problem
-    from kiket_console.project import ExtensionSpec
+    from kiket_console.worker_spec import ExtensionSpec
 
 
 class StartFailed(Exception):  # noqa: N818  # the answer to "did it start?"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kiket_console.engine.watches import Watch
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 LOOK_EVERY_S = 1.0
 """How often to look whether a folder is still the one that is watched."""

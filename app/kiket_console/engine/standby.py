@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.process import Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 LOCK_FILES = (
     "uv.lock",

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
-    from kiket_console.project import ExtensionSpec, Project
+    from kiket_console.project import Project
+    from kiket_console.worker_spec import ExtensionSpec
 
 MEASURE_EVERY_S = 2.0
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")

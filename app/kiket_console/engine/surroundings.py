@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.vault import Vault
     from kiket_console.env_file import EnvFile
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)

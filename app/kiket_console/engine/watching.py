@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from kiket_console.project import ExtensionSpec, Project
+    from kiket_console.project import Project
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 
 class Reloaded(Protocol):

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.health import Finding
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 HERE = Path(__file__).parent
 IMPORT_LIMIT_S = 60.0

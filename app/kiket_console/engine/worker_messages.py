@@ -14,7 +14,7 @@ from kiket_sdk._keys import WebhookSecret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiket_console.project import ExtensionSpec
+    from kiket_console.worker_spec import ExtensionSpec
 
 SDK_PACKAGES = ("kiket_core", "kiket_sdk")
 _SERVER_PRELOAD = (

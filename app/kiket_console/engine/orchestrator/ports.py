@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.ipc import Channel, Direction, Kind
     from kiket_console.module_facts import ModuleFacts
-    from kiket_console.project import ModuleSpec
+    from kiket_console.worker_spec import ModuleSpec
     from pywatt_sdk._protocol import (
         Announce,
         HttpRequest,
