@@ -45,7 +45,13 @@ class LineFrames:
     def feed(self, raw: bytes) -> list[bytes | Oversize]:
         """Take what was read; return the lines that it completes, in order."""
         *ends, rest = raw.split(b"\n")
-        frames = []
+        frames: list[bytes | Oversize] = []
+        if ends and len(raw) <= self._limit_bytes:  # then only the first can be over the limit
+            self._hold(ends[0])
+            frames.append(self._release())
+            del ends[0]
+            frames += [end.removesuffix(b"\r") for end in ends] if b"\r" in raw else ends
+            ends = []
         for end in ends:
             self._hold(end)
             frames.append(self._release())
@@ -94,6 +100,9 @@ class Format(enum.IntEnum):
     BASE64 = 3
 
 
+_FORMATS: Final = {each.value: each for each in Format}
+
+
 class LengthFrame(NamedTuple):
     """One length-prefixed frame."""
 
@@ -139,10 +148,15 @@ class LengthFrames:
             if len(self._rest) < end:
                 break
             payload = bytes(self._rest[start + _LENGTH_HEADER.size : end])
-            frames.append(LengthFrame(Format(code), payload))
+            frames.append(LengthFrame(_FORMATS[code], payload))
             start = end
         del self._rest[:start]
         return frames
+
+    @property
+    def held_bytes(self) -> int:
+        """Say how much of a frame that is not complete yet is held, header included."""
+        return len(self._rest)
 
     def close(self) -> bytes | None:
         """Return the bytes of the frame that the stream ended in, header included, or None."""
@@ -151,7 +165,7 @@ class LengthFrames:
         return rest or None
 
     def _header_fault(self, length: int, code: int) -> str | None:
-        if code not in list(Format):
+        if code not in _FORMATS:
             return f"A frame has the unknown format {code}; 1 is JSON, 2 binary, 3 base64."
         if length > self._limit_bytes:
             return f"A frame of {length} bytes is over the limit of {self._limit_bytes} bytes."

@@ -1,0 +1,82 @@
+"""Opening a channel over two pipes, such as a process's stdin and stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from pywatt_sdk._channels import Channel
+
+_READ_BYTES: Final = 64 * 1024
+
+
+class _Sending(asyncio.BaseProtocol):
+    """The protocol of the pipe that a channel sends through."""
+
+    def __init__(self, channel: Channel[Any]) -> None:
+        self._channel = channel
+
+    def pause_writing(self) -> None:
+        self._channel.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._channel.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's
+        self._channel.resume_writing()
+
+
+async def open_pipes(channel: Channel[Any], reader: BinaryIO, writer: BinaryIO) -> None:
+    """Let a channel read from one pipe and send through another.
+
+    Args:
+        channel: what is to carry messages.
+        reader: a binary file over a pipe, a socket or a terminal; closed with the channel.
+        writer: the same, to write to.
+
+    A regular file serves too (`module.py < init.json`): it is read at once, and written at once.
+    """
+    loop = asyncio.get_running_loop()
+    if _is_file(writer):
+        channel.send_through(_FileTransport(writer))
+    else:
+        sending, _ = await loop.connect_write_pipe(lambda: _Sending(channel), writer)
+        channel.send_through(sending)
+    if _is_file(reader):
+        with reader:
+            while data := reader.read(_READ_BYTES):
+                channel.data_received(data)
+        channel.connection_lost(None)
+    else:
+        await loop.connect_read_pipe(lambda: channel, reader)
+
+
+class _FileTransport(asyncio.WriteTransport):
+    """Sending into a regular file, which is never in the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self._file.write(data)
+        self._file.flush()
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self._file.closed
+
+    def close(self) -> None:
+        self._file.close()
+
+    def abort(self) -> None:
+        self._file.close()
+
+
+def _is_file(file: BinaryIO) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
