@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -85,15 +87,22 @@ class Admission:
     """Judge request heads by one policy.
 
     `hosts` are the host names served, without port; None serves any. Unless `allow_cross_site`, a
-    request that a browser sent for a page of another origin is refused.
+    request that a browser sent for a page of another origin is refused; unless
+    `allow_websockets`, so is whoever wants to speak another protocol.
     """
 
     def __init__(
-        self, limits: Limits, hosts: Collection[str] | None, *, allow_cross_site: bool
+        self,
+        limits: Limits,
+        hosts: Collection[str] | None,
+        *,
+        allow_cross_site: bool,
+        allow_websockets: bool = False,
     ) -> None:
         self._limits = limits
         self._hosts = None if hosts is None else frozenset(map(_bracketed, hosts))
         self._allow_cross_site = allow_cross_site
+        self._allow_websockets = allow_websockets
 
     def refusal(self, head: Head) -> Refusal | None:
         """Say why the request may not come in, or None if it may."""
@@ -105,14 +114,25 @@ class Admission:
             single = _single_headers(head.headers)
         except _AmbiguousError as error:
             return Refusal(400, str(error))
-        if b"upgrade" in single:
-            return Refusal(400, "Upgrades to another protocol are not offered here.")
         return (
-            self._host_refusal(single)
+            self._upgrade_refusal(single, head.version)
+            or self._host_refusal(single)
             or (None if self._allow_cross_site else _cross_site_refusal(single))
             or _framing_refusal(single, head.version)
             or self._size_refusal(single)
         )
+
+    def _upgrade_refusal(self, single: Mapping[bytes, bytes], version: str) -> Refusal | None:
+        wanted = single.get(b"upgrade")
+        if wanted is None:
+            return None
+        if not self._allow_websockets:
+            return Refusal(400, "Upgrades to another protocol are not offered here.")
+        if wanted.lower() != b"websocket" or version != "1.1":
+            return Refusal(400, f"An upgrade to {_quoted(wanted)} is not offered here.")
+        if b"content-length" in single or b"transfer-encoding" in single:
+            return Refusal(400, "A request for an upgrade may not have a body.")
+        return None
 
     def _host_refusal(self, single: Mapping[bytes, bytes]) -> Refusal | None:
         raw_host = single.get(b"host")
@@ -139,6 +159,24 @@ class Admission:
 def body_too_large(limits: Limits) -> Refusal:
     """Refuse a body over the limit."""
     return Refusal(413, f"The request body is larger than {limits.body_bytes} bytes.")
+
+
+def answer_to(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_head: bool) -> bytes:
+    """Return a refusal as the last answer of a connection."""
+    body = json.dumps({"error": refusal.sentence}).encode()
+    headers = [
+        *common_headers,
+        (b"content-type", b"application/json"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    if refusal.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", b"1"))
+    phrase = http.HTTPStatus(refusal.status).phrase
+    lines = [f"HTTP/1.1 {refusal.status} {phrase}".encode()]
+    lines += [name + b": " + value for name, value in headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)
 
 
 def _single_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -7,15 +7,13 @@ run against a real uvicorn to notice when those change.
 from __future__ import annotations
 
 import enum
-import http
-import json
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from kiket_core._admission import Admission, Head, Limits, Refusal, body_too_large
+from kiket_core._admission import Admission, Head, Limits, Refusal, answer_to, body_too_large
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,6 +35,9 @@ _REQUEST_LINE_BYTES: Final = 64
 
 
 _HEADER_FRAMING_BYTES: Final = len(b": \r\n")
+
+
+_MALFORMED: Final = Refusal(400, "The request is not well-formed HTTP/1.1.")
 
 
 class Policy(NamedTuple):
@@ -82,6 +83,7 @@ class GuardedProtocol(Servant):
         self._most_headers = self._limits.header_count
         self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
         self._phase = _IDLE
+        self._is_upgrade = False
         self._refusal: Refusal | None = None
         self._admitted_app, self.app = self.app, self._call_unless_abandoned
         self._abandoned_scope: HTTPScope | None = None
@@ -125,9 +127,14 @@ class GuardedProtocol(Servant):
             self._head_wire_bytes += len(data)
         try:
             self.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade:
+            if self._is_upgrade:
+                self._become_websocket()
+            else:
+                self._refuse(_MALFORMED)
+        except httptools.HttpParserError:
             # What a callback raises comes out as a parser error too; that is refused already.
-            self._refuse(Refusal(400, "The request is not well-formed HTTP/1.1."))
+            self._refuse(_MALFORMED)
         else:
             self._check_wire_bytes()
             self._watch()
@@ -173,6 +180,9 @@ class GuardedProtocol(Servant):
         refusal = self.policy.admission.refusal(head)
         if refusal is not None:
             self._stop(*refusal)
+        self._is_upgrade = self._should_upgrade()
+        if self._is_upgrade and not (self._owes_nothing() and self.parser.should_upgrade()):
+            self._stop(400, "An upgrade must be asked for alone, with 'Connection: Upgrade'.")
         super().on_headers_complete()
         self._phase = _BODY
         self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
@@ -194,6 +204,8 @@ class GuardedProtocol(Servant):
         self._phase = _IDLE
         self._disarm()
         super().on_message_complete()
+        if self._is_upgrade:
+            return
         if self.cycle.response_complete and not self.transport.is_closing():
             # The answer went out before the body was in; reading on has stopped the idle timer.
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -213,7 +225,14 @@ class GuardedProtocol(Servant):
         super().on_response_complete()
         if self._refusal is not None and was_last:
             self._unset_keepalive_if_required()
-            self._close_with(_answer(self._refusal, self._common_headers(), self._is_head()))
+            self._close_with(answer_to(self._refusal, self._common_headers(), self._is_head()))
+
+    def _become_websocket(self) -> None:
+        """Hand the connection over to the WebSocket protocol: none of its clocks is ours."""
+        self._disarm()
+        self._stop_waiting_for_reads()
+        self.handle_websocket_upgrade()
+        self.app = self._admitted_app
 
     # Limits
 
@@ -244,11 +263,12 @@ class GuardedProtocol(Servant):
         So whoever holds connections open without asking for anything keeps nobody else out.
         """
         most = self._limits.connections
-        peers = cast("set[GuardedProtocol]", self.connections)
+        peers = self.connections
         waiting = [
             (since_s, peer)
             for peer in peers - {self}
-            if (since_s := peer.waits_since_s()) is not None
+            if isinstance(peer, GuardedProtocol)  # and not a WebSocket
+            and (since_s := peer.waits_since_s()) is not None
         ]
         _, oldest = min(waiting, key=itemgetter(0), default=(0.0, self))
         if len(peers) > most + most // 4 + 1:  # those being refused have a bound too
@@ -337,7 +357,7 @@ class GuardedProtocol(Servant):
         if self.policy.on_refusal is not None:
             self.policy.on_refusal(*refusal)
         self.on_refused(refusal)
-        answer = _answer(refusal, self._common_headers(), self._is_head())
+        answer = answer_to(refusal, self._common_headers(), self._is_head())
         cycle = self.cycle
         if self._phase is not _BODY:
             if self._owes_nothing():
@@ -378,20 +398,3 @@ class GuardedProtocol(Servant):
 
     def _is_head(self) -> bool:
         return self.parser.get_method() == b"HEAD"
-
-
-def _answer(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_head: bool) -> bytes:
-    body = json.dumps({"error": refusal.sentence}).encode()
-    headers = [
-        *common_headers,
-        (b"content-type", b"application/json"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
-    if refusal.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", b"1"))
-    phrase = http.HTTPStatus(refusal.status).phrase
-    lines = [f"HTTP/1.1 {refusal.status} {phrase}".encode()]
-    lines += [name + b": " + value for name, value in headers]
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)

@@ -53,6 +53,7 @@ def guarded(
     hosts: Collection[str] | None = LOOPBACK,
     *,
     allow_cross_site: bool = False,
+    allow_websockets: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
     protocol: type[Servant] = Servant,
 ) -> type[asyncio.Protocol]:
@@ -61,13 +62,16 @@ def guarded(
     Only requests for `hosts` (names without port) are served; None serves any host, for an app
     whose public name is not known here. Requests that a browser sends for pages of another origin
     are refused unless `allow_cross_site`; an app with CORS rules of its own, or behind a proxy
-    that changes Host, needs that.
+    that changes Host, needs that. With `allow_websockets` a request may turn its connection into a
+    WebSocket (RFC 6455), by the same rules; what is said on it is uvicorn's to limit.
 
     `on_refusal` is called with status and sentence, on the event loop: it must be quick and must
     not raise. `protocol` is what the guard stands in front of: uvicorn's own, or a subclass that
     serves requests without an app.
     """
-    admission = Admission(limits, hosts, allow_cross_site=allow_cross_site)
+    admission = Admission(
+        limits, hosts, allow_cross_site=allow_cross_site, allow_websockets=allow_websockets
+    )
     policy = Policy(limits, admission, on_refusal)
     return type("Guarded", (GuardedProtocol, protocol), {"policy": policy})
 
@@ -78,14 +82,15 @@ def server_config(
     limits: Limits = _DEFAULT_LIMITS,
     hosts: Collection[str] | None = LOOPBACK,
     allow_cross_site: bool = False,
+    allow_websockets: bool = False,
     on_refusal: Callable[[int, str], None] | None = None,
     protocol: type[Servant] = Servant,
     **overrides: Any,
 ) -> uvicorn.Config:
     """Configure uvicorn to serve `app` guarded, and to leave logging to the host program.
 
-    It names no server software, trusts no forwarding header, speaks no WebSocket and gives
-    requests 5 seconds at shutdown. `overrides` are settings of `uvicorn.Config` and win.
+    It names no server software, trusts no forwarding header, speaks WebSocket only when told, and
+    gives requests 5 seconds at shutdown. `overrides` are settings of `uvicorn.Config` and win.
     """
     settings = {
         "loop": "uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
@@ -93,10 +98,11 @@ def server_config(
             limits,
             hosts,
             allow_cross_site=allow_cross_site,
+            allow_websockets=allow_websockets,
             on_refusal=on_refusal,
             protocol=protocol,
         ),
-        "ws": "none",
+        "ws": _websocket if allow_websockets else "none",
         "lifespan": "on",
         "interface": "asgi3",  # a guess would take a bound method for ASGI 2
         "workers": 1,  # not what WEB_CONCURRENCY says
@@ -107,6 +113,13 @@ def server_config(
         "timeout_graceful_shutdown": 5,
     }
     return uvicorn.Config(app, **settings | overrides)
+
+
+def _websocket(**settings: Any) -> asyncio.Protocol:
+    """Make the protocol of a WebSocket, whose library is loaded for the first one."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(**settings)
 
 
 class Server(uvicorn.Server):

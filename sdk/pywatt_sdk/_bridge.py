@@ -1,0 +1,281 @@
+"""Between a module's web app and those who ask it: over HTTP, and over messages.
+
+    HTTP ─► uvicorn, guarded ─┐
+                              ├─► the app (ASGI; Flask through a2wsgi)
+    http_request messages ────┘
+
+Both share the app's start-up, its state and its end: what is under way is finished, up to a limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import os
+import socket
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from kiket_core.guard import LOOPBACK, Limits, Server, server_config
+from pywatt_sdk._exchange import ANSWER_BYTES, Exchange, failure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, MutableMapping
+
+    from pywatt_sdk._exchange import ASGI
+    from pywatt_sdk._protocol import HttpRequest, HttpResponse
+
+BODY_BYTES: Final = 16 * 1024 * 1024
+LIMITS: Final = Limits(body_bytes=BODY_BYTES, body_deadline_s=60.0, idle_s=75.0)
+"""What one connection to a module may cost; idle ones stay open for a gateway's pool."""
+
+AT_ONCE: Final = 100
+"""How many requests that came as messages are handled at a time (wire specification §5.2)."""
+WAITING: Final = 256
+"""How many more may wait for their turn; the next are answered 503 (wire specification §5.2)."""
+PATIENCE_S: Final = 30.0
+DRAIN_S: Final = 5.0
+
+_BACKLOG: Final = 128
+_SERVICE_UNAVAILABLE: Final = 503
+_GATEWAY_TIMEOUT: Final = 504
+
+
+class Serving:
+    """An app that is served: where it listens, and how to ask it without a connection."""
+
+    def __init__(
+        self,
+        app: ASGI,
+        state: MutableMapping[str, Any],
+        sockets: list[socket.socket],
+        tasks: asyncio.TaskGroup,
+        under_way: set[asyncio.Task[None]],
+    ) -> None:
+        self._app = app
+        self._state = state
+        self._tasks = tasks
+        self._under_way = under_way
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._asked: set[str] = set()
+        self.host, self.port, self.address = "", 0, ""
+        if sockets:
+            self.address = address_of(sockets[0])
+            if sockets[0].family != getattr(socket, "AF_UNIX", None):
+                self.host, self.port = sockets[0].getsockname()[:2]
+
+    async def answer(
+        self,
+        request: HttpRequest,
+        *,
+        timeout_s: float = PATIENCE_S,
+        answer_bytes: int = ANSWER_BYTES,
+    ) -> HttpResponse | None:
+        """Ask the app what came as a message.
+
+        None when a request of the same id is being answered: orchestrators repeat requests until
+        they are answered (wire specification §0.6), and want one answer.
+        """
+        request_id = request.request_id
+        if request_id in self._asked:
+            return None
+        if len(self._asked) >= AT_ONCE + WAITING:
+            sentence = f"{AT_ONCE + WAITING} requests are under way; try again shortly."
+            return failure(request_id, _SERVICE_UNAVAILABLE, sentence)
+        self._asked.add(request_id)
+        try:
+            async with self._room:
+                exchange = Exchange(request, state=self._state, answer_bytes=answer_bytes)
+                task = self._tasks.create_task(exchange.run(self._app))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+                return await _within(timeout_s, exchange, task)
+        finally:
+            self._asked.discard(request_id)
+
+
+@contextlib.asynccontextmanager
+async def serve_http(
+    app: ASGI,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    path: str | Path | None = None,
+    sockets: list[socket.socket] | None = None,
+    bind: bool = True,
+    hosts: Collection[str] | None = LOOPBACK,
+    allow_cross_site: bool = False,
+    limits: Limits = LIMITS,
+    drain_s: float = DRAIN_S,
+) -> AsyncIterator[Serving]:
+    """Start `app` and serve it while the context is entered, with limits and deadlines.
+
+    It listens on `host` and `port` (0: a free one), on the Unix socket `path`, or on `sockets`
+    that are bound already; with `bind=False` nowhere, for an app that is asked by messages alone.
+    `hosts` are the names that requests may give as Host, besides the address itself; None takes
+    any. On leaving, nothing new is accepted, and what is under way has `drain_s` seconds.
+
+    Raises:
+        kiket_core.guard.StartupError: if the app fails to start.
+        OSError: if the address cannot be bound.
+    """
+    if sockets is None:
+        sockets = _bound(host, port, path) if bind else []
+    config = server_config(
+        app,
+        limits=limits,
+        hosts=_names(hosts, sockets),
+        allow_cross_site=allow_cross_site,
+        allow_websockets=True,
+        lifespan="auto",  # an app without start-up is an app
+        log_level="warning",
+        timeout_graceful_shutdown=drain_s,
+        ws_max_size=limits.body_bytes,
+    )
+    server = Server(config)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve(sockets=sockets))
+            try:
+                await server.wait_started()
+                # What the server waits for at its end are its tasks: ours are among them.
+                yield Serving(app, server.lifespan.state, sockets, tasks, server.server_state.tasks)
+            finally:
+                server.should_exit = True
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    finally:
+        for listener in sockets:
+            listener.close()
+        if path is not None:
+            Path(path).unlink(missing_ok=True)  # noqa: ASYNC240  # a name in memory
+
+
+async def answer(
+    app: ASGI,
+    request: HttpRequest,
+    *,
+    state: MutableMapping[str, Any] | None = None,
+    timeout_s: float = PATIENCE_S,
+    answer_bytes: int = ANSWER_BYTES,
+) -> HttpResponse:
+    """Ask an app one request and wait for the end of what it starts in the background.
+
+    The app is not started for it; `state` is what its start-up would have set up.
+    """
+    exchange = Exchange(request, state=state, answer_bytes=answer_bytes)
+    async with asyncio.TaskGroup() as tasks:
+        return await _within(timeout_s, exchange, tasks.create_task(exchange.run(app)))
+
+
+def asgi_app(app: Any) -> ASGI:
+    """Return `app` as ASGI: FastAPI and Starlette are, Flask and other WSGI apps run in threads.
+
+    Raises:
+        TypeError: if it is no web application.
+    """
+    if not callable(app):
+        raise TypeError(
+            f"A {type(app).__name__} is no web application; return a FastAPI, Starlette or "
+            "Flask app from the decorated function."
+        )
+    if _is_wsgi(app):
+        from a2wsgi import WSGIMiddleware
+
+        return cast("ASGI", WSGIMiddleware(_mended(app)))
+    return cast("ASGI", app)
+
+
+def address_of(listener: socket.socket) -> str:
+    """Return where a socket listens: `127.0.0.1:8080`, `[::1]:8080`, or the path of the socket."""
+    name = listener.getsockname()
+    if not isinstance(name, tuple):
+        return str(name)
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _within(timeout_s: float, exchange: Exchange, task: asyncio.Task[None]) -> HttpResponse:
+    """Wait for an answer, or give one: 504. Who is cancelled meanwhile gives up the request."""
+    try:
+        await asyncio.wait({exchange.response}, timeout=timeout_s)
+        exchange.conclude(
+            _GATEWAY_TIMEOUT,
+            f"The module gave no complete answer within {timeout_s:g} seconds; "
+            "what goes on for long is to be asked for over HTTP.",
+        )
+        return exchange.response.result()
+    finally:
+        if not exchange.is_answered:
+            task.cancel()
+
+
+def _bound(host: str, port: int, path: str | Path | None) -> list[socket.socket]:
+    if path is not None:
+        return [_bound_unix(Path(path))]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
+
+
+def _bound_unix(path: Path) -> socket.socket:
+    """Listen on a Unix socket that only its owner can connect to.
+
+    Raises:
+        OSError: if something else than a socket of ours is there.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        found = path.lstat()
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.getuid():
+            path.unlink()  # an earlier process left it behind
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)  # nobody can connect before listen()
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _names(hosts: Collection[str] | None, sockets: list[socket.socket]) -> Collection[str] | None:
+    """Return the hosts to serve: those given, and the addresses listened on.
+
+    Who listens on every interface is reached under names that are not known here: any is served.
+    """
+    if hosts is None:
+        return None
+    addresses = {name[0] for each in sockets if isinstance(name := each.getsockname(), tuple)}
+    return None if addresses & {"0.0.0.0", "::"} else {*hosts, *addresses}  # noqa: S104
+
+
+def _is_wsgi(app: Any) -> bool:
+    """Tell a WSGI app (environ, start_response) from an ASGI one (scope, receive, send)."""
+    call = app if inspect.isroutine(app) or isinstance(app, functools.partial) else app.__call__
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
+        return False
+    try:
+        inspect.signature(call).bind("environ", "start_response")
+    except TypeError:
+        return False
+    return True
+
+
+def _mended(app: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a WSGI app what a2wsgi does not: the end of chunked bodies, and stderr for errors."""
+
+    def mended(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        environ["wsgi.input_terminated"] = True
+        environ["wsgi.errors"] = sys.stderr
+        return app(environ, start_response)
+
+    return mended
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
