@@ -246,7 +246,7 @@ def decode_init(raw: bytes, *, strict: bool = False) -> m.Init:
         if strict and init.tcp_channel and not is_ip_address(init.tcp_channel.address):
             raise ValueError("The address of tcp_channel is an IP address and a port")
     except Fault as fault:
-        raise ProtocolError(f"The init line cannot be read: {_reason(fault)}", "init") from None
+        raise ProtocolError(explained("The init line", fault), "init") from None
     return init
 
 
@@ -307,18 +307,21 @@ def _whole(message: Any, *, strict: bool) -> Any:
 
 
 def _refusal(raw: bytes, fault: BaseException) -> ProtocolError:
+    op = ""
+    if isinstance(fault, msgspec.ValidationError) or not isinstance(fault, msgspec.MsgspecError):
+        try:
+            op = _probe.decode(raw).op[:64]
+        except Fault:
+            op = ""
+    return ProtocolError(explained(f"The message {op}".rstrip(), fault), op)
+
+
+def explained(what: str, fault: BaseException) -> str:
+    """Say in a sentence why something cannot be read."""
     if isinstance(fault, RecursionError):
-        return ProtocolError("The message is nested too deeply to be read.")
+        return f"{what} is nested too deeply to be read."
+    reason = str(fault) or type(fault).__name__
+    reason = f"{reason[:1].lower()}{reason[1:].rstrip('.')}."
     if isinstance(fault, msgspec.DecodeError) and not isinstance(fault, msgspec.ValidationError):
-        return ProtocolError(f"The message is not JSON: {_reason(fault)}")
-    try:
-        op = envelope(raw).op
-    except (ProtocolError, RecursionError):
-        op = ""
-    what = f"The message {op}" if op else "The message"
-    return ProtocolError(f"{what} cannot be read: {_reason(fault)}", op)
-
-
-def _reason(fault: BaseException) -> str:
-    text = str(fault) or type(fault).__name__
-    return f"{text[:1].lower()}{text[1:].rstrip('.')}."
+        return f"{what} is not JSON: {reason}"
+    return f"{what} cannot be read: {reason}"
