@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.ipc import Channel, Direction, Kind
-    from kiket_console.module_facts import ModuleFacts
+    from kiket_console.model import Headers
+    from kiket_console.module_facts import ModuleFacts, ModuleService
     from kiket_console.worker_spec import ModuleSpec
     from pywatt_sdk._protocol import (
         Announce,
@@ -49,6 +50,8 @@ class Frame:
     kind: Kind
     method: str = ""
     path: str = ""
+    headers: Headers = ()
+    """Of HTTP that went directly; what is in the message itself is read from there."""
 
 
 @dataclass(slots=True)
@@ -95,7 +98,14 @@ class Tape(Protocol):
         """
         ...
 
-    def lone(self, frame: Frame) -> int | None:
+    def lone(
+        self,
+        frame: Frame,
+        *,
+        parent: int | None = None,
+        replay_of: int | None = None,
+        edited: bool = False,
+    ) -> int | None:
         """Take down a message that nobody answers; return its exchange, None if dropped."""
         ...
 
@@ -153,8 +163,17 @@ class Peer(Protocol):
 class Orchestrating(Protocol):
     """Who decides what becomes of what modules say."""
 
-    def heard(self, peer: Peer, message: ToOrchestrator, exchange_id: int | None) -> None:
-        """Take a message that concerns others: services, routing, ports. Never waits."""
+    def heard(
+        self, peer: Peer, message: ToOrchestrator, exchange_id: int | None, channel: str
+    ) -> None:
+        """Take a message that concerns others: services, routing, ports. Never waits.
+
+        Its reply, if any, goes by the *channel* that it came by.
+        """
+        ...
+
+    def services_of(self, label: str) -> tuple[ModuleService, ...]:
+        """Return what the start called *label* offers others, for its facts."""
         ...
 
     def answered(self, peer: Peer, message: RouteToModule) -> int | None:
