@@ -29,6 +29,12 @@ from kiket_console.model import (
     Worker,
     WorkerState,
 )
+from kiket_console.module_facts import (
+    ModuleChannel,
+    ModuleEndpoint,
+    ModuleFacts,
+    ModuleService,
+)
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row, SetPinned
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
@@ -292,6 +298,54 @@ def worker(**changes: object) -> Worker:
         "environment": ("HOME", "KIKET_BASE_URL", "LANG", "PATH", "VIRTUAL_ENV"),
     }
     return Worker(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
+
+
+def module(**changes: object) -> Worker:
+    """Return a module of the project as it serves; *changes* are of its facts."""
+    facts: dict[str, object] = {
+        "handshake": "ready",
+        "sdk": "pywatt_sdk 0.1.0",
+        "listen": "127.0.0.1:41237",
+        "channels": (
+            ModuleChannel("stdio", "connected", NOW_US - 240_000_000),
+            ModuleChannel("tcp", "connected", NOW_US - 239_000_000),
+            ModuleChannel("uds", "listening", NOW_US - 240_000_000),
+        ),
+        "endpoints": (
+            ModuleEndpoint("/invoices", ("GET", "POST")),
+            ModuleEndpoint("/invoices/:id", ("GET",), "jwt"),
+            ModuleEndpoint("/health", ("GET",)),
+        ),
+        "services": (ModuleService("invoices", "custom:ledger", "127.0.0.1:41237"),),
+        "asked": (("DATABASE_URL", True), ("MAIL_KEY", False)),
+        "heartbeat_us": NOW_US - 600_000,
+        "heartbeats": 239,
+        "frames_in": 1_204,
+        "frames_out": 988,
+    }
+    return worker(
+        name="billing",
+        kind="module",
+        pid=8130,
+        entry="billing/main.py",
+        evidence="announced, and its address answers",
+        started_us=NOW_US - 240_000_000,
+        starts=1,
+        reloads=0,
+        last_reload="",
+        extension_id="",
+        extension_version="",
+        handlers=(),
+        unhandled=(),
+        secrets=(("DATABASE_URL", True), ("MAIL_KEY", False)),
+        dialects=(),
+        guessed="",
+        cpu_percent=0.3,
+        memory_bytes=22 << 20,
+        folder="/srv/billing",
+        watched=("/srv/billing",),
+        module=ModuleFacts(**(facts | changes)),  # type: ignore[arg-type]  # one dict for all kinds
+    )
 
 
 BROKEN = {

@@ -34,11 +34,13 @@ class Checks:
 
     def of(self, worker: Worker) -> Result | None:
         """Return what was found for a worker; None while that is not known, or without files."""
-        return self._results.get(worker.folder)
+        return None if worker.module is not None else self._results.get(worker.folder)
 
     def look(self, worker: Worker) -> None:
         """See whether a worker's files changed; at once when it is another worker."""
         self._looks += 1
+        if worker.module is not None:
+            return  # it has no manifest; one in its folder is an extension's
         if not worker.folder or (self._looked == worker.folder and self._looks % AGAIN_TICKS):
             return
         self._looked = worker.folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,12 +50,13 @@ def told(worker: Worker, width: int = 120) -> str:
 @pytest.mark.parametrize("width", [20, 28, 40, 60, 80, 120, 200, 400])
 def test_a_row_and_what_is_below_it_fit_any_terminal(width: int) -> None:
     """The columns that say least go first; a row is never wider than the screen."""
-    for worker in (BROKEN, scene.worker(), scene.worker(name="x" * 300, pid=None)):
+    for worker in (BROKEN, scene.worker(), scene.module(), scene.worker(name="x" * 300, pid=None)):
         row = processes.row(worker, width, scene.NOW_US)
         assert cell_width(text_of(row)) <= width
         assert cell_width(text_of(processes.problem_row(worker, width))) <= width
-    for line in about(scene.worker(), scene.status(), width, scene.NOW_US):
-        assert cell_width(text_of(line)) <= max(width, 36)
+    for worker in (scene.worker(), scene.module()):
+        for line in about(worker, scene.status(), width, scene.NOW_US):
+            assert cell_width(text_of(line)) <= max(width, 36)
 
 
 def test_what_is_wrong_stands_below_with_its_place() -> None:
@@ -108,6 +110,47 @@ def test_the_details_say_what_runs_where_and_why_it_ended() -> None:
     ):  # fmt: skip
         assert piece in said, piece
     assert said.index("marketing#3 was") < said.index("marketing#1 ended")
+
+
+def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> None:
+    said = told(scene.module(stray=1, dropped=3))
+    assert "Handshake   ready · pywatt_sdk 0.1.0 · listens on 127.0.0.1:41237" in said
+    assert "Channels    stdio connected 4 m · tcp connected 4 m · uds listening 4 m" in said
+    assert "Heartbeat   0.6 s ago, 239 answered" in said
+    assert "Endpoints   GET POST /invoices · GET /invoices/:id jwt · GET /health" in said
+    assert "Services    invoices at 127.0.0.1:41237 (custom:ledger)" in said
+    assert "Asked for   DATABASE_URL ✓ · MAIL_KEY no answer" in said
+    assert "Messages    1,204 to it · 988 from it" in said
+    assert "1 line on standard output, where messages alone belong" in said
+    assert "3 messages not recorded or given up" in said
+    assert "Routes      http://127.0.0.1:8700/m/billing/" in said
+    assert "Webhooks" not in said
+    assert "Handlers" not in said
+
+
+@pytest.mark.parametrize(
+    ("facts", "said", "sign"),
+    [
+        ({}, "ready · heartbeat 0.6 s ago", "●"),
+        ({"heartbeat_us": 0}, "ready", "●"),
+        ({"handshake": "degraded", "heartbeat_us": scene.NOW_US - 4_000_000},
+         "degraded · heartbeat 4.0 s ago", "!"),
+        ({"handshake": "unhealthy", "heartbeat_us": scene.NOW_US - 12_000_000},
+         "unhealthy · heartbeat 12 s ago", "!"),
+    ],
+)  # fmt: skip
+def test_a_modules_row_says_how_far_it_is_and_when_it_last_answered(
+    facts: dict[str, object], said: str, sign: str
+) -> None:
+    row = text_of(processes.row(scene.module(**facts), 120, scene.NOW_US))
+    assert row.startswith(f" {sign} billing       module     {said} ")
+
+
+def test_a_module_that_starts_says_where_in_its_handshake_it_is() -> None:
+    starting = scene.module(handshake="asking for secrets", listen="")
+    starting = replace(starting, state=WorkerState.STARTING, serving=False)
+    row = text_of(processes.row(starting, 120, scene.NOW_US))
+    assert "asking for secrets for 4 s" in row
 
 
 def test_a_start_that_failed_is_in_the_history_too() -> None:

@@ -16,6 +16,7 @@ from kiket_console.model import WorkerState
 from kiket_console.text import age, cell_width, fit, fit_right, size, visible
 from kiket_console.ui.paint.line import shortened
 from kiket_console.ui.paint.logs import short_name
+from kiket_console.ui.paint.module import SHAKY, heartbeat_sentences
 
 if TYPE_CHECKING:
     from kiket_console.model import Worker
@@ -62,7 +63,8 @@ def state_sign(worker: Worker) -> Piece:
 def doubtful(worker: Worker) -> bool:
     """Return whether a worker serves and its last check found something wrong."""
     silent = worker.evidence.startswith(_SILENT)
-    return worker.state is WorkerState.SERVING and (silent or worker.problem is not None)
+    shaky = worker.module is not None and worker.module.handshake in SHAKY
+    return worker.state is WorkerState.SERVING and (silent or shaky or worker.problem is not None)
 
 
 def state_word(worker: Worker) -> str:
@@ -74,7 +76,10 @@ def state_sentences(worker: Worker, now_us: int) -> list[str]:
     """Return what a worker does and how sure that is, in ever fewer words."""
     word = _WORDS[worker.state]
     sentences = [word]
-    if doubtful(worker):
+    is_well = worker.state is WorkerState.SERVING and worker.problem is None
+    if is_well and worker.module is not None:
+        sentences = heartbeat_sentences(worker.module, now_us)
+    elif doubtful(worker):
         sentences = [f"{word}, but {visible(worker.evidence)}", f"{word} ?", word]
         if worker.problem is not None:
             sentences.insert(0, f"{word}, but: {visible(worker.problem.sentence)}")
@@ -100,6 +105,8 @@ def state_sentences(worker: Worker, now_us: int) -> list[str]:
         since = ago(worker.evidence_us, now_us)
         sentences = [f"{visible(worker.evidence)} {since}", f"{word} {since}", word]
     elif worker.evidence_us:
+        if worker.module is not None and worker.state is WorkerState.STARTING:
+            word = visible(worker.module.handshake)
         sentences = [f"{word} for {age((now_us - worker.evidence_us) / 1e6)}", word]
     return sentences
 

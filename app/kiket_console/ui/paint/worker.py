@@ -8,6 +8,7 @@ from kiket_console.text import age, clock, duration, fit, plural, size, visible
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.labels import LABEL, MARGIN, labelled, sentence
 from kiket_console.ui.paint.line import cut, wrap
+from kiket_console.ui.paint.module import module_lines
 from kiket_console.ui.paint.processes import ago, place, state_sign, state_word
 from kiket_console.ui.paint.syntax import traceback_lines
 
@@ -46,7 +47,29 @@ def about(
         lines += labelled("Draining", drains, width)
     if worker.last_reload:
         lines += labelled("Reloaded", [_reload(worker, now_us)], width)
-    lines += labelled("Handlers", _handlers(worker), width)
+    if worker.module is not None:
+        lines += module_lines(worker, worker.module, status, width, now_us)
+    else:
+        lines += _extension(worker, status, width, checked)
+    lines += [[], *labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
+    if worker.guessed:
+        lines += labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
+    lines += _places(worker, status, width)
+    if worker.environment:
+        given: list[Line] = [[(visible(name), "muted")] for name in worker.environment]
+        lines += labelled("Variables", given, width)
+    if worker.crashes:
+        lines += _crashes(worker, width, now_us)
+    if tail:
+        lines += [[], *_tail(tail, width)]
+    return lines if unsafe else [*lines, [], *_engine(status, width, now_us)]
+
+
+def _extension(
+    worker: Worker, status: EngineStatus, width: int, checked: Sequence[Line]
+) -> list[Line]:
+    """Return what an extension handles and needs, and where its webhooks go to."""
+    lines = labelled("Handlers", _handlers(worker), width)
     if worker.unhandled:
         names: list[Line] = [[(visible(name), "warning")] for name in worker.unhandled]
         why: Line = [("the manifest names it, no handler takes it", "muted")]
@@ -62,18 +85,7 @@ def about(
     if worker.era:
         era: Line = [(visible(worker.era), ""), (" alone, as kiket.toml says", "muted")]
         lines += labelled("Made for", [era], width)
-    lines += [[], *labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
-    if worker.guessed:
-        lines += labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
-    lines += _places(worker, status, width)
-    if worker.environment:
-        given: list[Line] = [[(visible(name), "muted")] for name in worker.environment]
-        lines += labelled("Variables", given, width)
-    if worker.crashes:
-        lines += _crashes(worker, width, now_us)
-    if tail:
-        lines += [[], *_tail(tail, width)]
-    return lines if unsafe else [*lines, [], *_engine(status, width, now_us)]
+    return lines
 
 
 def webhooks_url(worker: Worker, status: EngineStatus) -> str:
@@ -148,6 +160,10 @@ def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
     if status.dropped_logs:
         said = f"{plural(status.dropped_logs, 'log line')} dropped: more came than can be kept"
         lines += sentence("Logs", said, width, "warning")
+    if status.dropped_frames:
+        told = plural(status.dropped_frames, "message")
+        said = f"{told} of modules not recorded: more came than can be kept"
+        lines += sentence("Modules", said, width, "warning")
     if status.interrupted:
         cut_off = plural(status.interrupted, "exchange")
         said = f"{cut_off} of an earlier run, which ended while they were under way"

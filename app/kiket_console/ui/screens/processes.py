@@ -12,6 +12,7 @@ from kiket_console.ui.checks import Checks
 from kiket_console.ui.frames import targets
 from kiket_console.ui.paint import processes
 from kiket_console.ui.paint.findings import result_lines
+from kiket_console.ui.paint.module import routes_url
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
@@ -151,11 +152,15 @@ class ProcessesScreen(PlaceScreen):
         open_target(self.console, event.target)
 
     def action_copy(self) -> None:
-        """Copy where the selected worker's webhooks go to."""
+        """Copy where the selected worker's webhooks go to, or a module's requests."""
         from kiket_console.ui.clipboard import copy
 
         worker, status = self._rows.selected, self.console.status
-        if worker is not None and status is not None:
+        if worker is None or status is None:
+            return
+        if worker.module is not None:
+            copy(self.console, routes_url(worker, status), "The routes' URL")
+        else:
             copy(self.console, webhooks_url(worker, status), "The webhooks' URL")
 
     def _command(self, worker: Worker, verb: str) -> None:

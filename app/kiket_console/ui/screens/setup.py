@@ -34,6 +34,9 @@ TITLE_LIMIT = 24
 
 def show_setup(console: ConsoleApp, worker: Worker) -> None:
     """Read the wizard of a worker's extension and show it, or say why there is none."""
+    if worker.module is not None:
+        console.say(f"{visible(worker.name)} is a module; extensions alone have a setup.")
+        return
 
     def read() -> None:
         from kiket_console.setup_wizard import read_setup
