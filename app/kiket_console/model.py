@@ -386,3 +386,5 @@ class EngineStatus:
     """How many requests were refused before they were read: foreign, malformed, over a limit."""
     env_file: str = ""
     """The file of variables for workers; empty when there is none."""
+    dropped_frames: int = 0
+    """How many messages of modules came faster than they could be recorded."""

@@ -57,8 +57,8 @@ class Redactor:
     """Know the secret values of this process and take them out of whatever leaves it.
 
     A value is recognised raw, URL-quoted, JSON-escaped, as Python `repr`, HTML-escaped, in hex, in
-    base64 (at any alignment) and, if it has several lines, line by line. Values of 4 to 7
-    characters are recognised as whole tokens only, shorter ones never.
+    base64 (at any alignment), as a JSON array of its bytes and, if it has several lines, line by
+    line. Values of 4 to 7 characters are recognised as whole tokens only, shorter ones never.
 
     Reading takes no lock, except for the first reader after a change. Old values of a name stay
     redacted; past 10,000 patterns the values that were retired first are forgotten, with a

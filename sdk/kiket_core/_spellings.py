@@ -56,6 +56,7 @@ def _spell(value: str) -> Iterator[str]:
     yield raw.hex()
     yield raw.hex().upper()
     yield from _in_base64(raw)
+    yield from (gap.join(map(str, raw)) for gap in (",", ", "))  # bytes as a JSON array
     yield from _parts(value)
 
 

@@ -127,6 +127,9 @@ def _status_lines(found: EngineStatus) -> list[str]:
         lines.append(f"  variables  {visible(found.env_file)}")
     if found.dropped_logs:
         lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
+    if found.dropped_frames:
+        told = plural(found.dropped_frames, "message")
+        lines.append(f"  modules    {told} not recorded: more came than can be kept")
     if found.interrupted:
         lines.append(
             f"  cut off    {plural(found.interrupted, 'exchange')}, as an earlier run ended"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kiket_core.secret import Redactor
 
 _NO_KNOWN: Mapping[str, str] = {}
-_JSON_STRING = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_JSON_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _LONGEST_SECRET = 8192  # bytes beyond a cut that are searched too
 _GUESSES = 256
 """Spellings of secrets to try against the hash; nearly always there is one."""

@@ -1,4 +1,4 @@
-"""Which delivery a call was made during.
+"""Which delivery a call was made during, and which request to a module what it said.
 
 It is known by the delivery's runtime token or by the trace that the call carries on, else guessed:
 the worker's newest delivery that is under way. Belongs to one event loop.
@@ -34,6 +34,8 @@ class Parentage:
         self._by_trace: dict[str, tuple[int, str]] = {}
         self._by_delivery: dict[str, tuple[int, str, trace.Trace]] = {}
         self._in_flight: dict[int, tuple[str, trace.Trace]] = {}
+        self._asked: dict[int, str] = {}
+        self._of_modules: dict[str, dict[int, trace.Trace]] = {}
 
     def began(
         self, exchange_id: int, worker: str, seen: trace.Trace, delivery_id: str = ""
@@ -44,9 +46,27 @@ class Parentage:
             _remember(self._by_delivery, delivery_id, (exchange_id, worker, seen))
         self._in_flight[exchange_id] = worker, seen
 
+    def asked(self, exchange_id: int, module: str, seen: trace.Trace) -> None:
+        """Take note of a request to *module*; a delivery of its trace keeps the trace."""
+        if seen.trace_id not in self._by_trace:
+            _remember(self._by_trace, seen.trace_id, (exchange_id, module))
+        self._asked[exchange_id] = module
+        self._of_modules.setdefault(module, {})[exchange_id] = seen
+
     def ended(self, exchange_id: int) -> None:
-        """Stop guessing that calls are of this delivery."""
+        """Stop guessing that calls are of this delivery, or request to a module."""
         self._in_flight.pop(exchange_id, None)
+        module = self._asked.pop(exchange_id, None)
+        if module is not None:
+            self._of_modules[module].pop(exchange_id, None)
+
+    def of_module(self, module: str) -> Parent | None:
+        """Return the newest request that *module* has not answered.
+
+        What it says is taken for a part of that.
+        """
+        newest = next(reversed(self._of_modules.get(module, {}).items()), None)
+        return None if newest is None else Parent(newest[0], module, newest[1], guessed=True)
 
     def by_trace(self, trace_id: str) -> int | None:
         """Return the newest delivery of a trace, among the newest `KNOWN`."""

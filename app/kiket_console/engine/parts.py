@@ -27,6 +27,7 @@ from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.inbound import Inbound
+from kiket_console.engine.orchestrator.tape import RecordedTape
 from kiket_console.engine.platform.api import Api
 from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.custom_data import Modules
@@ -140,6 +141,7 @@ class Parts:
         )
         self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
         self.recorder = Recorder(writer, redactor, self._committed, vault.get)
+        self.tape = RecordedTape(self.recorder)
         self.refusals = Refusals(self.recorder.log)
         self.log = EngineLog(self.recorder, asyncio.get_running_loop())
         body_bytes = config.body_mib * 1024**2
@@ -277,6 +279,7 @@ class Parts:
             vault=self._vault.description,
             exchanges=self._writer.newest.exchanges,
             dropped_logs=self.recorder.dropped_logs,
+            dropped_frames=self.tape.dropped,
             rate_per_s=self._pulse.rate_per_s(),
             p95_us=p95_us,
             error_share=error_share,

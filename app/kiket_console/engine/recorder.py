@@ -20,6 +20,7 @@ from kiket_console.engine.headers import value_of
 from kiket_console.engine.outbox import Outbox, Ticket
 from kiket_console.engine.parentage import Parentage
 from kiket_console.errors import ConsoleError
+from kiket_console.ipc import Direction
 from kiket_console.model import Headers, Judgement, Message, Source, State
 from kiket_console.store.records import (
     AttemptEnd,
@@ -65,6 +66,9 @@ class Arrival:
     judgement: Judgement | None = None
     replay_of: int | None = None
     edited: bool = False
+    kind: str = ""
+    direction: str = ""
+    channel: str = ""
     truncate_to: int | None = None
     """Store only so many bytes of the body; 0 for one that cannot be cleared of its secrets."""
 
@@ -183,6 +187,9 @@ class Recorder:
                 parent_guessed=parent is not None and parent.guessed,
                 replay_of=arrival.replay_of,
                 edited=arrival.edited,
+                kind=arrival.kind,
+                direction=arrival.direction,
+                channel=arrival.channel,
             )
         ]
         if target is not None:
@@ -193,6 +200,8 @@ class Recorder:
         if is_delivery:
             delivery_id = value_of(arrival.headers, "x-kiket-delivery")
             self._parentage.began(exchange_id, arrival.worker, seen, delivery_id)
+        elif arrival.direction == Direction.IN and target is not None:
+            self._parentage.asked(exchange_id, arrival.worker, seen)
         return Recorded(exchange_id, seen, span_id, arrival.worker, is_delivery, ticket)
 
     def resume(self, exchange: Exchange, delivery_id: str) -> Recorded:
@@ -230,10 +239,19 @@ class Recorder:
             headers, raw_body = ending.answer
             limit = len(raw_body) if ending.is_truncated else None
             answer = Message(self._headers(headers), await self.stored(raw_body, limit, known))
-        self.ended(recorded)
-        self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
+        self._conclude(recorded, ending, answer)
         if recorded.ticket.failure is not None:
             raise recorded.ticket.failure
+
+    def conclude(self, recorded: Recorded, ending: Ending, body: Body | None) -> None:
+        """Do what `answered` does, with the answer's body as `clear` has made it."""
+        headers = ending.answer[0] if ending.answer is not None else ()
+        answer = None if body is None else Message(self._headers(headers), body)
+        self._conclude(recorded, ending, answer)
+
+    def _conclude(self, recorded: Recorded, ending: Ending, answer: Message | None) -> None:
+        self.ended(recorded)
+        self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
 
     def ended(self, recorded: Recorded) -> None:
         """Stop taking calls without a trace for calls of this delivery."""
@@ -249,6 +267,10 @@ class Recorder:
     def parent(self, headers: Headers, worker: str = "", delivery_id: str = "") -> Parent | None:
         """Return the delivery that a call belongs to (see `Parentage.of_call`)."""
         return self._parentage.of_call(headers, worker, delivery_id)
+
+    def parent_of_message(self, module: str) -> Parent | None:
+        """Return the request during which *module* says something, as far as can be guessed."""
+        return self._parentage.of_module(module)
 
     def by_trace(self, trace_id: str) -> int | None:
         """Return the newest delivery of a trace."""
@@ -312,6 +334,10 @@ class Recorder:
         if len(raw) > INLINE_BYTES:
             async with self._large:  # one after the other, so that they do not crowd out small ones
                 return await asyncio.to_thread(bodies.stored, raw, self._redactor, known or {})
+        return self.clear(raw, known)
+
+    def clear(self, raw: bytes, known: Mapping[str, str] | None = None) -> Body:
+        """Return a body as it may be stored, at once, however large."""
         return bodies.stored(raw, self._redactor, known or {})
 
     def _ended(self, recorded: Recorded, ending: Ending, answer: Message | None) -> AttemptEnd:

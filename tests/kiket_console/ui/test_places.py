@@ -359,6 +359,16 @@ async def test_what_went_wrong_at_the_edges_is_counted_at_the_top(
             assert counts in screen_text(app).splitlines()[0]
 
 
+async def test_messages_of_modules_that_were_not_recorded_are_counted_at_the_top(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.status(dropped_frames=1_024)
+    app = console(empty=True)
+    async with app.run_test(size=(160, 24)) as pilot:
+        await settled(pilot)
+        assert "1,024 messages not recorded" in screen_text(app).splitlines()[0]
+
+
 async def test_of_several_workers_the_one_in_trouble_is_named_at_the_top(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:

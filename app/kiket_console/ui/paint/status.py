@@ -175,6 +175,7 @@ def _counts(status: EngineStatus, *, short: bool) -> Line:
         (status.interrupted, "cut off by an earlier end", "cut off"),
         (status.refused, "refused unread", "refused"),
         (status.dropped_logs, "log lines dropped", "logs dropped"),
+        (status.dropped_frames, "messages not recorded", "not recorded"),
     )
     said = [f"{count:,} {brief if short else full}" for count, full, brief in counts if count]
     return [(", ".join(said), "warning")] if said else []
