@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from typing import TYPE_CHECKING, Final, NoReturn, Self, final
+from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from kiket_core._redactor import (
     Match,
@@ -40,11 +40,11 @@ __all__ = [
 ]
 
 
-@final
 class Secret:
     """Hold a value that must not be printed, logged, pickled or compared in variable time.
 
     Copies (`copy`, `deepcopy`, `dataclasses.asdict`) are the same object; pickling and JSON fail.
+    `pywatt_sdk.Secret` is one whose value need not be text.
     """
 
     __slots__ = ("_reveal", "name")

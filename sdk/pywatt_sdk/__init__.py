@@ -9,7 +9,43 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    # the module itself: how it is made, started and ended
+    "AnnouncedEndpoint": "pywatt_sdk.module",
+    "AppConfig": "pywatt_sdk.core.config",
+    "AppState": "pywatt_sdk.core.state",
+    "AnnouncementError": "pywatt_sdk.core.error",
+    "BootstrapError": "pywatt_sdk.core.error",
+    "Config": "pywatt_sdk.core.config",
+    "ConfigError": "pywatt_sdk.core.error",
+    "HandshakeError": "pywatt_sdk.core.error",
+    "NetworkError": "pywatt_sdk.core.error",
+    "PyWattSDKError": "pywatt_sdk.core.error",
+    "Result": "pywatt_sdk.core.error",
+    "SecretError": "pywatt_sdk.core.error",
+    "UnavailableError": "pywatt_sdk.core.error",
+    "info": "pywatt_sdk.core.logging",
+    "init_module": "pywatt_sdk.core.logging",
+    "pywatt_module": "pywatt_sdk.module",
+    "safe_log": "pywatt_sdk.core.logging",
+    # secrets
+    "RequestMode": "pywatt_sdk.security.secret_client",
+    "Secret": "pywatt_sdk.security.typed_secret",
+    "SecretClient": "pywatt_sdk.security.secret_client",
+    "SecretConfig": "pywatt_sdk.security.secrets",
+    "SecretManager": "pywatt_sdk.security.secrets",
+    "SecretString": "pywatt_sdk.security.typed_secret",
+    "create_secret_manager": "pywatt_sdk.security.secrets",
+    "get_bool_secret": "pywatt_sdk.security.typed_secret",
+    "get_float_secret": "pywatt_sdk.security.typed_secret",
+    "get_int_secret": "pywatt_sdk.security.typed_secret",
+    "get_module_secret_client": "pywatt_sdk.security.secret_client",
+    "get_secret": "pywatt_sdk.security.secret_client",
+    "get_secrets": "pywatt_sdk.security.secret_client",
+    "get_string_secret": "pywatt_sdk.security.typed_secret",
+    "get_typed_secret": "pywatt_sdk.security.typed_secret",
+    "subscribe_secret_rotations": "pywatt_sdk.security.secret_client",
+}
 """Each public name, and the module that it lives in."""
 
 __all__ = [*_HOMES, "__version__"]
@@ -21,7 +57,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'pywatt_sdk' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(home), name)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

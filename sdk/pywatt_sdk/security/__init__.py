@@ -1,0 +1,1 @@
+"""Secrets of modules, and who may call them."""
