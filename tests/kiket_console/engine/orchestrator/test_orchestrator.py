@@ -107,7 +107,9 @@ async def test_a_service_is_registered_found_and_gone_with_its_module(house: Hou
 
 
 async def test_a_registration_that_is_refused_says_why(house: House) -> None:
-    answer = await house.ask(RegisterServiceProvider(ServiceType.CACHE, name="", address="x"))
+    answer = await house.ask(
+        RegisterServiceProvider(service_type=ServiceType.CACHE, name="", address="x")
+    )
 
     assert isinstance(answer, RegisterServiceProviderResponse)
     assert not answer.success
@@ -140,7 +142,7 @@ async def test_tokens_are_made_and_checked_with_the_modules_secret(house: House)
         (jwt.encode({"exp": 4e9}, "another-key-that-is-long-enough!"), "not signed with"),
         (jwt.encode({"sub": "x"}, KEY), "has no exp"),
         (jwt.encode({"exp": 4_000_000_000}, KEY * 2, "HS512"), "not signed by HS256"),
-        (jwt.encode({"exp": 4_000_000_000}, None, "none"), "not signed by HS256"),
+        (jwt.encode({"exp": 4_000_000_000}, "", "none"), "not signed by HS256"),
         ("x", "is no token"),
         (None, "params.token is missing"),
     ],
