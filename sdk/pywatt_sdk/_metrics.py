@@ -143,7 +143,7 @@ class Metrics:
                     f"The metric {name!r} has the labels {list(known._labelnames)}, "
                     f"not {list(labels)}."
                 )
-        return known  # type: ignore[no-any-return]
+        return known
 
     def _own_registry(self) -> CollectorRegistry:
         if self._registry is None:
