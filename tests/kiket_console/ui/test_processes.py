@@ -115,7 +115,7 @@ def test_the_details_say_what_runs_where_and_why_it_ended() -> None:
 def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> None:
     said = told(scene.module(stray=1, dropped=3))
     assert "Handshake   ready · pywatt_sdk 0.1.0 · listens on 127.0.0.1:41237" in said
-    assert "Channels    stdio connected 4 m · tcp connected 4 m · uds listening 4 m" in said
+    assert "Channels    stdio connected 4 m · tcp connected 3 m 59 s · uds listening 4 m" in said
     assert "Heartbeat   0.6 s ago, 239 answered" in said
     assert "Endpoints   GET POST /invoices · GET /invoices/:id jwt · GET /health" in said
     assert "Services    invoices at 127.0.0.1:41237 (custom:ledger)" in said
