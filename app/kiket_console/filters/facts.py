@@ -10,6 +10,7 @@ from kiket_console import decision
 from kiket_console.filters.message_tests import LEVELS, LogTest, Parts
 from kiket_console.filters.query import Cost, Never, Subject, Test
 from kiket_console.filters.row_tests import ATTEMPT_OF, ChangedTest, Fact, SlowTest, decoded
+from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import Retry
 
 if TYPE_CHECKING:
@@ -29,6 +30,23 @@ def _one_of(column: str, values: Iterable[str]) -> str:
 
 def _source(*sources: str) -> Fact:
     return Fact(_one_of("source", sources), lambda it: it.detail.exchange.source in sources)
+
+
+def _direction(direction: Direction, *sources: str) -> Fact:
+    return Fact(
+        f"{_one_of('source', sources)} OR {_one_of('direction', (direction,))}",
+        lambda it: (
+            it.detail.exchange.source in sources or it.detail.exchange.direction == direction
+        ),
+    )
+
+
+def _kind(kind: Kind) -> Fact:
+    return Fact(_one_of("kind", (kind,)), lambda it: it.detail.exchange.kind == kind)
+
+
+def _channel(channel: Channel) -> Fact:
+    return Fact(_one_of("channel", (channel,)), lambda it: it.detail.exchange.channel == channel)
 
 
 def _signature(*words: str) -> Fact:
@@ -67,10 +85,22 @@ SOURCES: Final[Mapping[str, Test]] = {
     **{name: Never() for name in ("telemetry", "log", "proc")},
 }
 DIRECTIONS: Final[Mapping[str, Test]] = {
-    "in": _source("webhook"),
-    "out": _source("api", "producer"),
+    "in": _direction(Direction.IN, "webhook"),
+    "out": _direction(Direction.OUT, "api", "producer"),
 }
-DIRECTED: Final = _source("webhook", "api", "producer")
+DIRECTED: Final = Fact(
+    "exchange.source IN ('api', 'producer', 'webhook') OR exchange.direction <> ''",
+    lambda it: (
+        it.detail.exchange.source in {"api", "producer", "webhook"}
+        or it.detail.exchange.direction != ""
+    ),
+)
+KINDS: Final[Mapping[str, Test]] = {
+    **{kind.value: _kind(kind) for kind in Kind},
+    **{name: Never() for name in ("resp", "stderr")},  # replies stand with what they answer
+}
+CHANNELS: Final[Mapping[str, Test]] = {channel.value: _channel(channel) for channel in Channel}
+OF_MODULES: Final = Fact("exchange.kind <> ''", lambda it: it.detail.exchange.kind != "")
 
 PENDING: Final = Fact(
     _one_of("state", _UNDECIDED), lambda it: it.detail.exchange.state in _UNDECIDED
@@ -83,11 +113,15 @@ FAILING: Final = Fact(
 )
 STATUSES: Final[Mapping[str, Test]] = {
     "ok": Fact(
-        "exchange.state = 'forwarded' AND coalesce(exchange.status < 400, 0)",
+        # a module's reply has no status, and is one all the same
+        "exchange.state = 'forwarded' AND coalesce(exchange.status < 400, exchange.kind = 'req')",
         lambda it: (
             it.detail.exchange.state == "forwarded"
-            and it.detail.exchange.status is not None
-            and it.detail.exchange.status < 400
+            and (
+                it.detail.exchange.kind == Kind.REQUEST
+                if it.detail.exchange.status is None
+                else it.detail.exchange.status < 400
+            )
         ),
     ),
     "error": FAILING,

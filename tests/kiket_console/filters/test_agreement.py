@@ -120,6 +120,9 @@ def exchanges(draw: st.DrawFn, exchange_id: int) -> list[Row]:
         trace_id=draw(st.sampled_from((f"{exchange_id:032x}", ""))),
         replay_of=draw(st.sampled_from((None, None, max(1, exchange_id - 1), 999_999_999))),
         edited=draw(st.booleans()),
+        kind=draw(st.sampled_from(("", "req", "notify", "invalid"))),
+        direction=draw(st.sampled_from(("", "in", "out"))),
+        channel=draw(st.sampled_from(("", "stdio", "tcp"))),
     )
     rows: list[Row] = [exchange]
     tries = draw(st.integers(0, 2))
@@ -221,7 +224,8 @@ leaves = st.one_of(
     field("tag", ANY, "noise", "slow*", "*"),
     field("note", ANY, "customer", "größe", "*"),
     field("level", COMPARED, "info", "warn", "error"),
-    field("kind", ANY, "req", "resp"),
+    field("kind", ANY, "req", "resp", "invalid", "*"),
+    field("channel", ANY, "stdio", "uds", "*"),
     field("schema", ANY, "drift", "*"),
     field("batch", ANY, "7", "*"),
     field("body", (":", "!="), "high", "größe", '"say \\"x"', "*", "a/b"),

@@ -262,3 +262,59 @@ def test_slow_is_what_few_of_the_same_name_took(tmp_path: Path) -> None:
 
         assert list(found) == [97, 98, 99, 100], "none of a name that was hardly seen"
         writer.close()
+
+
+MESSAGES: list[Any] = [
+    exchange(1),
+    *ended(1),
+    *(
+        exchange(number, source=Source.IPC, worker=worker, name=name, kind=kind, signature="",
+                 direction=direction, channel=channel, state=State(state))
+        for number, worker, name, kind, direction, channel, state in (
+            (2, "search", "service_request", "req", "out", "stdio", "received"),
+            (3, "search", "http_request", "req", "in", "tcp", "received"),
+            (4, "billing", "announce", "notify", "out", "stdio", "forwarded"),
+            (5, "billing", "stray output", "invalid", "out", "stdio", "rejected"),
+        )
+    ),
+    *ended(2, None),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def of_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    path: Path = tmp_path_factory.mktemp("filters") / "store.sqlite3"
+    writer = Writer(path)
+    writer.submit(MESSAGES).result(10)
+    with Reader(path) as reader:
+        yield reader
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("src:ipc", [2, 3, 4, 5]),
+        ("kind:req", [2, 3]),
+        ("kind:req,notify", [2, 3, 4]),
+        ("kind:invalid", [5]),
+        ("kind:*", [2, 3, 4, 5]),
+        ("kind!=req", [4, 5]),
+        ("kind:resp", []),
+        ("-kind:*", [1]),
+        ("dir:in", [1, 3]),
+        ("dir:out", [2, 4, 5]),
+        ("channel:stdio", [2, 4, 5]),
+        ("channel:tcp,uds", [3]),
+        ("mod:sea*", [2, 3]),
+        ("mod:*", [2, 3, 4, 5]),
+        ("event:service_*", [2]),
+        ("status:ok", [1, 2]),
+        ("status:error", [5]),
+        ("is:pending", [3]),
+    ],
+)
+def test_of_modules_messages_the_filter_finds(
+    of_modules: Reader, text: str, ids: list[int]
+) -> None:
+    assert sorted(of_modules.matching(filters.parse(text), 1, 9)) == ids
