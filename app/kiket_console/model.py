@@ -388,3 +388,8 @@ class EngineStatus:
     """The file of variables for workers; empty when there is none."""
     dropped_frames: int = 0
     """How many messages of modules came faster than they could be recorded."""
+
+    @property
+    def extensions(self) -> tuple[Worker, ...]:
+        """The workers that take webhooks."""
+        return tuple(worker for worker in self.workers if worker.kind == "extension")

@@ -195,8 +195,10 @@ class Deliveries:
         from kiket_console.ui.screens.trigger import extension_dialog
 
         status = self.console.status
-        workers = status.workers if status is not None else ()
-        if len(workers) > 1 and not extension:
+        workers = status.extensions if status is not None else ()
+        if status is not None and not workers:
+            self.console.say("No extension is in this project, and modules take no webhooks.")
+        elif len(workers) > 1 and not extension:
             dialog = extension_dialog(workers)
             self.console.push_screen(dialog, lambda chosen: self._trigger_for(chosen, event))
         else:

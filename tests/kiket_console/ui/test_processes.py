@@ -12,7 +12,8 @@ from tests.snap.scene import screen_text, settled, until
 from kiket_console.model import Crash, LogLine, Problem, WorkerState
 from kiket_console.text import cell_width
 from kiket_console.ui.paint import processes
-from kiket_console.ui.paint.worker import about
+from kiket_console.ui.paint.teach import empty_traffic
+from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
 from kiket_console.ui.screens.kill import KillScreen
 
@@ -261,3 +262,15 @@ async def test_a_worker_leads_to_its_lines_in_the_log(console: Callable[..., Con
         await pilot.press("2", "l")
         await until(pilot, lambda: "worker:marketing" in screen_text(app))
         await until(pilot, lambda: "1 of 1 line" in screen_text(app))
+
+
+def test_a_project_of_modules_alone_is_told_how_a_first_message_comes() -> None:
+    said = "\n".join(map(text_of, empty_traffic(scene.status(scene.module()), 80)))
+    assert "No module has said anything yet." in said
+    assert "curl http://127.0.0.1:8700/m/billing/" in said
+    assert "webhook" not in said
+
+
+def test_webhooks_need_no_name_where_one_extension_stands_beside_modules() -> None:
+    status = scene.status(scene.worker(), scene.module())
+    assert webhooks_url(scene.worker(), status) == "http://127.0.0.1:8700/webhooks/"

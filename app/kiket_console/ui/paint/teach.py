@@ -29,6 +29,8 @@ def empty_traffic(status: EngineStatus | None, width: int, key: KeyOf = usual_ke
     )
     if status is not None and broken and len(broken) == len(status.workers):
         return _nothing_serves(broken, width)
+    if status is not None and status.workers and not status.extensions:
+        return _no_message_yet(status, width)
     hint = "Each webhook and each call to the platform appears here as it happens."
     lines: list[Line] = [
         [],
@@ -43,7 +45,7 @@ def empty_traffic(status: EngineStatus | None, width: int, key: KeyOf = usual_ke
     ]
     if status is None:
         return lines
-    whose = f"/x/{status.workers[0].name}" if len(status.workers) > 1 else ""
+    whose = f"/x/{status.extensions[0].name}" if len(status.extensions) > 1 else ""
     url = f"{status.gateway_url.rstrip('/')}{whose}/webhooks/{_event(status)}"
     curl = f"curl -d '{{}}' {shlex.quote(url)}"
     unsigned = "That one carries no signature, so your code will refuse it: a first look at a 401."
@@ -55,6 +57,21 @@ def empty_traffic(status: EngineStatus | None, width: int, key: KeyOf = usual_ke
         [(f"{MARGIN}  {visible(curl)}", "accent")],
         [],
         *wrap(unsigned, width, "muted", MARGIN),
+    ]
+
+
+def _no_message_yet(status: EngineStatus, width: int) -> list[Line]:
+    """Return how to see a first request to a module, where modules are all there is."""
+    name = shlex.quote(f"{status.gateway_url.rstrip('/')}/m/{status.workers[0].name}/")
+    hint = "Each message between modules and orchestrator appears here as it happens."
+    return [
+        [],
+        [(MARGIN + "No module has said anything yet.", "strong")],
+        *wrap(hint, width, "muted", MARGIN),
+        [],
+        [(MARGIN + "Call one from anywhere on this machine:", "")],
+        [],
+        [(f"{MARGIN}  curl {visible(name)}", "accent")],
     ]
 
 

@@ -90,7 +90,7 @@ def _extension(
 
 def webhooks_url(worker: Worker, status: EngineStatus) -> str:
     """Return where its webhooks go to, less the event's name."""
-    one_of_several = f"/x/{worker.name}" if len(status.workers) > 1 else ""
+    one_of_several = f"/x/{worker.name}" if len(status.extensions) > 1 else ""
     return f"{status.gateway_url.rstrip('/')}{one_of_several}/webhooks/"
 
 
