@@ -45,6 +45,23 @@ _HOMES: dict[str, str] = {
     "get_string_secret": "pywatt_sdk.security.typed_secret",
     "get_typed_secret": "pywatt_sdk.security.typed_secret",
     "subscribe_secret_rotations": "pywatt_sdk.security.secret_client",
+    # messages, and what they hold
+    "AnnounceBlob": "pywatt_sdk.communication.ipc_types",
+    "EncodedMessage": "pywatt_sdk.communication.message",
+    "EncodingFormat": "pywatt_sdk._protocol",
+    "EndpointAnnounce": "pywatt_sdk.communication.ipc_types",
+    "InitBlob": "pywatt_sdk.communication.ipc_types",
+    "IpcChannelConfig": "pywatt_sdk.communication.ipc_types",
+    "ListenAddress": "pywatt_sdk.communication.ipc_types",
+    "Message": "pywatt_sdk.communication.message",
+    "MessageError": "pywatt_sdk.communication.message",
+    "MessageMetadata": "pywatt_sdk.communication.message",
+    "ModuleToOrchestrator": "pywatt_sdk.communication.ipc_types",
+    "OrchestratorToModule": "pywatt_sdk.communication.ipc_types",
+    "ProtocolError": "pywatt_sdk._protocol",
+    "SecurityLevel": "pywatt_sdk._protocol",
+    "ServiceType": "pywatt_sdk._protocol",
+    "TcpChannelConfig": "pywatt_sdk.communication.ipc_types",
 }
 """Each public name, and the module that it lives in."""
 

@@ -1,0 +1,1 @@
+"""How modules and orchestrators talk: messages, channels, HTTP over them, ports."""
