@@ -1,6 +1,6 @@
 """The gateway's HTTP server: the guarded protocol without an application behind it.
 
-    guard ─► head ─► body (large ones when there is room) ─► gateway ─► answer
+    guard ─► head ─► body (large ones when there is room) ─► gateway, or a module ─► answer
 
 Webhooks are served here directly, because what ASGI does for a request costs more than all that
 the gateway does. The guard in front is the same as everywhere: limits, deadlines, Host and Origin.
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.inbound import Posted
+from kiket_console.engine.orchestrator.gateway import Visit
 from kiket_console.engine.ports import Delivery
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from kiket_console.engine.gateway import Gateway
+    from kiket_console.engine.link import Answer
     from kiket_console.engine.refusals import Refusals
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _FAILED = routing.Elsewhere(
     500, JSON_TYPE, error_body("The gateway itself failed; its log has the traceback.")
 )
+_NO_MODULES = routing.Elsewhere(404, JSON_TYPE, error_body("There is no module here."))
 _WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger(__name__)
 
@@ -43,17 +46,19 @@ def front_config(
     limits: Limits,
     *,
     inbound: Taking | None = None,
+    modules: Visited | None = None,
     refusals: Refusals | None = None,
     **settings: Any,
 ) -> uvicorn.Config:
     """Configure the server of *gateway*; *settings* are those of `server_config`.
 
-    *inbound* takes what others post for extensions. *refusals* hears of every request that is
-    refused before it is recorded.
+    *inbound* takes what others post for extensions, *modules* what is for modules. *refusals*
+    hears of every request that is refused before it is recorded.
     """
     members = {
         "gateway": gateway,
         "inbound": inbound or _Closed(),
+        "modules": modules,
         "room": Room(),
         "refusals": refusals,
     }
@@ -77,6 +82,14 @@ class Taking(Protocol):
 
     async def take(self, posted: Posted) -> routing.Elsewhere:
         """Return what is answered to it."""
+        ...
+
+
+class Visited(Protocol):
+    """Take requests for modules."""
+
+    async def take(self, visit: Visit) -> Answer:
+        """Return what is answered to one."""
         ...
 
 
@@ -144,6 +157,7 @@ class WebhookProtocol(Servant):
 
     gateway: ClassVar[Gateway]
     inbound: ClassVar[Taking]
+    modules: ClassVar[Visited | None]
     room: ClassVar[Room]
     refusals: ClassVar[Refusals | None]
 
@@ -282,7 +296,9 @@ class WebhookProtocol(Servant):
             answer = self._found(request)
             if isinstance(answer, Posted):
                 answer = await self._taken(answer)
-            if isinstance(answer, Delivery):
+            if isinstance(answer, Visit):
+                answer, room = await self._visited(answer)
+            elif isinstance(answer, Delivery):
                 try:
                     outcome = await self.gateway.carry_out(answer)
                 except Exception:
@@ -313,7 +329,18 @@ class WebhookProtocol(Servant):
             _log.exception("A post for the action %r failed in the gateway.", posted.action)
             return _FAILED
 
-    def _found(self, request: _Request) -> Delivery | Posted | routing.Elsewhere:
+    async def _visited(self, visit: Visit) -> tuple[routing.Elsewhere, Claim | None]:
+        """Return the answer to a request for a module, and the room that it takes."""
+        if self.modules is None:
+            return _NO_MODULES, None
+        try:
+            found = await self.modules.take(visit)
+        except Exception:
+            _log.exception("A request for the module %r failed in the gateway.", visit.module)
+            return _FAILED, None
+        return routing.Elsewhere(found.status, found.headers, found.raw_body), found.room
+
+    def _found(self, request: _Request) -> Delivery | Posted | Visit | routing.Elsewhere:
         """Return the delivery that a request brings, or the answer to one that brings none."""
         path, mark, query = request.target.partition("?")
         found = routing.find(request.method, path)
@@ -323,6 +350,10 @@ class WebhookProtocol(Servant):
         request.body = bytearray()
         if isinstance(found, routing.External):
             return Posted(*found, request.method, request.target, request.headers, raw_body)
+        sender = self.client[0] if self.client else ""
+        if isinstance(found, routing.ForModule):
+            asked = f"{found.path}?{query}" if mark else found.path
+            return Visit(found.module, request.method, asked, request.headers, raw_body, sender)
         return Delivery(
             found.extension,
             found.event,
@@ -330,7 +361,7 @@ class WebhookProtocol(Servant):
             f"{found.path}?{query}" if mark else found.path,
             request.headers,
             raw_body,
-            sender=self.client[0] if self.client else "",
+            sender=sender,
         )
 
     def _answer(self, request: _Request, status: int, headers: Headers, raw_body: bytes) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _EVENT = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 _VERSION = re.compile(r"(?!\.+\Z)[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 _EXTERNAL = re.compile(r"/webhooks/ext/([^/]+)/([^/]+)")
+_MODULE = re.compile(r"/m/([^/]+)(/.*)?", re.DOTALL)
 _ROUTE = re.compile(r"(?:/x/([^/]+))?((?:/v/([^/]+))?/webhooks/([^/]+))")
 
 
@@ -36,6 +37,14 @@ class External(NamedTuple):
     action: str
 
 
+class ForModule(NamedTuple):
+    """A request for a module, whatever it asks."""
+
+    module: str
+    path: str
+    """As the module is to see it, still percent-encoded."""
+
+
 class Elsewhere(NamedTuple):
     """What is answered to a request that is no webhook."""
 
@@ -45,10 +54,13 @@ class Elsewhere(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)  # senders post to the same few paths
-def find(method: str, path: str) -> Route | External | Elsewhere:
+def find(method: str, path: str) -> Route | External | ForModule | Elsewhere:
     """Return what a request is; *path* is still percent-encoded, without the query."""
     route = _ROUTE.fullmatch(path)
     if route is None:
+        for_module = _MODULE.fullmatch(path)
+        if for_module is not None:
+            return ForModule(_segment(for_module[1]) or "", for_module[2] or "/")
         external = _EXTERNAL.fullmatch(path)
         if external is not None:
             return External(_segment(external[1]) or "", _segment(external[2]) or "")
@@ -80,7 +92,10 @@ def _segment(found: str | None) -> str | None:
 
 def _elsewhere(method: str, path: str) -> Elsewhere:
     if path not in {"/", "/health"}:
-        sentence = "Nothing is here; webhooks go to POST /webhooks/{event}."
+        sentence = (
+            "Nothing is here; webhooks go to POST /webhooks/{event}, what is for a module "
+            "goes to /m/{module}/…."
+        )
         return Elsewhere(404, JSON_TYPE, error_body(sentence))
     if method not in {"GET", "HEAD"}:
         sentence = f"{method} is not for {path}; use GET."

@@ -1,0 +1,283 @@
+"""What is posted to `/m/{module}/…` reaches the module, and its answer comes back.
+
+    front ──► route? ──► its address, by HTTP ──┬──► answer
+                  └──► else a channel, by IPC ──┘
+
+Everything is taken down; nobody waits for that.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kiket_console.engine import trace
+from kiket_console.engine.asgi import BODY_BYTES, JSON_TYPE, error_body
+from kiket_console.engine.forward import TIMEOUT_S, NoAnswerError, NotTakenError
+from kiket_console.engine.headers import HOP, answer_headers, value_of
+from kiket_console.engine.holding import HOLD_S, Holding
+from kiket_console.engine.link import Answer
+from kiket_console.engine.orchestrator import routes
+from kiket_console.engine.orchestrator.ports import Frame
+from kiket_console.engine.ports import Target
+from kiket_console.ipc import Channel, Direction, Kind
+from kiket_console.model import State
+from kiket_console.sending.head import DROPPED
+from pywatt_sdk._protocol import HttpRequest
+
+if TYPE_CHECKING:
+    from kiket_console.engine.forward import Forwarder
+    from kiket_console.engine.orchestrator.peers import Peers
+    from kiket_console.engine.orchestrator.ports import Peer, Tape
+    from kiket_console.engine.ports import Workers
+    from kiket_console.model import Headers, Worker
+    from pywatt_sdk._protocol import HttpResponse
+
+REQUEST_ID: Final = "x-request-id"
+_SELF: Final = "gateway"
+"""The target of a request that no start of a module was asked."""
+_TURNS: Final = 3
+"""How many starts of a module are tried when each is replaced just then."""
+_SAFE: Final = frozenset({"GET", "HEAD"})
+_WITHOUT_BODY: Final = frozenset({204, 304})
+_STATUSES: Final = range(200, 600)
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_RETRY: Final[Headers] = (*JSON_TYPE, ("retry-after", "1"))
+
+
+@dataclass(slots=True)
+class Visit:
+    """An HTTP request for a module."""
+
+    module: str
+    method: str
+    path: str
+    """Path and query as the module is to see them."""
+    headers: Headers
+    raw_body: bytes
+    sender: str = ""
+    """The address that it came from."""
+
+
+class ModuleGateway:
+    """Take requests to modules, over *forwarder* or their channels; bodies have *body_bytes*."""
+
+    def __init__(
+        self,
+        workers: Workers,
+        peers: Peers,
+        tape: Tape,
+        forwarder: Forwarder,
+        *,
+        hold_s: float = HOLD_S,
+        timeout_s: float = TIMEOUT_S,
+        body_bytes: int = BODY_BYTES,
+    ) -> None:
+        self._workers = workers
+        self._peers = peers
+        self._tape = tape
+        self._forwarder = forwarder
+        self._holding = Holding(workers, hold_s)
+        self._timeout_s = timeout_s
+        self._body_bytes = body_bytes
+        self._unversioned: set[str] = set()
+        """Starts of modules that serve without the version what they announce with it."""
+
+    async def take(self, visit: Visit) -> Answer:
+        """Return the module's answer, or ours when there is none."""
+        if value_of(visit.headers, HOP):
+            return _refusal(508, "This gateway has forwarded the request itself before.")
+        worker = self._worker(visit.module)
+        if isinstance(worker, str):
+            return _refusal(404, worker)
+        for _ in range(_TURNS):
+            peer = await self._peer(worker)
+            if isinstance(peer, str):
+                return self._rejected(visit, 503, peer)
+            path = visit.path.partition("?")[0]
+            none = routes.find(peer.name, peer.facts.endpoints, visit.method, path)
+            if none is not None:
+                allow = (("allow", none.allow),) if none.allow else ()
+                return self._rejected(visit, none.status, none.sentence, allow)
+            asked = _identified(visit)
+            try:
+                return _named(await self._answer(peer, asked), asked)
+            except NotTakenError as error:
+                if self._peers.newest(worker.name) is peer:
+                    return _refusal(error.status, error.sentence)
+            except NoAnswerError as error:
+                return _refusal(error.status, error.sentence)
+        return _refusal(503, f"{worker.name} is replaced again and again; send it once more.")
+
+    def _rejected(self, visit: Visit, status: int, sentence: str, more: Headers = ()) -> Answer:
+        """Take down and return an answer of our own to what no start of a module is asked."""
+        exchange_id = self._tape.request(_frame(visit, visit.module, _SELF))
+        self._tape.reply(exchange_id, None, state=State.REJECTED, status=status, error=sentence)
+        return _refusal(status, sentence, more)
+
+    def _worker(self, name: str) -> Worker | str:
+        """Return the module of that name, or say why there is none."""
+        modules = [worker for worker in self._workers.workers() if worker.kind == "module"]
+        found = next((worker for worker in modules if worker.name == name), None)
+        names = ", ".join(worker.name for worker in modules)
+        return found or f"No module is called {name!r} here; there is {names or 'none'}."
+
+    async def _peer(self, worker: Worker) -> Peer | str:
+        """Return the start of a module that takes requests, soon; or say why none does."""
+        name = worker.name
+        if self._holding.target(name) is None:
+            refusal = self._holding.refusal(worker)
+            if refusal:
+                return refusal
+            with self._holding.place(name):
+                await self._holding.wait(name)
+        return self._peers.newest(name) or self._holding.why_not_yet(name)
+
+    async def _answer(self, peer: Peer, visit: Visit) -> Answer:
+        if peer.address is None:
+            return await self._by_channel(peer, visit)
+        shorter = routes.unversioned(visit.path)
+        if peer.label in self._unversioned and shorter:
+            visit.path = shorter
+            return await self._by_http(peer, visit, peer.address[1])
+        answer = await self._by_http(peer, visit, peer.address[1])
+        if answer.status == 404 and shorter and not peer.facts.sdk and visit.method in _SAFE:
+            if answer.room is not None:
+                answer.room.give_back()
+            visit.path = shorter
+            again = await self._by_http(peer, visit, peer.address[1])
+            if again.status != 404:
+                self._unversioned.add(peer.label)
+            return again
+        return answer
+
+    async def _by_http(self, peer: Peer, visit: Visit, port: int) -> Answer:
+        """Return what the module's own server answers; raises `NoAnswerError`."""
+        exchange_id = self._tape.request(_frame(visit, peer.name, peer.label))
+        target = Target(peer.name, peer.label, port=port)
+        try:
+            answer = await self._forwarder.forward(
+                target,
+                visit.method,
+                visit.path,
+                visit.headers,
+                visit.raw_body,
+                traceparent=value_of(visit.headers, "traceparent"),
+                sender=visit.sender,
+                timeout_s=self._timeout_s,
+            )
+        except NoAnswerError as error:
+            said = error.sentence
+            self._tape.reply(exchange_id, None, state=State.FAILED, status=error.status, error=said)
+            raise
+        except BaseException:
+            said = "The engine was stopped before an answer came."
+            self._tape.reply(exchange_id, None, state=State.INTERRUPTED, error=said)
+            raise
+        reply = Frame(
+            peer.name,
+            peer.label,
+            Channel.HTTP,
+            Direction.OUT,
+            answer.raw_body,
+            "http_response",
+            Kind.REQUEST,
+            headers=answer.headers,
+        )
+        self._tape.reply(exchange_id, reply, status=answer.status)
+        return answer
+
+    async def _by_channel(self, peer: Peer, visit: Visit) -> Answer:
+        """Return what the module answers over a channel; its session takes it down."""
+        request = HttpRequest(
+            request_id=str(uuid.uuid4()),
+            method=visit.method,
+            uri=visit.path,
+            headers=_joined(visit),
+            body=visit.raw_body or None,
+        )
+        try:
+            response = await peer.http(request, self._timeout_s)
+        except TimeoutError as error:
+            said = f"{peer.label} did not answer within {self._timeout_s:g} s."
+            raise NoAnswerError(said, 504) from error
+        except ConnectionError as error:
+            raise NoAnswerError(
+                str(error) or f"{peer.label} ended before it answered.", 502, is_broken=True
+            ) from error
+        return self._checked(peer, response)
+
+    def _checked(self, peer: Peer, response: HttpResponse) -> Answer:
+        """Return an answer that HTTP can carry; raises `NoAnswerError`."""
+        raw_body = response.body or b""
+        if response.status_code not in _STATUSES:
+            said = f"{peer.label} answered with the status {response.status_code}."
+            raise NoAnswerError(said, 502)
+        if len(raw_body) > self._body_bytes:
+            limit = self._body_bytes // 1024**2
+            raise NoAnswerError(f"{peer.label} answered with more than {limit} MiB.", 502)
+        headers = tuple(response.headers.items())
+        for name, value in headers:
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+                said = f"{peer.label} answered with a header that HTTP cannot carry: {name!r}."
+                raise NoAnswerError(said, 502)
+        length = None if response.status_code in _WITHOUT_BODY else len(raw_body)
+        return Answer(response.status_code, answer_headers(headers, length), raw_body)
+
+
+def _frame(visit: Visit, module: str, label: str) -> Frame:
+    return Frame(
+        module,
+        label,
+        Channel.HTTP,
+        Direction.IN,
+        visit.raw_body,
+        "http_request",
+        Kind.REQUEST,
+        visit.method,
+        visit.path,
+        visit.headers,
+    )
+
+
+def _identified(visit: Visit) -> Visit:
+    """Return a request that names itself and its trace, as far as its sender does not."""
+    more: list[tuple[str, str]] = []
+    if not value_of(visit.headers, REQUEST_ID):
+        more.append((REQUEST_ID, str(uuid.uuid4())))
+    headers = visit.headers
+    if trace.sent(headers) is None:
+        headers = tuple(pair for pair in headers if pair[0].lower() != "traceparent")
+        more.append(("traceparent", trace.new_trace().parent(trace.new_span_id())))
+    return Visit(
+        visit.module, visit.method, visit.path, (*headers, *more), visit.raw_body, visit.sender
+    )
+
+
+def _named(answer: Answer, asked: Visit) -> Answer:
+    """Return an answer that names its request, as far as the module did not."""
+    if not value_of(answer.headers, REQUEST_ID):
+        answer.headers = (*answer.headers, (REQUEST_ID, value_of(asked.headers, REQUEST_ID)))
+    return answer
+
+
+def _joined(visit: Visit) -> dict[str, str]:
+    """Return headers by name in lower case, as IPC has them; those of the connection stay here."""
+    found: dict[str, str] = {}
+    for name, value in visit.headers:
+        folded = name.lower()
+        if folded in DROPPED or folded in {"connection", "content-length"}:
+            continue
+        between = "; " if folded == "cookie" else ", "
+        found[folded] = f"{found[folded]}{between}{value}" if folded in found else value
+    if visit.raw_body:
+        found["content-length"] = str(len(visit.raw_body))
+    return found
+
+
+def _refusal(status: int, sentence: str, more: Headers = ()) -> Answer:
+    headers = _RETRY if status == 503 else JSON_TYPE
+    return Answer(status, (*headers, *more), error_body(sentence))
