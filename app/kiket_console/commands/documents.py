@@ -20,7 +20,7 @@ from kiket_console.text import (
     uncoloured,
     visible,
 )
-from kiket_console.ui.paint import fate
+from kiket_console.ui.paint import fate, messages
 from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
 
@@ -66,7 +66,7 @@ def exchange_line(
 ) -> str:
     """Return an exchange as one aligned line; *below_cause* when what caused it stands above."""
     took = "" if exchange.duration_us is None else duration(exchange.duration_us)
-    word = visible(exchange.signature)
+    word = visible(exchange.signature or exchange.channel)
     if exchange.replay_of is not None:
         word = f"{word}   of {exchange.replay_of}".strip()
     elif exchange.parent_id is not None and not below_cause:
@@ -76,7 +76,7 @@ def exchange_line(
         paint("muted", clock(exchange.started_us)),
         *([" " + paint("accent", fit(visible(exchange.worker), _WORKER))] if worker else []),
         " " + paint(exchange.source, fit(source_cell(exchange, below_cause=below_cause), 8)),
-        " " + _event(exchange, 32),
+        " " + _event(exchange, 32, with_module=not worker),
         paint("muted", fit(visible(exchange.version), 8)),
         paint(_role(exchange), fit(_ending(exchange), 11)),
         " " + fit_right(took, 8),
@@ -98,18 +98,23 @@ def _role(exchange: Exchange) -> str:
     return "warning" if exchange.state in UNDECIDED else "ok"
 
 
-def _event(exchange: Exchange, cells: int) -> str:
+def _event(exchange: Exchange, cells: int, *, with_module: bool) -> str:
     """Return the event's name, and at the right end what became of it."""
     signs = "".join(text for text, _ in fate.signs(exchange, time.time_ns() // 1000))
     if again := tries(exchange):
         signs += f" {again}"
-    return fit(visible(exchange.name), cells - cell_width(signs)) + signs
+    room = cells - cell_width(signs)
+    return fit(messages.name(exchange, room, with_module=with_module), room) + signs
 
 
 def _ending(exchange: Exchange) -> str:
+    if (told := messages.ending(exchange)) is not None:
+        return told[0]
     if exchange.state in STATE_WORDS:
         return STATE_WORDS[exchange.state][0]
     word = exchange.state if exchange.status is None else str(exchange.status)
+    if exchange.kind and exchange.state is State.FORWARDED and exchange.status is None:
+        word = "ok"  # a module's reply has no status
     return f"{word} ✗" if exchange.failing else word
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,10 @@ EXCHANGE = Exchange(
     state=State.FORWARDED, status=200, duration_us=2_900, request_bytes=1_204,
     signature="ok k0", trace_id="", parent_id=None, parent_guessed=False, replay_of=None,
     attempts=1, pinned=False,
+)  # fmt: skip
+MESSAGE = replace(
+    EXCHANGE, source=Source.IPC, worker="billing", name="http_request", version="",
+    path="/invoices", signature="", kind="req", direction="in", channel="stdio",
 )  # fmt: skip
 
 
@@ -93,6 +97,8 @@ class TestTraffic:
             replace(EXCHANGE, pinned=True, attempts=12, name="日本" * 40),
             replace(EXCHANGE, parent_id=12, parent_guessed=True, source=Source.API, signature=""),
             replace(EXCHANGE, note="why? " * 40, attempts=3, state=State.INTERRUPTED),
+            replace(MESSAGE, worker="日本" * 9, path="/日本" * 30),
+            replace(MESSAGE, kind="invalid", state=State.REJECTED, parent_id=12, method=""),
         ]
         assert wide <= width
         for row in rows:
@@ -149,6 +155,42 @@ class TestTraffic:
         assert "✎" in drawn[0]
         assert "slow" not in drawn[0]
         assert drawn[1].rstrip().endswith("why\\x1b so slow? #crm")
+
+    @pytest.mark.parametrize(
+        ("facts", "shown"),
+        [
+            ({}, "ipc ← billing http_request POST /invoices 200 stdio"),
+            ({"path": "/invoices/2026/of/all"},
+             "ipc ← billing POST /invoices/2026/of/all 200 stdio"),
+            ({"name": "service_request", "direction": "out", "method": "", "path": "",
+              "status": None}, "ipc → billing service_request ok stdio"),
+            ({"name": "announce", "kind": "notify", "method": "", "path": ""},
+             "ipc ← billing announce notify stdio"),
+            ({"name": "stray output", "kind": "invalid", "direction": "out", "method": "",
+              "path": "", "state": State.REJECTED}, "ipc → billing stray output invalid ✗ stdio"),
+            ({"parent_id": 7, "worker": "a-module-of-a-long-name"},
+             "└ ipc ← a-module-of… http_request POST /invoices 200 └ 7"),
+        ],
+    )  # fmt: skip
+    def test_a_modules_message_says_which_way_it_went_whose_it_is_and_by_what(
+        self, facts: dict[str, Any], shown: str
+    ) -> None:
+        row = replace(MESSAGE, duration_us=None, **facts)
+        drawn = text_of(
+            traffic.row(row, traffic.columns(110, 1204), below_cause=False, now_us=row.started_us)
+        )
+        assert " ".join(drawn.split()[2:]) == shown
+
+    @pytest.mark.parametrize(
+        ("waits_us", "shown"), [(50_000, ""), (900_000, "…"), (1_000_000, "… 1 s"),
+                                (72_900_000, "… 1 m 12 s")],
+    )  # fmt: skip
+    def test_a_clock_runs_on_what_is_pending(self, waits_us: int, shown: str) -> None:
+        row = replace(MESSAGE, state=State.RECEIVED, status=None, duration_us=None)
+        at_us = row.started_us + waits_us
+        drawn = traffic.row(row, traffic.columns(92, 1204), below_cause=False, now_us=at_us)
+        said = text_of(drawn).partition("/invoices")[2].partition("stdio")[0]
+        assert " ".join(said.split()) == shown
 
     def test_a_picked_row_is_marked_without_colour_too(self) -> None:
         drawn = traffic.row(

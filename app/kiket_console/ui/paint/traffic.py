@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiket_console.model import Source, State
-from kiket_console.text import clock, duration, fit, fit_right, size, visible
-from kiket_console.ui.paint import fate
+from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
+from kiket_console.ui.paint import fate, messages
 from kiket_console.ui.paint.line import PICKED
 from kiket_console.ui.paint.logs import short_name, worker_role
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PENDING_AFTER_US = 100_000
 """An answer that comes sooner never shows as pending."""
+_CLOCK_AFTER_US = 1_000_000
+"""From here on a row says how long its answer has been waited for, in whole seconds."""
 
 _ROOMY = 112
 _FULL_TIME = 92
@@ -38,6 +40,7 @@ _NARROWEST = 28
 _LEAST_EVENT = 8
 _LEAST_NOTE = 16
 _BOTH = 19
+_SOURCE = 8
 _WORKER = 12
 _WIDEST_EVENT = 56
 """A name further from its status than this would be hard to follow across the row."""
@@ -83,7 +86,7 @@ def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
     took = 8 if width >= _TIGHT else 0
     if width < _TIGHT:
         time = signature = 0
-    fixed = [number, time, 8, version, 9, took, size_, signature]
+    fixed = [number, time, _SOURCE, version, 9, took, size_, signature]
     gaps = sum(1 for cells in fixed if cells) * 2 + 2
     event = width - sum(fixed) - gaps
     if event < 14 and signature:  # narrow: the signature gives way as well
@@ -92,8 +95,8 @@ def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
         event, time = event + time + 2, 0
     note = event - _WIDEST_EVENT - 2
     return Columns(
-        number, time, worker, 8, min(_WIDEST_EVENT, event), version, 9, took, size_, signature,
-        note if note >= _LEAST_NOTE else 0,
+        number, time, worker, _SOURCE, min(_WIDEST_EVENT, event), version, 9, took, size_,
+        signature, note if note >= _LEAST_NOTE else 0,
     )  # fmt: skip
 
 
@@ -136,6 +139,8 @@ def pending(exchange: Exchange) -> bool:
 
 def status(exchange: Exchange, now_us: int) -> tuple[str, str]:
     """Return how an exchange ended, as a word or number with a sign, and its role."""
+    if (told := messages.ending(exchange)) is not None:
+        return told
     if exchange.state is State.RECEIVED:
         return ("…", "muted") if now_us - exchange.started_us > PENDING_AFTER_US else ("", "muted")
     if exchange.state is State.FORWARDED:
@@ -160,7 +165,7 @@ def row(
     """
     word, word_role = status(exchange, now_us)
     source, source_role = source_cell(exchange, below_cause=below_cause), exchange.source.value
-    took = "" if exchange.duration_us is None else duration(exchange.duration_us)
+    took, took_role = _took(exchange, now_us)
     note, note_role, tail = _note(exchange, below_cause, columns.signature)
     pieces: list[Piece] = [
         *_number(exchange, columns.number, picked=picked),
@@ -173,7 +178,7 @@ def row(
         pieces.append((fit(visible(exchange.version), columns.version) + "  ", "muted"))
     pieces.append((_status_cell(word, columns.status), word_role))
     if columns.duration:
-        pieces.append(("  " + fit_right(took, columns.duration), ""))
+        pieces.append(("  " + fit_right(took, columns.duration), took_role))
     if columns.size:
         pieces.append(("  " + fit_right(size(exchange.request_bytes), columns.size), "muted"))
     if columns.signature:
@@ -226,10 +231,20 @@ def _event(exchange: Exchange, columns: Columns, now_us: int, *, below_cause: bo
     room = columns.event - sum(len(sign) for sign, _ in signs)
     if room < _LEAST_EVENT:
         room, signs = columns.event, []
-    name = visible(exchange.name)
-    if not columns.source and exchange.parent_id is not None:
-        name = (" └ " if below_cause else "└ ") + name
-    return [(fit(name, room), ""), *signs, ("  ", "")]
+    child = not columns.source and exchange.parent_id is not None
+    lead = (" └ " if below_cause else "└ ") if child else ""
+    name = messages.name(exchange, room - len(lead), with_module=not columns.worker)
+    return [(fit(lead + name, room), ""), *signs, ("  ", "")]
+
+
+def _took(exchange: Exchange, now_us: int) -> tuple[str, str]:
+    """Return how long it took or, while an answer is to come, takes so far, and its role."""
+    if exchange.duration_us is not None:
+        return duration(exchange.duration_us), ""
+    waits_us = now_us - exchange.started_us
+    if exchange.state is State.RECEIVED and waits_us >= _CLOCK_AFTER_US:
+        return age(waits_us / 1_000_000), "muted"
+    return "", ""
 
 
 def _time(exchange: Exchange, columns: Columns) -> str:
@@ -240,9 +255,10 @@ def _time(exchange: Exchange, columns: Columns) -> str:
 
 def source_cell(exchange: Exchange, *, below_cause: bool) -> str:
     """Return where an exchange comes from, with the sign of what another one caused."""
+    shown = messages.source(exchange)
     if exchange.parent_id is None or exchange.source is Source.WEBHOOK:
-        return exchange.source.value
-    return (" └ " if below_cause else "└ ") + exchange.source.value
+        return shown
+    return (" └ " if below_cause else "└ ") + shown
 
 
 def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, str]:
@@ -254,11 +270,11 @@ def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, 
         tail = f"└ {exchange.parent_id}"
     if exchange.parent_guessed:
         tail = f"{tail} guessed".lstrip()
-    word = visible(exchange.signature)
-    role = _SIGNATURE_ROLES.get(word.split(" ")[0], "error")
+    word = visible(exchange.signature or exchange.channel)
+    role = "muted" if exchange.channel else _SIGNATURE_ROLES.get(word.split(" ")[0], "error")
     if not tail:
         return word, role, ""
     if width < _BOTH or not word:  # no room for both: what it belongs to says more than success
-        fine = _SIGNATURE_ROLES.get(word.split(" ")[0]) == "muted"
+        fine = role == "muted"
         return ("", role, fit(tail, width)) if fine else (word, role, "")
     return word, role, fit(tail, width - 10)
