@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import secrets
 import socket
 import struct
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psutil
+
+from kiket_console.engine.private_socket import peer_uid
+
+if TYPE_CHECKING:
+    import asyncio
 
 NONCE_BYTES: Final = 32
 PROOF_LIMIT_S: Final = 5.0
@@ -35,22 +41,44 @@ def is_proof(given: str, token: str, nonce: str, module_id: str) -> bool:
     return hmac.compare_digest(due.encode(), given.encode("utf-8", "surrogatepass"))
 
 
-def is_of_tree(connection: socket.socket, root: int | None) -> bool:
-    """Tell whether the other end is held by *root* or a process below it; look in a thread.
+class Stranger(NamedTuple):
+    """The other end of a connection, by what tells its process."""
 
-    Where that cannot be known (`IS_KNOWABLE`) the answer is yes. False without a *root*: nothing
-    was started, so nothing of it can have connected.
+    near: tuple[str, int]
+    """Its own address, for TCP."""
+    far: tuple[str, int]
+    """Ours."""
+    pid: int
+    """Of a Unix socket; 0 for TCP."""
+    uid: int
+
+
+def stranger(transport: asyncio.BaseTransport) -> Stranger:
+    """Return who has connected; raises OSError when the connection has ended already."""
+    connection = transport.get_extra_info("socket")
+    if connection.family != socket.AF_UNIX:
+        near, far = connection.getpeername(), connection.getsockname()
+        return Stranger((near[0], near[1]), (far[0], far[1]), 0, os.getuid())
+    pid = 0
+    if IS_KNOWABLE:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        pid = _UCRED.unpack(raw)[0]
+    return Stranger(("", 0), ("", 0), pid, peer_uid(connection))
+
+
+def is_of_tree(who: Stranger, root: int | None) -> bool:
+    """Tell whether *who* is *root* or a process below it; it takes a while, so ask in a thread.
+
+    False without a *root*: nothing was started, so nothing of it can have connected. Where it
+    cannot be known (`IS_KNOWABLE`), every process of this user is taken for one of the tree.
     """
+    if root is None or who.uid != os.getuid():
+        return False
     if not IS_KNOWABLE:
         return True
-    if root is None:
-        return False
     try:
-        if connection.family == socket.AF_UNIX:
-            raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-            return _is_below(_UCRED.unpack(raw)[0], root)
-        return _holds(root, connection.getpeername()[:2], connection.getsockname()[:2])
-    except (OSError, psutil.Error):  # it has ended meanwhile
+        return _is_below(who.pid, root) if who.pid else _holds(root, who.near, who.far)
+    except psutil.Error:  # it has ended meanwhile
         return False
 
 
@@ -69,7 +97,7 @@ def _holds(root: int, near: tuple[str, int], far: tuple[str, int]) -> bool:
     for process in [*reversed(top.children(recursive=True)), top]:
         try:
             for each in process.net_connections(kind="tcp4"):
-                if each.raddr and (tuple(each.laddr), tuple(each.raddr)) == (near, far):
+                if (tuple(each.laddr), tuple(each.raddr)) == (near, far):
                     return True
         except psutil.Error:
             continue

@@ -48,6 +48,7 @@ class Desk:
         self._vault = vault
         self._note = note
         self._asked: dict[str, bool] = {}
+        self._stale: set[str] = set()
 
     @property
     def asked(self) -> tuple[tuple[str, bool], ...]:
@@ -74,13 +75,20 @@ class Desk:
                 name, f"has no value: give it one with `kiket-console secret set {name}`"
             )
         self._remember(name, is_answered=True)
+        self._stale.discard(name)
         return Found(value, "")
 
     def rotated(self, names: Collection[str]) -> tuple[str, ...]:
         """Take the values of *names* from the vault from now on; return those it may know."""
-        for name in names:
+        known = tuple(name for name in names if name in self._declared)
+        for name in known:
             self._given.pop(name, None)
-        return tuple(name for name in names if name in self._declared)
+        self._stale.update(known)
+        return known
+
+    def is_stale(self, name: str) -> bool:
+        """Tell whether *name* was rotated, and its new value has not been found for it since."""
+        return name in self._stale
 
     def _refused(self, name: str, why: str) -> Found:
         sentence = f"It asked for the secret {name!r}, which {why.rstrip('.')}."

@@ -20,6 +20,7 @@ import collections
 import http.server
 import json
 import os
+import random
 import socket
 import struct
 import sys
@@ -56,37 +57,6 @@ def say(message: dict[str, Any]) -> None:
         os.write(1, json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
 
-class Reader:
-    """One buffered reader of stdin; what it holds, the others never see."""
-
-    def __init__(self) -> None:
-        self._held = b""
-
-    def line(self) -> bytes | None:
-        """Return the next line without its end, None when stdin is closed."""
-        while b"\n" not in self._held:
-            raw = os.read(0, 8192)
-            if not raw:
-                return None
-            self._held += raw
-        line, _, self._held = self._held.partition(b"\n")
-        return line
-
-    def message(self) -> dict[str, Any] | None:
-        """Return the next line that is a message, None when stdin is closed."""
-        while (line := self.line()) is not None:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                log("ERROR", "Failed to parse a line")
-                continue
-            if isinstance(message, dict) and isinstance(message.get("op"), str):
-                log("INFO", f"Received: {line.decode()}")  # as it does, secrets and all
-                return message
-            log("ERROR", "unknown op")
-        return None
-
-
 class FairLock:
     """A lock that is given in the order in which it was asked for, as tokio's is."""
 
@@ -107,6 +77,41 @@ class FairLock:
             self._waiting.popleft()
             if self._waiting:
                 self._waiting[0].set()
+
+
+_stdin = FairLock()
+
+
+class Reader:
+    """One buffered reader of stdin; what it holds, the others never see."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def line(self) -> bytes | None:
+        """Return the next line without its end, None when stdin is closed."""
+        while b"\n" not in self._held:
+            with _stdin:
+                raw = os.read(0, 8192)
+            if not raw:
+                return None
+            self._held += raw
+        line, _, self._held = self._held.partition(b"\n")
+        return line
+
+    def message(self) -> dict[str, Any] | None:
+        """Return the next line that is a message, None when stdin is closed."""
+        while (line := self.line()) is not None:
+            try:
+                message = json.loads(line)
+            except ValueError:
+                log("ERROR", "Failed to parse a line")
+                continue
+            if isinstance(message, dict) and isinstance(message.get("op"), str):
+                log("INFO", f"Received: {line.decode()}")  # as it does, secrets and all
+                return message
+            log("ERROR", "unknown op")
+        return None
 
 
 class SecretClient:
@@ -156,6 +161,7 @@ class SecretClient:
     def _read(self) -> None:
         while (message := self._reader.message()) is not None:
             self.take(message, self._reader)
+            time.sleep(random.random() / 500)  # noqa: S311  # the other readers may be quicker
 
 
 class Framed:
