@@ -19,7 +19,7 @@ from pywatt_sdk._correlation import Correlation
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from pywatt_sdk._protocol import ToModule, ToOrchestrator
 
@@ -52,12 +52,14 @@ class Channel(Protocol):
 class Link:
     """The connection of one module.
 
-    `is_ours` says that the orchestrator told its name in the init line, so that it understands
-    what goes beyond the wire of Rust modules: bodies in base64, ids on operations.
+    `module_id` is told as the source of answers. `is_ours` says that the orchestrator told its name
+    in the init line, so that it understands what goes beyond the wire of Rust modules: bodies in
+    base64, ids on operations.
     `async with` runs the handlers; leaving it ends those that still run.
     """
 
-    def __init__(self, *, is_ours: bool = False) -> None:
+    def __init__(self, *, module_id: str = "", is_ours: bool = False) -> None:
+        self.module_id = module_id
         self.is_ours = is_ours
         self.closed = asyncio.Event()
         self.why = ""
@@ -68,6 +70,9 @@ class Link:
         self._places = asyncio.Semaphore(MOST_UNDER_WAY)
         self._group = asyncio.TaskGroup()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._kept: list[asyncio.Task[None]] = []
+        self.hearing = ""
+        """The channel of the message that is being handled, while a plain handler runs."""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -75,7 +80,7 @@ class Link:
 
     async def __aexit__(self, *_: object) -> None:
         self.close("The module has ended.")
-        for task in self._under_way:
+        for task in (*self._under_way, *self._kept):
             task.cancel()
         await self._group.__aexit__(None, None, None)
 
@@ -83,6 +88,10 @@ class Link:
     def channels(self) -> frozenset[str]:
         """Name the channels that there are now: `stdio`, `tcp`, `uds`."""
         return frozenset(self._channels)
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something as long as the link is entered; it is cancelled at the end."""
+        self._kept.append(self._group.create_task(work))
 
     def attach(self, name: str, channel: Channel) -> None:
         """Use a channel from now on; one of the same name before it is forgotten, not closed."""
@@ -114,10 +123,13 @@ class Link:
         """
         name = via if via in self._channels else self._way(message)
         if name == STDIO:
-            raw = p.encode_line(message, base64=self.is_ours)
+            raw = p.encode_line(message, base64=self.is_ours, source=self.module_id)
         else:
             raw = p.encode_frame(message, to="orchestrator", base64=self.is_ours)
-        self._channels[name].send(raw)
+        try:
+            self._channels[name].send(raw)
+        except ConnectionError as error:
+            raise NetworkError(f"{p.op_of(message)} was not sent over {name}", error) from None
 
     async def ask(self, message: ToOrchestrator, *, timeout_s: float = 30.0) -> Any:
         """Send a request and return its reply.
@@ -180,8 +192,10 @@ class Link:
                 "Nothing in this module takes a %s message; it was dropped.",
                 p.op_of(message),
             )
+        self.hearing = name
         for handler in handlers:
             self._handle(handler, message, name)
+        self.hearing = ""
 
     async def finish(self, limit_s: float) -> bool:
         """Wait up to so many seconds for the handlers under way; tell whether all are done."""

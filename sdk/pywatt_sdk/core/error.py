@@ -9,7 +9,7 @@ PyWattSDKError
 ├── NetworkError         the orchestrator, or a module behind it, cannot be reached
 │   ├── LinkClosedError  the connection to the orchestrator has ended
 │   └── ReplyTimeoutError  no reply in time (also a TimeoutError)
-└── UnavailableError     a part that this module did not ask for, or that is not in this release
+└── UnavailableError     a part that is not in this release (also an AttributeError)
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ class ReplyTimeoutError(NetworkError, TimeoutError):
     """No reply came in time; one that comes later is dropped."""
 
 
-class UnavailableError(PyWattSDKError):
-    """A part that this module did not ask for, or that is not in this release."""
+class UnavailableError(PyWattSDKError, AttributeError):
+    """A part that is not in this release; for `hasattr` it is simply not there."""
 
 
 class Result(Generic[T]):

@@ -1,0 +1,229 @@
+"""One life of a module: from the orchestrator's first line to its own orderly end.
+
+    stdin ─► init ─► secrets ─► state ─► app ─► listening ─► announce ─► … ─► shutdown ─► drained
+                └──► TCP and Unix-socket channels, dialled meanwhile
+
+It ends when it is told to (`shutdown`, a signal), when stdin ends, or when its server cannot go
+on. What is under way is finished, up to a limit; stdin is not waited for (pywatt wire
+specification §1, §12 rows 20, 21, 37, 38).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import TYPE_CHECKING, Any, Final
+
+from pywatt_sdk import _protocol as p
+from pywatt_sdk._assembly import assemble, surface_of
+from pywatt_sdk._channels import Invalid, Lines
+from pywatt_sdk._handshake import hello, proof, read_init
+from pywatt_sdk._link import STDIO, TCP, Link
+from pywatt_sdk._pipes import open_pipes
+from pywatt_sdk.core.connection import Dialling
+from pywatt_sdk.core.error import BootstrapError, HandshakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pywatt_sdk._assembly import Module, Plan
+    from pywatt_sdk._bridge import Serving
+    from pywatt_sdk._stdout import Streams
+
+FIRST_TRY_S: Final = 2.0
+"""How long an announcement waits for a channel that is not required."""
+
+_logger = logging.getLogger("pywatt_sdk")
+
+
+class Life:
+    """A module's life over the streams that it was started with; `run` lives it.
+
+    `announced` is set once the module is announced, `stopping` once it is to end.
+    """
+
+    def __init__(self, plan: Plan, streams: Streams) -> None:
+        self.plan = plan
+        self.announced = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self.why = ""
+        self.module: Module | None = None
+        self._streams = streams
+        self._main: asyncio.Task[Any] | None = None
+        self._link: Link | None = None
+        self._first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._stdio = Lines(self._hear, on_invalid=self._tell_invalid, on_closed=self._end_of_stdin)
+
+    async def run(self) -> None:
+        """Live: returns at the orderly end.
+
+        Raises:
+            HandshakeError: if the first line does not come or is no init line.
+            SecretError: if a secret is not given.
+            BootstrapError: if a required channel or the address cannot be had.
+            Exception: whatever the module's own code raises while it starts.
+        """
+        self._main = asyncio.current_task()
+        try:
+            with self._signals():
+                await open_pipes(self._stdio, *self._streams)
+                init = read_init(await self._first)
+                await self._live(init)
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise
+            if self._main is not None:
+                self._main.uncancel()
+            _logger.info("The module ended before it was through. %s", self.why)
+        finally:
+            self._stdio.close()
+
+    def stop(self, why: str) -> None:
+        """End in good order; while it is still starting, at once."""
+        if self.stopping.is_set():
+            return
+        self.why = why
+        self.stopping.set()
+        if not self.announced.is_set() and self._main is not None:
+            self._main.cancel()
+
+    def hurry(self, why: str) -> None:
+        """End in good order, or, where that is under way, at once."""
+        if self.stopping.is_set() and self._main is not None:
+            self.why = why
+            self._main.cancel()
+        self.stop(why)
+
+    async def _live(self, init: p.Init) -> None:
+        is_ours = init.orchestrator is not None
+        async with Link(module_id=init.module_id, is_ours=is_ours) as link:
+            self._link = link
+            link.attach(STDIO, self._stdio)
+            if is_ours:
+                link.tell(hello())
+            self._take_orders(link, init)
+            self._stdio.resume()
+            channels = list(self._offers(link, init))
+            for each in channels:
+                link.keep(each.run())
+            await self._serve(init, link, channels)
+
+    async def _serve(self, init: p.Init, link: Link, channels: list[Dialling]) -> None:
+        self.module = module = await assemble(self.plan, init, link)
+        try:
+            surface = surface_of(self.plan, module)
+            await _reached(channels)
+            async with self._listening(init, surface.asgi) as serving:
+                take_back = link.on(p.HttpRequest, serving.answer)
+                listen = serving.address or init.listen
+                link.tell(p.Announce(listen, surface.endpoints))
+                self.announced.set()
+                _logger.info("The module %s is announced on %s.", init.module_id, listen)
+                await self.stopping.wait()
+                _logger.info("The module ends. %s", self.why)
+                take_back()
+                link.on(p.HttpRequest, _refuse)
+            await link.finish(self.plan.drain_s)
+        finally:
+            await module.state.close()
+
+    def _take_orders(self, link: Link, init: p.Init) -> None:
+        def beat(_: p.Heartbeat) -> p.HeartbeatAck | None:
+            if link.hearing == STDIO and not link.is_ours:
+                return None  # Rust modules never answer there (specification §1.4)
+            return p.HeartbeatAck()
+
+        def identify(challenge: p.Challenge) -> p.Identify:
+            shown = proof(init.auth_token or "", challenge.nonce, init.module_id)
+            return p.Identify(init.module_id, shown)
+
+        link.on(p.Heartbeat, beat)
+        link.on(p.Challenge, identify)
+        link.on(p.Shutdown, lambda _: self.stop("The orchestrator said shutdown."))
+
+    def _offers(self, link: Link, init: p.Init) -> Iterator[Dialling]:
+        waits = link.is_ours and init.auth_token is not None
+        if init.tcp_channel is not None and self.plan.enable_tcp is not False:
+            yield Dialling(init.tcp_channel, link, waits_for_challenge=waits)
+        if init.ipc_channel is not None and self.plan.enable_ipc is not False:
+            yield Dialling(init.ipc_channel, link, waits_for_challenge=waits)
+
+    @contextlib.asynccontextmanager
+    async def _listening(self, init: p.Init, asgi: Any) -> Any:
+        from pywatt_sdk._bridge import serve_http
+
+        plan = self.plan
+        address = p.read_address(init.listen)
+        options: dict[str, Any] = {"drain_s": plan.drain_s}
+        if not plan.bind_http:
+            options["bind"] = False
+        elif address is None:
+            options["path"] = init.listen
+        else:
+            options["host"] = plan.listen_addr or address.host
+            options["port"] = plan.specific_port or address.port
+        serving: Serving
+        async with serve_http(asgi, **options) as serving:
+            yield serving
+
+    def _hear(self, raw: bytes) -> None:
+        if self._link is not None:
+            self._link.heard(STDIO, raw)
+        elif not self._first.done():
+            self._first.set_result(raw)
+            self._stdio.pause()  # what follows waits until there is a link to hear it
+
+    def _tell_invalid(self, invalid: Invalid) -> None:
+        if self._link is None and not self._first.done():
+            self._first.set_exception(HandshakeError(invalid.reason))
+        else:
+            _logger.warning("Something on stdin is no message. %s", invalid.reason)
+
+    def _end_of_stdin(self, error: Exception | None) -> None:
+        if not self._first.done():
+            self._first.set_exception(
+                HandshakeError("stdin closed unexpectedly during handshake", error)
+            )
+        else:
+            self.stop("The orchestrator closed stdin.")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        taken = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self.hurry, f"{number.name} came.")
+                taken.append(number)
+        try:
+            yield
+        finally:
+            for number in taken:
+                loop.remove_signal_handler(number)
+
+
+async def _reached(channels: list[Dialling]) -> None:
+    """Wait for the channels' first try.
+
+    Raises:
+        BootstrapError: if a required one failed.
+    """
+    for each in channels:
+        is_required = each.offer.required
+        error = await each.first_try(30.0 if is_required else FIRST_TRY_S)
+        if error is None:
+            continue
+        kind = "TCP" if each.name == TCP else "IPC"
+        if is_required:
+            raise BootstrapError(
+                f"required channel failed to initialize: {kind} - {each} cannot be reached", error
+            )
+        _logger.warning("The %s channel to %s is not there yet: %s.", kind, each, error)
+
+
+def _refuse(request: p.HttpRequest) -> p.HttpResponse:
+    text = b'{"error":"The module is ending; try again."}'
+    headers = {"content-type": "application/json", "retry-after": "1"}
+    return p.HttpResponse(request.request_id, 503, headers, text)

@@ -1,0 +1,137 @@
+"""Run a module as a program: streams, logs, event loop, exit status."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kiket_core import env
+from pywatt_sdk import _stdout
+from pywatt_sdk._lifecycle import Life
+from pywatt_sdk.core.error import PyWattSDKError
+from pywatt_sdk.core.logging import use_logging_of_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from pywatt_sdk._assembly import Plan
+
+AUTORUN_VARIABLE: Final = "PYWATT_AUTORUN"
+"""`0` keeps a file with a module from running it: who started it does so."""
+
+_FUTURE_FLAGS: Final = 0x1FF0000  # those that `from __future__` leaves on a code object
+
+_logger = logging.getLogger("pywatt_sdk")
+
+
+async def live(plan: Plan) -> None:
+    """Live the life of a module over this process's stdin and stdout; raises as `Life.run` does."""
+    _Process.has_lived = True
+    streams = _stdout.take()
+    use_logging_of_program()
+    if streams.reader.isatty():
+        _logger.info(
+            "This is a module: it waits for an orchestrator's first line on stdin. "
+            "`kiket-console` in its folder starts it; Ctrl-C ends it."
+        )
+    await Life(plan, streams).run()
+
+
+def run(plan: Plan) -> int:
+    """Live the life of a module; return the exit status: 0 at an orderly end, else 1.
+
+    What went wrong is in the log.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(live(plan))
+    except KeyboardInterrupt:
+        return 0
+    except PyWattSDKError as error:
+        _logger.critical("The module cannot run. %s", error)
+        return 1
+    except Exception:  # the module's own code
+        _logger.critical("The module ended by an error of its own.", exc_info=True)
+        return 1
+    finally:
+        _stdout.settle()
+    return 0
+
+
+def run_as_program(module: Any, frame: FrameType | None) -> None:
+    """Run `module` if it is being defined by the program itself; end the program with it.
+
+    The rest of the file is carried out before, so that what is defined further down is there.
+    It does nothing inside a function or a running event loop, or with PYWATT_AUTORUN=0.
+    """
+    while frame is not None and frame.f_globals.get("__name__") == __package__ + ".module":
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_name != "<module>" or _is_loop_running():
+        return
+    if _Process.is_claimed or not env.flag(AUTORUN_VARIABLE, True):
+        return
+    _Process.is_claimed = True
+    _stdout.take()
+    _carry_out_rest(module, frame)
+    sys.exit(0 if _Process.has_lived else run(module.__plan__))
+
+
+class _Process:
+    """What this process has done already."""
+
+    is_claimed = False
+    """A module runs itself: the first that the program defines."""
+    has_lived = False
+    """A module's life was begun, by itself or by what the program says further down."""
+
+
+def _carry_out_rest(module: Any, frame: FrameType) -> None:
+    """Carry out the statements of the program after the one that defines `module`."""
+    try:
+        tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return  # not from a file: what is defined further down has to wait
+    for index, statement in enumerate(tree.body):
+        if _first_line(statement) <= frame.f_lineno <= (statement.end_lineno or 0):
+            _bind(statement, module, frame.f_globals)
+            rest = ast.Module(tree.body[index + 1 :], [])
+            flags = frame.f_code.co_flags & _FUTURE_FLAGS
+            code = compile(rest, frame.f_code.co_filename, "exec", flags, dont_inherit=True)
+            exec(code, frame.f_globals)  # noqa: S102  # the program's own text
+            return
+
+
+def _first_line(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(each.lineno for each in decorators)])
+
+
+def _bind(statement: ast.stmt, module: Any, names: dict[str, Any]) -> None:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        names[statement.name] = module
+    elif isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                names[target.id] = module
+
+
+def _is_loop_running() -> bool:
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return True
+    return False
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

@@ -1,0 +1,224 @@
+"""Make a module of a function that makes a web app: `@pywatt_module`.
+
+    @pywatt_module(endpoints=[AnnouncedEndpoint(path="/", methods=["GET"])])
+    async def create_app(state: AppState) -> FastAPI: ...
+
+Started as a program, the file runs the module; imported, it only defines it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, Final, Protocol, overload
+
+from msgspec.structs import force_setattr
+
+from pywatt_sdk._assembly import DRAIN_S, Plan, assemble
+from pywatt_sdk._handshake import read_given
+from pywatt_sdk._protocol import Endpoint
+from pywatt_sdk.core.error import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from pywatt_sdk._assembly import Factory, StateBuilder
+    from pywatt_sdk._protocol import Init
+    from pywatt_sdk.core.config import AppConfig
+    from pywatt_sdk.core.state import AppState
+
+_FRAMEWORKS: Final = ("fastapi", "flask", "starlette", "asgi")
+
+
+class AnnouncedEndpoint(Endpoint, frozen=True):
+    """A route that a module announces: `AnnouncedEndpoint(path="/users", methods=["GET"])`.
+
+    `auth="jwt"` asks for a valid token; the `jwt_secret` of the decorator checks it.
+    """
+
+    path: str
+    methods: tuple[str, ...] = ("GET",)
+    auth: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/"):
+            raise ConfigError(f"the path {self.path!r} of an endpoint has to begin with /")
+        upper = tuple(dict.fromkeys(each.upper() for each in self.methods))
+        force_setattr(self, "methods", upper)
+
+    def to_endpoint_info(self) -> Any:
+        """Return it as the announcement's model has it."""
+        from pywatt_sdk.communication.ipc_types import EndpointAnnounce
+
+        return EndpointAnnounce(path=self.path, methods=list(self.methods), auth=self.auth)
+
+
+class Decorated(Protocol):
+    """What the decorator makes of a function.
+
+    Called without argument it lives the module's life, until its orchestrator ends it. Called
+    with what an orchestrator says first, or with a state, it returns the app, without one.
+    """
+
+    __module_func__: Factory
+    __is_pywatt_module__: bool
+    __plan__: Plan
+
+    async def __call__(self, arg: Mapping[str, Any] | Init | AppState[Any] | None = None) -> Any:
+        """Run the module, or make its app."""
+
+
+@overload
+def pywatt_module(factory: Factory, /) -> Decorated: ...
+@overload
+def pywatt_module(
+    *,
+    secrets: Iterable[str] | None = ...,
+    rotate: bool = ...,
+    endpoints: Iterable[Endpoint] | None = ...,
+    health: str | None = ...,
+    metrics: bool = ...,
+    version: str | None = ...,
+    framework: str | None = ...,
+    state_builder: StateBuilder | None = ...,
+    config: AppConfig | None = ...,
+    jwt_secret: str | None = ...,
+    bind_http: bool = ...,
+    specific_port: int | None = ...,
+    listen_addr: str | None = ...,
+    enable_tcp: bool | None = ...,
+    enable_ipc: bool | None = ...,
+    enable_database: bool = ...,
+    enable_cache: bool = ...,
+    tcp_config: Mapping[str, Any] | None = ...,
+    database_config: Mapping[str, Any] | None = ...,
+    cache_config: Mapping[str, Any] | None = ...,
+    allow_hosts: Collection[str] | None = ...,
+    drain_s: float = ...,
+) -> Callable[[Factory], Decorated]: ...
+def pywatt_module(
+    factory: Factory | None = None,
+    /,
+    *,
+    secrets: Iterable[str] | None = None,
+    rotate: bool = False,
+    endpoints: Iterable[Endpoint] | None = None,
+    health: str | None = "/health",
+    metrics: bool = False,
+    version: str | None = None,
+    framework: str | None = "fastapi",
+    state_builder: StateBuilder | None = None,
+    config: AppConfig | None = None,
+    jwt_secret: str | None = None,
+    bind_http: bool = True,
+    specific_port: int | None = None,
+    listen_addr: str | None = None,
+    enable_tcp: bool | None = None,
+    enable_ipc: bool | None = None,
+    enable_database: bool = False,
+    enable_cache: bool = False,
+    tcp_config: Mapping[str, Any] | None = None,
+    database_config: Mapping[str, Any] | None = None,
+    cache_config: Mapping[str, Any] | None = None,
+    allow_hosts: Collection[str] | None = (),
+    drain_s: float = DRAIN_S,
+) -> Callable[[Factory], Decorated] | Decorated:
+    """Make a module of a function, sync or async, that is given `AppState` and returns an app.
+
+    The app is FastAPI, Starlette, Flask, or anything else that speaks ASGI.
+
+    Args:
+        factory: the function, where the decorator is used without parentheses.
+        secrets: names of secrets to fetch before the function is called.
+        rotate: fetch them again when the orchestrator rotates them.
+        endpoints: routes to announce; without them those that the app has.
+        health: path of the health check, added where the app has none; None for no check.
+        metrics: serve Prometheus metrics at `/metrics`.
+        version: a prefix, such as `v1`; announced with it, served with and without.
+        framework: `fastapi`, `flask`, `starlette` or `asgi`. What the function returns counts.
+        state_builder: called with the init data and the secrets by name; what it returns, or
+            what comes of it when that is awaitable, is `AppState.user_state`.
+        config: settings of your own, `AppState.config`.
+        jwt_secret: checks tokens of endpoints with `auth="jwt"`: a literal of 32 bytes or more,
+            or the name of one of `secrets`.
+        bind_http: listen for HTTP; otherwise requests come as messages alone.
+        specific_port: listen on this port whatever the orchestrator says.
+        listen_addr: listen on this address whatever the orchestrator says.
+        enable_tcp: False: do not use the TCP channel that the orchestrator offers.
+        enable_ipc: False: do not use the Unix-domain socket that it offers.
+        enable_database: comes with a later release.
+        enable_cache: comes with a later release.
+        tcp_config: how to use the TCP channel.
+        database_config: comes with a later release.
+        cache_config: comes with a later release.
+        allow_hosts: names besides this machine's own that requests may give as Host; None: any.
+        drain_s: seconds that requests under way may take when the module ends.
+
+    Raises:
+        ConfigError: if one of them cannot work.
+    """
+    if framework is not None and framework not in _FRAMEWORKS:
+        raise ConfigError(f"framework={framework!r} is none of {', '.join(_FRAMEWORKS)}")
+
+    database, cache = enable_database or database_config, enable_cache or cache_config
+    later = tuple(
+        part
+        for part in ("AppState.db" if database else "", "AppState.cache" if cache else "")
+        if part
+    )
+
+    def decorate(function: Factory) -> Decorated:
+        plan = Plan(
+            factory=function,
+            secrets=tuple(secrets or ()),
+            rotate=rotate,
+            endpoints=tuple(endpoints or ()),
+            health=health,
+            metrics=metrics,
+            version=version,
+            state_builder=state_builder,
+            config=config,
+            bind_http=bind_http,
+            specific_port=specific_port,
+            listen_addr=listen_addr,
+            jwt_secret=jwt_secret,
+            enable_tcp=enable_tcp,
+            enable_ipc=enable_ipc,
+            tcp_config=tcp_config,
+            allow_hosts=allow_hosts,
+            drain_s=drain_s,
+            wanted_later=later,
+        )
+        return _decorated(plan)
+
+    return decorate if factory is None else decorate(factory)
+
+
+def _decorated(plan: Plan) -> Decorated:
+    @functools.wraps(plan.factory)
+    async def module(arg: Any = None) -> Any:
+        if arg is None:
+            from pywatt_sdk._running import live
+
+            return await live(plan)
+        return await _made(plan, arg)
+
+    module.__module_func__ = plan.factory  # type: ignore[attr-defined]
+    module.__is_pywatt_module__ = True  # type: ignore[attr-defined]
+    module.__plan__ = plan  # type: ignore[attr-defined]
+    if getattr(plan.factory, "__module__", "") == "__main__":
+        from pywatt_sdk._running import run_as_program
+
+        run_as_program(module, sys._getframe(1))
+    return module  # type: ignore[return-value]
+
+
+async def _made(plan: Plan, arg: Any) -> Any:
+    """Return the app, made without an orchestrator."""
+    from pywatt_sdk.core.state import AppState
+
+    if isinstance(arg, AppState):
+        outcome = plan.factory(arg)
+        return await outcome if inspect.isawaitable(outcome) else outcome
+    return (await assemble(plan, read_given(arg), None)).app
