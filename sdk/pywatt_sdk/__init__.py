@@ -62,6 +62,12 @@ _HOMES: dict[str, str] = {
     "SecurityLevel": "pywatt_sdk._protocol",
     "ServiceType": "pywatt_sdk._protocol",
     "TcpChannelConfig": "pywatt_sdk.communication.ipc_types",
+    # other modules
+    "InternalMessagingClient": "pywatt_sdk.internal.messaging",
+    "InternalMessagingError": "pywatt_sdk.internal.messaging",
+    "ServiceDiscoveryClient": "pywatt_sdk.services.service_discovery",
+    "ServiceProviderInfo": "pywatt_sdk.services.service_discovery",
+    "create_messaging_client": "pywatt_sdk.internal.messaging",
 }
 """Each public name, and the module that it lives in."""
 
