@@ -40,9 +40,9 @@ class ModuleService:
 class ModuleFacts:
     """What is known of a module besides what is known of every worker."""
 
-    handshake: str
+    handshake: str = ""
     """`starting`, `asking for secrets`, `announced`, `ready`, `degraded`, `unhealthy` or
-    `stopping`."""
+    `stopping`; empty while it has no process."""
     sdk: str = ""
     """What it says it is built with, `pywatt_sdk 0.3.0`; empty when it says nothing."""
     listen: str = ""

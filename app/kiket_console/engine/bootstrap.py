@@ -7,6 +7,8 @@ FD is a Unix stream socket to the engine; both sides send JSON, one message a li
 engine to worker: `prepare` once (what is installed and to be imported early, where to listen),
 `start` once, at once or whenever there is something to start (what to import, secrets), `drain`
 (finish what is under way, then end). When the socket closes the engine is gone and the worker ends.
+Without a place to listen the code is a program, run as `python main.py` would: its input and output
+are its own, and it is sent `report` instead of `drain` (`bootstrap_program.py`).
 
 worker to engine: `prepared`, `found` (handlers, what the code configured), `ready` (listening),
 `failed` (why not), `unfit` (prepared wrongly: another worker is to start), `line` (a line of output
@@ -71,9 +73,11 @@ def main(descriptor: int) -> int:
     given = json.loads(channel.received.readline() or b"null")
     if given is None:
         return 0  # the engine has ended already
+    faulthandler.enable(2)
+    if given["listen_fd"] is None:
+        return _run_program(given, channel)
     listener = socket.socket(fileno=given["listen_fd"])
     listener.set_inheritable(False)
-    faulthandler.enable(2)
     writers = output.capture_output(channel)
     output.capture_logging(channel)
     preload, before = _prepare(given, channel)
@@ -95,6 +99,38 @@ def main(descriptor: int) -> int:
         writer.send_partial()
     channel.flush(ORPHAN_LIMIT_S)
     return status
+
+
+def _run_program(given: code.Message, channel: output.Channel) -> int:
+    preload, before = _prepare(given, channel)
+    start = json.loads(channel.received.readline() or b"null")
+    if start is None:
+        return 0  # it was not needed
+    program = _beside("bootstrap_program")
+
+    def report() -> None:
+        preload.on_conflict = lambda _: None  # too late: it has announced itself
+        modules = early.installed_modules(before, code.is_installed)
+        channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
+
+    threading.Thread(
+        target=program.follow, args=(channel, report), name="kiket-engine", daemon=True
+    ).start()
+    channel.send({"type": "found", "pid": os.getpid(), "python": sys.version.split()[0]})
+    try:
+        with preload.guard():
+            os.environ.update(start["environment"])
+            os.chdir(start["folder"])
+            code.admit_project(start)
+            program.run(start)
+    except SystemExit:
+        raise
+    except BaseException as error:  # whatever the code raises is what we report
+        program.show(error)
+        channel.send(code.failure(error, start["folder"]))
+        channel.flush(ORPHAN_LIMIT_S)
+        return 1
+    return 0
 
 
 def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preload, set[str]]:

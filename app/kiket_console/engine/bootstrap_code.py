@@ -96,7 +96,7 @@ def prepare_path(given: Message) -> None:
     """Put the SDK within reach, and import what comes before the project."""
     if sys.prefix == sys.base_prefix:  # `-I` leaves these out; plain `python main.py` has them
         site.addsitedir(site.getusersitepackages())
-    has_sdk = importlib.util.find_spec("kiket_sdk") is not None
+    has_sdk = importlib.util.find_spec(given["sdk"]) is not None
     sys.meta_path.append(BundledFinder(given["sdk_packages"], given["sdk_path"]))
     if not has_sdk and given["cache_tag"] == sys.implementation.cache_tag:
         sys.path.extend(path for path in given["site_packages"] if path not in sys.path)

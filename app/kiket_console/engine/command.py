@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_messages import Found
     from kiket_console.model import Handler
+    from kiket_console.module_facts import ModuleFacts
     from kiket_console.store.records import NewLog
     from kiket_console.worker_spec import ExtensionSpec
 
@@ -45,6 +46,8 @@ SHOWN_LIMIT = 60
 
 class CommandProcess(WorkerTree):
     """A started command; `become_ready` tells whether it serves."""
+
+    facts: ModuleFacts | None = None
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Keep one extension running: through saves, crashes and what a person asks.
+"""Keep one worker running: through saves, crashes and what a person asks.
 
 STARTING ─ready→ SERVING ─save→ RELOADING ─ready→ SERVING
     └fails→ BROKEN ←──────────────┘ (what served goes on serving)
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surrounder, Surroundings
     from kiket_console.model import Worker
     from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
@@ -48,12 +48,12 @@ class Save(NamedTuple):
 
 
 class Keeper:
-    """One extension and its processes: one that serves, at times one that starts or drains."""
+    """One worker and its processes: one that serves, at times one that starts or drains."""
 
     def __init__(
         self,
-        spec: ExtensionSpec,
-        look_again: Callable[[], ExtensionSpec | None],
+        spec: WorkerSpec,
+        look_again: Callable[[], WorkerSpec | None],
         surrounder: Surrounder,
         make_process: MakeProcess,
         *,
@@ -68,9 +68,7 @@ class Keeper:
         self._on_change = on_change
         self._chronicle = Chronicle(self.name, on_log)
         self._wake = asyncio.Event()
-        self._launcher = Launcher(
-            make_process, self._chronicle, on_log=on_log, on_gone=self._wake.set
-        )
+        self._launcher = Launcher(make_process, self._chronicle, on_gone=self._wake.set)
         self._drains = Drains(self._chronicle, self._drains_changed, drain_limit_s)
         self._serving: Process | None = None
         self._serving_since_s = 0.0
@@ -90,10 +88,12 @@ class Keeper:
     @property
     def worker(self) -> Worker:
         """Return how it is now."""
-        return self._worker
+        process = self.serving or self._launcher.attempt
+        facts = process.facts if process is not None else None
+        return replace(self._worker, module=facts) if facts is not None else self._worker
 
     @property
-    def spec(self) -> ExtensionSpec:
+    def spec(self) -> WorkerSpec:
         """Return how it was run when it was last started."""
         return self._spec
 
@@ -240,7 +240,7 @@ class Keeper:
         spec = await self._looked_again()
         return await self._launched(spec) if spec is not None else None
 
-    async def _started_as_before(self, known: ExtensionSpec) -> Process | None:
+    async def _started_as_before(self, known: WorkerSpec) -> Process | None:
         """Start what is known while the folder is looked at; None where that shows a change."""
         looking = asyncio.get_running_loop().run_in_executor(None, self._look_again)
         process, failed = None, None
@@ -259,7 +259,7 @@ class Keeper:
             self._launcher.soon(process.end())
         return None
 
-    async def _launched(self, spec: ExtensionSpec) -> Process | None:
+    async def _launched(self, spec: WorkerSpec) -> Process | None:
         self._worker = portrait.launched(self._worker, spec)
         number = self._worker.starts
         given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
@@ -279,7 +279,7 @@ class Keeper:
             await process.drain(self._drains.limit_s)
         return self._wanted
 
-    async def _looked_again(self) -> ExtensionSpec | None:
+    async def _looked_again(self) -> WorkerSpec | None:
         """Return what is in the folder now; raises `StartFailed` when that cannot start."""
         before = self._spec.manifest
         spec = await asyncio.to_thread(self._look_again)

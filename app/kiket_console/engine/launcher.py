@@ -7,9 +7,9 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from kiket_console.engine.bootstrapped import UnfitError
 from kiket_console.engine.process import StartFailed
 from kiket_console.engine.standby import Standby
-from kiket_console.engine.worker import UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.chronicle import Chronicle
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 REFILL_AFTER_S = 0.1
 """What has just started answers its first requests before the next process is prepared."""
@@ -34,17 +33,17 @@ class Launcher:
         make_process: MakeProcess,
         chronicle: Chronicle,
         *,
-        on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
     ) -> None:
         self._make_process = make_process
         self._chronicle = chronicle
         self._on_gone = on_gone
-        self._standby = Standby(on_log)
+        self._standby = Standby(make_process)
         self._discarded = asyncio.Event()
         self._processes: set[Process] = set()
         self._tasks = asyncio.TaskGroup()
-        self._attempt: Process | None = None
+        self.attempt: Process | None = None
+        """What is being started now."""
         self.attempt_s = 0.0
         """When the newest attempt began, on the monotonic clock."""
 
@@ -70,7 +69,7 @@ class Launcher:
 
     async def launch(
         self,
-        spec: ExtensionSpec,
+        spec: WorkerSpec,
         number: int,
         given: Surroundings,
         make_way: Callable[[], Coroutine[Any, Any, bool]],
@@ -81,6 +80,8 @@ class Launcher:
         still; if not there is None. Raises `StartFailed`.
         """
         self._discarded.clear()
+        if spec.port is not None and not await make_way():
+            return None
         process: Process | None = self._standby.take(spec, number, given)
         if process is not None:
             try:
@@ -88,13 +89,11 @@ class Launcher:
             except UnfitError as error:
                 self._standby.spoil()
                 self._chronicle.unfit(error.problem)
-        if spec.port is not None and not await make_way():
-            return None
         process = self._make_process(spec, number, given, on_gone=self._on_gone)
         self._run(process)
         return await self._ready(process)
 
-    def prepare_next(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
+    def prepare_next(self, spec: WorkerSpec, number: int, given: Surroundings) -> None:
         """Have a process wait for the next start; *number* is of the newest one."""
         self.soon(self._refill(spec, number, given))
 
@@ -104,8 +103,8 @@ class Launcher:
 
     def give_up(self, after_s: float = 0.0) -> None:
         """End the attempt that is under way, if it is older than *after_s*."""
-        if self._attempt is not None and time.monotonic() - self.attempt_s >= after_s:
-            self._attempt.cut()
+        if self.attempt is not None and time.monotonic() - self.attempt_s >= after_s:
+            self.attempt.cut()
 
     def kill(self) -> None:
         """Kill every process: the one that serves, those that finish, those that wait."""
@@ -117,7 +116,7 @@ class Launcher:
         self._discarded.set()
         self._standby.discard()
 
-    async def _refill(self, spec: ExtensionSpec, number: int, given: Surroundings) -> None:
+    async def _refill(self, spec: WorkerSpec, number: int, given: Surroundings) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REFILL_AFTER_S):
                 await self._discarded.wait()
@@ -128,14 +127,14 @@ class Launcher:
 
     async def _ready(self, process: Process) -> Process:
         """Wait until *process* serves; end it if it fails to, or if that is given up."""
-        self._attempt, self.attempt_s = process, time.monotonic()
+        self.attempt, self.attempt_s = process, time.monotonic()
         try:
             await process.become_ready()
         except StartFailed:
             self.soon(process.end())
             raise
         finally:
-            self._attempt = None
+            self.attempt = None
         return process
 
     def _run(self, process: Process) -> None:

@@ -7,18 +7,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiket_console.model import Worker, WorkerState
+from kiket_console.module_facts import ModuleFacts
+from kiket_console.worker_spec import ModuleSpec
 
 if TYPE_CHECKING:
     from kiket_console.engine.process import Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 
-def at_first(spec: ExtensionSpec) -> Worker:
+def at_first(spec: WorkerSpec) -> Worker:
     """Return a worker that has not been started yet."""
     return Worker(
         name=spec.name,
-        kind="extension",
+        kind=spec.kind,
         state=WorkerState.STARTING,
         serving=False,
         evidence="not started yet",
@@ -35,13 +37,16 @@ def at_first(spec: ExtensionSpec) -> Worker:
         era=spec.era,
         folder=str(spec.folder),
         watched=tuple(map(str, spec.watch)),
+        module=ModuleFacts() if spec.kind == ModuleSpec.kind else None,
     )
 
 
-def launched(worker: Worker, spec: ExtensionSpec) -> Worker:
+def launched(worker: Worker, spec: WorkerSpec) -> Worker:
     """Return *worker* as one that is started once more, in the way that *spec* says."""
     return replace(
         worker,
+        kind=spec.kind,
+        module=ModuleFacts() if spec.kind == ModuleSpec.kind else None,
         starts=worker.starts + 1,
         entry=spec.runs,
         guessed=spec.guessed,
@@ -70,7 +75,7 @@ def reloaded(worker: Worker, file: str, after_ms: float) -> Worker:
     )
 
 
-def with_code(worker: Worker, spec: ExtensionSpec, process: Process) -> Worker:
+def with_code(worker: Worker, spec: WorkerSpec, process: Process) -> Worker:
     """Return *worker* with what the code that serves turned out to be."""
     found, declared = process.found, spec.declared
     handled = {handler.event for handler in process.handlers}

@@ -1,6 +1,7 @@
 """What a keeper asks of one life of a worker, whatever it runs.
 
-`worker.WorkerProcess` runs Python code under our bootstrap, `command.CommandProcess` any command.
+`worker.WorkerProcess` runs Python code under our bootstrap, `command.CommandProcess` any command,
+`orchestrator.process.ModuleProcess` a module.
 """
 
 from __future__ import annotations
@@ -8,15 +9,18 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Protocol
 
+from kiket_console.engine.worker_messages import NOTHING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiket_console.engine.health import Finding
     from kiket_console.engine.ports import Target
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.engine.worker_messages import Found
+    from kiket_console.engine.worker_messages import Found, Ready
     from kiket_console.model import Handler, Problem
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.module_facts import ModuleFacts
+    from kiket_console.worker_spec import WorkerSpec
 
 
 class StartFailed(Exception):  # noqa: N818  # the answer to "did it start?"
@@ -38,6 +42,11 @@ class Process(Protocol):
     returncode: int | None
     finding: Finding
     """What its newest answer showed."""
+
+    @property
+    def facts(self) -> ModuleFacts | None:
+        """What is known of a module; None for an extension."""
+        ...
 
     @property
     def target(self) -> Target:
@@ -114,13 +123,19 @@ class MakeProcess(Protocol):
 
     def __call__(
         self,
-        spec: ExtensionSpec,
+        spec: WorkerSpec,
         number: int,
         given: Surroundings,
         *,
         on_gone: Callable[[], None],
+        learned: Ready = NOTHING,
+        waits: bool = False,
     ) -> Process:
-        """Return the process of start *number*; *on_gone* is called when it has ended."""
+        """Return the process of start *number*; *on_gone* is called when it has ended.
+
+        One that *waits* imports what was *learned* of an earlier one, and starts nothing until it
+        is told to begin; there is none of a command.
+        """
         ...
 
 

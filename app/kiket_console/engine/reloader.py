@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.watches import Watch
     from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 LOOK_EVERY_S = 1.0
 """How often to look whether a folder is still the one that is watched."""
@@ -29,7 +29,7 @@ Places = list[tuple[int, int] | None]
 
 
 class Reloader:
-    """Watches an extension's folders and calls `reload(file)`, the file relative to the first.
+    """Watches a worker's folders and calls `reload(file)`, the file relative to the first.
 
     Reloads that chase each other, as when the code itself writes what is watched, are spaced out
     more and more; what was written meanwhile becomes one reload. The files *settings* do not
@@ -38,7 +38,7 @@ class Reloader:
 
     def __init__(
         self,
-        spec: ExtensionSpec,
+        spec: WorkerSpec,
         settings: Sequence[Path],
         reload: Callable[[str], None],
         on_log: Callable[[NewLog], None],

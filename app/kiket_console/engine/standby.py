@@ -13,17 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiket_console.engine.bootstrapped import Bootstrapped
 from kiket_console.engine.leftovers import MARK
-from kiket_console.engine.worker import WorkerProcess
 from kiket_console.engine.worker_messages import NOTHING, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kiket_console.engine.process import Process
+    from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 LOCK_FILES = (
     "uv.lock",
@@ -41,18 +40,18 @@ Prints = tuple[tuple[int, int, int] | None, ...]
 class Standby:
     """At most one waiting process of a worker; it knows nothing of the project but its folder."""
 
-    def __init__(self, on_log: Callable[[NewLog], None]) -> None:
-        self._on_log = on_log
-        self._waiting: WorkerProcess | None = None
+    def __init__(self, make_process: MakeProcess) -> None:
+        self._make_process = make_process
+        self._waiting: Process | None = None
         self._prints: Prints = ()
         self._package_folders: tuple[str, ...] = ()
         self._learned = NOTHING
         self._is_spoiled = False
 
-    def take(self, spec: ExtensionSpec, number: int, given: Surroundings) -> WorkerProcess | None:
+    def take(self, spec: WorkerSpec, number: int, given: Surroundings) -> Process | None:
         """Tell what waits to start *spec*, and return it; None when nothing fit for it waits."""
         waiting, self._waiting = self._waiting, None
-        if waiting is None:
+        if not isinstance(waiting, Bootstrapped):
             return None
         if waiting.is_gone or not self._fits(waiting, spec, given):
             waiting.cut()
@@ -62,7 +61,7 @@ class Standby:
 
     def learn(self, process: Process) -> None:
         """Remember what a process that serves has imported of what is installed."""
-        if not isinstance(process, WorkerProcess):
+        if not isinstance(process, Bootstrapped):
             return
         self._package_folders = process.package_folders
         modules = () if self._is_spoiled else process.ready.modules
@@ -74,14 +73,14 @@ class Standby:
         self._learned = Ready((), self._learned.sources)
 
     def refill(
-        self, spec: ExtensionSpec, number: int, given: Surroundings, on_gone: Callable[[], None]
-    ) -> WorkerProcess | None:
+        self, spec: WorkerSpec, number: int, given: Surroundings, on_gone: Callable[[], None]
+    ) -> Process | None:
         """Return a process to run that will wait, if none does; *number* is of the newest start."""
         if spec.command or (self._waiting is not None and not self._waiting.is_gone):
             return None
         marker = f"{given.marker.rstrip('/')}w/"
         self._prints = self._prints_of(spec)
-        self._waiting = WorkerProcess(
+        self._waiting = self._make_process(
             spec,
             number,
             replace(
@@ -90,7 +89,6 @@ class Standby:
                 environment={**given.environment, MARK: marker},
                 secrets={},
             ),
-            on_log=self._on_log,
             on_gone=on_gone,
             learned=self._learned,
             waits=True,
@@ -103,16 +101,16 @@ class Standby:
         if waiting is not None:
             waiting.cut()
 
-    def _fits(self, waiting: WorkerProcess, spec: ExtensionSpec, given: Surroundings) -> bool:
+    def _fits(self, waiting: Bootstrapped, spec: WorkerSpec, given: Surroundings) -> bool:
         before = waiting.spec
         return (
-            (before.interpreter, before.folder, before.command)
-            == (spec.interpreter, spec.folder, spec.command)
+            (before.kind, before.interpreter, before.folder, before.command)
+            == (spec.kind, spec.interpreter, spec.folder, spec.command)
             and _plain(waiting.environment) == _plain(given.environment)
             and self._prints == self._prints_of(spec)
         )
 
-    def _prints_of(self, spec: ExtensionSpec) -> Prints:
+    def _prints_of(self, spec: WorkerSpec) -> Prints:
         """Return what changes when the interpreter or a package of it does."""
         places: Iterable[Path | str] = (
             spec.interpreter,

@@ -13,6 +13,7 @@ from kiket_console.contract import NOTHING
 from kiket_console.engine.command import CommandProcess
 from kiket_console.engine.keeper import DRAIN_LIMIT_S, Keeper
 from kiket_console.engine.leftovers import end_marked
+from kiket_console.engine.orchestrator.process import ModuleProcess
 from kiket_console.engine.ports import Judging
 from kiket_console.engine.surroundings import (
     EXTENSION_API_KEY,
@@ -21,10 +22,12 @@ from kiket_console.engine.surroundings import (
     Surrounder,
 )
 from kiket_console.engine.worker import WorkerProcess
+from kiket_console.engine.worker_messages import NOTHING as NOTHING_LEARNED
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.project import with_known_names
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
+from kiket_console.worker_spec import ModuleSpec
 from kiket_core.secret import Secret
 
 if TYPE_CHECKING:
@@ -32,14 +35,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kiket_console.contract import Contract
+    from kiket_console.engine.orchestrator.ports import OpenSession
     from kiket_console.engine.ports import Target
     from kiket_console.engine.process import Process
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.vault import Vault
+    from kiket_console.engine.worker_messages import Ready
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 MEASURE_EVERY_S = 2.0
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
@@ -50,8 +55,9 @@ class Supervisor:
 
     `on_change` is called on the event loop whenever a worker's state has changed, `on_log` for
     each line; both must be quick. `variables` point the code at this engine. `is_busy` tells
-    whether a start of a command, by its label, has requests to answer. What a save replaces has
-    `drain_limit_s` to answer what it took.
+    whether a start, by its label, has requests to answer. What a save replaces has
+    `drain_limit_s` to answer what it took. Modules speak with us by *open_session*, and are told
+    the address *orchestrator_api*.
     """
 
     def __init__(
@@ -64,6 +70,8 @@ class Supervisor:
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
         is_busy: Callable[[str], bool],
+        open_session: OpenSession | None = None,
+        orchestrator_api: str = "",
         inherited: Mapping[str, str] | None = None,
         env_file: Path | None = None,
         drain_limit_s: float = DRAIN_LIMIT_S,
@@ -84,7 +92,17 @@ class Supervisor:
         self._make_keeper = partial(
             Keeper,
             surrounder=surrounder,
-            make_process=partial(_make_process, on_log=on_log, is_busy=is_busy),
+            make_process=partial(
+                _make_process,
+                on_log=on_log,
+                is_busy=is_busy,
+                make_module=partial(
+                    ModuleProcess,
+                    open_session=open_session,
+                    orchestrator_api=orchestrator_api,
+                    on_change=on_change,
+                ),
+            ),
             on_change=on_change,
             on_log=on_log,
             drain_limit_s=drain_limit_s,
@@ -92,7 +110,7 @@ class Supervisor:
         self._keepers: dict[str, Keeper] = {}
         self._keeping: asyncio.TaskGroup | None = None
         self._closed = asyncio.Event()
-        for spec in project.extensions:
+        for spec in project.workers:
             self._add(spec)
 
     async def run(self) -> None:
@@ -115,7 +133,7 @@ class Supervisor:
     # What the gateway asks (ports.Workers)
 
     def workers(self) -> tuple[Worker, ...]:
-        """Return every worker, the project's first extension first."""
+        """Return every worker: the extensions in the project's order, then the modules."""
         return tuple(keeper.worker for keeper in self._keepers.values())
 
     def serving(self, name: str) -> Target | None:
@@ -131,7 +149,7 @@ class Supervisor:
     def judging(self, name: str) -> Judging:
         """Return by what the deliveries to worker *name* are judged."""
         keeper = self._keepers.get(name)
-        if keeper is None:
+        if keeper is None or keeper.spec.kind == ModuleSpec.kind:
             return Judging((), ())
         found = keeper.serving.found if keeper.serving else None
         given = keeper.given.secrets.get(WEBHOOK_SECRET) if keeper.given else None
@@ -164,14 +182,14 @@ class Supervisor:
         for keeper in self._keepers.values():
             keeper.reload(file)
 
-    def adopt(self, project: Project) -> tuple[ExtensionSpec, ...]:
+    def adopt(self, project: Project) -> tuple[WorkerSpec, ...]:
         """Run what *project* names now, and nothing else; return it by the names it goes by."""
         self._project = project = self._known(project)
-        names = [spec.name for spec in project.extensions]
+        names = [spec.name for spec in project.workers]
         for name, keeper in self._keepers.items():
             if name not in names:
                 keeper.remove()
-        for spec in project.extensions:
+        for spec in project.workers:
             known = self._keepers.get(spec.name)
             if known is None:
                 self._add(spec)
@@ -180,7 +198,7 @@ class Supervisor:
         in_order = [*names, *(name for name in self._keepers if name not in names)]
         self._keepers = {name: self._keepers[name] for name in in_order}
         self._on_change()
-        return project.extensions
+        return project.workers
 
     def restart(self, name: str) -> None:
         """Start worker *name* anew; what serves goes on until the new one does."""
@@ -199,37 +217,42 @@ class Supervisor:
         self._keeper(name).kill()
 
     def secret_changed(self, secret: str) -> None:
-        """Start the workers anew that ask for *secret*, so that they have its new value."""
+        """Start the workers anew that ask for *secret*, so that they have its new value.
+
+        A module that serves is told of it without a new start.
+        """
         for keeper in self._keepers.values():
             if any(secret == name for name, _ in keeper.worker.secrets):
+                if keeper.spec.kind == ModuleSpec.kind and keeper.serving is not None:
+                    continue
                 keeper.restart()
 
-    def _look_again(self, name: str) -> ExtensionSpec | None:
-        """Return what the folder says of extension *name* now; None when it names it no more.
+    def _look_again(self, name: str) -> WorkerSpec | None:
+        """Return what the folder says of worker *name* now; None when it names it no more.
 
         Raises `ConsoleError` when the folder cannot be understood.
         """
-        found = self._known(projects.find(self._project.folder)).extensions
+        found = self._known(projects.find(self._project.folder)).workers
         return next((spec for spec in found if spec.name == name), None)
 
     def _known(self, project: Project) -> Project:
         keepers = list(self._keepers.values())  # at once: a thread may be asking
         return with_known_names(project, [keeper.spec for keeper in keepers])
 
-    def _add(self, spec: ExtensionSpec) -> None:
-        """Keep one more extension, from now on if the others are kept already."""
+    def _add(self, spec: WorkerSpec) -> None:
+        """Keep one more worker, from now on if the others are kept already."""
         keeper = self._make_keeper(spec, partial(self._look_again, spec.name))
         self._keepers[spec.name] = keeper
         if self._keeping is not None:
             self._keeping.create_task(self._keep(keeper))
 
     async def _keep(self, keeper: Keeper) -> None:
-        """Keep an extension until the project names it no more; it may come back by then."""
+        """Keep a worker until the project names it no more; it may come back by then."""
         await keeper.run()
         if self._closed.is_set():
             return
         del self._keepers[keeper.name]
-        back = next((spec for spec in self._project.extensions if spec.name == keeper.name), None)
+        back = next((spec for spec in self._project.workers if spec.name == keeper.name), None)
         if back is not None:
             self._add(back)
         self._on_change()
@@ -268,17 +291,23 @@ class Supervisor:
 
 
 def _make_process(
-    spec: ExtensionSpec,
+    spec: WorkerSpec,
     number: int,
     given: Surroundings,
     *,
     on_log: Callable[[NewLog], None],
     on_gone: Callable[[], None],
     is_busy: Callable[[str], bool],
+    make_module: Callable[..., ModuleProcess],
+    learned: Ready = NOTHING_LEARNED,
+    waits: bool = False,
 ) -> Process:
-    if spec.command:
-        return CommandProcess(spec, number, given, on_log=on_log, on_gone=on_gone, is_busy=is_busy)
-    return WorkerProcess(spec, number, given, on_log=on_log, on_gone=on_gone)
+    make: Callable[..., Process] = partial(WorkerProcess, learned=learned, waits=waits)
+    if isinstance(spec, ModuleSpec):
+        make = partial(make_module, learned=learned, waits=waits, is_busy=is_busy)
+    elif spec.command:
+        make = partial(CommandProcess, is_busy=is_busy)
+    return make(spec, number, given, on_log=on_log, on_gone=on_gone)
 
 
 def _target(process: Process | None) -> Target | None:

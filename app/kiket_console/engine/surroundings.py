@@ -12,6 +12,7 @@ from kiket_console.config import ENVIRONMENT_PREFIX
 from kiket_console.engine.chronicle import line
 from kiket_console.engine.leftovers import MARK
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.worker_spec import ExtensionSpec, ModuleSpec
 from kiket_core.secret import RedactorFullError, redactor
 from kiket_sdk.utils import environment_secret_name
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.vault import Vault
     from kiket_console.env_file import EnvFile
     from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 WEBHOOK_SECRET = "KIKET_WEBHOOK_SECRET"  # noqa: S105 (a variable's name)
 WORKSPACE_TOKEN = "KIKET_WORKSPACE_TOKEN"  # noqa: S105 (a variable's name)
@@ -31,6 +32,10 @@ EXTENSION_API_KEY = "KIKET_EXTENSION_API_KEY"
 _GENERATED = {WEBHOOK_SECRET: "wh_local_", WORKSPACE_TOKEN: "wk_local_"}
 """What each extension has of its own, made by us unless the person set it, and how it begins."""
 _ALLOWED = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TERM|TZ|TMPDIR|VIRTUAL_ENV|KIKET_\w+", re.ASCII)
+_OF_MODULES = frozenset(
+    ("RUST_LOG", "RUST_BACKTRACE", "CARGO_HOME", "RUSTUP_HOME", "PYWATT_LOG_LEVEL")
+)
+"""What a module gets of the person's shell besides."""
 _SECRET = re.compile(r"KIKET_\w*(?:SECRET|TOKEN|KEY|PASS|CREDENTIAL|DSN)\w*", re.ASCII)
 
 
@@ -47,7 +52,10 @@ class Surroundings:
     secrets: Mapping[str, str] = field(repr=False)
     """Variables that go over the control socket and are in no process listing."""
     declared: tuple[tuple[str, bool], ...]
-    """The secrets that the extension asks for, and whether each has a value."""
+    """The secrets that the worker asks for, and whether each has a value."""
+    answers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the person set of the secrets that a module may ask for, by their names; what is not
+    here is in the vault."""
 
     @property
     def webhook_secret(self) -> str:
@@ -73,7 +81,7 @@ class Surrounder:
     _told: set[tuple[str, str]] = field(default_factory=set)
     """Of which extension it was said that it does not get which variable."""
 
-    async def surround(self, spec: ExtensionSpec, label: str) -> Surroundings:
+    async def surround(self, spec: WorkerSpec, label: str) -> Surroundings:
         """Return what the start called *label* gets.
 
         Raises `ConsoleError` when the vault fails, or when the file of variables cannot be used.
@@ -83,6 +91,9 @@ class Surrounder:
         if self.env_file is not None:
             found = await asyncio.to_thread(env_file.read, self.env_file)
         given, hidden = self._given(found) if found else ({}, {})
+        if isinstance(spec, ModuleSpec):
+            return await self._of_module(spec, marker, given, hidden)
+        assert isinstance(spec, ExtensionSpec)  # noqa: S101 - there is no third kind
         secrets, declared = await self._secrets(spec, {**given, **hidden})
         secrets = {**hidden, **secrets}
         given = {name: value for name, value in given.items() if name not in secrets}
@@ -92,6 +103,44 @@ class Surrounder:
             environment={**self._plain(spec, given), **self.variables, MARK: marker},
             secrets=secrets,
             declared=declared,
+        )
+
+    async def _of_module(
+        self,
+        spec: ModuleSpec,
+        marker: str,
+        given: Mapping[str, str],
+        hidden: Mapping[str, str],
+    ) -> Surroundings:
+        """Return what a module gets; it asks for its secrets, and finds none in its environment."""
+        said = {**given, **hidden, **self.inherited}
+        answers: dict[str, str] = {}
+        declared = []
+        for name in spec.declared.secrets:
+            value = said.get(name) or said.get(environment_secret_name(name))
+            if value:  # what the person set is explicit, and wins
+                redactor.add(name, value)
+                answers[name] = value
+            declared.append((name, bool(value) or await self.vault.get(name) is not None))
+        asked = {*answers, *map(environment_secret_name, answers)}
+        variables = {
+            "RUST_LOG": "info",
+            "PYWATT_LOG_LEVEL": "INFO",
+            **self._plain(spec, given),
+            **{name: value for name, value in self.inherited.items() if name in _OF_MODULES},
+            "PYWATT_MODULE_ID": spec.name,
+            **dict(spec.variables),
+        }
+        return Surroundings(
+            run_folder=self.run_folder,
+            marker=marker,
+            environment={
+                **{key: value for key, value in variables.items() if value and key not in asked},
+                MARK: marker,
+            },
+            secrets={key: value for key, value in hidden.items() if key not in asked},
+            declared=tuple(declared),
+            answers=answers,
         )
 
     def _given(self, found: EnvFile) -> tuple[dict[str, str], dict[str, str]]:
@@ -113,7 +162,7 @@ class Surrounder:
                 (hidden if secret else plain)[name] = value
         return plain, hidden
 
-    def _plain(self, spec: ExtensionSpec, given: Mapping[str, str]) -> dict[str, str]:
+    def _plain(self, spec: WorkerSpec, given: Mapping[str, str]) -> dict[str, str]:
         plain = dict(given) | {
             name: value
             for name, value in self.inherited.items()

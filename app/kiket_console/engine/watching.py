@@ -1,7 +1,7 @@
-"""Watch a whole project: the code of each extension, and the files that say more of all of them.
+"""Watch a whole project: the code of each worker, and the files that say more of all of them.
 
-a save below an extension ──► reload it            kiket.toml ──► look at the project again
-                                                   .env ──► reload all
+a save below a worker ──► reload it            kiket.toml ──► look at the project again
+                                                .env ──► reload all
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
     from kiket_console.project import Project
     from kiket_console.store.records import NewLog
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
 
 class Reloaded(Protocol):
-    """Who runs the extensions."""
+    """Who runs the workers."""
 
     def reload(self, name: str, file: str) -> None:
         """Start worker *name* anew because *file* was saved."""
         ...
 
-    def adopt(self, project: Project) -> tuple[ExtensionSpec, ...]:
+    def adopt(self, project: Project) -> tuple[WorkerSpec, ...]:
         """Run what *project* names now, and nothing else; return it by the names it goes by."""
         ...
 
@@ -58,19 +58,19 @@ class Watching:
         self._env_file = env_file
         self._workers = workers
         self._on_log = on_log
-        self._watched: dict[str, tuple[ExtensionSpec, asyncio.Task[None]]] = {}
+        self._watched: dict[str, tuple[WorkerSpec, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            self._watch(tasks, self._project.extensions)
+            self._watch(tasks, self._project.workers)
             if self._env_file is not None:
                 tasks.create_task(self._watch_file(self._env_file, self._env_file_saved))
             await self._watch_file(self._settings, partial(self._look_again, tasks))
 
-    def _watch(self, tasks: asyncio.TaskGroup, extensions: tuple[ExtensionSpec, ...]) -> None:
-        """Have a watch over the folders of each extension, and over no other."""
-        wanted = {spec.name: spec for spec in extensions if spec.watch}
+    def _watch(self, tasks: asyncio.TaskGroup, workers: tuple[WorkerSpec, ...]) -> None:
+        """Have a watch over the folders of each worker, and over no other."""
+        wanted = {spec.name: spec for spec in workers if spec.watch}
         for name, (seen, task) in list(self._watched.items()):
             if name not in wanted or _watched_as(wanted[name]) != _watched_as(seen):
                 task.cancel()
@@ -121,6 +121,6 @@ class Watching:
             return None
 
 
-def _watched_as(spec: ExtensionSpec) -> tuple[object, ...]:
+def _watched_as(spec: WorkerSpec) -> tuple[object, ...]:
     """Return what makes another watch."""
     return spec.watch, bool(spec.command)

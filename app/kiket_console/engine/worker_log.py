@@ -30,12 +30,19 @@ _CHUNK_BYTES = 16 * 1024
 class WorkerLog:
     """Passes on the lines of one process; until `release`, they are held.
 
-    What a process prints that only waits for a save belongs to the start that it becomes.
+    What a process prints that only waits for a save belongs to the start that it becomes. *read*
+    makes of a line what it says, where that is more than its text.
     """
 
-    def __init__(self, worker: str, on_log: Callable[[NewLog], None]) -> None:
+    def __init__(
+        self,
+        worker: str,
+        on_log: Callable[[NewLog], None],
+        read: Callable[[Line], Line] = lambda line: line,
+    ) -> None:
         self._worker = worker
         self._on_log = on_log
+        self._read = read
         self._allowance = Allowance()
         self._held: list[Line] | None = []
         self._last_stderr: deque[str] = deque(maxlen=LAST_LINES)
@@ -65,7 +72,7 @@ class WorkerLog:
         if self._allowance.take(now_s):
             if line.stream == "stderr":
                 self._last_stderr.append(shortened(line.text, line.cut))
-            self._tracebacks.take(line)
+            self._tracebacks.take(self._read(line))
 
     def drop(self, count: int) -> None:
         """Count lines that were lost on the way here."""

@@ -14,9 +14,9 @@ from kiket_sdk._keys import WebhookSecret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiket_console.worker_spec import ExtensionSpec
+    from kiket_console.worker_spec import WorkerSpec
 
-SDK_PACKAGES = ("kiket_core", "kiket_sdk")
+SDK_PACKAGES = ("kiket_core", "kiket_sdk", "pywatt_sdk")
 _SERVER_PRELOAD = (
     "uvicorn",
     "uvicorn.lifespan.on",
@@ -28,23 +28,31 @@ _SERVER_PRELOAD = (
 )
 _SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
 """The SDK, and what its client would import within the first delivery, which then waits for it."""
+_MODULE_PRELOAD = ("pywatt_sdk", "pywatt_sdk.module")
 
 
 # From the engine
 
 
-def prepare_message(spec: ExtensionSpec, listener: int, learned: Ready) -> bytes:
-    """Say what to import before the project's code, and on which descriptor to listen."""
+def prepare_message(
+    spec: WorkerSpec, learned: Ready, listener: int | None = None, uses_sdk: bool = False
+) -> bytes:
+    """Say what to import before the project's code, and on which descriptor an app listens.
+
+    Without one the code is a program, which owns its standard input and output.
+    """
     import kiket_sdk
 
+    early = _MODULE_PRELOAD if listener is None else _SERVER_PRELOAD
     return _encoded(
         {
             "type": "prepare",
             "folder": str(spec.folder),
             "listen_fd": listener,
-            "preload": [*_SERVER_PRELOAD, *(_SDK_PRELOAD if spec.uses_sdk else ())],
+            "preload": [*early, *(_SDK_PRELOAD if uses_sdk else ())],
             "learned": learned.modules,
             "sources": learned.sources,
+            "sdk": "pywatt_sdk" if listener is None else "kiket_sdk",
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
             "sdk_packages": SDK_PACKAGES,
             "site_packages": [path for path in sys.path if path.endswith("site-packages")],
@@ -53,8 +61,8 @@ def prepare_message(spec: ExtensionSpec, listener: int, learned: Ready) -> bytes
     )
 
 
-def start_message(spec: ExtensionSpec, secrets: Mapping[str, str], import_limit_s: float) -> bytes:
-    """Say what to import and serve."""
+def start_message(spec: WorkerSpec, secrets: Mapping[str, str], import_limit_s: float) -> bytes:
+    """Say what to import and serve, or to run."""
     return _encoded(
         {
             "type": "start",
@@ -65,6 +73,10 @@ def start_message(spec: ExtensionSpec, secrets: Mapping[str, str], import_limit_
             "environment": dict(secrets),
         }
     )
+
+
+REPORT = b'{"type":"report"}\n'
+"""Says to tell what has been imported; a program is asked once it has announced itself."""
 
 
 def drain_message(limit_s: float) -> bytes:

@@ -56,16 +56,22 @@ class WorkerTree:
         environment: Mapping[str, str],
         folder: Path | None = None,
         descriptors: Sequence[int] = (),
+        streams: tuple[int, int] | None = None,
     ) -> None:
-        """Start *command*, handing it *descriptors*; raises OSError."""
+        """Start *command*, handing it *descriptors*; raises OSError.
+
+        *streams* become its standard input and output; else it has no input, and what it writes
+        is read as lines.
+        """
+        stdin, stdout = streams or (asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE)
         life, ours = os.pipe()
         try:
             self._shim = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(LIFELINE)),
                 ",".join(map(str, (life, *descriptors))),
                 *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=stdin,
+                stdout=stdout,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(life, *descriptors),
                 env=dict(environment),
@@ -94,13 +100,11 @@ class WorkerTree:
         """
         shim = self._shim
         assert shim is not None  # noqa: S101 - spawned
-        assert shim.stdout is not None  # noqa: S101 - asked for
-        assert shim.stderr is not None  # noqa: S101 - asked for
+        pipes = (("stdout", shim.stdout), ("stderr", shim.stderr))
         async with asyncio.TaskGroup() as tasks:
             readers = [
                 *(tasks.create_task(each) for each in reading),
-                tasks.create_task(self._log.read("stdout", shim.stdout)),
-                tasks.create_task(self._log.read("stderr", shim.stderr)),
+                *(tasks.create_task(self._log.read(name, pipe)) for name, pipe in pipes if pipe),
             ]
             self.returncode = await shim.wait()
             on_exit()

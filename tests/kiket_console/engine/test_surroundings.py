@@ -16,8 +16,8 @@ from kiket_core.secret import redactor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiket_console.project import ExtensionSpec
     from kiket_console.store.records import NewLog
+    from kiket_console.worker_spec import ExtensionSpec
 
 SHELL = {
     "PATH": "/usr/bin",

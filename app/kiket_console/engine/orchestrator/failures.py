@@ -1,0 +1,105 @@
+"""Why a module did not start, in one sentence that says what to do; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.process import how_ended
+from kiket_console.model import Problem
+from kiket_console.settings_file import PROJECT_FILE
+from kiket_console.text import plural
+
+if TYPE_CHECKING:
+    from kiket_console.module_facts import ModuleFacts
+    from kiket_console.worker_spec import WorkerSpec
+
+_IDENTIFY = "serialize Identify"
+"""What the Rust SDK says when it has announced itself and has no TCP channel (§0, 2)."""
+_SHOWN_LIMIT = 60
+
+
+def early_end(
+    spec: WorkerSpec, facts: ModuleFacts, returncode: int | None, stderr: tuple[str, ...]
+) -> Problem:
+    """Say that it ended before it announced itself."""
+    if _has_identify(stderr):
+        return _without_tcp(spec, stderr)
+    what = f"{_shown(spec)} {how_ended(returncode)} before it announced itself"
+    return Problem(_with_reason(what, facts, is_over=True), traceback=stderr)
+
+
+def silence(
+    spec: WorkerSpec, facts: ModuleFacts, limit_s: float, stderr: tuple[str, ...]
+) -> Problem:
+    """Say that it runs, and has not announced itself within *limit_s*."""
+    what = f"{_shown(spec)} did not announce itself within {limit_s:.0f} s"
+    return Problem(_with_reason(what, facts, is_over=False), traceback=stderr)
+
+
+def end_behind(
+    spec: WorkerSpec,
+    address: tuple[str, int],
+    returncode: int | None,
+    stderr: tuple[str, ...],
+) -> Problem:
+    """Say that it ended after it had announced *address*, and before that took connections."""
+    if _has_identify(stderr):
+        return _without_tcp(spec, stderr)
+    host, port = address
+    return Problem(
+        f"{_shown(spec)} announced {host}:{port}, and {how_ended(returncode)} before it listened "
+        "there; its last lines say why.",
+        traceback=stderr,
+    )
+
+
+def unreachable(
+    spec: WorkerSpec, address: tuple[str, int], limit_s: float, stderr: tuple[str, ...]
+) -> Problem:
+    """Say that it announced *address*, which takes no connections."""
+    host, port = address
+    return Problem(
+        f"{_shown(spec)} announced {host}:{port}, but took no connection there within "
+        f"{limit_s:.0f} s: let it serve on the address of its init line.",
+        traceback=stderr,
+    )
+
+
+def _with_reason(what: str, facts: ModuleFacts, *, is_over: bool) -> str:
+    """Return *what*, with what the handshake says about it."""
+    missing = [name for name, is_answered in facts.asked if not is_answered]
+    if missing:
+        names = " and ".join(missing[:3])
+        return (
+            f"{what}: it asked for {names}, which it did not get; declare it in secrets, and give "
+            f"it a value with `kiket-console secret set {missing[0]}`."
+        )
+    if facts.stray:
+        return (
+            f"{what}, and wrote {plural(facts.stray, 'line')} to standard output that are no "
+            "messages: print to standard error, standard output is for the protocol."
+        )
+    if facts.asked:
+        return f"{what}, after it was given {facts.asked[-1][0]}; its last lines may say why."
+    if is_over:
+        return f"{what}; its last lines may say why."
+    return (
+        f"{what}: let it read its init line from standard input and write an announcement to "
+        "standard output, as a pywatt SDK does."
+    )
+
+
+def _has_identify(stderr: tuple[str, ...]) -> bool:
+    return any(_IDENTIFY in line for line in stderr)
+
+
+def _without_tcp(spec: WorkerSpec, stderr: tuple[str, ...]) -> Problem:
+    return Problem(
+        f"{_shown(spec)} announced itself and ended, as modules of the Rust SDK do that reach no "
+        f'TCP channel: keep "tcp" in its channels in {PROJECT_FILE}.',
+        traceback=stderr,
+    )
+
+
+def _shown(spec: WorkerSpec) -> str:
+    return spec.runs if len(spec.runs) <= _SHOWN_LIMIT else f"{spec.runs[: _SHOWN_LIMIT - 1]}…"
