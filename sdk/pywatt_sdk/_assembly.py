@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pywatt_sdk._protocol import Endpoint, Init
     from pywatt_sdk._surface import ModuleApp
     from pywatt_sdk.core.config import AppConfig
+    from pywatt_sdk.security._jwt_tokens import JwtConfig
     from pywatt_sdk.security.secret_client import SecretClient
     from pywatt_sdk.security.typed_secret import Secret
 
@@ -105,15 +106,15 @@ def surface_of(plan: Plan, module: Module) -> ModuleApp:
     )
 
 
-def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> Any:
+def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
     if plan.jwt_secret is None and not any(each.auth == "jwt" for each in plan.endpoints):
         return None
-    from pywatt_sdk.security import jwt_auth
+    from pywatt_sdk.security._jwt_tokens import module_jwt
 
     def value(name: str) -> str | None:
         return secrets[name].expose_secret() if name in secrets else None
 
-    return jwt_auth.from_module(plan.jwt_secret, value)
+    return module_jwt(plan.jwt_secret, value)
 
 
 async def _secrets(plan: Plan, state: AppState[Any]) -> dict[str, Secret[str]]:

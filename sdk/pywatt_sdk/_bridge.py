@@ -20,8 +20,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kiket_core.guard import LOOPBACK, Limits, Server, server_config
+from kiket_core.guard import LOOPBACK, Limits, Server, StartupError, server_config
 from pywatt_sdk._exchange import ANSWER_BYTES, Exchange, failure
+from pywatt_sdk.core.error import BootstrapError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, MutableMapping
@@ -107,7 +108,7 @@ async def serve_http(
     path: str | Path | None = None,
     sockets: list[socket.socket] | None = None,
     bind: bool = True,
-    hosts: Collection[str] | None = LOOPBACK,
+    allow_hosts: Collection[str] | None = (),
     allow_cross_site: bool = False,
     limits: Limits = LIMITS,
     drain_s: float = DRAIN_S,
@@ -116,19 +117,18 @@ async def serve_http(
 
     It listens on `host` and `port` (0: a free one), on the Unix socket `path`, or on `sockets`
     that are bound already; with `bind=False` nowhere, for an app that is asked by messages alone.
-    `hosts` are the names that requests may give as Host, besides the address itself; None takes
-    any. On leaving, nothing new is accepted, and what is under way has `drain_s` seconds.
+    `allow_hosts` are the names that requests may give as Host, besides those of this machine and
+    the address itself; None takes any. On leaving, nothing new is accepted, and what is under way has `drain_s` seconds.
 
     Raises:
-        kiket_core.guard.StartupError: if the app fails to start.
-        OSError: if the address cannot be bound.
+        BootstrapError: if the app fails to start, or the address cannot be listened on.
     """
     if sockets is None:
         sockets = _bound(host, port, path) if bind else []
     config = server_config(
         app,
         limits=limits,
-        hosts=_names(hosts, sockets),
+        hosts=_names(allow_hosts, sockets),
         allow_cross_site=allow_cross_site,
         allow_websockets=True,
         lifespan="auto",  # an app without start-up is an app
@@ -147,7 +147,10 @@ async def serve_http(
             finally:
                 server.should_exit = True
     except BaseExceptionGroup as group:
-        raise _first(group) from None
+        error = _first(group)
+        if isinstance(error, StartupError):
+            raise BootstrapError("the app failed to start; the log has its traceback") from error
+        raise error from None
     finally:
         for listener in sockets:
             listener.close()
@@ -215,10 +218,14 @@ async def _within(timeout_s: float, exchange: Exchange, task: asyncio.Task[None]
 
 
 def _bound(host: str, port: int, path: str | Path | None) -> list[socket.socket]:
-    if path is not None:
-        return [_bound_unix(Path(path))]
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
+    try:
+        if path is not None:
+            return [_bound_unix(Path(path))]
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return [socket.create_server((host, port), family=family, backlog=_BACKLOG)]
+    except OSError as error:
+        where = path or f"{host}:{port}"
+        raise BootstrapError(f"the module cannot listen on {where}", error) from error
 
 
 def _bound_unix(path: Path) -> socket.socket:
@@ -242,15 +249,15 @@ def _bound_unix(path: Path) -> socket.socket:
     return listener
 
 
-def _names(hosts: Collection[str] | None, sockets: list[socket.socket]) -> Collection[str] | None:
-    """Return the hosts to serve: those given, and the addresses listened on.
+def _names(allowed: Collection[str] | None, sockets: list[socket.socket]) -> Collection[str] | None:
+    """Return the hosts to serve: this machine, those given, and the addresses listened on.
 
     Who listens on every interface is reached under names that are not known here: any is served.
     """
-    if hosts is None:
+    if allowed is None:
         return None
     addresses = {name[0] for each in sockets if isinstance(name := each.getsockname(), tuple)}
-    return None if addresses & {"0.0.0.0", "::"} else {*hosts, *addresses}  # noqa: S104
+    return None if addresses & {"0.0.0.0", "::"} else {*LOOPBACK, *allowed, *addresses}  # noqa: S104
 
 
 def _is_wsgi(app: Any) -> bool:

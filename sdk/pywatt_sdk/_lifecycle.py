@@ -156,7 +156,7 @@ class Life:
 
         plan = self.plan
         address = p.read_address(init.listen)
-        options: dict[str, Any] = {"drain_s": plan.drain_s}
+        options: dict[str, Any] = {"drain_s": plan.drain_s, "allow_hosts": plan.allow_hosts}
         if not plan.bind_http:
             options["bind"] = False
         elif address is None:
