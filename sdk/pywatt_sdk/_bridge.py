@@ -118,7 +118,8 @@ async def serve_http(
     It listens on `host` and `port` (0: a free one), on the Unix socket `path`, or on `sockets`
     that are bound already; with `bind=False` nowhere, for an app that is asked by messages alone.
     `allow_hosts` are the names that requests may give as Host, besides those of this machine and
-    the address itself; None takes any. On leaving, nothing new is accepted, and what is under way has `drain_s` seconds.
+    the address itself; None takes any. On leaving, nothing new is accepted, and what is under way
+    has `drain_s` seconds.
 
     Raises:
         BootstrapError: if the app fails to start, or the address cannot be listened on.
