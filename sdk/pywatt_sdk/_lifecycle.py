@@ -22,7 +22,6 @@ from pywatt_sdk._channels import Invalid, Lines
 from pywatt_sdk._handshake import hello, proof, read_init
 from pywatt_sdk._link import STDIO, TCP, Link
 from pywatt_sdk._pipes import open_pipes
-from pywatt_sdk.core.connection import Dialling
 from pywatt_sdk.core.error import BootstrapError, HandshakeError
 
 if TYPE_CHECKING:
@@ -31,7 +30,10 @@ if TYPE_CHECKING:
     from pywatt_sdk._assembly import Module, Plan
     from pywatt_sdk._bridge import Serving
     from pywatt_sdk._stdout import Streams
+    from pywatt_sdk.core.connection import Dialling
 
+CONNECT_LIMIT_S: Final = 30.0
+"""How long it waits for one that is (specification §1.6)."""
 FIRST_TRY_S: Final = 2.0
 """How long an announcement waits for a channel that is not required."""
 
@@ -105,7 +107,7 @@ class Life:
                 link.tell(hello())
             self._take_orders(link, init)
             self._stdio.resume()
-            channels = list(self._offers(link, init))
+            channels = self._offers(link, init)
             for each in channels:
                 link.keep(each.run())
             await self._serve(init, link, channels)
@@ -143,12 +145,14 @@ class Life:
         link.on(p.Challenge, identify)
         link.on(p.Shutdown, lambda _: self.stop("The orchestrator said shutdown."))
 
-    def _offers(self, link: Link, init: p.Init) -> Iterator[Dialling]:
-        waits = link.is_ours and init.auth_token is not None
-        if init.tcp_channel is not None and self.plan.enable_tcp is not False:
-            yield Dialling(init.tcp_channel, link, waits_for_challenge=waits)
-        if init.ipc_channel is not None and self.plan.enable_ipc is not False:
-            yield Dialling(init.ipc_channel, link, waits_for_challenge=waits)
+    def _offers(self, link: Link, init: p.Init) -> list[Dialling]:
+        plan = self.plan
+        if init.tcp_channel is None and init.ipc_channel is None and plan.tcp_config is None:
+            return []
+        from pywatt_sdk.core.connection import offered
+
+        given = {"enable_tcp": plan.enable_tcp, "enable_ipc": plan.enable_ipc}
+        return list(offered(init, link, tcp_config=plan.tcp_config, **given))
 
     @contextlib.asynccontextmanager
     async def _listening(self, init: p.Init, asgi: Any) -> Any:
@@ -211,12 +215,11 @@ async def _reached(channels: list[Dialling]) -> None:
         BootstrapError: if a required one failed.
     """
     for each in channels:
-        is_required = each.offer.required
-        error = await each.first_try(30.0 if is_required else FIRST_TRY_S)
+        error = await each.first_try(CONNECT_LIMIT_S if each.is_required else FIRST_TRY_S)
         if error is None:
             continue
         kind = "TCP" if each.name == TCP else "IPC"
-        if is_required:
+        if each.is_required:
             raise BootstrapError(
                 f"required channel failed to initialize: {kind} - {each} cannot be reached", error
             )

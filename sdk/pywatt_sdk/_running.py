@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import importlib.util
 import logging
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 AUTORUN_VARIABLE: Final = "PYWATT_AUTORUN"
 """`0` keeps a file with a module from running it: who started it does so."""
+
+LEAVE_WITHIN_S: Final = 2.0
+"""From a module's end to its process's, for threads to end."""
 
 _FUTURE_FLAGS: Final = 0x1FF0000  # those that `from __future__` leaves on a code object
 
@@ -51,7 +56,7 @@ def run(plan: Plan) -> int:
     """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(live(plan))
+            runner.run(_live_and_leave(plan))
     except KeyboardInterrupt:
         return 0
     except PyWattSDKError as error:
@@ -63,6 +68,24 @@ def run(plan: Plan) -> int:
     finally:
         _stdout.settle()
     return 0
+
+
+async def _live_and_leave(plan: Plan) -> None:
+    """Live; then, if a thread will not end, as a handler that hangs, end the process without it."""
+    status = 1
+    try:
+        await live(plan)
+        status = 0
+    finally:
+        watch = threading.Timer(LEAVE_WITHIN_S, _leave, (status,))
+        watch.daemon = True
+        watch.start()
+
+
+def _leave(status: int) -> None:
+    _logger.warning("A thread of this module does not end; the process ends without it.")
+    _stdout.settle()
+    os._exit(status)
 
 
 def run_as_program(module: Any, frame: FrameType | None) -> None:

@@ -10,58 +10,57 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import os
-import stat
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pywatt_sdk._channels import Frames, Invalid
+from pywatt_sdk._connecting import connect_tcp, connect_unix
 from pywatt_sdk._link import TCP, UDS
-from pywatt_sdk._protocol import TcpOffer
+from pywatt_sdk.communication.connection_config import (
+    ConnectionConfig,
+    IpcConnectionConfig,
+    ReconnectPolicy,
+    TlsConfig,
+)
+from pywatt_sdk.core.error import ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    import ssl
+    from collections.abc import Iterator, Mapping
 
     from pywatt_sdk._link import Link
-    from pywatt_sdk._protocol import UdsOffer
-
-CONNECT_LIMIT_S: Final = 30.0
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 30.0
+    from pywatt_sdk._protocol import Init
 
 _logger = logging.getLogger("pywatt_sdk.connection")
 
 
 class Dialling:
-    """One channel that the orchestrator offers: `run` keeps it open and joins it to the link.
+    """One channel to the orchestrator: `run` keeps it open and joins it to the link.
 
     With `waits_for_challenge` nothing is sent on a connection before the orchestrator has spoken:
-    it asks who is there, and the answer has to be the first frame. `tls` is how a TCP channel is
-    encrypted, None for not at all.
+    it asks who is there, and the answer has to be the first frame.
     """
 
     def __init__(
         self,
-        offer: TcpOffer | UdsOffer,
+        config: ConnectionConfig | IpcConnectionConfig,
         link: Link,
         *,
+        is_required: bool,
         waits_for_challenge: bool,
-        tls: ssl.SSLContext | None = None,
-        server_name: str | None = None,
     ) -> None:
-        self.name = TCP if isinstance(offer, TcpOffer) else UDS
-        self.offer = offer
+        self.name = TCP if isinstance(config, ConnectionConfig) else UDS
+        self.is_required = is_required
         self.connects = 0
         """How often it was connected."""
+        self._config = config
         self._link = link
         self._waits = waits_for_challenge
-        self._tls = tls
-        self._server_name = server_name
         self._tried: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
     def __str__(self) -> str:
-        if isinstance(self.offer, TcpOffer):
-            return self.offer.address
-        return self.offer.socket_path
+        if isinstance(self._config, ConnectionConfig):
+            return str(self._config.socket_addr())
+        return str(self._config.socket_path)
 
     async def first_try(self, limit_s: float) -> Exception | None:
         """Return what the first try failed with; None if it is connected, or still trying then."""
@@ -71,33 +70,40 @@ class Dialling:
         return None
 
     async def run(self) -> None:
-        """Dial, and dial again, until the link is closed."""
-        pause_s = FIRST_PAUSE_S
+        """Dial, and dial again as the policy has it, until the link is closed."""
+        pauses_s = self._pauses_s()
         while not self._link.closed.is_set():
-            lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(CONNECT_LIMIT_S):
-                    await self._connect(lost)
-            except OSError as error:  # a timeout is one
+                lost = await self._connect()
+            except (NetworkError, ConfigError) as error:
                 self._tell_first(error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-                continue
-            self.connects += 1
-            self._tell_first(None)
-            pause_s = FIRST_PAUSE_S
-            broken = await lost
-            self._link.detach(self.name)
-            if not self._link.closed.is_set():
+            else:
+                self.connects += 1
+                self._tell_first(None)
+                broken = await lost
+                self._link.detach(self.name)
+                pauses_s = self._pauses_s()
+                if self._link.closed.is_set():
+                    return
                 _logger.info("The %s channel to %s ended; dialling again.", self.name, self)
-                if broken is not None:
-                    await asyncio.sleep(pause_s)
+                if broken is None and self._config.reconnect_policy.max_attempts != 0:
+                    continue
+            pause_s = next(pauses_s, None)
+            if pause_s is None:
+                _logger.warning("The %s channel to %s is given up.", self.name, self)
+                return
+            await asyncio.sleep(pause_s)
+
+    def _pauses_s(self) -> Iterator[float]:
+        return self._config.reconnect_policy.pauses_s()
 
     def _tell_first(self, error: Exception | None) -> None:
         if not self._tried.done():
             self._tried.set_result(error)
 
-    async def _connect(self, lost: asyncio.Future[Exception | None]) -> None:
+    async def _connect(self) -> asyncio.Future[Exception | None]:
+        """Connect once, within the limit; return what is done when the connection is lost."""
+        lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         is_heard = not self._waits
         name, link = self.name, self._link
 
@@ -113,52 +119,93 @@ class Dialling:
                 lost.set_result(error)
 
         frames = Frames(hear, on_invalid=self._tell_invalid, on_closed=end)
-        loop = asyncio.get_running_loop()
-        if isinstance(self.offer, TcpOffer):
-            refuse_in_the_open(self.offer.host, is_encrypted=self._tls is not None)
-            await loop.create_connection(
-                lambda: frames,
-                self.offer.host,
-                self.offer.port,
-                ssl=self._tls,
-                server_hostname=(self._server_name or self.offer.host) if self._tls else None,
-            )
-        else:
-            refuse_strange_socket(self.offer.socket_path)
-            await loop.create_unix_connection(lambda: frames, self.offer.socket_path)
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                if isinstance(self._config, ConnectionConfig):
+                    await connect_tcp(lambda: frames, self._config)
+                else:
+                    await connect_unix(lambda: frames, self._config.socket_path)
+        except TimeoutError:
+            sentence = f"{self} did not answer within {self._config.timeout_s:g} s"
+            raise NetworkError(sentence) from None
         if is_heard:
             link.attach(name, frames)
+        return lost
 
     def _tell_invalid(self, invalid: Invalid) -> None:
         _logger.warning("Something on the %s channel is no message. %s", self.name, invalid.reason)
 
 
-def refuse_in_the_open(host: str, *, is_encrypted: bool) -> None:
-    """Refuse to speak unencrypted with another machine.
+def offered(
+    init: Init,
+    link: Link,
+    *,
+    enable_tcp: bool | None,
+    enable_ipc: bool | None,
+    tcp_config: ConnectionConfig | Mapping[str, Any] | None,
+) -> Iterator[Dialling]:
+    """Give what is to be dialled: what the orchestrator offers, and what the module's code names.
 
     Raises:
-        PermissionError: if `host` is not this machine, by address or as `localhost`.
+        ConfigError: if `tcp_config` cannot be used.
     """
-    if is_encrypted or host == "localhost":
-        return
+    waits = link.is_ours and init.auth_token is not None
+    config = tcp_settings(tcp_config)
+    offer = init.tcp_channel
+    if offer is not None and enable_tcp is not False:
+        tls = config.tls_config or (TlsConfig() if offer.tls_enabled else None)
+        config = replace(config, host=offer.host, port=offer.port, tls_config=tls)
+        yield Dialling(config, link, is_required=offer.required, waits_for_challenge=waits)
+    elif enable_tcp and tcp_config is not None and not _is_wildcard(config.host):
+        yield Dialling(config, link, is_required=False, waits_for_challenge=waits)
+    if init.ipc_channel is not None and enable_ipc is not False:
+        yield Dialling(
+            IpcConnectionConfig(init.ipc_channel.socket_path),
+            link,
+            is_required=init.ipc_channel.required,
+            waits_for_challenge=waits,
+        )
+
+
+def tcp_settings(given: ConnectionConfig | Mapping[str, Any] | None) -> ConnectionConfig:
+    """Read `tcp_config`: a ConnectionConfig, or a dict of its fields.
+
+    `timeout` stands for `timeout_s` there, and `tls` for `tls_config`; `tls_config` and
+    `reconnect_policy` may be dicts of their own fields.
+
+    Raises:
+        ConfigError: if a field is unknown, or has no use.
+    """
+    if isinstance(given, ConnectionConfig):
+        return given
+    fields = dict(given or {})
+    for short, name in (("timeout", "timeout_s"), ("tls", "tls_config")):
+        if short in fields:
+            fields[name] = fields.pop(short)
+    try:
+        for name, kind in (("tls_config", TlsConfig), ("reconnect_policy", ReconnectPolicy)):
+            if isinstance(fields.get(name), dict):
+                fields[name] = kind(**fields[name])
+        if fields.get("tls_config") in (True, False):
+            fields["tls_config"] = TlsConfig() if fields["tls_config"] else None
+        return ConnectionConfig(**fields)
+    except TypeError as error:
+        raise ConfigError(f"tcp_config cannot be used: {error}") from None
+
+
+def _is_wildcard(host: str) -> bool:
+    """Tell whether a host names all addresses to listen on, and so none to dial."""
     with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    raise PermissionError(
-        f"{host} is another machine and the channel has no TLS; what is said, secrets among it, "
-        "could be read on the way. Let the orchestrator offer tls_enabled"
-    )
+        return ipaddress.ip_address(host).is_unspecified
+    return not host
 
 
-def refuse_strange_socket(path: str) -> None:
-    """Refuse a Unix socket that another user may have put there.
-
-    Raises:
-        OSError: if nothing is there, or no socket.
-        PermissionError: if it belongs to another user (root's are trusted).
-    """
-    seen = os.lstat(path)
-    if not stat.S_ISSOCK(seen.st_mode):
-        raise OSError(f"{path} is no socket")
-    if seen.st_uid not in (os.getuid(), 0):
-        raise PermissionError(f"{path} belongs to another user (id {seen.st_uid})")
+__all__ = [
+    "ConnectionConfig",
+    "Dialling",
+    "IpcConnectionConfig",
+    "ReconnectPolicy",
+    "TlsConfig",
+    "offered",
+    "tcp_settings",
+]
