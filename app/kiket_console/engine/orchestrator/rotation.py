@@ -28,7 +28,9 @@ another kills its question."""
 
 
 class Rotations:
-    """The rotations of one module; *send* sends a message and takes it down."""
+    """The rotations of one module; *send* sends a message and takes it down, *again* sends it once
+    more without that.
+    """
 
     def __init__(
         self,
@@ -36,11 +38,13 @@ class Rotations:
         desk: Desk,
         *,
         send: Callable[[p.ToModule, Errand], None],
+        again: Callable[[p.ToModule], object],
         is_ours: Callable[[], bool],
     ) -> None:
         self._tape = tape
         self._desk = desk
         self._send = send
+        self._again = again
         self._is_ours = is_ours
         self._pending: dict[str, tuple[asyncio.Future[p.RotationAck], int | None]] = {}
 
@@ -114,5 +118,5 @@ class Rotations:
                 async with asyncio.timeout(wait_s):
                     return await asyncio.shield(ack)
             if loop.time() < until_s:
-                self._send(message, Errand())
+                self._again(message)
         return None

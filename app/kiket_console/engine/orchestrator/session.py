@@ -104,12 +104,16 @@ class ModuleSession:
             pid=pid,
             beat_s=beat_s,
         )
-        self._desk = Desk(spec.declared.secrets, given.secrets, vault, note)
+        self._desk = Desk(spec.declared.secrets, given.answers, vault, note)
         self._http = HttpOverIpc(
             tape, send=self._pass, repeat=self._repeat_http, is_ours=lambda: self._wires.is_ours
         )
         self._rotations = Rotations(
-            tape, self._desk, send=self._pass, is_ours=lambda: self._wires.is_ours
+            tape,
+            self._desk,
+            send=self._pass,
+            again=self._wires.send,
+            is_ours=lambda: self._wires.is_ours,
         )
         self._questions: asyncio.Queue[_Question] = asyncio.Queue(QUESTIONS)
         self._routed: dict[str, float] = {}
@@ -289,7 +293,7 @@ class ModuleSession:
                 self._orchestrating.heard(self, message, exchange_id, told.channel)
             case _:
                 if isinstance(message, p.ServiceOperation):
-                    self._wires.result_heard()
+                    self._wires.result_heard(message.connection_id)
                 self._orchestrating.heard(self, message, told.request(), told.channel)
 
     def _announce(self, message: p.Announce) -> None:

@@ -8,6 +8,7 @@ secret. So to them a line that matters is written until it is heard, and the oth
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -41,8 +42,11 @@ class Repeated:
 
     def _wait(self) -> None:
         self._timer = None
-        if self._loop.time() + self._every_s < self._until_s:
-            self._timer = self._loop.call_later(self._every_s, self._again)
+        # Not in step with another line that is repeated: readers that take turns would share them
+        # out in such a way that one never gets it.
+        wait_s = self._every_s * random.uniform(0.7, 1.3)  # noqa: S311  # no secret
+        if self._loop.time() + wait_s < self._until_s:
+            self._timer = self._loop.call_later(wait_s, self._again)
 
     def _again(self) -> None:
         self._write()

@@ -7,6 +7,7 @@ wire specification §1.4, §3.7).
 
 from __future__ import annotations
 
+import secrets
 import time
 import zlib
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MESSAGE_LIMIT_BYTES: Final = 4 * 5 * 1024 * 1024 + 64 * 1024
 """A body of 5 MiB as an array of numbers, and what is around it."""
+MOST_RESULTS: Final = 100
+TOKEN_BYTES: Final = 32
 RESULT_S: Final = 0.9
 """For how long an answer is repeated that a reader of the Rust SDK may lose: twelve tries."""
 _HEARTBEAT_LINE: Final = p.encode_line(p.Heartbeat())
@@ -99,16 +102,16 @@ class Wires:
             lambda: self._beat(Channel.STDIO), on_change, every_s=beat_s
         )
         self._doors: dict[Channel, Door] = {}
-        self._result: Repeated | None = None
+        self._results: dict[str, Repeated] = {}
         self._since_us = 0
         self._is_closed = False
 
     async def open(self, names: Collection[str], folder: Path) -> p.Init:
         """Open listeners for the channels *names*; return the init line that offers them.
 
-        Raises `ConsoleError`, OSError.
+        It has a token by which a module of ours proves itself. Raises `ConsoleError`, OSError.
         """
-        init = self._init
+        init = msgspec.structs.replace(self._init, auth_token=secrets.token_hex(TOKEN_BYTES))
         for channel in _FRAMES:
             if channel not in names:
                 continue
@@ -194,11 +197,11 @@ class Wires:
                 continue
         return sent
 
-    def result_heard(self) -> None:
-        """Stop repeating the result of an operation: the module has begun another."""
-        if self._result is not None:
-            self._result.stop()
-            self._result = None
+    def result_heard(self, connection_id: str) -> None:
+        """Repeat no longer what was said of a connection: the module goes on with it."""
+        repeated = self._results.pop(connection_id, None)
+        if repeated is not None:
+            repeated.stop()
 
     def acknowledged(self, channel: Channel) -> None:
         """Take note that a heartbeat was answered."""
@@ -235,7 +238,8 @@ class Wires:
     def close(self) -> None:
         """Close every channel and listener."""
         self._is_closed = True
-        self.result_heard()
+        for repeated in self._results.values():
+            repeated.stop()
         self.turns.close()
         self._stdio_hearts.stop()
         self.stdin.close()
@@ -277,10 +281,15 @@ class Wires:
         self.stdin.send(raw)
         if self.is_ours or self.stdin.is_shut or not isinstance(message, _LOST_OFTEN):
             return
-        repeated = self.stdin.repeat(raw, RESULT_S)
-        if isinstance(message, p.ServiceOperationResult):
-            self.result_heard()
-            self._result = repeated  # a stale one would be taken for the next operation's
+        connection_id = ""
+        if isinstance(message, p.ServiceResponse):
+            connection_id = message.connection_id or ""
+        elif isinstance(message, p.ServiceOperationResult) and message.params is not None:
+            connection_id = message.params.connection_id
+        self.result_heard(connection_id)
+        self._results[connection_id] = self.stdin.repeat(raw, RESULT_S)
+        if len(self._results) > MOST_RESULTS:
+            self.result_heard(next(iter(self._results)))
 
     def _way(self, message: p.ToModule) -> Channel:
         if isinstance(message, _FRAMED):
