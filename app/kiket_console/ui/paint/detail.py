@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import Source, State
 from kiket_console.text import duration, plural, size, visible
 from kiket_console.ui import moment
-from kiket_console.ui.paint import fate
+from kiket_console.ui.paint import body, fate
 from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.line import joined, wrap
+from kiket_console.ui.paint.message_body import MessageView
 from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import NOTED, status
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Detail, Message
+    from kiket_console.model import Attempt, Detail, Exchange, Message
     from kiket_console.ui.paint.body import BodyView
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
@@ -27,6 +29,10 @@ _NO_ANSWER = {
     State.INTERRUPTED: "The engine ended while this was under way, so nobody knows how it ended.",
     State.FAILED: "No answer came.",
     State.FORWARDED: "The answer had no body.",
+}
+_NEVER_ANSWERED = {
+    Kind.NOTIFICATION.value: "Nobody answers such a message.",
+    Kind.INVALID.value: "This is no message of the protocol, so nobody answers it.",
 }
 
 
@@ -77,8 +83,10 @@ def request(detail: Detail, view: BodyView) -> LineSource:
     """Return the lines of the request."""
     exchange = detail.exchange
     place = f"{exchange.method} {visible(exchange.path)}".strip()
-    way = "to" if exchange.source is Source.WEBHOOK else "from"
-    whose = f"{way} {visible(exchange.worker)}" if exchange.worker else ""
+    inwards = exchange.source is Source.WEBHOOK or exchange.direction == Direction.IN
+    whose = f"{'to' if inwards else 'from'} {visible(exchange.worker)}" if exchange.worker else ""
+    if exchange.channel:
+        whose = f"{whose} over {visible(exchange.channel)}".lstrip()
     return Chain(Lines([_facts(place, detail.request, view, whose), []]), view.source)
 
 
@@ -110,8 +118,21 @@ def _tries(detail: Detail, shown: Attempt | None, width: int) -> LineSource:
     return Lines(lines, targets)
 
 
+def view_of(detail: Detail, message: Message) -> BodyView:
+    """Return the view of a body of *detail*; what a module's message carries is decoded in it."""
+    if carries(detail.exchange):
+        return MessageView(message)
+    return body.view_of(message)
+
+
+def carries(exchange: Exchange) -> bool:
+    """Return whether the bodies of an exchange are messages that may carry bodies in turn."""
+    direct = exchange.channel == Channel.HTTP
+    return exchange.source is Source.IPC and exchange.kind != Kind.INVALID and not direct
+
+
 def _facts(place: str, message: Message, view: BodyView, whose: str = "") -> Line:
-    kind = visible(message.header("content-type"))
+    kind = "" if isinstance(view, MessageView) else visible(message.header("content-type"))
     facts: list[Line] = [[(place, "strong")]] if place else []
     if kind:
         facts.append([(kind, "muted")])
@@ -139,7 +160,8 @@ def _no_answer(
     sentence = attempt.error if attempt is not None and attempt.error else ""
     lines: list[Line] = []
     if not (sentence and told):
-        lines += wrap(sentence or _NO_ANSWER[detail.exchange.state], width, "", MARGIN)
+        why = _NEVER_ANSWERED.get(detail.exchange.kind) or _NO_ANSWER[detail.exchange.state]
+        lines += wrap(sentence or why, width, "", MARGIN)
     if attempt is not None:
         lines += [*([[]] if lines else []), [(MARGIN + _answer_line(attempt), "muted")]]
     if detail.exchange.failing and detail.exchange.source is Source.WEBHOOK:

@@ -99,6 +99,8 @@ def _nearest(detail: Detail, nearest: str) -> str:
 def _no_judgement(detail: Detail) -> str:
     if detail.exchange.source is Source.WEBHOOK:
         return "Nobody has judged this signature: the exchange ended before that."
+    if detail.exchange.source is Source.IPC:
+        return "A module's messages are not signed: their channel is known to be the module's."
     return "An API call carries a token of its own, not a webhook signature."
 
 

@@ -13,7 +13,7 @@ from textual.worker import get_current_worker
 from kiket_console.text import size
 from kiket_console.ui import moment
 from kiket_console.ui.paint import detail as paint
-from kiket_console.ui.paint.body import SHOWN_BYTES, BodyView, view_of
+from kiket_console.ui.paint.body import SHOWN_BYTES, BodyView
 from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.threads import hand_over
@@ -204,7 +204,7 @@ class ExchangeDetails:
             return None
         attempt = paint.attempt_of(found, self._attempt) if tab == "response" else None
         key = (found.exchange.id, tab, attempt.number if attempt else 0)
-        view = self._views.pop(key, None) or view_of(message)
+        view = self._views.pop(key, None) or paint.view_of(found, message)
         self._views[key] = view
         while len(self._views) > 1 and (
             len(self._views) > KEPT_VIEWS or sum(map(_held, self._views.values())) > SHOWN_BYTES
