@@ -29,25 +29,39 @@ _HERE = os.path.dirname(__file__)  # noqa: PTH120 (pathlib costs 10 ms of every 
 
 
 def run(start: dict[str, Any]) -> None:
-    """Run `main.py` as a program, or import `main` and call what `main:create_app` names."""
+    """Run `main.py` as a program, or import `main` and run what `main:create_app` names.
+
+    Raises SystemExit where that ends the program by itself.
+    """
     entry: str = start["entry"]
     if entry.endswith(".py"):
         _run_file(os.path.join(start["folder"], entry))  # noqa: PTH118 (as above)
         return
     module_name, _, attribute = entry.partition(":")
     sys.argv = [module_name]
+    _take_streams()
     found: Any = importlib.import_module(module_name)
     for part in attribute.split("."):
         found = getattr(found, part)
+    if hasattr(found, "__plan__"):
+        sys.exit(importlib.import_module("pywatt_sdk._running").run(found.__plan__))
     result = found()
     if inspect.iscoroutine(result):
         asyncio.run(result)
+
+
+def _take_streams() -> None:
+    """Keep what is printed while the code is imported out of the protocol."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pywatt_sdk._stdout").take()
 
 
 def _run_file(path: str) -> None:
     sys.argv = [path]
     with open(path, "rb") as opened:  # noqa: PTH123 (as above)
         raw_source = opened.read()
+    if b"@pywatt_module" in raw_source or b".pywatt_module" in raw_source:
+        _take_streams()
     main = types.ModuleType("__main__")
     main.__file__ = path
     sys.modules["__main__"] = main

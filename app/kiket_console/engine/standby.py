@@ -45,7 +45,7 @@ class Standby:
         self._waiting: Process | None = None
         self._prints: Prints = ()
         self._package_folders: tuple[str, ...] = ()
-        self._learned = NOTHING
+        self._teacher: Bootstrapped | None = None
         self._is_spoiled = False
 
     def take(self, spec: WorkerSpec, number: int, given: Surroundings) -> Process | None:
@@ -60,17 +60,13 @@ class Standby:
         return waiting
 
     def learn(self, process: Process) -> None:
-        """Remember what a process that serves has imported of what is installed."""
-        if not isinstance(process, Bootstrapped):
-            return
-        self._package_folders = process.package_folders
-        modules = () if self._is_spoiled else process.ready.modules
-        self._learned = Ready(modules, process.ready.sources)
+        """Remember a process that serves, for what it has imported of what is installed."""
+        if isinstance(process, Bootstrapped):
+            self._teacher = process
 
     def spoil(self) -> None:
         """Import only what every worker needs from now on: what was learned does harm early."""
         self._is_spoiled = True
-        self._learned = Ready((), self._learned.sources)
 
     def refill(
         self, spec: WorkerSpec, number: int, given: Surroundings, on_gone: Callable[[], None]
@@ -78,6 +74,10 @@ class Standby:
         """Return a process to run that will wait, if none does; *number* is of the newest start."""
         if spec.command or (self._waiting is not None and not self._waiting.is_gone):
             return None
+        learned = self._teacher.ready if self._teacher else NOTHING
+        if self._is_spoiled:
+            learned = Ready((), learned.sources)
+        self._package_folders = self._teacher.package_folders if self._teacher else ()
         marker = f"{given.marker.rstrip('/')}w/"
         self._prints = self._prints_of(spec)
         self._waiting = self._make_process(
@@ -90,7 +90,7 @@ class Standby:
                 secrets={},
             ),
             on_gone=on_gone,
-            learned=self._learned,
+            learned=learned,
             waits=True,
         )
         return self._waiting

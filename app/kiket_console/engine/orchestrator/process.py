@@ -248,6 +248,8 @@ class ModuleProcess(Bootstrapped):
     async def _converse(self) -> None:
         """Speak with it, from the moment when it is to begin."""
         await self._begun.wait()
+        if self._is_gone:
+            return  # it waited in vain
         spec = self.spec
         assert isinstance(spec, ModuleSpec)  # noqa: S101 - a module is not made of anything else
         try:
@@ -307,6 +309,10 @@ class ModuleProcess(Bootstrapped):
 
     async def _ended_early(self) -> None:
         """Leave it to `run`, which has read what it wrote to the end."""
+
+    def _gone(self) -> None:
+        super()._gone()
+        self._begun.set()
 
     def _note(self, level: str, sentence: str) -> None:
         line = Line(time.time_ns() // 1000, "log", sentence, 0, level, "kiket_console")
