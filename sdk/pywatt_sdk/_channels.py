@@ -217,6 +217,10 @@ class Channel(asyncio.Protocol, Generic[_F]):
         else:
             self._writer.close()
 
+    def abort(self) -> None:
+        """Close both directions at once; what waits is lost."""
+        self._abort(ConnectionAbortedError("The channel was closed."))
+
     def _abort(self, fault: Exception) -> None:
         self._fault = self._fault or fault
         if self._writer is not None:

@@ -127,7 +127,7 @@ class Register(_Request, frozen=True, tag="register"):
 
 
 class Beat(_Request, frozen=True, tag="heartbeat", omit_defaults=True):
-    """So I fare."""
+    """How I fare."""
 
     module_id: str
     token: str
@@ -136,7 +136,7 @@ class Beat(_Request, frozen=True, tag="heartbeat", omit_defaults=True):
 
 
 class Advertise(_Request, frozen=True, tag="capabilities"):
-    """This I offer."""
+    """What I offer."""
 
     module_id: str
     token: str

@@ -1,0 +1,179 @@
+"""Answering over framed TCP (pywatt wire specification §5.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, Self
+
+from pywatt_sdk._channels import ChannelClosedError, Frames
+from pywatt_sdk._protocol import ProtocolError
+from pywatt_sdk.communication.connection_config import is_loopback
+from pywatt_sdk.communication.http_tcp import HttpTcpRequest
+from pywatt_sdk.communication.message import EncodedMessage
+from pywatt_sdk.core.error import ConfigError, NetworkError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from pywatt_sdk.communication.connection_config import ConnectionConfig
+    from pywatt_sdk.communication.http_tcp import HttpTcpRouter
+    from pywatt_sdk.services.registration import ModuleInfo
+
+_MOST_AT_ONCE: Final = 100
+
+
+class HttpTcpServer:
+    """Serves a router; used with `async with`.
+
+    Args:
+        router: who answers.
+        host: where to listen; another address than this machine's own needs `tls`.
+        port: the port; 0 takes a free one.
+        tls: the certificate to show, in an SSL context of a server.
+
+    Up to 100 requests of a connection are answered at once; more are not read meanwhile.
+    """
+
+    def __init__(
+        self,
+        router: HttpTcpRouter,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        if tls is None and not is_loopback(host):
+            raise ConfigError(
+                f"listening on {host} in the clear would serve other machines; set tls, "
+                "or listen on 127.0.0.1"
+            )
+        self._router = router
+        self._host, self._port, self._tls = host, port, tls
+        self._server: asyncio.Server | None = None
+        self._tasks = asyncio.TaskGroup()
+        self._connections: set[_Connection] = set()
+
+    @property
+    def port(self) -> int:
+        """Give the port that is really listened on; 0 before it is."""
+        if self._server is None:
+            return 0
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connection, self._host, self._port, ssl=self._tls
+            )
+        except OSError as fault:
+            raise NetworkError(f"cannot listen on {self._host}:{self._port}", fault) from None
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening, finish what is under way, close the connections."""
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.stop()
+        await self._tasks.__aexit__(kind, error, trace)
+        for connection in tuple(self._connections):
+            connection.frames.close()
+
+    def _connection(self) -> Frames:
+        return _Connection(self._router, self._tasks, self._connections).frames
+
+
+class _Connection:
+    """One client."""
+
+    def __init__(
+        self, router: HttpTcpRouter, tasks: asyncio.TaskGroup, connections: set[_Connection]
+    ) -> None:
+        self._router = router
+        self._tasks = tasks
+        self._connections = connections
+        self._under_way = 0
+        self._is_stopping = False
+        self.frames = Frames(self._take, on_closed=lambda _: connections.discard(self))
+        connections.add(self)
+
+    def stop(self) -> None:
+        """Take no more requests."""
+        self._is_stopping = True
+        self.frames.pause()
+
+    def _take(self, raw: bytes) -> None:
+        try:
+            request = HttpTcpRequest.from_json(raw)
+        except ProtocolError:
+            self.frames.close()  # no id to answer to, so nobody would ever know
+            return
+        self._under_way += 1
+        if self._under_way >= _MOST_AT_ONCE:
+            self.frames.pause()
+        self._tasks.create_task(self._answer(request))
+
+    async def _answer(self, request: HttpTcpRequest) -> None:
+        try:
+            response = await self._router.answer(request)
+            self.frames.send(EncodedMessage(response.to_json()).to_frame())
+            await self.frames.drain()
+        except ChannelClosedError:
+            pass  # who asked is gone
+        finally:
+            self._under_way -= 1
+            if not self._is_stopping:
+                self.frames.resume()
+
+
+@asynccontextmanager
+async def start_http_server(
+    orchestrator: ConnectionConfig,
+    module_info: ModuleInfo,
+    router: HttpTcpRouter,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    heartbeat_s: float = 30.0,
+) -> AsyncIterator[HttpTcpServer]:
+    """Serve a router and keep it registered with an orchestrator while the block runs.
+
+    It registers, advertises the router's routes and sends a heartbeat every `heartbeat_s` seconds;
+    at the end it takes the registration back.
+
+    Raises:
+        RegistrationError: if the orchestrator refuses.
+        NetworkError: if it cannot be reached, or the port is taken.
+    """
+    from pywatt_sdk.services.registration import (
+        Capabilities,
+        Endpoint,
+        HealthStatus,
+        RegistrationClient,
+    )
+
+    async with HttpTcpServer(router, host=host, port=port, tls=tls) as server:
+        address = f"{host}:{server.port}"
+        async with RegistrationClient(orchestrator) as client, asyncio.TaskGroup() as tasks:
+            await client.register(module_info.with_metadata("address", address))
+            endpoints = tuple(Endpoint(path, methods) for path, methods in router.endpoints)
+            await client.advertise(Capabilities(endpoints))
+            beating = tasks.create_task(
+                client.heartbeats(lambda: HealthStatus.HEALTHY, heartbeat_s)
+            )
+            try:
+                yield server
+            finally:
+                beating.cancel()
+                await client.unregister()
