@@ -20,7 +20,7 @@ from kiket_console.engine.headers import HOP, answer_headers, value_of
 from kiket_console.engine.holding import HOLD_S, Holding
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator import routes
-from kiket_console.engine.orchestrator.ports import Frame
+from kiket_console.engine.orchestrator.ports import Errand, Frame
 from kiket_console.engine.ports import Target
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import State
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.orchestrator.ports import Peer, Tape
     from kiket_console.engine.ports import Workers
     from kiket_console.model import Headers, Worker
+    from kiket_console.module_facts import ModuleEndpoint
     from pywatt_sdk._protocol import HttpResponse
 
 REQUEST_ID: Final = "x-request-id"
@@ -60,6 +61,26 @@ class Visit:
     raw_body: bytes
     sender: str = ""
     """The address that it came from."""
+    replay_of: int | None = None
+    edited: bool = False
+    exchange_id: int | None = None
+    """Set by who carries it out: as what it is taken down; None when that was dropped."""
+    channel: str = ""
+    """Likewise: by what it went."""
+    error: str = ""
+    """Likewise: why the module did not answer, in a sentence."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of one start of a module."""
+
+    label: str
+    endpoints: tuple[ModuleEndpoint, ...]
+    is_ours: bool
+    """Whether it is built with our SDK."""
+    is_unversioned: bool = False
+    """Whether it serves without the version what it announces with it."""
 
 
 class ModuleGateway:
@@ -83,40 +104,69 @@ class ModuleGateway:
         self._holding = Holding(workers, hold_s)
         self._timeout_s = timeout_s
         self._body_bytes = body_bytes
-        self._unversioned: set[str] = set()
-        """Starts of modules that serve without the version what they announce with it."""
+        self._known: dict[str, _Known] = {}
 
     async def take(self, visit: Visit) -> Answer:
         """Return the module's answer, or ours when there is none."""
         if value_of(visit.headers, HOP):
-            return _refusal(508, "This gateway has forwarded the request itself before.")
+            return _refusal(visit, 508, "This gateway has forwarded the request itself before.")
         worker = self._worker(visit.module)
         if isinstance(worker, str):
-            return _refusal(404, worker)
+            return _refusal(visit, 404, worker)
+        _identify(visit)
         for _ in range(_TURNS):
             peer = await self._peer(worker)
             if isinstance(peer, str):
                 return self._rejected(visit, 503, peer)
             path = visit.path.partition("?")[0]
-            none = routes.find(peer.name, peer.facts.endpoints, visit.method, path)
+            none = routes.find(peer.name, self._of(peer).endpoints, visit.method, path)
             if none is not None:
                 allow = (("allow", none.allow),) if none.allow else ()
                 return self._rejected(visit, none.status, none.sentence, allow)
-            asked = _identified(visit)
             try:
-                return _named(await self._answer(peer, asked), asked)
+                return _named(await self._answer(peer, visit), visit)
             except NotTakenError as error:
                 if self._peers.newest(worker.name) is peer:
-                    return _refusal(error.status, error.sentence)
+                    return _refusal(visit, error.status, error.sentence)
             except NoAnswerError as error:
-                return _refusal(error.status, error.sentence)
-        return _refusal(503, f"{worker.name} is replaced again and again; send it once more.")
+                return _refusal(visit, error.status, error.sentence)
+        said = f"{worker.name} is replaced again and again; send it once more."
+        return _refusal(visit, 503, said)
 
     def _rejected(self, visit: Visit, status: int, sentence: str, more: Headers = ()) -> Answer:
         """Take down and return an answer of our own to what no start of a module is asked."""
-        exchange_id = self._tape.request(_frame(visit, visit.module, _SELF))
-        self._tape.reply(exchange_id, None, state=State.REJECTED, status=status, error=sentence)
-        return _refusal(status, sentence, more)
+        self._take_down(visit, visit.module, _SELF)
+        self._tape.reply(
+            visit.exchange_id, None, state=State.REJECTED, status=status, error=sentence
+        )
+        return _refusal(visit, status, sentence, more)
+
+    def _take_down(self, visit: Visit, module: str, label: str) -> None:
+        frame = Frame(
+            module,
+            label,
+            Channel.HTTP,
+            Direction.IN,
+            visit.raw_body,
+            "http_request",
+            Kind.REQUEST,
+            visit.method,
+            visit.path,
+            visit.headers,
+        )
+        visit.channel = Channel.HTTP
+        visit.exchange_id = self._tape.request(
+            frame, replay_of=visit.replay_of, edited=visit.edited
+        )
+
+    def _of(self, peer: Peer) -> _Known:
+        """Return what is known of a start; its routes do not change."""
+        known = self._known.get(peer.name)
+        if known is None or known.label != peer.label:
+            facts = peer.facts
+            known = _Known(peer.label, facts.endpoints, is_ours=bool(facts.sdk))
+            self._known[peer.name] = known
+        return known
 
     def _worker(self, name: str) -> Worker | str:
         """Return the module of that name, or say why there is none."""
@@ -139,24 +189,25 @@ class ModuleGateway:
     async def _answer(self, peer: Peer, visit: Visit) -> Answer:
         if peer.address is None:
             return await self._by_channel(peer, visit)
-        shorter = routes.unversioned(visit.path)
-        if peer.label in self._unversioned and shorter:
+        known = self._of(peer)
+        shorter = "" if known.is_ours else routes.unversioned(visit.path)
+        if known.is_unversioned and shorter:
             visit.path = shorter
             return await self._by_http(peer, visit, peer.address[1])
         answer = await self._by_http(peer, visit, peer.address[1])
-        if answer.status == 404 and shorter and not peer.facts.sdk and visit.method in _SAFE:
+        if answer.status == 404 and shorter and visit.method in _SAFE:
             if answer.room is not None:
                 answer.room.give_back()
             visit.path = shorter
             again = await self._by_http(peer, visit, peer.address[1])
-            if again.status != 404:
-                self._unversioned.add(peer.label)
+            known.is_unversioned = again.status != 404
             return again
         return answer
 
     async def _by_http(self, peer: Peer, visit: Visit, port: int) -> Answer:
         """Return what the module's own server answers; raises `NoAnswerError`."""
-        exchange_id = self._tape.request(_frame(visit, peer.name, peer.label))
+        self._take_down(visit, peer.name, peer.label)
+        exchange_id = visit.exchange_id
         target = Target(peer.name, peer.label, port=port)
         try:
             answer = await self._forwarder.forward(
@@ -199,8 +250,9 @@ class ModuleGateway:
             headers=_joined(visit),
             body=visit.raw_body or None,
         )
+        errand = Errand(replay_of=visit.replay_of, edited=visit.edited)
         try:
-            response = await peer.http(request, self._timeout_s)
+            response = await peer.http(request, self._timeout_s, errand)
         except TimeoutError as error:
             said = f"{peer.label} did not answer within {self._timeout_s:g} s."
             raise NoAnswerError(said, 504) from error
@@ -208,6 +260,8 @@ class ModuleGateway:
             raise NoAnswerError(
                 str(error) or f"{peer.label} ended before it answered.", 502, is_broken=True
             ) from error
+        finally:
+            visit.exchange_id, visit.channel = errand.exchange_id, errand.channel
         return self._checked(peer, response)
 
     def _checked(self, peer: Peer, response: HttpResponse) -> Answer:
@@ -228,23 +282,8 @@ class ModuleGateway:
         return Answer(response.status_code, answer_headers(headers, length), raw_body)
 
 
-def _frame(visit: Visit, module: str, label: str) -> Frame:
-    return Frame(
-        module,
-        label,
-        Channel.HTTP,
-        Direction.IN,
-        visit.raw_body,
-        "http_request",
-        Kind.REQUEST,
-        visit.method,
-        visit.path,
-        visit.headers,
-    )
-
-
-def _identified(visit: Visit) -> Visit:
-    """Return a request that names itself and its trace, as far as its sender does not."""
+def _identify(visit: Visit) -> None:
+    """Let a request name itself and its trace, as far as its sender does not."""
     more: list[tuple[str, str]] = []
     if not value_of(visit.headers, REQUEST_ID):
         more.append((REQUEST_ID, str(uuid.uuid4())))
@@ -252,9 +291,7 @@ def _identified(visit: Visit) -> Visit:
     if trace.sent(headers) is None:
         headers = tuple(pair for pair in headers if pair[0].lower() != "traceparent")
         more.append(("traceparent", trace.new_trace().parent(trace.new_span_id())))
-    return Visit(
-        visit.module, visit.method, visit.path, (*headers, *more), visit.raw_body, visit.sender
-    )
+    visit.headers = (*headers, *more)
 
 
 def _named(answer: Answer, asked: Visit) -> Answer:
@@ -278,6 +315,7 @@ def _joined(visit: Visit) -> dict[str, str]:
     return found
 
 
-def _refusal(status: int, sentence: str, more: Headers = ()) -> Answer:
+def _refusal(visit: Visit, status: int, sentence: str, more: Headers = ()) -> Answer:
+    visit.error = sentence
     headers = _RETRY if status == 503 else JSON_TYPE
     return Answer(status, (*headers, *more), error_body(sentence))

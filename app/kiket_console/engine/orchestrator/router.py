@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.orchestrator.peers import Peers
     from kiket_console.engine.orchestrator.ports import Peer, Tape
-    from pywatt_sdk._protocol import RouteToModule
+    from pywatt_sdk._protocol import RouteToModule, ToModule
 
 WAITING_LIMIT: Final = 1000
 """How many requests of one module may wait for their replies; of more, the oldest is given up."""
@@ -41,11 +41,22 @@ TIMEOUT: Final = "timeout"
 """What `code` says to who is told why no reply comes."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Person:
+    """Somebody who sends by hand under a module's name; they are told by the tape."""
+
+    name: str
+    label: str = "console"
+
+    def send(self, message: ToModule, errand: Errand | None = None) -> None:
+        """Send nothing: what it is about is taken down already."""
+
+
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """A request that was passed on, until its reply."""
 
-    source: Peer
+    source: Peer | _Person
     target: str
     request_id: str
     asked: int | None
@@ -95,6 +106,8 @@ class Router:
         self._over: dict[str, dict[str, None]] = {}
         """Requests that nobody waits for any more: another reply to them is no request."""
         self._held: dict[str, deque[_Held]] = {}
+        self._ours: set[str] = set()
+        """Starts built with our SDK; others may not know what is ours."""
         self._looking: asyncio.TimerHandle | None = None
 
     @property
@@ -124,13 +137,35 @@ class Router:
         else:
             self._ask(_Held(peer, message, exchange_id, self._now_s() + self._hold_s))
 
+    def send_by_hand(self, peer: Peer, message: RoutedModuleMessage, errand: Errand) -> None:
+        """Send *peer* a message of a person's, whose reply is theirs whoever they name as source.
+
+        Raises ConnectionError when it takes nothing any more.
+        """
+        peer.send(message, errand)
+        if message.expects_reply is not False:
+            self._wait(
+                _Waiting(
+                    _Person(message.source_module_id),
+                    peer.name,
+                    message.original_request_id,
+                    None,
+                    self._now_s() + PATIENCE_S,
+                    peer.label,
+                    errand.exchange_id,
+                )
+            )
+
     def joined(self, peer: Peer) -> None:
         """Let go what was kept for *peer*'s module."""
+        if peer.facts.sdk:
+            self._ours.add(peer.label)
         for held in self._held.pop(peer.name, ()):
             self._pass_on(held, peer)
 
     def gone(self, peer: Peer) -> None:
         """Give up what *peer* has not answered, and what nobody can be told any more."""
+        self._ours.discard(peer.label)
         for waiting in [each for asked in self._waiting.values() for each in asked.values()]:
             if waiting.carrier == peer.label:
                 self._fail(waiting, f"{peer.label} ended before it replied.", FAILED)
@@ -182,12 +217,13 @@ class Router:
     def _pass_on(self, asked: _Held, peer: Peer) -> None:
         message, source = asked.message, asked.source
         errand = Errand(parent=asked.asked)
+        is_ours = peer.label in self._ours
         passed = RoutedModuleMessage(
             source_module_id=source.name,
             original_request_id=message.request_id,
             payload=message.payload,
-            target_endpoint=message.target_endpoint,
-            expects_reply=message.expects_reply,
+            target_endpoint=message.target_endpoint if is_ours else None,
+            expects_reply=message.expects_reply if is_ours else None,
         )
         try:
             peer.send(passed, errand)
@@ -255,9 +291,13 @@ class Router:
         self._answer(waiting.source, waiting.asked, reply, sentence)
 
     def _answer(
-        self, source: Peer, asked: int | None, reply: RoutedModuleResponse, sentence: str = ""
+        self,
+        source: Peer | _Person,
+        asked: int | None,
+        reply: RoutedModuleResponse,
+        sentence: str = "",
     ) -> None:
-        if sentence:
+        if sentence and not isinstance(source, _Person):
             self._note(source.name, sentence)
         try:
             source.send(reply, Errand(answers=asked))
