@@ -28,8 +28,9 @@ another kills its question."""
 
 
 class Rotations:
-    """The rotations of one module; *send* sends a message and takes it down, *again* sends it once
-    more without that.
+    """The rotations of one module.
+
+    *send* sends a message and takes it down; *again* sends it once more, and does not.
     """
 
     def __init__(

@@ -13,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from kiket_console.engine.orchestrator.announced import Reach, reach
 from kiket_console.engine.orchestrator.http_over_ipc import RESEND_S, HttpOverIpc
 from kiket_console.engine.orchestrator.notebook import Heard, Notebook
 from kiket_console.engine.orchestrator.ports import Errand
+from kiket_console.engine.orchestrator.questions import Questions
 from kiket_console.engine.orchestrator.rotation import Rotations
-from kiket_console.engine.orchestrator.secrets import Desk, Found
+from kiket_console.engine.orchestrator.secrets import Desk
 from kiket_console.engine.orchestrator.wires import Wires
 from kiket_console.engine.process import StartFailed
 from kiket_console.errors import ConsoleError
@@ -40,22 +41,11 @@ if TYPE_CHECKING:
     from kiket_console.worker_spec import ModuleSpec
     from pywatt_sdk._channels import Invalid
 
-QUESTIONS: Final = 1_000
-"""Secrets that may be asked for before the first answer; further questions are refused."""
 MOST_ENDPOINTS: Final = 1_000
 ROUTED_S: Final = 30.0
 """For how long a message to a module counts as under way."""
-STARTING_LIMIT_S: Final = 30.0
-RUNNING_LIMIT_S: Final = 5.0
-"""For how long a secret is repeated to a module of another SDK that says nothing."""
 _REMARKS: Final = frozenset({1, 10, 100, 1_000, 10_000})
 """Which of many remarks of one kind are made."""
-
-
-class _Question(NamedTuple):
-    name: str
-    exchange_id: int | None
-    channel: Channel
 
 
 class ModuleSession:
@@ -115,7 +105,15 @@ class ModuleSession:
             again=self._wires.send,
             is_ours=lambda: self._wires.is_ours,
         )
-        self._questions: asyncio.Queue[_Question] = asyncio.Queue(QUESTIONS)
+        self._questions = Questions(
+            self._desk,
+            self._wires,
+            self._book,
+            empties=spec.empties,
+            is_running=self.announced.done,
+            fail=self._fail,
+            on_change=on_change,
+        )
         self._routed: dict[str, float] = {}
         self._remarks: Counter[str] = Counter()
         self._ended = asyncio.Event()
@@ -123,7 +121,7 @@ class ModuleSession:
         self._work: set[asyncio.Task[None]] = set()
         self._reach = Reach(None, "")
         self._sdk = ""
-        self._is_asking = self._is_ready = self._is_stopping = self._is_over = False
+        self._is_ready = self._is_stopping = self._is_over = False
 
     # What its process does with it
 
@@ -140,7 +138,7 @@ class ModuleSession:
                     for stream in (stdin, stdout):
                         stream.close()
                     return
-                self._spawn(self._answer_questions())
+                self._spawn(self._questions.run())
                 await self._ended.wait()
                 for work in self._work:
                     work.cancel()
@@ -277,7 +275,7 @@ class ModuleSession:
                 told.lone()
                 self._announce(message)
             case p.GetSecret():
-                self._ask(_Question(message.name, told.request(), told.channel))
+                self._questions.ask(message.name, told.request(), told.channel)
             case p.HttpResponse():
                 if not self._http.answer(message, told.frame):
                     told.answers_nothing()
@@ -325,43 +323,6 @@ class ModuleSession:
         self._book.invalid(invalid.excerpt, channel, what)
         self._remark(what, "WARNING", f"Over {channel}: {invalid.reason}")
 
-    # Secrets
-
-    def _ask(self, question: _Question) -> None:
-        if not self._is_asking:
-            self._is_asking = True
-            self._on_change()
-        try:
-            self._questions.put_nowait(question)
-        except asyncio.QueueFull:
-            why = f"It has asked for {QUESTIONS:,} secrets and waited for none."
-            self._answer(question, Found("", why))
-
-    async def _answer_questions(self) -> None:
-        while True:
-            question = await self._questions.get()
-            self._answer(question, await self._desk.find(question.name))
-
-    def _answer(self, question: _Question, found: Found) -> None:
-        """Answer a question for a secret, as often as it takes."""
-        stops = not (self._wires.is_ours or self._spec.empties or self.announced.done())
-        if found.error and stops:
-            self._book.gave_up(question.exchange_id, found.error)
-            self._fail(f"{found.error} A module of its SDK cannot be told; it was stopped.")
-            return
-        message = p.Secret(question.name, found.value, error=found.error or None)
-        errand = Errand(channel=question.channel, answers=question.exchange_id)
-        try:
-            limit_s = RUNNING_LIMIT_S if self.announced.done() else STARTING_LIMIT_S
-            sent = self._wires.send_secret(
-                message, question.channel, limit_s, opens=self.announced.done()
-            )
-        except ConnectionError:
-            self._book.gave_up(question.exchange_id, f"{self.label} takes nothing any more.")
-            return
-        self._book.sent(message, sent, errand, error=found.error)
-        self._on_change()
-
     # The end, and what is about it
 
     @property
@@ -369,7 +330,7 @@ class ModuleSession:
         if self._is_stopping or self._is_over:
             return "stopping"
         if not self.address_is_known:
-            return "asking for secrets" if self._is_asking else "starting"
+            return "asking for secrets" if self._questions.asked else "starting"
         return self._wires.health or ("ready" if self._is_ready else "announced")
 
     def _remark(self, kind: str, level: str, sentence: str) -> None:
@@ -398,8 +359,7 @@ class ModuleSession:
         self._wires.close()
         self._http.fail(why)
         self._rotations.fail(why)
-        while not self._questions.empty():
-            self._book.gave_up(self._questions.get_nowait().exchange_id, why)
+        self._questions.close(why)
         if not self.announced.done():
             self.announced.set_exception(ConnectionError(why))
             self.announced.exception()  # nobody need wait for it

@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import (
     Others,
@@ -72,17 +71,21 @@ class Life:
         self.vault = Vault()
         self.over = asyncio.Event()
 
-    async def get(self, path: str) -> httpx.Response:
+    async def get(self, path: str) -> tuple[int, bytes]:
         """Ask over HTTP, as soon as it listens: it announces before."""
         assert self.session.address is not None
-        host, port = self.session.address
-        async with httpx.AsyncClient(timeout=20) as client:
-            while True:
-                try:
-                    return await client.get(f"http://{host}:{port}{path}")
-                except httpx.ConnectError:
-                    assert self.process.returncode is None
-                    await asyncio.sleep(0.02)
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(*self.session.address)
+                break
+            except ConnectionError:
+                assert self.process.returncode is None
+                await asyncio.sleep(0.02)
+        writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        return int(head.split()[1]), body
 
     async def stop(self) -> int:
         """Walk down the ladder until it has ended."""
@@ -145,19 +148,19 @@ async def one_whole_life() -> None:
     async with life("--secrets", "A,B", "--subscribe") as module:
         async with asyncio.timeout(20):
             await module.session.announced
-        assert (await module.get("/secret/A")).text == "alpha"
+        assert await module.get("/secret/A") == (200, b"alpha")
         module.session.became_ready()
         request = p.HttpRequest(p.new_uuid(), "GET", "/hello", {})
         answer = await module.session.http(request, 20)
         assert (answer.status_code, answer.body) == (200, b'{"hello":"world"}')
-        assert json.loads((await module.get("/operate")).text)["result"] == "pong"
-        assert (await module.get("/ask/other")).json() == {"pong": 1}
+        assert json.loads((await module.get("/operate"))[1])["result"] == "pong"
+        assert await module.get("/ask/other") == (200, b'{"pong":1}')
         await module.vault.set("A", "omega")
         ack = await module.session.rotate(("A",), "rot-1", 20)
         assert ack is not None
         assert ack.status == "success"
         async with asyncio.timeout(20):
-            while (await module.get("/secret/A")).text != "omega":  # noqa: ASYNC110  # its time
+            while (await module.get("/secret/A"))[1] != b"omega":  # noqa: ASYNC110  # its time
                 await asyncio.sleep(0.02)
         facts = module.session.facts
         assert facts.handshake == "ready"
@@ -200,7 +203,7 @@ async def test_it_lingers_after_shutdown_until_its_input_is_closed() -> None:
 async def test_the_macro_family_has_no_channels_and_ends_by_a_signal_alone() -> None:
     async with life("--family", "macro", "--secrets", "A") as module:
         await module.session.announced
-        assert (await module.get("/secret/A")).text == "alpha"
+        assert await module.get("/secret/A") == (200, b"alpha")
         assert module.session.facts.heartbeats == 0
         module.session.shut_down()
         module.session.close_stdin()
