@@ -25,7 +25,7 @@ from pywatt_sdk._pipes import open_pipes
 from pywatt_sdk.core.error import BootstrapError, HandshakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pywatt_sdk._assembly import Module, Plan
     from pywatt_sdk._bridge import Serving
@@ -41,24 +41,24 @@ _logger = logging.getLogger("pywatt_sdk")
 
 
 class Life:
-    """A module's life over the streams that it was started with; `run` lives it.
+    """A module's life: `run` lives it over the streams that it was started with.
 
-    `announced` is set once the module is announced, `stopping` once it is to end.
+    Where there are none, as in a test, `take_orders` and `serve` live it over a link. `announced`
+    is set once the module is announced, `stopping` once it is to end.
     """
 
-    def __init__(self, plan: Plan, streams: Streams) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.announced = asyncio.Event()
         self.stopping = asyncio.Event()
         self.why = ""
         self.module: Module | None = None
-        self._streams = streams
         self._main: asyncio.Task[Any] | None = None
         self._link: Link | None = None
         self._first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._stdio = Lines(self._hear, on_invalid=self._tell_invalid, on_closed=self._end_of_stdin)
 
-    async def run(self) -> None:
+    async def run(self, streams: Streams) -> None:
         """Live: returns at the orderly end.
 
         Raises:
@@ -70,7 +70,7 @@ class Life:
         self._main = asyncio.current_task()
         try:
             with self._signals():
-                await open_pipes(self._stdio, *self._streams)
+                await open_pipes(self._stdio, *streams)
                 init = read_init(await self._first)
                 await self._live(init)
         except asyncio.CancelledError:
@@ -105,14 +105,15 @@ class Life:
             link.attach(STDIO, self._stdio)
             if is_ours:
                 link.tell(hello())
-            self._take_orders(link, init)
+            self.take_orders(link, init)
             self._stdio.resume()
             channels = self._offers(link, init)
             for each in channels:
                 link.keep(each.run())
-            await self._serve(init, link, channels)
+            await self.serve(init, link, channels)
 
-    async def _serve(self, init: p.Init, link: Link, channels: list[Dialling]) -> None:
+    async def serve(self, init: p.Init, link: Link, channels: Sequence[Dialling] = ()) -> None:
+        """Put the module together, serve and announce it, until it is stopped; raises as `run`."""
         self.module = module = await assemble(self.plan, init, link)
         try:
             surface = surface_of(self.plan, module)
@@ -131,7 +132,9 @@ class Life:
         finally:
             await module.state.close()
 
-    def _take_orders(self, link: Link, init: p.Init) -> None:
+    def take_orders(self, link: Link, init: p.Init) -> None:
+        """Answer heartbeats and challenges, and stop when that is said."""
+
         def beat(_: p.Heartbeat) -> p.HeartbeatAck | None:
             if link.hearing == STDIO and not link.is_ours:
                 return None  # Rust modules never answer there (specification §1.4)
@@ -208,7 +211,7 @@ class Life:
                 loop.remove_signal_handler(number)
 
 
-async def _reached(channels: list[Dialling]) -> None:
+async def _reached(channels: Sequence[Dialling]) -> None:
     """Wait for the channels' first try.
 
     Raises:

@@ -46,7 +46,7 @@ async def live(plan: Plan) -> None:
             "This is a module: it waits for an orchestrator's first line on stdin. "
             "`kiket-console` in its folder starts it; Ctrl-C ends it."
         )
-    await Life(plan, streams).run()
+    await Life(plan).run(streams)
 
 
 def run(plan: Plan) -> int:

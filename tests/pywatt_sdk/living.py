@@ -62,12 +62,12 @@ class Living:
     async def __aenter__(self) -> Self:
         stdin, to_module = os.pipe()
         from_module, stdout = os.pipe()
-        streams = Streams(os.fdopen(stdin, "rb", 0), os.fdopen(stdout, "wb", 0))
+        self._streams = Streams(os.fdopen(stdin, "rb", 0), os.fdopen(stdout, "wb", 0))
         self.channel = Lines(self.heard.put_nowait)
         reader, writer = os.fdopen(from_module, "rb", 0), os.fdopen(to_module, "wb", 0)
         await open_pipes(self.channel, reader, writer)
         self._group = await asyncio.TaskGroup().__aenter__()
-        self.life = Life(self.plan, streams)
+        self.life = Life(self.plan)
         self._task = self._group.create_task(self._live())
         self.channel.send(self._first)
         return self
@@ -79,7 +79,7 @@ class Living:
 
     async def _live(self) -> None:
         try:
-            await self.life.run()
+            await self.life.run(self._streams)
         except Exception as error:  # what a program would end with
             self.failure = error
 

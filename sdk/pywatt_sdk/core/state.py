@@ -13,6 +13,8 @@ import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+import msgspec
+
 from pywatt_sdk.core.error import NetworkError, UnavailableError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._metrics import Metrics
-    from pywatt_sdk._protocol import Init
+    from pywatt_sdk._protocol import Init, RoutedModuleMessage, RouteToModule
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.internal.messaging import InternalMessagingClient
     from pywatt_sdk.security.secret_client import SecretClient
@@ -74,6 +76,10 @@ class AppState(Generic[S]):
         self._closers: list[Callable[[], object]] = []
         if secret_client is not None:
             self.__dict__["secret_client"] = secret_client
+        if link is not None:
+            from pywatt_sdk._protocol import RoutedModuleMessage
+
+            self._take_back = link.on(RoutedModuleMessage, self._first_message)
 
     @property
     def module_id(self) -> str:
@@ -154,6 +160,8 @@ class AppState(Generic[S]):
         """What sends messages to other modules and hands out theirs."""
         from pywatt_sdk.internal.messaging import InternalMessagingClient
 
+        if self.link is not None:
+            self._take_back()
         return InternalMessagingClient(self._module_id, link=self.link)
 
     async def discover_services(
@@ -191,6 +199,18 @@ class AppState(Generic[S]):
             metadata=dict(metadata) if metadata is not None else None,
         )
 
+    async def register_service_provider(
+        self, service_type: str, info: ServiceProviderInfo | dict[str, Any]
+    ) -> str:
+        """Offer a service that is described as `discover_services` would; raises the same."""
+        given = info if isinstance(info, dict) else msgspec.structs.asdict(info)
+        fields = {name: given.get(name) for name in ("version", "metadata")}
+        return await self.register_service(given["name"], service_type, given["address"], **fields)
+
+    async def discover_service_providers(self, service_type: str) -> list[ServiceProviderInfo]:
+        """Return all providers of a service, as `discover_services` does."""
+        return await self.discover_services(service_type)
+
     async def send_message(self, target: str, message: Any, preferences: object = None) -> None:
         """Send a message to another module and wait for no answer.
 
@@ -200,7 +220,6 @@ class AppState(Generic[S]):
             NetworkError: if it cannot be sent.
         """
         del preferences  # the link takes the channel that the orchestrator expects
-        self._connected("Messaging")
         await self.internal_messaging_client.send_message(target, message)
 
     async def send_request(
@@ -218,14 +237,15 @@ class AppState(Generic[S]):
             InternalMessagingError: if there is no such module, it fails, or does not answer.
         """
         del preferences
-        self._connected("Messaging")
         module_id, _, endpoint = target.partition(":")
         return await self.internal_messaging_client.send_request(
             module_id, endpoint or "default", request, response_type, timeout
         )
 
-    def on_message(self, message_type: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorate what handles messages whose `"type"` is `message_type`."""
+    def on_message(
+        self, message_type: str = "*"
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate what handles messages whose `"type"` is `message_type`; `"*"`: all others."""
         return self.internal_messaging_client.on_message(message_type)
 
     async def register_module_message_handler(
@@ -256,6 +276,10 @@ class AppState(Generic[S]):
                 errors.append(error)
         if errors:
             raise ExceptionGroup("What was to be closed with the module failed", errors)
+
+    def _first_message(self, message: RoutedModuleMessage) -> Awaitable[RouteToModule | None]:
+        """Hear another module, though nobody asked for messages: it is told that nobody does."""
+        return self.internal_messaging_client.handle_message(message)
 
     def _connected(self, what: str) -> Link:
         if self.link is None:

@@ -88,7 +88,7 @@ class InternalMessagingClient:
         self._sent: dict[str, None] = {}
         self._stop: Callable[[], None] | None = None
         if self._link is not None:
-            self._stop = self._link.on(RoutedModuleMessage, self._arrived)
+            self._stop = self._link.on(RoutedModuleMessage, self.handle_message)
 
     async def send_message(self, target: str, message: object) -> None:
         """Send a message that is not answered; *target* is a module, or `module:endpoint`.
@@ -225,7 +225,8 @@ class InternalMessagingClient:
         """Say whether a reply is expected, to an orchestrator that understands it."""
         return asks if self._open().is_ours else None
 
-    async def _arrived(self, message: RoutedModuleMessage) -> RouteToModule | None:
+    async def handle_message(self, message: RoutedModuleMessage) -> RouteToModule | None:
+        """Take another module's message; return the reply, if there is to be one."""
         source, id_ = message.source_module_id, message.original_request_id
         if id_ in self._sent and source != self.module_id:
             # From an orchestrator that passes replies on as messages: were they handled, two
