@@ -16,6 +16,9 @@ from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_mending import mended_init, mended_message
 from pywatt_sdk._wire_values import EncodingFormat, is_ip_address, is_uuid, read_bytes, read_custom
 
+_MENDED_BYTES: Final = 4 * 1024 * 1024
+"""Longer messages are not taken apart: as Python values they would need many times their size."""
+
 Fault = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
@@ -295,7 +298,7 @@ def _decode(raw: bytes, decoder: msgspec.json.Decoder[_T], kinds: Any, *, strict
         try:
             return _whole(decoder.decode(raw), strict=strict)
         except (msgspec.ValidationError, ValueError):
-            if strict:
+            if strict or len(raw) > _MENDED_BYTES:
                 raise
             return mended_message(_any.decode(raw), kinds)
     except Fault as fault:

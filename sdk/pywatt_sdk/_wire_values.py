@@ -189,6 +189,7 @@ def read_bytes(raw: bytes | memoryview, *, strict: bool) -> bytes | None:
 
     Raises:
         ValueError: if it is neither.
+        msgspec.DecodeError: the same, where the JSON reader noticed.
     """
     raw = bytes(raw)
     if raw == b"null":
