@@ -193,7 +193,7 @@ class Life:
             self._first.set_exception(
                 HandshakeError("stdin closed unexpectedly during handshake", error)
             )
-        else:
+        elif self._link is None or not self._link.closed.is_set():  # else it is we who closed it
             self.stop("The orchestrator closed stdin.")
 
     @contextlib.contextmanager

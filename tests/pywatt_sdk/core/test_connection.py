@@ -1,0 +1,179 @@
+"""A module dials the channels that it is offered, says who it is, and dials again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from tests.pywatt_sdk.living import Living, greeter
+
+from pywatt_sdk import _protocol as p
+from pywatt_sdk._assembly import Plan
+from pywatt_sdk._channels import Frames
+from pywatt_sdk._handshake import proof
+from pywatt_sdk.core.connection import ConnectionConfig, TlsConfig, tcp_settings
+from pywatt_sdk.core.error import BootstrapError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+M = TypeVar("M")
+OURS = "kiket-console/0.1"
+
+
+class Listener:
+    """An orchestrator's end of a framed channel: what it heard, on whichever connection."""
+
+    def __init__(self) -> None:
+        self.connections: asyncio.Queue[Frames] = asyncio.Queue()
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def make(self) -> Frames:
+        frames = Frames(self.heard.put_nowait)
+        self.connections.put_nowait(frames)
+        return frames
+
+    async def connected(self) -> Frames:
+        """Wait for a module to connect."""
+        return await asyncio.wait_for(self.connections.get(), 10)
+
+    async def hear(self, kind: type[M]) -> M:
+        """Return the next frame's message, which must be of that kind."""
+        message = p.decode_to_orchestrator(await asyncio.wait_for(self.heard.get(), 10))
+        assert isinstance(message, kind), message
+        return message
+
+
+@contextlib.asynccontextmanager
+async def listening(path: Path | None = None) -> AsyncIterator[tuple[Listener, dict[str, Any]]]:
+    """Listen on TCP, or on a Unix socket; give what an init line offers of it."""
+    listener, loop = Listener(), asyncio.get_running_loop()
+    if path is not None:
+        server = await loop.create_unix_server(listener.make, path)
+        offer: dict[str, Any] = {"ipc_channel": {"socket_path": str(path), "required": True}}
+    else:
+        server = await loop.create_server(listener.make, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        offer = {"tcp_channel": tcp_offer(port)}
+    async with server:
+        yield listener, offer
+
+
+def tcp_offer(port: int, *, required: bool = True) -> dict[str, Any]:
+    return {"address": f"127.0.0.1:{port}", "tls_enabled": False, "required": required}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def say(frames: Frames, message: p.ToModule) -> None:
+    frames.send(p.encode_frame(message, to="module"))
+
+
+@pytest.mark.parametrize("kind", ["tcp", "uds"])
+async def test_a_heartbeat_in_a_frame_is_answered_in_a_frame(kind: str, own_places: Path) -> None:
+    path = own_places / "r" / "c.sock" if kind == "uds" else None
+    async with listening(path) as (far, offer), Living(**offer) as module:
+        frames = await far.connected()
+        await module.hear(p.Announce)
+        say(frames, p.Heartbeat())
+        await far.hear(p.HeartbeatAck)
+
+
+async def test_it_proves_that_it_knows_its_token_before_anything_else() -> None:
+    async with (
+        listening() as (far, offer),
+        Living(orchestrator=OURS, auth_token="t0ken", **offer) as module,
+    ):
+        frames = await far.connected()
+        await module.hear(p.Hello)
+        await module.hear(p.Announce)
+        say(frames, p.Challenge("ab" * 32))
+        identify = await far.hear(p.Identify)
+    assert identify == p.Identify("greeter", proof("t0ken", "ab" * 32, "greeter"))
+
+
+async def test_what_rust_sends_in_frames_goes_over_the_framed_channel() -> None:
+    links: list[Any] = []
+
+    def create(state: Any) -> Any:
+        links.append(state.link)
+        return greeter(state)
+
+    async with listening() as (far, offer), Living(Plan(factory=create), **offer) as module:
+        frames = await far.connected()
+        await module.hear(p.Announce)
+        kind = p.ServiceType.CACHE
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(links[0].ask(p.DiscoverServiceProviders(kind)))
+            await far.hear(p.DiscoverServiceProviders)
+            say(frames, p.DiscoverServiceProvidersResponse(success=True, providers=()))
+        assert asking.result().success
+
+
+async def test_a_shutdown_in_a_frame_ends_the_module() -> None:
+    async with listening() as (far, offer), Living(**offer) as module:
+        frames = await far.connected()
+        await module.hear(p.Announce)
+        say(frames, p.Shutdown())
+        assert await module.ended() is None
+
+
+async def test_a_channel_that_breaks_is_dialled_again_and_the_module_lives_on() -> None:
+    async with listening() as (far, offer), Living(**offer) as module:
+        first = await far.connected()
+        await module.hear(p.Announce)
+        first.close()
+        again = await far.connected()
+        say(again, p.Heartbeat())
+        await far.hear(p.HeartbeatAck)
+        module.say(p.HttpRequest("h", "GET", "/", {}))
+        assert (await module.hear(p.HttpResponse)).status_code == 200
+
+
+async def test_a_required_channel_that_is_not_there_ends_the_start_unannounced() -> None:
+    async with Living(tcp_channel=tcp_offer(free_port())) as module:
+        failure = await module.ended()
+    assert isinstance(failure, BootstrapError)
+    assert "required channel failed to initialize: TCP - 127.0.0.1:" in str(failure)
+    assert module.heard.empty()
+
+
+async def test_without_a_channel_that_is_not_required_it_starts_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Living(tcp_channel=tcp_offer(free_port(), required=False)) as module:
+        await module.hear(p.Announce)
+    assert "is not there yet" in caplog.text
+
+
+async def test_a_channel_that_the_code_does_not_want_is_not_dialled() -> None:
+    plan = Plan(factory=greeter, enable_tcp=False)
+    async with Living(plan, tcp_channel=tcp_offer(free_port())) as module:
+        await module.hear(p.Announce)
+
+
+async def test_another_machine_is_not_spoken_to_in_the_clear() -> None:
+    offer = {"address": "192.0.2.1:9000", "tls_enabled": False, "required": True}
+    async with Living(tcp_channel=offer) as module:
+        failure = await module.ended()
+    assert "192.0.2.1 is another machine" in str(failure)
+
+
+def test_tcp_config_is_read_from_a_dict() -> None:
+    given = {"host": "127.0.0.9", "port": 9000, "timeout": 3, "tls": {"server_name": "hub"}}
+    assert tcp_settings(given) == ConnectionConfig(
+        "127.0.0.9", 9000, timeout_s=3, tls_config=TlsConfig(server_name="hub")
+    )
+
+
+def test_a_field_of_tcp_config_that_is_unknown_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="tcp_config cannot be used"):
+        tcp_settings({"hots": "localhost"})
