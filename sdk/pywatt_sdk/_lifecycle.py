@@ -120,7 +120,7 @@ class Life:
             await _reached(channels)
             async with self._listening(init, surface.asgi) as serving:
                 take_back = link.on(p.HttpRequest, serving.answer)
-                listen = serving.address or init.listen
+                listen = module.state.address = serving.address or init.listen
                 link.tell(p.Announce(listen, surface.endpoints))
                 self.announced.set()
                 _logger.info("The module %s is announced on %s.", init.module_id, listen)

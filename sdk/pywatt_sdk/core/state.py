@@ -72,6 +72,8 @@ class AppState(Generic[S]):
         self.user_state: S | None = user_state
         self.link = link
         self.init = init
+        self.address = init.listen if init is not None else ""
+        """Where the module serves HTTP, `"127.0.0.1:8080"`: as it was told, then as it is."""
         self._config = config
         self._closers: list[Callable[[], object]] = []
         if secret_client is not None:
@@ -180,13 +182,13 @@ class AppState(Generic[S]):
         self,
         name: str,
         service_type: str,
-        address: str,
+        address: str | None = None,
         version: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
         """Offer a service at `address`, `"127.0.0.1:8080"`, to other modules; return its id.
 
-        It is withdrawn when the module ends.
+        Without an address it is the module's own. It is withdrawn when the module ends.
 
         Raises:
             NetworkError: if the orchestrator refuses it, or does not answer.
@@ -194,7 +196,7 @@ class AppState(Generic[S]):
         return await self.service_discovery_client.register(
             name=name,
             service_type=service_type,
-            address=address,
+            address=self.address if address is None else address,
             version=version,
             metadata=dict(metadata) if metadata is not None else None,
         )
