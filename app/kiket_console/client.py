@@ -10,6 +10,7 @@ import stat
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from kiket_console.client_documents import asked, sent
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import API
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from kiket_console.client_modules import ModuleCalls
     from kiket_console.client_platform import PlatformCalls
     from kiket_console.model import EngineStatus, Exchange, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
@@ -115,13 +117,13 @@ class Client(AbstractAsyncContextManager["Client"]):
         """Send a signed event, as `trigger` does."""
         from kiket_console.wire import Result
 
-        return await self._ask("POST", "/trigger", Result, _asked(event), DELIVERY_TIMEOUT_S)
+        return await self._ask("POST", "/trigger", Result, asked(event), DELIVERY_TIMEOUT_S)
 
     async def preview_event(self, event: Event) -> Preview:
         """Return what `send_event` would send."""
         from kiket_console.wire import Preview
 
-        return await self._ask("POST", "/trigger", Preview, _asked(event) | {"dry_run": True})
+        return await self._ask("POST", "/trigger", Preview, asked(event) | {"dry_run": True})
 
     async def replay(
         self,
@@ -155,7 +157,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         """
         from kiket_console.wire import Result
 
-        path, asked = f"/exchanges/{exchange_id}/send", _sent(edit, way, linked) | {"retry": retry}
+        path, asked = f"/exchanges/{exchange_id}/send", sent(edit, way, linked) | {"retry": retry}
         return await self._ask("POST", path, Result, asked, DELIVERY_TIMEOUT_S)
 
     async def retry(self, exchange_id: int) -> Result:
@@ -177,7 +179,7 @@ class Client(AbstractAsyncContextManager["Client"]):
         """Return what `send` would send."""
         from kiket_console.wire import Preview
 
-        asked = _sent(edit, way, linked) | {"dry_run": True}
+        asked = sent(edit, way, linked) | {"dry_run": True}
         return await self._ask("POST", f"/exchanges/{exchange_id}/send", Preview, asked)
 
     async def pin(self, ids: Sequence[int], *, pinned: bool = True) -> Selection:
@@ -258,6 +260,13 @@ class Client(AbstractAsyncContextManager["Client"]):
         from kiket_console.client_platform import PlatformCalls
 
         return PlatformCalls(self._ask)
+
+    @property
+    def modules(self) -> ModuleCalls:
+        """What can be sent to modules, and what they offer."""
+        from kiket_console.client_modules import ModuleCalls
+
+        return ModuleCalls(self._ask)
 
     async def stop(self) -> None:
         """Ask the engine to stop its workers and end; it ends shortly after this returns."""
@@ -367,27 +376,6 @@ def _refusal(raw_answer: bytes) -> ConsoleError:
         return ConsoleError(refusal.error, hint=refusal.hint, exit_code=ExitCode(refusal.exit_code))
     except (msgspec.MsgspecError, ValueError):
         return ConsoleError("The engine's answer makes no sense to this version of the program.")
-
-
-def _asked(event: Event) -> dict[str, Any]:
-    import msgspec
-
-    asked: dict[str, Any] = {"event": event.name, "version": event.version}
-    asked |= {"extension": event.extension, "headers": event.headers, "dialect": event.dialect}
-    asked |= {"like": event.like, "era": event.era, "retry": event.retry}
-    if event.raw_payload is not None:
-        asked["payload"] = msgspec.Raw(event.raw_payload)
-    if event.raw_body is not None:
-        asked["body"] = event.raw_body
-    return asked
-
-
-def _sent(edit: Edit, way: str, linked: bool) -> dict[str, Any]:
-    asked: dict[str, Any] = {"way": way, "linked": linked}
-    asked |= {"headers": edit.headers, "event": edit.event, "version": edit.version}
-    if edit.raw_payload is not None:
-        asked["body"] = edit.raw_payload
-    return asked
 
 
 def _quoted(name: str) -> str:

@@ -53,6 +53,8 @@ class Config:
     retention_mb: int = 500
     """How large the store may grow before the oldest are let go that nobody pinned; 0: without
     limit."""
+    heartbeats: bool = False
+    """Whether the heartbeats of modules are recorded too."""
     retry: str = "unattended"
     """Which deliveries are tried again when they fail: one of `RETRIES`."""
     retry_speed: float = 1.0
@@ -209,6 +211,14 @@ def _hosts(value: object) -> tuple[str, ...] | None:
     return tuple(names) if good and names is not None else None
 
 
+def _yes_or_no(text: str) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False}
+    found = words.get(text.strip().lower())
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
 def _split(text: str) -> list[str]:
     return [host.strip() for host in text.split(",") if host.strip()]
 
@@ -275,6 +285,13 @@ SETTINGS: Final = (
         "whole MB up to 1000000, 0 for no limit",
         _whole(0, 1_000_000),
         int,
+    ),
+    Setting(
+        "heartbeats",
+        "whether the heartbeats of modules are recorded as their other messages are",
+        "true or false",
+        lambda value: value if isinstance(value, bool) else None,
+        _yes_or_no,
     ),
     Setting(
         "retry",

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine.ports import named
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.wire import SecretName
+from kiket_console.wire import ROTATION_WAIT_S, SecretName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.vault import Vault
     from kiket_console.model import EngineStatus, Worker
+    from kiket_console.wire import Rotation
 
 
 class Actions:
@@ -26,11 +27,13 @@ class Actions:
         stop: Callable[[], None],
         workers: Supervisor,
         vault: Vault,
+        rotate: Callable[[str, str, float], Awaitable[Rotation]],
     ) -> None:
         self.status = status
         self.stop = stop
         self._workers = workers
         self._vault = vault
+        self._rotate = rotate
 
     async def worker(self, name: str, verb: str) -> Worker:
         """Restart, stop, start or kill a worker; return how it is now."""
@@ -58,9 +61,8 @@ class Actions:
         )
 
     async def set_secret(self, name: str, value: str) -> None:
-        """Keep a secret, and start the workers anew that ask for it."""
-        await self._vault.set(name, value)
-        self._workers.secret_changed(name)
+        """Keep a secret; hand it to the modules that run, start others anew that ask for it."""
+        await self._rotate(name, value, ROTATION_WAIT_S)
 
     async def delete_secret(self, name: str) -> None:
         """Forget a secret."""

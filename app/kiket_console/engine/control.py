@@ -4,6 +4,7 @@
     GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/send, replay
     POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
     POST /v1/exchanges/note
+    POST /v1/ipc/send, replay, …           (see `control_modules`)
     GET  /v1/exchanges   GET  /v1/filters
     GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
     GET  /v1/platform    and below it (see `control_platform`)
@@ -28,6 +29,7 @@ from starlette.routing import Route
 
 from kiket_console.engine.control_bodies import answer, asked_body
 from kiket_console.engine.control_listing import listing_routes
+from kiket_console.engine.control_modules import module_routes
 from kiket_console.engine.control_platform import platform_routes
 from kiket_console.engine.control_sending import sending_routes
 from kiket_console.engine.openapi import describe
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from kiket_console.engine.control_listing import Listing
+    from kiket_console.engine.control_modules import ModuleControls
     from kiket_console.engine.control_platform import PlatformControls
     from kiket_console.engine.control_sending import Sending
     from kiket_console.engine.hub import Hub
@@ -140,6 +143,7 @@ def control_app(
     listing: Listing,
     hub: Hub,
     platform: PlatformControls,
+    modules: ModuleControls,
 ) -> Starlette:
     """Return the control API over what the engine's parts can do."""
 
@@ -215,6 +219,7 @@ def control_app(
             *sending_routes(sending),
             *listing_routes(listing),
             *platform_routes(platform),
+            *module_routes(modules),
             route("/exchanges/pin", pin, "POST"),
             route("/exchanges/note", note, "POST"),
             route("/exchanges/remove", remove, "POST"),

@@ -149,6 +149,7 @@ class Engine:
                 ),
                 hosts=(*LOOPBACK, *self._config.allow_hosts),
                 inbound=parts.inbound,
+                modules=parts.modules.gateway,
                 refusals=parts.refusals,
             )
         )
@@ -169,6 +170,7 @@ class Engine:
             tasks.create_task(control.serve([control_socket]))
             workers = tasks.create_task(parts.workers.run())
             watching = tasks.create_task(parts.watching.run())
+            orchestrating = tasks.create_task(parts.wattson.orchestrator.run())
             tending = [
                 tasks.create_task(parts.retention.run()),
                 tasks.create_task(parts.recording.run()),
@@ -197,6 +199,7 @@ class Engine:
             if not (await asyncio.wait({workers}, timeout=WORKERS_END_S))[0]:
                 workers.cancel()
                 await asyncio.wait({workers})
+            orchestrating.cancel()
             parts.hub.close()
             platform.should_exit = control.should_exit = True
         await parts.forwarder.close()

@@ -10,23 +10,29 @@ from kiket_console import __version__
 from kiket_console.model import EngineStatus, Exchange, Notice, Worker
 from kiket_console.wire import (
     API,
+    CHANNELS,
     ERAS,
     LIST_DEFAULT,
     LIST_LIMIT,
     NOTE_LIMIT,
     PLATFORM_ROWS_DEFAULT,
     PLATFORM_ROWS_LIMIT,
+    ROTATION_WAIT_S,
     SELECTION_LIMIT,
     VERBS,
     WAYS,
+    IpcOp,
+    IpcResult,
     PlatformRows,
     PlatformSettings,
     PlatformState,
     Preview,
     Refusal,
     Result,
+    Rotation,
     SecretName,
     Selection,
+    Service,
     Template,
 )
 
@@ -134,12 +140,48 @@ _SECRET = {
 }
 
 
+_ANSWER_S = {"type": "number", "exclusiveMinimum": 0, "maximum": 600, "default": 30.0}
+_IPC_SEND = {
+    "type": "object",
+    "required": ["module"],
+    "additionalProperties": False,
+    "properties": {
+        "module": {"type": "string"},
+        "message": {"type": "object", "description": "As GET /v1/ipc/ops says of each op."},
+        "op": {"type": "string", "description": "Where the message does not say it."},
+        "channel": {"enum": list(CHANNELS), "description": "Empty: as the module expects it."},
+        "like": {"type": "integer", "description": "The exchange that it repeats, edited or not."},
+        "timeout_s": _ANSWER_S,
+    },
+}
+_IPC_REPLAY = {
+    "type": "object",
+    "required": ["id"],
+    "additionalProperties": False,
+    "properties": {"id": {"type": "integer"}, "timeout_s": _ANSWER_S},
+}
+_ROTATE = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "value": {
+            "type": ["string", "null"],
+            "format": "password",
+            "default": None,
+            "description": "null: the one that is kept is handed out again.",
+        },
+        "timeout_s": {**_ANSWER_S, "default": ROTATION_WAIT_S},
+    },
+}
+
+
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the control API."""
     kinds = (
         *(EngineStatus, Exchange, Worker, Notice, Result, Preview, Template),
         *(SecretName, Selection, Refusal),
         *(PlatformState, PlatformRows, PlatformSettings),
+        *(IpcOp, IpcResult, Rotation, Service),
     )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
@@ -227,6 +269,20 @@ def describe() -> dict[str, Any]:
                 "put": _does("Keep a secret.", "204", body=_SECRET),
                 "delete": _does("Forget a secret.", "204"),
             },
+            f"{API}/secrets/{{name}}/rotate": {
+                "parameters": [name],
+                "post": _asks("Hand a secret's new value to who has it.", Rotation, body=_ROTATE),
+            },
+            f"{API}/ipc/ops": {
+                "get": _asks("Messages that can be sent to modules.", IpcOp, many=True)
+            },
+            f"{API}/ipc/send": {
+                "post": _asks("Send a message to a module.", IpcResult, body=_IPC_SEND)
+            },
+            f"{API}/ipc/replay": {
+                "post": _asks("Send a recorded message again.", IpcResult, body=_IPC_REPLAY)
+            },
+            f"{API}/services": {"get": _asks("What modules offer each other.", Service, many=True)},
             **_platform(),
             f"{API}/stop": {"post": _does("Stop the workers and end.", "202")},
         },

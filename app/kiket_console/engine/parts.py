@@ -2,6 +2,7 @@
 
 Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, changes ──► Hub ──► clients
 ▲                                                outcomes ──► Pulse ──► status
+├── Wattson, ModuleDesk ──► modules
 └── Platform ──► Vault        Sender ──► Gateway.deliver         Watching ──► Supervisor
 """
 
@@ -27,7 +28,8 @@ from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.inbound import Inbound
-from kiket_console.engine.orchestrator.tape import RecordedTape
+from kiket_console.engine.orchestrator.module_desk import ModuleDesk
+from kiket_console.engine.orchestrator.wattson import Wattson
 from kiket_console.engine.platform.api import Api
 from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.custom_data import Modules
@@ -141,12 +143,18 @@ class Parts:
         )
         self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
         self.recorder = Recorder(writer, redactor, self._committed, vault.get)
-        self.tape = RecordedTape(self.recorder)
         self.refusals = Refusals(self.recorder.log)
         self.log = EngineLog(self.recorder, asyncio.get_running_loop())
         body_bytes = config.body_mib * 1024**2
         own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
         self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)
+        self.wattson = Wattson(
+            self.recorder,
+            vault,
+            config,
+            own_ports=own_ports,
+            workers=lambda: self.workers.workers(),
+        )
         self.workers = Supervisor(
             project,
             paths,
@@ -159,9 +167,12 @@ class Parts:
             on_change=self._workers_changed,
             on_log=self.recorder.log,
             is_busy=self.forwarder.is_busy,
+            open_session=self.wattson.open_session,
+            orchestrator_api=gateway_url,
             env_file=env_file,
             drain_limit_s=config.forward_timeout_s,
         )
+        self.modules = ModuleDesk(self.wattson, self.workers, vault, reader, self.forwarder, config)
         self.watching = Watching(project, self.workers, self.recorder.log, env_file)
         self.tokens = RuntimeTokens(paths.token_key)
         token_judge = TokenJudge(self.tokens.jwks)
@@ -191,7 +202,13 @@ class Parts:
         )
         callers = Callers(self.workers.tokens, self.tokens)
         self.platform = Platform(self.recorder, self.workers, self.refusals, callers, api)
-        actions = Actions(status=self.status, stop=stop, workers=self.workers, vault=vault)
+        actions = Actions(
+            status=self.status,
+            stop=stop,
+            workers=self.workers,
+            vault=vault,
+            rotate=self.modules.rotate,
+        )
         terms = Terms(
             self.workers,
             vault,
@@ -245,6 +262,7 @@ class Parts:
                 redact=redactor.redact,
                 on_change=self.hub.workers_changed,
             ),
+            self.modules,
         )
 
     async def warm(self) -> None:
@@ -279,7 +297,7 @@ class Parts:
             vault=self._vault.description,
             exchanges=self._writer.newest.exchanges,
             dropped_logs=self.recorder.dropped_logs,
-            dropped_frames=self.tape.dropped,
+            dropped_frames=self.wattson.dropped,
             rate_per_s=self._pulse.rate_per_s(),
             p95_us=p95_us,
             error_share=error_share,

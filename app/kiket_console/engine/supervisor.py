@@ -216,16 +216,19 @@ class Supervisor:
         """Kill worker *name* and all that it started; it stays ended until it is started again."""
         self._keeper(name).kill()
 
-    def secret_changed(self, secret: str) -> None:
+    def secret_changed(self, secret: str) -> tuple[str, ...]:
         """Start the workers anew that ask for *secret*, so that they have its new value.
 
-        A module that serves is told of it without a new start.
+        A module that serves is told of it without a new start. Return who is started.
         """
+        started: list[str] = []
         for keeper in self._keepers.values():
             if any(secret == name for name, _ in keeper.worker.secrets):
                 if keeper.spec.kind == ModuleSpec.kind and keeper.serving is not None:
                     continue
                 keeper.restart()
+                started.append(keeper.name)
+        return tuple(started)
 
     def _look_again(self, name: str) -> WorkerSpec | None:
         """Return what the folder says of worker *name* now; None when it names it no more.

@@ -128,6 +128,7 @@ class Desk:
 
 
 NO_PLATFORM: Any = None
+NO_MODULES: Any = None
 """What is below /v1/platform is asked in `test_control_platform`."""
 PREVIEW = Preview("sample", "POST / HTTP/1.1", b"\xff", 1, (("k0", ""),), True, "Fine.", True)
 
@@ -195,7 +196,7 @@ async def served(
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub, NO_PLATFORM),
+        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub, NO_PLATFORM, NO_MODULES),
         http=OwnPeers,
         lifespan="off",
         log_config=None,
@@ -429,7 +430,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     routed = {
         (route.path.replace(":int", ""), method)
         for route in control_app(
-            Post(), Post(), Shelf(), listing_of(paths), new_hub(), NO_PLATFORM
+            Post(), Post(), Shelf(), listing_of(paths), new_hub(), NO_PLATFORM, NO_MODULES
         ).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}

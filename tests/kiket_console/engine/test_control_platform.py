@@ -52,7 +52,7 @@ def app(paths: ProjectPaths, changes: list[str], workers: Any) -> tuple[Starlett
         redact=lambda text: text.replace("hunter-2", "[secret:PASSWORD]"),
         on_change=lambda: changes.append("changed"),
     )
-    return control_app(NOBODY, NOBODY, NOBODY, NOBODY, Hub(Notice(0, 0, 0, 0)), desk), state
+    return control_app(NOBODY, NOBODY, NOBODY, NOBODY, Hub(Notice(0, 0, 0, 0)), desk, NOBODY), state
 
 
 @asynccontextmanager

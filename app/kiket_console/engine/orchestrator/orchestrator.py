@@ -62,7 +62,7 @@ class Orchestrator:
         self.peers = Peers()
         self.registry = Registry(self.peers.is_well)
         self._services = Services(secret)
-        self._router = Router(
+        self.router = Router(
             self.peers, tape, is_starting=is_starting, known=known, note=note, hold_s=hold_s
         )
         self._opening: asyncio.Queue[tuple[Peer, ServiceRequest, int | None, str]] = asyncio.Queue(
@@ -77,7 +77,7 @@ class Orchestrator:
                 answer = await self._services.open(peer.name, peer.label, asked)
                 self._answer(peer, answer, exchange_id, channel)
         finally:
-            self._router.close()
+            self.router.close()
 
     def heard(
         self, peer: Peer, message: ToOrchestrator, exchange_id: int | None, channel: str
@@ -85,7 +85,7 @@ class Orchestrator:
         """Take a message that concerns others: services, routing, ports."""
         match message:
             case RouteToModule():
-                self._router.take(peer, message, exchange_id)
+                self.router.take(peer, message, exchange_id)
             case RegisterServiceProvider():
                 self._answer(peer, self._registered(peer, message), exchange_id, channel)
             case DiscoverServiceProviders():
@@ -106,7 +106,7 @@ class Orchestrator:
 
     def answered(self, peer: Peer, message: RouteToModule) -> int | None:
         """Return the exchange that *message* replies to; None when it is a request of its own."""
-        return self._router.answered(peer, message)
+        return self.router.answered(peer, message)
 
     def services_of(self, label: str) -> tuple[ModuleService, ...]:
         """Return what the start called *label* offers others."""
@@ -115,12 +115,12 @@ class Orchestrator:
     def joined(self, peer: Peer) -> None:
         """Take note that *peer* is ready, in the place of an older one of its name."""
         self.peers.joined(peer)
-        self._router.joined(peer)
+        self.router.joined(peer)
 
     def gone(self, peer: Peer) -> None:
         """Take note that *peer* takes nothing any more; its successor may have joined."""
         self.peers.gone(peer)
-        self._router.gone(peer)
+        self.router.gone(peer)
         self.registry.drop(peer.label)
         self._services.drop(peer.label)
         self._ports.release(peer.label)

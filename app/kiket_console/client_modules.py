@@ -1,0 +1,99 @@
+"""The part of the control API's client that speaks with modules.
+
+    async with Client(paths) as client:
+        message = b'{"method": "GET", "uri": "/hello", "headers": {}}'
+        result = await client.modules.send(IpcMessage("search", message, "http_request"))
+
+Every call raises what `Client`'s calls raise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
+
+from kiket_console.wire import (
+    ROTATION_WAIT_S,
+    IpcMessage,
+    IpcOp,
+    IpcResult,
+    Rotation,
+    Service,
+)
+
+T = TypeVar("T")
+
+_MORE_S = 15.0
+"""What the engine takes besides what is waited for."""
+
+
+class Ask(Protocol):
+    """Send one request of the control API, and read its answer as *kind*."""
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        document: object = None,
+        timeout_s: float = 15.0,
+    ) -> T:
+        """Ask, and wait so long."""
+        ...
+
+
+class ModuleCalls:
+    """Send to modules, and ask what they offer."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    async def ops(self) -> tuple[IpcOp, ...]:
+        """Return the messages that can be sent by hand, with their fields and a sample."""
+        return await self._ask("GET", "/ipc/ops", tuple[IpcOp, ...])
+
+    async def services(self) -> tuple[Service, ...]:
+        """Return what modules offer each other."""
+        return await self._ask("GET", "/services", tuple[Service, ...])
+
+    async def send(self, message: IpcMessage) -> IpcResult:
+        """Send a message to a module; return what it is answered, where it is."""
+        document = {
+            "module": message.module,
+            "message": _raw(message.raw_message),
+            "op": message.op,
+            "channel": message.channel,
+            "like": message.like,
+            "timeout_s": message.timeout_s,
+        }
+        limit_s = message.timeout_s + _MORE_S
+        return await self._ask("POST", "/ipc/send", IpcResult, document, limit_s)
+
+    async def replay(self, exchange_id: int, timeout_s: float = 30.0) -> IpcResult:
+        """Send a recorded message to its module again; return what it is answered."""
+        document = {"id": exchange_id, "timeout_s": timeout_s}
+        return await self._ask("POST", "/ipc/replay", IpcResult, document, timeout_s + _MORE_S)
+
+    async def rotate(
+        self, name: str, value: str | None = None, timeout_s: float = ROTATION_WAIT_S
+    ) -> Rotation:
+        """Hand a secret's new value (None: the vault's) to those who have the old one.
+
+        Each module has *timeout_s* to confirm it.
+        """
+        document = {"value": value, "timeout_s": timeout_s}
+        path = f"/secrets/{quote(name, safe='')}/rotate"
+        return await self._ask("POST", path, Rotation, document, timeout_s + _MORE_S)
+
+
+def _raw(raw: bytes) -> Any:
+    """Return JSON as it is said; raises `ConsoleError` for what is none."""
+    import msgspec
+
+    from kiket_console.errors import ConsoleError, ExitCode
+
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ConsoleError(f"The message is no JSON: {error}.", exit_code=ExitCode.USAGE) from error
+    return msgspec.Raw(raw)

@@ -1,0 +1,88 @@
+"""The engine's stand-in for Wattson: what modules speak with, made before there are any.
+
+sessions ──► Tape ──► Recorder
+    └──► Orchestrator ──► registry, routing, services, ports
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kiket_console.engine.chronicle import line
+from kiket_console.engine.orchestrator.allocation import Ports
+from kiket_console.engine.orchestrator.orchestrator import Orchestrator
+from kiket_console.engine.orchestrator.session import ModuleSession
+from kiket_console.engine.orchestrator.tape import RecordedTape
+from kiket_console.engine.orchestrator.watched_tape import WatchedTape
+from kiket_console.model import WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from kiket_console.config import Config
+    from kiket_console.engine.orchestrator.ports import OpenSession
+    from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.vault import Vault
+    from kiket_console.model import Worker
+
+_ENDED = frozenset(
+    {WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.BROKEN, WorkerState.FATAL}
+)
+
+
+class Wattson:
+    """Speak with the modules among *workers*, which are asked for only once there are some.
+
+    *own_ports* are those that the engine itself listens on.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        vault: Vault,
+        config: Config,
+        *,
+        own_ports: Collection[int],
+        workers: Callable[[], tuple[Worker, ...]],
+    ) -> None:
+        self._vault = vault
+        self._workers = workers
+        self._recorded = RecordedTape(recorder)
+        self.tape = WatchedTape(self._recorded)
+        self.orchestrator = Orchestrator(
+            self.tape,
+            Ports(own_ports),
+            secret=self._secret,
+            is_starting=self._is_starting,
+            known=lambda: tuple(worker.name for worker in self._modules()),
+            note=lambda module, sentence: recorder.log(line(module, "WARNING", sentence)),
+            hold_s=config.held_s,
+        )
+        self.open_session: OpenSession = partial(
+            ModuleSession,
+            tape=self.tape,
+            orchestrating=self.orchestrator,
+            vault=vault,
+            records_heartbeats=config.heartbeats,
+        )
+
+    @property
+    def dropped(self) -> int:
+        """How many messages came faster than they could be stored."""
+        return self._recorded.dropped
+
+    def _modules(self) -> list[Worker]:
+        return [worker for worker in self._workers() if worker.kind == "module"]
+
+    def _is_starting(self, name: str) -> bool:
+        """Tell whether a module that does not run is on its way."""
+        found = next((worker for worker in self._modules() if worker.name == name), None)
+        return found is not None and (found.serving or found.state not in _ENDED)
+
+    async def _secret(self, module: str, name: str) -> str | None:
+        """Return a secret's value for a module that declares it."""
+        found = next((worker for worker in self._modules() if worker.name == module), None)
+        if found is None or all(declared != name for declared, _ in found.secrets):
+            return None
+        return await self._vault.get(name)
