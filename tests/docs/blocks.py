@@ -10,6 +10,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SEED = Path(__file__).with_name("seed.md")
+SEED_PYWATT = Path(__file__).with_name("seed_pywatt.md")
+SEED_PYWATT_STATUS = Path(__file__).with_name("seed_pywatt_status.md")
 PAGES = ROOT / "docs" / "sdk"
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)[^\n]*$")

@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.docs.blocks import ROOT, SEED, Block, blocks, unclaimed
+from tests.docs.blocks import (
+    ROOT,
+    SEED,
+    SEED_PYWATT,
+    SEED_PYWATT_STATUS,
+    Block,
+    blocks,
+    unclaimed,
+)
 
 CLAIMANTS = [
     *(f"tests.docs.{file.stem}" for file in sorted(Path(__file__).parent.glob("test_*.py"))),
@@ -21,7 +29,13 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize(
     "page",
-    [SEED, ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))],
+    [
+        SEED,
+        SEED_PYWATT,
+        SEED_PYWATT_STATUS,
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").glob("**/*.md")),
+    ],
     ids=lambda page: str(page.name),
 )
 def test_every_block_is_run_by_a_test(page: Path) -> None:
