@@ -101,6 +101,7 @@ def run_as_program(module: Any, frame: FrameType | None) -> None:
     if _Process.is_claimed or not env.flag(AUTORUN_VARIABLE, True):
         return
     _Process.is_claimed = True
+    use_logging_of_program()
     _stdout.take()
     _carry_out_rest(module, frame)
     sys.exit(0 if _Process.has_lived else run(module.__plan__))
