@@ -71,6 +71,7 @@ def test_the_sdk_never_imports_the_console(module: str) -> None:
         "kiket_core",
         "kiket_sdk",
         "kiket_sdk.testing.plugin",
+        "pywatt_sdk.testing.plugin",
     ],
 )
 def test_what_must_start_fast_loads_nothing_heavy(module: str) -> None:

@@ -134,6 +134,7 @@ def test_it_names_its_command_and_its_pytest_plugin(wheel: Path, names: set[str]
 
     assert "kiket-console = kiket_console.cli:main" in written
     assert "[pytest11]\nkiket_sdk = kiket_sdk.testing.plugin" in written
+    assert "\npywatt_sdk = pywatt_sdk.testing.plugin" in written
 
 
 def test_the_installed_command_says_its_version(installed: Path, tmp_path: Path) -> None:
