@@ -254,16 +254,16 @@ def _project(paths: ProjectPaths) -> Finding:
         found = project.find(paths.folder)
     except ConsoleError as error:
         return Finding("project", FAIL, error.message, error.hint)
-    bad = next((each for each in found.extensions if each.problem is not None), None)
+    bad = next((each for each in found.workers if each.problem is not None), None)
     if bad is not None and bad.problem is not None:
-        whose = f"{bad.name}: " if len(found.extensions) > 1 else ""
+        whose = f"{bad.name}: " if len(found.workers) > 1 else ""
         sentence = f"{whose}{bad.problem.sentence}"
         return Finding("project", FAIL, sentence, "Correct it; the engine goes on.")
     said = "; ".join(
         f"{each.name}: {shlex.join(each.command)}"
         if each.command
         else f"{each.name}: {each.entry}, run by {each.interpreter}"
-        for each in found.extensions
+        for each in found.workers
     )
     if not Trust().is_trusted(paths.folder):
         return Finding("project", OK, f"{said}; you have not said yes to running it yet.")

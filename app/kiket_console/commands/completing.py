@@ -114,7 +114,7 @@ def events(
 def worker_names(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
-    """Complete the name of an extension."""
+    """Complete the name of a worker."""
     named = [(spec.name, spec.runs) for spec in _found(context)]
     return _matching(named, incomplete)
 
@@ -176,7 +176,7 @@ def _paths(context: click.Context) -> ProjectPaths:
 def _found(context: click.Context) -> Iterator[Any]:
     from kiket_console import project
 
-    yield from project.find(_paths(context).folder).extensions
+    yield from project.find(_paths(context).folder).workers
 
 
 def _ask(context: click.Context, path: str) -> Any:

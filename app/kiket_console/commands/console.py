@@ -190,17 +190,20 @@ def need_trust(project: Project, *, trust: bool, ask: Callable[..., Any] | None 
     click.echo(
         f"This folder has not been run here before: {visible(str(project.folder))}", err=True
     )
-    for extension in project.extensions:
-        what = extension.runs or "no entry found"
-        click.echo(f"  extension  {visible(extension.name)} ({visible(what)})", err=True)
-        if extension.folder != project.folder:
-            click.echo(f"  in         {visible(str(extension.folder))}", err=True)
-        if extension.run_by:
-            click.echo(f"  run by     {visible(extension.run_by)}", err=True)
-        if extension.problem is not None:
-            click.echo(f"  problem    {visible(extension.problem.sentence)}", err=True)
-        if extension.guessed:
-            click.echo(f"  guessed    {visible(extension.guessed)}", err=True)
+    for worker in project.workers:
+        what = worker.runs or "no entry found"
+        click.echo(f"  {worker.kind:<9}  {visible(worker.name)} ({visible(what)})", err=True)
+        if worker.folder != project.folder:
+            click.echo(f"  in         {visible(str(worker.folder))}", err=True)
+        if worker.run_by:
+            click.echo(f"  run by     {visible(worker.run_by)}", err=True)
+        if worker.problem is not None:
+            click.echo(f"  problem    {visible(worker.problem.sentence)}", err=True)
+        if worker.guessed:
+            click.echo(f"  guessed    {visible(worker.guessed)}", err=True)
+        if worker.kind == "module" and worker.declared.secrets:
+            asked = ", ".join(worker.declared.secrets)
+            click.echo(f"  may ask    {visible(asked)}", err=True)
     click.echo("Its code will run as you, again on each save.", err=True)
     if not (ask or click.confirm)("Run it?", default=False, err=True):
         raise ConsoleError(

@@ -88,7 +88,7 @@ class Keeper:
     @property
     def worker(self) -> Worker:
         """Return how it is now."""
-        process = self.serving or self._launcher.attempt
+        process = self.serving or self._launcher.newest
         facts = process.facts if process is not None else None
         return replace(self._worker, module=facts) if facts is not None else self._worker
 

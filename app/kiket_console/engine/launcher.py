@@ -42,8 +42,9 @@ class Launcher:
         self._discarded = asyncio.Event()
         self._processes: set[Process] = set()
         self._tasks = asyncio.TaskGroup()
-        self.attempt: Process | None = None
-        """What is being started now."""
+        self._attempt: Process | None = None
+        self.newest: Process | None = None
+        """What was started last, be it that it failed or has ended."""
         self.attempt_s = 0.0
         """When the newest attempt began, on the monotonic clock."""
 
@@ -103,8 +104,8 @@ class Launcher:
 
     def give_up(self, after_s: float = 0.0) -> None:
         """End the attempt that is under way, if it is older than *after_s*."""
-        if self.attempt is not None and time.monotonic() - self.attempt_s >= after_s:
-            self.attempt.cut()
+        if self._attempt is not None and time.monotonic() - self.attempt_s >= after_s:
+            self._attempt.cut()
 
     def kill(self) -> None:
         """Kill every process: the one that serves, those that finish, those that wait."""
@@ -127,14 +128,15 @@ class Launcher:
 
     async def _ready(self, process: Process) -> Process:
         """Wait until *process* serves; end it if it fails to, or if that is given up."""
-        self.attempt, self.attempt_s = process, time.monotonic()
+        self._attempt, self.attempt_s = process, time.monotonic()
+        self.newest = process
         try:
             await process.become_ready()
         except StartFailed:
             self.soon(process.end())
             raise
         finally:
-            self.attempt = None
+            self._attempt = None
         return process
 
     def _run(self, process: Process) -> None:

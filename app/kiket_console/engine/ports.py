@@ -92,6 +92,11 @@ def named(workers: Workers, name: str) -> Worker:
     return found
 
 
+def extensions(workers: Workers) -> tuple[Worker, ...]:
+    """Return the workers that take deliveries; modules take none."""
+    return tuple(each for each in workers.workers() if each.kind == "extension")
+
+
 @dataclass(frozen=True, slots=True)
 class SecretName:
     """A secret that has a value; the value is not here."""

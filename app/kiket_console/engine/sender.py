@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.engine import bodies, judging, replay, routing
 from kiket_console.engine.headers import request_head, signed
 from kiket_console.engine.platform import delivery as deliveries
-from kiket_console.engine.ports import named, told
+from kiket_console.engine.ports import extensions, named, told
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import WAYS, Event, Preview, Result, Template
 from kiket_sdk._signing import DIALECTS
@@ -245,7 +245,7 @@ class Sender:
 
         An empty name means the only one.
         """
-        workers = self._workers.workers()
+        workers = extensions(self._workers)
         if not extension and len(workers) != 1:
             names = ", ".join(worker.name for worker in workers)
             raise ConsoleError(
@@ -254,7 +254,12 @@ class Sender:
                 exit_code=ExitCode.USAGE,
             )
         name = extension or workers[0].name
-        named(self._workers, name)
+        if named(self._workers, name).kind != "extension":
+            raise ConsoleError(
+                f"{name} is a module, and takes no events.",
+                hint=f"Send it a message: `kiket-console ipc send {name} OP`.",
+                exit_code=ExitCode.USAGE,
+            )
         await self._workers.wait_serving(name)
         return named(self._workers, name)
 

@@ -70,9 +70,10 @@ class WorkerLog:
         now_s = time.monotonic()
         self._tell_dropped(self._allowance.dropped(now_s))
         if self._allowance.take(now_s):
+            told = self._read(line)
             if line.stream == "stderr":
-                self._last_stderr.append(shortened(line.text, line.cut))
-            self._tracebacks.take(self._read(line))
+                self._last_stderr.append(shortened(f"{told.level} {told.text}".lstrip(), line.cut))
+            self._tracebacks.take(told)
 
     def drop(self, count: int) -> None:
         """Count lines that were lost on the way here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime  # noqa: TC003 (read by msgspec)
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 

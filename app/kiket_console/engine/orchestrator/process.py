@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from kiket_console import __version__
@@ -101,7 +102,8 @@ class ModuleProcess(Bootstrapped):
     @property
     def facts(self) -> ModuleFacts:
         """Return how it is now, as a module."""
-        return self._session.facts if self._session else ModuleFacts("starting")
+        facts = self._session.facts if self._session else ModuleFacts("starting")
+        return replace(facts, handshake="") if self._is_gone else facts
 
     @property
     def target(self) -> Target:
