@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 from sdk_reference import reference
+from typed_names import typed_names
 
 from kiket_console import __version__
 from kiket_console.cli import PROGRAM, cli
@@ -303,6 +304,7 @@ WRITTEN = {
     "docs/commands.md": markdown,
     "docs/keys.md": keys,
     "docs/sdk/reference.md": reference,
+    "sdk/pywatt_sdk/__init__.pyi": typed_names,
 }
 
 

@@ -21,7 +21,7 @@ from pywatt_sdk._protocol import Endpoint
 from pywatt_sdk.core.error import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pywatt_sdk._assembly import Factory, StateBuilder
     from pywatt_sdk._protocol import Init
@@ -38,7 +38,7 @@ class AnnouncedEndpoint(Endpoint, frozen=True):
     """
 
     path: str
-    methods: tuple[str, ...] = ("GET",)
+    methods: Sequence[str] = ("GET",)  # type: ignore[assignment]  # a list is as good
     auth: str | None = None
 
     def __post_init__(self) -> None:
@@ -218,7 +218,7 @@ async def _made(plan: Plan, arg: Any) -> Any:
     """Return the app, made without an orchestrator."""
     from pywatt_sdk.core.state import AppState
 
-    if isinstance(arg, AppState):
+    if isinstance(arg, AppState) and plan.factory is not None:
         outcome = plan.factory(arg)
         return await outcome if inspect.isawaitable(outcome) else outcome
     return (await assemble(plan, read_given(arg), None)).app

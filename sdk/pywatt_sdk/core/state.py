@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic
 
 import msgspec
 
@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from pywatt_sdk.security.typed_secret import Secret
     from pywatt_sdk.services.service_discovery import ServiceDiscoveryClient, ServiceProviderInfo
 
-S = TypeVar("S")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    S = TypeVar("S", default=Any)  # most modules have no state of their own to name
+else:
+    from typing import TypeVar
+
+    S = TypeVar("S")
 
 _LATER: Final = {
     "cache": "The cache",
