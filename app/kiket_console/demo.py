@@ -1,19 +1,23 @@
-"""A scripted session on the bundled sample: traffic of every kind, then a gentle stream of it.
+"""A scripted session on bundled samples: traffic of every kind, then a gentle stream of it.
 
-Everything goes through the control API, as a person's own commands do.
+An extension takes webhooks, and beside it a module is asked by messages. Everything goes through
+the control API, as a person's own commands do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from kiket_console.client import Client, EngineGone
 from kiket_console.errors import ConsoleError
+from kiket_console.wire import IpcMessage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +27,18 @@ if TYPE_CHECKING:
     from kiket_console.wire import Result
 
 SAMPLE: Final = "marketing"
+MODULE: Final = "greeter"
+MODULE_SAMPLES: Final = "modules"
+"""The folder of the samples that the module is one of."""
+_PROJECT: Final = f"""\
+[[extension]]
+
+[[module]]
+name = "{MODULE}"
+path = "{MODULE_SAMPLES}"
+entry = "basic_module.py"
+secrets = ["GREETING"]
+"""
 OPENING_PAUSE_S: Final = 0.12
 STREAM_PAUSES_S: Final = (0.6, 1.6)
 """Between two deliveries of the stream, at random within these."""
@@ -74,6 +90,20 @@ STREAM: Final = (
 )
 
 
+GUESTS: Final = ("Ada", "Grace", "Edsger", "Barbara", "Alan")
+GREET_EVERY: Final = 3
+"""So many deliveries go by between two greetings."""
+
+
+def lay_out(samples: Path, folder: Path) -> None:
+    """Copy what is played on into a new *folder*: the extension, and the module beside it."""
+    litter = shutil.ignore_patterns("__pycache__", ".*_cache")
+    shutil.copytree(samples / SAMPLE, folder, ignore=litter)
+    modules = shutil.ignore_patterns("__pycache__", ".*_cache", "kiket.toml")
+    shutil.copytree(samples / MODULE_SAMPLES, folder / MODULE_SAMPLES, ignore=modules)
+    (folder / "kiket.toml").write_text(_PROJECT, "utf-8")
+
+
 async def play(paths: ProjectPaths, *, seconds: float | None = None) -> None:
     """Play the session until cancelled; with *seconds* given, stop the engine after so long."""
     async with Client(paths) as client:
@@ -96,10 +126,26 @@ async def _play(client: Client, events: Path) -> None:
     if failed is not None:
         await client.pin((failed.exchange_id,))
         await client.replay(failed.exchange_id)
+    guests = itertools.cycle(GUESTS)
+    await _greet(client, next(guests))
     chance = random.Random(SEED)  # noqa: S311 - a rhythm, not a secret
-    for step in itertools.cycle(STREAM):
+    for number, step in enumerate(itertools.cycle(STREAM)):
         await asyncio.sleep(chance.uniform(*STREAM_PAUSES_S))
         await _send(client, step, events)
+        if number % GREET_EVERY == 0:
+            await _greet(client, next(guests))
+
+
+async def _greet(client: Client, guest: str) -> None:
+    """Ask the module to greet somebody; nothing happens where it cannot be asked."""
+    request = {"method": "GET", "uri": f"/greet/{guest}", "headers": {"accept": "application/json"}}
+    message = IpcMessage(MODULE, json.dumps(request).encode(), op="http_request")
+    try:
+        await client.modules.send(message)
+    except EngineGone:
+        raise
+    except ConsoleError:
+        return
 
 
 async def _send(client: Client, step: Step, events: Path) -> Result | None:

@@ -67,6 +67,8 @@ def test_within_five_seconds_there_is_something_of_everything(places: Path) -> N
     assert {"mismatch", "stale", "re-signed"} <= {each["signature"] for each in hooks}
     assert [each for each in hooks if each["replay_of"]]
     assert [each for each in calls if each["parent_id"]]
+    asked = [each for each in said if each["type"] == "exchange" and each["source"] == "ipc"]
+    assert {"hello", "announce", "http_request", "get_secret"} <= {each["name"] for each in asked}
     logs = [each for each in said if each["type"] == "log"]
     assert any("Traceback" in line["text"] and line["exchange_id"] for line in logs)
     assert any(each["type"] == "worker" and each["state"] == "serving" for each in said)

@@ -33,7 +33,7 @@ END_TIMEOUT_S = 12.0
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="End after so long (--headless).")
 @click.option("--home", type=click.Path(path_type=Path), hidden=True)
 def demo(headless: bool, seconds: float | None, home: Path | None) -> int:
-    """See a scripted session on a bundled sample extension, offline; nothing is left behind."""
+    """See a scripted session on a sample extension and module, offline; nothing is left behind."""
     if headless:
         with private_home(home) as place:
             return _serve(place, seconds, until_stdin_closes=home is not None)
@@ -81,17 +81,15 @@ def _paths(place: Path) -> ProjectPaths:
 
 def _serve(place: Path, seconds: float | None, *, until_stdin_closes: bool) -> int:
     """Run engine and script in this process."""
-    import shutil
     from functools import partial
 
     from kiket_console import config, project
     from kiket_console.commands.headless import Wanted, serve
-    from kiket_console.demo import SAMPLE, play
+    from kiket_console.demo import lay_out, play
     from kiket_console.paths import assets_dir
 
     paths = _paths(place)
-    litter = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".ruff_cache")
-    shutil.copytree(assets_dir() / "samples" / SAMPLE, paths.folder, ignore=litter)
+    lay_out(assets_dir() / "samples", paths.folder)
     wanted = Wanted(
         config.load(paths.folder),
         session_secrets=True,
