@@ -32,9 +32,12 @@ _logger = logging.getLogger("pywatt_sdk")
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What `@pywatt_module` was given; see there for what each means."""
+    """What `@pywatt_module` was given; see there for what each means.
 
-    factory: Factory
+    Without a `factory` the module serves nothing itself: it announces what it was told to.
+    """
+
+    factory: Factory | None
     secrets: tuple[str, ...] = ()
     rotate: bool = False
     endpoints: tuple[Endpoint, ...] = ()
@@ -61,7 +64,7 @@ class Module(NamedTuple):
 
     state: AppState[Any]
     app: Any
-    """What the decorated function returned."""
+    """What the decorated function returned; None where there is none."""
     secrets: dict[str, Secret[str]]
     """The secrets that the plan names, with their present values."""
 
@@ -85,6 +88,8 @@ async def assemble(plan: Plan, init: Init, link: Link | None) -> Module:
     secrets = await _secrets(plan, state)
     if plan.state_builder is not None:
         state.user_state = await _settled(plan.state_builder(init, dict(secrets)))
+    if plan.factory is None:
+        return Module(state, None, secrets)
     app = await _settled(plan.factory(state))
     if app is None:
         name = getattr(plan.factory, "__qualname__", "the decorated function")

@@ -25,10 +25,9 @@ from pywatt_sdk._pipes import open_pipes
 from pywatt_sdk.core.error import BootstrapError, HandshakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from pywatt_sdk._assembly import Module, Plan
-    from pywatt_sdk._bridge import Serving
     from pywatt_sdk._stdout import Streams
     from pywatt_sdk.core.connection import Dialling
 
@@ -116,18 +115,13 @@ class Life:
         """Put the module together, serve and announce it, until it is stopped; raises as `run`."""
         self.module = module = await assemble(self.plan, init, link)
         try:
-            surface = surface_of(self.plan, module)
             await _reached(channels)
-            async with self._listening(init, surface.asgi) as serving:
-                take_back = link.on(p.HttpRequest, serving.answer)
-                listen = module.state.address = serving.address or init.listen
-                link.tell(p.Announce(listen, surface.endpoints))
+            async with self._served(init, link, module) as announce:
+                link.tell(announce)
                 self.announced.set()
-                _logger.info("The module %s is announced on %s.", init.module_id, listen)
+                _logger.info("The module %s is announced on %s.", init.module_id, announce.listen)
                 await self.stopping.wait()
                 _logger.info("The module ends. %s", self.why)
-                take_back()
-                link.on(p.HttpRequest, _refuse)
             await link.finish(self.plan.drain_s)
         finally:
             await module.state.close()
@@ -158,10 +152,15 @@ class Life:
         return list(offered(init, link, tcp_config=plan.tcp_config, **given))
 
     @contextlib.asynccontextmanager
-    async def _listening(self, init: p.Init, asgi: Any) -> Any:
+    async def _served(self, init: p.Init, link: Link, module: Module) -> AsyncIterator[p.Announce]:
+        """Serve the app while entered; give what is to be announced."""
+        plan = self.plan
+        if module.app is None:
+            yield p.Announce(init.listen, plan.endpoints)
+            return
         from pywatt_sdk._bridge import serve_http
 
-        plan = self.plan
+        surface = surface_of(plan, module)
         address = p.read_address(init.listen)
         options: dict[str, Any] = {"drain_s": plan.drain_s, "allow_hosts": plan.allow_hosts}
         if not plan.bind_http:
@@ -171,9 +170,11 @@ class Life:
         else:
             options["host"] = plan.listen_addr or address.host
             options["port"] = plan.specific_port or address.port
-        serving: Serving
-        async with serve_http(asgi, **options) as serving:
-            yield serving
+        async with serve_http(surface.asgi, **options) as serving:
+            take_back = link.on(p.HttpRequest, serving.answer)
+            yield p.Announce(serving.address or init.listen, surface.endpoints)
+            take_back()
+            link.on(p.HttpRequest, _refuse)
 
     def _hear(self, raw: bytes) -> None:
         if self._link is not None:

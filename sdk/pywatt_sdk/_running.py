@@ -36,17 +36,22 @@ _FUTURE_FLAGS: Final = 0x1FF0000  # those that `from __future__` leaves on a cod
 _logger = logging.getLogger("pywatt_sdk")
 
 
-async def live(plan: Plan) -> None:
-    """Live the life of a module over this process's stdin and stdout; raises as `Life.run` does."""
+def streams() -> _stdout.Streams:
+    """Take this process's stdin and stdout for a module's life, and see that it logs."""
     _Process.has_lived = True
-    streams = _stdout.take()
     use_logging_of_program()
-    if streams.reader.isatty():
+    taken = _stdout.take()
+    if taken.reader.isatty():
         _logger.info(
             "This is a module: it waits for an orchestrator's first line on stdin. "
             "`kiket-console` in its folder starts it; Ctrl-C ends it."
         )
-    await Life(plan).run(streams)
+    return taken
+
+
+async def live(plan: Plan) -> None:
+    """Live the life of a module over this process's stdin and stdout; raises as `Life.run` does."""
+    await Life(plan).run(streams())
 
 
 def run(plan: Plan) -> int:

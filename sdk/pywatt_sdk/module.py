@@ -8,10 +8,12 @@ Started as a program, the file runs the module; imported, it only defines it.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any, Final, Protocol, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, overload
 
 from msgspec.structs import force_setattr
 
@@ -21,9 +23,10 @@ from pywatt_sdk._protocol import Endpoint
 from pywatt_sdk.core.error import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pywatt_sdk._assembly import Factory, StateBuilder
+    from pywatt_sdk._lifecycle import Life
     from pywatt_sdk._protocol import Init
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.core.state import AppState
@@ -96,7 +99,7 @@ def pywatt_module(
     cache_config: Mapping[str, Any] | None = ...,
     allow_hosts: Collection[str] | None = ...,
     drain_s: float = ...,
-) -> Callable[[Factory], Decorated]: ...
+) -> Decorator: ...
 def pywatt_module(
     factory: Factory | None = None,
     /,
@@ -123,7 +126,7 @@ def pywatt_module(
     cache_config: Mapping[str, Any] | None = None,
     allow_hosts: Collection[str] | None = (),
     drain_s: float = DRAIN_S,
-) -> Callable[[Factory], Decorated] | Decorated:
+) -> Decorator | Decorated:
     """Make a module of a function, sync or async, that is given `AppState` and returns an app.
 
     The app is FastAPI, Starlette, Flask, or anything else that speaks ASGI.
@@ -168,9 +171,9 @@ def pywatt_module(
         if part
     )
 
-    def decorate(function: Factory) -> Decorated:
-        plan = Plan(
-            factory=function,
+    decorator = Decorator(
+        Plan(
+            factory=None,
             secrets=tuple(secrets or ()),
             rotate=rotate,
             endpoints=tuple(endpoints or ()),
@@ -190,28 +193,110 @@ def pywatt_module(
             drain_s=drain_s,
             wanted_later=later,
         )
-        return _decorated(plan)
+    )
+    return decorator if factory is None else decorator(factory)
 
-    return decorate if factory is None else decorate(factory)
+
+class Decorator:
+    """What `pywatt_module(…)` returns: it makes modules of functions."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def plan_for(self, factory: Factory) -> Plan:
+        """Return what a module with `factory` does; raises TypeError if that cannot be called."""
+        if not callable(factory):
+            raise TypeError(
+                f"@pywatt_module decorates a function that makes an app, not a "
+                f"{type(factory).__name__}"
+            )
+        return replace(self._plan, factory=factory)
+
+    def __call__(self, factory: Factory) -> Decorated:
+        """Make a module; the program ends with it if it is the program's own."""
+        plan = self.plan_for(factory)
+
+        @functools.wraps(factory)
+        async def module(arg: Any = None) -> Any:
+            if arg is None:
+                from pywatt_sdk._running import live
+
+                return await live(plan)
+            return await _made(plan, arg)
+
+        module.__module_func__ = factory  # type: ignore[attr-defined]
+        module.__is_pywatt_module__ = True  # type: ignore[attr-defined]
+        module.__plan__ = plan  # type: ignore[attr-defined]
+        if getattr(factory, "__module__", "") == "__main__":
+            from pywatt_sdk._running import run_as_program
+
+            run_as_program(module, sys._getframe(1))
+        return module  # type: ignore[return-value]
 
 
-def _decorated(plan: Plan) -> Decorated:
-    @functools.wraps(plan.factory)
-    async def module(arg: Any = None) -> Any:
-        if arg is None:
-            from pywatt_sdk._running import live
+def run_module(app_factory: Factory, **options: Any) -> int:
+    """Run a module until its orchestrator ends it; return the exit status, 0 if all was well.
 
-            return await live(plan)
-        return await _made(plan, arg)
+    `options` are those of `pywatt_module`. What goes wrong is in the log.
+    """
+    from pywatt_sdk._running import run
 
-    module.__module_func__ = plan.factory  # type: ignore[attr-defined]
-    module.__is_pywatt_module__ = True  # type: ignore[attr-defined]
-    module.__plan__ = plan  # type: ignore[attr-defined]
-    if getattr(plan.factory, "__module__", "") == "__main__":
-        from pywatt_sdk._running import run_as_program
+    return run(pywatt_module(**options).plan_for(app_factory))
 
-        run_as_program(module, sys._getframe(1))
-    return module  # type: ignore[return-value]
+
+class ModuleApp:
+    """A module under a name, to be run, or started and ended by hand.
+
+        async with ModuleApp("greeter", create_app, endpoints=[…]) as module:
+            ...  # announced; left, it ends in good order
+
+    `options` are those of `pywatt_module`. `state` is there once the module is announced.
+    """
+
+    def __init__(
+        self, name: str, app_factory: Factory, version: str = "0.1.0", **options: Any
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.plan = pywatt_module(**options).plan_for(app_factory)
+        self._life: Life | None = None
+        self._living: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> AppState[Any] | None:
+        """The module's state; None before it is made."""
+        module = self._life.module if self._life else None
+        return module.state if module else None
+
+    async def start(self) -> None:
+        """Start, and return once the module is announced; raises as `bootstrap_module` does."""
+        from pywatt_sdk.core.bootstrap import begin
+
+        self._life, self._living = await begin(self.plan)
+
+    async def shutdown(self) -> None:
+        """End in good order, as if the orchestrator had said so; do nothing if it has not begun."""
+        if self._life is not None and self._living is not None:
+            self._life.stop(f"{self.name} was shut down.")
+            await self._living
+
+    async def wait(self) -> None:
+        """Wait until the module has ended, whoever ends it."""
+        if self._living is not None:
+            await asyncio.shield(self._living)
+
+    def run(self) -> int:
+        """Run the module as a program; return the exit status."""
+        from pywatt_sdk._running import run
+
+        return run(self.plan)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.shutdown()
 
 
 async def _made(plan: Plan, arg: Any) -> Any:
