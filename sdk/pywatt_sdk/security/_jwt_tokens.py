@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ SHORTEST_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 """How long a shared secret has to be at least: as long as the hash (RFC 7518 §3.2)."""
 TOKEN_BYTES: Final = 8 * 1024
 
+_COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515 §7.1
 _WITH_SECRET: Final = frozenset(SHORTEST_SECRET_BYTES)
 _WITH_KEY_PAIR: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -219,7 +221,7 @@ class JwtValidator:
         import jwt
 
         config = self.config
-        if len(token) > TOKEN_BYTES:
+        if len(token) > TOKEN_BYTES or not _COMPACT.fullmatch(token):
             raise JwtError("InvalidToken")
         try:
             with _no_second_warning(config):

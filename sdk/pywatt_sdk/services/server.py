@@ -92,7 +92,7 @@ class ServerManager:
                 link.on(HttpRequest, serving.answer)
                 await self._until_end_of(link)
                 return
-            async with _stdio() as own:
+            async with _stdio(self.stop) as own:
                 own.on(HttpRequest, serving.answer)
                 own.on(Shutdown, lambda _: self.stop())
                 await self._until_end_of(own)
@@ -181,7 +181,7 @@ async def serve_with_options(
 
 
 @asynccontextmanager
-async def _stdio() -> AsyncIterator[Link]:
+async def _stdio(on_end: Callable[[], None]) -> AsyncIterator[Link]:
     """Open a link over this process's stdin and stdout, which are kept for it from then on."""
     from pywatt_sdk import _stdout
     from pywatt_sdk._channels import Lines
@@ -191,7 +191,7 @@ async def _stdio() -> AsyncIterator[Link]:
     async with Link() as link:
         lines = Lines(
             lambda raw: link.heard(STDIO, raw),
-            on_closed=lambda _: link.close("The orchestrator closed stdin."),
+            on_closed=lambda _: on_end(),
         )
         link.attach(STDIO, lines)
         await open_pipes(lines, *_stdout.take())
