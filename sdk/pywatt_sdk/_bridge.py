@@ -27,6 +27,8 @@ from pywatt_sdk.core.error import BootstrapError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, MutableMapping
 
+    from uvicorn import Config
+
     from pywatt_sdk._exchange import ASGI
     from pywatt_sdk._protocol import HttpRequest, HttpResponse
 
@@ -137,18 +139,12 @@ async def serve_http(
         timeout_graceful_shutdown=drain_s,
         ws_max_size=limits.body_bytes,
     )
-    server = Server(config)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.serve(sockets=sockets))
-            try:
-                await server.wait_started()
-                # What the server waits for at its end are its tasks: ours are among them.
-                yield Serving(app, server.lifespan.state, sockets, tasks, server.server_state.tasks)
-            finally:
-                server.should_exit = True
-    except BaseExceptionGroup as group:
-        error = _first(group)
+        serving = _listening(app, config, sockets) if sockets else _asked_only(app, config, drain_s)
+        async with serving as served:
+            yield served
+    except (StartupError, BaseExceptionGroup) as failed:
+        error = _first(failed) if isinstance(failed, BaseExceptionGroup) else failed
         if isinstance(error, StartupError):
             raise BootstrapError("the app failed to start; the log has its traceback") from error
         raise error from None
@@ -157,6 +153,41 @@ async def serve_http(
             listener.close()
         if path is not None:
             Path(path).unlink(missing_ok=True)  # noqa: ASYNC240  # a name in memory
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    app: ASGI, config: Config, sockets: list[socket.socket]
+) -> AsyncIterator[Serving]:
+    server = Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve(sockets=sockets))
+        try:
+            await server.wait_started()
+            # What the server waits for at its end are its tasks: ours are among them.
+            yield Serving(app, server.lifespan.state, sockets, tasks, server.server_state.tasks)
+        finally:
+            server.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def _asked_only(app: ASGI, config: Config, drain_s: float) -> AsyncIterator[Serving]:
+    """Start an app that is asked by messages alone: there is no server to wait for at the end."""
+    config.load()
+    lifespan = config.lifespan_class(config)
+    await lifespan.startup()
+    if lifespan.should_exit:
+        raise StartupError("The app failed while starting up; the log has its traceback.")
+    under_way: set[asyncio.Task[None]] = set()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield Serving(app, lifespan.state, [], tasks, under_way)
+            if under_way:
+                _, late = await asyncio.wait(under_way, timeout=drain_s)
+                for task in late:
+                    task.cancel()
+    finally:
+        await lifespan.shutdown()
 
 
 async def answer(

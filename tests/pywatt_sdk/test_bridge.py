@@ -222,7 +222,6 @@ async def test_an_app_that_fails_to_start_is_told(
     @asynccontextmanager
     async def fails(app: FastAPI) -> AsyncIterator[None]:
         if app.title:
-            if app.title:
             raise ValueError("no database")
         yield
 
