@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
+from kiket_console.module_facts import Registrations
 from kiket_console.wire import (
     ROTATION_WAIT_S,
     IpcMessage,
@@ -55,6 +56,10 @@ class ModuleCalls:
     async def services(self) -> tuple[Service, ...]:
         """Return what modules offer each other."""
         return await self._ask("GET", "/services", tuple[Service, ...])
+
+    async def registrations(self) -> Registrations:
+        """Return the programs that registered themselves, and where they do."""
+        return await self._ask("GET", "/registrations", Registrations)
 
     async def send(self, message: IpcMessage) -> IpcResult:
         """Send a message to a module; return what it is answered, where it is."""

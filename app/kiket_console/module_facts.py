@@ -64,3 +64,28 @@ class ModuleFacts:
     """Lines on its standard output that were no message."""
     dropped: int = 0
     """Messages that were not taken down, or given up, because too many came."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredProgram:
+    """A program that nobody here started, and that registered (pywatt wire specification §4)."""
+
+    id: str
+    name: str
+    version: str
+    description: str
+    status: str
+    """`healthy`, `degraded` or `unhealthy`, as it says itself; empty until it does."""
+    since_us: int
+    heard_us: int
+    """When it last said anything."""
+    endpoints: tuple[ModuleEndpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registrations:
+    """Where programs register, and those that have."""
+
+    address: str
+    """Host and port; empty while there is no module here."""
+    programs: tuple[RegisteredProgram, ...] = ()

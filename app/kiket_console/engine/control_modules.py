@@ -1,7 +1,8 @@
 """The part of the control API that speaks with modules.
 
 GET  /v1/ipc/ops      POST /v1/ipc/send    POST /v1/ipc/replay    messages by hand
-GET  /v1/services     POST /v1/secrets/{name}/rotate
+GET  /v1/services     GET  /v1/registrations
+POST /v1/secrets/{name}/rotate
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from kiket_console.module_facts import Registrations
     from kiket_console.wire import IpcOp, IpcResult, Rotation, Service
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
@@ -66,6 +68,10 @@ class ModuleControls(Protocol):
         """Return what modules offer each other."""
         ...
 
+    def registrations(self) -> Registrations:
+        """Return the programs that registered themselves."""
+        ...
+
     async def send(self, asked: IpcMessage) -> IpcResult:
         """Send a message to a module."""
         ...
@@ -88,6 +94,9 @@ def module_routes(modules: ModuleControls) -> list[Route]:
     async def services(_: Request) -> Response:
         return answer(modules.services())
 
+    async def registrations(_: Request) -> Response:
+        return answer(modules.registrations())
+
     async def send(request: Request) -> Response:
         return answer(await modules.send((await asked_body(request, IpcSendAsked)).asked))
 
@@ -105,5 +114,6 @@ def module_routes(modules: ModuleControls) -> list[Route]:
         Route(f"{API}/ipc/send", send, methods=["POST"]),
         Route(f"{API}/ipc/replay", replay, methods=["POST"]),
         Route(f"{API}/services", services, methods=["GET"]),
+        Route(f"{API}/registrations", registrations, methods=["GET"]),
         Route(f"{API}/secrets/{{name}}/rotate", rotate, methods=["POST"]),
     ]

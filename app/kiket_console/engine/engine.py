@@ -170,7 +170,7 @@ class Engine:
             tasks.create_task(control.serve([control_socket]))
             workers = tasks.create_task(parts.workers.run())
             watching = tasks.create_task(parts.watching.run())
-            orchestrating = tasks.create_task(parts.wattson.orchestrator.run())
+            orchestrating = tasks.create_task(parts.wattson.run())
             tending = [
                 tasks.create_task(parts.retention.run()),
                 tasks.create_task(parts.recording.run()),

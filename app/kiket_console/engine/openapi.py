@@ -8,6 +8,7 @@ import msgspec
 
 from kiket_console import __version__
 from kiket_console.model import EngineStatus, Exchange, Notice, Worker
+from kiket_console.module_facts import Registrations
 from kiket_console.wire import (
     API,
     CHANNELS,
@@ -181,7 +182,7 @@ def describe() -> dict[str, Any]:
         *(EngineStatus, Exchange, Worker, Notice, Result, Preview, Template),
         *(SecretName, Selection, Refusal),
         *(PlatformState, PlatformRows, PlatformSettings),
-        *(IpcOp, IpcResult, Rotation, Service),
+        *(IpcOp, IpcResult, Rotation, Service, Registrations),
     )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
@@ -283,6 +284,9 @@ def describe() -> dict[str, Any]:
                 "post": _asks("Send a recorded message again.", IpcResult, body=_IPC_REPLAY)
             },
             f"{API}/services": {"get": _asks("What modules offer each other.", Service, many=True)},
+            f"{API}/registrations": {
+                "get": _asks("Programs that registered themselves.", Registrations)
+            },
             **_platform(),
             f"{API}/stop": {"post": _does("Stop the workers and end.", "202")},
         },

@@ -152,6 +152,7 @@ class Parts:
             self.recorder,
             vault,
             config,
+            note=self.note,
             own_ports=own_ports,
             workers=lambda: self.workers.workers(),
         )

@@ -170,8 +170,9 @@ class ByHand:
                 told = await ended
         except TimeoutError:
             said = f"No answer came within {timeout_s:g} s."
+            self._tape.reply(exchange_id, None, state=State.FAILED, error=said)
             return IpcResult(
-                exchange_id, State.RECEIVED, None, _since_us(began_ns), said, op, errand.channel
+                exchange_id, State.FAILED, None, _since_us(began_ns), said, op, errand.channel
             )
         reply = None if told.frame is None else _shown(told.frame.raw)
         return IpcResult(

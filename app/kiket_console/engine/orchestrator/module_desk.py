@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.orchestrator.wattson import Wattson
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.vault import Vault
+    from kiket_console.module_facts import Registrations
     from kiket_console.store.reader import Reader
 
 
@@ -32,6 +33,7 @@ class ModuleDesk:
     ) -> None:
         orchestrator = wattson.orchestrator
         self._registry = orchestrator.registry
+        self._registration = wattson.registration
         self.gateway = ModuleGateway(
             workers,
             orchestrator.peers,
@@ -56,6 +58,10 @@ class ModuleDesk:
         self.send = self._by_hand.send
         self.replay = self._by_hand.replay
         self.rotate = self._handing_over.rotate
+
+    def registrations(self) -> Registrations:
+        """Return the programs that registered themselves."""
+        return self._registration.registrations
 
     def services(self) -> tuple[Service, ...]:
         """Return what modules offer each other."""

@@ -2,16 +2,19 @@
 
 sessions ──► Tape ──► Recorder
     └──► Orchestrator ──► registry, routing, services, ports
+programs ──► Registration
 """
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine.chronicle import line
 from kiket_console.engine.orchestrator.allocation import Ports
 from kiket_console.engine.orchestrator.orchestrator import Orchestrator
+from kiket_console.engine.orchestrator.registration import Registration
 from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.engine.orchestrator.tape import RecordedTape
 from kiket_console.engine.orchestrator.watched_tape import WatchedTape
@@ -21,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from kiket_console.config import Config
-    from kiket_console.engine.orchestrator.ports import OpenSession
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.vault import Vault
     from kiket_console.model import Worker
+    from kiket_console.worker_spec import ModuleSpec
+    from pywatt_sdk._protocol import Init
 
 _ENDED = frozenset(
     {WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.BROKEN, WorkerState.FATAL}
@@ -34,7 +39,7 @@ _ENDED = frozenset(
 class Wattson:
     """Speak with the modules among *workers*, which are asked for only once there are some.
 
-    *own_ports* are those that the engine itself listens on.
+    *note* takes a sentence for the person, *own_ports* are those that the engine itself listens on.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Wattson:
         vault: Vault,
         config: Config,
         *,
+        note: Callable[[str], None],
         own_ports: Collection[int],
         workers: Callable[[], tuple[Worker, ...]],
     ) -> None:
@@ -59,13 +65,29 @@ class Wattson:
             note=lambda module, sentence: recorder.log(line(module, "WARNING", sentence)),
             hold_s=config.held_s,
         )
-        self.open_session: OpenSession = partial(
+        self.registration = Registration(self.tape, note)
+        self._has_modules = asyncio.Event()
+        self._open = partial(
             ModuleSession,
             tape=self.tape,
             orchestrating=self.orchestrator,
             vault=vault,
             records_heartbeats=config.heartbeats,
         )
+
+    def open_session(
+        self, spec: ModuleSpec, label: str, init: Init, given: Surroundings, **told: Any
+    ) -> ModuleSession:
+        """Return the session of one start; it is the processes' `ports.OpenSession`."""
+        self._has_modules.set()
+        return self._open(spec, label, init, given, **told)
+
+    async def run(self) -> None:
+        """Do what modules wait for, and take registrations once there is a module."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.orchestrator.run())
+            await self._has_modules.wait()
+            await self.registration.run()
 
     @property
     def dropped(self) -> int:
