@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from kiket_console.engine.orchestrator.notebook import NOTHING, SECOND
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.model import State
 from pywatt_sdk import _protocol as p
@@ -29,7 +30,7 @@ RESEND_S: Final = 0.05
 LIMIT_S: Final = 30.0
 """How long a module of another SDK may hold up the requests behind."""
 _REMEMBERED: Final = 512
-"""Answered requests that are known still: a second answer to one that was sent twice is nothing."""
+"""Answered requests that are known still."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _is_uri = re.compile(r"/[!-~]*|\*").fullmatch
@@ -39,6 +40,7 @@ _is_value = re.compile(r"[\t -~\x80-\xff]*").fullmatch
 class _Pending(NamedTuple):
     answer: asyncio.Future[p.HttpResponse]
     exchange_id: int | None
+    is_repeated: bool = False
 
 
 class HttpOverIpc:
@@ -61,7 +63,8 @@ class HttpOverIpc:
         self._repeat = repeat
         self._is_ours = is_ours
         self._pending: dict[str, _Pending] = {}
-        self._answered: OrderedDict[str, None] = OrderedDict()
+        self._answered: OrderedDict[str, bool] = OrderedDict()
+        """The newest ones, and whether they were sent more than once."""
         self._turn = asyncio.Lock()
 
     def __len__(self) -> int:
@@ -98,18 +101,22 @@ class HttpOverIpc:
             answer = asyncio.get_running_loop().create_future()
             self._pending.setdefault(request_id, _Pending(answer, exchange_id))
 
-    def answer(self, response: p.HttpResponse, frame: Frame) -> bool:
-        """Give an answer to who waits; return whether anybody did or had."""
+    def answer(self, response: p.HttpResponse, frame: Frame) -> str:
+        """Give an answer to who waits; return what is wrong with it, empty for nothing.
+
+        A second answer to what was sent more than once is right.
+        """
         pending = self._pending.pop(response.request_id, None)
         if pending is None:
-            return response.request_id in self._answered
-        self._answered[response.request_id] = None
-        if len(self._answered) > _REMEMBERED:
-            self._answered.popitem(last=False)
+            was_repeated = self._answered.get(response.request_id)
+            if was_repeated is None:
+                return NOTHING
+            return "" if was_repeated else SECOND
+        self._remember(response.request_id, was_repeated=pending.is_repeated)
         self._tape.reply(pending.exchange_id, frame, status=response.status_code)
         if not pending.answer.done():
             pending.answer.set_result(response)
-        return True
+        return ""
 
     def fail(self, why: str) -> None:
         """Give up every request: the module has ended."""
@@ -120,6 +127,11 @@ class HttpOverIpc:
                 each.answer.set_exception(ConnectionError(why))
                 each.answer.exception()  # whoever asked may have gone
 
+    def _remember(self, request_id: str, *, was_repeated: bool) -> None:
+        self._answered[request_id] = was_repeated
+        if len(self._answered) > _REMEMBERED:
+            self._answered.popitem(last=False)
+
     async def _ask(
         self, request: p.HttpRequest, timeout_s: float, errand: Errand
     ) -> p.HttpResponse:
@@ -128,11 +140,10 @@ class HttpOverIpc:
         if request.request_id in self._pending:
             request = msgspec.structs.replace(request, request_id=p.new_uuid())
         answer: asyncio.Future[p.HttpResponse] = asyncio.get_running_loop().create_future()
+        is_repeated = not self._is_ours() and request.method in _SAFE
         self._send(request, errand)
-        self._pending[request.request_id] = _Pending(answer, errand.exchange_id)
-        repeated = None
-        if not self._is_ours() and request.method in _SAFE:
-            repeated = self._repeat(request, timeout_s)
+        self._pending[request.request_id] = _Pending(answer, errand.exchange_id, is_repeated)
+        repeated = self._repeat(request, timeout_s) if is_repeated else None
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer
@@ -141,8 +152,9 @@ class HttpOverIpc:
                 errand.exchange_id,
                 None,
                 state=State.FAILED,
-                error=f"The module did not answer within {timeout_s:g} s.",
+                error=f"The module did not answer within {timeout_s:.3g} s.",
             )
+            self._remember(request.request_id, was_repeated=is_repeated)
             raise
         finally:
             if repeated is not None:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 INVALID_BYTES: Final = 64 * 1024
 """How much is kept of what was no message."""
-_UNASKED: Final = "reply to nothing"
+NOTHING: Final = "reply to nothing"
+SECOND: Final = "second reply"
+"""What is wrong with a reply that is taken down as invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ class Heard:
             return answered
         return self.lone() if message.expects_reply is False else self.request()
 
-    def answers_nothing(self) -> None:
-        """Take down a reply that nobody asked for, or not any more."""
-        frame = self.frame
-        self.book.invalid(frame.raw, frame.channel, _UNASKED, is_stray=False)
+    def is_wrong(self, what: str) -> None:
+        """Take down a reply that is not taken for one, and why; nothing when it was."""
+        if what:
+            frame = self.frame
+            self.book.invalid(frame.raw, frame.channel, what, is_stray=False)
 
 
 class Notebook:

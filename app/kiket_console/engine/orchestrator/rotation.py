@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from kiket_console.engine.orchestrator.notebook import NOTHING
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.model import State
 from pywatt_sdk import _protocol as p
@@ -48,6 +49,7 @@ class Rotations:
         self._again = again
         self._is_ours = is_ours
         self._pending: dict[str, tuple[asyncio.Future[p.RotationAck], int | None]] = {}
+        self._newest = ""
 
     async def rotate(
         self, keys: Sequence[str], rotation_id: str, timeout_s: float
@@ -65,6 +67,7 @@ class Rotations:
         ack: asyncio.Future[p.RotationAck] = asyncio.get_running_loop().create_future()
         self._send(message, errand)
         self._pending[rotation_id] = ack, errand.exchange_id
+        self._newest = rotation_id
         try:
             said = await self._heard(ack, message, timeout_s)
         finally:
@@ -86,17 +89,20 @@ class Rotations:
         ack: asyncio.Future[p.RotationAck] = asyncio.get_running_loop().create_future()
         self._pending.setdefault(rotation_id, (ack, exchange_id))
 
-    def acknowledged(self, ack: p.RotationAck, frame: Frame) -> bool:
-        """Give an acknowledgement to who waits; return whether anybody did."""
+    def acknowledged(self, ack: p.RotationAck, frame: Frame) -> str:
+        """Give an acknowledgement to who waits; return what is wrong with it, empty for nothing.
+
+        A second one, where a module was told twice, is right.
+        """
         pending = self._pending.pop(ack.rotation_id, None)
         if pending is None:
-            return False
+            return "" if ack.rotation_id == self._newest else NOTHING
         state = State.FORWARDED if ack.status == "success" else State.FAILED
         error = "" if ack.status == "success" else (ack.message or "The module refused it.")
         self._tape.reply(pending[1], frame, state=state, error=error)
         if not pending[0].done():
             pending[0].set_result(ack)
-        return True
+        return ""
 
     def fail(self, why: str) -> None:
         """Give up every rotation: the module has ended."""

@@ -277,11 +277,9 @@ class ModuleSession:
             case p.GetSecret():
                 self._questions.ask(message.name, told.request(), told.channel)
             case p.HttpResponse():
-                if not self._http.answer(message, told.frame):
-                    told.answers_nothing()
+                told.is_wrong(self._http.answer(message, told.frame))
             case p.RotationAck():
-                if not self._rotations.acknowledged(message, told.frame):
-                    told.answers_nothing()
+                told.is_wrong(self._rotations.acknowledged(message, told.frame))
             case p.Identify():
                 told.lone()
             case p.RouteToModule():

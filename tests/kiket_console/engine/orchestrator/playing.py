@@ -9,10 +9,10 @@ import shutil
 import struct
 import sys
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from kiket_console.declared import Declared
 from kiket_console.engine.orchestrator.session import ModuleSession
@@ -147,6 +147,7 @@ class Stage:
     reader: asyncio.StreamReader
     to_session: int
     init: dict[str, Any] = field(default_factory=dict)
+    wires: list[Wire] = field(default_factory=list)
 
     def write(self, raw: bytes) -> None:
         """Write to the module's standard output as it is."""
@@ -177,6 +178,16 @@ class Stage:
         except TimeoutError:
             return True
 
+    async def connects(self, channel: str = "tcp") -> Wire:
+        """Connect as the init line says."""
+        if channel == "tcp":
+            host, _, port = self.init["tcp_channel"]["address"].rpartition(":")
+            ends = await asyncio.open_connection(host, int(port))
+        else:
+            ends = await asyncio.open_unix_connection(self.init["ipc_channel"]["socket_path"])
+        self.wires.append(Wire(*ends))
+        return self.wires[-1]
+
     def end(self) -> None:
         """Close the module's standard output, as its end does."""
         if self.to_session >= 0:
@@ -190,17 +201,6 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self.writer = writer
-
-    @classmethod
-    async def tcp(cls, init: dict[str, Any]) -> Self:
-        """Connect as the init line says."""
-        host, _, port = init["tcp_channel"]["address"].rpartition(":")
-        return cls(*await asyncio.open_connection(host, int(port)))
-
-    @classmethod
-    async def uds(cls, init: dict[str, Any]) -> Self:
-        """Connect as the init line says."""
-        return cls(*await asyncio.open_unix_connection(init["ipc_channel"]["socket_path"]))
 
     def say(self, content: dict[str, Any]) -> None:
         """Send one wrapped message."""
@@ -223,8 +223,14 @@ class Wire:
         return message
 
     def close(self) -> None:
-        """Close it."""
+        """Begin to close it."""
         self.writer.close()
+
+    async def closes(self) -> None:
+        """Close it, whatever is left of it."""
+        self.writer.close()
+        with suppress(ConnectionError):
+            await self.writer.wait_closed()
 
 
 def module_spec(
@@ -304,6 +310,8 @@ async def on_stage(
             finally:
                 stage.end()
     finally:
+        for wire in stage.wires:
+            await wire.closes()
         transport.close()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -6,7 +6,6 @@ from tests.kiket_console.engine.orchestrator.playing import (
     ANNOUNCE,
     HELLO,
     Vault,
-    Wire,
     on_stage,
     until,
 )
@@ -28,8 +27,8 @@ async def test_the_first_line_offers_what_a_module_needs() -> None:
         assert "op" not in init
         assert stage.tape.ops() == ["init"]
         assert stage.session.facts.handshake == "starting"
-        (await Wire.tcp(init)).close()
-        (await Wire.uds(init)).close()
+        (await stage.connects()).close()
+        (await stage.connects("uds")).close()
 
 
 async def test_a_module_that_announces_can_be_reached() -> None:
