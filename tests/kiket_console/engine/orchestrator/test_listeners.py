@@ -57,7 +57,7 @@ async def test_another_process_is_not(kind: str) -> None:
         assert await wire.hears() == {}
         assert state(stage, kind) == "listening"
         assert "another process" in stage.notes[0][1]
-    await other.communicate()
+    await other.communicate(b"")
 
 
 @pytest.mark.parametrize("kind", ["tcp", "uds"])
