@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import stat
@@ -42,7 +43,7 @@ async def connect_tcp(make: Callable[[], _P], config: ConnectionConfig) -> _P:
             make, where.host, where.port, **secured
         )
     except OSError as fault:  # also what TLS finds wrong
-        raise NetworkError(f"cannot connect to {where}", fault) from None
+        raise NetworkError(f"cannot connect to {where}", _in_words(fault)) from None
     return protocol
 
 
@@ -64,7 +65,7 @@ async def connect_unix(make: Callable[[], _P], path: str | Path) -> _P:
         _, protocol = await loop.create_unix_connection(make, sock=sock)
     except OSError as fault:
         sock.close()
-        raise NetworkError(f"cannot connect to the socket {path}", fault) from None
+        raise NetworkError(f"cannot connect to the socket {path}", _in_words(fault)) from None
     except BaseException:
         sock.close()
         raise
@@ -84,13 +85,22 @@ def _check_place(path: Path) -> None:
     try:
         found, folder = path.lstat(), path.parent.stat()
     except OSError as fault:
-        raise NetworkError(f"there is no socket {path}", fault) from None
+        raise NetworkError(f"there is no socket {path}", _in_words(fault)) from None
     if not stat.S_ISSOCK(found.st_mode):
         raise NetworkError(f"{path} is no socket")
     if found.st_uid not in _trusted():
         raise NetworkError(f"the socket {path} belongs to another user (uid {found.st_uid})")
     if folder.st_mode & _WRITABLE_BY_OTHERS and not folder.st_mode & stat.S_ISVTX:
         raise NetworkError(f"others may write to {path.parent}, so its sockets are not trusted")
+
+
+def _in_words(fault: OSError) -> Exception:
+    """Say what the system said; asyncio repeats the address instead."""
+    if (
+        fault.errno is None or fault.errno not in errno.errorcode or hasattr(fault, "library")
+    ):  # of TLS
+        return fault
+    return ConnectionError(os.strerror(fault.errno).lower())
 
 
 def _trusted() -> frozenset[int]:

@@ -14,7 +14,7 @@ response.json()          # {'status': 'success', 'data': {'celsius': 21}}
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, field
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pywatt_sdk.communication.http_tcp_server import HttpTcpServer, start_http_server
 
     Handler: TypeAlias = Callable[["HttpTcpRequest"], Awaitable[Any]]
+
+H = TypeVar("H", bound="Handler")
 
 __all__ = [
     "HttpTcpClient",
@@ -233,28 +235,30 @@ class HttpTcpRouter:
             methods.setdefault(path, []).append(method)
         return tuple((path, tuple(found)) for path, found in methods.items())
 
-    def route(self, method: str, path: str, handler: Handler | None = None) -> Any:
-        """Register a handler for a method and a path."""
+    def route(self, method: str, path: str, handler: Handler | None = None) -> Callable[[H], H]:
+        """Register a handler for a method and a path, given here or decorated."""
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: H) -> H:
             self._handlers[(method.upper(), path)] = handler
             return handler
 
-        return register if handler is None else register(handler)
+        if handler is not None:
+            register(handler)
+        return register
 
-    def get(self, path: str, handler: Handler | None = None) -> Any:
+    def get(self, path: str, handler: Handler | None = None) -> Callable[[H], H]:
         """Register a handler for GET."""
         return self.route("GET", path, handler)
 
-    def post(self, path: str, handler: Handler | None = None) -> Any:
+    def post(self, path: str, handler: Handler | None = None) -> Callable[[H], H]:
         """Register a handler for POST."""
         return self.route("POST", path, handler)
 
-    def put(self, path: str, handler: Handler | None = None) -> Any:
+    def put(self, path: str, handler: Handler | None = None) -> Callable[[H], H]:
         """Register a handler for PUT."""
         return self.route("PUT", path, handler)
 
-    def delete(self, path: str, handler: Handler | None = None) -> Any:
+    def delete(self, path: str, handler: Handler | None = None) -> Callable[[H], H]:
         """Register a handler for DELETE."""
         return self.route("DELETE", path, handler)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pywatt_sdk._channels import ChannelClosedError, Frames
 from pywatt_sdk._protocol import ProtocolError
@@ -15,13 +15,14 @@ from pywatt_sdk.core.error import ConfigError, NetworkError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from types import TracebackType
 
     from pywatt_sdk.communication.connection_config import ConnectionConfig
     from pywatt_sdk.communication.http_tcp import HttpTcpRouter
     from pywatt_sdk.services.registration import ModuleInfo
 
+DRAIN_S: Final = 5.0
 _MOST_AT_ONCE: Final = 100
 
 
@@ -33,6 +34,7 @@ class HttpTcpServer:
         host: where to listen; another address than this machine's own needs `tls`.
         port: the port; 0 takes a free one.
         tls: the certificate to show, in an SSL context of a server.
+        drain_s: how long requests that are under way may take at the end, in seconds.
 
     Up to 100 requests of a connection are answered at once; more are not read meanwhile.
     """
@@ -44,6 +46,7 @@ class HttpTcpServer:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        drain_s: float = DRAIN_S,
     ) -> None:
         if tls is None and not is_loopback(host):
             raise ConfigError(
@@ -53,7 +56,9 @@ class HttpTcpServer:
         self._router = router
         self._host, self._port, self._tls = host, port, tls
         self._server: asyncio.Server | None = None
+        self._drain_s = drain_s
         self._tasks = asyncio.TaskGroup()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
 
     @property
@@ -80,27 +85,48 @@ class HttpTcpServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop listening, finish what is under way, close the connections."""
+        """Stop listening, finish what is under way in time, close the connections."""
         if self._server is not None:
             self._server.close()
         for connection in self._connections:
             connection.stop()
-        await self._tasks.__aexit__(kind, error, trace)
+        if self._under_way and error is None:
+            await asyncio.wait(self._under_way, timeout=self._drain_s)
+        for task in self._under_way:
+            task.cancel()
+        await self._tasks.__aexit__(None, None, None)
         for connection in tuple(self._connections):
             connection.frames.close()
 
+    @contextmanager
+    def meanwhile(self, work: Coroutine[Any, Any, None]) -> Iterator[None]:
+        """Run something beside the block, and no longer than it."""
+        task = self._tasks.create_task(work)
+        try:
+            yield
+        finally:
+            task.cancel()
+
     def _connection(self) -> Frames:
-        return _Connection(self._router, self._tasks, self._connections).frames
+        return _Connection(self._router, self._start, self._connections).frames
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
 
 class _Connection:
     """One client."""
 
     def __init__(
-        self, router: HttpTcpRouter, tasks: asyncio.TaskGroup, connections: set[_Connection]
+        self,
+        router: HttpTcpRouter,
+        start: Callable[[Coroutine[Any, Any, None]], None],
+        connections: set[_Connection],
     ) -> None:
         self._router = router
-        self._tasks = tasks
+        self._start = start
         self._connections = connections
         self._under_way = 0
         self._is_stopping = False
@@ -121,7 +147,7 @@ class _Connection:
         self._under_way += 1
         if self._under_way >= _MOST_AT_ONCE:
             self.frames.pause()
-        self._tasks.create_task(self._answer(request))
+        self._start(self._answer(request))
 
     async def _answer(self, request: HttpTcpRequest) -> None:
         try:
@@ -165,15 +191,13 @@ async def start_http_server(
 
     async with HttpTcpServer(router, host=host, port=port, tls=tls) as server:
         address = f"{host}:{server.port}"
-        async with RegistrationClient(orchestrator) as client, asyncio.TaskGroup() as tasks:
+        async with RegistrationClient(orchestrator) as client:
             await client.register(module_info.with_metadata("address", address))
             endpoints = tuple(Endpoint(path, methods) for path, methods in router.endpoints)
             await client.advertise(Capabilities(endpoints))
-            beating = tasks.create_task(
-                client.heartbeats(lambda: HealthStatus.HEALTHY, heartbeat_s)
-            )
+            beats = client.heartbeats(lambda: HealthStatus.HEALTHY, heartbeat_s)
             try:
-                yield server
+                with server.meanwhile(beats):
+                    yield server
             finally:
-                beating.cancel()
                 await client.unregister()

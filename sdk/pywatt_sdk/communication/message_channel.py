@@ -91,16 +91,15 @@ class MessageChannel(ABC):
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._ensure()
-        except TimeoutError as fault:
+        except TimeoutError:
             self._state = ConnectionState.FAILED
-            raise NetworkError(
-                f"{self._where()} could not be reached within {self._timeout_s:g} s",
-                fault.__cause__,
-            ) from None
+            within = f"{self._where()} could not be reached within {self._timeout_s:g} s"
+            raise NetworkError(within, self._last_fault and self._last_fault.cause) from None
 
     async def disconnect(self) -> None:
-        """Send what waits and close the connection."""
+        """Send what waits and close the connection; what was not received is dropped."""
         stream, self._stream = self._stream, None
+        self._inbox.messages.clear()
         self._state = ConnectionState.DISCONNECTED
         if stream is not None:
             stream.close()

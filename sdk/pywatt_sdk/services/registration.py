@@ -190,7 +190,7 @@ class RegistrationClient:
             except ProtocolError as fault:
                 await self.close()
                 raise RegistrationError(str(fault)) from None
-            except NetworkError:
+            except BaseException:  # cancelled, too: what comes then is nobody's
                 await self.close()
                 raise
         if not isinstance(reply, kind):

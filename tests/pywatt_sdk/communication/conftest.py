@@ -1,0 +1,143 @@
+"""Servers of framed messages to connect to, and certificates to prove who they are."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from pywatt_sdk.communication.message import EncodedMessage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Send each message back, until the client goes."""
+    try:
+        while True:
+            message = await EncodedMessage.read_from_async(reader)
+            await message.write_to_async(writer)
+    except (EOFError, ConnectionError):
+        writer.close()
+
+
+class Server:
+    """A server on a free port that counts its connections and can drop them."""
+
+    def __init__(self, serve: Callable[..., Awaitable[None]]) -> None:
+        self._serve = serve
+        self._writers: list[asyncio.StreamWriter] = []
+        self._news = asyncio.Condition()
+        self.port = 0
+
+    async def has(self, connections: int) -> None:
+        """Wait until so many connections were made, those that ended included."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self._writers) >= connections)
+
+    def drop(self) -> None:
+        """End every connection."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take a client."""
+        self._writers.append(writer)
+        async with self._news:
+            self._news.notify_all()
+        await self._serve(reader, writer)
+
+
+@asynccontextmanager
+async def serving(
+    serve: Callable[..., Awaitable[None]] = echo,
+    *,
+    path: Path | None = None,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[Server]:
+    """Serve on 127.0.0.1, or on a Unix socket, while the block runs."""
+    server = Server(serve)
+    if path is not None:
+        listener = await asyncio.start_unix_server(server.connected, path)
+    else:
+        listener = await asyncio.start_server(server.connected, "127.0.0.1", port, ssl=tls)
+        server.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listener.close()
+        server.drop()
+        await asyncio.sleep(0)
+
+
+class Certificates(NamedTuple):
+    """Files: a CA, and a certificate for `module.test` and 127.0.0.1 that it signed."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def server(self, *, asks_for_client: bool = False) -> ssl.SSLContext:
+        """Make a server's context."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, self.key)
+        if asks_for_client:
+            context.load_verify_locations(self.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make a CA and a server certificate once."""
+    folder = tmp_path_factory.mktemp("certificates")
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = _certificate("Test CA", ca_key, None, ca_key)
+    certificate = _certificate("module.test", key, authority, ca_key)
+    paths = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
+    paths.ca.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    paths.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+def _certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate | None,
+    signing_key: ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if issuer is not None:
+        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(signing_key, hashes.SHA256())
