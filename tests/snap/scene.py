@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.snap.platform import ToldPlatform
 
+from kiket_console.errors import ConsoleError
 from kiket_console.model import (
     Body,
     Crash,
@@ -40,7 +41,18 @@ from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.edit import CHECK_DELAY_S
 from kiket_console.ui.screens.place import DETAILS_DELAY_S
-from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
+from kiket_console.wire import (
+    Edit,
+    Event,
+    IpcField,
+    IpcMessage,
+    IpcOp,
+    IpcResult,
+    Preview,
+    Result,
+    Selection,
+    Template,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -593,6 +605,54 @@ PREVIEW = Preview(
 )
 
 
+OPS = (
+    IpcOp(
+        "http_request",
+        "An HTTP request for the module's app.",
+        (
+            IpcField("request_id", "text", False, "made when it is left out"),
+            IpcField("method", "text", True, "GET, POST, …"),
+            IpcField("uri", "text", True, "path and query: /hello?name=Ada"),
+            IpcField("headers", "object", False, "names and values, both texts"),
+            IpcField("body", "bytes", False, 'an array of numbers, {"text": …} or {"json": …}'),
+        ),
+        {"op": "http_request", "method": "GET", "uri": "/", "headers": {}, "body": None},
+        "http_response",
+    ),
+    IpcOp("heartbeat", "Whether the module is alive.", (), {"op": "heartbeat"}),
+)
+
+
+class ToldModules:
+    """Modules that take any message."""
+
+    def __init__(self, asked: list[tuple[str, ...]]) -> None:
+        self.asked = asked
+        self.sent: list[IpcMessage] = []
+        self.refuses = ""
+        self.result = IpcResult(
+            1204, "forwarded", 201, 4_100, "", "http_request", "tcp", {"op": "http_response"}
+        )
+
+    async def ops(self) -> tuple[IpcOp, ...]:
+        """Return a few messages."""
+        return OPS
+
+    async def send(self, message: IpcMessage) -> IpcResult:
+        """Note what was sent."""
+        if self.refuses:
+            raise ConsoleError(self.refuses)
+        self.sent.append(message)
+        return self.result
+
+    async def replay(self, exchange_id: int) -> IpcResult:
+        """Note what was sent again."""
+        if self.refuses:
+            raise ConsoleError(self.refuses)
+        self.asked.append(("replay message", str(exchange_id)))
+        return self.result
+
+
 class ToldEngine:
     """An engine that says what it was told to; it stands in for a process."""
 
@@ -605,6 +665,7 @@ class ToldEngine:
         self.events: list[Event] = []
         self.edits: list[Edit] = []
         self.platform = ToldPlatform()
+        self.modules = ToldModules(self.asked)
 
     async def status(self) -> EngineStatus:
         """Return the status."""

@@ -22,6 +22,7 @@ from kiket_console.ui.ending import Signals
 from kiket_console.ui.history import History
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
+from kiket_console.ui.messages import Messages
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.places import PLACES
 from kiket_console.ui.requests import Requests
@@ -96,6 +97,7 @@ class ConsoleApp(App[bool]):
         """What the engine said last of what is recorded."""
         self.requests = Requests(self)
         self.deliveries = Deliveries(self, paths)
+        self.messages = Messages(self)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
         self.manner: Manner | None = None
         """How exchanges are compared in this session; None before any were."""

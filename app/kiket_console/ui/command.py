@@ -22,6 +22,7 @@ class Scope(StrEnum):
     DIALOG = "questions"
     PROMPT = "a line to type into"
     EDITOR = "an editor"
+    MESSAGE = "a message to send"
     PREVIEW = "a dry run"
     WAYS = "ways to send again"
     PROGRESS = "sending several"
@@ -31,7 +32,9 @@ class Scope(StrEnum):
 
 
 PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS, Scope.PLATFORM)
-TYPING = (Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.WAYS, Scope.TRIGGER, Scope.ROW)
+TYPING = (
+    Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.MESSAGE, Scope.WAYS, Scope.TRIGGER, Scope.ROW,
+)  # fmt: skip
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 _OUTER = (Scope.APP, Scope.PLACE, *PLACES, Scope.LIST, Scope.VIEW)
 TOGETHER = (

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
         Edit,
         Event,
         ForcedFailure,
+        IpcMessage,
+        IpcOp,
+        IpcResult,
         PlatformRows,
         PlatformSettings,
         PlatformState,
@@ -88,6 +91,10 @@ class Engine(Protocol):
     def platform(self) -> Platform:
         """What the platform keeps."""
 
+    @property
+    def modules(self) -> Modules:
+        """What is said to modules."""
+
     async def stop(self) -> None:
         """Ask the engine to end."""
 
@@ -129,6 +136,19 @@ class Platform(Protocol):
         failures: Sequence[ForcedFailure] | None = None,
     ) -> PlatformSettings:
         """Change settings; what is None stays."""
+
+
+class Modules(Protocol):
+    """What the console asks of modules (`kiket_console.client_modules.ModuleCalls`)."""
+
+    async def ops(self) -> tuple[IpcOp, ...]:
+        """Return the messages that can be sent."""
+
+    async def send(self, message: IpcMessage) -> IpcResult:
+        """Send a message, and wait for what it is answered."""
+
+    async def replay(self, exchange_id: int) -> IpcResult:
+        """Send a recorded message again."""
 
 
 class Listener(Protocol):

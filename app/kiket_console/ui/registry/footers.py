@@ -63,6 +63,9 @@ FOOTERS: Final[dict[tuple[Scope, Mode], tuple[str, ...]]] = {
         "editor.send", "editor.dry-run", "editor.changes", "editor.leave", "editor.keep",
         "editor.external",
     ),
+    (Scope.MESSAGE, Mode.LIST): (
+        "message.send", "message.leave", "message.external", "message.revert",
+    ),
     (Scope.SETUP, Mode.LIST): ("setup.next", "setup.send", "setup.source", "setup.close"),
     (Scope.PREVIEW, Mode.LIST): ("preview.close", "view.search"),
     (Scope.WAYS, Mode.LIST): ("ways.send", "ways.down", "ways.cancel"),

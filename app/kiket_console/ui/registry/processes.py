@@ -19,6 +19,9 @@ COMMANDS = (
             Scope.PROCESSES, argument=Argument.WORKER),
     Command("processes.undo", "u", "undo", "undo",
             "Take back the last stop or start.", Scope.PROCESSES),
+    Command("processes.send", "t", "send", "send",
+            "Choose a message and send it to the selected module, or an event to the selected "
+            "extension.", Scope.PROCESSES, names="send", argument=Argument.WORKER),
     Command("processes.logs", "l", "logs", "its logs",
             "Show what the selected worker logged.", Scope.PROCESSES, names="its-logs"),
     Command("processes.source", "O", "source", "open in editor",

@@ -7,22 +7,25 @@ from kiket_console.ui.registry import growing
 
 COMMANDS = (
     Command("traffic.replay", "r", "replay", "replay",
-            "Send the chosen deliveries, or a call's cause, signed anew.",
+            "Send the chosen deliveries, or a call's cause, signed anew; messages to modules as "
+            "they were.",
             Scope.TRAFFIC, argument=Argument.EXCHANGE),
     Command("traffic.ways", "R", "ways", "replay in a way",
             "Send again exactly, stale, badly signed, in another dialect or version, or many "
             "times.", Scope.TRAFFIC, names="ways,replay-as", argument=Argument.EXCHANGE),
     Command("traffic.edit", "e", "edit", "edit & send",
-            "Change the payload, headers, event or version, and send that.", Scope.TRAFFIC,
+            "Change the payload, headers, event or version, or a module's message, and send that.",
+            Scope.TRAFFIC,
             names="edit", argument=Argument.EXCHANGE),
     Command("traffic.edit-outside", "E", "edit_outside", "edit in your editor",
-            "Change the payload in $EDITOR, and send that.", Scope.TRAFFIC,
+            "Change the payload, or the message, in $EDITOR, and send that.", Scope.TRAFFIC,
             names="edit-outside", argument=Argument.EXCHANGE),
     Command("traffic.duplicate", "D", "duplicate", "duplicate",
-            "Edit a copy that will not name the delivery that it began as.", Scope.TRAFFIC,
+            "Edit a copy that will not name what it began as.", Scope.TRAFFIC,
             names="duplicate", argument=Argument.EXCHANGE),
     Command("traffic.trigger", "t", "trigger", "trigger",
-            "Choose an event, from your last one or a sample, and send it, signed.",
+            "Choose an event, from your last one or a sample, and send it, signed; at a module's "
+            "row a message to that module.",
             Scope.TRAFFIC, argument=Argument.EVENT),
     Command("traffic.attempt", "a", "attempt", "try again now",
             "Make the next attempt at a delivery that failed at once, as the same delivery.",

@@ -111,6 +111,16 @@ class ProcessesScreen(PlaceScreen):
         """Take back what was done last."""
         self.console.requests.undo()
 
+    def action_send(self, name: str = "") -> None:
+        """Choose what to send to a worker: a message, or an event."""
+        worker = self._worker(name)
+        if worker is None:
+            return
+        if worker.module is not None:
+            self.console.messages.write(worker.name)
+        else:
+            self.console.deliveries.trigger(extension=worker.name)
+
     def action_logs(self) -> None:
         """Show what the selected worker logged."""
         worker = self._rows.selected

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kiket_console.errors import ConsoleError
 from kiket_console.filters import Filter
-from kiket_console.model import Exchange
+from kiket_console.model import Exchange, Source
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
 from kiket_console.ui.pages import TrafficPages
@@ -128,12 +128,24 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         self.list.sync()
 
     def action_replay(self) -> None:
-        """Send the chosen deliveries again, signed anew."""
-        self.console.deliveries.replay(self.chosen())
+        """Send the chosen deliveries again, signed anew, or the chosen messages as they were."""
+        chosen = self.chosen()
+        messages = _messages(chosen)
+        if not messages:
+            self.console.deliveries.replay(chosen)
+        elif len(messages) == len(chosen):
+            self.console.messages.replay(chosen)
+        else:
+            self.console.say("Choose deliveries, or messages of modules: not both at once.")
 
     def action_ways(self) -> None:
         """Choose how to send them again."""
-        self.console.deliveries.ways(self.chosen())
+        chosen = self.chosen()
+        if _messages(chosen):
+            key = self.console.registry.key("traffic.replay")
+            self.console.say(f"Messages of modules are not signed; {key} sends them again.")
+        else:
+            self.console.deliveries.ways(chosen)
 
     def action_attempt(self) -> None:
         """Make the next attempt at the chosen deliveries now."""
@@ -150,20 +162,36 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
             self.show_details()
 
     def action_edit(self) -> None:
-        """Edit a delivery and send it."""
-        self.console.deliveries.edit(self.chosen())
+        """Edit a delivery or a message, and send it."""
+        self._edit()
 
     def action_edit_outside(self) -> None:
-        """Edit a delivery in the person's own editor, and send it."""
-        self.console.deliveries.edit(self.chosen(), outside=True)
+        """Edit a delivery or a message in the person's own editor, and send it."""
+        self._edit(outside=True)
 
     def action_duplicate(self) -> None:
-        """Edit a copy of a delivery."""
-        self.console.deliveries.edit(self.chosen(), linked=False)
+        """Edit a copy of a delivery or a message."""
+        self._edit(linked=False)
+
+    def _edit(self, *, outside: bool = False, linked: bool = True) -> None:
+        chosen = self.chosen()
+        if chosen and _messages(chosen[:1]):
+            self.console.messages.edit(chosen[0], outside=outside, linked=linked)
+        else:
+            self.console.deliveries.edit(chosen, outside=outside, linked=linked)
 
     def action_trigger(self, event: str = "") -> None:
-        """Choose an event, of those that have *event* in their name, and send it."""
-        self.console.deliveries.trigger(event)
+        """Choose an event, of those that have *event* in their name, and send it.
+
+        At a module's row, or in a project of modules alone, it is a message to a module.
+        """
+        selected, status = self.feed.selected, self.console.status
+        at_module = selected is not None and selected.source is Source.IPC
+        alone = status is not None and bool(status.workers) and not status.extensions
+        if event or not (at_module or alone):
+            self.console.deliveries.trigger(event)
+        else:
+            self.console.messages.write(selected.worker if selected and at_module else "")
 
     @contextmanager
     def instead(self, numbers: Sequence[int]) -> Iterator[None]:
@@ -261,3 +289,8 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         if self.is_current and self.feed.count:
             shown = self.list
             shown.changed(self._rows.pending(shown.first_shown, shown.last_shown))
+
+
+def _messages(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Return those of some exchanges that are modules' messages."""
+    return [each for each in exchanges if each.source is Source.IPC]
