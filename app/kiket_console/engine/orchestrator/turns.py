@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SHARE: Final = 0.25
 """Of the engine's time, while a module keeps on talking."""
-BURST_S: Final = 0.004
+BURST_S: Final = 0.002
 """What may be saved up; others wait so long at most."""
 _LEAST_REST_S: Final = 0.002
 
