@@ -25,6 +25,9 @@ from pywatt_sdk.communication.http_tcp import HttpTcpRequest as HttpTcpRequest
 from pywatt_sdk.communication.http_tcp import HttpTcpResponse as HttpTcpResponse
 from pywatt_sdk.communication.http_tcp import HttpTcpRouter as HttpTcpRouter
 from pywatt_sdk.communication.http_tcp import HttpTcpServer as HttpTcpServer
+from pywatt_sdk.communication.ipc import process_ipc_messages as process_ipc_messages
+from pywatt_sdk.communication.ipc import read_init as read_init
+from pywatt_sdk.communication.ipc import send_announce as send_announce
 from pywatt_sdk.communication.ipc_channel import IpcChannel as IpcChannel
 from pywatt_sdk.communication.ipc_types import AnnounceBlob as AnnounceBlob
 from pywatt_sdk.communication.ipc_types import EndpointAnnounce as EndpointAnnounce
@@ -42,6 +45,11 @@ from pywatt_sdk.communication.message_channel import MessageChannel as MessageCh
 from pywatt_sdk.communication.port_negotiation import PortNegotiationManager as PortNegotiationManager
 from pywatt_sdk.communication.port_negotiation import negotiate_port as negotiate_port
 from pywatt_sdk.communication.tcp_channel import TcpChannel as TcpChannel
+from pywatt_sdk.core.bootstrap import BootstrapResult as BootstrapResult
+from pywatt_sdk.core.bootstrap import bootstrap_module as bootstrap_module
+from pywatt_sdk.core.bootstrap import bootstrap_module_legacy as bootstrap_module_legacy
+from pywatt_sdk.core.bootstrap import serve_module_full as serve_module_full
+from pywatt_sdk.core.bootstrap import serve_module_with_lifecycle as serve_module_with_lifecycle
 from pywatt_sdk.core.config import AppConfig as AppConfig
 from pywatt_sdk.core.config import Config as Config
 from pywatt_sdk.core.error import AnnouncementError as AnnouncementError
@@ -61,7 +69,9 @@ from pywatt_sdk.internal.messaging import InternalMessagingClient as InternalMes
 from pywatt_sdk.internal.messaging import InternalMessagingError as InternalMessagingError
 from pywatt_sdk.internal.messaging import create_messaging_client as create_messaging_client
 from pywatt_sdk.module import AnnouncedEndpoint as AnnouncedEndpoint
+from pywatt_sdk.module import ModuleApp as ModuleApp
 from pywatt_sdk.module import pywatt_module as pywatt_module
+from pywatt_sdk.module import run_module as run_module
 from pywatt_sdk.security.jwt_auth import FlaskJwtManager as FlaskJwtManager
 from pywatt_sdk.security.jwt_auth import JwtAuthMiddleware as JwtAuthMiddleware
 from pywatt_sdk.security.jwt_auth import JwtClaims as JwtClaims

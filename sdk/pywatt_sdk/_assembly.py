@@ -86,6 +86,7 @@ async def assemble(plan: Plan, init: Init, link: Link | None) -> Module:
         init.module_id, init.orchestrator_api, config=plan.config, link=link, init=init
     )
     secrets = await _secrets(plan, state)
+    state.jwt_config = _tokens(plan, secrets)
     if plan.state_builder is not None:
         state.user_state = await _settled(plan.state_builder(init, dict(secrets)))
     if plan.factory is None:
@@ -107,7 +108,7 @@ def surface_of(plan: Plan, module: Module) -> ModuleApp:
         health=plan.health,
         metrics=module.state.metrics if plan.metrics else None,
         version=plan.version,
-        jwt=_tokens(plan, module.secrets),
+        jwt=module.state.jwt_config,
     )
 
 

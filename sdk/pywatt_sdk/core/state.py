@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 
 import msgspec
 
-from pywatt_sdk.core.error import NetworkError, UnavailableError
+from pywatt_sdk.core.channels import OpenChannels
+from pywatt_sdk.core.error import ConfigError, NetworkError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pywatt_sdk._protocol import Init, RoutedModuleMessage, RouteToModule
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.internal.messaging import InternalMessagingClient
+    from pywatt_sdk.security._jwt_tokens import JwtConfig
     from pywatt_sdk.security.secret_client import SecretClient
     from pywatt_sdk.security.typed_secret import Secret
     from pywatt_sdk.services.service_discovery import ServiceDiscoveryClient, ServiceProviderInfo
@@ -54,7 +56,7 @@ _LATER: Final = {
 """Parts that have their name here and come with a later release."""
 
 
-class AppState(Generic[S]):
+class AppState(OpenChannels, Generic[S]):
     """The state of one module; the decorated function and its handlers are given it.
 
     `user_state` is what the `state_builder` made, None without one. `config` is what the decorator
@@ -81,6 +83,8 @@ class AppState(Generic[S]):
         self.init = init
         self.address = init.listen if init is not None else ""
         """Where the module serves HTTP, `"127.0.0.1:8080"`: as it was told, then as it is."""
+        self.jwt_config: JwtConfig | None = None
+        """How tokens are checked; None where no `jwt_secret` is known."""
         self._config = config
         self._closers: list[Callable[[], object]] = []
         if secret_client is not None:
@@ -266,6 +270,22 @@ class AppState(Generic[S]):
     async def remove_module_message_handler(self, source_module_id: str) -> None:
         """Take that back."""
         self.internal_messaging_client.remove_handler(source_module_id)
+
+    # --- tokens ---
+
+    def validate_jwt_token(self, token: str, claims_type: type[Any] = dict) -> Any:
+        """Return the claims of a token, checked as those of `auth="jwt"` endpoints are.
+
+        Raises:
+            JwtError: if it is not valid.
+            ConfigError: if the module has no `jwt_secret`.
+        """
+        from pywatt_sdk.security._jwt_tokens import JwtClaims, JwtValidator
+
+        if self.jwt_config is None:
+            raise ConfigError("there is no secret to check tokens with; give jwt_secret=…")
+        kind = JwtClaims if claims_type is dict else claims_type
+        return JwtValidator(self.jwt_config).validate_token(token, kind)
 
     # --- the end ---
 
