@@ -42,7 +42,9 @@ from pywatt_sdk.communication.message import Message as Message
 from pywatt_sdk.communication.message import MessageError as MessageError
 from pywatt_sdk.communication.message import MessageMetadata as MessageMetadata
 from pywatt_sdk.communication.message_channel import MessageChannel as MessageChannel
-from pywatt_sdk.communication.port_negotiation import PortNegotiationManager as PortNegotiationManager
+from pywatt_sdk.communication.port_negotiation import (
+    PortNegotiationManager as PortNegotiationManager,
+)
 from pywatt_sdk.communication.port_negotiation import negotiate_port as negotiate_port
 from pywatt_sdk.communication.tcp_channel import TcpChannel as TcpChannel
 from pywatt_sdk.core.bootstrap import BootstrapResult as BootstrapResult
@@ -89,7 +91,9 @@ from pywatt_sdk.security.secret_client import SecretClient as SecretClient
 from pywatt_sdk.security.secret_client import get_module_secret_client as get_module_secret_client
 from pywatt_sdk.security.secret_client import get_secret as get_secret
 from pywatt_sdk.security.secret_client import get_secrets as get_secrets
-from pywatt_sdk.security.secret_client import subscribe_secret_rotations as subscribe_secret_rotations
+from pywatt_sdk.security.secret_client import (
+    subscribe_secret_rotations as subscribe_secret_rotations,
+)
 from pywatt_sdk.security.secrets import SecretConfig as SecretConfig
 from pywatt_sdk.security.secrets import SecretManager as SecretManager
 from pywatt_sdk.security.secrets import create_secret_manager as create_secret_manager
@@ -110,7 +114,9 @@ from pywatt_sdk.services.registration import RegistrationError as RegistrationEr
 from pywatt_sdk.services.router_discovery import DiscoveredEndpoint as DiscoveredEndpoint
 from pywatt_sdk.services.router_discovery import announce_from_router as announce_from_router
 from pywatt_sdk.services.router_discovery import discover_endpoints as discover_endpoints
-from pywatt_sdk.services.router_discovery import discover_endpoints_advanced as discover_endpoints_advanced
+from pywatt_sdk.services.router_discovery import (
+    discover_endpoints_advanced as discover_endpoints_advanced,
+)
 from pywatt_sdk.services.server import FastAPIServerManager as FastAPIServerManager
 from pywatt_sdk.services.server import FlaskServerManager as FlaskServerManager
 from pywatt_sdk.services.server import ServeOptions as ServeOptions
