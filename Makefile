@@ -28,7 +28,8 @@ check: dev-env  ## format, lint, types and layers
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	cd assets/samples/marketing && $(abspath $(bin))/mypy --strict --explicit-package-bases --no-error-summary .
+	for sample in marketing modules; do (cd assets/samples/$$sample && \
+	    $(abspath $(bin))/mypy --strict --explicit-package-bases --no-error-summary .) || exit; done
 	$(bin)/lint-imports
 
 units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"

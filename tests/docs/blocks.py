@@ -68,7 +68,7 @@ def blocks(page: Path) -> tuple[Block, ...]:
             if line.strip() == "```":
                 count = counts[heading] = counts.get(heading, -1) + 1
                 text = "\n".join(each.removeprefix(indent) for each in inside) + "\n"
-                found.append(Block(page.name, heading, count, language, text, first))
+                found.append(Block(_place(page), heading, count, language, text, first))
                 opened, inside = None, []
             else:
                 inside.append(line)
@@ -81,10 +81,15 @@ def blocks(page: Path) -> tuple[Block, ...]:
     return tuple(found)
 
 
+def _place(page: Path) -> str:
+    """Return what names a page: pages of two packages are called the same."""
+    return str(page.relative_to(ROOT)) if page.is_relative_to(ROOT) else page.name
+
+
 def block(page: Path | str, heading: str, number: int = 0) -> Block:
     """Return one block, and take note that there is a test for it."""
     path = page if isinstance(page, Path) else PAGES / page
-    key = path.name, heading, number
+    key = _place(path), heading, number
     for each in blocks(path):
         if each.key == key:
             _claimed.add(key)

@@ -21,6 +21,7 @@ CLAIMANTS = [
     *(f"tests.docs.{file.stem}" for file in sorted(Path(__file__).parent.glob("test_*.py"))),
     "tests.acceptance.test_documented",
 ]
+SEEDS = (SEED, SEED_PYWATT, SEED_PYWATT_STATUS)
 ELSEWHERE = {
     "reference.md": "shows signatures, not programs",
     "extensions.md": "is one project, and run as such by tests/kiket_sdk/test_docs.py",

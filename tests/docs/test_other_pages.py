@@ -13,7 +13,7 @@ import pytest
 from tests.docs.blocks import ROOT, Block, block, write
 from tests.docs.conftest import deliver
 
-from kiket_console import config, filters, ignored_paths
+from kiket_console import config, filters, ignored_paths, project
 from kiket_console.engine.inbound import Inbound, Posted
 from kiket_console.linting.lint import lint
 from kiket_console.ui import keymap, own_themes
@@ -41,6 +41,8 @@ PAGES = block(DOCS / "platform.md", "Custom data")
 
 RETRIED = block(DOCS / "delivery.md", "Tried again")
 POSTED = block(DOCS / "delivery.md", "What others post")
+
+MODULE_TABLES = block(DOCS / "modules.md", "A module in a project")
 
 IGNORED = block(DOCS / "console.md", "Compare")
 KEYS = block(DOCS / "console.md", "Keys of your own")
@@ -152,3 +154,27 @@ def test_filters_can_be_typed_and_saved() -> None:
     for command in SAVED.text.splitlines():
         for typed in re.findall(r"'([^']+)'", command):
             assert filters.parse(typed, saved=saved).where().clause
+
+
+def test_the_tables_of_modules_are_understood(reader: Path) -> None:
+    for folder in ("extension", "billing", "search", "search/target/debug", "crates"):
+        (reader / folder).mkdir(parents=True, exist_ok=True)
+    (reader / "extension" / "main.py").write_text(HELLO.text)
+    (reader / "extension" / "extension.yaml").write_text(HELLO_MANIFEST.text)
+    (reader / "billing" / "main.py").write_text("")
+    (reader / "kiket.toml").write_text(MODULE_TABLES.text)
+    found = project.find(reader)
+    billing, search = found.modules
+    assert [each.name for each in found.extensions] == ["com.example.hello"]
+    assert (billing.name, billing.entry, billing.declared.secrets) == (
+        "billing",
+        "main.py",
+        ("DATABASE_URL",),
+    )
+    assert (search.name, search.command, search.channels) == (
+        "search",
+        ("./target/debug/search",),
+        ("tcp",),
+    )
+    assert dict(search.env) == {"RUST_LOG": "debug"}
+    assert search.watch == (search.folder, reader / "crates")

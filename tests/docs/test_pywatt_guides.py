@@ -1,0 +1,129 @@
+"""The examples of pywatt_sdk's pages do what is said around them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import jwt
+import pytest
+from tests.docs.blocks import ROOT, block, write
+
+from pywatt_sdk import SecretError
+from pywatt_sdk.testing import TestOrchestrator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.docs.blocks import Block
+
+PAGES = ROOT / "docs" / "pywatt"
+GREETER = block(PAGES / "quickstart.md", "Quickstart")
+GREETER_TEST = block(PAGES / "quickstart.md", "Test it", 0)
+GREETER_PYTEST = block(PAGES / "quickstart.md", "Test it", 1)
+SECRET = block(PAGES / "how-to.md", "Use a secret")
+STATE = block(PAGES / "how-to.md", "Make a state of your own")
+SERVICE = block(PAGES / "how-to.md", "Offer a service, and find one")
+MESSAGES = block(PAGES / "how-to.md", "Talk with other modules")
+TOKEN = block(PAGES / "how-to.md", "Ask for a token")
+COUNT = block(PAGES / "how-to.md", "Count")
+FLASK = block(PAGES / "how-to.md", "Use Flask")
+TOGETHER = block(PAGES / "how-to.md", "Test two modules together")
+
+HS256_SECRET = "a secret of thirty-two bytes, or more"
+
+
+def module_of(page_block: Block) -> Any:
+    """Return the module that a block makes."""
+    return page_block.run()["create_app"]
+
+
+def test_the_quickstart_and_its_test_run(reader: Path) -> None:
+    write(reader, GREETER, GREETER_TEST)
+    assert GREETER_PYTEST.text == "pytest\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=reader,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+async def test_a_secret_is_used_and_rotated() -> None:
+    async with TestOrchestrator({"DATABASE_URL": "postgres://u:p@first"}) as orchestrator:
+        module = await orchestrator.start(module_of(SECRET))
+        assert (await module.http.get("/database")).json() == {"host": "first"}
+        acks = await orchestrator.rotate({"DATABASE_URL": "postgres://u:p@second"})
+        assert acks[module.id].status == "success"
+        assert (await module.http.get("/database")).json() == {"host": "second"}
+
+
+async def test_without_its_secret_it_says_which() -> None:
+    async with TestOrchestrator() as orchestrator:
+        with pytest.raises(SecretError, match="DATABASE_URL"):
+            await orchestrator.start(module_of(SECRET))
+
+
+async def test_a_state_of_its_own_knows_settings_and_secrets() -> None:
+    async with TestOrchestrator({"API_KEY": "k"}) as orchestrator:
+        module = await orchestrator.start(module_of(STATE), env={"PREFIX": "/v1"})
+        assert (await module.http.get("/prefix")).json() == {"prefix": "/v1"}
+        state: Any = module.state.user_state
+        assert state.key == "k"
+
+
+async def test_a_service_is_offered_and_found() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(SERVICE), bind_http=True)
+        [found] = (await module.http.get("/catalogs")).json()
+        assert found["name"] == "prices"
+        assert found["address"].startswith("127.0.0.1:")
+
+
+async def test_modules_talk() -> None:
+    async with TestOrchestrator() as orchestrator:
+        shop = await orchestrator.start(module_of(MESSAGES), "shop")
+        front = await orchestrator.start(module_of(MESSAGES), "front")
+        assert (await front.http.post("/order/tea")).json() == {"accepted": True, "number": 1}
+        assert (await front.http.post("/tell/cake")).json() == {"told": "cake"}
+        assert (await front.http.post("/order/milk")).json()["number"] == 3
+        assert shop.id == "shop"
+
+
+async def test_a_token_is_asked_for_where_it_is_said() -> None:
+    token = jwt.encode({"sub": "ada", "exp": 4102444800}, HS256_SECRET, "HS256")
+    async with TestOrchestrator({"JWT_SECRET": HS256_SECRET}) as orchestrator:
+        module = await orchestrator.start(module_of(TOKEN))
+        assert (await module.http.get("/public")).json() == {"for": "everybody"}
+        assert (await module.http.get("/private")).status_code == 401
+        bearer = {"authorization": f"Bearer {token}"}
+        assert (await module.http.get("/private", headers=bearer)).json() == {"for": "ada"}
+
+
+async def test_orders_are_counted() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(COUNT))
+        await module.http.post("/orders")
+        await module.http.post("/orders")
+        exposed = (await module.http.get("/metrics")).text
+    assert "orders_total 2.0" in exposed
+
+
+async def test_flask_serves() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(FLASK), "flasky")
+        assert (await module.http.get("/")).json() == {"module": "flasky"}
+
+
+def test_two_modules_are_tested_together(reader: Path) -> None:
+    (reader / "how_to.py").write_text(MESSAGES.text)
+    (reader / "test_together.py").write_text(TOGETHER.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=reader,
+        capture_output=True,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
