@@ -86,6 +86,7 @@ from pywatt_sdk.security.jwt_auth import extract_jwt_claims as extract_jwt_claim
 from pywatt_sdk.security.jwt_auth import get_jwt_claims as get_jwt_claims
 from pywatt_sdk.security.jwt_auth import require_jwt_claims as require_jwt_claims
 from pywatt_sdk.security.jwt_auth import validate_jwt_token as validate_jwt_token
+from pywatt_sdk.security.jwt_proxy import JwtProxy as JwtProxy
 from pywatt_sdk.security.secret_client import RequestMode as RequestMode
 from pywatt_sdk.security.secret_client import SecretClient as SecretClient
 from pywatt_sdk.security.secret_client import get_module_secret_client as get_module_secret_client
