@@ -11,9 +11,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tests.snap import modules
 from tests.snap.platform import ToldPlatform
 
-from kiket_console.errors import ConsoleError
 from kiket_console.model import (
     Body,
     Crash,
@@ -30,12 +30,6 @@ from kiket_console.model import (
     Worker,
     WorkerState,
 )
-from kiket_console.module_facts import (
-    ModuleChannel,
-    ModuleEndpoint,
-    ModuleFacts,
-    ModuleService,
-)
 from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row, SetPinned
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
@@ -44,10 +38,6 @@ from kiket_console.ui.screens.place import DETAILS_DELAY_S
 from kiket_console.wire import (
     Edit,
     Event,
-    IpcField,
-    IpcMessage,
-    IpcOp,
-    IpcResult,
     Preview,
     Result,
     Selection,
@@ -160,7 +150,7 @@ class Story:
     ) -> int:
         """Tell of a delivery and its answer; *failed_first*: why a first attempt failed."""
         self.at_us += gap_us
-        number = self._next()
+        number = self.next_id()
         self.rows.append(
             NewExchange(
                 number, Source.WEBHOOK, "marketing", name, version, "POST",
@@ -194,7 +184,7 @@ class Story:
 
     def call(self, parent: int, name: str, status: int, took_us: int, *, after_us: int) -> int:
         """Tell of a call to the platform that a handler made."""
-        number = self._next()
+        number = self.next_id()
         method, _, path = name.partition(" ")
         started_us = self.at_us + after_us
         self.rows += [
@@ -208,49 +198,6 @@ class Story:
         ]  # fmt: skip
         return number
 
-    def said(
-        self,
-        op: str,
-        direction: str = "out",
-        *,
-        module: str = "billing",
-        answer: bytes | None = None,
-        took_us: int = 1_100,
-        kind: str = "req",
-        channel: str = "stdio",
-        raw: bytes | None = None,
-        parent: int | None = None,
-        gap_us: int = 640_000,
-        state: State | None = None,
-        status: int | None = None,
-        error: str = "",
-        method: str = "",
-        path: str = "",
-        **fields: object,
-    ) -> int:
-        """Tell of a module's message and its reply; without *answer* or *error* it is pending."""
-        self.at_us += gap_us
-        number = self._next()
-        raw = (
-            json.dumps({"op": op, **fields}, separators=(",", ":")).encode() if raw is None else raw
-        )
-        begun = {"invalid": State.REJECTED, "notify": State.FORWARDED}.get(kind, State.RECEIVED)
-        target = f"{module}#1" if direction == "in" else "orchestrator"
-        self.rows.append(
-            NewExchange(
-                number, Source.IPC, module, op, "", method, path, self.at_us, begun,
-                Message((), Body(raw, len(raw), hashlib.sha256(raw).digest())), parent_id=parent,
-                kind=kind, direction=direction, channel=channel,
-            )
-        )  # fmt: skip
-        if kind == "req":
-            self.rows.append(NewAttempt(number, 1, target, self.at_us))
-        if answer is not None or error:
-            reply = None if answer is None else Message((), Body(answer, len(answer)))
-            end = state or (State.FAILED if error else State.FORWARDED)
-            self.rows.append(AttemptEnd(number, 1, end, status, took_us, error, reply))
-        return number
-
     def log(
         self, text: str, level: str = "INFO", *, of: int | None = None, stream: str = "log"
     ) -> None:
@@ -261,7 +208,8 @@ class Story:
             NewLog(self.at_us + 1_200, "marketing", stream, named, logger, text, "", of)
         )
 
-    def _next(self) -> int:
+    def next_id(self) -> int:
+        """Return the number of what is told of next."""
         self._id += 1
         return self._id
 
@@ -300,97 +248,6 @@ def tell(story: Story) -> None:
     )  # fmt: skip
     story.webhook("issue.created", "v1", issue(46), 200, 3_050, gap_us=4_200_000)
     story.log("labelled KIK-46")
-
-
-ROUTED = "11111111-2222-4333-8444-555555555555"
-
-
-def tell_of_modules(story: Story) -> None:
-    """Tell how two modules start, serve, ask for a service, and talk to each other."""
-    story.said("init", "in", kind="notify", module_id="billing", env={}, listen="127.0.0.1:41237")
-    story.said(
-        "get_secret",
-        name="DATABASE_URL",
-        answer=b'{"op":"secret","name":"DATABASE_URL","value":"[secret:DATABASE_URL]"}',
-    )
-    story.said(
-        "announce",
-        kind="notify",
-        listen="127.0.0.1:41237",
-        endpoints=[{"path": "/invoices", "methods": ["GET", "POST"], "auth": "jwt"}],
-    )
-    story.said("stray output", kind="invalid", raw=b"connected to the database")
-    asked = story.said(
-        "http_request", "in", channel="stdio", method="POST", path="/invoices?draft=1", status=201,
-        took_us=41_300, request_id="h-1", uri="/invoices?draft=1",
-        headers={"content-type": "application/json", "authorization": "[secret:authorization]"},
-        body=list('{"customer": "Größe", "total": 1204}'.encode()),
-        answer=json.dumps({
-            "content": {"request_id": "h-1", "status_code": 201, "headers": {},
-                        "body": list(b'{"id": 7}')},
-            "metadata": {"id": "m-1", "source": "billing",
-                         "properties": {"correlation_id": "h-1"}},
-        }).encode(),
-    )  # fmt: skip
-    story.said(
-        "service_request",
-        id="req-1",
-        service_type="Database",
-        config={"database": "app"},
-        parent=asked,
-        gap_us=1_000,
-        answer=b'{"op":"service_response","id":"req-1","service_type":"Database",'
-        b'"success":false,"error":"No database is configured.","connection_id":null}',
-    )
-    routed = story.said(
-        "route_to_module", channel="tcp", path="search/greet", took_us=3_900,
-        target_module_id="search", target_endpoint="greet", request_id=ROUTED,
-        payload={"data": list(b'{"ping": 1}'), "format": "Json"},
-        answer=json.dumps({
-            "op": "routed_module_response", "source_module_id": "search", "request_id": ROUTED,
-            "payload": {"data": list(b'{"pong": 1}'), "format": "Json"},
-        }).encode(),
-    )  # fmt: skip
-    story.said(
-        "routed_module_message",
-        "in",
-        module="search",
-        channel="tcp",
-        parent=routed,
-        gap_us=700,
-        took_us=2_600,
-        source_module_id="billing",
-        original_request_id=ROUTED,
-        payload={"data": list(b'{"ping": 1}'), "format": "Json"},
-        answer=b'{"op":"route_to_module","target_module_id":"billing"}',
-    )
-    story.said(
-        "http_request",
-        "in",
-        channel="http",
-        method="GET",
-        path="/invoices/7",
-        status=200,
-        raw=b"",
-        answer=b'{"id": 7}',
-    )
-    story.said(
-        "http_request",
-        "in",
-        module="search",
-        method="GET",
-        path="/find?q=x",
-        took_us=30_000_000,
-        error="search did not answer in 30 s.",
-        request_id="h-2",
-    )
-    story.said(
-        "service_operation",
-        connection_id="conn-1",
-        service_type="Database",
-        operation="query",
-        params={"query": "SELECT 1", "params": []},
-    )
 
 
 def write_store(path: Path, story: Story | None = None) -> None:
@@ -448,27 +305,6 @@ def worker(**changes: object) -> Worker:
 
 def module(**changes: object) -> Worker:
     """Return a module of the project as it serves; *changes* are of its facts."""
-    facts: dict[str, object] = {
-        "handshake": "ready",
-        "sdk": "pywatt_sdk 0.1.0",
-        "listen": "127.0.0.1:41237",
-        "channels": (
-            ModuleChannel("stdio", "connected", NOW_US - 240_000_000),
-            ModuleChannel("tcp", "connected", NOW_US - 239_000_000),
-            ModuleChannel("uds", "listening", NOW_US - 240_000_000),
-        ),
-        "endpoints": (
-            ModuleEndpoint("/invoices", ("GET", "POST")),
-            ModuleEndpoint("/invoices/:id", ("GET",), "jwt"),
-            ModuleEndpoint("/health", ("GET",)),
-        ),
-        "services": (ModuleService("invoices", "custom:ledger", "127.0.0.1:41237"),),
-        "asked": (("DATABASE_URL", True), ("MAIL_KEY", False)),
-        "heartbeat_us": NOW_US - 600_000,
-        "heartbeats": 239,
-        "frames_in": 1_204,
-        "frames_out": 988,
-    }
     return worker(
         name="billing",
         kind="module",
@@ -490,7 +326,7 @@ def module(**changes: object) -> Worker:
         memory_bytes=22 << 20,
         folder="/srv/billing",
         watched=("/srv/billing",),
-        module=ModuleFacts(**(facts | changes)),  # type: ignore[arg-type]  # one dict for all kinds
+        module=modules.facts(NOW_US, **changes),
     )
 
 
@@ -605,54 +441,6 @@ PREVIEW = Preview(
 )
 
 
-OPS = (
-    IpcOp(
-        "http_request",
-        "An HTTP request for the module's app.",
-        (
-            IpcField("request_id", "text", False, "made when it is left out"),
-            IpcField("method", "text", True, "GET, POST, …"),
-            IpcField("uri", "text", True, "path and query: /hello?name=Ada"),
-            IpcField("headers", "object", False, "names and values, both texts"),
-            IpcField("body", "bytes", False, 'an array of numbers, {"text": …} or {"json": …}'),
-        ),
-        {"op": "http_request", "method": "GET", "uri": "/", "headers": {}, "body": None},
-        "http_response",
-    ),
-    IpcOp("heartbeat", "Whether the module is alive.", (), {"op": "heartbeat"}),
-)
-
-
-class ToldModules:
-    """Modules that take any message."""
-
-    def __init__(self, asked: list[tuple[str, ...]]) -> None:
-        self.asked = asked
-        self.sent: list[IpcMessage] = []
-        self.refuses = ""
-        self.result = IpcResult(
-            1204, "forwarded", 201, 4_100, "", "http_request", "tcp", {"op": "http_response"}
-        )
-
-    async def ops(self) -> tuple[IpcOp, ...]:
-        """Return a few messages."""
-        return OPS
-
-    async def send(self, message: IpcMessage) -> IpcResult:
-        """Note what was sent."""
-        if self.refuses:
-            raise ConsoleError(self.refuses)
-        self.sent.append(message)
-        return self.result
-
-    async def replay(self, exchange_id: int) -> IpcResult:
-        """Note what was sent again."""
-        if self.refuses:
-            raise ConsoleError(self.refuses)
-        self.asked.append(("replay message", str(exchange_id)))
-        return self.result
-
-
 class ToldEngine:
     """An engine that says what it was told to; it stands in for a process."""
 
@@ -665,7 +453,7 @@ class ToldEngine:
         self.events: list[Event] = []
         self.edits: list[Edit] = []
         self.platform = ToldPlatform()
-        self.modules = ToldModules(self.asked)
+        self.modules = modules.ToldModules(self.asked)
 
     async def status(self) -> EngineStatus:
         """Return the status."""

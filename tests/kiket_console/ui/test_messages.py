@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.kiket_console.ui.test_deliveries import at
-from tests.snap import scene
+from tests.snap import messages, modules, scene
 from tests.snap.scene import screen_text, settled, until
 
 from kiket_console.ui.widgets.editor import Editor
@@ -28,7 +28,7 @@ REQUEST, ROUTED, STRAY, PENDING = 1184, 1186, 1183, 1190
 @pytest.fixture
 def app(console: Callable[..., ConsoleApp]) -> ConsoleApp:
     """Return a console on what two modules said."""
-    scene.tell_of_modules(story := scene.Story())
+    messages.tell_of_modules(story := scene.Story())
     return console(story)
 
 
@@ -149,7 +149,7 @@ async def test_t_at_a_modules_row_offers_the_messages_that_it_takes(
         await until(pilot, lambda: "http_request: 201" in screen_text(app))
 
         [sent] = engine.modules.sent
-        assert json.loads(sent.raw_message) == scene.OPS[0].sample
+        assert json.loads(sent.raw_message) == modules.OPS[0].sample
         assert (sent.module, sent.like) == ("billing", 0)
 
 
