@@ -47,6 +47,7 @@ from pywatt_sdk.communication.port_negotiation import (
 )
 from pywatt_sdk.communication.port_negotiation import negotiate_port as negotiate_port
 from pywatt_sdk.communication.tcp_channel import TcpChannel as TcpChannel
+from pywatt_sdk.core.bootstrap import AppStateExt as AppStateExt
 from pywatt_sdk.core.bootstrap import BootstrapResult as BootstrapResult
 from pywatt_sdk.core.bootstrap import bootstrap_module as bootstrap_module
 from pywatt_sdk.core.bootstrap import bootstrap_module_legacy as bootstrap_module_legacy

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pywatt_sdk._assembly import Plan
 from pywatt_sdk._lifecycle import Life
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     Hook = Callable[[AppState[Any]], object]
 
+S = TypeVar("S")
+
 __all__ = [
+    "AppStateExt",
     "BootstrapResult",
     "bootstrap_module",
     "bootstrap_module_legacy",
@@ -41,6 +44,11 @@ class BootstrapResult:
     ipc_handle: asyncio.Task[None]
     tcp_channel: object = None
     """What the orchestrator offered of TCP, None if nothing; `app_state.link` speaks over it."""
+
+
+def AppStateExt(app_state: AppState[S]) -> AppState[S]:  # noqa: N802  # as documented
+    """Return the state itself: the channels that this adds to it elsewhere, it has here."""
+    return app_state
 
 
 async def bootstrap_module(
