@@ -119,6 +119,19 @@ def worker_names(
     return _matching(named, incomplete)
 
 
+def ops(context: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Complete the name of a message that can be sent to a module."""
+    return _matching(
+        ((each["op"], each["meaning"]) for each in _ask(context, "/ipc/ops")), incomplete
+    )
+
+
+def secret_names(context: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+    """Complete the name of a secret."""
+    found = _ask(context, "/secrets")
+    return _matching(((each["name"], ", ".join(each["declared_by"])) for each in found), incomplete)
+
+
 def collections(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:

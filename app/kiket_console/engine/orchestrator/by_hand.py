@@ -22,6 +22,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.ipc import Channel, Direction
 from kiket_console.model import Source, State
 from kiket_console.wire import CHANNELS, IpcResult
+from kiket_core.secret import redactor
 from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class ByHand:
             return IpcResult(
                 exchange_id, State.FAILED, None, _since_us(began_ns), said, op, errand.channel
             )
-        reply = None if told.frame is None else _shown(told.frame.raw)
+        reply = None if told.frame is None else _cleared(_shown(told.frame.raw))
         return IpcResult(
             exchange_id,
             told.state,
@@ -198,7 +199,7 @@ class ByHand:
         except ConnectionError as error:
             state, said = State.FAILED, str(error) or f"{peer.label} ended before it answered."
         else:
-            status, reply = response.status_code, ops.shown(response)
+            status, reply = response.status_code, _cleared(ops.shown(response))
         return IpcResult(
             errand.exchange_id or 0,
             state,
@@ -234,7 +235,7 @@ class ByHand:
             visit.error,
             "http_request",
             visit.channel,
-            None if visit.error else reply,
+            None if visit.error else _cleared(reply),
         )
 
     async def _with_secrets(self, raw: bytes) -> bytes:
@@ -295,6 +296,11 @@ def _shown(raw: bytes) -> object:
         return ops.shown(p.decode_to_orchestrator(raw))
     except p.ProtocolError:
         return ops.shown_bytes(raw)
+
+
+def _cleared(reply: object) -> object:
+    """Return an answer without the secrets in it."""
+    return json.loads(redactor.redact(json.dumps(reply)))
 
 
 def _since_us(began_ns: int) -> int:

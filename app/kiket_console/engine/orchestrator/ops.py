@@ -198,10 +198,9 @@ def read(raw: bytes, op: str = "", *, as_recorded: bool = False) -> p.ToModule:
     said = message.setdefault("op", op)
     known = _BY_NAME.get(said) if isinstance(said, str) else None
     if known is None:
-        names = ", ".join(_BY_NAME)
-        raise MessageError(
-            f"There is no op {_shown(said)} to send to a module; use one of {names}."
-        )
+        near = get_close_matches(str(said), _BY_NAME, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(_BY_NAME)}."
+        raise MessageError(f"There is no op {_shown(said)} to send to a module; {hint}")
     _check(known, message, as_recorded=as_recorded)
     if known.op in _MADE:
         name, make = _MADE[known.op]
