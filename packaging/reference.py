@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ import click
 from sdk_reference import reference
 from typed_names import typed_names
 
+import kiket_sdk
+import pywatt_sdk
 from kiket_console import __version__
 from kiket_console.cli import PROGRAM, cli
 from kiket_console.config import SETTINGS, Config
@@ -303,7 +306,8 @@ WRITTEN = {
     "packaging/man/kiket-console.1": manual,
     "docs/commands.md": markdown,
     "docs/keys.md": keys,
-    "docs/sdk/reference.md": reference,
+    "docs/sdk/reference.md": partial(reference, kiket_sdk),
+    "docs/pywatt/reference.md": partial(reference, pywatt_sdk),
     "sdk/pywatt_sdk/__init__.pyi": typed_names,
 }
 

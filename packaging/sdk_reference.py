@@ -1,4 +1,4 @@
-"""Write docs/sdk/reference.md from the docstrings of kiket_sdk, by `make reference`."""
+"""Write the reference pages of the SDKs from their docstrings, by `make reference`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,28 @@ import re
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, is_typeddict
 
 import kiket_sdk
+import pywatt_sdk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-INTRODUCTION = """\
+_BEGINNING = """\
 # Reference
 
-Written by `make reference` from the docstrings of `kiket_sdk`; do not edit. How things are used is
-in the [how-to guides](how-to.md); [extensions.md](../extensions.md) has the options, routes and
-answers at a glance. Everything here is imported from the module it stands under; names marked ★
-also from `kiket_sdk` itself. Methods marked *async* are awaited.
+Written by `make reference` from the docstrings of `{package}`; do not edit. {elsewhere}
+
+Everything here is imported from the module it stands under; names marked ★ also from `{package}`
+itself. Methods marked *async* are awaited.
 """
+_ELSEWHERE = {
+    kiket_sdk: """How things are used is
+in the [how-to guides](how-to.md); [extensions.md](../extensions.md) has the options, routes and
+answers at a glance.""",
+    pywatt_sdk: """How things are used is
+in the [how-to guides](how-to.md); [modules.md](../modules.md) tells how modules run here.""",
+}
+_OURS = ("kiket_", "pywatt_")
 _LAST = ("testing",)  # behind what runs in production
 _WIDTH = 96
 
@@ -36,11 +45,12 @@ class Entry(NamedTuple):
     value: Any
 
 
-def public_modules() -> list[str]:
-    """Return the names of all modules that may be imported, below `kiket_sdk.`."""
+def public_modules(package: ModuleType) -> list[str]:
+    """Return the names of all modules that may be imported, without the package's own."""
+    prefix = f"{package.__name__}."
     found = [
-        module.name.removeprefix("kiket_sdk.")
-        for module in pkgutil.walk_packages(kiket_sdk.__path__, "kiket_sdk.")
+        module.name.removeprefix(prefix)
+        for module in pkgutil.walk_packages(package.__path__, prefix)
         if not any(part.startswith("_") for part in module.name.split("."))
     ]
     return sorted(found, key=lambda name: (name.split(".")[0] in _LAST, name))
@@ -58,14 +68,14 @@ def entries(module: ModuleType) -> Iterator[Entry]:
 
 
 def _assigned(module: ModuleType) -> dict[str, str]:
-    """Return the names that a module assigns, each with the text below it."""
+    """Return the names that a module gives a value, each with the text below it."""
     body = ast.parse(inspect.getsource(module)).body
     found = {}
     for number, node in enumerate(body):
         targets: list[ast.expr] = []
         if isinstance(node, ast.Assign):
             targets = node.targets
-        elif isinstance(node, ast.AnnAssign):
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
             targets = [node.target]
         below = body[number + 1] if number + 1 < len(body) else None
         text = ""
@@ -75,25 +85,28 @@ def _assigned(module: ModuleType) -> dict[str, str]:
     return found
 
 
-def reference() -> str:
-    """Return the page."""
-    lines = [INTRODUCTION]
-    names = public_modules()
-    lines += [f"- [`kiket_sdk.{name}`](#kiket_sdk{name.replace('.', '')})" for name in names]
+def reference(package: ModuleType) -> str:
+    """Return the page of a package."""
+    root = package.__name__
+    lines = [_BEGINNING.format(package=root, elsewhere=_ELSEWHERE[package])]
+    names = public_modules(package)
+    lines += [f"- [`{root}.{name}`](#{root}{name.replace('.', '')})" for name in names]
     for name in names:
-        module = importlib.import_module(f"kiket_sdk.{name}")
-        lines += ["", f"## kiket_sdk.{name}", "", *_prose(module)]
+        module = importlib.import_module(f"{root}.{name}")
+        lines += ["", f"## {root}.{name}", "", *_prose(module)]
         texts = _assigned(module)
         for entry in entries(module):
-            lines += _entry(entry, texts.get(entry.name, ""))
+            star = " ★" if entry.name in package.__all__ else ""
+            lines += _entry(entry, texts.get(entry.name), star)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
-def _entry(entry: Entry, text: str) -> list[str]:
+def _entry(entry: Entry, text: str | None, star: str) -> list[str]:
+    """Return what is told of a name; *text* is None for one that the module does not assign."""
     name, value = entry
-    star = " ★" if name in kiket_sdk.__all__ else ""
+    is_written, text = text is not None, text or ""
     value = getattr(value, "_fixture_function", value)  # of a pytest fixture
-    if isinstance(value, type) and not value.__module__.startswith("kiket_"):
+    if isinstance(value, type) and not value.__module__.startswith(_OURS):
         return [
             "",
             f"### {name}{star}",
@@ -107,7 +120,7 @@ def _entry(entry: Entry, text: str) -> list[str]:
     if inspect.ismodule(value) or isinstance(value, TypeVar):
         return []
     shown = repr(value)
-    is_short = len(shown) < 100 and " object at " not in shown and "<" not in shown
+    is_short = is_written and len(shown) < 100 and " object at " not in shown and "<" not in shown
     return [
         *("", f"### {name}{star}", ""),
         *([f"`{name} = {shown}`", ""] if is_short else []),
