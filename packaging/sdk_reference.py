@@ -97,14 +97,14 @@ def reference(package: ModuleType) -> str:
         texts = _assigned(module)
         for entry in entries(module):
             star = " ★" if entry.name in package.__all__ else ""
-            lines += _entry(entry, texts.get(entry.name), star)
+            fixed = entry.name in texts or "__getattr__" not in vars(module)
+            lines += _entry(entry, texts.get(entry.name, ""), star, fixed=fixed)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
-def _entry(entry: Entry, text: str | None, star: str) -> list[str]:
-    """Return what is told of a name; *text* is None for one that the module does not assign."""
+def _entry(entry: Entry, text: str, star: str, *, fixed: bool) -> list[str]:
+    """Return what is told of a name; one that is not *fixed* has another value each time."""
     name, value = entry
-    is_written, text = text is not None, text or ""
     value = getattr(value, "_fixture_function", value)  # of a pytest fixture
     if isinstance(value, type) and not value.__module__.startswith(_OURS):
         return [
@@ -120,7 +120,7 @@ def _entry(entry: Entry, text: str | None, star: str) -> list[str]:
     if inspect.ismodule(value) or isinstance(value, TypeVar):
         return []
     shown = repr(value)
-    is_short = is_written and len(shown) < 100 and " object at " not in shown and "<" not in shown
+    is_short = fixed and len(shown) < 100 and " object at " not in shown and "<" not in shown
     return [
         *("", f"### {name}{star}", ""),
         *([f"`{name} = {shown}`", ""] if is_short else []),
