@@ -37,10 +37,11 @@ async def open_pipes(channel: Channel[Any], reader: BinaryIO, writer: BinaryIO) 
         reader: a binary file over a pipe, a socket or a terminal; closed with the channel.
         writer: the same, to write to.
 
-    A regular file serves too (`module.py < init.json`): it is read at once, and written at once.
+    A regular file serves too (`module.py < init.json`), and /dev/null: it is read at once, and
+    written at once.
     """
     loop = asyncio.get_running_loop()
-    if _is_file(writer):
+    if _is_file(writer) or writer.isatty():  # a terminal cannot be watched for writing alone
         channel.send_through(_FileTransport(writer))
     else:
         sending, _ = await loop.connect_write_pipe(lambda: _Sending(channel), writer)
@@ -79,4 +80,6 @@ class _FileTransport(asyncio.WriteTransport):
 
 
 def _is_file(file: BinaryIO) -> bool:
-    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    """Tell whether an event loop cannot wait for a file: a regular one, or /dev/null."""
+    mode = os.fstat(file.fileno()).st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not file.isatty())

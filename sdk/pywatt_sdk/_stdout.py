@@ -18,7 +18,7 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, TextIO
 
 from kiket_core.secret import redactor
 
@@ -64,6 +64,10 @@ def settle() -> None:
 
 def _private(number: int, flags: int) -> int:
     """Return a descriptor of the same file that child processes do not inherit."""
+    try:
+        os.fstat(number)
+    except OSError:  # it was closed by who started us: there is nothing to read, nobody to tell
+        return os.open(os.devnull, flags)
     if os.isatty(number):  # not a copy: its being non-blocking must not reach the shell's or stderr
         with contextlib.suppress(OSError):
             return os.open(os.ttyname(number), flags | os.O_NOCTTY)
@@ -78,7 +82,7 @@ def _redirect_input() -> None:
 
 
 def _redirect_output() -> None:
-    before = sys.stdout
+    before: TextIO | None = sys.stdout  # None where descriptor 1 was closed
     out, into = os.pipe()
     with contextlib.suppress(ImportError, OSError):
         import fcntl
@@ -87,8 +91,9 @@ def _redirect_output() -> None:
     os.dup2(into, _STDOUT)
     os.close(into)
     _Forwarding(out).start()
-    with contextlib.suppress(OSError, ValueError):
-        before.flush()  # what was printed before waits in its buffer, for the pipe now
+    if before is not None:  # what was printed before waits in its buffer, for the pipe now
+        with contextlib.suppress(OSError, ValueError):
+            before.flush()
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Stray()),
         encoding="utf-8",

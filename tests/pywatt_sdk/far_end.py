@@ -12,19 +12,22 @@ if TYPE_CHECKING:
     from pywatt_sdk._protocol import ToModule, ToOrchestrator
 
 M = TypeVar("M")
+HEADER_BYTES = 5
 
 
 class FarEnd:
     """Hears what a link tells, and says what a test has it say."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, channel: str = "stdio") -> None:
         self._link = link
+        self._channel = channel
         self._heard: asyncio.Queue[ToOrchestrator] = asyncio.Queue()
-        link.attach("stdio", self)
+        link.attach(channel, self)
 
     def send(self, raw: bytes) -> None:
         """Take one encoded message."""
-        self._heard.put_nowait(decode_to_orchestrator(raw.strip()))
+        whole = raw.strip() if self._channel == "stdio" else raw[HEADER_BYTES:]
+        self._heard.put_nowait(decode_to_orchestrator(whole))
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -32,7 +35,7 @@ class FarEnd:
     def say(self, *messages: ToModule) -> None:
         """Have the orchestrator say something, all of it in one read."""
         for message in messages:
-            self._link.heard("stdio", encode_line(message).strip())
+            self._link.heard(self._channel, encode_line(message).strip())
 
     async def hears(self, kind: type[M]) -> M:
         """Return the next message, which must be of *kind*."""

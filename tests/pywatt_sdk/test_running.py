@@ -236,3 +236,16 @@ def test_with_autorun_off_the_file_only_defines_its_module(tmp_path: Path) -> No
         """,
     )
     assert run(program, PYWATT_AUTORUN="0").status == 7
+
+
+@pytest.mark.parametrize("ends", ["< /dev/null", "<&- >&-"], ids=["nothing", "closed"])
+def test_without_a_stdin_it_says_in_one_sentence_why_it_cannot_run(
+    tmp_path: Path, ends: str
+) -> None:
+    program = write(tmp_path, "@pywatt_module\ndef create_app(state): return Starlette()")
+    line = f"{sys.executable} {program} {ends}"
+    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert json.loads(ended.stderr)["message"].endswith(
+        "stdin closed unexpectedly during handshake"
+    )
