@@ -7,7 +7,6 @@ has to belong to the tree of processes that the engine started for it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import psutil
 
 from kiket_console.engine.private_socket import peer_uid
+from pywatt_sdk._handshake import proof
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,8 +36,8 @@ def new_nonce() -> str:
 
 
 def is_proof(given: str, token: str, nonce: str, module_id: str) -> bool:
-    """Tell whether *given* is HMAC-SHA256 of `NONCE:MODULE_ID` with *token*, in hex."""
-    due = hmac.new(token.encode(), f"{nonce}:{module_id}".encode(), hashlib.sha256).hexdigest()
+    """Tell whether *given* is what a module called *module_id* proves *token* with."""
+    due = proof(token, nonce, module_id)
     return hmac.compare_digest(due.encode(), given.encode("utf-8", "surrogatepass"))
 
 

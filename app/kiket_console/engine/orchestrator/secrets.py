@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError
+from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -71,9 +72,9 @@ class Desk:
             except ConsoleError as error:
                 return self._refused(name, f"cannot be had: {error}")
         if value is None:
-            return self._refused(
-                name, f"has no value: give it one with `kiket-console secret set {name}`"
-            )
+            variable = environment_secret_name(name)
+            how = f"`kiket-console secret set {name}`, or {variable}=… in .env, gives it one"
+            return self._refused(name, f"has no value: {how}")
         self._remember(name, is_answered=True)
         self._stale.discard(name)
         return Found(value, "")

@@ -218,8 +218,6 @@ class ModuleSession:
                 self._rotations.expect(message.rotation_id, errand.exchange_id)
             case p.RoutedModuleMessage() if self._wires.is_ours and message.expects_reply:
                 self._routed[message.original_request_id] = time.monotonic() + ROUTED_S
-            case p.Shutdown():
-                self._is_stopping = True
 
     async def http(
         self, request: p.HttpRequest, timeout_s: float, errand: Errand | None = None

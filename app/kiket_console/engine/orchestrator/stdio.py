@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EVERY_S: Final = 0.075
 """Between two tries."""
+CALMING: Final = 1.3
+"""By how much longer each pause is while a module runs, which may have nothing more to say."""
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """Of lines that wait until a secret was heard."""
 
@@ -26,9 +28,12 @@ WAITING_BYTES: Final = 16 * 1024 * 1024
 class Repeated:
     """A line that was written, and is again and again until `stop`, or *limit_s* have passed."""
 
-    def __init__(self, write: Callable[[], None], every_s: float, limit_s: float) -> None:
+    def __init__(
+        self, write: Callable[[], None], every_s: float, limit_s: float, *, growth: float = 1.0
+    ) -> None:
         self._write = write
         self._every_s = every_s
+        self._growth = growth
         self._loop = asyncio.get_running_loop()
         self._until_s = self._loop.time() + limit_s
         self._timer: asyncio.TimerHandle | None = None
@@ -45,6 +50,7 @@ class Repeated:
         # Not in step with another line that is repeated: readers that take turns would share them
         # out in such a way that one never gets it.
         wait_s = self._every_s * random.uniform(0.7, 1.3)  # noqa: S311  # no secret
+        self._every_s *= self._growth
         if self._loop.time() + wait_s < self._until_s:
             self._timer = self._loop.call_later(wait_s, self._again)
 
@@ -131,7 +137,8 @@ class Stdin:
         if not self._is_raced:
             return
         self._quiet()
-        self._secret = self._again(raw, limit_s, self._every_s, heeds=False)
+        growth = CALMING if opens else 1.0
+        self._secret = self._again(raw, limit_s, self._every_s, heeds=False, growth=growth)
         if opens:
             self._opening = asyncio.get_running_loop().call_later(limit_s, self.open)
 
@@ -146,13 +153,15 @@ class Stdin:
         self._waiting_bytes = 0
         self._lines.close_sending()
 
-    def _again(self, raw: bytes, limit_s: float, every_s: float, *, heeds: bool) -> Repeated:
+    def _again(
+        self, raw: bytes, limit_s: float, every_s: float, *, heeds: bool, growth: float = 1.0
+    ) -> Repeated:
         def write() -> None:
             is_due = not (heeds and self._is_shut) and self._lines.backlog_bytes == 0
             if is_due and self._lines.can_send:  # else an earlier try is still unread
                 self._lines.send(raw)
 
-        return Repeated(write, every_s, limit_s)
+        return Repeated(write, every_s, limit_s, growth=growth)
 
     def _quiet(self) -> None:
         """Repeat the last secret no more."""

@@ -378,7 +378,7 @@ def connect_uds(init: dict[str, Any]) -> Framed | None:
             return Framed(stream)
 
 
-def serve_http(module: Module) -> None:
+def serve_http(module: Module) -> http.server.ThreadingHTTPServer:
     """Serve the routes at the port of `init.listen`, whatever its host."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -401,6 +401,7 @@ def serve_http(module: Module) -> None:
     port = int(module.init["listen"].rpartition(":")[2])
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return server
 
 
 def announce(init: dict[str, Any]) -> None:
@@ -408,6 +409,9 @@ def announce(init: dict[str, Any]) -> None:
     endpoints = [
         {"path": "/hello", "methods": ["GET"]},
         {"path": "/secret/:name", "methods": ["GET"]},
+        {"path": "/fetch/:name", "methods": ["GET"]},
+        {"path": "/ask/:module", "methods": ["GET"]},
+        {"path": "/operate", "methods": ["GET"]},
         {"path": "/echo", "methods": ["POST"], "auth": "jwt"},
     ]
     say({"op": "announce", "listen": init["listen"], "endpoints": endpoints})
@@ -471,8 +475,10 @@ def main() -> int:
         ]
         for loop in loops:
             loop.start()
-        serve_http(module)
+        server = serve_http(module)
         module.over.wait()
+        server.shutdown()
+        server.server_close()  # it goes with the call that serves; the readers of stdin do not
     except DiesError as error:
         log("ERROR", str(error))
         sys.stderr.flush()
