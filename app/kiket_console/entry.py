@@ -66,8 +66,10 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
         name, is_sdk = _app_name(ast.parse(raw_source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         # It cannot start as it is; name it all the same, so that the person is told where it fails.
-        match = _APP_TEXT.search(raw_source.decode(errors="replace"))
-        name, is_sdk = match[1] if match else "sdk", True
+        text = raw_source.decode(errors="replace")
+        match = _APP_TEXT.search(text)
+        is_module = "pywatt_sdk" in text and "kiket_sdk" not in text
+        name, is_sdk = match[1] if match else "" if is_module else "sdk", True
     if not name:
         return None
     module = ".".join(file.relative_to(root).with_suffix("").parts)

@@ -39,7 +39,7 @@ def resolved(program: str, folder: Path, search_path: str) -> Path:
         if found is None:
             raise CannotRunError(
                 f"There is no program {program!r} on PATH; install it, or write its path as "
-                f'"./{program}" if it is in the folder of the extension.'
+                f'"./{program}" if it is in its folder.'
             )
         place = Path(found)
     check(place)

@@ -43,7 +43,7 @@ def test_a_program_that_is_nowhere_is_told(own_places: Path) -> None:
         resolved("run", own_places, "/nowhere")
     assert str(error.value) == (
         "There is no program 'run' on PATH; install it, or write its path as \"./run\" if it is "
-        "in the folder of the extension."
+        "in its folder."
     )
 
 

@@ -70,7 +70,7 @@ class Supervisor:
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
         is_busy: Callable[[str], bool],
-        open_session: OpenSession | None = None,
+        open_session: OpenSession,
         orchestrator_api: str = "",
         inherited: Mapping[str, str] | None = None,
         env_file: Path | None = None,

@@ -32,6 +32,7 @@ from kiket_core.secret import Redactor
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kiket_console.engine.orchestrator.ports import OpenSession, Session
     from kiket_console.store.records import Committed, NewLog
 
 PATIENCE_S = 20
@@ -415,8 +416,11 @@ class Running:
 
 
 async def ask(target: Target, path: str = "/", *headers: str) -> str:
-    """GET *path* over the target's socket; return the body of a 200."""
-    reader, writer = await asyncio.open_unix_connection(target.socket_path)
+    """GET *path* where the target listens; return the body of a 200."""
+    if target.port is None:
+        reader, writer = await asyncio.open_unix_connection(target.socket_path)
+    else:
+        reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     try:
         lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close", *headers, "", ""]
         writer.write("\r\n".join(lines).encode())
@@ -424,7 +428,7 @@ async def ask(target: Target, path: str = "/", *headers: str) -> str:
             head, _, raw_body = (await reader.read()).partition(b"\r\n\r\n")
     finally:
         writer.close()
-    assert head.startswith(b"HTTP/1.1 200"), head
+    assert head.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")), head
     return raw_body.decode()
 
 
@@ -438,6 +442,11 @@ def project_folder(own_places: Path) -> Path:
     return folder
 
 
+def no_session(*_: Any, **__: Any) -> Session:
+    """Open no session: the project has no module."""
+    raise AssertionError("a session was opened")
+
+
 @pytest.fixture
 def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager[Running]]:
     """Return a way to run a supervisor over the project, ended and checked when left."""
@@ -449,6 +458,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
         secrets: Mapping[str, str] | None = None,
         folder: Path = project_folder,
         is_busy: Callable[[str], bool] = lambda _: False,
+        open_session: OpenSession = no_session,
     ) -> AsyncIterator[Running]:
         paths = ProjectPaths(folder)
         paths.make()
@@ -472,6 +482,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             on_change=changed,
             on_log=logged,
             is_busy=is_busy,
+            open_session=open_session,
             inherited={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder.parent),

@@ -8,6 +8,7 @@ from kiket_console.engine.process import how_ended
 from kiket_console.model import Problem
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.text import plural
+from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
     from kiket_console.module_facts import ModuleFacts
@@ -25,7 +26,7 @@ def early_end(
     if _has_identify(stderr):
         return _without_tcp(spec, stderr)
     what = f"{_shown(spec)} {how_ended(returncode)} before it announced itself"
-    return Problem(_with_reason(what, facts, is_over=True), traceback=stderr)
+    return Problem(_with_reason(what, facts, spec.declared.secrets, is_over=True), traceback=stderr)
 
 
 def silence(
@@ -33,7 +34,9 @@ def silence(
 ) -> Problem:
     """Say that it runs, and has not announced itself within *limit_s*."""
     what = f"{_shown(spec)} did not announce itself within {limit_s:.0f} s"
-    return Problem(_with_reason(what, facts, is_over=False), traceback=stderr)
+    return Problem(
+        _with_reason(what, facts, spec.declared.secrets, is_over=False), traceback=stderr
+    )
 
 
 def end_behind(
@@ -65,15 +68,16 @@ def unreachable(
     )
 
 
-def _with_reason(what: str, facts: ModuleFacts, *, is_over: bool) -> str:
+def _with_reason(what: str, facts: ModuleFacts, declared: tuple[str, ...], *, is_over: bool) -> str:
     """Return *what*, with what the handshake says about it."""
-    missing = [name for name, is_answered in facts.asked if not is_answered]
+    missing = next((name for name, is_answered in facts.asked if not is_answered), "")
+    if missing and missing in declared:
+        variable = environment_secret_name(missing)
+        how = f"`kiket-console secret set {missing}`, or {variable}=… in .env, gives it one"
+        return f"{what}: the secret {missing} has no value; {how}."
     if missing:
-        names = " and ".join(missing[:3])
-        return (
-            f"{what}: it asked for {names}, which it did not get; declare it in secrets, and give "
-            f"it a value with `kiket-console secret set {missing[0]}`."
-        )
+        how = f"name it in the secrets of its [[module]] in {PROJECT_FILE}"
+        return f"{what}: it asked for the secret {missing}, which is not declared for it; {how}."
     if facts.stray:
         return (
             f"{what}, and wrote {plural(facts.stray, 'line')} to standard output that are no "

@@ -121,11 +121,12 @@ class ModuleProcess(Bootstrapped):
         try:
             if self._is_cut:
                 return  # before there was a process
-            following = [self._converse()]
             if self.spec.command:
                 await self._spawn_command()
+                following = [self._converse()]
             else:
-                following.append(self._read_messages(await self._spawn_python()))
+                control = await self._spawn_python()
+                following = [self._converse(), self._read_messages(control)]
             await self._follow_tree(self._given.marker, *following, on_exit=self._gone)
             if not self._prepared.is_set():
                 await super()._ended_early()
