@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from kiket_console.engine import bodies
-from kiket_console.engine.orchestrator import ops
+from kiket_console.engine.orchestrator import contents, ops
 from kiket_console.engine.orchestrator.gateway import Visit
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.ports import SECRET_NAME
@@ -22,7 +22,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.ipc import Channel, Direction
 from kiket_console.model import Source, State
 from kiket_console.wire import CHANNELS, IpcResult
-from kiket_core.secret import redactor
+from kiket_core.secret import is_credential, redactor
 from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class ByHand:
     async def replay(self, exchange_id: int, timeout_s: float = 30.0) -> IpcResult:
         """Send a message that was recorded to its module once more, under an id of its own."""
         detail = await self._detail(exchange_id)
-        raw = await bodies.original(detail.request.body, self._value_of)
+        raw = await self._original(detail)
         errand = Errand(replay_of=exchange_id, channel=detail.exchange.channel)
         if errand.channel == Channel.HTTP:
             return await self._visit(_visit(detail, raw), errand)
@@ -108,6 +108,14 @@ class ByHand:
         if peer is not None and not _has(peer, errand.channel):
             errand.channel = ""
         return await self._sent(detail.exchange.worker, _renewed(message), errand, timeout_s)
+
+    async def _original(self, detail: Detail) -> bytes:
+        """Return a message as it went, but for credentials in its headers, which nobody kept."""
+        body = detail.request.body
+        kept = contents.without_credentials(body.raw)
+        if kept == body.raw:
+            return await bodies.original(body, self._value_of)
+        return await bodies.edited(body, kept, self._value_of)
 
     async def _detail(self, exchange_id: int) -> Detail:
         """Return a message to a module; raises `ConsoleError` for anything else."""
@@ -277,6 +285,7 @@ def _visit(detail: Detail, raw_body: bytes) -> Visit:
         pair
         for pair in detail.request.headers
         if pair[0].lower() not in {"traceparent", "x-request-id", "content-length"}
+        and not is_credential(pair[0])
     )
     return Visit(exchange.worker, exchange.method, exchange.path, headers, raw_body)
 
