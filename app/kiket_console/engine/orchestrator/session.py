@@ -22,7 +22,7 @@ from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.orchestrator.questions import Questions
 from kiket_console.engine.orchestrator.rotation import Rotations
 from kiket_console.engine.orchestrator.secrets import Desk
-from kiket_console.engine.orchestrator.wires import Wires
+from kiket_console.engine.orchestrator.wires import BODY_BYTES, Wires
 from kiket_console.engine.process import StartFailed
 from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel
@@ -69,6 +69,7 @@ class ModuleSession:
         note: Callable[[str, str], None],
         pid: Callable[[], int | None],
         records_heartbeats: bool = False,
+        body_bytes: int = BODY_BYTES,
         beat_s: float = 1.0,
     ) -> None:
         self.name = spec.name
@@ -92,6 +93,7 @@ class ModuleSession:
             note=note,
             spawn=self._spawn,
             pid=pid,
+            body_bytes=body_bytes,
             beat_s=beat_s,
         )
         self._desk = Desk(spec.declared.secrets, given.answers, vault, note)

@@ -73,6 +73,7 @@ class Wattson:
             orchestrating=self.orchestrator,
             vault=vault,
             records_heartbeats=config.heartbeats,
+            body_bytes=config.body_mib * 1024**2,
         )
 
     def open_session(

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, BinaryIO
 
-MESSAGE_LIMIT_BYTES: Final = 4 * 5 * 1024 * 1024 + 64 * 1024
-"""A body of 5 MiB as an array of numbers, and what is around it."""
+BODY_BYTES: Final = 5 * 1024 * 1024
+"""What a body may have unless a setting says otherwise."""
 MOST_RESULTS: Final = 100
 TOKEN_BYTES: Final = 32
 RESULT_S: Final = 0.9
@@ -76,6 +76,7 @@ class Wires:
         note: Callable[[str, str], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         pid: Callable[[], int | None],
+        body_bytes: int = BODY_BYTES,
         beat_s: float = EVERY_S,
     ) -> None:
         self._init = init
@@ -84,6 +85,7 @@ class Wires:
         self._beaten = beaten
         self._pid = pid
         self._beat_s = beat_s
+        self._limit_bytes = 4 * body_bytes + 64 * 1024  # as an array of numbers, and what is around
         self.take_invalid = misheard
         self.changed = on_change
         self.note = note
@@ -95,7 +97,7 @@ class Wires:
             self._take_line,
             on_invalid=lambda invalid: misheard(invalid, Channel.STDIO),
             on_closed=lambda _: ended(),
-            limit_bytes=MESSAGE_LIMIT_BYTES,
+            limit_bytes=self._limit_bytes,
         )
         self.stdin = Stdin(self._lines)
         self._stdio_hearts = Heartbeats(
@@ -121,7 +123,7 @@ class Wires:
                 module_id=init.module_id,
                 token=init.auth_token or "",
                 root=self._pid,
-                limit_bytes=MESSAGE_LIMIT_BYTES,
+                limit_bytes=self._limit_bytes,
                 beat_s=self._beat_s,
             )
             if channel is Channel.TCP:
