@@ -269,7 +269,9 @@ class SecretClient:
                 f"The secret {key!r} was asked for, but the orchestrator answered with another."
             )
         if reply.error:
-            raise SecretNotFoundError(f"The orchestrator has no secret {key!r}: {reply.error}")
+            raise SecretNotFoundError(
+                f"The orchestrator did not give the secret {key!r}: {reply.error}"
+            )
         return self.remember(key, reply.value, reply.rotation_id)
 
     async def _provided(self, key: str) -> Secret[str]:
