@@ -49,7 +49,7 @@ class Plan:
     bind_http: bool = True
     specific_port: int | None = None
     listen_addr: str | None = None
-    jwt_secret: str | None = None
+    jwt_secret: str | JwtConfig | None = None
     enable_tcp: bool | None = None
     enable_ipc: bool | None = None
     tcp_config: Mapping[str, Any] | None = None
@@ -133,7 +133,7 @@ async def _secrets(plan: Plan, state: AppState[Any]) -> dict[str, Secret[str]]:
         found = await client.get_secrets(plan.secrets)
     else:  # strictly one after the other, as Rust modules ask (wire specification §1.2)
         found = {key: await client.get_secret(key) for key in plan.secrets}
-    if plan.rotate or plan.jwt_secret in found:
+    if plan.rotate or (isinstance(plan.jwt_secret, str) and plan.jwt_secret in found):
         from pywatt_sdk.security.secret_client import subscribe_secret_rotations
 
         await subscribe_secret_rotations(client, plan.secrets, found.__setitem__)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pywatt_sdk._protocol import Init
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.core.state import AppState
+    from pywatt_sdk.security._jwt_tokens import JwtConfig
 
 _FRAMEWORKS: Final = ("fastapi", "flask", "starlette", "asgi")
 
@@ -86,7 +87,7 @@ def pywatt_module(
     framework: str | None = ...,
     state_builder: StateBuilder | None = ...,
     config: AppConfig | None = ...,
-    jwt_secret: str | None = ...,
+    jwt_secret: str | JwtConfig | None = ...,
     bind_http: bool = ...,
     specific_port: int | None = ...,
     listen_addr: str | None = ...,
@@ -113,7 +114,7 @@ def pywatt_module(
     framework: str | None = "fastapi",
     state_builder: StateBuilder | None = None,
     config: AppConfig | None = None,
-    jwt_secret: str | None = None,
+    jwt_secret: str | JwtConfig | None = None,
     bind_http: bool = True,
     specific_port: int | None = None,
     listen_addr: str | None = None,
@@ -144,7 +145,8 @@ def pywatt_module(
             what comes of it when that is awaitable, is `AppState.user_state`.
         config: settings of your own, `AppState.config`.
         jwt_secret: checks tokens of endpoints with `auth="jwt"`: a literal of 32 bytes or more,
-            or the name of one of `secrets`.
+            or the name of one of `secrets`; a `JwtConfig` where more is to be checked. Without it
+            that is the secret JWT_SECRET, or the environment's.
         bind_http: listen for HTTP; otherwise requests come as messages alone.
         specific_port: listen on this port whatever the orchestrator says.
         listen_addr: listen on this address whatever the orchestrator says.
