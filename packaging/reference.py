@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-SUMMARY = "run, watch and replay webhooks of your extensions, locally and offline"
+SUMMARY = "run and watch your extensions and modules, and replay what they get, locally and offline"
 ABOUT = (
     (
-        "The developer console for people who write event-driven extensions. Without a command "
+        "The developer console for people who write event-driven extensions and modules. Without a command "
         "it opens on the project in this folder: it starts an engine for it, which runs your code "
-        "under hot reload, takes signed webhooks, stands in for the platform and records all of "
-        "it; or it attaches to the engine that runs already."
+        "under hot reload, takes signed webhooks, stands in for the platform and for the modules' "
+        "orchestrator, and records all of it; or it attaches to the engine that runs already."
     ),
     (
         "Data goes to standard output, all that is said to a person to standard error. With "

@@ -155,7 +155,7 @@ def _folders(context: click.Context, parameter: click.Parameter, incomplete: str
 @click.option("--json", "as_json", is_flag=True, hidden=True)
 @click.pass_context
 def cli(context: click.Context, directory: Path, as_json: bool) -> None:
-    """Run, watch and replay your extensions' webhooks, locally and offline."""
+    """Run and watch your extensions and modules, and replay what they get, locally and offline."""
     context.obj = directory
     if as_json:
         raise click.UsageError("--json stands behind a command.", context)

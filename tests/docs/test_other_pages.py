@@ -19,6 +19,7 @@ from kiket_console.linting.lint import lint
 from kiket_console.ui import keymap, own_themes
 from kiket_console.wire import Result
 from kiket_sdk.manifest import load_manifest, load_module_schemas
+from pywatt_sdk.testing import TestOrchestrator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ DOCS = ROOT / "docs"
 HELLO_MANIFEST = block(README, "Five minutes", 0)
 HELLO = block(README, "Five minutes", 1)
 HELLO_MENDED = block(README, "Five minutes", 2)
+HELLO_MODULE = block(README, "Five minutes", 3)
 
 SDK_STYLE = block(DOCS / "manifest.md", "Three styles", 0)
 PLATFORM_STYLE = block(DOCS / "manifest.md", "Three styles", 1)
@@ -154,6 +156,13 @@ def test_filters_can_be_typed_and_saved() -> None:
     for command in SAVED.text.splitlines():
         for typed in re.findall(r"'([^']+)'", command):
             assert filters.parse(typed, saved=saved).where().clause
+
+
+async def test_the_module_of_the_five_minutes_says_hello() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(HELLO_MODULE.run()["create_app"], "main")
+        said = (await module.http.get("/hello/Ada")).json()
+    assert said == {"message": "Hello Ada, this is main."}
 
 
 def test_the_tables_of_modules_are_understood(reader: Path) -> None:

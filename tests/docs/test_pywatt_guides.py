@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 from tests.docs.blocks import ROOT, block, write
+from websockets.asyncio.client import connect
 
 from pywatt_sdk import SecretError
 from pywatt_sdk.testing import TestOrchestrator
@@ -29,6 +30,8 @@ MESSAGES = block(PAGES / "how-to.md", "Talk with other modules")
 TOKEN = block(PAGES / "how-to.md", "Ask for a token")
 COUNT = block(PAGES / "how-to.md", "Count")
 FLASK = block(PAGES / "how-to.md", "Use Flask")
+NO_FRAMEWORK = block(PAGES / "how-to.md", "Use no framework")
+SOCKET = block(PAGES / "how-to.md", "Keep a socket open")
 TOGETHER = block(PAGES / "how-to.md", "Test two modules together")
 
 HS256_SECRET = "a secret of thirty-two bytes, or more"
@@ -115,6 +118,25 @@ async def test_flask_serves() -> None:
     async with TestOrchestrator() as orchestrator:
         module = await orchestrator.start(module_of(FLASK), "flasky")
         assert (await module.http.get("/")).json() == {"module": "flasky"}
+
+
+async def test_no_framework_is_needed() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(NO_FRAMEWORK))
+        left = (await module.http.get("/stock?item=tea")).json()
+        assert left == {"status": "success", "data": {"item": "tea", "left": 3}, "message": None}
+        missing = await module.http.get("/stock?item=cake")
+        assert (missing.status_code, missing.json()["message"]) == (404, "There is no cake.")
+
+
+async def test_a_socket_echoes() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(SOCKET), bind_http=True)
+        [announced] = orchestrator.said("announce", module.id)
+        assert "/echo" in [each.path for each in announced.endpoints]
+        async with connect(f"ws://{announced.listen}/echo") as websocket:
+            await websocket.send("hi")
+            assert await websocket.recv() == "hi"
 
 
 def test_two_modules_are_tested_together(reader: Path) -> None:
