@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LONGEST_S: Final = 600.0
 """How long an answer may be waited for."""
+_AT_START: Final = frozenset({"init", "challenge"})
 _MARKER = re.compile(rb"\[secret:(" + SECRET_NAME.encode() + rb")\]")
 _Module = p.ToModule
 
@@ -100,6 +101,8 @@ class ByHand:
         errand = Errand(replay_of=exchange_id, channel=detail.exchange.channel)
         if errand.channel == Channel.HTTP:
             return await self._visit(_visit(detail, raw), errand)
+        if detail.exchange.name in _AT_START:
+            raise _wrong(f"The message {detail.exchange.name} is sent at a module's start alone.")
         try:
             message = p.decode_to_module(raw)
         except p.ProtocolError as error:
@@ -135,8 +138,6 @@ class ByHand:
     async def _sent(
         self, name: str, message: _Module, errand: Errand, timeout_s: float
     ) -> IpcResult:
-        if isinstance(message, p.Init | p.Challenge):
-            raise _wrong(f"The message {p.op_of(message)} is sent at a module's start alone.")
         if errand.channel == Channel.HTTP:
             if not isinstance(message, p.HttpRequest):
                 raise _wrong("Only http_request can go by HTTP.")
