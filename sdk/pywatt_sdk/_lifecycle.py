@@ -117,6 +117,7 @@ class Life:
         try:
             await _reached(channels)
             async with self._served(init, link, module) as announce:
+                module.state.address = announce.listen
                 link.tell(announce)
                 self.announced.set()
                 _logger.info("The module %s is announced on %s.", init.module_id, announce.listen)

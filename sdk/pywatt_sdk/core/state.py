@@ -9,6 +9,8 @@ Each part is made when it is first used.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Generic
@@ -19,7 +21,7 @@ from pywatt_sdk.core.channels import OpenChannels
 from pywatt_sdk.core.error import ConfigError, NetworkError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._metrics import Metrics
@@ -86,6 +88,7 @@ class AppState(OpenChannels, Generic[S]):
         self.jwt_config: JwtConfig | None = None
         """How tokens are checked; None where no `jwt_secret` is known."""
         self._config = config
+        self._loop = _running_loop()
         self._closers: list[Callable[[], object]] = []
         if secret_client is not None:
             self.__dict__["secret_client"] = secret_client
@@ -230,7 +233,7 @@ class AppState(OpenChannels, Generic[S]):
         `target` is a module, or `"module:endpoint"`; `message` is what JSON knows.
 
         Raises:
-            NetworkError: if it cannot be sent.
+            InternalMessagingError: if it cannot be sent, or has no JSON form.
         """
         del preferences  # the link takes the channel that the orchestrator expects
         await self.internal_messaging_client.send_message(target, message)
@@ -287,6 +290,32 @@ class AppState(OpenChannels, Generic[S]):
         kind = JwtClaims if claims_type is dict else claims_type
         return JwtValidator(self.jwt_config).validate_token(token, kind)
 
+    # --- code in threads ---
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+        """Return what comes of a coroutine, in code that cannot await, such as a Flask view.
+
+            answer = app_state.wait(app_state.send_request("stock", {"item": "pear"}))
+
+        Raises:
+            RuntimeError: on the thread of the module's event loop, where it is to be awaited.
+            TimeoutError: if it takes longer than `timeout_s` seconds; it is cancelled then.
+            Exception: what the coroutine raises.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running() or _running_loop() is loop:
+            coroutine.close()
+            raise RuntimeError(
+                "AppState.wait is for other threads than the module's own, while it runs: await "
+                "it here; where that cannot be, as in a function that makes a Flask app, "
+                "secret_client.known has the secrets that the decorator names."
+            )
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return future.result(timeout_s)
+        finally:
+            future.cancel()
+
     # --- the end ---
 
     def on_close(self, closer: Callable[[], object]) -> None:
@@ -329,3 +358,9 @@ class AppState(OpenChannels, Generic[S]):
 
     def __repr__(self) -> str:
         return f"AppState(module_id={self._module_id!r})"
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    with contextlib.suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
