@@ -35,7 +35,8 @@ ABOUT = (
         "The developer console for people who write event-driven extensions and modules. Without "
         "a command it opens on the project in this folder: it starts an engine for it, which runs "
         "your code under hot reload, takes signed webhooks, stands in for the platform and for the "
-        "modules' orchestrator, and records all of it; or it attaches to the engine that runs already."
+        "modules' orchestrator, and records all of it; or it attaches to the engine that runs "
+        "already."
     ),
     (
         "Data goes to standard output, all that is said to a person to standard error. With "
