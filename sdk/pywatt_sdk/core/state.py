@@ -41,6 +41,7 @@ else:
     from typing import TypeVar
 
     S = TypeVar("S")
+T = TypeVar("T")
 
 _LATER: Final = {
     "cache": "The cache",

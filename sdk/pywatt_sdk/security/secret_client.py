@@ -158,6 +158,23 @@ class SecretClient:
             if isinstance(result, Secret)
         }
 
+    def known(self, key: str) -> Secret[str]:
+        """Return the secret *key* from memory, however old: for code that cannot await.
+
+        Those that the module names in `secrets=[…]` are there; after a rotation again as soon as
+        they are fetched, which `rotate=True` does.
+
+        Raises:
+            SecretNotFoundError: if it is not in memory.
+        """
+        known = self._cache.get(key)
+        if known is None:
+            raise SecretNotFoundError(
+                f"The secret {key!r} is not in memory; name it in the module's secrets=[…], or "
+                "await get_secret first."
+            )
+        return known.secret
+
     async def get_typed(self, key: str, kind: type[T]) -> Secret[T]:
         """Return the secret *key* as a *kind*; raises as `get_secret` and `typed` do."""
         return typed(await self.get_secret(key), kind)
@@ -249,10 +266,7 @@ class SecretClient:
 
     def _known(self, key: str) -> _Remembered | None:
         known = self._cache.get(key)
-        if known is not None and known.until_s <= time.monotonic():
-            del self._cache[key]
-            return None
-        return known
+        return known if known is not None and time.monotonic() < known.until_s else None
 
     async def _fetch(self, key: str) -> Secret[str]:
         if self._link is None:

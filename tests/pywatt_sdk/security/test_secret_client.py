@@ -117,6 +117,9 @@ async def test_memory_is_bounded_and_forgets_after_a_while(link: Link) -> None:
     client.remember("A", "x")
     with pytest.raises(SecretNotFoundError):
         await client.get_secret("A", RequestMode.CACHE_ONLY)
+    assert client.known("A").reveal() == "x"
+    with pytest.raises(SecretNotFoundError, match=r"name it in the module's secrets"):
+        client.known("B")
 
     client = SecretClient("", "users", link=link, max_cached=2)
     for name in "ABC":

@@ -287,6 +287,35 @@ async def test_flask_too_and_over_a_real_port(
             assert (await client.get("/")).json() == {"id": "flask"}
 
 
+async def test_code_in_threads_waits_for_what_it_cannot_await(
+    orchestrator: TestOrchestrator,
+) -> None:
+    """Flask's views run in threads, and the function that makes the app is no coroutine."""
+
+    @pywatt_module(secrets=["API_KEY"])
+    def app(state: AppState) -> Flask:
+        key = state.secret_client.known("API_KEY").expose_secret()
+        with pytest.raises(RuntimeError, match="await it here"):
+            state.wait(state.get_secret("API_KEY"))
+        flask = Flask(__name__)
+
+        @flask.get("/")
+        def root() -> Any:
+            later = state.wait(state.get_secret("API_KEY")).expose_secret()
+            count = state.wait(state.send_request("stock:count", {}))
+            with pytest.raises(TimeoutError):
+                state.wait(asyncio.Event().wait(), 0.01)
+            return {"same": later == key, **count}
+
+        return flask
+
+    stock = await orchestrator.neighbour("stock")
+    stock.on_message("count")(lambda message: {"count": len(message)})
+    module = await orchestrator.start(app, "flask")
+
+    assert (await module.http.get("/")).json() == {"same": True, "count": 0}
+
+
 async def _error_of(asked: Any) -> BaseException:
     try:
         await asked
