@@ -129,7 +129,7 @@ class Desk:
 
 NO_PLATFORM: Any = None
 NO_MODULES: Any = None
-"""What is below /v1/platform is asked in `test_control_platform`."""
+"""What they answer is asked in `test_control_platform` and in `commands/test_modules`."""
 PREVIEW = Preview("sample", "POST / HTTP/1.1", b"\xff", 1, (("k0", ""),), True, "Fine.", True)
 
 
