@@ -24,6 +24,7 @@ GREETER = block(PAGES / "quickstart.md", "Quickstart")
 GREETER_TEST = block(PAGES / "quickstart.md", "Test it", 0)
 GREETER_PYTEST = block(PAGES / "quickstart.md", "Test it", 1)
 SECRET = block(PAGES / "how-to.md", "Use a secret")
+NEW_SECRET = block(PAGES / "how-to.md", "React to a new secret")
 STATE = block(PAGES / "how-to.md", "Make a state of your own")
 SERVICE = block(PAGES / "how-to.md", "Offer a service, and find one")
 MESSAGES = block(PAGES / "how-to.md", "Talk with other modules")
@@ -67,6 +68,17 @@ async def test_without_its_secret_it_says_which() -> None:
     async with TestOrchestrator() as orchestrator:
         with pytest.raises(SecretError, match="DATABASE_URL"):
             await orchestrator.start(module_of(SECRET))
+
+
+async def test_a_new_secret_is_reacted_to_and_refused() -> None:
+    async with TestOrchestrator({"DATABASE_URL": "postgres://first"}) as orchestrator:
+        module = await orchestrator.start(module_of(NEW_SECRET))
+        taken = await orchestrator.rotate({"DATABASE_URL": "postgres://second"})
+        assert taken[module.id].status == "success"
+        assert (await module.http.get("/connections")).json() == 2
+        refused = await orchestrator.rotate({"DATABASE_URL": "nonsense"})
+        assert refused[module.id].status == "error"
+        assert "no address of a database" in str(refused[module.id].message)
 
 
 async def test_a_state_of_its_own_knows_settings_and_secrets() -> None:
@@ -118,6 +130,9 @@ async def test_flask_serves() -> None:
     async with TestOrchestrator() as orchestrator:
         module = await orchestrator.start(module_of(FLASK), "flasky")
         assert (await module.http.get("/")).json() == {"module": "flasky"}
+        shop = await orchestrator.neighbour("shop")
+        shop.on_message("count")(lambda message: {"of": message["type"]})
+        assert (await module.http.get("/orders")).json() == {"of": "count"}
 
 
 async def test_no_framework_is_needed() -> None:
