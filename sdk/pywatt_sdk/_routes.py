@@ -26,26 +26,32 @@ _PARAMETER: Final = re.compile(
     r"|(?<=/)\*(?P<rest>\w*)"
 )
 
+_MIXED: Final = re.compile(r":[A-Za-z_]\w*")
+"""A parameter that is a part of a segment: `:name.json`."""
+
 
 class Pattern:
     """A path with parameters, in any of the spellings, and what it matches.
 
     A trailing slash makes no difference. A parameter is one segment; one of the kind `path`, `*`,
-    or the last one when `spans`, is all that follows.
+    or at one of the places that `spans` counts from 1, is any number of them.
     """
 
-    def __init__(self, path: str, *, spans: bool = False) -> None:
-        self.text, self.spans = _on_the_wire(path, spans=spans)
+    def __init__(self, path: str, *, spans: frozenset[int] = frozenset()) -> None:
+        self.text, self.spans = _on_the_wire(path)
+        self.spans |= spans
+        self.shape = _MIXED.sub(":", self.text)
+        """The path without the names of its parameters."""
         pieces, rank = [], []
         segments = self.text.rstrip("/").split("/")[1:]
         for place, segment in enumerate(segments, 1):
             whole = _PARAMETER.fullmatch(f"/{segment}", 1)
-            if whole is None:
-                pieces.append("/" + _segment(segment))
-                rank.append(1 if _PARAMETER.search(f"/{segment}", 1) else 0)
-            elif whole["rest"] is not None or (self.spans and place == len(segments)):
+            if place in self.spans or (whole is not None and whole["rest"] is not None):
                 pieces.append("(?:/.*)?")
                 rank.append(3)
+            elif whole is None:
+                pieces.append("/" + _segment(segment))
+                rank.append(1 if _MIXED.search(segment) else 0)
             else:
                 pieces.append("/[^/]+")
                 rank.append(2)
@@ -63,7 +69,8 @@ class Route:
 
     path: str
     methods: tuple[str, ...]
-    spans: bool = False
+    spans: frozenset[int] = frozenset()
+    """Which of its segments, counted from 1, may be several."""
     is_websocket: bool = False
     guards: tuple[str, ...] = field(default=(), compare=False)
     """The names of what its framework runs before it: FastAPI's dependencies."""
@@ -102,7 +109,7 @@ def _flask_routes(app: Any, rules: Any) -> Iterator[Route]:
         folder = getattr(app, "static_folder", None)
         if rule.endpoint == "static" and not (folder and Path(folder).is_dir()):
             continue
-        path, spans = _on_the_wire(rule.rule, spans=False)
+        path, spans = _on_the_wire(rule.rule)
         is_automatic = getattr(rule, "provide_automatic_options", None) is not False
         methods = set(rule.methods or ()) - {"HEAD"} - ({"OPTIONS"} if is_automatic else set())
         yield Route(path, tuple(sorted(methods)), spans, name=rule.endpoint)
@@ -120,9 +127,10 @@ def _starlette_routes(app: Any, routes: Iterable[Any], prefix: str) -> Iterator[
         elif methods is None and getattr(route, "endpoint", None) is None:  # one without a list
             is_files = type(getattr(route, "app", None)).__name__ == "StaticFiles"
             served = ("GET",) if is_files else ANY_METHOD
-            yield Route(f"{(prefix + path).rstrip('/')}/:path", served, spans=True, name=name)
+            text, _ = _on_the_wire(f"{(prefix + path).rstrip('/')}/:path")
+            yield Route(text, served, frozenset({text.count("/")}), name=name)
         elif path not in documents:
-            text, spans = _on_the_wire(prefix + path, spans=False)
+            text, spans = _on_the_wire(prefix + path)
             yield Route(
                 text,
                 tuple(sorted(set(methods or ()) - {"HEAD"})) or ("GET",),
@@ -149,26 +157,26 @@ def _guards(dependant: Any, depth: int = 0) -> Iterator[str]:
         yield from _guards(each, depth + 1)
 
 
-def _on_the_wire(path: str, *, spans: bool) -> tuple[str, bool]:
-    """Spell a path's parameters as `:name`; tell whether the last one is all that follows."""
+def _on_the_wire(path: str) -> tuple[str, frozenset[int]]:
+    """Spell a path's parameters as `:name`; tell which segments are of the kind `path`."""
+    path = path if path.startswith("/") else f"/{path}"
+    spans = set()
 
     def spelled(found: re.Match[str]) -> str:
-        nonlocal spans
         if "path" in (found["starlette_kind"], found["flask_kind"]):
-            spans = True
+            spans.add(path.count("/", 0, found.start()))
         if found["rest"] is not None:
             return found[0]
         return f":{found['starlette'] or found['flask'] or found['wire']}"
 
-    path = path if path.startswith("/") else f"/{path}"
     text = _PARAMETER.sub(spelled, path)
-    return text, spans
+    return text, frozenset(spans)
 
 
 def _segment(segment: str) -> str:
     """Return the expression of a segment that has more in it than one parameter."""
     pieces, end = [], 0
-    for found in re.finditer(r":[A-Za-z_]\w*", segment):
+    for found in _MIXED.finditer(segment):
         pieces += [re.escape(segment[end : found.start()]), "[^/]+"]
         end = found.end()
     return "".join([*pieces, re.escape(segment[end:])])

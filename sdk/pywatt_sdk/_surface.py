@@ -21,7 +21,7 @@ from pywatt_sdk._routes import Pattern, normalized, routes_of
 from pywatt_sdk._traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pywatt_sdk._exchange import ASGI, Message, Receive, Scope, Send
     from pywatt_sdk._metrics import Metrics
@@ -74,6 +74,7 @@ def module_app(
         health=health,
         metrics=metrics,
         prefix=prefix,
+        root_path=(getattr(app, "root_path", None) or "").rstrip("/"),
         jwt=jwt,
     )
     if surface.asks_for_tokens and hasattr(app, "before_request_funcs"):
@@ -102,11 +103,12 @@ class Surface:
         health: str | None,
         metrics: Metrics | None,
         prefix: str,
+        root_path: str,
         jwt: JwtConfig | None,
     ) -> None:
         self._app = app
         self._routes = routes
-        self._rules = Rules(endpoints, routes, prefix)
+        self._rules = Rules(endpoints, routes, (prefix, root_path))
         self._prefix = prefix
         self._own: dict[str, ASGI] = {}
         if health and not self._serves("GET", health):
@@ -186,16 +188,22 @@ class Surface:
 class Rules:
     """Which of the announced endpoints a request is for, and whether that asks for a token.
 
-    The endpoints are without version prefix; a request's path is looked at without it too.
+    `prefixes` are what paths may begin with and mean the same: the version, then the root path of
+    a FastAPI app. The endpoints are without version.
     """
 
     def __init__(
-        self, endpoints: tuple[Endpoint, ...], routes: tuple[Route, ...], prefix: str
+        self,
+        endpoints: tuple[Endpoint, ...],
+        routes: tuple[Route, ...],
+        prefixes: tuple[str, str],
     ) -> None:
-        self._prefix = prefix
-        spans = {each.path for each in routes if each.spans}
+        self._prefixes = prefixes
         self._endpoints = [
-            (each, Pattern(each.path, spans=Pattern(each.path).text in spans)) for each in endpoints
+            (each, pattern)
+            for each in endpoints
+            for path in {each.path, unprefixed(each.path, prefixes[1])}
+            for pattern in _patterns(path, routes)
         ]
         self._routes = routes
         self.asks_for_tokens = any(map(_is_guarded, endpoints))
@@ -205,8 +213,12 @@ class Rules:
 
     def _asks_for_token(self, method: str, path: str) -> bool:
         """Tell by the most specific endpoint, for each way in which servers read such a path."""
-        readings = {path, normalized(path)}
-        return any(self._is_guarded(method, unprefixed(each, self._prefix)) for each in readings)
+        version, root_path = self._prefixes
+        readings = set()
+        for each in (path, normalized(path)):
+            rest = unprefixed(each, version)
+            readings |= {rest, unprefixed(rest, root_path)}
+        return any(self._is_guarded(method, each) for each in readings)
 
     def _is_guarded(self, method: str, path: str) -> bool:
         asked = "GET" if method == "HEAD" else method
@@ -222,10 +234,19 @@ class Rules:
         for route in self._routes:
             if route.takes(method, path):
                 return route.path
-        path = unprefixed(path, self._prefix)
+        path = unprefixed(path, self._prefixes[0])
         return next(
             (each.path for each, known in self._endpoints if known.matches(path)), ELSEWHERE
         )
+
+
+def _patterns(path: str, routes: tuple[Route, ...]) -> Iterator[Pattern]:
+    """Return what an announced path matches: as it stands, and as the app's own route has it."""
+    announced = Pattern(path)
+    yield announced
+    for spans in {each.spans for each in routes if each.pattern.shape == announced.shape}:
+        if spans - announced.spans:
+            yield Pattern(path, spans=spans)
 
 
 def _is_guarded(endpoint: Endpoint) -> bool:

@@ -249,10 +249,34 @@ async def test_the_endpoint_that_says_most_decides() -> None:
         assert await statuses(client, "/items/me", "/items/other") == [200, 401]
 
 
-async def test_a_parameter_is_as_long_as_the_apps_own() -> None:
-    """`/files/:path` is announced; what the app serves there is `/files/{path:path}`."""
-    async with asking(guarded(Endpoint("/files/:path", ("GET",), "jwt"))) as client:
+@pytest.mark.parametrize("announced", ["/files/:path", "/files/:name", "/files/{name}"])
+async def test_a_parameter_is_as_long_as_the_apps_own(announced: str) -> None:
+    """What the app serves there is `/files/{path:path}`."""
+    async with asking(guarded(Endpoint(announced, ("GET",), "jwt"))) as client:
         assert await statuses(client, "/files/a", "/files/a/b/c") == [401, 401]
+
+
+async def test_a_long_parameter_may_stand_in_the_middle() -> None:
+    own = FastAPI()
+    own.get("/a/{path:path}/b")(lambda path: path)
+    surface = module_app(own, endpoints=[Endpoint("/a/:x/b", ("GET",), "jwt")], jwt=JWT)
+    async with asking(surface) as client:
+        assert await statuses(client, "/a/1/b", "/a/1/2/b", "/a/1/c") == [401, 401, 404]
+
+
+@pytest.mark.parametrize("announced", ["/private", "/api/private", "/v1/private"])
+@pytest.mark.parametrize("asked", ["/private", "/api/private", "/v1/private", "/v1/api/private"])
+async def test_a_root_path_is_no_way_around(announced: str, asked: str) -> None:
+    """FastAPI(root_path="/api") serves its routes with and without it."""
+    own = FastAPI()
+    own.root_path = "/api"  # the argument is deprecated in newer releases
+    own.get("/private")(lambda: "in")
+    endpoints = [Endpoint(announced, ("GET",), "jwt")]
+    surface = module_app(own, endpoints=endpoints, version="v1", jwt=JWT)
+    async with asking(surface) as client:
+        assert await statuses(client, asked) == [401]
+    async with asking(surface, claims={}) as client:
+        assert await statuses(client, asked) == [200]
 
 
 async def test_health_can_ask_for_a_token_too() -> None:
