@@ -123,10 +123,7 @@ class PortRequest(_ToOrchestrator, frozen=True, tag="port_request"):
 
 
 class RouteToModule(_ToOrchestrator, frozen=True, tag="route_to_module", omit_defaults=True):
-    """A message for another module, or the reply to one that came with this `request_id`.
-
-    `expects_reply` is ours; it is left out where it is None: nobody knows.
-    """
+    """A message for another module, or the reply to one with this id; `expects_reply` is ours."""
 
     target_module_id: str
     target_endpoint: str

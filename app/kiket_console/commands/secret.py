@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from kiket_console.client import Client
     from kiket_console.wire import Rotation, SecretName
 
 _VALUE_BYTES = 64 * 1024
@@ -83,8 +82,9 @@ def list_names(context: click.Context, directory: Path | None, as_json: bool) ->
 @secret.command("set")
 @name_argument
 @directory_option
+@json_option
 @click.pass_context
-def set_value(context: click.Context, name: str, directory: Path | None) -> None:
+def set_value(context: click.Context, name: str, directory: Path | None, as_json: bool) -> None:
     """Keep a value, asked for or read from standard input.
 
     Modules that run are handed it, extensions are started anew.
@@ -99,14 +99,15 @@ def set_value(context: click.Context, name: str, directory: Path | None) -> None
             await client.set_secret(name, value)
 
     call(keep())
-    click.echo(f"{name} is kept.", err=True)
+    _told(name, f"{name} is kept.", as_json=as_json, present=True)
 
 
 @secret.command()
 @name_argument
 @directory_option
+@json_option
 @click.pass_context
-def remove(context: click.Context, name: str, directory: Path | None) -> None:
+def remove(context: click.Context, name: str, directory: Path | None, as_json: bool) -> None:
     """Forget a secret's value."""
     from kiket_console.client import Client, call
 
@@ -117,7 +118,7 @@ def remove(context: click.Context, name: str, directory: Path | None) -> None:
             await client.delete_secret(name)
 
     call(forget())
-    click.echo(f"{name} is forgotten.", err=True)
+    _told(name, f"{name} is forgotten.", as_json=as_json, present=False)
 
 
 @secret.command()
@@ -154,7 +155,7 @@ def rotate(
 
     async def hand_over() -> Rotation:
         async with Client(paths) as client:
-            return await _rotated(client, name, value, timeout_s)
+            return await client.modules.rotate(name, value, timeout_s)
 
     rotation = call(hand_over())
     if as_json:
@@ -168,8 +169,13 @@ def rotate(
     return outcome.exit_code(rotation.ok)
 
 
-async def _rotated(client: Client, name: str, value: str | None, timeout_s: float) -> Rotation:
-    return await client.modules.rotate(name, value, timeout_s)
+def _told(name: str, sentence: str, *, as_json: bool, present: bool) -> None:
+    if as_json:
+        from kiket_console.commands.documents import document
+
+        click.echo(document(name=name, present=present))
+    else:
+        click.echo(sentence, err=True)
 
 
 def _tell(rotation: Rotation) -> None:

@@ -302,6 +302,8 @@ def test_secrets_are_listed_set_and_removed(run: Any, engine: Engine) -> None:
     assert run("secret", "set", "API_KEY", stdin="a b\r\n")[2] == "API_KEY is kept.\n"
     assert run("secret", "remove", "API_KEY")[2] == "API_KEY is forgotten.\n"
     assert engine.asked == [("API_KEY", "a b"), "API_KEY"]
+    said = [run("secret", verb, "API_KEY", "--json", stdin="x")[1] for verb in ("set", "remove")]
+    assert [json.loads(each)["present"] for each in said] == [True, False]
 
 
 def test_a_value_that_does_not_come_is_missed(run: Any, engine: Engine) -> None:
