@@ -113,7 +113,7 @@ def surface_of(plan: Plan, module: Module) -> ModuleApp:
 
 
 def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
-    if plan.jwt_secret is None and not any(each.auth == "jwt" for each in plan.endpoints):
+    if plan.jwt_secret is None and not any(map(_asks_for_token, plan.endpoints)):
         return None
     from pywatt_sdk.security._jwt_tokens import module_jwt
 
@@ -121,6 +121,10 @@ def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
         return secrets[name].expose_secret() if name in secrets else None
 
     return module_jwt(plan.jwt_secret, value)
+
+
+def _asks_for_token(endpoint: Endpoint) -> bool:
+    return (endpoint.auth or "").lower() == "jwt"
 
 
 async def _secrets(plan: Plan, state: AppState[Any]) -> dict[str, Secret[str]]:
