@@ -18,15 +18,17 @@ from pywatt_sdk._protocol import (
     RouteToModule,
     encode_json,
     new_uuid,
+    read_address,
 )
-from pywatt_sdk.core.error import NetworkError
+from pywatt_sdk.core.error import ConfigError, NetworkError
 from pywatt_sdk.internal import _payloads
 from pywatt_sdk.internal._failures import Failure, InternalMessagingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pywatt_sdk._link import Link
+    from pywatt_sdk.communication.connection_config import ConnectionConfig
 
     Handler = Callable[..., Any]
 
@@ -86,6 +88,7 @@ class InternalMessagingClient:
         self._of_type: dict[str, tuple[Handler, ...]] = {}
         self._of_source: dict[str, Handler] = {}
         self._sent: dict[str, None] = {}
+        self._end_link: Callable[[], Awaitable[None]] | None = None  # of a link that is ours alone
         self._stop: Callable[[], None] | None = None
         if self._link is not None:
             self._stop = self._link.on(RoutedModuleMessage, self.handle_message)
@@ -195,6 +198,9 @@ class InternalMessagingClient:
         """Handle no messages any more."""
         if self._stop is not None:
             self._stop()
+        if self._end_link is not None:
+            end, self._end_link = self._end_link, None
+            await end()
 
     def _open(self) -> Link:
         if self._link is None:
@@ -280,11 +286,50 @@ class InternalMessagingClient:
 
 async def create_messaging_client(
     module_id: str,
-    orchestrator_endpoint: Link | None = None,
+    orchestrator_endpoint: Link | ConnectionConfig | str | None = None,
     default_timeout: float = DEFAULT_TIMEOUT_S,
 ) -> InternalMessagingClient:
-    """Return a client of a module, over the link that it has; times in seconds."""
-    return InternalMessagingClient(module_id, orchestrator_endpoint, default_timeout)
+    """Return a client of a module: over the link that it has, or over a TCP channel of its own.
+
+    *orchestrator_endpoint* is a link, or where an orchestrator takes frames: `"127.0.0.1:9000"`,
+    or a configuration with TLS. A client without one can only be asked to say so. `close()` ends
+    a channel that was opened here.
+
+    Raises:
+        ConfigError: if an endpoint is no address.
+        NetworkError: if nobody can be reached there.
+    """
+    from pywatt_sdk._link import Link
+
+    if orchestrator_endpoint is None or isinstance(orchestrator_endpoint, Link):
+        return InternalMessagingClient(module_id, orchestrator_endpoint, default_timeout)
+    link = await _connected(module_id, orchestrator_endpoint)
+    client = InternalMessagingClient(module_id, link, default_timeout)
+    client._end_link = lambda: link.__aexit__(None, None, None)
+    return client
+
+
+async def _connected(module_id: str, endpoint: ConnectionConfig | str) -> Link:
+    from pywatt_sdk._channels import Frames
+    from pywatt_sdk._connecting import connect_tcp
+    from pywatt_sdk._link import TCP, Link
+    from pywatt_sdk.communication.connection_config import ConnectionConfig
+
+    if isinstance(endpoint, str):
+        address = read_address(endpoint)
+        if address is None:
+            raise ConfigError(f"{endpoint!r} is no address, such as 127.0.0.1:9000")
+        endpoint = ConnectionConfig(address.host, address.port)
+    link = Link(module_id=module_id)
+
+    def make() -> Frames:
+        return Frames(
+            lambda raw: link.heard(TCP, raw),
+            on_closed=lambda _: link.detach(TCP, "The orchestrator closed the connection."),
+        )
+
+    link.attach(TCP, await connect_tcp(make, endpoint))
+    return await link.__aenter__()
 
 
 def _caller(handler: Handler) -> Handler:

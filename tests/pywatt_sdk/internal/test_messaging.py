@@ -18,8 +18,11 @@ from pywatt_sdk._protocol import (
     RoutedModuleMessage,
     RoutedModuleResponse,
     RouteToModule,
+    decode_to_orchestrator,
+    encode_frame,
 )
 from pywatt_sdk.communication.message import EncodedMessage
+from pywatt_sdk.core.error import ConfigError, NetworkError
 from pywatt_sdk.internal.messaging import (
     Failure,
     InternalMessagingClient,
@@ -340,6 +343,30 @@ async def test_a_closed_client_handles_nothing(
     orchestrator.say(told("x"))
 
     assert heard == []
+
+
+async def test_a_client_can_have_a_tcp_channel_of_its_own() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(5)
+        request = decode_to_orchestrator(await reader.readexactly(int.from_bytes(head[:4], "big")))
+        assert isinstance(request, RouteToModule)
+        assert request.expects_reply is None
+        writer.write(
+            encode_frame(RoutedModuleResponse("mod-b", request.request_id, Payload(b'{"n":1}')))
+        )
+        assert await reader.read() == b""
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as server:
+        host, port = server.sockets[0].getsockname()
+        client = await create_messaging_client("mod-a", f"{host}:{port}")
+        assert await client.send_request("mod-b", "x", {}) == {"n": 1}
+        await client.close()
+
+    with pytest.raises(NetworkError):
+        await create_messaging_client("mod-a", f"{host}:{port}")
+    with pytest.raises(ConfigError, match=r"such as 127\.0\.0\.1:9000"):
+        await create_messaging_client("mod-a", "somewhere")
 
 
 async def test_without_an_orchestrator_there_is_nobody_to_send_to() -> None:
