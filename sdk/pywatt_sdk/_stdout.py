@@ -44,6 +44,7 @@ class Streams(NamedTuple):
 @functools.cache
 def take() -> Streams:
     """Take stdin and stdout away from everything else in this process, once and for good."""
+    _fill_gaps()
     reader = os.fdopen(_private(_STDIN, os.O_RDONLY), "rb", buffering=0)
     writer = os.fdopen(_private(_STDOUT, os.O_WRONLY), "wb", buffering=0)
     _redirect_input()
@@ -62,12 +63,23 @@ def settle() -> None:
             thread.join(timeout=0.2)  # longer only if a child process still holds the pipe
 
 
+def _fill_gaps() -> None:
+    """Put /dev/null where who started us closed a standard stream, before a file gets its number.
+
+    There is nothing to read then, and nobody to tell.
+    """
+    for number in (_STDIN, _STDOUT, _STDERR):
+        try:
+            os.fstat(number)
+        except OSError:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != number:
+                os.dup2(nothing, number)
+                os.close(nothing)
+
+
 def _private(number: int, flags: int) -> int:
     """Return a descriptor of the same file that child processes do not inherit."""
-    try:
-        os.fstat(number)
-    except OSError:  # it was closed by who started us: there is nothing to read, nobody to tell
-        return os.open(os.devnull, flags)
     if os.isatty(number):  # not a copy: its being non-blocking must not reach the shell's or stderr
         with contextlib.suppress(OSError):
             return os.open(os.ttyname(number), flags | os.O_NOCTTY)

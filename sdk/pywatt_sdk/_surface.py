@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pywatt_sdk._bridge import asgi_app
 from pywatt_sdk._protocol import Endpoint
 from pywatt_sdk._routes import Pattern, normalized, routes_of
+from pywatt_sdk._trace import enter as enter_trace
 from pywatt_sdk._traffic import Traffic
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Surface:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        enter_trace(scope["headers"])
         scope = self._without_prefix(scope)
         if self._traffic is None or scope["type"] == "websocket":
             await self._serve(scope, receive, send)

@@ -16,6 +16,8 @@ from tests.pywatt_sdk.living import init_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
 STARLETTE = """
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -105,13 +107,16 @@ def chatty(tmp_path_factory: pytest.TempPathFactory) -> Ended:
             return Starlette(routes=[Route("/", answer)])
 
         async def answer(request):
+            logging.getLogger("mine").info("asked")
             return PlainTextResponse(DEFINED_BELOW)
 
         DEFINED_BELOW = "what is defined below is there"
         """,
     )
-    request = b'{"op":"http_request","request_id":"h","method":"GET","uri":"/","headers":{}}\n'
-    return run(program, request, PYTHONUNBUFFERED="")
+    headers = {"traceparent": f"00-{TRACE}-{'1' * 16}-01"}
+    request = {"op": "http_request", "request_id": "h", "method": "GET", "uri": "/"}
+    line = json.dumps({**request, "headers": headers}).encode() + b"\n"
+    return run(program, line, PYTHONUNBUFFERED="")
 
 
 def test_nothing_but_the_protocol_is_on_stdout(chatty: Ended) -> None:
@@ -138,9 +143,14 @@ def test_what_is_defined_below_the_module_is_there_when_it_runs(chatty: Ended) -
 
 
 def test_its_logs_are_json_with_extras(chatty: Ended) -> None:
-    (line,) = [line for line in chatty.logs if line["logger"] == "mine"]
+    line, _ = [line for line in chatty.logs if line["logger"] == "mine"]
     assert line["message"] == "stdin is empty"
     assert (line["level"], line["rows"], line["function"]) == ("INFO", 3, "create_app")
+
+
+def test_a_log_line_names_the_trace_of_the_request_that_it_is_about(chatty: Ended) -> None:
+    lines = [line for line in chatty.logs if line["logger"] == "mine"]
+    assert [line.get("trace_id") for line in lines] == [None, TRACE]
 
 
 @pytest.mark.parametrize("end", ["shutdown", "SIGTERM"])

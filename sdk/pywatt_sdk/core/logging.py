@@ -1,8 +1,9 @@
 """Logs of a module: one JSON object a line on stderr, with no secret in it.
 
 A line has `timestamp` (RFC 3339, UTC), `level`, `logger`, `message`, `module`, `function`, `line`,
-whatever was given as `extra`, and `exception` or `stack` where there is one. The final text is
-redacted: message, extras and tracebacks alike (pywatt wire specification §1.1, §6.2).
+`trace_id` inside a request that names one, whatever was given as `extra`, and `exception` or
+`stack` where there is one. The final text is redacted: message, extras and tracebacks alike
+(pywatt wire specification §1.1, §6.2).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from kiket_core.secret import RedactingFormatter
+from pywatt_sdk._trace import current_trace_id
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,6 +45,8 @@ class JsonFormatter(logging.Formatter):
             "function": record.funcName,
             "line": record.lineno,
         }
+        if (trace_id := current_trace_id()) is not None:
+            line["trace_id"] = trace_id
         for name, value in vars(record).items():
             if name not in _USUAL and name not in line:
                 line[name] = value
