@@ -13,14 +13,21 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
 
+from kiket_console.ipc import Channel, Kind
+from kiket_console.model import Source
+from kiket_core.secret import is_credential
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from kiket_console.model import Detail, Exchange, Message
 
 _MARKER: Final = re.compile(rb"\[secret(?::[^\]\"\\]*)?\]")
 _NUMBERS: Final = rb"\[[\d\s,]*(?:\[secret(?::[^\]\"\\]*)?\][\d\s,]*)*\]"
@@ -36,6 +43,8 @@ _VALUE: Final = re.compile(
 )
 _HTTP: Final = re.compile(rb"\"(?:http_request|http_response)\"|\"status_code\"\s*:")
 _array: Final = msgspec.json.Decoder(list[int])
+_LEFT_OUT: Final = rb'"([^"\\]+)"\s*:\s*"\[secret:([^"\\\]]+)\]"'
+_HEADER: Final = re.compile(rb"\s*,\s*" + _LEFT_OUT + rb"|" + _LEFT_OUT + rb"\s*,?\s*")
 _NUMBER: Final = re.compile(rb"\d{1,3}")
 
 
@@ -82,6 +91,56 @@ def replaced(raw: bytes, found: Sequence[Carried], written: Callable[[Carried], 
     return b"".join([*pieces, raw[at:]])
 
 
+def carries(exchange: Exchange) -> bool:
+    """Return whether the bodies of an exchange are messages, which may carry bodies in turn."""
+    is_message = exchange.source is Source.IPC and exchange.kind != Kind.INVALID
+    return is_message and exchange.channel != Channel.HTTP
+
+
+def opened(raw: bytes) -> bytes:
+    """Return a message's text with what it carries as a person reads it; see `as_read`."""
+    return replaced(raw, carried(raw), as_read)
+
+
+def as_read(each: Carried) -> bytes:
+    """Return JSON for what is carried: `{"json": …}`, `{"text": "…"}`, or an array of numbers."""
+    try:
+        text = each.raw.decode()
+    except UnicodeDecodeError:
+        return as_numbers(each.raw)
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return b'{"text": %s}' % json.dumps(text, ensure_ascii=False).encode()
+    return b'{"json": %s}' % each.raw
+
+
+def readable(detail: Detail) -> Detail:
+    """Return an exchange with its messages as a person reads them; any other as it is."""
+    if not carries(detail.exchange):
+        return detail
+    attempts = tuple(
+        replace(attempt, answer=_readable(attempt.answer)) if attempt.answer else attempt
+        for attempt in detail.attempts
+    )
+    return replace(detail, request=_readable(detail.request), attempts=attempts)
+
+
+def _readable(message: Message) -> Message:
+    return replace(message, body=replace(message.body, raw=opened(message.body.raw)))
+
+
+def without_credentials(raw: bytes) -> bytes:
+    """Return a stored message without the headers whose values were left out of it."""
+
+    def kept(match: re.Match[bytes]) -> bytes:
+        name, marker = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
+        is_one = name.lower() == marker and is_credential(name.decode("utf-8", "replace"))
+        return b"" if is_one else match[0]
+
+    return _HEADER.sub(kept, raw)
+
+
 def as_numbers(content: bytes) -> bytes:
     """Write bytes as a JSON array of numbers; the markers of secrets stay what they are."""
     pieces: list[bytes] = []
@@ -115,6 +174,10 @@ def _from_numbers(text: bytes) -> bytes | None:
         return b"".join([*pieces, _plain(inner[at:])])
     except ValueError:
         return None
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"JSON has no {word}.")
 
 
 def _plain(text: bytes) -> bytes:

@@ -201,10 +201,12 @@ def _print(
 
 
 def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
+    from kiket_console.carried import readable
     from kiket_console.commands.documents import exchange_line, list_head, log_lines, title
     from kiket_console.model import State
     from kiket_console.text import visible
 
+    detail = readable(detail)
     exchange = detail.exchange
     lines = [list_head(), exchange_line(exchange)]
     if exchange.state is State.REJECTED and exchange.status is not None:

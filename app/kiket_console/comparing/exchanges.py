@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kiket_console.carried import readable
 from kiket_console.comparing.bodies import BodyDifference, compare_bodies
 from kiket_console.comparing.headers import HeaderChange, compare_headers
 from kiket_console.comparing.structure import Kind
@@ -131,6 +132,7 @@ class Comparison:
 
 def compare_exchanges(before: Detail, after: Detail, manner: Manner) -> Comparison:
     """Return what differs; raises `JsonPathError` as `Manner.check` does."""
+    before, after = readable(before), readable(after)
     return Comparison(
         before.exchange,
         after.exchange,

@@ -112,6 +112,9 @@ _NOTHING: Final = object()
 def refuse_what_cannot_be_a_test(detail: Detail) -> None:
     """Look at all but the payload; raises `ConsoleError` when no test can be made of this."""
     exchange = detail.exchange
+    if exchange.source is Source.IPC:
+        raise _refused(f"Exchange {exchange.id} is a module's message, not a delivery.",
+                       "Modules are tested with pywatt_sdk.testing.")  # fmt: skip
     if exchange.source is not Source.WEBHOOK:
         raise _refused(f"Exchange {exchange.id} is a call, not a delivery.",
                        "Save the delivery that caused it.")  # fmt: skip

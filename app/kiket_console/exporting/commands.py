@@ -95,7 +95,8 @@ class Urls:
 
 def base_url(detail: Detail, urls: Urls) -> str:
     """Return where a request goes to, without its path: to an engine, else where it went then."""
-    known = urls.gateway if detail.exchange.source is Source.WEBHOOK else urls.platform
+    at_gateway = detail.exchange.source in (Source.WEBHOOK, Source.IPC)
+    known = urls.gateway if at_gateway else urls.platform
     return known.rstrip("/") or f"http://{detail.request.header('host') or '127.0.0.1'}"
 
 

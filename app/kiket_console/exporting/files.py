@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console import __version__
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.exporting.as_http import as_http
 from kiket_console.exporting.commands import base_url, curl
 from kiket_console.exporting.har import har
 from kiket_console.exporting.markdown import markdown
@@ -70,9 +71,14 @@ def made(name: str, recorded: Sequence[Recorded], urls: Urls, *, redact: bool = 
         shown = [replace(each, detail=for_others(each.detail)) for each in recorded]
 
     def requests(recorded: Sequence[Recorded]) -> list[tuple[Detail, str]]:
-        return [(each.detail, base_url(each.detail, urls)) for each in recorded]
+        return [(as_http(each.detail), base_url(each.detail, urls)) for each in recorded]
 
     if name == "har":
+        if recorded and not any(_is_http(each.detail) for each in recorded):
+            raise ConsoleError(
+                "None of these is an HTTP request, and an archive holds nothing else.",
+                exit_code=ExitCode.USAGE,
+            )
         return _archive(requests(shown))
     if name == "jsonl":
         return _lines(shown)
@@ -88,7 +94,8 @@ def _report(recorded: Sequence[Recorded]) -> bytes:
 
 
 def _archive(requests: Sequence[tuple[Detail, str]]) -> bytes:
-    written = json.dumps(har(requests), indent=1, ensure_ascii=False)
+    sent = [each for each in requests if _is_http(each[0])]
+    written = json.dumps(har(sent), indent=1, ensure_ascii=False)
     return encodable(written).encode() + b"\n"
 
 
@@ -109,11 +116,18 @@ def _lines(recorded: Sequence[Recorded]) -> bytes:
     )
 
 
+def _is_http(detail: Detail) -> bool:
+    return detail.exchange.path.startswith("/")
+
+
 def _script(requests: Sequence[tuple[Detail, str]]) -> bytes:
     lines = ["#!/bin/sh", f"# Written by kiket-console {__version__}.", ""]
     for detail, url in requests:
         exchange = detail.exchange
         name = visible(" ".join(f"{exchange.id} {exchange.name} {exchange.version}".split()))
+        if len(requests) > 1 and not _is_http(detail):
+            lines += [f"# {name}: no HTTP request", ""]
+            continue
         command = curl(detail, url)
         lines += [f"# {name}", *(f"# {note}" for note in command.notes), command.text, ""]
     return "\n".join(lines).encode("utf-8", "surrogatepass")

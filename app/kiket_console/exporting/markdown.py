@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from kiket_console import __version__
+from kiket_console.carried import readable
 from kiket_console.text import decode, duration, size, visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _SIGNS: Final = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 def markdown(detail: Detail, logs: Sequence[LogLine] = ()) -> str:
     """Return a report of one exchange: what it was, how it ended, both messages, its logs."""
+    detail = readable(detail)
     exchange = detail.exchange
     name = " ".join(f"{exchange.name} {exchange.version}".split())
     ending = exchange.state.value if exchange.status is None else str(exchange.status)

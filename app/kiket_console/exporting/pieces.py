@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kiket_console.carried import carried, carries
 from kiket_console.errors import ConsoleError
+from kiket_console.exporting.as_http import as_http, command
 from kiket_console.exporting.commands import Urls, base_url, curl, httpie
 from kiket_console.exporting.files import made
 
@@ -43,13 +45,16 @@ def pieces(
     answer = detail.attempts[-1].answer if detail.attempts else None
     delivery = request.header("x-kiket-delivery") or request.header("webhook-id")
     place = exchange.path.startswith("/")
+    http = as_http(detail)
     found = [
         _body("b", "The request body", request.body),
         _body("r", "The response body", answer.body) if answer else None,
+        *_carried(detail),
         Piece("h", "The request headers", _lines(request.headers)),
         Piece("H", "The response headers", _lines(answer.headers) if answer else ""),
-        *_commands(detail, urls),
-        Piece("u", "The URL", base_url(detail, urls) + exchange.path if place else ""),
+        *_commands(http, urls),
+        Piece("k", "The command that sends it", command(detail)),
+        Piece("u", "The URL", base_url(detail, urls) + http.exchange.path if place else ""),
         Piece("i", "The delivery's id", delivery),
         Piece("n", "The number here", str(exchange.id)),
         Piece("t", "The trace id", exchange.trace_id),
@@ -65,7 +70,7 @@ def pieces_of_several(
     recorded: Sequence[Recorded], urls: Urls, *, redact: bool = True
 ) -> list[Piece]:
     """Return what can be copied of several exchanges at once."""
-    details = [each.detail for each in recorded]
+    details = [as_http(each.detail) for each in recorded]
     sent = [each for each in details if each.exchange.path.startswith("/")]
     commands = [curl(each, base_url(each, urls)) for each in sent]
     notes = tuple(dict.fromkeys(note for command in commands for note in command.notes))
@@ -86,6 +91,19 @@ def _body(key: str, what: str, body: Body) -> Piece:
         return Piece(key, what, body.raw.decode())
     except UnicodeDecodeError:
         return Piece(key, f"{what} (base64)", base64.b64encode(body.raw).decode())
+
+
+def _carried(detail: Detail) -> list[Piece]:
+    """Return what a module's message carries, and its reply."""
+    if not carries(detail.exchange):
+        return []
+    answer = detail.attempts[-1].answer if detail.attempts else None
+    sides = [("d", "request", detail.request.body), ("D", "reply", answer.body if answer else None)]
+    return [
+        _body(key, f"What the {side} carries", replace(body, raw=found[0].raw))
+        for key, side, body in sides
+        if body is not None and (found := carried(body.raw))
+    ]
 
 
 def _lines(headers: Headers) -> str:

@@ -11,7 +11,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_console.carried import as_base64, as_numbers, carried, replaced
+from kiket_console.carried import (
+    as_base64,
+    as_numbers,
+    as_read,
+    carried,
+    replaced,
+    without_credentials,
+)
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import Source
@@ -107,9 +114,10 @@ def message_of(detail: Detail, *, linked: bool = True) -> Written:
         )
     if detail.request.body.truncated:
         raise _unsendable(f"Only the beginning of exchange {number} was stored.")
-    raw = _as_message(detail) if exchange.channel == Channel.HTTP else detail.request.body.raw
+    direct = exchange.channel == Channel.HTTP
+    raw = _as_message(detail) if direct else without_credentials(detail.request.body.raw)
     found = carried(raw)
-    text = replaced(raw, found, _opened).decode("utf-8", "replace")
+    text = replaced(raw, found, as_read).decode("utf-8", "replace")
     if (fault := payload.fault(text)) is not None:
         raise _unsendable(f"Exchange {number} is no JSON. {fault}")
     return Written(
@@ -133,17 +141,6 @@ def _as_message(detail: Detail) -> bytes:
     }
     head = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
     return head[:-1] + b',"body":' + (as_numbers(body) if body else b"null") + b"}"
-
-
-def _opened(each: Carried) -> bytes:
-    """Return how a person edits what a message carries."""
-    try:
-        text = each.raw.decode()
-    except UnicodeDecodeError:
-        return as_numbers(each.raw)
-    if payload.fault(text) is None:
-        return b'{"json": %s}' % each.raw
-    return b'{"text": %s}' % json.dumps(text, ensure_ascii=False).encode()
 
 
 def _form(each: Carried) -> _Form:

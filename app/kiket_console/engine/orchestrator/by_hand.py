@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
+from kiket_console.carried import without_credentials
 from kiket_console.engine import bodies
-from kiket_console.engine.orchestrator import contents, ops
+from kiket_console.engine.orchestrator import ops
 from kiket_console.engine.orchestrator.gateway import Visit
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.ports import SECRET_NAME
@@ -115,7 +116,7 @@ class ByHand:
     async def _original(self, detail: Detail) -> bytes:
         """Return a message as it went, but for credentials in its headers, which nobody kept."""
         body = detail.request.body
-        kept = contents.without_credentials(body.raw)
+        kept = without_credentials(body.raw)
         if kept == body.raw:
             return await bodies.original(body, self._value_of)
         return await bodies.edited(body, kept, self._value_of)

@@ -1,14 +1,11 @@
 """What recording must know of a message's inside: HTTP headers in it, and values to leave out.
 
-Credentials among the headers are not kept anywhere, so a message that is sent again goes without.
-
 Shapes: pywatt wire specification §2.2 to §2.4. Nothing raises: what cannot be read says nothing.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
     from kiket_console.engine.orchestrator.ports import Frame
     from kiket_console.model import Headers
 
-_LEFT_OUT: Final = rb'"([^"\\]+)"\s*:\s*"\[secret:([^"\\\]]+)\]"'
-_HEADER: Final = re.compile(rb"\s*,\s*" + _LEFT_OUT + rb"|" + _LEFT_OUT + rb"\s*,?\s*")
 _NOTHING: Mapping[str, str] = {}
 _HTTP = frozenset({"http_request", "http_response"})
 
@@ -75,14 +70,3 @@ def private(frame: Frame, headers: Headers) -> Mapping[str, str]:
     except msgspec.DecodeError:
         return _NOTHING
     return {name.lower(): value for name, value in headers if is_credential(name)} or _NOTHING
-
-
-def without_credentials(raw: bytes) -> bytes:
-    """Return a stored message without the headers whose values were left out of it."""
-
-    def kept(match: re.Match[bytes]) -> bytes:
-        name, marker = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
-        is_one = name.lower() == marker and is_credential(name.decode("utf-8", "replace"))
-        return b"" if is_one else match[0]
-
-    return _HEADER.sub(kept, raw)

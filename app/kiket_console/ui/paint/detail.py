@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kiket_console.ipc import Channel, Direction, Kind
+from kiket_console.carried import carries
+from kiket_console.ipc import Direction, Kind
 from kiket_console.model import Source, State
 from kiket_console.text import duration, plural, size, visible
 from kiket_console.ui import moment
@@ -16,7 +17,7 @@ from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import NOTED, status
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Detail, Exchange, Message
+    from kiket_console.model import Attempt, Detail, Message
     from kiket_console.ui.paint.body import BodyView
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
@@ -120,15 +121,7 @@ def _tries(detail: Detail, shown: Attempt | None, width: int) -> LineSource:
 
 def view_of(detail: Detail, message: Message) -> BodyView:
     """Return the view of a body of *detail*; what a module's message carries is decoded in it."""
-    if carries(detail.exchange):
-        return MessageView(message)
-    return body.view_of(message)
-
-
-def carries(exchange: Exchange) -> bool:
-    """Return whether the bodies of an exchange are messages that may carry bodies in turn."""
-    direct = exchange.channel == Channel.HTTP
-    return exchange.source is Source.IPC and exchange.kind != Kind.INVALID and not direct
+    return MessageView(message) if carries(detail.exchange) else body.view_of(message)
 
 
 def _facts(place: str, message: Message, view: BodyView, whose: str = "") -> Line:

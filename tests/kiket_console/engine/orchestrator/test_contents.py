@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from kiket_console.engine.orchestrator.contents import headers, without_credentials
+from kiket_console.carried import without_credentials
+from kiket_console.engine.orchestrator.contents import headers
 from kiket_console.engine.orchestrator.ports import Frame
 from kiket_console.ipc import Channel, Direction, Kind
 
