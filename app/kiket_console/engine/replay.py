@@ -190,6 +190,12 @@ def _path(event: str, version: str) -> str:
 
 
 def _sendable(detail: Detail) -> Headers:
+    if detail.exchange.source is Source.IPC:
+        raise ConsoleError(
+            f"Exchange {detail.exchange.id} is a message of the module {detail.exchange.worker}.",
+            hint=f"`kiket-console ipc replay {detail.exchange.id}` sends it again.",
+            exit_code=ExitCode.USAGE,
+        )
     if detail.exchange.source is not Source.WEBHOOK:
         raise ConsoleError(
             f"Exchange {detail.exchange.id} is a call to the platform; only webhooks can be sent "

@@ -140,6 +140,14 @@ def test_a_call_to_the_platform_is_not_sent_again(way: str) -> None:
     )
 
 
+def test_a_message_of_a_module_is_sent_again_by_another_command() -> None:
+    with pytest.raises(ConsoleError) as refused:
+        replay.again(recorded(Source.IPC), b"{}", replay.Signing("k0", SECRET))
+
+    assert refused.value.message == "Exchange 7 is a message of the module marketing."
+    assert refused.value.hint == "`kiket-console ipc replay 7` sends it again."
+
+
 def test_a_triggered_delivery_is_signed_twice_over() -> None:
     """k0 for every SDK that there ever was, sw1 for those that want the time signed."""
     delivery = composed()
