@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import io
 import os
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from pywatt_sdk._channels import Channel
 
 _READ_BYTES: Final = 64 * 1024
+_FIRST_OWN: Final = 3
+"""Above stdin, stdout and stderr, which libuv does not close, be they taken for something else."""
 
 
 class _Sending(asyncio.BaseProtocol):
@@ -34,7 +38,7 @@ async def open_pipes(channel: Channel[Any], reader: BinaryIO, writer: BinaryIO) 
 
     Args:
         channel: what is to carry messages.
-        reader: a binary file over a pipe, a socket or a terminal; closed with the channel.
+        reader: a binary file over a pipe, a socket or a terminal; it is taken over, and closed.
         writer: the same, to write to.
 
     A regular file serves too (`module.py < init.json`), and /dev/null: it is read at once, and
@@ -44,7 +48,7 @@ async def open_pipes(channel: Channel[Any], reader: BinaryIO, writer: BinaryIO) 
     if _is_file(writer) or writer.isatty():  # a terminal cannot be watched for writing alone
         channel.send_through(_FileTransport(writer))
     else:
-        sending, _ = await loop.connect_write_pipe(lambda: _Sending(channel), writer)
+        sending, _ = await loop.connect_write_pipe(lambda: _Sending(channel), _own(writer, loop))
         channel.send_through(sending)
     if _is_file(reader):
         with reader:
@@ -52,7 +56,20 @@ async def open_pipes(channel: Channel[Any], reader: BinaryIO, writer: BinaryIO) 
                 channel.data_received(data)
         channel.connection_lost(None)
     else:
-        await loop.connect_read_pipe(lambda: channel, reader)
+        await loop.connect_read_pipe(lambda: channel, _own(reader, loop))
+
+
+def _own(file: BinaryIO, loop: asyncio.AbstractEventLoop) -> io.FileIO:
+    """Take a descriptor over from a file, so that it is closed once, by the loop.
+
+    uvloop closes a pipe's descriptor, and then the file as well: another thread may have opened
+    something under the same number by then, which that would close.
+    """
+    mode = "wb" if file.writable() else "rb"
+    number = fcntl.fcntl(file.fileno(), fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN)
+    file.close()
+    is_closed_by_number = type(loop).__module__.partition(".")[0] == "uvloop"
+    return io.FileIO(number, mode, closefd=not is_closed_by_number)
 
 
 class _FileTransport(asyncio.WriteTransport):
