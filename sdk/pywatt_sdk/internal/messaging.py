@@ -292,8 +292,8 @@ async def create_messaging_client(
     """Return a client of a module: over the link that it has, or over a TCP channel of its own.
 
     *orchestrator_endpoint* is a link, or where an orchestrator takes frames: `"127.0.0.1:9000"`,
-    or a configuration with TLS. A client without one can only be asked to say so. `close()` ends
-    a channel that was opened here.
+    or a configuration with TLS. A client without one refuses to send. `close()` ends a channel
+    that was opened here.
 
     Raises:
         ConfigError: if an endpoint is no address.
