@@ -49,6 +49,7 @@ def said(folder: Path, table: ModuleTable) -> ModuleSpec:
         problem=problem,
         variables=table.env,
         channels=table.channels,
+        announce_s=table.announce_s,
         empties=table.missing_secret == EMPTY,
     )
 

@@ -27,6 +27,7 @@ _KINDS: Final[Mapping[str, Kinds]] = {
     "secrets": (list,),
     "channels": (list,),
     "missing_secret": (str,),
+    "announce_s": (int, float),
 }
 EMPTY: Final = "empty"
 STOP: Final = "stop"
@@ -44,6 +45,7 @@ class ModuleTable(WorkerTable):
     """None: those that its code names."""
     channels: tuple[str, ...] = CHANNELS
     missing_secret: str = STOP
+    announce_s: float = 30.0
 
 
 def read(raw: Mapping[str, Any], number: int = 0) -> ModuleTable:
@@ -68,6 +70,7 @@ def read(raw: Mapping[str, Any], number: int = 0) -> ModuleTable:
         secrets=None if secrets is None else tuple(dict.fromkeys(secrets)),
         channels=tuple(dict.fromkeys(raw.get("channels", CHANNELS))),
         missing_secret=raw.get("missing_secret", STOP),
+        announce_s=float(raw.get("announce_s", 30.0)),
         is_said=True,
     )
     check_together(table)

@@ -111,6 +111,8 @@ class ModuleSpec(WorkerSpec):
     takes a variable away."""
     channels: tuple[str, ...] = CHANNELS
     """What it is offered besides its standard input and output, some of `CHANNELS`."""
+    announce_s: float = 30.0
+    """How long it may take from its start to its announcement; a compiler may run before."""
     empties: bool = False
     """Whether a secret without a value is answered with an empty text, where the module knows no
     other answer; else such a module is stopped."""

@@ -41,6 +41,7 @@ _WANTED: Final[Mapping[Kinds, str]] = {
     (list,): "a list of texts",
     (str, list): "a text or a list of texts",
     (int,): "a port from 1 to 65535",
+    (int, float): "a number of seconds from 0.1 to 3600",
     (dict,): "a table of texts",
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -159,6 +160,8 @@ def check(where: str, word: str, kinds: Mapping[str, Kinds], key: str, value: ob
 def _fits(wanted: Kinds, key: str, value: object) -> bool:
     if wanted == (int,):
         return type(value) is int and 1 <= value <= 65535
+    if wanted == (int, float):
+        return type(value) in wanted and 0.1 <= value <= 3600  # type: ignore[operator]  # a number
     if not isinstance(value, wanted):
         return False
     if isinstance(value, dict):

@@ -169,6 +169,7 @@ class Parts:
             on_log=self.recorder.log,
             is_busy=self.forwarder.is_busy,
             open_session=self.wattson.open_session,
+            free_port=self.wattson.free_port,
             orchestrator_api=gateway_url,
             env_file=env_file,
             drain_limit_s=config.forward_timeout_s,

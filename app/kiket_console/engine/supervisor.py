@@ -57,7 +57,7 @@ class Supervisor:
     each line; both must be quick. `variables` point the code at this engine. `is_busy` tells
     whether a start, by its label, has requests to answer. What a save replaces has
     `drain_limit_s` to answer what it took. Modules speak with us by *open_session*, and are told
-    the address *orchestrator_api*.
+    the address *orchestrator_api*; `free_port` gives a start, by its label, a port to serve on.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Supervisor:
         on_log: Callable[[NewLog], None],
         is_busy: Callable[[str], bool],
         open_session: OpenSession,
+        free_port: Callable[[str], int],
         orchestrator_api: str = "",
         inherited: Mapping[str, str] | None = None,
         env_file: Path | None = None,
@@ -99,6 +100,7 @@ class Supervisor:
                 make_module=partial(
                     ModuleProcess,
                     open_session=open_session,
+                    free_port=free_port,
                     orchestrator_api=orchestrator_api,
                     on_change=on_change,
                 ),

@@ -79,7 +79,19 @@ class Watching:
             if name not in self._watched:
                 ours = (self._settings, *([self._env_file] if self._env_file else []))
                 watch = Reloader(spec, ours, partial(self._workers.reload, name), self._on_log)
-                self._watched[name] = (spec, tasks.create_task(watch.run()))
+                self._watched[name] = (spec, tasks.create_task(self._follow(spec, watch)))
+
+    async def _follow(self, spec: WorkerSpec, watch: Reloader) -> None:
+        """Watch the code of a worker, and its program, which a compiler makes anew."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch.run())
+            program = _program(spec)
+            if program is not None:
+
+                async def built() -> None:
+                    self._workers.reload(spec.name, program.name)
+
+                tasks.create_task(self._watch_file(program, built))
 
     async def _watch_file(self, file: Path, on_save: Callable[[], Awaitable[None]]) -> None:
         """Watch one file by its folder: a file that is saved by renaming is another one."""
@@ -123,4 +135,12 @@ class Watching:
 
 def _watched_as(spec: WorkerSpec) -> tuple[object, ...]:
     """Return what makes another watch."""
-    return spec.watch, bool(spec.command)
+    return spec.watch, spec.command[:1]
+
+
+def _program(spec: WorkerSpec) -> Path | None:
+    """Return the file that a command names by its path, unless it is watched as code is."""
+    if not spec.command or "/" not in spec.command[0]:
+        return None
+    place = spec.folder / spec.command[0]
+    return None if tree.matters(str(place), spec.watch) else place

@@ -18,6 +18,7 @@ import uvloop
 
 from kiket_console import project as projects
 from kiket_console.contract import NOTHING, Contract
+from kiket_console.engine import holders
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.supervisor import Supervisor
@@ -483,6 +484,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             on_log=logged,
             is_busy=is_busy,
             open_session=open_session,
+            free_port=lambda _: holders.free_port(),
             inherited={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder.parent),

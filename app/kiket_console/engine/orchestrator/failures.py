@@ -12,7 +12,7 @@ from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
     from kiket_console.module_facts import ModuleFacts
-    from kiket_console.worker_spec import WorkerSpec
+    from kiket_console.worker_spec import ModuleSpec, WorkerSpec
 
 _IDENTIFY = "serialize Identify"
 """What the Rust SDK says when it has announced itself and has no TCP channel (§0, 2)."""
@@ -29,11 +29,9 @@ def early_end(
     return Problem(_with_reason(what, facts, spec.declared.secrets, is_over=True), traceback=stderr)
 
 
-def silence(
-    spec: WorkerSpec, facts: ModuleFacts, limit_s: float, stderr: tuple[str, ...]
-) -> Problem:
-    """Say that it runs, and has not announced itself within *limit_s*."""
-    what = f"{_shown(spec)} did not announce itself within {limit_s:.0f} s"
+def silence(spec: ModuleSpec, facts: ModuleFacts, stderr: tuple[str, ...]) -> Problem:
+    """Say that it runs, and has not announced itself in the time that it has."""
+    what = f"{_shown(spec)} did not announce itself within {spec.announce_s:g} s"
     return Problem(
         _with_reason(what, facts, spec.declared.secrets, is_over=False), traceback=stderr
     )
@@ -89,7 +87,8 @@ def _with_reason(what: str, facts: ModuleFacts, declared: tuple[str, ...], *, is
         return f"{what}; its last lines may say why."
     return (
         f"{what}: let it read its init line from standard input and write an announcement to "
-        "standard output, as a pywatt SDK does."
+        "standard output, as a pywatt SDK does, or give it longer by announce_s in "
+        f"{PROJECT_FILE}."
     )
 
 

@@ -1,10 +1,11 @@
 """How a module is ended: told to shut down, then left without input, then by signals.
 
     shutdown ─2 s─► end of input ─3 s─► TERM ─3 s─► KILL        announced
-                    end of input ─½ s─► TERM ─3 s─► KILL        not yet
+    shutdown ─½ s─► end of input ─½ s─► TERM ─3 s─► KILL        and on no channel but stdin, stdout
+                    end of input ─½ s─► TERM ─3 s─► KILL        not yet announced
 
 The signals are the life-line's. A module of the Rust SDK stays after `shutdown` until its input
-ends, and one of its macro knows neither (pywatt wire specification §1.6, §13).
+ends; one of its macro opens no channel and knows neither (pywatt wire specification §1.6, §13).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ LOOP_LIMIT_S = 2.0
 """From `shutdown` to the end of what serves."""
 INPUT_LIMIT_S = 3.0
 """From the end of its input to its own."""
-UNANNOUNCED_LIMIT_S = 0.5
-"""The same where it has not announced itself."""
+QUICK_LIMIT_S = 0.5
+"""Either, of a module that may know neither."""
 LOOK_EVERY_S = 0.05
 CONNECT_LIMIT_S = 1.0
 
@@ -40,17 +41,20 @@ async def step_down(
     announced = session.announced
     if not announced.done() or announced.cancelled() or announced.exception() is not None:
         session.close_stdin()
-        await ends_within(UNANNOUNCED_LIMIT_S)
+        await ends_within(QUICK_LIMIT_S)
         return
+    knows = any(
+        each.name != "stdio" and each.state == "connected" for each in session.facts.channels
+    )
     session.shut_down()
-    until_s = time.monotonic() + LOOP_LIMIT_S
+    until_s = time.monotonic() + (LOOP_LIMIT_S if knows else QUICK_LIMIT_S)
     while time.monotonic() < until_s:
         if await ends_within(LOOK_EVERY_S):
             return
         if address is not None and not await accepts(address):
             break  # it serves no more, and may be waiting for the end of its input
     session.close_stdin()
-    await ends_within(INPUT_LIMIT_S)
+    await ends_within(INPUT_LIMIT_S if knows else QUICK_LIMIT_S)
 
 
 async def accepts(address: tuple[str, int]) -> bool:

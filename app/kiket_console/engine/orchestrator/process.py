@@ -20,6 +20,7 @@ from kiket_console.engine import health, holders
 from kiket_console.engine.bootstrapped import Bootstrapped
 from kiket_console.engine.health import Finding
 from kiket_console.engine.orchestrator import failures, ladder
+from kiket_console.engine.orchestrator.allocation import NoPortError
 from kiket_console.engine.orchestrator.log_lines import read_log_line
 from kiket_console.engine.ports import Target
 from kiket_console.engine.process import StartFailed
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from kiket_console.store.records import NewLog
     from pywatt_sdk._protocol import Announce
 
-ANNOUNCE_LIMIT_S = 30.0
-"""From its start to its announcement."""
 CONNECT_LIMIT_S = 10.0
 """From its announcement to taking connections: modules of the Rust SDK bind only then."""
 LOOK_EVERY_S = 0.05
@@ -73,6 +72,7 @@ class ModuleProcess(Bootstrapped):
         given: Surroundings,
         *,
         open_session: OpenSession,
+        free_port: Callable[[str], int],
         orchestrator_api: str,
         on_log: Callable[[NewLog], None],
         on_gone: Callable[[], None],
@@ -84,6 +84,7 @@ class ModuleProcess(Bootstrapped):
         self.finding = health.NOTHING
         self.handlers: tuple[Handler, ...] = ()
         self._open_session = open_session
+        self._give_port = free_port
         self._orchestrator_api = orchestrator_api
         self._on_change = on_change
         self._is_busy = is_busy
@@ -97,7 +98,12 @@ class ModuleProcess(Bootstrapped):
 
     def _start_message(self) -> bytes:
         self._begun.set()
-        return start_message(self.spec, self._given.secrets, ANNOUNCE_LIMIT_S)
+        return start_message(self.spec, self._given.secrets, self._module.announce_s)
+
+    @property
+    def _module(self) -> ModuleSpec:
+        assert isinstance(self.spec, ModuleSpec)  # noqa: S101 - it is made of nothing else
+        return self.spec
 
     @property
     def facts(self) -> ModuleFacts:
@@ -144,11 +150,11 @@ class ModuleProcess(Bootstrapped):
         """Wait until it has announced itself, and its address answers; raises `StartFailed`."""
         await self._become_prepared()
         try:
-            async with asyncio.timeout(ANNOUNCE_LIMIT_S):
+            async with asyncio.timeout(self._module.announce_s):
                 await asyncio.shield(self._started)
         except TimeoutError:
             raise StartFailed(
-                failures.silence(self.spec, self.facts, ANNOUNCE_LIMIT_S, self.last_stderr)
+                failures.silence(self._module, self.facts, self.last_stderr)
             ) from None
         session = self._session
         assert session is not None  # noqa: S101 - it has announced itself
@@ -253,8 +259,7 @@ class ModuleProcess(Bootstrapped):
         await self._begun.wait()
         if self._is_gone:
             return  # it waited in vain
-        spec = self.spec
-        assert isinstance(spec, ModuleSpec)  # noqa: S101 - a module is not made of anything else
+        spec = self._module
         try:
             port = await self._free_port()
         except StartFailed as error:
@@ -285,7 +290,10 @@ class ModuleProcess(Bootstrapped):
         """Return a free port, or the fixed one; raises `StartFailed` if that stays taken."""
         port = self.spec.port
         if port is None:
-            return holders.free_port()
+            try:
+                return self._give_port(self.label)
+            except NoPortError as error:
+                raise StartFailed(Problem(str(error))) from error
         until_s = time.monotonic() + PORT_LIMIT_S
         while not holders.is_free(port):
             if time.monotonic() >= until_s or self._is_cut:

@@ -56,9 +56,12 @@ class Wattson:
         self._workers = workers
         self._recorded = RecordedTape(recorder)
         self.tape = WatchedTape(self._recorded)
+        ports = Ports(own_ports)
+        self.free_port = ports.allocate
+        """Gives the start of a module a port to serve on, which is its own until it is gone."""
         self.orchestrator = Orchestrator(
             self.tape,
-            Ports(own_ports),
+            ports,
             secret=self._secret,
             is_starting=self._is_starting,
             known=lambda: tuple(worker.name for worker in self._modules()),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import sys
 from functools import partial
@@ -62,10 +64,17 @@ def others() -> Others:
 
 
 @pytest.fixture
+def busy() -> set[str]:
+    """Return the starts that have requests to answer."""
+    return set()
+
+
+@pytest.fixture
 def run(
     folder: Path,
     tape: Tape,
     others: Others,
+    busy: set[str],
     supervise: Callable[..., AbstractAsyncContextManager[Running]],
 ) -> Run:
     """Return a way to run the modules of the folder, which have these secrets."""
@@ -74,7 +83,8 @@ def run(
         session = partial(
             ModuleSession, tape=tape, orchestrating=others, vault=Vault(**secrets), beat_s=0.1
         )
-        return supervise(folder=folder, open_session=session, secrets=secrets)
+        is_busy = busy.__contains__
+        return supervise(folder=folder, open_session=session, secrets=secrets, is_busy=is_busy)
 
     return run
 
@@ -146,8 +156,7 @@ async def test_one_that_knows_no_shutdown_is_ended_by_signal(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ladder, "LOOP_LIMIT_S", 0.1)
-    monkeypatch.setattr(ladder, "INPUT_LIMIT_S", 0.1)
+    monkeypatch.setattr(ladder, "QUICK_LIMIT_S", 0.1)
     table(folder, [*PROGRAM, str(RUST_LIKE), "--family", "macro"])
     async with run() as running:
         await running.serving()
@@ -160,7 +169,7 @@ FAILURES = {
     "never announced": (
         "input(); input()",
         "",
-        "did not announce itself within 0 s: let it read its init line",
+        "did not announce itself within 0.4 s: let it read its init line",
     ),
     "printed": (
         "import sys; input(); print('hi', flush=True); input(); sys.exit(2)",
@@ -196,12 +205,11 @@ async def test_why_one_did_not_start_is_said_in_a_sentence(
     name: str,
 ) -> None:
     code, more, told = FAILURES[name]
-    monkeypatch.setattr(process, "ANNOUNCE_LIMIT_S", 0.4)
     monkeypatch.setattr(process, "CONNECT_LIMIT_S", 0.1)
-    monkeypatch.setattr(ladder, "UNANNOUNCED_LIMIT_S", 0.0)
+    monkeypatch.setattr(ladder, "QUICK_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "LOOP_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "INPUT_LIMIT_S", 0.0)
-    table(folder, [*PROGRAM, "-c", code], more)
+    table(folder, [*PROGRAM, "-c", code], "announce_s = 0.4", more)
     async with run() as running:
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         problem = running.worker.problem
@@ -265,6 +273,35 @@ async def test_python_code_is_found_told_where_it_fails_and_started_anew_from_a_
                 )
             )
             assert await running.ask("/hello") == said
+
+
+async def test_one_that_is_killed_is_started_again(folder: Path, run: Run, others: Others) -> None:
+    table(folder, [*PROGRAM, str(RUST_LIKE)])
+    async with run() as running:
+        await running.serving()
+        pid = running.worker.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await running.until(lambda: others.ready == ["search#1", "search#2"])
+        assert others.over == ["search#1"]
+        assert running.worker.restarts == 1
+        assert running.worker.crashes[-1].reason.startswith("search#1 was killed by SIGKILL after")
+
+
+async def test_what_is_busy_ends_when_it_is_through(
+    folder: Path, run: Run, others: Others, busy: set[str]
+) -> None:
+    table(folder, [*PROGRAM, str(RUST_LIKE)])
+    async with run() as running:
+        await running.serving()
+        busy.add("search#1")
+        running.supervisor.reload("search", "main.rs")
+        await running.until(lambda: bool(running.worker.draining))
+        assert others.ready == ["search#1", "search#2"]
+        assert others.over == []
+        busy.clear()
+        await running.until(lambda: others.over == ["search#1"])
+        await running.until(lambda: not running.worker.draining)
 
 
 async def test_an_entry_may_name_the_function(folder: Path, run: Run) -> None:
