@@ -111,7 +111,6 @@ async def serve_http(
     sockets: list[socket.socket] | None = None,
     bind: bool = True,
     allow_hosts: Collection[str] | None = (),
-    allow_cross_site: bool = False,
     limits: Limits = LIMITS,
     drain_s: float = DRAIN_S,
 ) -> AsyncIterator[Serving]:
@@ -120,8 +119,8 @@ async def serve_http(
     It listens on `host` and `port` (0: a free one), on the Unix socket `path`, or on `sockets`
     that are bound already; with `bind=False` nowhere, for an app that is asked by messages alone.
     `allow_hosts` are the names that requests may give as Host, besides those of this machine and
-    the address itself; None takes any. On leaving, nothing new is accepted, and what is under way
-    has `drain_s` seconds.
+    the address itself; None takes any, and requests of other web sites too, as behind a proxy. On
+    leaving, nothing new is accepted, and what is under way has `drain_s` seconds.
 
     Raises:
         BootstrapError: if the app fails to start, or the address cannot be listened on.
@@ -132,7 +131,7 @@ async def serve_http(
         app,
         limits=limits,
         hosts=_names(allow_hosts, sockets),
-        allow_cross_site=allow_cross_site,
+        allow_cross_site=allow_hosts is None,
         allow_websockets=True,
         lifespan="auto",  # an app without start-up is an app
         log_level="warning",

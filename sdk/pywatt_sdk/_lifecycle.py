@@ -36,6 +36,9 @@ CONNECT_LIMIT_S: Final = 30.0
 FIRST_TRY_S: Final = 2.0
 """How long an announcement waits for a channel that is not required."""
 
+_NOWHERE: Final = "127.0.0.1:0"
+"""What is announced of a module that is asked by messages alone (specification §13, row 7)."""
+
 _logger = logging.getLogger("pywatt_sdk")
 
 
@@ -163,7 +166,10 @@ class Life:
 
         surface = surface_of(plan, module)
         address = p.read_address(init.listen)
-        options: dict[str, Any] = {"drain_s": plan.drain_s, "allow_hosts": plan.allow_hosts}
+        hosts = plan.allow_hosts
+        if hosts is not None and not hosts and not link.is_ours:
+            hosts = None  # another orchestrator is a proxy whose names are not known here
+        options: dict[str, Any] = {"drain_s": plan.drain_s, "allow_hosts": hosts}
         if not plan.bind_http:
             options["bind"] = False
         elif address is None:
@@ -173,7 +179,8 @@ class Life:
             options["port"] = plan.specific_port or address.port
         async with serve_http(surface.asgi, **options) as serving:
             take_back = link.on(p.HttpRequest, serving.answer)
-            yield p.Announce(serving.address or init.listen, surface.endpoints)
+            nowhere = _NOWHERE if link.is_ours else init.listen
+            yield p.Announce(serving.address or nowhere, surface.endpoints)
             take_back()
             link.on(p.HttpRequest, _refuse)
 

@@ -164,6 +164,12 @@ async def test_websockets_are_served() -> None:
     assert module.events == ["started", "left", "ended"]
 
 
+async def test_other_sites_are_served_with_any_host() -> None:
+    async with serve_http(Module().app, allow_hosts=None) as serving:
+        headers = {"host": "mod.example", "origin": "http://other.example"}
+        assert (await get(serving.address, "/state", **headers)).status_code == 200
+
+
 async def test_a_websocket_of_another_site_is_refused() -> None:
     async with serve_http(Module().app) as serving:
         with pytest.raises(InvalidStatus, match="403"):

@@ -44,6 +44,29 @@ async def test_it_announces_where_it_really_listens_and_serves_there() -> None:
         assert (await http.get(url)).json() == {"module": "greeter"}
 
 
+@pytest.mark.parametrize("orchestrator", [None, OURS])
+async def test_without_http_it_is_asked_by_messages(orchestrator: str | None) -> None:
+    """Ours is told that nothing listens; another one hears what Rust modules say (§5.1)."""
+    plan = Plan(factory=greeter, bind_http=False)
+    async with Living(plan, listen="127.0.0.1:7001", orchestrator=orchestrator) as module:
+        if orchestrator is not None:
+            await module.hear(p.Hello)
+        announce = await module.hear(p.Announce)
+        assert announce.listen == ("127.0.0.1:7001" if orchestrator is None else "127.0.0.1:0")
+        module.say(p.HttpRequest("r-1", "GET", "/", {}))
+        assert (await module.hear(p.HttpResponse)).body == b'{"module":"greeter"}'
+
+
+@pytest.mark.parametrize(("orchestrator", "status"), [(None, 200), (OURS, 421)])
+async def test_a_proxy_in_front_may_have_any_name(orchestrator: str | None, status: int) -> None:
+    async with Living(orchestrator=orchestrator) as module, httpx.AsyncClient() as http:
+        if orchestrator is not None:
+            await module.hear(p.Hello)
+        url = f"http://{(await module.hear(p.Announce)).listen}"
+        answer = await http.get(url, headers={"host": "api.example", "origin": "http://a.example"})
+        assert answer.status_code == status
+
+
 async def test_it_announces_its_routes_and_its_health() -> None:
     routes = (p.Endpoint("/", ("GET",)), p.Endpoint("/in", ("POST",), "jwt"))
     async with Living(Plan(factory=greeter, endpoints=routes)) as module:

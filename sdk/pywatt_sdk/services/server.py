@@ -41,7 +41,7 @@ class ServeOptions:
 
     With `bind_http` it listens on `listen_addr` (127.0.0.1) and `specific_port`, else on the port
     that was allocated before; without, it answers what comes as messages alone. `options` are
-    further settings of `serve_http`: `drain_s`, `allow_hosts`, `allow_cross_site`.
+    further settings of `serve_http`: `drain_s`, `allow_hosts`.
     """
 
     bind_http: bool = True
