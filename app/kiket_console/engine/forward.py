@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.headers import answer_headers, request_head
+from kiket_console.engine.headers import answer_headers, answer_length, request_head
 from kiket_console.engine.link import (
     Answer,
     BrokenError,
@@ -29,7 +29,6 @@ ANSWER_BYTES = 5 * 1024 * 1024
 TIMEOUT_S = 30.0
 CONNECT_S = 3.0
 
-_WITHOUT_BODY = frozenset({204, 304})
 _LINKS = 128
 """Connections to one worker; more requests wait for one of them."""
 _QUEUE_FULL_S = 0.01
@@ -254,7 +253,7 @@ class Forwarder:
         finally:
             if target.port is not None:
                 self._ended(target.label)
-        length = None if answer.status in _WITHOUT_BODY else len(answer.raw_body)
+        length = answer_length(method, answer.status, answer.headers, answer.raw_body)
         return Answer(
             answer.status, answer_headers(answer.headers, length), answer.raw_body, answer.room
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_WITHOUT_BODY = frozenset({204, 304})
 _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
 
 _PASSED, _DROPPED, _CONNECTION, _HOST, _LENGTH, _TRACE = range(6)
@@ -97,6 +98,19 @@ def answer_headers(headers: Headers, length: int | None) -> Headers:
     if length is not None:
         kept.append(("content-length", str(length)))
     return tuple(kept)
+
+
+def answer_length(method: str, status: int, headers: Headers, raw_body: bytes) -> int | None:
+    """Return how long an answer says that its body is; None for one that has no body.
+
+    What answers HEAD says it of the body that GET would have.
+    """
+    if status in _WITHOUT_BODY:
+        return None
+    if method != "HEAD":
+        return len(raw_body)
+    said = value_of(headers, "content-length")
+    return int(said) if said.isascii() and said.isdigit() else None
 
 
 def value_of(headers: Headers, wanted: str) -> str:

@@ -77,6 +77,8 @@ class WorkerLink(asyncio.Protocol):
         self._answer: asyncio.Future[Answer] | None = None
         self._deadline: asyncio.TimerHandle
         self._is_one_piece = False
+        self._is_head = False
+        """Whether only the head of an answer was asked for."""
         self._is_write_paused = False
         self._unsent = memoryview(b"")
         self._claim: Claim | None = None
@@ -105,6 +107,7 @@ class WorkerLink(asyncio.Protocol):
         self._answer = answer
         self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
         self._is_one_piece = len(raw_body) <= SMALL_BYTES
+        self._is_head = raw_head.startswith(b"HEAD ")
         self._head_size = 0
         self._begin()
         try:
@@ -203,7 +206,10 @@ class WorkerLink(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status in _INTERIM:
             return
-        if status not in _WITHOUT_BODY:
+        if self._is_head:
+            self.usable = False  # the parser would take what comes next for a body
+            self._finish()
+        elif status not in _WITHOUT_BODY:
             self._most = self._answer_bytes
             self._until_end = True
             for name, value in self._headers:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from kiket_console.engine import trace
 from kiket_console.engine.asgi import BODY_BYTES, JSON_TYPE, error_body
 from kiket_console.engine.forward import TIMEOUT_S, NoAnswerError, NotTakenError
-from kiket_console.engine.headers import HOP, answer_headers, value_of
+from kiket_console.engine.headers import HOP, answer_headers, answer_length, value_of
 from kiket_console.engine.holding import HOLD_S, Holding
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator import routes
@@ -42,7 +42,6 @@ _SELF: Final = "gateway"
 _TURNS: Final = 3
 """How many starts of a module are tried when each is replaced just then."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
-_WITHOUT_BODY: Final = frozenset({204, 304})
 _STATUSES: Final = range(200, 600)
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -262,9 +261,9 @@ class ModuleGateway:
             ) from error
         finally:
             visit.exchange_id, visit.channel = errand.exchange_id, errand.channel
-        return self._checked(peer, response)
+        return self._checked(peer, visit.method, response)
 
-    def _checked(self, peer: Peer, response: HttpResponse) -> Answer:
+    def _checked(self, peer: Peer, method: str, response: HttpResponse) -> Answer:
         """Return an answer that HTTP can carry; raises `NoAnswerError`."""
         raw_body = response.body or b""
         if response.status_code not in _STATUSES:
@@ -278,7 +277,7 @@ class ModuleGateway:
             if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
                 said = f"{peer.label} answered with a header that HTTP cannot carry: {name!r}."
                 raise NoAnswerError(said, 502)
-        length = None if response.status_code in _WITHOUT_BODY else len(raw_body)
+        length = answer_length(method, response.status_code, headers, raw_body)
         return Answer(response.status_code, answer_headers(headers, length), raw_body)
 
 

@@ -136,6 +136,16 @@ async def test_a_request_reaches_the_modules_own_server(house: House) -> None:
     assert (taken[0], taken[1].raw, taken[2]) == (1, b"hello", 200)
 
 
+async def test_only_the_head_of_an_answer_comes_when_that_is_asked_for(house: House) -> None:
+    """It says how long a body would be, for which nobody waits."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 41\r\n\r\n"
+    async with serving(house, lambda _: head):
+        answer = await house.ask("HEAD", "/hello")
+
+    assert (answer.status, answer.raw_body) == (200, b"")
+    assert value_of(answer.headers, "content-length") == "41"
+
+
 async def test_a_senders_own_request_id_stays(house: House) -> None:
     async with serving(house) as came:
         answer = await house.ask("GET", "/hello", ("X-Request-ID", "mine"))
