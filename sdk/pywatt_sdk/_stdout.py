@@ -21,6 +21,7 @@ import threading
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, TextIO
 
 from kiket_core.secret import redactor
+from pywatt_sdk.core.logging import warn
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -133,11 +134,12 @@ class _Stray(io.RawIOBase):
         place = _place(sys._getframe(1))
         if place not in self._told and len(self._told) < _MOST_PLACES:
             self._told.add(place)
-            _logger.warning(
+            warn(
+                _logger,
                 "%s:%d prints to stdout, which belongs to the protocol; it was sent to stderr. "
                 "Use logging, or print(…, file=sys.stderr).",
                 *place,
-                extra={"stray_output": True},
+                stray_output=True,
             )
         return len(data)
 
@@ -157,11 +159,12 @@ class _Forwarding(threading.Thread):
             _write_stderr(raw)
             if not is_told:
                 is_told = True
-                _logger.warning(
+                warn(
+                    _logger,
                     "Something other than print() wrote to stdout, which belongs to the protocol: "
                     "C code, a child process, or what was printed before the module started. "
                     "It was sent to stderr.",
-                    extra={"stray_output": True},
+                    stray_output=True,
                 )
 
 

@@ -95,6 +95,27 @@ def info(message: str, **fields: Any) -> None:
     _logger.info("%s", message, extra=reserved, stacklevel=2)
 
 
+def warn(logger: logging.Logger, message: str, *values: object, **fields: object) -> None:
+    """Log a warning, as JSON too while the program has not set up its logs yet."""
+    if logger.hasHandlers():
+        logger.warning(message, *values, extra=fields, stacklevel=2)
+        return
+    here = sys._getframe(1)
+    code = here.f_code
+    record = logger.makeRecord(
+        logger.name,
+        logging.WARNING,
+        code.co_filename,
+        here.f_lineno,
+        message,
+        values,
+        None,
+        code.co_name,
+        fields,
+    )
+    _Handler().handle(record)
+
+
 class _Handler(logging.StreamHandler[Any]):
     """Ours, so that it is set up once. It finds `sys.stderr` anew for each record."""
 
