@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from kiket_console.worker_spec import WorkerSpec
 
 
+PROGRAM_EVERY_S = 0.25
+"""How often a program is looked at; it is started anew once it stays as it is for so long."""
+
+
 class Reloaded(Protocol):
     """Who runs the workers."""
 
@@ -87,11 +91,22 @@ class Watching:
             tasks.create_task(watch.run())
             program = _program(spec)
             if program is not None:
+                tasks.create_task(self._watch_program(spec.name, program))
 
-                async def built() -> None:
-                    self._workers.reload(spec.name, program.name)
-
-                tasks.create_task(self._watch_file(program, built))
+    async def _watch_program(self, name: str, program: Path) -> None:
+        """Look at one file again and again: no watch over code tells of a file of any name."""
+        known = tree.print_of(str(program))
+        while True:
+            await asyncio.sleep(PROGRAM_EVERY_S)
+            seen = tree.print_of(str(program))
+            if seen is None or seen == known:
+                continue
+            while seen != known:  # until it is written to the end
+                known = seen
+                await asyncio.sleep(PROGRAM_EVERY_S)
+                seen = tree.print_of(str(program))
+            if seen is not None:
+                self._workers.reload(name, program.name)
 
     async def _watch_file(self, file: Path, on_save: Callable[[], Awaitable[None]]) -> None:
         """Watch one file by its folder: a file that is saved by renaming is another one."""

@@ -218,3 +218,17 @@ async def test_a_change_of_the_variables_reloads_each_extension_once(watched: Wa
     file.unlink()
     await watched.until(lambda: watched.worker("a").starts == before + 1)
     await watched.until_serving("a", "b")
+
+
+async def test_a_program_that_was_built_anew_is_started_anew(watched: Watched) -> None:
+    def build() -> None:
+        new = watched.folder / "server~"
+        new.write_text(f"#!{sys.executable} -IS\n{SERVER}")
+        new.chmod(0o755)
+        new.replace(watched.folder / "server")
+
+    build()
+    watched.settings(f'{A}[[extension]]\nname = "b"\ncommand = ["./server"]\n')
+    await watched.until_serving("a", "b")
+    await until_seen(lambda _: build(), lambda: watched.worker("b").last_reload == "server")
+    assert watched.worker("a").reloads == 0
