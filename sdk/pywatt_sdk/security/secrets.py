@@ -6,14 +6,14 @@ A module that an orchestrator runs needs none of this: `app_state.get_secret` as
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from kiket_core import env
 from pywatt_sdk._protocol import Rotated
-from pywatt_sdk.core.error import ConfigError, SecretError
+from pywatt_sdk.core.error import ConfigError
 from pywatt_sdk.security.secret_client import RequestMode, SecretClient, SecretNotFoundError
 from pywatt_sdk.security.secret_providers import (
     ChainedProvider,
@@ -56,6 +56,8 @@ __all__ = [
 
 _MOST: Final = 100_000
 _BEHIND: Final = 1_000
+
+_logger = logging.getLogger("pywatt_sdk.secrets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class SecretManager:
     async def set_secret(self, key: str, value: str) -> None:
         """Keep a secret; raises SecretError if no provider can."""
         await self._provider.set(key, value)
+        self._given.pop(key, None)
         self._client.remember(key, value)
 
     async def list_secrets(self) -> tuple[str, ...]:
@@ -171,7 +174,7 @@ class SecretManager:
     async def __aenter__(self) -> Self:
         await self._watching.__aenter__()
         if self.config.enable_rotation:
-            for work in (self._provider.watch(self._notice), self._compare(), self._renew()):
+            for work in (self._watch(), self._compare(), self._renew()):
                 self._tasks.append(self._watching.create_task(work))
         return self
 
@@ -185,6 +188,16 @@ class SecretManager:
             task.cancel()
         await self._watching.__aexit__(kind, error, trace)
 
+    async def _watch(self) -> None:
+        try:
+            await self._provider.watch(self._notice)
+        except Exception:  # a provider may be anybody's
+            _logger.exception(
+                "%r tells of changes no longer; values are compared every %g s.",
+                self._provider,
+                self.config.rotation_interval_seconds,
+            )
+
     def _notice(self, event: SecretEvent) -> None:
         if not self._rotated.full():  # who is that far behind compares in a while
             self._rotated.put_nowait(event.keys)
@@ -192,17 +205,22 @@ class SecretManager:
     async def _renew(self) -> None:
         while True:
             keys = await self._rotated.get()
+            for key in keys:
+                self._given.pop(key, None)
             await self._client.process_rotation_message(Rotated(keys, uuid.uuid4().hex))
 
     async def _compare(self) -> None:
         while True:
             await asyncio.sleep(self.config.rotation_interval_seconds)
             for key, old in tuple(self._given.items()):
-                with contextlib.suppress(SecretError):  # asked again next time
+                try:
                     new = await self._provider.get(key)
-                    if new is not None and new != old:
-                        self._given[key] = new
-                        await self._rotated.put((key,))
+                except Exception:  # a provider may be anybody's
+                    _logger.warning("%r did not say what %s is now.", self._provider, key)
+                    continue
+                if new is not None and new != old and self._given.get(key) is old:
+                    del self._given[key]
+                    await self._rotated.put((key,))
 
 
 async def create_secret_manager(

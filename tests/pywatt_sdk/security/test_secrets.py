@@ -19,6 +19,7 @@ from pywatt_sdk.security.secrets import (
     FileProvider,
     MemoryProvider,
     OrchestratorProvider,
+    Secret,
     SecretConfig,
     SecretManager,
     create_secret_manager,
@@ -76,6 +77,46 @@ async def test_a_manager_compares_what_nobody_tells_of() -> None:
         environ["A"] = "new"
         assert await asyncio.wait_for(rotated.get(), 5) == ["A"]
         assert (await manager.get_secret("A")).expose_secret() == "new"
+
+
+class Broken(EnvProvider):
+    """A provider whose watching and giving fail, until it is mended."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        super().__init__(environ)
+        self.is_broken = False
+        self.has_failed = asyncio.Event()
+
+    async def get(self, key: str) -> Secret[str] | None:
+        if self.is_broken:
+            self.has_failed.set()
+            raise ValueError("out of order")
+        return await super().get(key)
+
+    async def watch(self, notice: object) -> None:
+        raise OSError(f"no inotify for {notice}")
+
+
+async def test_a_provider_that_fails_is_told_and_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environ = {"A": "old"}
+    provider = Broken(environ)
+    rotated: asyncio.Queue[list[str]] = asyncio.Queue()
+    config = SecretConfig(enable_rotation=True, rotation_interval_seconds=0.001)
+
+    async with SecretManager(config, [provider]) as manager:
+        manager.subscribe_to_rotations(rotated.put_nowait)
+        await manager.get_secret("A")
+        provider.is_broken = True
+        await asyncio.wait_for(provider.has_failed.wait(), 5)
+        environ["A"] = "new"
+        provider.is_broken = False
+        assert await asyncio.wait_for(rotated.get(), 5) == ["A"]
+        assert rotated.empty()
+
+    assert "tells of changes no longer" in caplog.text
+    assert "did not say what A is now" in caplog.text
 
 
 async def test_the_orchestrator_is_a_provider_among_others() -> None:
