@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 from tests.docs.blocks import ROOT, block, write
+from tests.pywatt_sdk.test_running import run
 from websockets.asyncio.client import connect
 
 from pywatt_sdk import SecretError
@@ -33,6 +35,8 @@ COUNT = block(PAGES / "how-to.md", "Count")
 FLASK = block(PAGES / "how-to.md", "Use Flask")
 NO_FRAMEWORK = block(PAGES / "how-to.md", "Use no framework")
 SOCKET = block(PAGES / "how-to.md", "Keep a socket open")
+CLOSING = block(PAGES / "how-to.md", "End in good order")
+BY_ITSELF = block(PAGES / "how-to.md", "Start it without the decorator")
 TOGETHER = block(PAGES / "how-to.md", "Test two modules together")
 
 HS256_SECRET = "a secret of thirty-two bytes, or more"
@@ -164,3 +168,21 @@ def test_two_modules_are_tested_together(reader: Path) -> None:
         text=True,
     )
     assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+async def test_what_is_to_be_closed_is_closed_at_the_end() -> None:
+    async with TestOrchestrator() as orchestrator:
+        module = await orchestrator.start(module_of(CLOSING))
+        pool = module.app.state.pool
+        assert pool.is_open
+    assert not pool.is_open
+
+
+def test_a_module_runs_without_the_decorator(reader: Path) -> None:
+    write(reader, BY_ITSELF)
+    request = {"op": "http_request", "request_id": "h", "method": "GET", "uri": "/", "headers": {}}
+    ended = run(reader / "main.py", json.dumps(request).encode() + b"\n")
+    announced, reply = ended.said
+    assert "/metrics" in [each["path"] for each in announced["endpoints"]]
+    assert bytes(reply["content"]["body"]).decode() == "This is greeter."
+    assert ended.status == 0
