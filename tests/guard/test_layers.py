@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-OURS = ("kiket_core", "kiket_sdk", "kiket_console")
+OURS = ("kiket_core", "kiket_sdk", "pywatt_sdk", "kiket_console")
 HEAVY = (
     "botocore",
     "fastapi",
@@ -40,11 +40,16 @@ def under(modules: set[str], *packages: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("leaf", ["model", "text", "errors", "ipc"])
+@pytest.mark.parametrize("leaf", ["module_facts", "text", "errors", "ipc"])
 def test_a_leaf_imports_nothing_of_ours(leaf: str) -> None:
     module = f"kiket_console.{leaf}"
 
     assert under(loaded_by(module), *OURS) == ["kiket_console", module]
+
+
+def test_the_nouns_import_words_alone() -> None:
+    known = [f"kiket_console.{name}" for name in ("model", "module_facts")]
+    assert under(loaded_by("kiket_console.model"), *OURS) == ["kiket_console", *known]
 
 
 def test_places_on_disk_know_errors_only() -> None:
@@ -56,9 +61,10 @@ def test_places_on_disk_know_errors_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["kiket_core.secret", "kiket_sdk._signing", "kiket_sdk.manifest"]
+    "module",
+    ["kiket_core.secret", "kiket_sdk._signing", "kiket_sdk.manifest", "pywatt_sdk._lifecycle"],
 )
-def test_the_sdk_never_imports_the_console(module: str) -> None:
+def test_an_sdk_never_imports_the_console(module: str) -> None:
     assert under(loaded_by(module), "kiket_console") == []
 
 
