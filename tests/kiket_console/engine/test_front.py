@@ -14,6 +14,8 @@ from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.front import front_config
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.headers import HOP
+from kiket_console.engine.link import Answer
+from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.room import Room
 from kiket_console.model import State
 from kiket_core.guard import Limits, Server
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
     from tests.kiket_console.engine.conftest import RawAnswer
 
+    from kiket_console.engine.orchestrator.gateway import Visit
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.room import Claim
     from kiket_console.model import Detail
     from kiket_console.store.reader import Reader
 
@@ -46,12 +50,41 @@ def limits() -> Limits:
     return Limits()
 
 
+class Modules:
+    """Modules that answer with what they were asked, after `broken` not at all."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+        self.claims: list[Claim] = []
+
+    async def take(self, visit: Visit) -> Answer:
+        """Answer a request."""
+        if visit.module == "broken":
+            raise RuntimeError("a secret detail")
+        self.claims.append(self.room.ask(10, lambda: None))
+        said = f"{visit.method} {visit.module} {visit.path} {visit.sender} ".encode()
+        return Answer(404, (("x-a", "1"),), said + visit.raw_body, self.claims[-1])
+
+
 @pytest.fixture
-async def port(gateway: Gateway, limits: Limits) -> AsyncIterator[int]:
+def modules() -> Modules:
+    return Modules()
+
+
+@pytest.fixture
+def refusals() -> Refusals:
+    return Refusals(lambda _: None)
+
+
+@pytest.fixture
+async def port(
+    gateway: Gateway, limits: Limits, modules: Modules, refusals: Refusals
+) -> AsyncIterator[int]:
     """Return the port of the gateway's server."""
     async with contextlib.AsyncExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = Server(front_config(gateway, limits, loop="none"))
+        config = front_config(gateway, limits, modules=modules, refusals=refusals, loop="none")
+        server = Server(config)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(server.serve([listener]))
         await server.wait_started()
@@ -425,3 +458,32 @@ def told(real: Callable[..., None], event: asyncio.Event) -> Callable[..., None]
         event.set()
 
     return give
+
+
+@pytest.mark.parametrize(
+    ("target", "seen"),
+    [
+        ("/m/search/a/b?c=%20d", "search /a/b?c=%20d"),
+        ("/m/search", "search /"),
+        ("/m/caf%C3%A9/%2e%2e/x", "café /%2e%2e/x"),
+    ],
+)
+async def test_what_is_for_a_module_goes_there_whatever_it_asks(
+    port: int, modules: Modules, refusals: Refusals, target: str, seen: str
+) -> None:
+    raw = post(b"{}").replace(b"POST /webhooks/issue.created", f"DELETE {target}".encode())
+
+    status, headers, body = await ask(port, raw)
+
+    assert (status, headers["x-a"]) == (404, "1")
+    assert body.decode() == f"DELETE {seen} 127.0.0.1 {{}}"
+    assert modules.claims[0].is_granted
+    assert modules.room._taken == 0  # what a large answer takes is given back
+    assert refusals.total == 0  # the module has answered; nothing was refused here
+
+
+async def test_a_module_that_breaks_the_gateway_is_answered_for(port: int) -> None:
+    status, _, body = await ask(port, post(b"{}", path="/m/broken/x"))
+
+    assert status == 500
+    assert b"a secret detail" not in body
