@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pywatt_sdk._stdout import Streams
     from pywatt_sdk.core.connection import Dialling
 
+CLOSE_LIMIT_S: Final = 5.0
+"""How long what the state was asked to close may take."""
 CONNECT_LIMIT_S: Final = 30.0
 """How long it waits for one that is (specification §1.6)."""
 FIRST_TRY_S: Final = 2.0
@@ -128,7 +130,14 @@ class Life:
                 _logger.info("The module ends. %s", self.why)
             await link.finish(self.plan.drain_s)
         finally:
-            await module.state.close()
+            await self._close(module)
+
+    async def _close(self, module: Module) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                await module.state.close()
+        except TimeoutError:
+            _logger.warning("What is closed with the module takes over %g s.", CLOSE_LIMIT_S)
 
     def take_orders(self, link: Link, init: p.Init) -> None:
         """Answer heartbeats and challenges, and stop when that is said."""

@@ -1,6 +1,7 @@
 """Run a module as a program: streams, logs, event loop, exit status."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import asyncio
@@ -31,7 +32,9 @@ AUTORUN_VARIABLE: Final = "PYWATT_AUTORUN"
 LEAVE_WITHIN_S: Final = 2.0
 """From a module's end to its process's, for threads to end."""
 
-_FUTURE_FLAGS: Final = 0x1FF0000  # those that `from __future__` leaves on a code object
+_FUTURE_FLAGS: Final = sum(
+    {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
+)
 
 _logger = logging.getLogger("pywatt_sdk")
 

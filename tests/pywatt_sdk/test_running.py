@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 STARLETTE = """
+from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -110,7 +111,10 @@ def chatty(tmp_path_factory: pytest.TempPathFactory) -> Ended:
             logging.getLogger("mine").info("asked")
             return PlainTextResponse(DEFINED_BELOW)
 
-        DEFINED_BELOW = "what is defined below is there"
+        def described() -> Undefined:  # not looked at, by the future import of the file
+            return "what is defined below is there"
+
+        DEFINED_BELOW = described()
         """,
     )
     headers = {"traceparent": f"00-{TRACE}-{'1' * 16}-01"}
@@ -132,7 +136,7 @@ def test_what_is_printed_by_whatever_way_is_on_stderr(chatty: Ended, text: str) 
 
 def test_a_print_is_told_once_with_its_file_and_line(chatty: Ended) -> None:
     told = [line["message"] for line in chatty.logs if line.get("stray_output")]
-    by_line = [text for text in told if "main.py:14 prints to stdout" in text]
+    by_line = [text for text in told if "main.py:15 prints to stdout" in text]
     assert len(by_line) == 1
     assert len(told) == 2  # and once for all that is no print()
 

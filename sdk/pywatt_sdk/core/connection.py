@@ -1,7 +1,7 @@
 """Keep a framed channel to the orchestrator open, over TCP or a Unix socket, as long as it may.
 
-A channel that breaks is dialled again: at once, then after 100 ms, twice as long each time, up to
-30 s (pywatt wire specification §3.5). The module lives on over its other channels meanwhile.
+A channel that breaks is dialled again: after 100 ms, then twice as long each time, up to 30 s
+(pywatt wire specification §3.5). The module lives on over its other channels meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import ipaddress
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pywatt_sdk._channels import Frames, Invalid
 from pywatt_sdk._connecting import connect_tcp, connect_unix
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._protocol import Init
+
+STEADY_S: Final = 5.0
+"""A connection that lasted so long was a good one: the pauses begin anew."""
 
 _logger = logging.getLogger("pywatt_sdk.connection")
 
@@ -72,7 +75,9 @@ class Dialling:
     async def run(self) -> None:
         """Dial, and dial again as the policy has it, until the link is closed."""
         pauses_s = self._pauses_s()
+        now_s = asyncio.get_running_loop().time
         while not self._link.closed.is_set():
+            since_s = now_s()
             try:
                 lost = await self._connect()
             except (NetworkError, ConfigError) as error:
@@ -80,14 +85,13 @@ class Dialling:
             else:
                 self.connects += 1
                 self._tell_first(None)
-                broken = await lost
+                await lost
                 self._link.detach(self.name)
-                pauses_s = self._pauses_s()
                 if self._link.closed.is_set():
                     return
                 _logger.info("The %s channel to %s ended; dialling again.", self.name, self)
-                if broken is None and self._config.reconnect_policy.max_attempts != 0:
-                    continue
+                if now_s() - since_s > STEADY_S:
+                    pauses_s = self._pauses_s()
             pause_s = next(pauses_s, None)
             if pause_s is None:
                 _logger.warning("The %s channel to %s is given up.", self.name, self)
@@ -101,9 +105,9 @@ class Dialling:
         if not self._tried.done():
             self._tried.set_result(error)
 
-    async def _connect(self) -> asyncio.Future[Exception | None]:
+    async def _connect(self) -> asyncio.Future[None]:
         """Connect once, within the limit; return what is done when the connection is lost."""
-        lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         is_heard = not self._waits
         name, link = self.name, self._link
 
@@ -114,9 +118,9 @@ class Dialling:
                 link.attach(name, frames)
             link.heard(name, raw)
 
-        def end(error: Exception | None) -> None:
+        def end(_: Exception | None) -> None:
             if not lost.done():
-                lost.set_result(error)
+                lost.set_result(None)
 
         frames = Frames(hear, on_invalid=self._tell_invalid, on_closed=end)
         try:
