@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -134,3 +135,21 @@ def test_a_module_is_defined_without_loading_what_it_may_not_need() -> None:
 
     heavy = {"fastapi", "flask", "httpx", "jwt", "prometheus_client", "pydantic", "uvicorn", "yaml"}
     assert heavy & set(loaded.stdout.split()) == set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"core.{each}" for each in ("error", "logging", "state", "config", "module")),
+        *("core.connection", "core.bootstrap", "module", "build", "internal.messaging"),
+        *(f"communication.{each}" for each in ("ipc", "ipc_stdio", "ipc_types", "message")),
+        *(f"communication.{each}" for each in ("message_channel", "tcp_channel", "ipc_channel")),
+        *(f"communication.{each}" for each in ("http_ipc", "http_tcp", "port_negotiation")),
+        *(f"security.{each}" for each in ("secret_client", "secrets", "typed_secret", "jwt_auth")),
+        *(f"services.{each}" for each in ("registration", "service_discovery", "server")),
+        "services.router_discovery",
+    ],
+)
+def test_modules_are_where_other_releases_have_them(name: str) -> None:
+    """Pywatt wire specification §11.2, the submodules that are imported by name."""
+    assert importlib.import_module(f"pywatt_sdk.{name}").__doc__
