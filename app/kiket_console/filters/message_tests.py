@@ -1,7 +1,8 @@
 """Tests that need what was sent and answered: headers, bodies, and the lines logged meanwhile.
 
 Each comes down to one Python function, which the predicate uses too; SQL calls it for the rows
-that a plain search of bytes has not ruled out.
+that a plain search of bytes has not ruled out. In what a module's message carries, as numbers or
+base64, is looked as well.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kiket_console.carried import carried, carries
 from kiket_console.filters.patterns import (
     Expression,
     body_needles,
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from kiket_console.filters.query import Query, Subject
     from kiket_console.model import Headers, Message
 
+_CARRIES: Final = (
+    "exchange.source = 'ipc' AND exchange.kind <> 'invalid' AND exchange.channel <> 'http'"
+)
+"""What `carried.carries` says, in SQL."""
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -145,12 +151,17 @@ class JsonTest:
     def sql(self, query: Query) -> str:
         """Return a call of our function."""
         finds = self._finder()
-        return self.parts.sql(lambda table: f"{query.function(finds)}(CAST({table}.body AS BLOB))")
+
+        def condition(table: str) -> str:
+            there = f"{query.function(finds)}(CAST({table}.body AS BLOB))"
+            return _or_carried(query, f"{table}.body", there, finds)
+
+        return self.parts.sql(condition)
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
         finds = self._finder()
-        return any(finds(message.body.raw) for message in self.parts.of(subject))
+        return any(_finds(subject, message, finds) for message in self.parts.of(subject))
 
     def _finder(self) -> Callable[[bytes], bool]:
         """Return what looks into a body: reads it as JSON only if the value can be there."""
@@ -194,17 +205,16 @@ class BodyTest:
         """Return a search of the bodies."""
 
         def condition(table: str) -> str:
-            there = (
-                f"{'NOT ' if self.differs else ''}{_in_body(query, f'{table}.body', self.wanted)}"
-            )
-            return f"({table}.body <> x'' AND {there})"
+            body = f"{table}.body"
+            there = _in_body(query, body, self.wanted)
+            return f"({body} <> x'' AND {'NOT ' if self.differs else ''}{there})"
 
         return self.parts.sql(condition)
 
     def holds(self, subject: Subject) -> bool:
         """Whether it is so."""
         return any(
-            message.body.raw != b"" and self.differs != _body_has(message.body.raw, self.wanted)
+            message.body.raw != b"" and self.differs != _message_has(subject, message, self.wanted)
             for message in self.parts.of(subject)
         )
 
@@ -217,10 +227,32 @@ def _called_if(likely: str, call: str) -> str:
     return f"CASE WHEN {likely} THEN {call} ELSE 0 END"
 
 
+def _or_carried(query: Query, body: str, there: str, finds: Callable[[bytes], bool]) -> str:
+    """Return that something is *there*, or *finds* it in what a module's message carries."""
+    call = f"{query.function(lambda raw: _in_carried(raw, finds))}(CAST({body} AS BLOB))"
+    return f"({there} OR {_called_if(_CARRIES, call)})"
+
+
+def _finds(subject: Subject, message: Message, finds: Callable[[bytes], bool]) -> bool:
+    raw = message.body.raw
+    return finds(raw) or (carries(subject.detail.exchange) and _in_carried(raw, finds))
+
+
+def _in_carried(raw: bytes | None, finds: Callable[[bytes], bool]) -> bool:
+    """Tell whether *finds* says so of what a message carries; there is none where no answer is."""
+    return raw is not None and any(finds(each.raw) for each in carried(raw))
+
+
 def _in_body(query: Query, body: str, wanted: str | Expression) -> str:
     if isinstance(wanted, Expression):
-        return f"{query.function(wanted.finds)}(CAST({body} AS BLOB))"
-    return found_in(query, f"CAST({body} AS TEXT)", body_needles(wanted))
+        there = f"{query.function(wanted.finds)}(CAST({body} AS BLOB))"
+    else:
+        there = found_in(query, f"CAST({body} AS TEXT)", body_needles(wanted))
+    return _or_carried(query, body, there, lambda raw: _body_has(raw, wanted))
+
+
+def _message_has(subject: Subject, message: Message, wanted: str | Expression) -> bool:
+    return _finds(subject, message, lambda raw: _body_has(raw, wanted))
 
 
 def _body_has(raw: bytes, wanted: str | Expression) -> bool:
@@ -293,7 +325,7 @@ class AnywhereTest:
         texts += [attempt.error for attempt in subject.detail.attempts]
         texts += [line.text for line in subject.logs]
         return any(map(self._is_in, texts)) or any(
-            self._fits(message.headers) or _body_has(message.body.raw, self.wanted)
+            self._fits(message.headers) or _message_has(subject, message, self.wanted)
             for message in Parts().of(subject)
         )
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiket_console import filters
+from kiket_console.carried import as_base64, as_numbers
 from kiket_console.model import Body, Message, Source, State
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import (
@@ -80,6 +81,14 @@ bodies = st.one_of(
         st.booleans(),
         st.sampled_from((None, 2)),
     ),
+    st.builds(
+        lambda document, base64: (
+            b'{"op":"http_request","body":%s}'
+            % (as_base64 if base64 else as_numbers)(json.dumps(document).encode())
+        ),
+        documents,
+        st.booleans(),
+    ),
     st.sampled_from(
         (b"", b"plain High text", "Größe".encode(), b"\xff\xfe\x00high", b'{"points": ')
     ),
@@ -122,7 +131,7 @@ def exchanges(draw: st.DrawFn, exchange_id: int) -> list[Row]:
         edited=draw(st.booleans()),
         kind=draw(st.sampled_from(("", "req", "notify", "invalid"))),
         direction=draw(st.sampled_from(("", "in", "out"))),
-        channel=draw(st.sampled_from(("", "stdio", "tcp"))),
+        channel=draw(st.sampled_from(("", "stdio", "tcp", "http"))),
     )
     rows: list[Row] = [exchange]
     tries = draw(st.integers(0, 2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console import filters
+from kiket_console.carried import as_numbers
 from kiket_console.model import Body, Message, Source, State
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import (
@@ -264,20 +265,21 @@ def test_slow_is_what_few_of_the_same_name_took(tmp_path: Path) -> None:
         writer.close()
 
 
+CARRIER = b'{"op":"http_request","body":%s}' % as_numbers(b'{"Total": 1204, "to": "Ada"}')
 MESSAGES: list[Any] = [
     exchange(1),
     *ended(1),
     *(
         exchange(number, source=Source.IPC, worker=worker, name=name, kind=kind, signature="",
-                 direction=direction, channel=channel, state=State(state))
-        for number, worker, name, kind, direction, channel, state in (
-            (2, "search", "service_request", "req", "out", "stdio", "received"),
-            (3, "search", "http_request", "req", "in", "tcp", "received"),
-            (4, "billing", "announce", "notify", "out", "stdio", "forwarded"),
-            (5, "billing", "stray output", "invalid", "out", "stdio", "rejected"),
+                 direction=direction, channel=channel, state=State(state), request=message(raw))
+        for number, worker, name, kind, direction, channel, state, raw in (
+            (2, "search", "service_request", "req", "out", "stdio", "received", b'{"id":1}'),
+            (3, "search", "http_request", "req", "in", "tcp", "received", CARRIER),
+            (4, "billing", "announce", "notify", "out", "stdio", "forwarded", b"{}"),
+            (5, "billing", "stray output", "invalid", "out", "stdio", "rejected", CARRIER),
         )
     ),
-    *ended(2, None),
+    *ended(2, None, answer=message(b'{"payload":{"data":"eyJvayI6NX0=","format":"Json"}}')),
 ]  # fmt: skip
 
 
@@ -312,9 +314,22 @@ def of_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         ("status:ok", [1, 2]),
         ("status:error", [5]),
         ("is:pending", [3]),
+        ("ada", [3]),
+        ("req:total", [3]),
+        ("req~T.tal", [3]),
+        ("req!~T.tal", [2, 4, 5]),
+        ("-body:ada src:ipc", [2, 4, 5]),
+        ("$.Total>1000", [3]),
+        ("$.op=http_request", [3, 5]),
+        ("resp$.ok=5", [2]),
+        ("resp:ok", [2]),
     ],
 )
 def test_of_modules_messages_the_filter_finds(
     of_modules: Reader, text: str, ids: list[int]
 ) -> None:
-    assert sorted(of_modules.matching(filters.parse(text), 1, 9)) == ids
+    query = filters.parse(text)
+
+    assert sorted(of_modules.matching(query, 1, 9)) == ids
+    details = [of_modules.detail(number) for number in range(1, 6)]
+    assert [each.exchange.id for each in details if each and query.matches(each)] == ids
