@@ -8,6 +8,7 @@ app serves itself is the app's: a `/health` of its own wins over the SDK's.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import logging
@@ -167,6 +168,11 @@ class Surface:
 
         try:
             await self._app(scope, receive, watched)
+        except asyncio.CancelledError:  # at the end of the drain
+            what = scope.get("method", "WebSocket")
+            _log.warning("%s %s was cut off: the module ends.", what, scope["path"])
+            if not has_started and scope["type"] == "http":
+                await _send_json(send, 503, {"error": "The module stopped before it answered."})
         except Exception as error:
             if scope["type"] == "websocket" and type(error).__name__ == "WebSocketDisconnect":
                 return  # the other side has left; a handler that waits for more hears it so

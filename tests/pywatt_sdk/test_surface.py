@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import FastAPI, Request, WebSocket
 from flask import Flask, g
-from httpx import ASGITransport, AsyncClient
+from httpx import ASGITransport, AsyncClient, RemoteProtocolError
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
+from websockets.asyncio.client import connect
 
 from pywatt_sdk import AnnouncedEndpoint, JwtConfig, create_jwt_token
-from pywatt_sdk._bridge import answer
+from pywatt_sdk._bridge import answer, serve_http
 from pywatt_sdk._metrics import Metrics
 from pywatt_sdk._protocol import Endpoint, HttpRequest
 from pywatt_sdk._surface import ELSEWHERE, ModuleApp, module_app
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 JWT = JwtConfig("s" * 32)
 
@@ -130,6 +136,53 @@ async def test_what_a_handler_raises_is_not_shown(caplog: pytest.LogCaptureFixtu
         got = await client.get("/x")
     assert (got.status_code, got.json()) == (500, {"error": "The module failed to answer."})
     assert "hunter2" in caplog.text
+
+
+async def test_what_is_cut_off_at_the_end_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    begun = asyncio.Semaphore(0)
+    own = FastAPI()
+
+    @own.get("/slow")
+    async def slow() -> None:
+        begun.release()
+        await asyncio.Event().wait()
+
+    @own.get("/events")
+    async def events() -> StreamingResponse:
+        async def forever() -> AsyncIterator[str]:
+            yield "data: first\n\n"
+            begun.release()
+            await asyncio.Event().wait()
+
+        return StreamingResponse(forever())
+
+    @own.websocket("/deaf")
+    async def deaf(socket: WebSocket) -> None:
+        await socket.accept()
+        await asyncio.Event().wait()
+
+    async with AsyncClient() as client, asyncio.TaskGroup() as group:
+        async with serve_http(module_app(own).asgi, drain_s=0.01) as serving:
+            slow_task = group.create_task(client.get(f"http://{serving.address}/slow"))
+            events_task = group.create_task(_failure(client, f"http://{serving.address}/events"))
+            async with connect(f"ws://{serving.address}/deaf", close_timeout=0.1):
+                await begun.acquire()
+                await begun.acquire()
+        got = await slow_task
+        assert isinstance(await events_task, RemoteProtocolError), "half an answer is none"
+    assert got.status_code == 503
+    assert got.json() == {"error": "The module stopped before it answered."}
+    for cut_off in ("GET /slow", "GET /events", "WebSocket /deaf"):
+        assert f"{cut_off} was cut off" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def _failure(client: AsyncClient, url: str) -> Exception | None:
+    try:
+        await client.get(url)
+    except Exception as error:
+        return error
+    return None
 
 
 # announcement and version
