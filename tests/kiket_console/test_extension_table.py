@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.errors import ConsoleError
-from kiket_console.extension_table import ExtensionTable, raw_tables, read
+from kiket_console.extension_table import ExtensionTable, read
+from kiket_console.worker_table import raw_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ def test_one_of_several_tables_is_told_apart_by_its_name_or_number() -> None:
 
 
 def test_a_folder_without_settings_has_no_tables(own_places: Path) -> None:
-    assert raw_tables(own_places) == []
+    assert raw_tables(own_places) == {"extension": [], "module": []}
 
 
 KEYS = ["name", "path", "entry", "command", "python", "watch", "dialect", "port", "other"]

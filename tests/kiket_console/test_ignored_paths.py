@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console import extension_table, ignored_paths
+from kiket_console import ignored_paths
 from kiket_console.errors import ConsoleError
+from kiket_console.worker_table import raw_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ def test_they_are_read_and_none_are_there_without_a_file(tmp_path: Path) -> None
     assert ignored_paths.load(tmp_path) == ()
     (tmp_path / "kiket.toml").write_text(TOML)
     assert ignored_paths.load(tmp_path) == ("$.a",)
-    assert extension_table.raw_tables(tmp_path) == [{"name": "a"}]  # its table disturbs nobody
+    assert raw_tables(tmp_path)["extension"] == [{"name": "a"}]  # its table disturbs nobody
 
 
 def test_writing_touches_no_other_line_and_keeps_the_files_mode(tmp_path: Path) -> None:

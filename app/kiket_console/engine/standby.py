@@ -51,7 +51,7 @@ class Standby:
     def take(self, spec: WorkerSpec, number: int, given: Surroundings) -> Process | None:
         """Tell what waits to start *spec*, and return it; None when nothing fit for it waits."""
         waiting, self._waiting = self._waiting, None
-        if not isinstance(waiting, Bootstrapped):
+        if waiting is None or not isinstance(waiting, Bootstrapped):
             return None
         if waiting.is_gone or not self._fits(waiting, spec, given):
             waiting.cut()
