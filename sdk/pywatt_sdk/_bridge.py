@@ -44,6 +44,8 @@ PATIENCE_S: Final = 30.0
 DRAIN_S: Final = 5.0
 
 _BACKLOG: Final = 128
+_THREADS: Final = 40
+"""How many requests a WSGI app handles at a time: as many as FastAPI's synchronous handlers."""
 _SERVICE_UNAVAILABLE: Final = 503
 _GATEWAY_TIMEOUT: Final = 504
 
@@ -220,7 +222,7 @@ def asgi_app(app: Any) -> ASGI:
     if _is_wsgi(app):
         from a2wsgi import WSGIMiddleware
 
-        return cast("ASGI", WSGIMiddleware(_mended(app)))
+        return cast("ASGI", WSGIMiddleware(_mended(app), workers=_THREADS))
     return cast("ASGI", app)
 
 

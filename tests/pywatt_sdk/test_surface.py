@@ -21,7 +21,8 @@ from pywatt_sdk import AnnouncedEndpoint, JwtConfig, create_jwt_token
 from pywatt_sdk._bridge import answer, serve_http
 from pywatt_sdk._metrics import Metrics
 from pywatt_sdk._protocol import Endpoint, HttpRequest
-from pywatt_sdk._surface import ELSEWHERE, ModuleApp, module_app
+from pywatt_sdk._rules import ELSEWHERE
+from pywatt_sdk._surface import ModuleApp, module_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
