@@ -77,6 +77,9 @@ def test_an_sdk_never_imports_the_console(module: str) -> None:
         "kiket_core",
         "kiket_sdk",
         "kiket_sdk.testing.plugin",
+        "pywatt_sdk._running",
+        "pywatt_sdk.core.state",
+        "pywatt_sdk.module",
         "pywatt_sdk.testing.plugin",
     ],
 )
