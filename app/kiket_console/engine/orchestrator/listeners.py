@@ -225,6 +225,9 @@ class Door:
                 return "it has ended already"
             is_known = await asyncio.to_thread(admission.is_of_tree, who, self._root())
             if not self.host.is_ours:  # its first line may have come meanwhile
+                if is_known and not admission.IS_KNOWABLE:
+                    said = "was accepted: it cannot be told here which process it comes from"
+                    self.host.note("INFO", f"A connection to its {self.channel} channel {said}.")
                 return "" if is_known else "it comes from another process"
         nonce = admission.new_nonce()
         connection.proof = asyncio.get_running_loop().create_future()

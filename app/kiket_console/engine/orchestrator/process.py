@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 CONNECT_LIMIT_S = 10.0
 """From its announcement to taking connections: modules of the Rust SDK bind only then."""
 LOOK_EVERY_S = 0.05
+MUTE_LIMIT_S = 10.0
+"""From closing its standard output to its end; more than the steps of its ladder take."""
 PORT_LIMIT_S = 6.0
 """How long a fixed port may be held yet by what is being ended."""
 ANNOUNCED = "announced itself"
@@ -285,6 +287,16 @@ class ModuleProcess(Bootstrapped):
         self._session.announced.add_done_callback(self._announced)
         stdin, stdout = self._pipes
         await self._session.run(stdin, stdout)
+        await self._end_mute()
+
+    async def _end_mute(self) -> None:
+        """End a process that has closed its standard output, and goes on: nothing can be said."""
+        until_s = time.monotonic() + MUTE_LIMIT_S
+        while not self._is_gone and time.monotonic() < until_s:
+            await asyncio.sleep(LOOK_EVERY_S)
+        if not self._is_gone:
+            self._note("ERROR", "It closed its standard output and goes on; it is ended.")
+            self.cut()
 
     async def _free_port(self) -> int:
         """Return a free port, or the fixed one; raises `StartFailed` if that stays taken."""

@@ -283,13 +283,15 @@ class Wires:
         self.stdin.send(raw)
         if self.is_ours or self.stdin.is_shut or not isinstance(message, _LOST_OFTEN):
             return
-        connection_id = ""
-        if isinstance(message, p.ServiceResponse):
-            connection_id = message.connection_id or ""
-        elif isinstance(message, p.ServiceOperationResult) and message.params is not None:
-            connection_id = message.params.connection_id
-        self.result_heard(connection_id)
-        self._results[connection_id] = self.stdin.repeat(raw, RESULT_S)
+        match message:
+            case p.ServiceResponse():
+                about = message.connection_id or message.id
+            case p.ServiceOperationResult():
+                about = message.params.connection_id if message.params else ""
+            case _:
+                about = message.request_id
+        self.result_heard(about)
+        self._results[about] = self.stdin.repeat(raw, RESULT_S)
         if len(self._results) > MOST_RESULTS:
             self.result_heard(next(iter(self._results)))
 

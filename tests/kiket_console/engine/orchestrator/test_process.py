@@ -314,3 +314,14 @@ async def test_an_entry_may_name_the_function(folder: Path, run: Run) -> None:
         assert running.worker.module.stray == 0
         running.supervisor.kill("search")
         await running.until(lambda: running.worker.state is WorkerState.STOPPED)
+
+
+async def test_one_that_closes_its_output_and_goes_on_is_ended(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MUTE_LIMIT_S", 0.05)
+    table(folder, [*PROGRAM, "-c", "import os, time; os.close(1); time.sleep(60)"])
+    async with run() as running:
+        await running.until(lambda: running.worker.problem is not None)
+        assert "before it announced" in problem_of(running.worker)
+        assert any("closed its standard output" in line.text for line in running.logs)
