@@ -15,6 +15,7 @@ from kiket_console.model import (
     Exchange,
     Judgement,
     LogLine,
+    Message,
     Problem,
     Source,
     State,
@@ -191,6 +192,15 @@ class TestTraffic:
         drawn = traffic.row(row, traffic.columns(92, 1204), below_cause=False, now_us=at_us)
         said = text_of(drawn).partition("/invoices")[2].partition("stdio")[0]
         assert " ".join(said.split()) == shown
+
+    def test_the_timeline_says_which_way_messages_went(self) -> None:
+        asked = replace(MESSAGE, direction="out", name="service_request", method="", path="")
+        detail = Detail(MESSAGE, Message(), None, (), (asked,))
+        lines, _ = timeline.timeline(detail, (), 100, scene.NOW_US)
+        assert [" ".join(text_of(each).split()[:4]) for each in lines[2:]] == [
+            "ipc ← billing http_request",
+            "ipc → billing service_request",
+        ]
 
     def test_a_picked_row_is_marked_without_colour_too(self) -> None:
         drawn = traffic.row(

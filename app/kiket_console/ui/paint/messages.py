@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ARROWS: Final = {Direction.OUT.value: "→", Direction.IN.value: "←"}
 _MODULE: Final = 12
 """A module's longer name is cut, so that its message is seen too."""
+_ROOMY: Final = 24
+"""In less room one blank parts a module's name from its message."""
 _ENDINGS: Final = {
     Kind.NOTIFICATION.value: ("notify", "muted"),
     Kind.INVALID.value: ("invalid ✗", "error"),
@@ -41,7 +43,8 @@ def name(exchange: Exchange, room: int, *, with_module: bool) -> str:
     op = visible(exchange.name)
     if exchange.source is not Source.IPC:
         return op
-    whose = _module(exchange) if with_module else ""
+    gap = "  " if room >= _ROOMY else " "
+    whose = _module(exchange) + gap if with_module and exchange.worker else ""
     what = " ".join(visible(each) for each in (exchange.method, exchange.path) if each)
     full = f"{whose}{op} {what}".rstrip()
     if not exchange.method or cell_width(full) <= room:
@@ -56,6 +59,4 @@ def ending(exchange: Exchange) -> tuple[str, str] | None:
 
 def _module(exchange: Exchange) -> str:
     name = visible(exchange.worker)
-    if not name:
-        return ""
-    return f"{name if len(name) <= _MODULE else name[: _MODULE - 1] + '…'}  "
+    return name if len(name) <= _MODULE else name[: _MODULE - 1] + "…"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kiket_console.model import Source
 from kiket_console.text import clock, duration, fit, fit_right, visible
+from kiket_console.ui.paint import messages
 from kiket_console.ui.paint.attempts import ending
 from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.traffic import status
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MARGIN = "  "
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_NAME_CELLS = 34
 SHOWN = 200
 """More rows than this are counted, not drawn."""
 
@@ -49,7 +51,7 @@ def timeline(
 ) -> tuple[list[Line], dict[int, str]]:
     """Return attempts, children and log lines of an exchange, and where `enter` leads from them."""
     exchange = detail.exchange
-    name_cells = max(16, min(34, width // 3))
+    name_cells = max(16, min(_NAME_CELLS, width // 3))
     bar_cells = max(8, width - name_cells - 35)
     begin_us = exchange.started_us
     own = _exchange(exchange, now_us)._replace(target="")
@@ -117,10 +119,10 @@ def _rows(detail: Detail, logs: Sequence[LogLine], now_us: int) -> list[_Bar]:
 
 def _exchange(exchange: Exchange, now_us: int) -> _Bar:
     word, role = status(exchange, now_us)
-    source = exchange.source.value
+    name = messages.name(exchange, _NAME_CELLS, with_module=True)
     return _Bar(
-        exchange.started_us, exchange.duration_us or 0, source, source, exchange.name, word,
-        role, f"exchange:{exchange.id}",
+        exchange.started_us, exchange.duration_us or 0, messages.source(exchange),
+        exchange.source.value, name, word, role, f"exchange:{exchange.id}",
     )  # fmt: skip
 
 
