@@ -198,7 +198,7 @@ class TestTraffic:
         detail = Detail(MESSAGE, Message(), None, (), (asked,))
         lines, _ = timeline.timeline(detail, (), 100, scene.NOW_US)
         assert [" ".join(text_of(each).split()[:4]) for each in lines[2:]] == [
-            "ipc ← billing http_request",
+            "ipc ← billing POST",
             "ipc → billing service_request",
         ]
 
