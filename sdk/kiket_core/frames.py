@@ -17,6 +17,7 @@ import struct
 from typing import Final, NamedTuple
 
 _LENGTH_HEADER: Final = struct.Struct(">IB")
+_HEADER_BYTES: Final = _LENGTH_HEADER.size
 _MAX_LENGTH: Final = 2**32 - 1
 
 
@@ -124,6 +125,8 @@ class LengthFrames:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._rest = bytearray()
+        self._wanted = 0
+        """How many bytes the frame that is incomplete needs, as far as that is known."""
         self._fault: str | None = None
 
     def feed(self, raw: bytes) -> list[LengthFrame]:
@@ -135,22 +138,29 @@ class LengthFrames:
         """
         if self._fault is not None:
             raise FrameError(self._fault)
-        self._rest += raw
+        if self._rest:
+            self._rest += raw
+            if len(self._rest) < self._wanted:
+                return []
+            raw = bytes(self._rest)
+            self._rest.clear()
         frames: list[LengthFrame] = []
-        start = 0
-        while len(self._rest) - start >= _LENGTH_HEADER.size:
-            length, code = _LENGTH_HEADER.unpack_from(self._rest, start)
-            self._fault = self._header_fault(length, code)
-            if self._fault is not None:
-                self._rest.clear()
+        start, end = 0, len(raw)
+        while end - start >= _HEADER_BYTES:
+            length, code = _LENGTH_HEADER.unpack_from(raw, start)
+            format_ = _FORMATS.get(code)
+            if format_ is None or length > self._limit_bytes:
+                self._fault = self._header_fault(length, code)
                 raise FrameError(self._fault, tuple(frames))
-            end = start + _LENGTH_HEADER.size + length
-            if len(self._rest) < end:
+            stop = start + _HEADER_BYTES + length
+            if end < stop:
+                self._wanted = stop - start
                 break
-            payload = bytes(self._rest[start + _LENGTH_HEADER.size : end])
-            frames.append(LengthFrame(_FORMATS[code], payload))
-            start = end
-        del self._rest[:start]
+            frames.append(LengthFrame(format_, raw[start + _HEADER_BYTES : stop]))
+            start = stop
+        else:
+            self._wanted = _HEADER_BYTES
+        self._rest += raw[start:]
         return frames
 
     @property
@@ -164,12 +174,10 @@ class LengthFrames:
         self._rest.clear()
         return rest or None
 
-    def _header_fault(self, length: int, code: int) -> str | None:
+    def _header_fault(self, length: int, code: int) -> str:
         if code not in _FORMATS:
             return f"A frame has the unknown format {code}; 1 is JSON, 2 binary, 3 base64."
-        if length > self._limit_bytes:
-            return f"A frame of {length} bytes is over the limit of {self._limit_bytes} bytes."
-        return None
+        return f"A frame of {length} bytes is over the limit of {self._limit_bytes} bytes."
 
 
 def encode_length(raw: bytes, format: Format = Format.JSON) -> bytes:  # noqa: A002  # its name

@@ -160,22 +160,26 @@ class Channel(asyncio.Protocol, Generic[_F]):
 
     def _deliver(self, frames: Iterable[_F]) -> None:
         """Give frames to the consumer until it pauses; hold what is left."""
-        self._held.extend(frames)
+        held, give = self._held, self._give
+        if held or self._is_paused:
+            held.extend(frames)
+            frames = ()
         self._is_delivering = True
         try:
-            while self._held and not self._is_paused:
-                self._give(self._held.popleft())
+            rest = iter(frames)
+            for frame in rest:
+                give(frame)
+                if self._is_paused:
+                    held.extend(rest)
+            while held and not self._is_paused:
+                give(held.popleft())
         finally:
             self._is_delivering = False
-        if self._is_lost and not self._held:
+        if self._is_lost and not held:
             self._finish()
 
     def _give(self, frame: _F) -> None:
         raise NotImplementedError
-
-    def _give_message(self, raw: bytes) -> None:
-        self.received += 1
-        self._on_message(raw)
 
     # --- opening and closing ---
 
@@ -288,7 +292,8 @@ class Lines(Channel["bytes | Oversize"]):
             reason = f"A line of {frame.size_seen} bytes is over the limit of {self._limit_bytes}."
             self._on_invalid(Invalid(reason, b"", frame.size_seen))
         elif frame:
-            self._give_message(frame)
+            self.received += 1
+            self._on_message(frame)
 
 
 class Frames(Channel[LengthFrame]):
@@ -342,16 +347,19 @@ class Frames(Channel[LengthFrame]):
         super().connection_lost(exc)
 
     def _give(self, frame: LengthFrame) -> None:
-        if frame.format is not Format.BASE64:
-            self._give_message(frame.raw)
+        code, raw = frame
+        if code is not Format.BASE64:
+            self.received += 1
+            self._on_message(raw)
             return
         try:
-            raw = binascii.a2b_base64(frame.raw, strict_mode=True)
+            raw = binascii.a2b_base64(raw, strict_mode=True)
         except binascii.Error as fault:
             reason = f"A frame of format 3 is not base64: {str(fault).lower()}."
             self._on_invalid(Invalid(reason, frame.raw[:_EXCERPT_BYTES], len(frame.raw)))
         else:
-            self._give_message(raw)
+            self.received += 1
+            self._on_message(raw)
 
     def _watch(self, *, is_new: bool) -> None:
         """Remember since when a frame has been incomplete."""

@@ -161,18 +161,12 @@ class _Wrapper(Struct, frozen=True):
     content: Raw
 
 
-class _Reply(Struct, frozen=True):
-    """A module's HTTP response on stdout, which has no `op` (§0.9)."""
-
-    content: _HttpResponse
-
-
 _probe: Final = msgspec.json.Decoder(_Probe)
 _wrapper: Final = msgspec.json.Decoder(_Wrapper)
 _http_response: Final = msgspec.json.Decoder(_HttpResponse)
 _any: Final = msgspec.json.Decoder()
 _init: Final = msgspec.json.Decoder(m.Init)
-_to_module: Final = msgspec.json.Decoder(
+_ToModule = (
     m.Secret
     | m.Rotated
     | m.Shutdown
@@ -181,14 +175,10 @@ _to_module: Final = msgspec.json.Decoder(
     | m.DiscoverServiceProvidersResponse
     | m.ServiceResponse
     | m.ServiceOperationResult
-    | _HttpRequest
     | m.PortResponse
-    | _RoutedModuleMessage
-    | _RoutedModuleResponse
-    | m.Challenge,
-    dec_hook=read_custom,
+    | m.Challenge
 )
-_to_orchestrator: Final = msgspec.json.Decoder(
+_ToOrchestrator = (
     m.Announce
     | m.GetSecret
     | m.RotationAck
@@ -196,13 +186,33 @@ _to_orchestrator: Final = msgspec.json.Decoder(
     | m.DiscoverServiceProviders
     | m.ServiceRequest
     | m.ServiceOperation
-    | _HttpResponse
     | m.PortRequest
-    | _RouteToModule
     | m.HeartbeatAck
     | m.Hello
-    | m.Identify,
+    | m.Identify
+)
+
+
+class _TypedWrapper(Struct, frozen=True):
+    content: _ToOrchestrator | m.HttpResponse | m.RouteToModule
+
+
+# Bodies as base64 text, as programs of ours write them: read in one go.
+_typed_to_module: Final = msgspec.json.Decoder(
+    _ToModule | m.HttpRequest | m.RoutedModuleMessage | m.RoutedModuleResponse,
     dec_hook=read_custom,
+)
+_typed_to_orchestrator: Final = msgspec.json.Decoder(
+    _ToOrchestrator | m.HttpResponse | m.RouteToModule, dec_hook=read_custom
+)
+_typed_wrapper: Final = msgspec.json.Decoder(_TypedWrapper, dec_hook=read_custom)
+
+# Bodies as Rust writes them.
+_to_module: Final = msgspec.json.Decoder(
+    _ToModule | _HttpRequest | _RoutedModuleMessage | _RoutedModuleResponse, dec_hook=read_custom
+)
+_to_orchestrator: Final = msgspec.json.Decoder(
+    _ToOrchestrator | _HttpResponse | _RouteToModule, dec_hook=read_custom
 )
 
 
@@ -259,6 +269,11 @@ def decode_to_module(raw: bytes, *, strict: bool = False) -> m.ToModule:
     Raises:
         ProtocolError: if it is none.
     """
+    if not strict:
+        try:
+            return cast("m.ToModule", _typed_to_module.decode(raw))
+        except Fault:
+            pass  # not that, then; below is said what is wrong
     return cast("m.ToModule", _decode(raw, _to_module, m.ToModule, strict=strict))
 
 
@@ -268,6 +283,13 @@ def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestra
     Raises:
         ProtocolError: if it is none.
     """
+    if not strict:
+        try:
+            if raw.startswith(b'{"id":'):
+                return cast("m.ToOrchestrator", _typed_wrapper.decode(raw).content)
+            return cast("m.ToOrchestrator", _typed_to_orchestrator.decode(raw))
+        except Fault:
+            pass  # not that, then; below is said what is wrong
     if not raw.startswith(b'{"op":'):
         try:
             if strict or raw.startswith((b'{"id":', b'{"content":')):

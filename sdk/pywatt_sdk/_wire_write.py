@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import Any, Final
 
@@ -34,10 +35,10 @@ def encode_line(
     """Write a message as a line of stdin or stdout, its line feed included.
 
     An HTTP response goes out as Rust writes it there: without `op`, in a wrapper that names
-    `source`, the module; its body is never null.
+    `source`, the module; its body is never null. With base64 it is a message like any other.
     """
-    if isinstance(message, m.HttpResponse):
-        return _http_reply(message, source, base64=base64) + b"\n"
+    if isinstance(message, m.HttpResponse) and not base64:
+        return _http_reply(message, source) + b"\n"
     return encode_json(message, base64=base64) + b"\n"
 
 
@@ -53,7 +54,8 @@ def encode_frame(
     """
     raw = encode_json(message, base64=base64)
     if to == "orchestrator":
-        raw = b'{"id":"%s","content":%s,"metadata":{}}' % (new_uuid().encode(), raw)
+        id_ = b"%s%012x" % (_WRAPPERS, next(_wrapper_numbers))
+        raw = b'{"id":"%s","content":%s,"metadata":{}}' % (id_, raw)
     return encode_length(raw)
 
 
@@ -68,6 +70,8 @@ def new_uuid() -> str:
 
 def _ready(message: Any, *, base64: bool) -> Any:
     """Give what msgspec writes as the wire wants it."""
+    if type(message) not in _UNREADY:
+        return message
     if isinstance(message, m.Init):
         return _without_absent(message, keep=_INIT_REQUIRED)
     if isinstance(message, m.ServiceOperationResult):
@@ -104,10 +108,8 @@ def _without_absent(message: msgspec.Struct, *, keep: frozenset[str]) -> dict[st
     return ready
 
 
-def _http_reply(response: m.HttpResponse, source: str, *, base64: bool) -> bytes:
-    body: Any = response.body if base64 and response.body is not None else None
-    if body is None:
-        body = bytes_as_numbers(response.body) if response.body else msgspec.Raw(_NO_BODY)
+def _http_reply(response: m.HttpResponse, source: str) -> bytes:
+    body = bytes_as_numbers(response.body) if response.body else msgspec.Raw(_NO_BODY)
     reply = {
         "content": {
             "body": body,
@@ -122,3 +124,21 @@ def _http_reply(response: m.HttpResponse, source: str, *, base64: bool) -> bytes
         },
     }
     return _encoder.encode(reply)
+
+
+_UNREADY: Final = frozenset(
+    {
+        m.Init,
+        m.ServiceOperationResult,
+        m.HttpRequest,
+        m.HttpResponse,
+        m.RouteToModule,
+        m.RoutedModuleResponse,
+        m.RoutedModuleMessage,
+    }
+)
+"""Messages that msgspec does not write as the wire wants them by itself."""
+
+_WRAPPERS: Final = new_uuid()[:24].encode()
+_wrapper_numbers: Final = itertools.count()
+"""Nobody asks for a wrapper's id, but each has to have one: a number after random digits."""
