@@ -293,7 +293,7 @@ class ModuleProcess(Bootstrapped):
         """End a process that has closed its standard output, and goes on: nothing can be said."""
         until_s = time.monotonic() + MUTE_LIMIT_S
         while not self._is_gone and time.monotonic() < until_s:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await self._ends_within(LOOK_EVERY_S)
         if not self._is_gone:
             self._note("ERROR", "It closed its standard output and goes on; it is ended.")
             self.cut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.kiket_console.engine.orchestrator.playing import (
     ANNOUNCE,
     HELLO,
@@ -173,3 +174,27 @@ async def test_a_module_that_ends_before_it_announces_says_so() -> None:
         stage.end()
         await until(stage.session.announced.done)
         assert isinstance(stage.session.announced.exception(), ConnectionError)
+
+
+async def test_names_that_are_tried_out_are_refused_and_fill_nothing() -> None:
+    async with on_stage(vault=Vault(OTHERS="hidden"), body_bytes=1024) as stage:
+        stage.say(HELLO)
+        for begun in range(0, 2_000, 100):
+            names = (f"GUESS_{number}" for number in range(begun, begun + 100))
+            stage.say(*({"op": "get_secret", "name": name} for name in names))
+            for _ in range(100):
+                assert (await stage.hears_one("secret"))["value"] == ""
+        assert stage.vault.asked == []
+        assert len(stage.session.facts.asked) == 64
+        assert len(stage.notes) == 64
+
+
+async def test_a_thousand_requests_wait_and_no_more() -> None:
+    async with on_stage() as stage:
+        stage.say(HELLO, ANNOUNCE)
+        await stage.session.announced
+        for number in range(1_000):
+            stage.session.send(p.HttpRequest(f"h-{number}", "GET", "/", {}))
+        assert stage.session.under_way == 1_000
+        with pytest.raises(ConnectionError, match="1,000 requests wait"):
+            await stage.session.http(p.HttpRequest("h", "GET", "/", {}), 5)
