@@ -97,9 +97,11 @@ class HttpOverIpc:
 
     def expect(self, request_id: str, exchange_id: int | None) -> None:
         """Take the answer to a request down that somebody sent by hand; nobody waits for it."""
-        if len(self._pending) < MOST_PENDING:
-            answer = asyncio.get_running_loop().create_future()
-            self._pending.setdefault(request_id, _Pending(answer, exchange_id))
+        if len(self._pending) >= MOST_PENDING or request_id in self._pending:
+            return
+        loop = asyncio.get_running_loop()
+        self._pending[request_id] = _Pending(loop.create_future(), exchange_id)
+        loop.call_later(LIMIT_S, self._give_up, request_id, exchange_id)
 
     def answer(self, response: p.HttpResponse, frame: Frame) -> str:
         """Give an answer to who waits; return what is wrong with it, empty for nothing.
@@ -127,6 +129,16 @@ class HttpOverIpc:
                 each.answer.set_exception(ConnectionError(why))
                 each.answer.exception()  # whoever asked may have gone
 
+    def _give_up(self, request_id: str, exchange_id: int | None) -> None:
+        pending = self._pending.get(request_id)
+        if pending is not None and pending.exchange_id == exchange_id:
+            del self._pending[request_id]
+            self._silent(exchange_id, LIMIT_S)
+
+    def _silent(self, exchange_id: int | None, limit_s: float) -> None:
+        why = f"The module did not answer within {limit_s:.3g} s."
+        self._tape.reply(exchange_id, None, state=State.FAILED, error=why)
+
     def _remember(self, request_id: str, *, was_repeated: bool) -> None:
         self._answered[request_id] = was_repeated
         if len(self._answered) > _REMEMBERED:
@@ -148,12 +160,7 @@ class HttpOverIpc:
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError:
-            self._tape.reply(
-                errand.exchange_id,
-                None,
-                state=State.FAILED,
-                error=f"The module did not answer within {timeout_s:.3g} s.",
-            )
+            self._silent(errand.exchange_id, timeout_s)
             self._remember(request.request_id, was_repeated=is_repeated)
             raise
         finally:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 AGAIN_S: Final = 2.0
 """After how long a module of another SDK is told again: one of its readers may lose the line."""
+LIMIT_S: Final = 30.0
+"""How long the answer to a rotation that was sent by hand is waited for."""
 ASKING_S: Final = 0.15
 """How long such a module may ask for the new values itself; a value that comes while it waits for
 another kills its question."""
@@ -73,8 +75,7 @@ class Rotations:
         finally:
             self._pending.pop(rotation_id, None)
         if said is None:
-            why = f"The module did not acknowledge the rotation within {timeout_s:g} s."
-            self._tape.reply(errand.exchange_id, None, state=State.FAILED, error=why)
+            self._silent(errand.exchange_id, timeout_s)
         if not self._is_ours():
             self._send(p.Heartbeat(), Errand())
             await asyncio.sleep(ASKING_S)
@@ -86,8 +87,11 @@ class Rotations:
 
     def expect(self, rotation_id: str, exchange_id: int | None) -> None:
         """Take the answer to a rotation down that somebody sent by hand; nobody waits for it."""
-        ack: asyncio.Future[p.RotationAck] = asyncio.get_running_loop().create_future()
-        self._pending.setdefault(rotation_id, (ack, exchange_id))
+        if rotation_id in self._pending:
+            return
+        loop = asyncio.get_running_loop()
+        self._pending[rotation_id] = loop.create_future(), exchange_id
+        loop.call_later(LIMIT_S, self._give_up, rotation_id, exchange_id)
 
     def acknowledged(self, ack: p.RotationAck, frame: Frame) -> str:
         """Give an acknowledgement to who waits; return what is wrong with it, empty for nothing.
@@ -112,6 +116,16 @@ class Rotations:
             if not ack.done():
                 ack.set_exception(ConnectionError(why))
                 ack.exception()  # whoever asked may have gone
+
+    def _give_up(self, rotation_id: str, exchange_id: int | None) -> None:
+        pending = self._pending.get(rotation_id)
+        if pending is not None and pending[1] == exchange_id:
+            del self._pending[rotation_id]
+            self._silent(exchange_id, LIMIT_S)
+
+    def _silent(self, exchange_id: int | None, limit_s: float) -> None:
+        why = f"The module did not acknowledge the rotation within {limit_s:.3g} s."
+        self._tape.reply(exchange_id, None, state=State.FAILED, error=why)
 
     async def _heard(
         self, ack: asyncio.Future[p.RotationAck], message: p.Rotated, timeout_s: float

@@ -14,6 +14,7 @@ from tests.kiket_console.engine.orchestrator.playing import (
     until,
 )
 
+from kiket_console.engine.orchestrator import http_over_ipc, rotation
 from kiket_console.model import State
 from pywatt_sdk import _protocol as p
 
@@ -167,3 +168,27 @@ async def test_the_end_of_the_module_is_told_to_who_waits() -> None:
         assert await asked == "search#1 ended."
         with pytest.raises(ConnectionError, match="has ended"):
             await stage.session.http(request("h-2"), 5)
+
+
+async def test_what_was_sent_by_hand_is_answered_or_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_over_ipc, "LIMIT_S", 0.05)
+    monkeypatch.setattr(rotation, "LIMIT_S", 0.05)
+    async with on_stage() as stage:
+        await of_ours(stage)
+        stage.session.send(request("answered"))
+        stage.session.send(request("silent"))
+        stage.session.send(p.Rotated(("A",), "rot-1"))
+        stage.session.send(p.Rotated(("A",), "rot-2"))
+        stage.say(
+            answer("answered"), {"op": "rotation_ack", "rotation_id": "rot-1", "status": "success"}
+        )
+        await until(lambda: all(each.ended for each in stage.tape.taken))
+        took = {each.frame.raw: each for each in stage.tape.taken}
+        said = [each.error for raw, each in took.items() if b"silent" in raw or b"rot-2" in raw]
+        assert said == [
+            "The module did not answer within 0.05 s.",
+            "The module did not acknowledge the rotation within 0.05 s.",
+        ]
+        assert stage.session.under_way == 0
