@@ -157,7 +157,8 @@ class Life:
 
     def _offers(self, link: Link, init: p.Init) -> list[Dialling]:
         plan = self.plan
-        if init.tcp_channel is None and init.ipc_channel is None and plan.tcp_config is None:
+        offers = init.tcp_channel or init.ipc_channel
+        if offers is None and not (plan.enable_tcp or plan.enable_ipc):
             return []
         from pywatt_sdk.core.connection import offered
 

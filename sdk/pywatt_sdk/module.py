@@ -150,11 +150,14 @@ def pywatt_module(
         bind_http: listen for HTTP; otherwise requests come as messages alone.
         specific_port: listen on this port whatever the orchestrator says.
         listen_addr: listen on this address whatever the orchestrator says.
-        enable_tcp: False: do not use the TCP channel that the orchestrator offers.
-        enable_ipc: False: do not use the Unix-domain socket that it offers.
+        enable_tcp: False: do not use the TCP channel that the orchestrator offers; True: say so
+            in the log when it offers none. Without either it is used where it is offered.
+        enable_ipc: the same for the Unix-domain socket.
         enable_database: comes with a later release.
         enable_cache: comes with a later release.
-        tcp_config: how to use the TCP channel.
+        tcp_config: how the TCP channel is used, a `ConnectionConfig` or its fields: `timeout`,
+            `tls`, `insecure_peer`, `reconnect_policy`; and with `enable_tcp` the `host` and
+            `port` to call where the orchestrator offers none.
         database_config: comes with a later release.
         cache_config: comes with a later release.
         allow_hosts: names besides this machine's own that requests may give as Host; None: any.

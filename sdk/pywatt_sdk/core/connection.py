@@ -162,6 +162,10 @@ def offered(
         yield Dialling(config, link, is_required=offer.required, waits_for_challenge=waits)
     elif enable_tcp and tcp_config is not None and not _is_wildcard(config.host):
         yield Dialling(config, link, is_required=False, waits_for_challenge=waits)
+    elif enable_tcp:
+        _logger.warning("The orchestrator offers no TCP channel, so the module has none.")
+    if init.ipc_channel is None and enable_ipc:
+        _logger.warning("The orchestrator offers no Unix socket, so the module has none.")
     if init.ipc_channel is not None and enable_ipc is not False:
         yield Dialling(
             IpcConnectionConfig(init.ipc_channel.socket_path),

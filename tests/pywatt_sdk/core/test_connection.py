@@ -18,6 +18,7 @@ from pywatt_sdk.core.connection import ConnectionConfig, TlsConfig, tcp_settings
 from pywatt_sdk.core.error import BootstrapError, ConfigError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
     from pathlib import Path
 
@@ -49,22 +50,24 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(path: Path | None = None) -> AsyncIterator[tuple[Listener, dict[str, Any]]]:
+async def listening(
+    path: Path | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[Listener, dict[str, Any]]]:
     """Listen on TCP, or on a Unix socket; give what an init line offers of it."""
     listener, loop = Listener(), asyncio.get_running_loop()
     if path is not None:
         server = await loop.create_unix_server(listener.make, path)
         offer: dict[str, Any] = {"ipc_channel": {"socket_path": str(path), "required": True}}
     else:
-        server = await loop.create_server(listener.make, "127.0.0.1", 0)
+        server = await loop.create_server(listener.make, "127.0.0.1", 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
-        offer = {"tcp_channel": tcp_offer(port)}
+        offer = {"tcp_channel": tcp_offer(port, is_encrypted=tls is not None)}
     async with server:
         yield listener, offer
 
 
-def tcp_offer(port: int, *, required: bool = True) -> dict[str, Any]:
-    return {"address": f"127.0.0.1:{port}", "tls_enabled": False, "required": required}
+def tcp_offer(port: int, *, required: bool = True, is_encrypted: bool = False) -> dict[str, Any]:
+    return {"address": f"127.0.0.1:{port}", "tls_enabled": is_encrypted, "required": required}
 
 
 def free_port() -> int:
@@ -177,3 +180,19 @@ def test_tcp_config_is_read_from_a_dict() -> None:
 def test_a_field_of_tcp_config_that_is_unknown_is_an_error() -> None:
     with pytest.raises(ConfigError, match="tcp_config cannot be used"):
         tcp_settings({"hots": "localhost"})
+
+
+async def test_a_channel_that_the_code_wants_and_nobody_offers_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Seed 002: enable_tcp=True with an address to listen on."""
+    plan = Plan(
+        factory=greeter,
+        enable_tcp=True,
+        enable_ipc=True,
+        tcp_config={"host": "0.0.0.0", "port": 9000},  # noqa: S104  # the seed's
+    )
+    async with Living(plan) as module:
+        await module.hear(p.Announce)
+    assert "offers no TCP channel" in caplog.text
+    assert "offers no Unix socket" in caplog.text
