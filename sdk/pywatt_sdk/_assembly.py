@@ -123,6 +123,17 @@ def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
     return module_jwt(plan.jwt_secret, value)
 
 
+def _checks_tokens_with(plan: Plan, found: Collection[str]) -> bool:
+    """Tell whether tokens are checked with one of these secrets, whose rotation then counts."""
+    if isinstance(plan.jwt_secret, str):
+        return plan.jwt_secret in found
+    if plan.jwt_secret is not None or not any(map(_asks_for_token, plan.endpoints)):
+        return False
+    from pywatt_sdk.security._jwt_tokens import ENV_NAMES
+
+    return any(name in found for name in ENV_NAMES)
+
+
 def _asks_for_token(endpoint: Endpoint) -> bool:
     return (endpoint.auth or "").lower() == "jwt"
 
@@ -137,7 +148,7 @@ async def _secrets(plan: Plan, state: AppState[Any]) -> dict[str, Secret[str]]:
         found = await client.get_secrets(plan.secrets)
     else:  # strictly one after the other, as Rust modules ask (wire specification §1.2)
         found = {key: await client.get_secret(key) for key in plan.secrets}
-    if plan.rotate or (isinstance(plan.jwt_secret, str) and plan.jwt_secret in found):
+    if plan.rotate or _checks_tokens_with(plan, found):
         from pywatt_sdk.security.secret_client import subscribe_secret_rotations
 
         await subscribe_secret_rotations(client, plan.secrets, found.__setitem__)
