@@ -72,7 +72,8 @@ class WorkerLog:
         if self._allowance.take(now_s):
             told = self._read(line)
             if line.stream == "stderr":
-                self._last_stderr.append(shortened(f"{told.level} {told.text}".lstrip(), line.cut))
+                text = shortened(f"{told.level} {told.text}".lstrip(), line.cut)
+                self._last_stderr.extend(text.split("\n"))
             self._tracebacks.take(told)
 
     def drop(self, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiket_console.engine.process import how_ended
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 _IDENTIFY = "serialize Identify"
 """What the Rust SDK says when it has announced itself and has no TCP channel (§0, 2)."""
 _SHOWN_LIMIT = 60
+_FRAME = re.compile(r'\s+File "([^"]+)", line (\d+)')
+_RECORD = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_LAST_WORDS = re.compile(r"(?:CRITICAL|ERROR) (.+)")
 
 
 def early_end(
@@ -25,7 +30,13 @@ def early_end(
     """Say that it ended before it announced itself."""
     if _has_identify(stderr):
         return _without_tcp(spec, stderr)
+    raised = _raised(spec, stderr)
+    if raised is not None:
+        return raised
     what = f"{_shown(spec)} {how_ended(returncode)} before it announced itself"
+    said = _LAST_WORDS.fullmatch(stderr[-1]) if stderr else None
+    if said and all(is_answered for _, is_answered in facts.asked):
+        return Problem(f"{what}: {said[1]}", traceback=stderr)
     return Problem(_with_reason(what, facts, spec.declared.secrets, is_over=True), traceback=stderr)
 
 
@@ -46,6 +57,9 @@ def end_behind(
     """Say that it ended after it had announced *address*, and before that took connections."""
     if _has_identify(stderr):
         return _without_tcp(spec, stderr)
+    raised = _raised(spec, stderr)
+    if raised is not None:
+        return raised
     host, port = address
     return Problem(
         f"{_shown(spec)} announced {host}:{port}, and {how_ended(returncode)} before it listened "
@@ -90,6 +104,28 @@ def _with_reason(what: str, facts: ModuleFacts, declared: tuple[str, ...], *, is
         "standard output, as a pywatt SDK does, or give it longer by announce_s in "
         f"{PROJECT_FILE}."
     )
+
+
+def _raised(spec: WorkerSpec, stderr: tuple[str, ...]) -> Problem | None:
+    """Return the error that Python code of the module's folder ended by, if that is what it says.
+
+    The traceback begins with the developer's own code: what called it is of no help.
+    """
+    frames = [(at, match) for at, line in enumerate(stderr) if (match := _FRAME.match(line))]
+    own = [
+        (at, Path(match[1]).relative_to(spec.folder), int(match[2]))
+        for at, match in frames
+        if Path(match[1]).is_relative_to(spec.folder) and "site-packages" not in match[1]
+    ]
+    if not own:
+        return None
+    last, (_, file, line) = frames[-1][0], own[-1]
+    rest = stderr[last + 1 :]
+    error = next((each for each in rest if each and not each[0].isspace()), "")
+    if not error or any(map(_RECORD.match, rest)):  # it went on after that one
+        return None
+    sentence = f"{file}:{line}: {error}"
+    return Problem(sentence, str(file), line, traceback=stderr[own[0][0] :])
 
 
 def _has_identify(stderr: tuple[str, ...]) -> bool:
