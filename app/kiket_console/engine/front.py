@@ -15,8 +15,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
+from kiket_console.engine.front_request import FrontRequest
 from kiket_console.engine.inbound import Posted
+from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator.gateway import Visit
+from kiket_console.engine.orchestrator.tunnel import Leading, Near, carry
 from kiket_console.engine.ports import Delivery
 from kiket_console.engine.refusals import BODY_SAMPLE
 from kiket_console.engine.room import SMALL_BYTES, Room
@@ -28,13 +31,15 @@ if TYPE_CHECKING:
     import uvicorn
 
     from kiket_console.engine.gateway import Gateway
-    from kiket_console.engine.link import Answer
     from kiket_console.engine.refusals import Refusals
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
 
 _FAILED = routing.Elsewhere(
     500, JSON_TYPE, error_body("The gateway itself failed; its log has the traceback.")
+)
+_NO_WEBSOCKET = routing.Elsewhere(
+    404, JSON_TYPE, error_body("Only modules take WebSockets; they are below /m/{module}/.")
 )
 _NO_MODULES = routing.Elsewhere(404, JSON_TYPE, error_body("There is no module here."))
 _WITHOUT_BODY = frozenset({204, 304})
@@ -69,6 +74,7 @@ def front_config(
         on_refusal=None if refusals is None else refusals.told_by("gateway"),
         protocol=protocol,
         lifespan="off",
+        allow_websockets=True,
         **settings,
     )
 
@@ -85,8 +91,8 @@ class Taking(Protocol):
         ...
 
 
-class Visited(Protocol):
-    """Take requests for modules."""
+class Visited(Leading, Protocol):
+    """Take requests for modules, and WebSockets."""
 
     async def take(self, visit: Visit) -> Answer:
         """Return what is answered to one."""
@@ -102,56 +108,6 @@ class _Closed:
         return routing.Elsewhere(404, JSON_TYPE, error_body("Nothing is taken from others here."))
 
 
-class _Nobody:
-    """Stand where uvicorn wakes an application that waits for a body."""
-
-    def set(self) -> None:
-        """Wake nobody."""
-
-
-_NOBODY = _Nobody()
-
-
-class _Request:
-    """One request, with the state that uvicorn and the guard look for."""
-
-    __slots__ = (
-        "body",
-        "claim",
-        "disconnected",
-        "headers",
-        "is_complete",
-        "is_due",
-        "keep_alive",
-        "method",
-        "response_complete",
-        "response_started",
-        "target",
-        "waiting_for_100_continue",
-    )
-    message_event = _NOBODY
-    scope = None
-
-    def __init__(self, method: str, target: str, headers: Headers, *, keep_alive: bool) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.keep_alive = keep_alive
-        self.body = bytearray()
-        self.claim: Claim | None = None
-        self.is_complete = False
-        self.is_due = False
-        """Whether those that came before it on the connection are answered."""
-        self.waiting_for_100_continue = False
-        self.disconnected = self.response_started = self.response_complete = False
-
-    def give_room_back(self) -> None:
-        """Let other large bodies have what this one took."""
-        claim, self.claim = self.claim, None
-        if claim is not None:
-            claim.give_back()
-
-
 class WebhookProtocol(Servant):
     """One sender's connection; `kiket_core.guard.guarded` puts the guard in front of it."""
 
@@ -162,7 +118,7 @@ class WebhookProtocol(Servant):
     refusals: ClassVar[Refusals | None]
 
     _as_they_came: list[tuple[bytes, bytes]]
-    cycle: _Request | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
+    cycle: FrontRequest | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what requests took that nobody serves now."""
@@ -210,6 +166,8 @@ class WebhookProtocol(Servant):
 
     def on_headers_complete(self) -> None:
         """Begin a request that the guard has let in; it waits for earlier ones."""
+        if self._becomes_websocket():
+            return
         before = self.cycle
         request = self.cycle = self._begun()
         request.waiting_for_100_continue = self.expect_100_continue
@@ -222,10 +180,24 @@ class WebhookProtocol(Servant):
             self.flow.pause_reading()
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # as `cycle`
 
-    def _begun(self) -> _Request:
+    def _becomes_websocket(self) -> bool:
+        return bool(self.parser.should_upgrade() and self._should_upgrade())
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over (uvicorn's name for it): it leads to a module, or nowhere."""
+        near = Near(self.transport, self.connections)
+        self.connections.discard(self)
+        self.transport.set_protocol(near)
+        visit = self._found(self._begun())
+        if self.modules is not None and isinstance(visit, Visit):
+            self._go(carry(self.modules, visit, near))
+        else:
+            near.refuse(Answer(*_NO_WEBSOCKET))
+
+    def _begun(self) -> FrontRequest:
         """Return the request of the head that was parsed last."""
         parser = self.parser
-        return _Request(
+        return FrontRequest(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
             tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._as_they_came]),
@@ -241,6 +213,8 @@ class WebhookProtocol(Servant):
 
     def on_message_complete(self) -> None:
         """Serve a request that is all there, when it is its turn."""
+        if self._becomes_websocket():
+            return
         request = self._current()
         request.is_complete = True
         if request.is_due:
@@ -251,38 +225,38 @@ class WebhookProtocol(Servant):
         del app
         self._start(cycle)
 
-    def _current(self) -> _Request:
+    def _current(self) -> FrontRequest:
         assert self.cycle is not None  # noqa: S101 (the parser begins with the head)
         return self.cycle
 
     # Serving
 
-    def _ask_room(self, request: _Request, size: int) -> None:
+    def _ask_room(self, request: FrontRequest, size: int) -> None:
         """Read no more of a large body until others have left room for it."""
         self.flow.pause_reading()
         request.claim = self.room.ask(size, lambda: self._go_on(request))
 
-    def _go_on(self, request: _Request) -> None:
+    def _go_on(self, request: FrontRequest) -> None:
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self.wait_anew()
             if request.is_due:
                 self._continue(request)
 
-    def _start(self, request: _Request) -> None:
+    def _start(self, request: FrontRequest) -> None:
         request.is_due = True
         if request.claim is None or request.claim.is_granted:
             self._continue(request)
         if request.is_complete:
             self._serve_soon(request)
 
-    def _continue(self, request: _Request) -> None:
+    def _continue(self, request: FrontRequest) -> None:
         """Tell a sender that asked whether to go on that it may."""
         if request.waiting_for_100_continue:
             request.waiting_for_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _serve_soon(self, request: _Request) -> None:
+    def _serve_soon(self, request: FrontRequest) -> None:
         self._go(self._serve(request))
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
@@ -290,7 +264,7 @@ class WebhookProtocol(Servant):
         self.tasks.add(task)  # uvicorn waits for these when it stops
         task.add_done_callback(self.tasks.discard)
 
-    async def _serve(self, request: _Request) -> None:
+    async def _serve(self, request: FrontRequest) -> None:
         room: Claim | None = None
         try:
             answer = self._found(request)
@@ -340,7 +314,7 @@ class WebhookProtocol(Servant):
             return _FAILED, None
         return routing.Elsewhere(found.status, found.headers, found.raw_body), found.room
 
-    def _found(self, request: _Request) -> Delivery | Posted | Visit | routing.Elsewhere:
+    def _found(self, request: FrontRequest) -> Delivery | Posted | Visit | routing.Elsewhere:
         """Return the delivery that a request brings, or the answer to one that brings none."""
         path, mark, query = request.target.partition("?")
         found = routing.find(request.method, path)
@@ -364,7 +338,9 @@ class WebhookProtocol(Servant):
             sender=sender,
         )
 
-    def _answer(self, request: _Request, status: int, headers: Headers, raw_body: bytes) -> None:
+    def _answer(
+        self, request: FrontRequest, status: int, headers: Headers, raw_body: bytes
+    ) -> None:
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return

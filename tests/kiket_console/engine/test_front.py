@@ -53,9 +53,21 @@ def limits() -> Limits:
 class Modules:
     """Modules that answer with what they were asked, after `broken` not at all."""
 
+    timeout_s = 5.0
+
     def __init__(self) -> None:
         self.room = Room()
         self.claims: list[Claim] = []
+
+    async def way(self, visit: Visit) -> Answer:
+        """Let no WebSocket through."""
+        return await self.take(visit)
+
+    def took(self, *_: object) -> None:
+        """Take down nothing."""
+
+    def ended(self, *_: object) -> None:
+        """Take down nothing."""
 
     async def take(self, visit: Visit) -> Answer:
         """Answer a request."""

@@ -101,36 +101,53 @@ class ModuleGateway:
         self._tape = tape
         self._forwarder = forwarder
         self._holding = Holding(workers, hold_s)
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._body_bytes = body_bytes
         self._known: dict[str, _Known] = {}
 
     async def take(self, visit: Visit) -> Answer:
         """Return the module's answer, or ours when there is none."""
+        for _ in range(_TURNS):
+            peer = await self.way(visit)
+            if isinstance(peer, Answer):
+                return peer
+            try:
+                return _named(await self._answer(peer, visit), visit)
+            except NotTakenError as error:
+                if self._peers.newest(peer.name) is peer:
+                    return _refusal(visit, error.status, error.sentence)
+            except NoAnswerError as error:
+                return _refusal(visit, error.status, error.sentence)
+        said = f"{visit.module} is replaced again and again; send it once more."
+        return _refusal(visit, 503, said)
+
+    # What a WebSocket asks (tunnel.Leading)
+
+    async def way(self, visit: Visit) -> Peer | Answer:
+        """Return the start that a request is for, or the answer to one that is for none."""
         if value_of(visit.headers, HOP):
             return _refusal(visit, 508, "This gateway has forwarded the request itself before.")
         worker = self._worker(visit.module)
         if isinstance(worker, str):
             return _refusal(visit, 404, worker)
         _identify(visit)
-        for _ in range(_TURNS):
-            peer = await self._peer(worker)
-            if isinstance(peer, str):
-                return self._rejected(visit, 503, peer)
-            path = visit.path.partition("?")[0]
-            none = routes.find(peer.name, self._of(peer).endpoints, visit.method, path)
-            if none is not None:
-                allow = (("allow", none.allow),) if none.allow else ()
-                return self._rejected(visit, none.status, none.sentence, allow)
-            try:
-                return _named(await self._answer(peer, visit), visit)
-            except NotTakenError as error:
-                if self._peers.newest(worker.name) is peer:
-                    return _refusal(visit, error.status, error.sentence)
-            except NoAnswerError as error:
-                return _refusal(visit, error.status, error.sentence)
-        said = f"{worker.name} is replaced again and again; send it once more."
-        return _refusal(visit, 503, said)
+        peer = await self._peer(worker)
+        if isinstance(peer, str):
+            return self._rejected(visit, 503, peer)
+        path = visit.path.partition("?")[0]
+        none = routes.find(peer.name, self._of(peer).endpoints, visit.method, path)
+        if none is None:
+            return peer
+        allow = (("allow", none.allow),) if none.allow else ()
+        return self._rejected(visit, none.status, none.sentence, allow)
+
+    def took(self, visit: Visit, peer: Peer) -> None:
+        """Take down that a request goes to *peer*."""
+        self._take_down(visit, peer.name, peer.label)
+
+    def ended(self, visit: Visit, state: State, status: int | None, error: str = "") -> None:
+        """Take down what was answered to it."""
+        self._tape.reply(visit.exchange_id, None, state=state, status=status, error=error)
 
     def _rejected(self, visit: Visit, status: int, sentence: str, more: Headers = ()) -> Answer:
         """Take down and return an answer of our own to what no start of a module is asked."""
@@ -217,7 +234,7 @@ class ModuleGateway:
                 visit.raw_body,
                 traceparent=value_of(visit.headers, "traceparent"),
                 sender=visit.sender,
-                timeout_s=self._timeout_s,
+                timeout_s=self.timeout_s,
             )
         except NoAnswerError as error:
             said = error.sentence
@@ -251,9 +268,9 @@ class ModuleGateway:
         )
         errand = Errand(replay_of=visit.replay_of, edited=visit.edited)
         try:
-            response = await peer.http(request, self._timeout_s, errand)
+            response = await peer.http(request, self.timeout_s, errand)
         except TimeoutError as error:
-            said = f"{peer.label} did not answer within {self._timeout_s:g} s."
+            said = f"{peer.label} did not answer within {self.timeout_s:g} s."
             raise NoAnswerError(said, 504) from error
         except ConnectionError as error:
             raise NoAnswerError(
