@@ -33,8 +33,9 @@ _MIXED: Final = re.compile(r":[A-Za-z_]\w*")
 class Pattern:
     """A path with parameters, in any of the spellings, and what it matches.
 
-    A trailing slash makes no difference. A parameter is one segment; one of the kind `path`, `*`,
-    or at one of the places that `spans` counts from 1, is any number of them.
+    A trailing slash makes no difference, nor does a line feed at the end: Starlette's own patterns
+    let it pass. A parameter is one segment; one of the kind `path`, `*`, or at one of the places
+    that `spans` counts from 1, is any number of them.
     """
 
     def __init__(self, path: str, *, spans: frozenset[int] = frozenset()) -> None:
@@ -56,7 +57,7 @@ class Pattern:
                 pieces.append("/[^/]+")
                 rank.append(2)
         self.rank = tuple(rank)
-        self._regex = re.compile("".join(pieces) + "/?", re.DOTALL)
+        self._regex = re.compile("".join(pieces) + "/?\\n?", re.DOTALL)
 
     def matches(self, path: str) -> bool:
         """Tell whether `path`, decoded, is one of these."""

@@ -282,6 +282,13 @@ async def test_no_spelling_and_no_other_method_is_a_way_around(asked: str) -> No
     assert (await answer(surface.asgi, request)).status_code == 401
 
 
+@pytest.mark.parametrize("asked", ["/public%0A", "/v1/public%0a", "/public/%0A"])
+async def test_a_line_feed_at_the_end_is_no_way_around(asked: str) -> None:
+    """Starlette's patterns end in `$`, which a line feed may follow."""
+    surface = guarded(Endpoint("/public", ("GET",), "jwt"), version="v1")
+    assert (await answer(surface.asgi, HttpRequest("r-1", "GET", asked, {}))).status_code == 401
+
+
 async def test_another_method_may_be_announced_without() -> None:
     surface = guarded(ITEMS, Endpoint("/items/{id}", ("POST",)))
     async with asking(surface) as client:
