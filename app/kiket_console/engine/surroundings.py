@@ -138,7 +138,11 @@ class Surrounder:
                 **{key: value for key, value in variables.items() if value and key not in asked},
                 MARK: marker,
             },
-            secrets={key: value for key, value in hidden.items() if key not in asked},
+            secrets={
+                key: value
+                for key, value in hidden.items()
+                if key not in asked and not _SECRET.fullmatch(key)  # an extension's, or another's
+            },
             declared=tuple(declared),
             answers=answers,
         )

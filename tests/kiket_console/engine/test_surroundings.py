@@ -144,3 +144,37 @@ async def test_a_file_of_variables_gives_what_the_shell_does_not(
     file.write_text("SHOP_NAME='\n")
     with pytest.raises(ConsoleError, match=r"\.env:1 cannot be understood"):
         await composes.surround(specs["mine"], "mine#3")
+
+
+async def test_a_module_is_given_variables_and_asks_for_its_secrets(
+    surrounder: tuple[Surrounder, list[NewLog]], own_places: Path
+) -> None:
+    """What the person set wins, what is in the vault is looked up when it asks."""
+    folder = own_places / "module"
+    folder.mkdir()
+    (folder / ".env").write_text(
+        "PAGER=of-the-file\nLIMIT=3\nSTRIPE_TOKEN=tok_from_file\nKIKET_WEBHOOK_SECRET=of-another\n"
+    )
+    (folder / "kiket.toml").write_text(
+        '[[module]]\nname = "search"\ncommand = "x"\nsecrets = ["mine", "PAGER", "kept", "none"]\n'
+        'env = { RUST_LOG = "debug", PYWATT_LOG_LEVEL = "" }\n'
+    )
+    (spec,) = projects.find(folder).modules
+    composes = replace(surrounder[0], env_file=folder / ".env")
+    await composes.vault.set("kept", "of-the-vault")
+    given = await composes.surround(spec, "search#1")
+
+    assert given.declared == (("mine", True), ("PAGER", True), ("kept", True), ("none", False))
+    assert given.answers == {"mine": "of-mine", "PAGER": "of-the-file"}
+    assert given.secrets == {"STRIPE_TOKEN": "tok_from_file"}
+    assert "of-" not in repr(given)
+    plain = {name: given.environment[name] for name in given.environment.keys() - {"PATH"}}
+    plain.pop("VIRTUAL_ENV", None)
+    assert plain == {
+        "LANG": "C.UTF-8",
+        "KIKET_SDK_DEBUG": "1",
+        "LIMIT": "3",
+        "RUST_LOG": "debug",
+        "PYWATT_MODULE_ID": "search",
+        "KIKET_CONSOLE_WORKER": "key/search#1/",
+    }
