@@ -1,6 +1,8 @@
 """A chat room over WebSocket: what one says, all hear.
 
-The module's own address serves it (Processes, `2`, says where it listens): `ws://…/chat`.
+    ws://127.0.0.1:8700/m/chat/chat
+
+Any WebSocket client will do: `python -m websockets ws://127.0.0.1:8700/m/chat/chat`.
 """
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
