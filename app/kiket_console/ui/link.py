@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PlatformState,
         Preview,
         Result,
+        Rotation,
         Selection,
         Template,
     )
@@ -149,6 +150,9 @@ class Modules(Protocol):
 
     async def replay(self, exchange_id: int) -> IpcResult:
         """Send a recorded message again."""
+
+    async def rotate(self, name: str, value: str | None = None) -> Rotation:
+        """Hand out a secret's new value, None for the present one; return who took it."""
 
 
 class Listener(Protocol):

@@ -167,3 +167,26 @@ async def test_in_a_project_of_several_modules_t_asks_which_and_in_processes_it_
         await until(pilot, lambda: "A message to search" in screen_text(app))
         await pilot.press("escape", "2", "t")  # at the first of them
         await until(pilot, lambda: "A message to billing" in screen_text(app))
+
+
+async def test_a_secret_is_rotated_and_each_module_says_whether_it_took_it(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    engine.said = scene.status(scene.module())
+    app = console(empty=True)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("2", "R")
+        await until(pilot, lambda: "MAIL_KEY" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "new value of DATABASE_URL" in screen_text(app))
+        await pilot.press(*"s3cr3t")
+        assert "s3cr3t" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Not all took DATABASE_URL" in screen_text(app))
+
+        shown = screen_text(app)
+        assert "✓ billing  success in 2.9 ms" in shown
+        assert "✗ search  no answer: It said nothing within 5 s." in shown
+        assert "marketing is started anew" in shown
+        assert engine.asked == [("rotate", "DATABASE_URL", "s3cr3t")]

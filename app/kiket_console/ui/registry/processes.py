@@ -22,6 +22,10 @@ COMMANDS = (
     Command("processes.send", "t", "send", "send",
             "Choose a message and send it to the selected module, or an event to the selected "
             "extension.", Scope.PROCESSES, names="send", argument=Argument.WORKER),
+    Command("processes.rotate", "R", "rotate", "rotate a secret",
+            "Choose a secret of the selected worker, hand its new value to the modules that have "
+            "it, and show who took it.", Scope.PROCESSES, names="rotate",
+            argument=Argument.WORKER),
     Command("processes.logs", "l", "logs", "its logs",
             "Show what the selected worker logged.", Scope.PROCESSES, names="its-logs"),
     Command("processes.source", "O", "source", "open in editor",

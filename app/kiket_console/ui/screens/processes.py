@@ -121,6 +121,13 @@ class ProcessesScreen(PlaceScreen):
         else:
             self.console.deliveries.trigger(extension=worker.name)
 
+    def action_rotate(self, name: str = "") -> None:
+        """Hand out a new value of one of a worker's secrets."""
+        from kiket_console.ui.rotating import rotate
+
+        if (worker := self._worker(name)) is not None:
+            rotate(self, worker)
+
     def action_logs(self) -> None:
         """Show what the selected worker logged."""
         worker = self._rows.selected
