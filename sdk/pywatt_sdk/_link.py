@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._correlation import Correlation
+from pywatt_sdk._trace import current_traceparent
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Link:
 
     `module_id` is told as the source of answers. `is_ours` says that the orchestrator told its name
     in the init line, so that it understands what goes beyond the wire of Rust modules: bodies in
-    base64, ids on operations.
+    base64, ids on operations, the trace that a message is a part of.
     `async with` runs the handlers; leaving it ends those that still run.
     """
 
@@ -122,10 +123,13 @@ class Link:
             NetworkError: if there is no channel yet.
         """
         name = via if via in self._channels else self._way(message)
+        trace = current_traceparent() if self.is_ours else ""
         if name == STDIO:
-            raw = p.encode_line(message, base64=self.is_ours, source=self.module_id)
+            raw = p.encode_line(
+                message, base64=self.is_ours, source=self.module_id, traceparent=trace
+            )
         else:
-            raw = p.encode_frame(message, to="orchestrator", base64=self.is_ours)
+            raw = p.encode_frame(message, to="orchestrator", base64=self.is_ours, traceparent=trace)
         try:
             self._channels[name].send(raw)
         except ConnectionError as error:

@@ -30,20 +30,29 @@ def encode_json(message: m.ToModule | m.ToOrchestrator, *, base64: bool = False)
 
 
 def encode_line(
-    message: m.ToModule | m.ToOrchestrator, *, base64: bool = False, source: str = "unknown_module"
+    message: m.ToModule | m.ToOrchestrator,
+    *,
+    base64: bool = False,
+    source: str = "unknown_module",
+    traceparent: str = "",
 ) -> bytes:
     """Write a message as a line of stdin or stdout, its line feed included.
 
     An HTTP response goes out as Rust writes it there: without `op`, in a wrapper that names
     `source`, the module; its body is never null. With base64 it is a message like any other.
+    `traceparent` (W3C Trace Context) is ours: of what request the message is a part.
     """
     if isinstance(message, m.HttpResponse) and not base64:
         return _http_reply(message, source) + b"\n"
-    return encode_json(message, base64=base64) + b"\n"
+    return _traced(encode_json(message, base64=base64), traceparent) + b"\n"
 
 
 def encode_frame(
-    message: m.ToModule | m.ToOrchestrator, *, to: str = "module", base64: bool = False
+    message: m.ToModule | m.ToOrchestrator,
+    *,
+    to: str = "module",
+    base64: bool = False,
+    traceparent: str = "",
 ) -> bytes:
     """Write a message as a frame of TCP or UDS, its 5 bytes of header included.
 
@@ -51,12 +60,18 @@ def encode_frame(
         message: what to write.
         to: `"module"` (a bare object) or `"orchestrator"` (wrapped, with a new id).
         base64: write bodies as base64 text.
+        traceparent: of what request the message is a part; ours, as in `encode_line`.
     """
-    raw = encode_json(message, base64=base64)
+    raw = _traced(encode_json(message, base64=base64), traceparent)
     if to == "orchestrator":
         id_ = b"%s%012x" % (_WRAPPERS, next(_wrapper_numbers))
         raw = b'{"id":"%s","content":%s,"metadata":{}}' % (id_, raw)
     return encode_length(raw)
+
+
+def _traced(raw: bytes, traceparent: str) -> bytes:
+    """Put a trace at the end of a message, where a reader finds it without reading the rest."""
+    return b'%s,"traceparent":"%s"}' % (raw[:-1], traceparent.encode()) if traceparent else raw
 
 
 def new_uuid() -> str:

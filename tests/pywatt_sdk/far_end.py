@@ -21,11 +21,14 @@ class FarEnd:
     def __init__(self, link: Link, channel: str = "stdio") -> None:
         self._link = link
         self._channel = channel
+        self.raw = b""
+        """The last message as it was encoded."""
         self._heard: asyncio.Queue[ToOrchestrator] = asyncio.Queue()
         link.attach(channel, self)
 
     def send(self, raw: bytes) -> None:
         """Take one encoded message."""
+        self.raw = raw
         whole = raw.strip() if self._channel == "stdio" else raw[HEADER_BYTES:]
         self._heard.put_nowait(decode_to_orchestrator(whole))
 

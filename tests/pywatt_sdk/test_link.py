@@ -12,6 +12,7 @@ from tests.pywatt_sdk.far_end import FarEnd
 from pywatt_sdk import _link
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._link import Link
+from pywatt_sdk._trace import enter
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
 
 DATABASE = p.ServiceType.DATABASE
@@ -196,3 +197,24 @@ async def test_what_is_asked_without_any_channel_says_so() -> None:
     async with Link() as link:
         with pytest.raises(NetworkError, match="no channel is open yet"):
             link.tell(p.GetSecret("K"))
+
+
+@pytest.mark.parametrize("channel", ["stdio", "tcp"])
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_what_is_said_during_a_request_names_its_trace_where_that_is_understood(
+    channel: str, is_ours: bool
+) -> None:
+    trace = f"00-{'4b' * 16}-{'1' * 16}-01"
+    async with Link(is_ours=is_ours) as link:
+        far = FarEnd(link, channel)
+
+        async def handle_request() -> None:
+            enter([(b"host", b"localhost"), (b"traceparent", trace.encode())])
+            link.tell(p.GetSecret("K"))
+
+        await asyncio.ensure_future(handle_request())
+        await far.hears(p.GetSecret)
+        assert (trace.encode() in far.raw) is is_ours
+        link.tell(p.GetSecret("K"))
+        await far.hears(p.GetSecret)
+        assert b"traceparent" not in far.raw

@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
             "function": record.funcName,
             "line": record.lineno,
         }
-        if (trace_id := current_trace_id()) is not None:
+        if trace_id := current_trace_id():
             line["trace_id"] = trace_id
         for name, value in vars(record).items():
             if name not in _USUAL and name not in line:

@@ -5,6 +5,7 @@ Shapes: pywatt wire specification §2.2 to §2.4. Nothing raises: what cannot be
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -38,6 +39,10 @@ class _Http(_Head):
     content: _Head | None = None  # a module's answer on stdio stands in one
 
 
+_TRACE_TAIL_BYTES = 120
+"""Where it stands, with what closes the message and its wrapper after it."""
+_traceparent = re.compile(rb',"traceparent":"([0-9a-f-]{55})"}')
+
 _secret = msgspec.json.Decoder(_Secret)
 _init = msgspec.json.Decoder(_Init)
 _http = msgspec.json.Decoder(_Http)
@@ -52,6 +57,12 @@ def headers(frame: Frame) -> Headers:
     except msgspec.DecodeError:
         return ()
     return tuple((found.content or found).headers.items())
+
+
+def trace_of(frame: Frame) -> Headers:
+    """Return the `traceparent` at the end of a message of ours, as the header it stands for."""
+    found = _traceparent.search(frame.raw[-_TRACE_TAIL_BYTES:])
+    return () if found is None else (("traceparent", found[1].decode()),)
 
 
 def private(frame: Frame, headers: Headers) -> Mapping[str, str]:

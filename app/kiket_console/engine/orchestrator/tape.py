@@ -174,7 +174,8 @@ class RecordedTape:
         if parent is not None:
             known = self._traces.get(parent)
             return Parent(parent, frame.module, known or trace.new_trace(), guessed=False)
-        found = self._recorder.parent(headers) if headers else None
+        said = headers or (contents.trace_of(frame) if frame.direction == Direction.OUT else ())
+        found = self._recorder.parent(said) if said else None
         if found is not None and not found.guessed:
             return found
         if frame.direction == Direction.OUT:

@@ -191,6 +191,24 @@ async def test_a_request_that_carries_a_deliverys_trace_is_a_part_of_the_deliver
     assert log_of == delivery.id
 
 
+@pytest.mark.parametrize("wrapper", [b"%s", b'{"id":"i","content":%s,"metadata":{}}'])
+async def test_a_message_that_names_a_trace_is_a_part_of_that_request_whatever_else_is_under_way(
+    tape: RecordedTape, recorder: Recorder, writer: Writer, reader: Reader, wrapper: bytes
+) -> None:
+    """Modules of ours name it: one that answers several requests at once is not guessed about."""
+    trace = f"00-{'4b' * 16}-{'1' * 16}-01"
+    first = tape.request(
+        frame("http_request", Direction.IN, request_id="a", headers={"traceparent": trace})
+    )
+    tape.request(frame("http_request", Direction.IN, request_id="b"))
+    raw = b'{"op":"get_secret","name":"K","traceparent":"%s"}' % trace.encode()
+    asked = tape.request(frame("get_secret", raw=wrapper % raw))
+
+    found = kept(writer, reader, recorder, asked).exchange
+    assert (found.parent_id, found.parent_guessed) == (first, False)
+    assert found.trace_id == "4b" * 16
+
+
 async def test_past_its_bounds_messages_are_dropped_and_counted_and_replies_lose_their_bodies(
     tape: RecordedTape, recorder: Recorder, writer: Writer, reader: Reader
 ) -> None:
