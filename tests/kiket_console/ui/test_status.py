@@ -37,3 +37,13 @@ def test_an_engine_that_is_gone_comes_before_everything_else() -> None:
     gone = Connection(up=False, since_us=scene.NOW_US - 3_000_000, ever=True)
     assert "✗ engine gone 3 s, connecting again by itself" in shown(link=gone)
     assert "rec ok" not in shown(link=gone)
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(80, "● ready · 0.6 s ago  "), (160, "● ready · heartbeat 0.6 s ago  ")],
+)
+def test_of_a_module_alone_its_handshake_and_heartbeat_are_told(width: int, said: str) -> None:
+    line = status_line("billing", scene.status(scene.module()), UP, width, scene.NOW_US)
+
+    assert said in "".join(text for text, _ in line)

@@ -112,8 +112,10 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
         return [(f"{sign} ", role), (state_sentences(worker, now_us)[0], said)]
     word = worker.state.value
     if worker.state is WorkerState.SERVING:
-        checked = state_sentences(worker, now_us)[-2:][0].removeprefix(word)
-        return [(f"{sign} ", role), (word, ""), (checked, said or "muted")]
+        sentence = state_sentences(worker, now_us)[-2:][0]
+        if worker.module is not None:  # its handshake says more
+            word = sentence.partition(" ")[0]
+        return [(f"{sign} ", role), (word, ""), (sentence.removeprefix(word), said or "muted")]
     serves = ", old code serves" if role == "error" and worker.serving else ""
     return [(f"{sign} ", role), (word + serves, said)]
 
