@@ -16,6 +16,9 @@ from tests.kiket_console.engine.orchestrator.parties import Notes
 from kiket_console.engine.orchestrator import programs, registration
 from kiket_console.engine.orchestrator.registration import Registration
 from kiket_core.secret import redactor
+from pywatt_sdk._wire_registration import Capabilities, Endpoint, HealthStatus, ModuleInfo
+from pywatt_sdk.communication.connection_config import ConnectionConfig
+from pywatt_sdk.services.registration import RegistrationClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,6 +123,25 @@ async def test_a_program_registers_lives_and_leaves(house: House) -> None:
     assert left == {"response_type": "unregister", "success": True}
     assert house.registration.registrations.programs == ()
     assert {(frame.module, frame.channel) for frame in house.tape.frames} == {("indexer", "tcp")}
+
+
+async def test_the_sdks_own_client_registers(house: House) -> None:
+    await house.connect()  # it listens by now
+    host, _, port = house.registration.registrations.address.partition(":")
+    info = ModuleInfo("indexer", "1.0", "Indexes.")
+    async with RegistrationClient(ConnectionConfig(host, int(port))) as client:
+        module = await client.register(info)
+        await client.advertise(Capabilities((Endpoint("/search", ("GET",)),)))
+        assert await client.heartbeat(HealthStatus.HEALTHY) is HealthStatus.HEALTHY
+
+        (found,) = house.registration.registrations.programs
+        assert (found.id, found.status, found.endpoints[0].path) == (
+            module.id,
+            "healthy",
+            "/search",
+        )
+        await client.unregister()
+    assert house.registration.registrations.programs == ()
 
 
 async def test_older_python_modules_are_understood_and_answered_as_rust_does(house: House) -> None:
