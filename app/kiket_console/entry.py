@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ FILE_NAMES = ("main.py", "app.py", "extension.py")
 SIZE_LIMIT_BYTES = 2 * 1024 * 1024
 _SDK_MAKERS = frozenset({"KiketSDK"})
 _APP_MAKERS = frozenset({"FastAPI", "Starlette", "Quart", "Litestar", "create_app"})
+_parsing = threading.Lock()
 _MAKERS = "|".join(sorted(_SDK_MAKERS | _APP_MAKERS))
 _APP_TEXT = re.compile(rf"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:{_MAKERS})\(", re.MULTILINE)
 
@@ -63,7 +65,7 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
     if len(raw_source) > SIZE_LIMIT_BYTES:
         return None
     try:
-        name, is_sdk = _app_name(ast.parse(raw_source))
+        name, is_sdk = _app_name(parsed(raw_source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         # It cannot start as it is; name it all the same, so that the person is told where it fails.
         text = raw_source.decode(errors="replace")
@@ -74,6 +76,16 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
         return None
     module = ".".join(file.relative_to(root).with_suffix("").parts)
     return Entry(f"{module}:{name}", root, file, is_sdk)
+
+
+def parsed(source: str | bytes) -> ast.Module:
+    """Return the tree of *source*, one thread after the other; raises as `ast.parse` does.
+
+    Python 3.11 counts how deep all threads' trees are in one place, and fails when two are made at
+    a time ("AST constructor recursion depth mismatch", CPython issue 106905).
+    """
+    with _parsing:
+        return ast.parse(source)
 
 
 def _app_name(tree: ast.Module) -> tuple[str, bool]:

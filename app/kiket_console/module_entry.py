@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiket_console.declared import plain
-from kiket_console.entry import SIZE_LIMIT_BYTES, candidates
+from kiket_console.entry import SIZE_LIMIT_BYTES, candidates, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def file_of(folder: Path, entry: str) -> Path | None:
 def secrets_of(file: Path) -> tuple[str, ...]:
     """Return the names of the secrets that the code of *file* says it wants, in order."""
     try:
-        tree = ast.parse(_text(file))
+        tree = parsed(_text(file))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         return ()
     constants = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.entry import guess
+from kiket_console.entry import guess, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +69,21 @@ def test_files_that_cannot_be_read_are_passed_over(own_places: Path) -> None:
     found = guess(own_places)
     assert found is not None
     assert found.spec == "app:sdk"
+
+
+def test_no_two_threads_make_a_tree_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 fails then: it counts the depth of both together."""
+    inside, most = 0, 0
+
+    def parse(source: str) -> str:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.001)
+        inside -= 1
+        return source
+
+    monkeypatch.setattr(ast, "parse", parse)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(parsed, ["a"] * 16))
+    assert most == 1
