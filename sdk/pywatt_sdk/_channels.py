@@ -78,7 +78,6 @@ class Channel(asyncio.Protocol, Generic[_F]):
         self._reader: asyncio.ReadTransport | None = None
         self._writer: asyncio.WriteTransport | None = None
         self._outgoing: list[bytes] = []
-        self._outgoing_bytes = 0
         self._is_one_stream = False
         self._held: deque[_F] = deque()
         self._is_paused = False
@@ -103,7 +102,7 @@ class Channel(asyncio.Protocol, Generic[_F]):
     def backlog_bytes(self) -> int:
         """Say how much waits for the peer to read it."""
         waiting = self._writer.get_write_buffer_size() if self._writer is not None else 0
-        return waiting + self._outgoing_bytes
+        return waiting + sum(map(len, self._outgoing))
 
     def send(self, raw: bytes) -> None:
         """Send what `encode_line` or `encode_frame` gave. Call it on the loop's own thread.
@@ -113,10 +112,9 @@ class Channel(asyncio.Protocol, Generic[_F]):
         """
         if self._writer is None or self._writer.is_closing():
             raise ChannelClosedError("The message was not sent: the channel is closed.")
-        if not self._outgoing:
+        if not self._outgoing and not self._is_delivering:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(raw)
-        self._outgoing_bytes += len(raw)
         self.sent += 1
 
     async def drain(self) -> None:
@@ -126,7 +124,7 @@ class Channel(asyncio.Protocol, Generic[_F]):
             await self._writable.wait()
 
     def _flush(self) -> None:
-        outgoing, self._outgoing, self._outgoing_bytes = self._outgoing, [], 0
+        outgoing, self._outgoing = self._outgoing, []
         if not outgoing or self._writer is None or self._writer.is_closing():
             return
         self._writer.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
@@ -175,6 +173,8 @@ class Channel(asyncio.Protocol, Generic[_F]):
                 give(held.popleft())
         finally:
             self._is_delivering = False
+        if self._outgoing:  # answers to what was just given leave at once, together
+            self._flush()
         if self._is_lost and not held:
             self._finish()
 

@@ -14,7 +14,7 @@ from kiket_core.frames import encode_length
 from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_values import bytes_as_numbers, write_custom
 
-_encoder: Final = msgspec.json.Encoder(enc_hook=write_custom)
+_encode: Final = msgspec.json.Encoder(enc_hook=write_custom).encode
 _INIT_REQUIRED: Final = frozenset(
     {"orchestrator_api", "module_id", "env", "listen", "security_level"}
 )
@@ -26,7 +26,9 @@ def encode_json(message: m.ToModule | m.ToOrchestrator, *, base64: bool = False)
 
     Base64 is for peers that said in `Hello` that they accept it; Rust does not.
     """
-    return _encoder.encode(_ready(message, base64=base64))
+    if type(message) not in (_UNREADY_BASE64 if base64 else _UNREADY):
+        return _encode(message)
+    return _encode(_ready(message, base64=base64))
 
 
 def encode_line(
@@ -85,8 +87,6 @@ def new_uuid() -> str:
 
 def _ready(message: Any, *, base64: bool) -> Any:
     """Give what msgspec writes as the wire wants it."""
-    if type(message) not in _UNREADY:
-        return message
     if isinstance(message, m.Init):
         return _without_absent(message, keep=_INIT_REQUIRED)
     if isinstance(message, m.ServiceOperationResult):
@@ -138,21 +138,19 @@ def _http_reply(response: m.HttpResponse, source: str) -> bytes:
             "source": source,
         },
     }
-    return _encoder.encode(reply)
+    return _encode(reply)
 
 
-_UNREADY: Final = frozenset(
-    {
-        m.Init,
-        m.ServiceOperationResult,
-        m.HttpRequest,
-        m.HttpResponse,
-        m.RouteToModule,
-        m.RoutedModuleResponse,
-        m.RoutedModuleMessage,
-    }
-)
+_UNREADY_BASE64: Final = frozenset({m.Init, m.ServiceOperationResult, m.RoutedModuleMessage})
 """Messages that msgspec does not write as the wire wants them by itself."""
+
+_UNREADY: Final = _UNREADY_BASE64 | {
+    m.HttpRequest,
+    m.HttpResponse,
+    m.RouteToModule,
+    m.RoutedModuleResponse,
+}
+"""The same, where bodies are arrays of numbers."""
 
 _WRAPPERS: Final = new_uuid()[:24].encode()
 _wrapper_numbers: Final = itertools.count()
