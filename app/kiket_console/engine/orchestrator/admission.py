@@ -78,7 +78,7 @@ def is_of_tree(who: Stranger, root: int | None) -> bool:
         return True
     try:
         return _is_below(who.pid, root) if who.pid else _holds(root, who.near, who.far)
-    except psutil.Error:  # it has ended meanwhile
+    except (psutil.Error, OSError):  # it has ended meanwhile
         return False
 
 
@@ -99,6 +99,6 @@ def _holds(root: int, near: tuple[str, int], far: tuple[str, int]) -> bool:
             for each in process.net_connections(kind="tcp4"):
                 if (tuple(each.laddr), tuple(each.raddr)) == (near, far):
                     return True
-        except psutil.Error:
+        except (psutil.Error, OSError):
             continue
     return False

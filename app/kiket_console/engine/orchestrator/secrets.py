@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError
+from kiket_core.secret import RedactorFullError
 from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Desk:
         if value is None:
             try:
                 value = await self._vault.get(name)
-            except ConsoleError as error:
+            except (ConsoleError, RedactorFullError) as error:
                 return self._refused(name, f"cannot be had: {error}")
         if value is None:
             variable = environment_secret_name(name)

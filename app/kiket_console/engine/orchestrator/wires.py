@@ -83,6 +83,7 @@ class Wires:
         self._label = label
         self._heard = heard
         self._beaten = beaten
+        self._ended = ended
         self._pid = pid
         self._beat_s = beat_s
         self._limit_bytes = 4 * body_bytes + 64 * 1024  # as an array of numbers, and what is around
@@ -96,8 +97,9 @@ class Wires:
         self._lines = Lines(
             self._take_line,
             on_invalid=lambda invalid: misheard(invalid, Channel.STDIO),
-            on_closed=lambda _: ended(),
+            on_closed=self._lost,
             limit_bytes=self._limit_bytes,
+            backlog_limit_bytes=2 * self._limit_bytes,
         )
         self.stdin = Stdin(self._lines)
         self._stdio_hearts = Heartbeats(
@@ -261,6 +263,12 @@ class Wires:
     def beat(self, door: Door) -> None:
         """Send a heartbeat."""
         self._beat(door.channel)
+
+    def _lost(self, fault: Exception | None) -> None:
+        """Take note that the module's output has ended; a *fault* says why it was given up."""
+        if fault is not None and not self._is_closed:
+            self.note("ERROR", f"Nothing can be said any more over standard input: {fault}")
+        self._ended()
 
     def _take_line(self, raw: bytes) -> None:
         began_s = time.perf_counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import (
     ANNOUNCE,
@@ -11,6 +13,7 @@ from tests.kiket_console.engine.orchestrator.playing import (
     until,
 )
 
+from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import State
 from pywatt_sdk import _protocol as p
@@ -198,3 +201,31 @@ async def test_a_thousand_requests_wait_and_no_more() -> None:
         assert stage.session.under_way == 1_000
         with pytest.raises(ConnectionError, match="1,000 requests wait"):
             await stage.session.http(p.HttpRequest("h", "GET", "/", {}), 5)
+
+
+async def test_a_module_that_never_reads_is_given_up_with_the_reason() -> None:
+    async with on_stage(body_bytes=16 * 1024) as stage:
+        stage.say(HELLO, ANNOUNCE)
+        await stage.session.announced
+
+        async def say_on() -> None:
+            while True:
+                stage.session.send(p.HttpRequest(p.new_uuid(), "POST", "/", {}, b"x" * 16 * 1024))
+                await asyncio.sleep(0)
+
+        with pytest.raises(ConnectionError):
+            await say_on()
+        await until(lambda: stage.others.over)
+        assert "it does not read them" in stage.notes[-1][1]
+        assert all(each.ended for each in stage.tape.taken)
+
+
+async def test_a_vault_that_fails_is_said_and_ends_nothing() -> None:
+    class Locked(Vault):
+        async def get(self, name: str) -> str | None:
+            raise ConsoleError(f"The keyring has locked {name} away.")
+
+    async with on_stage(spec={"secrets": ("A",)}, vault=Locked()) as stage:
+        stage.say(HELLO, {"op": "get_secret", "name": "A"})
+        refused = await stage.hears_one("secret")
+        assert "cannot be had: The keyring has locked A away" in refused["error"]
