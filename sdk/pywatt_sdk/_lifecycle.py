@@ -118,6 +118,7 @@ class Life:
 
     async def serve(self, init: p.Init, link: Link, channels: Sequence[Dialling] = ()) -> None:
         """Put the module together, serve and announce it, until it is stopped; raises as `run`."""
+        now_s = asyncio.get_running_loop().time
         self.module = module = await assemble(self.plan, init, link)
         try:
             await _reached(channels)
@@ -128,7 +129,8 @@ class Life:
                 _logger.info("The module %s is announced on %s.", init.module_id, announce.listen)
                 await self.stopping.wait()
                 _logger.info("The module ends. %s", self.why)
-            await link.finish(self.plan.drain_s)
+                until_s = now_s() + self.plan.drain_s
+            await link.finish(max(until_s - now_s(), 0))
         finally:
             await self._close(module)
 
@@ -238,14 +240,15 @@ async def _reached(channels: Sequence[Dialling]) -> None:
     """
     for each in channels:
         error = await each.first_try(CONNECT_LIMIT_S if each.is_required else FIRST_TRY_S)
-        if error is None:
+        if each.connects:
             continue
         kind = "TCP" if each.name == TCP else "IPC"
         if each.is_required:
             raise BootstrapError(
                 f"required channel failed to initialize: {kind} - {each} cannot be reached", error
             )
-        _logger.warning("The %s channel to %s is not there yet: %s.", kind, each, error)
+        reason = error or "it does not answer"
+        _logger.warning("The %s channel to %s is not there yet: %s.", kind, each, reason)
 
 
 def _refuse(request: p.HttpRequest) -> p.HttpResponse:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from tests.pywatt_sdk.living import Living, greeter
 
+from pywatt_sdk import _lifecycle
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._assembly import Plan
 from pywatt_sdk._channels import Frames
@@ -196,3 +197,20 @@ async def test_a_channel_that_the_code_wants_and_nobody_offers_is_told(
         await module.hear(p.Announce)
     assert "offers no TCP channel" in caplog.text
     assert "offers no Unix socket" in caplog.text
+
+
+async def test_a_channel_that_never_answers_does_not_hold_up_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_lifecycle, "FIRST_TRY_S", 0.01)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:  # it accepts nobody
+        port = silent.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:  # and its queue is full
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        async with Living(tcp_channel=tcp_offer(port, required=False)) as module:
+            await module.hear(p.Announce)
+        for each in waiting:
+            each.close()
+    assert "it does not answer" in caplog.text
