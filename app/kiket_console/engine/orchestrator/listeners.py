@@ -74,6 +74,7 @@ class _Connection(Frames):
             on_invalid=lambda invalid: door.host.take_invalid(invalid, door.channel),
             on_closed=lambda fault: door.lost(self, fault),
             limit_bytes=limit_bytes,
+            backlog_limit_bytes=2 * limit_bytes,
         )
         self.is_admitted = False
         self.proof: asyncio.Future[p.Identify] | None = None
