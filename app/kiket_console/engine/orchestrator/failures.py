@@ -117,13 +117,16 @@ def _raised(spec: WorkerSpec, stderr: tuple[str, ...]) -> Problem | None:
         for at, match in frames
         if Path(match[1]).is_relative_to(spec.folder) and "site-packages" not in match[1]
     ]
-    if not own:
+    if not frames:
         return None
-    last, (_, file, line) = frames[-1][0], own[-1]
+    last = frames[-1][0]
     rest = stderr[last + 1 :]
     error = next((each for each in rest if each and not each[0].isspace()), "")
     if not error or any(map(_RECORD.match, rest)):  # it went on after that one
         return None
+    if not own:
+        return Problem(f"{_shown(spec)} ended by an error: {error}", traceback=stderr)
+    _, file, line = own[-1]
     sentence = f"{file}:{line}: {error}"
     return Problem(sentence, str(file), line, traceback=stderr[own[0][0] :])
 

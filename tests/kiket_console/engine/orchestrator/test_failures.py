@@ -69,3 +69,9 @@ def test_what_it_was_given_last_is_a_hint() -> None:
     assert "after it was given KEY" in failures.silence(SPEC, facts, ()).sentence
     told = failures.unreachable(SPEC, ("127.0.0.1", 8080), 10, ()).sentence
     assert "127.0.0.1:8080, but took no connection there within 10 s" in told
+
+
+def test_an_error_of_what_is_installed_is_told_all_the_same() -> None:
+    raised = (*RAISED[:4], "ImportError: no such library")
+    problem = failures.early_end(SPEC, ModuleFacts(), 1, raised)
+    assert problem.sentence == "main.py ended by an error: ImportError: no such library"
