@@ -18,7 +18,7 @@ COMMANDS = (
             Scope.TRAFFIC,
             names="edit", argument=Argument.EXCHANGE),
     Command("traffic.edit-outside", "E", "edit_outside", "edit in your editor",
-            "Change the payload, or the message, in $EDITOR, and send that.", Scope.TRAFFIC,
+            "Change the payload or message in $EDITOR; send that.", Scope.TRAFFIC,
             names="edit-outside", argument=Argument.EXCHANGE),
     Command("traffic.duplicate", "D", "duplicate", "duplicate",
             "Edit a copy that will not name what it began as.", Scope.TRAFFIC,
