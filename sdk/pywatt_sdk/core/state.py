@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._metrics import Metrics
-    from pywatt_sdk._protocol import Init, RoutedModuleMessage, RouteToModule
+    from pywatt_sdk._protocol import Init, Rotated, RoutedModuleMessage, RouteToModule
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.internal.messaging import InternalMessagingClient
     from pywatt_sdk.security._jwt_tokens import JwtConfig
@@ -94,9 +94,11 @@ class AppState(OpenChannels, Generic[S]):
         if secret_client is not None:
             self.__dict__["secret_client"] = secret_client
         if link is not None:
-            from pywatt_sdk._protocol import RoutedModuleMessage
+            from pywatt_sdk._protocol import Rotated, RoutedModuleMessage
 
             self._take_back = link.on(RoutedModuleMessage, self._first_message)
+            if secret_client is None:
+                self._take_back_rotations = link.on(Rotated, self._first_rotation)
 
     @property
     def module_id(self) -> str:
@@ -140,6 +142,8 @@ class AppState(OpenChannels, Generic[S]):
         """What asks for secrets and remembers them."""
         from pywatt_sdk.security.secret_client import SecretClient
 
+        if self.link is not None:
+            self._take_back_rotations()
         return SecretClient(self._orchestrator_api, self._module_id, link=self.link)
 
     async def get_secret(self, key: str, use_cache: bool = True) -> Secret[str]:
@@ -339,6 +343,10 @@ class AppState(OpenChannels, Generic[S]):
     def _first_message(self, message: RoutedModuleMessage) -> Awaitable[RouteToModule | None]:
         """Hear another module, though nobody asked for messages: it is told that nobody does."""
         return self.internal_messaging_client.handle_message(message)
+
+    def _first_rotation(self, message: Rotated) -> Awaitable[None]:
+        """Confirm a rotation, though no secret was asked for: the orchestrator waits for that."""
+        return self.secret_client.process_rotation_message(message)
 
     def _connected(self, what: str) -> Link:
         if self.link is None:

@@ -61,6 +61,16 @@ async def test_without_an_orchestrator_what_needs_one_says_so() -> None:
         await state().send_message("other", {"type": "x"})
 
 
+async def test_a_module_without_secrets_confirms_rotations_once() -> None:
+    async with Link(is_ours=True) as link:
+        far = FarEnd(link)
+        lonely = state(link=link)
+        for rotation_id in ("r-1", "r-2"):
+            far.say(p.Rotated(("API_KEY",), rotation_id))
+            assert await far.hears(p.RotationAck) == p.RotationAck(rotation_id, "success")
+    assert lonely.link is link
+
+
 async def test_who_asks_a_module_without_handlers_is_answered_at_once() -> None:
     async with Link(is_ours=True) as link:
         far = FarEnd(link)
