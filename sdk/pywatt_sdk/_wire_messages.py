@@ -1,363 +1,107 @@
-"""The messages between a module and its orchestrator (pywatt wire specification §2.2-2.4).
-
-Field names are those of the wire. A field that may be None is read from null or from nothing;
-where the wire demands the key it is written as null, elsewhere it is left out. Bodies are bytes,
-whatever form they travel in.
-"""
+"""All messages between a module and its orchestrator, in both directions."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import TypeAlias
 
-from msgspec import Meta, Struct
-
-from pywatt_sdk._wire_values import (
-    Address,
-    EncodingFormat,
-    SecurityLevel,
-    ServiceType,
-    read_address,
+from pywatt_sdk._wire_to_module import (
+    Challenge as Challenge,
 )
-
-U16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
-
-
-class Payload(Struct, frozen=True):
-    """Bytes that pass between two modules, and how they are encoded (`EncodedMessage`)."""
-
-    data: bytes
-    format: EncodingFormat = EncodingFormat.JSON
-
-
-class Endpoint(Struct, frozen=True, omit_defaults=True):
-    """One route of a module; `auth` is `"jwt"` where a token is asked for."""
-
-    path: str
-    methods: tuple[str, ...]
-    auth: str | None = None
-
-
-# --- to the orchestrator ---
-
-
-class _ToOrchestrator(Struct, frozen=True, tag_field="op"):
-    pass
-
-
-class Announce(_ToOrchestrator, frozen=True, tag="announce"):
-    """The module listens here and serves these routes."""
-
-    listen: str
-    endpoints: tuple[Endpoint, ...]
-
-
-class GetSecret(_ToOrchestrator, frozen=True, tag="get_secret"):
-    """The module asks for a secret; answered by `Secret` with the same name."""
-
-    name: str
-
-
-class RotationAck(_ToOrchestrator, frozen=True, tag="rotation_ack", omit_defaults=True):
-    """The module took (`success`) or could not take (`error`) the rotated secrets."""
-
-    rotation_id: str
-    status: str
-    message: str | None = None
-
-
-class RegisterServiceProvider(
-    _ToOrchestrator, frozen=True, tag="register_service_provider", kw_only=True
-):
-    """The module offers a service to others."""
-
-    service_type: ServiceType
-    name: str
-    version: str | None = None
-    address: str
-    metadata: dict[str, str] | None = None
-
-
-class DiscoverServiceProviders(_ToOrchestrator, frozen=True, tag="discover_service_providers"):
-    """The module looks for providers: all, or the first healthy one."""
-
-    service_type: ServiceType
-    all_providers: bool | None = None
-
-
-class ServiceRequest(_ToOrchestrator, frozen=True, tag="service_request"):
-    """The module wants a connection to a service of the orchestrator's; matched by `id`."""
-
-    id: str
-    service_type: ServiceType
-    config: Any = None
-
-
-class ServiceOperation(_ToOrchestrator, frozen=True, tag="service_operation", omit_defaults=True):
-    """One operation on such a connection.
-
-    `operation_id` is ours: a module that was told by `Init.orchestrator` that it is understood adds
-    it, so that several operations on one connection may be under way.
-    """
-
-    connection_id: str
-    service_type: ServiceType
-    operation: str
-    params: Any
-    operation_id: str | None = None
-
-
-class HttpResponse(_ToOrchestrator, frozen=True, tag="http_response"):
-    """What a module answers to an `HttpRequest` with the same `request_id`."""
-
-    request_id: str
-    status_code: U16
-    headers: dict[str, str]
-    body: bytes | None = None
-
-
-class PortRequest(_ToOrchestrator, frozen=True, tag="port_request"):
-    """The module asks for a port, perhaps a certain one."""
-
-    request_id: str
-    specific_port: U16 | None = None
-
-
-class RouteToModule(_ToOrchestrator, frozen=True, tag="route_to_module", omit_defaults=True):
-    """A message for another module, or the reply to one with this id; `expects_reply` is ours."""
-
-    target_module_id: str
-    target_endpoint: str
-    request_id: str
-    payload: Payload
-    expects_reply: bool | None = None
-
-
-class HeartbeatAck(_ToOrchestrator, frozen=True, tag="heartbeat_ack"):
-    """The module is alive."""
-
-
-class Hello(_ToOrchestrator, frozen=True, tag="hello"):
-    """The first line of a module of ours, where `Init.orchestrator` says that it is understood."""
-
-    sdk: str
-    version: str
-    accepts: tuple[str, ...] = ()
-
-
-class Identify(_ToOrchestrator, frozen=True, tag="identify"):
-    """The answer to `Challenge`: hex HMAC-SHA256(auth_token, nonce + ":" + module_id)."""
-
-    module_id: str
-    proof: str = ""
-
-
-# --- to a module ---
-
-
-class TcpOffer(Struct, frozen=True):
-    """The TCP channel that the orchestrator offers a module."""
-
-    address: str
-    tls_enabled: bool
-    required: bool
-
-    @property
-    def _parts(self) -> Address:
-        return read_address(self.address) or Address(self.address, 0)
-
-    @property
-    def host(self) -> str:
-        """Give the address without its port."""
-        return self._parts.host
-
-    @property
-    def port(self) -> int:
-        """Give the address's port."""
-        return self._parts.port
-
-
-class UdsOffer(Struct, frozen=True):
-    """The Unix-domain socket that the orchestrator offers a module."""
-
-    socket_path: str
-    required: bool
-
-
-class Init(Struct, frozen=True, kw_only=True):
-    """The first line on a module's stdin.
-
-    `orchestrator` is ours: `"kiket-console/VERSION"`. `debug_mode` and `log_level` are read where
-    older Python orchestrators write them.
-    """
-
-    orchestrator_api: str
-    module_id: str
-    env: dict[str, str]
-    listen: str
-    tcp_channel: TcpOffer | None = None
-    ipc_channel: UdsOffer | None = None
-    auth_token: str | None = None
-    security_level: SecurityLevel = SecurityLevel.NONE
-    orchestrator: str | None = None
-    debug_mode: bool = False
-    log_level: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Init(module_id={self.module_id!r}, listen={self.listen!r})"  # the token is secret
-
-
-class _ToModule(Struct, frozen=True, tag_field="op"):
-    pass
-
-
-class Secret(_ToModule, frozen=True, tag="secret", omit_defaults=True):
-    """A secret's value; `error` (ours) says why there is none, and then `value` is empty."""
-
-    name: str
-    value: str
-    rotation_id: str | None = None
-    error: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Secret(name={self.name!r})"
-
-
-class Rotated(_ToModule, frozen=True, tag="rotated"):
-    """These secrets have new values; to be answered by `RotationAck`."""
-
-    keys: tuple[str, ...]
-    rotation_id: str
-
-
-class Shutdown(_ToModule, frozen=True, tag="shutdown"):
-    """The module is to end."""
-
-
-class Heartbeat(_ToModule, frozen=True, tag="heartbeat"):
-    """Is the module alive? Answered by `HeartbeatAck`."""
-
-
-class RegisterServiceProviderResponse(
-    _ToModule, frozen=True, tag="register_service_provider_response"
-):
-    """Whether a service was taken into the registry, and under which id."""
-
-    success: bool
-    provider_id: str | None = None
-    error: str | None = None
-
-
-class ServiceProvider(Struct, frozen=True, kw_only=True):
-    """One entry of the registry of services."""
-
-    provider_id: str
-    module_id: str
-    service_type: ServiceType
-    name: str
-    version: str | None = None
-    address: str
-    metadata: dict[str, str]
-    is_healthy: bool
-
-
-class DiscoverServiceProvidersResponse(
-    _ToModule, frozen=True, tag="discover_service_providers_response"
-):
-    """The providers that were found; none is no error."""
-
-    success: bool
-    providers: tuple[ServiceProvider, ...]
-    error: str | None = None
-
-
-class ServiceResponse(_ToModule, frozen=True, tag="service_response"):
-    """Whether a connection to a service was opened; matched by `id`."""
-
-    id: str
-    service_type: ServiceType
-    success: bool
-    error: str | None = None
-    connection_id: str | None = None
-
-
-class OperationEcho(Struct, frozen=True, omit_defaults=True):
-    """The operation that a result answers: a Rust module finds its caller by it (§2.5)."""
-
-    connection_id: str
-    service_type: ServiceType
-    operation: str
-    params: Any
-    operation_id: str | None = None
-
-
-class ServiceOperationResult(_ToModule, frozen=True, tag="service_operation_result"):
-    """What came of a `ServiceOperation`; `params` echoes it."""
-
-    success: bool
-    result: Any = None
-    error: str | None = None
-    params: OperationEcho | None = None
-
-    @classmethod
-    def to(
-        cls, operation: ServiceOperation, *, result: Any = None, error: str | None = None
-    ) -> ServiceOperationResult:
-        """Answer an operation: with a result, or with the sentence that says why there is none."""
-        echo = OperationEcho(
-            operation.connection_id,
-            operation.service_type,
-            operation.operation,
-            operation.params,
-            operation.operation_id,
-        )
-        return cls(success=error is None, result=result, error=error, params=echo)
-
-
-class HttpRequest(_ToModule, frozen=True, tag="http_request"):
-    """An HTTP request for a module; `uri` is path and query."""
-
-    request_id: str
-    method: str
-    uri: str
-    headers: dict[str, str]
-    body: bytes | None = None
-
-
-class PortResponse(_ToModule, frozen=True, tag="port_response"):
-    """The port that a module may use; 0 where `success` is false."""
-
-    request_id: str
-    success: bool
-    port: U16
-    error_message: str | None = None
-
-
-class RoutedModuleMessage(_ToModule, frozen=True, tag="routed_module_message"):
-    """A message from another module.
-
-    `target_endpoint` and `expects_reply` are ours; they are left out where they are None.
-    """
-
-    source_module_id: str
-    original_request_id: str
-    payload: Payload
-    target_endpoint: str | None = None
-    expects_reply: bool | None = None
-
-
-class RoutedModuleResponse(_ToModule, frozen=True, tag="routed_module_response"):
-    """Another module's reply; its payload is the bare JSON of the answer."""
-
-    source_module_id: str
-    request_id: str
-    payload: Payload
-
-
-class Challenge(_ToModule, frozen=True, tag="challenge"):
-    """Who are you? Ours, on TCP and UDS: 64 hex digits, answered by `Identify`."""
-
-    nonce: str
-
+from pywatt_sdk._wire_to_module import (
+    DiscoverServiceProvidersResponse as DiscoverServiceProvidersResponse,
+)
+from pywatt_sdk._wire_to_module import (
+    Heartbeat as Heartbeat,
+)
+from pywatt_sdk._wire_to_module import (
+    HttpRequest as HttpRequest,
+)
+from pywatt_sdk._wire_to_module import (
+    Init as Init,
+)
+from pywatt_sdk._wire_to_module import (
+    OperationEcho as OperationEcho,
+)
+from pywatt_sdk._wire_to_module import (
+    PortResponse as PortResponse,
+)
+from pywatt_sdk._wire_to_module import (
+    RegisterServiceProviderResponse as RegisterServiceProviderResponse,
+)
+from pywatt_sdk._wire_to_module import (
+    Rotated as Rotated,
+)
+from pywatt_sdk._wire_to_module import (
+    RoutedModuleMessage as RoutedModuleMessage,
+)
+from pywatt_sdk._wire_to_module import (
+    RoutedModuleResponse as RoutedModuleResponse,
+)
+from pywatt_sdk._wire_to_module import (
+    Secret as Secret,
+)
+from pywatt_sdk._wire_to_module import (
+    ServiceOperationResult as ServiceOperationResult,
+)
+from pywatt_sdk._wire_to_module import (
+    ServiceProvider as ServiceProvider,
+)
+from pywatt_sdk._wire_to_module import (
+    ServiceResponse as ServiceResponse,
+)
+from pywatt_sdk._wire_to_module import (
+    Shutdown as Shutdown,
+)
+from pywatt_sdk._wire_to_module import (
+    TcpOffer as TcpOffer,
+)
+from pywatt_sdk._wire_to_module import (
+    UdsOffer as UdsOffer,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    Announce as Announce,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    DiscoverServiceProviders as DiscoverServiceProviders,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    Endpoint as Endpoint,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    GetSecret as GetSecret,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    HeartbeatAck as HeartbeatAck,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    Hello as Hello,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    HttpResponse as HttpResponse,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    Identify as Identify,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    PortRequest as PortRequest,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    RegisterServiceProvider as RegisterServiceProvider,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    RotationAck as RotationAck,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    RouteToModule as RouteToModule,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    ServiceOperation as ServiceOperation,
+)
+from pywatt_sdk._wire_to_orchestrator import (
+    ServiceRequest as ServiceRequest,
+)
+from pywatt_sdk._wire_values import U16 as U16
+from pywatt_sdk._wire_values import Payload as Payload
 
 ToOrchestrator: TypeAlias = (
     Announce

@@ -286,7 +286,7 @@ def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestra
     if not strict:
         try:
             if raw.startswith(b'{"id":'):
-                return cast("m.ToOrchestrator", _typed_wrapper.decode(raw).content)
+                return _typed_wrapper.decode(raw).content
             return cast("m.ToOrchestrator", _typed_to_orchestrator.decode(raw))
         except Fault:
             pass  # not that, then; below is said what is wrong

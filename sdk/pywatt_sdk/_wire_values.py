@@ -5,9 +5,12 @@ from __future__ import annotations
 import binascii
 import enum
 import re
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Meta, Struct
+
+U16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
 
 _SLICE_BYTES: Final = 256 * 1024
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-?)(?:[0-9a-fA-F]{4}\1){3}[0-9a-fA-F]{12}\Z")
@@ -34,6 +37,13 @@ class EncodingFormat(enum.Enum):
     BASE64 = "Base64"
     AUTO = "Auto"
     MSGPACK = "MessagePack"
+
+
+class Payload(Struct, frozen=True):
+    """Bytes that pass between two modules, and how they are encoded (`EncodedMessage`)."""
+
+    data: bytes
+    format: EncodingFormat = EncodingFormat.JSON
 
 
 class ServiceType:
