@@ -16,7 +16,6 @@ import inspect
 import os
 import socket
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -25,7 +24,7 @@ from pywatt_sdk._exchange import ANSWER_BYTES, Exchange, failure
 from pywatt_sdk.core.error import BootstrapError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, MutableMapping
+    from collections.abc import AsyncIterator, Collection, MutableMapping
 
     from uvicorn import Config
 
@@ -44,8 +43,6 @@ PATIENCE_S: Final = 30.0
 DRAIN_S: Final = 5.0
 
 _BACKLOG: Final = 128
-_THREADS: Final = 40
-"""How many requests a WSGI app handles at a time: as many as FastAPI's synchronous handlers."""
 _SERVICE_UNAVAILABLE: Final = 503
 _GATEWAY_TIMEOUT: Final = 504
 
@@ -220,9 +217,9 @@ def asgi_app(app: Any) -> ASGI:
             "Flask app from the decorated function."
         )
     if _is_wsgi(app):
-        from a2wsgi import WSGIMiddleware
+        from pywatt_sdk._wsgi import Threaded
 
-        return cast("ASGI", WSGIMiddleware(_mended(app), workers=_THREADS))
+        return Threaded(app)
     return cast("ASGI", app)
 
 
@@ -303,17 +300,6 @@ def _is_wsgi(app: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _mended(app: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a WSGI app what a2wsgi does not: the end of chunked bodies, and stderr for errors."""
-
-    def mended(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        environ["wsgi.input_terminated"] = True
-        environ["wsgi.errors"] = sys.stderr
-        return app(environ, start_response)
-
-    return mended
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -165,9 +165,11 @@ class Surface:
 
         try:
             await self._app(scope, receive, watched)
-        except asyncio.CancelledError:  # at the end of the drain
+        except asyncio.CancelledError:  # at the end of the drain, or of a message's time
             what = scope.get("method", "WebSocket")
-            _log.warning("%s %s was cut off: the module ends.", what, scope["path"])
+            _log.warning(
+                "%s %s was cut off: it took too long, or the module ends.", what, scope["path"]
+            )
             if not has_started and scope["type"] == "http":
                 await _send_json(send, 503, {"error": "The module stopped before it answered."})
         except Exception as error:
