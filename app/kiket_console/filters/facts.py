@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NOT_ACCEPTED: Final = "did not accept the connection"
 """What an attempt's error says when nobody was there to take the request."""
+IN_VAIN: Final = " within "
+"""What it says of a module's message whose answer did not come in time."""
 _UNDECIDED: Final = frozenset({"received", "held"})
 
 
@@ -69,11 +71,27 @@ def _refused(subject: Subject) -> bool:
     exchange = subject.detail.exchange
     if exchange.state == "rejected":
         return exchange.status == 503
-    return exchange.state == "failed" and any(
-        NOT_ACCEPTED in attempt.error
-        for attempt in subject.detail.attempts
-        if attempt.number == exchange.attempts
+    return exchange.state == "failed" and _in_last_error(subject, NOT_ACCEPTED)
+
+
+def _timed_out(subject: Subject) -> bool:
+    exchange = subject.detail.exchange
+    if exchange.state != "failed":
+        return False
+    return _in_last_error(subject, IN_VAIN) if exchange.kind else exchange.status == 504
+
+
+def _last_error_has(words: str) -> str:
+    return (
+        "EXISTS (SELECT 1 FROM attempt WHERE attempt.id = exchange.id * 4096 + exchange.attempts"
+        f" AND instr(attempt.error, '{words}'))"
     )
+
+
+def _in_last_error(subject: Subject, words: str) -> bool:
+    number = subject.detail.exchange.attempts
+    errors = (each.error for each in subject.detail.attempts if each.number == number)
+    return any(words in error for error in errors)
 
 
 def _truncated(subject: Subject) -> bool:
@@ -126,14 +144,13 @@ STATUSES: Final[Mapping[str, Test]] = {
     ),
     "error": FAILING,
     "timeout": Fact(
-        "exchange.state = 'failed' AND coalesce(exchange.status = 504, 0)",
-        lambda it: it.detail.exchange.state == "failed" and it.detail.exchange.status == 504,
+        "CASE WHEN exchange.state <> 'failed' THEN 0 WHEN exchange.kind = ''"
+        f" THEN coalesce(exchange.status = 504, 0) ELSE {_last_error_has(IN_VAIN)} END",
+        _timed_out,
     ),
     "refused": Fact(
         "CASE exchange.state WHEN 'rejected' THEN coalesce(exchange.status = 503, 0)"
-        " WHEN 'failed' THEN EXISTS (SELECT 1 FROM attempt"
-        " WHERE attempt.id = exchange.id * 4096 + exchange.attempts"
-        f" AND instr(attempt.error, '{NOT_ACCEPTED}')) ELSE 0 END",
+        f" WHEN 'failed' THEN {_last_error_has(NOT_ACCEPTED)} ELSE 0 END",
         _refused,
         Cost.LOOKUP,
     ),

@@ -277,8 +277,12 @@ MESSAGES: list[Any] = [
             (3, "search", "http_request", "req", "in", "tcp", "received", CARRIER),
             (4, "billing", "announce", "notify", "out", "stdio", "forwarded", b"{}"),
             (5, "billing", "stray output", "invalid", "out", "stdio", "rejected", CARRIER),
+            (6, "search", "http_request", "req", "in", "http", "received", b""),
+            (7, "search", "routed_module_message", "req", "in", "tcp", "received", b"{}"),
         )
     ),
+    *ended(6, None, state=State.FAILED, answer=None, error="search#1 did not answer within 30 s."),
+    *ended(7, None, state=State.FAILED, answer=None, error="search#1 ended."),
     *ended(2, None, answer=message(b'{"payload":{"data":"eyJvayI6NX0=","format":"Json"}}')),
 ]  # fmt: skip
 
@@ -296,29 +300,30 @@ def of_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.mark.parametrize(
     ("text", "ids"),
     [
-        ("src:ipc", [2, 3, 4, 5]),
-        ("kind:req", [2, 3]),
-        ("kind:req,notify", [2, 3, 4]),
+        ("src:ipc", [2, 3, 4, 5, 6, 7]),
+        ("kind:req", [2, 3, 6, 7]),
+        ("kind:req,notify", [2, 3, 4, 6, 7]),
         ("kind:invalid", [5]),
-        ("kind:*", [2, 3, 4, 5]),
+        ("kind:*", [2, 3, 4, 5, 6, 7]),
         ("kind!=req", [4, 5]),
         ("kind:resp", []),
         ("-kind:*", [1]),
-        ("dir:in", [1, 3]),
+        ("dir:in", [1, 3, 6, 7]),
         ("dir:out", [2, 4, 5]),
         ("channel:stdio", [2, 4, 5]),
-        ("channel:tcp,uds", [3]),
-        ("mod:sea*", [2, 3]),
-        ("mod:*", [2, 3, 4, 5]),
+        ("channel:tcp,uds", [3, 7]),
+        ("mod:sea*", [2, 3, 6, 7]),
+        ("mod:*", [2, 3, 4, 5, 6, 7]),
         ("event:service_*", [2]),
         ("status:ok", [1, 2]),
-        ("status:error", [5]),
+        ("status:error", [5, 6, 7]),
+        ("status:timeout", [6]),
         ("is:pending", [3]),
         ("ada", [3]),
         ("req:total", [3]),
         ("req~T.tal", [3]),
-        ("req!~T.tal", [2, 4, 5]),
-        ("-body:ada src:ipc", [2, 4, 5]),
+        ("req!~T.tal", [2, 4, 5, 7]),
+        ("-body:ada src:ipc", [2, 4, 5, 6, 7]),
         ("$.Total>1000", [3]),
         ("$.op=http_request", [3, 5]),
         ("resp$.ok=5", [2]),
@@ -331,5 +336,5 @@ def test_of_modules_messages_the_filter_finds(
     query = filters.parse(text)
 
     assert sorted(of_modules.matching(query, 1, 9)) == ids
-    details = [of_modules.detail(number) for number in range(1, 6)]
+    details = [of_modules.detail(number) for number in range(1, 8)]
     assert [each.exchange.id for each in details if each and query.matches(each)] == ids
