@@ -234,7 +234,7 @@ def _entry(
     if (found is None and manifest is None) or (found and not found.is_sdk and manifest is None):
         if table.is_said:
             return "", (folder,), "", False
-        raise refused(f"There is no extension in {folder}.", _TEACHING)
+        raise refused(f"There is no extension and no module in {folder}.", _TEACHING)
     if found is None:
         return "", (folder,), "no entry found", False
     roots = (folder,) if found.root == folder else (found.root, folder)

@@ -139,7 +139,7 @@ def test_run_without_headless_says_what_there_is(extension_folder: Path) -> None
 def test_a_folder_without_an_extension_is_taught(tmp_path: Path) -> None:
     done = run("-C", str(tmp_path), "run", "--headless")
     assert done.returncode == ExitCode.CONFIG
-    assert done.stderr.startswith("Error: There is no extension in")
+    assert done.stderr.startswith("Error: There is no extension and no module in")
     assert "extension.yaml" in done.stderr
 
 

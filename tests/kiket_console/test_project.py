@@ -98,7 +98,7 @@ def test_a_manifest_that_is_no_yaml_is_a_problem_with_its_line(folder: Path) -> 
 
 
 def test_an_empty_folder_teaches(own_places: Path) -> None:
-    with pytest.raises(ConsoleError, match="There is no extension in") as refused:
+    with pytest.raises(ConsoleError, match="There is no extension and no module in") as refused:
         find(own_places)
     assert refused.value.exit_code is ExitCode.CONFIG
     assert "extension.yaml" in refused.value.hint
