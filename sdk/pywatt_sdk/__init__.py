@@ -100,6 +100,7 @@ _HOMES: dict[str, str] = {
     "TcpChannel": "pywatt_sdk.communication.tcp_channel",
     "TlsConfig": "pywatt_sdk.communication.connection_config",
     "negotiate_port": "pywatt_sdk.communication.port_negotiation",
+    "start_http_server": "pywatt_sdk.communication.http_tcp",
     # other modules
     "InternalMessagingClient": "pywatt_sdk.internal.messaging",
     "InternalMessagingError": "pywatt_sdk.internal.messaging",

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import jwt
 import pytest
 from tests.docs.blocks import ROOT, block, write
+from tests.pywatt_sdk.communication.conftest import serving
+from tests.pywatt_sdk.communication.registering import Registry
 from tests.pywatt_sdk.test_running import run
 from websockets.asyncio.client import connect
 
-from pywatt_sdk import SecretError
+from pywatt_sdk import ConnectionConfig, HttpTcpClient, SecretError
 from pywatt_sdk.testing import TestOrchestrator
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ SOCKET = block(PAGES / "how-to.md", "Keep a socket open")
 CLOSING = block(PAGES / "how-to.md", "End in good order")
 BY_ITSELF = block(PAGES / "how-to.md", "Start it without the decorator")
 TOGETHER = block(PAGES / "how-to.md", "Test two modules together")
+REGISTERED = block(PAGES / "how-to.md", "Register a program that nobody started")
+CHANNEL = block(PAGES / "how-to.md", "Open a channel of your own")
 
 HS256_SECRET = "a secret of thirty-two bytes, or more"
 
@@ -186,3 +190,23 @@ def test_a_module_runs_without_the_decorator(reader: Path) -> None:
     assert "/metrics" in [each["path"] for each in announced["endpoints"]]
     assert bytes(reply["content"]["body"]).decode() == "This is greeter."
     assert ended.status == 0
+
+
+async def test_a_program_registers_and_is_asked() -> None:
+    registry = Registry()
+    names = REGISTERED.run()
+    async with serving(registry.serve) as orchestrator:
+        where = ConnectionConfig("127.0.0.1", orchestrator.port)
+        async with names["thermometer"](where) as server:
+            (module,) = registry.modules.values()
+            assert module.info.name == "thermometer"
+            async with HttpTcpClient(ConnectionConfig("127.0.0.1", server.port)) as client:
+                response = await client.get("/now", query={"room": "attic"})
+            data = {"celsius": 21, "room": "attic"}
+            assert response.json() == {"status": "success", "data": data}
+        assert registry.modules == {}
+
+
+async def test_a_channel_asks_and_hears() -> None:
+    async with serving() as server:  # which says the same again
+        assert await CHANNEL.run()["ask"](server.port, {"ping": 1}) == {"ping": 1}
