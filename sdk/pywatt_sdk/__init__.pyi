@@ -25,6 +25,7 @@ from pywatt_sdk.communication.http_tcp import HttpTcpRequest as HttpTcpRequest
 from pywatt_sdk.communication.http_tcp import HttpTcpResponse as HttpTcpResponse
 from pywatt_sdk.communication.http_tcp import HttpTcpRouter as HttpTcpRouter
 from pywatt_sdk.communication.http_tcp import HttpTcpServer as HttpTcpServer
+from pywatt_sdk.communication.http_tcp import start_http_server as start_http_server
 from pywatt_sdk.communication.ipc import process_ipc_messages as process_ipc_messages
 from pywatt_sdk.communication.ipc import read_init as read_init
 from pywatt_sdk.communication.ipc import send_announce as send_announce
