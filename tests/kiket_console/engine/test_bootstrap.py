@@ -15,6 +15,7 @@ from kiket_console.engine import (
     bootstrap_code,
     bootstrap_output,
     bootstrap_preload,
+    bootstrap_program,
     lifeline,
 )
 from kiket_console.model import WorkerState
@@ -30,7 +31,15 @@ SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK(webhook_secret='a-secret-o
 
 
 @pytest.mark.parametrize(
-    "module", [bootstrap, bootstrap_code, bootstrap_output, bootstrap_preload, lifeline]
+    "module",
+    [
+        bootstrap,
+        bootstrap_code,
+        bootstrap_output,
+        bootstrap_preload,
+        bootstrap_program,
+        lifeline,
+    ],
 )
 def test_it_needs_nothing_but_the_standard_library(module: ModuleType) -> None:
     """It runs in any interpreter of a project, before the project's own packages are in reach."""
