@@ -31,6 +31,8 @@ WAITING_LIMIT: Final = 1000
 """How many requests of one module may wait for their replies; of more, the oldest is given up."""
 PATIENCE_S: Final = 120.0
 """After which a request is given up that nobody answered."""
+AGAIN_S: Final = 10.0
+"""After which the same may be said again in a module's log."""
 HELD_LIMIT: Final = 100
 HELD_BYTES: Final = 16 * 1024 * 1024
 """What may wait for one module that is being started."""
@@ -109,6 +111,8 @@ class Router:
         self._ours: set[str] = set()
         """Starts built with our SDK; others may not know what is ours."""
         self._looking: asyncio.TimerHandle | None = None
+        self._told: dict[str, tuple[str, float]] = {}
+        """What was said last in each module's log, and from when on it may be said again."""
 
     @property
     def waiting(self) -> int:
@@ -133,7 +137,7 @@ class Router:
         elif message.request_id in self._over.get(message.target_module_id, ()):
             said = f"It replies again, or late, to {message.target_module_id}; nobody waits for it."
             self._end(exchange_id, said)
-            self._note(peer.name, said)
+            self._tell(peer.name, said)
         else:
             self._ask(_Held(peer, message, exchange_id, self._now_s() + self._hold_s))
 
@@ -270,7 +274,7 @@ class Router:
         message = asked.message
         if message.expects_reply is False:
             self._end(asked.asked, sentence)
-            self._note(asked.source.name, sentence)
+            self._tell(asked.source.name, sentence)
             return
         reply = RoutedModuleResponse(
             source_module_id=message.target_module_id,
@@ -298,7 +302,7 @@ class Router:
         sentence: str = "",
     ) -> None:
         if sentence and not isinstance(source, _Person):
-            self._note(source.name, sentence)
+            self._tell(source.name, sentence)
         try:
             source.send(reply, Errand(answers=asked))
         except ConnectionError as error:
@@ -310,10 +314,19 @@ class Router:
         asked.pop(waiting.request_id, None)
         if not asked:
             self._waiting.pop(name, None)
-        over = self._over.setdefault(name, {})
+        over = self._over[name] = self._over.pop(name, {})  # the last of them now
         over[waiting.request_id] = None
-        if len(over) > WAITING_LIMIT:
-            del over[next(iter(over))]
+        for kept in (over, self._over):  # a person may send under any number of names
+            if len(kept) > WAITING_LIMIT:
+                kept.pop(next(iter(kept)))
+
+    def _tell(self, module: str, sentence: str) -> None:
+        """Say something in a module's log, not again and again."""
+        before, due_s = self._told.get(module, ("", 0.0))
+        now_s = self._now_s()
+        if sentence != before or now_s >= due_s:
+            self._told[module] = sentence, now_s + AGAIN_S
+            self._note(module, sentence)
 
     def _end(self, exchange_id: int | None, sentence: str) -> None:
         self._tape.reply(exchange_id, None, state=State.FAILED, error=sentence)

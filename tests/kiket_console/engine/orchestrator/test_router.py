@@ -238,6 +238,27 @@ async def test_of_too_many_requests_the_oldest_is_given_up(
     assert "2 newer requests wait" in _error(house.a)
 
 
+async def test_the_log_says_the_same_once_in_a_while(house: House) -> None:
+    for _ in range(3):
+        house.say(house.a, "nobody")
+        house.say(house.b, "nobody")
+
+    assert [module for module, _ in house.notes] == ["a", "b"]
+
+
+async def test_what_is_over_is_remembered_for_a_while_only(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routing, "WAITING_LIMIT", 2)
+    for name in ("x", "y", "z"):
+        party = house.join(Party(name))
+        for _ in range(3):
+            request_id = house.say(party, "b")
+            house.say(house.b, name, request_id)
+
+    assert [(name, len(ids)) for name, ids in house.router._over.items()] == [("y", 2), ("z", 2)]
+
+
 async def test_a_module_may_write_to_itself(house: House) -> None:
     request_id = house.say(house.a, "a")
     house.say(house.a, "a", request_id)
