@@ -155,6 +155,7 @@ class Parts:
             note=self.note,
             own_ports=own_ports,
             workers=lambda: self.workers.workers(),
+            on_answer=lambda took_us, failed: self._pulse.ended(took_us, failing=failed),
         )
         self.workers = Supervisor(
             project,

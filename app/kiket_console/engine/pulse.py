@@ -1,4 +1,4 @@
-"""How deliveries have been going lately: rate, 95th percentile, share of errors."""
+"""How deliveries, and requests to modules, went lately: rate, 95th percentile, error share."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from kiket_console.engine import trace
 from kiket_console.engine.orchestrator import contents
@@ -23,11 +23,14 @@ from kiket_console.ipc import Direction, Kind
 from kiket_console.model import Body, Source, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kiket_console.engine.orchestrator.ports import Frame
     from kiket_console.engine.outbox import Ticket
     from kiket_console.engine.recorder import Recorder
     from kiket_console.model import Headers
 
+OnAnswer: TypeAlias = "Callable[[int, bool], object]"
 ROWS = 1024
 """How many messages may wait to be written; the store's own queue holds four times as many."""
 RAW_BYTES = 24 * 1024 * 1024
@@ -47,13 +50,20 @@ class _Open:
     recorded: Recorded
     began: float
     """By `time.perf_counter`."""
+    is_http: bool
+    """Whether it is an HTTP request to a module."""
 
 
 class RecordedTape:
-    """Take messages down through *recorder*; belongs to the event loop of that."""
+    """Take messages down through *recorder*; belongs to the event loop of that.
 
-    def __init__(self, recorder: Recorder) -> None:
+    *on_answer* is told of each HTTP request to a module, once it is over, how long it took (µs)
+    and whether it failed.
+    """
+
+    def __init__(self, recorder: Recorder, on_answer: OnAnswer = lambda *_: None) -> None:
         self._recorder = recorder
+        self._on_answer = on_answer
         self._open: dict[int, _Open] = {}
         self._traces: dict[int, trace.Trace] = {}
         self._waiting: deque[tuple[Ticket, int]] = deque()
@@ -74,7 +84,8 @@ class RecordedTape:
         recorded = self._begin(frame, target, parent, replay_of, edited=edited)
         if recorded is None:
             return None
-        self._open[recorded.id] = _Open(recorded, time.perf_counter())
+        is_http = frame.op == "http_request" and frame.direction == Direction.IN
+        self._open[recorded.id] = _Open(recorded, time.perf_counter(), is_http)
         if len(self._open) > OPEN:
             self.reply(
                 next(iter(self._open)),
@@ -101,6 +112,9 @@ class RecordedTape:
         if asked is None:
             return
         took_us = int((time.perf_counter() - asked.began) * 1_000_000)
+        if asked.is_http:
+            failed = state is not State.FORWARDED or (status is not None and status >= 400)
+            self._on_answer(took_us, failed)
         ending = Ending(state, status, took_us, error)
         body = None
         if frame is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from kiket_console.config import Config
+    from kiket_console.engine.orchestrator.tape import OnAnswer
     from kiket_console.engine.recorder import Recorder
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.vault import Vault
@@ -40,6 +41,7 @@ class Wattson:
     """Speak with the modules among *workers*, which are asked for only once there are some.
 
     *note* takes a sentence for the person, *own_ports* are those that the engine itself listens on.
+    *on_answer* is told of what modules answered; see `RecordedTape`.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class Wattson:
         note: Callable[[str], None],
         own_ports: Collection[int],
         workers: Callable[[], tuple[Worker, ...]],
+        on_answer: OnAnswer,
     ) -> None:
         self._vault = vault
         self._workers = workers
-        self._recorded = RecordedTape(recorder)
+        self._recorded = RecordedTape(recorder, on_answer)
         self.tape = WatchedTape(self._recorded)
         ports = Ports(own_ports)
         self.free_port = ports.allocate

@@ -90,6 +90,19 @@ async def test_what_is_pending_is_seen_as_such_and_a_failure_says_why(
     assert failed.attempts[0].answer is None
 
 
+async def test_http_that_modules_answer_counts_as_what_the_project_does(recorder: Recorder) -> None:
+    told: list[bool] = []
+    tape = RecordedTape(recorder, lambda _, failed: told.append(failed))
+
+    for status in (200, 404):
+        tape.reply(tape.request(frame("http_request", Direction.IN)), frame("a"), status=status)
+    late = tape.request(frame("http_request", Direction.IN))
+    tape.reply(late, None, state=State.FAILED, error="search did not answer within 30 s.")
+    tape.reply(tape.request(frame("service_request")), frame("service_response"))
+
+    assert told == [False, True, True]
+
+
 async def test_what_nobody_answers_is_over_at_once_and_stray_output_is_marked(
     tape: RecordedTape, recorder: Recorder, writer: Writer, reader: Reader
 ) -> None:
