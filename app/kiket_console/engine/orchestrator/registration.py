@@ -19,7 +19,7 @@ from kiket_console.engine.orchestrator.ports import Frame
 from kiket_console.engine.orchestrator.programs import Programs
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.module_facts import Registrations
-from kiket_core.secret import redactor
+from kiket_core.secret import RedactorFullError, redactor
 from pywatt_sdk._channels import ChannelClosedError, Frames
 from pywatt_sdk._protocol import ProtocolError
 from pywatt_sdk._wire_registration import (
@@ -133,6 +133,9 @@ class Registration:
         except ProtocolError as error:
             name, op = "", error.op or "register"
             reply = _refusal(error)
+        except RedactorFullError:
+            name, op = "", "register"
+            reply = RegisterReply(success=False, error="No token more can be kept out of sight.")
         name = name or _STRANGER
         exchange_id = self._tape.request(_frame(name, Direction.OUT, raw, op))
         framed = encode_reply(reply)

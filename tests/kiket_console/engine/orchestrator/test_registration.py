@@ -15,7 +15,7 @@ from tests.kiket_console.engine.orchestrator.parties import Notes
 
 from kiket_console.engine.orchestrator import programs, registration
 from kiket_console.engine.orchestrator.registration import Registration
-from kiket_core.secret import redactor
+from kiket_core.secret import RedactorFullError, redactor
 from pywatt_sdk._wire_registration import Capabilities, Endpoint, HealthStatus, ModuleInfo
 from pywatt_sdk.communication.connection_config import ConnectionConfig
 from pywatt_sdk.services.registration import RegistrationClient
@@ -245,6 +245,32 @@ async def test_only_so_many_register_and_the_silent_are_forgotten(
 
     monkeypatch.setattr(programs, "FORGOTTEN_S", -1.0)
     assert (await program.ask("register", module_info=INFO))["success"]
+
+
+async def test_without_room_for_a_token_nobody_registers(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: str) -> None:
+        raise RedactorFullError
+
+    program = await house.connect()
+    monkeypatch.setattr(redactor, "add", full)
+
+    answer = await program.ask("register", module_info=INFO)
+
+    assert answer["error"] == "No token more can be kept out of sight."
+    assert house.registration.registrations.programs == ()
+
+
+async def test_programs_that_come_and_go_leave_nothing_behind(house: House) -> None:
+    for _ in range(100):
+        (await house.connect()).close()
+    program = await house.connect()
+    await program.ask("register", module_info=INFO)
+
+    async with asyncio.timeout(5):
+        while len(house.registration._connections) > 1:  # noqa: ASYNC110 - they end by themselves
+            await asyncio.sleep(0)
 
 
 async def test_a_name_that_is_empty_or_too_long_is_refused(house: House) -> None:
