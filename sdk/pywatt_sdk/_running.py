@@ -1,9 +1,7 @@
 """Run a module as a program: streams, logs, event loop, exit status."""
 
 from __future__ import annotations
-import __future__
 
-import ast
 import asyncio
 import contextlib
 import importlib.util
@@ -11,7 +9,6 @@ import logging
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kiket_core import env
@@ -31,10 +28,6 @@ AUTORUN_VARIABLE: Final = "PYWATT_AUTORUN"
 
 LEAVE_WITHIN_S: Final = 2.0
 """From a module's end to its process's, for threads to end."""
-
-_FUTURE_FLAGS: Final = sum(
-    {getattr(__future__, name).compiler_flag for name in __future__.all_feature_names}
-)
 
 _logger = logging.getLogger("pywatt_sdk")
 
@@ -62,6 +55,7 @@ def run(plan: Plan) -> int:
 
     What went wrong is in the log.
     """
+    _stdout.take()  # before there is an event loop, which would take the numbers of closed streams
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_live_and_leave(plan))
@@ -108,10 +102,12 @@ def run_as_program(module: Any, frame: FrameType | None) -> None:
         return
     if _Process.is_claimed or not env.flag(AUTORUN_VARIABLE, True):
         return
+    from pywatt_sdk._rest_of_file import carry_out_rest
+
     _Process.is_claimed = True
     use_logging_of_program()
     _stdout.take()
-    _carry_out_rest(module, frame)
+    carry_out_rest(module, frame)
     sys.exit(0 if _Process.has_lived else run(module.__plan__))
 
 
@@ -122,36 +118,6 @@ class _Process:
     """A module runs itself: the first that the program defines."""
     has_lived = False
     """A module's life was begun, by itself or by what the program says further down."""
-
-
-def _carry_out_rest(module: Any, frame: FrameType) -> None:
-    """Carry out the statements of the program after the one that defines `module`."""
-    try:
-        tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return  # not from a file: what is defined further down has to wait
-    for index, statement in enumerate(tree.body):
-        if _first_line(statement) <= frame.f_lineno <= (statement.end_lineno or 0):
-            _bind(statement, module, frame.f_globals)
-            rest = ast.Module(tree.body[index + 1 :], [])
-            flags = frame.f_code.co_flags & _FUTURE_FLAGS
-            code = compile(rest, frame.f_code.co_filename, "exec", flags, dont_inherit=True)
-            exec(code, frame.f_globals)  # noqa: S102  # the program's own text
-            return
-
-
-def _first_line(statement: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
-    return min([statement.lineno, *(each.lineno for each in decorators)])
-
-
-def _bind(statement: ast.stmt, module: Any, names: dict[str, Any]) -> None:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-        names[statement.name] = module
-    elif isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                names[target.id] = module
 
 
 def _is_loop_running() -> bool:
