@@ -35,9 +35,7 @@ class Listener:
         self.heard: asyncio.Queue[bytes] = asyncio.Queue()
 
     def make(self) -> Frames:
-        frames = Frames(self.heard.put_nowait)
-        self.connections.put_nowait(frames)
-        return frames
+        return _Accepted(self)
 
     async def connected(self) -> Frames:
         """Wait for a module to connect."""
@@ -48,6 +46,18 @@ class Listener:
         message = p.decode_to_orchestrator(await asyncio.wait_for(self.heard.get(), 10))
         assert isinstance(message, kind), message
         return message
+
+
+class _Accepted(Frames):
+    """A connection, which its listener knows of once it is open."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener.heard.put_nowait)
+        self._listener = listener
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._listener.connections.put_nowait(self)
 
 
 @contextlib.asynccontextmanager

@@ -49,7 +49,8 @@ def signed(claims: dict[str, Any], secret: str = SECRET, algorithm: str = "HS256
     return pyjwt.encode(claims, secret, algorithm)
 
 
-def later(seconds: int = 60) -> int:
+def later(seconds: int = 3600) -> int:
+    """Return a time that is still to come when the last of the suite's tests runs."""
     return int(time.time()) + seconds
 
 
@@ -76,7 +77,7 @@ def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
 
 REFUSED = {
     "ExpiredSignature": signed({"exp": later(-1)}),
-    "ImmatureSignature": signed({"exp": later(), "nbf": later(30)}),
+    "ImmatureSignature": signed({"exp": later(), "nbf": later(1800)}),
     "InvalidSignature": signed({"exp": later()}, "x" * 32),
     "InvalidAlgorithm": signed({"exp": later()}, "y" * 64, "HS512"),
     "Missing required claim: exp": signed({"sub": "me"}),
