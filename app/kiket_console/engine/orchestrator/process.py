@@ -56,6 +56,7 @@ PORT_LIMIT_S = 6.0
 """How long a fixed port may be held yet by what is being ended."""
 ANNOUNCED = "announced itself"
 REACHED = "announced itself, and takes connections"
+ACCEPTS = "takes connections"
 BEATS = "answers its heartbeats"
 
 
@@ -171,7 +172,11 @@ class ModuleProcess(Bootstrapped):
 
         Raises TimeoutError or OSError when no answer comes.
         """
-        if self._address is not None:
+        if self._address is not None and self._address[0] != holders.LOOPBACK:
+            if not await ladder.accepts(self._address):
+                raise ConnectionRefusedError
+            self.finding = Finding(ACCEPTS)
+        elif self._address is not None:
             self.finding = await health.ask(self.target, limit_s)
         elif self.facts.handshake == "unhealthy":
             raise TimeoutError

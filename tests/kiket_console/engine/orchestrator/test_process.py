@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import Others, Tape, Vault
 
+from kiket_console.engine import health
 from kiket_console.engine.orchestrator import ladder, process
 from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.model import Worker, WorkerState
@@ -302,6 +303,41 @@ async def test_what_is_busy_ends_when_it_is_through(
         busy.clear()
         await running.until(lambda: others.over == ["search#1"])
         await running.until(lambda: not running.worker.draining)
+
+
+ELSEWHERE = """
+import json, socket, sys
+init = json.loads(sys.stdin.readline())
+server = socket.create_server(("127.0.0.2", 0))
+port = server.getsockname()[1]
+said = {"op": "announce", "listen": f"127.0.0.2:{port}", "endpoints": []}
+print(json.dumps(said), flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_one_that_serves_elsewhere_on_loopback_is_looked_at_there(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "EVERY_S", 0.05)
+    (folder / "elsewhere").write_text(ELSEWHERE)
+    table(folder, [*PROGRAM, "elsewhere"])
+    async with run() as running:
+        await running.serving()
+        await running.until(lambda: running.worker.evidence == process.ACCEPTS)
+
+
+async def test_one_without_an_address_is_known_by_its_announcement(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "EVERY_S", 0.05)
+    (folder / "nowhere").write_text(ELSEWHERE.replace('.2:{port}"', '.1:0"'))
+    table(folder, [*PROGRAM, "nowhere"])
+    async with run() as running:
+        assert (await running.serving()).port == 0
+        evidence_us = running.worker.evidence_us
+        await running.until(lambda: running.worker.evidence_us > evidence_us)
+        assert running.worker.evidence == process.ANNOUNCED
 
 
 async def test_an_entry_may_name_the_function(folder: Path, run: Run) -> None:
