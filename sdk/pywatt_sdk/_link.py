@@ -91,8 +91,18 @@ class Link:
         return frozenset(self._channels)
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something as long as the link is entered; it is cancelled at the end."""
-        self._kept.append(self._group.create_task(work))
+        """Run something as long as the link is entered; it is cancelled at the end.
+
+        What it raises is told in the log; the link goes on.
+        """
+
+        async def kept() -> None:
+            try:
+                await work
+            except Exception:
+                _logger.exception("What was to run beside the link failed.")
+
+        self._kept.append(self._group.create_task(kept()))
 
     def attach(self, name: str, channel: Channel) -> None:
         """Use a channel from now on; one of the same name before it is forgotten, not closed."""

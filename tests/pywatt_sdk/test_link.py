@@ -218,3 +218,29 @@ async def test_what_is_said_during_a_request_names_its_trace_where_that_is_under
         link.tell(p.GetSecret("K"))
         await far.hears(p.GetSecret)
         assert b"traceparent" not in far.raw
+
+
+async def test_what_runs_beside_a_link_ends_with_it_and_does_not_end_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def fail() -> None:
+        raise LookupError("beside")
+
+    async with Link() as link:
+        far = FarEnd(link)
+        link.keep(run())
+        link.keep(fail())
+        await started.wait()
+        link.tell(p.HeartbeatAck())
+        await far.hears(p.HeartbeatAck)
+    assert ended.is_set()
+    assert "beside" in caplog.text
