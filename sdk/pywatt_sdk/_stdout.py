@@ -30,7 +30,12 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PIPE_BYTES: Final = 1024 * 1024
 """Room in the pipe, for C code that prints while it holds the interpreter's lock."""
 _SET_PIPE_SIZE: Final = 1031  # F_SETPIPE_SZ of Linux, unnamed before Python 3.12
+_LONGEST_LINE_BYTES: Final = 65_536
 _MOST_PLACES: Final = 1_000
+_SOMETHING_ELSE: Final = (
+    "Something other than print() wrote to stdout, which belongs to the protocol: C code, a child "
+    "process, or what was printed before the module started. It was sent to stderr."
+)
 
 _logger = logging.getLogger("pywatt_sdk.stdout")
 
@@ -155,17 +160,12 @@ class _Forwarding(threading.Thread):
 
     def run(self) -> None:
         is_told = False
-        while raw := os.read(self._source, 65_536):
-            _write_stderr(raw)
-            if not is_told:
-                is_told = True
-                warn(
-                    _logger,
-                    "Something other than print() wrote to stdout, which belongs to the protocol: "
-                    "C code, a child process, or what was printed before the module started. "
-                    "It was sent to stderr.",
-                    stray_output=True,
-                )
+        with os.fdopen(self._source, "rb") as lines:
+            while raw := lines.readline(_LONGEST_LINE_BYTES):  # whole, so that logs stay apart
+                _write_stderr(raw)
+                if not is_told:
+                    is_told = True
+                    warn(_logger, _SOMETHING_ELSE, stray_output=True)
 
 
 def _place(frame: FrameType | None) -> tuple[str, int]:
