@@ -78,9 +78,10 @@ def use_logging_of_program() -> None:
     if not root.handlers:
         init_module()
         return
-    for handler in root.handlers:
-        if not isinstance(handler.formatter, RedactingFormatter):
-            handler.setFormatter(RedactingFormatter(handler.formatter))
+    for logger in (root, *logging.Logger.manager.loggerDict.values()):
+        for handler in getattr(logger, "handlers", ()):  # a place holder has none
+            if not isinstance(handler.formatter, RedactingFormatter):
+                handler.setFormatter(RedactingFormatter(handler.formatter))
 
 
 def safe_log(level: int | str, message: str, **fields: Any) -> None:

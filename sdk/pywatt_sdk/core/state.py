@@ -13,22 +13,22 @@ import asyncio
 import contextlib
 import inspect
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import msgspec
 
 from pywatt_sdk.core.channels import OpenChannels
-from pywatt_sdk.core.error import ConfigError, NetworkError, UnavailableError
+from pywatt_sdk.core.error import ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._metrics import Metrics
     from pywatt_sdk._protocol import Init, Rotated, RoutedModuleMessage, RouteToModule
     from pywatt_sdk.core.config import AppConfig
     from pywatt_sdk.internal.messaging import InternalMessagingClient
-    from pywatt_sdk.security._jwt_tokens import JwtConfig
+    from pywatt_sdk.security._jwt_tokens import JwtConfig, JwtValidator
     from pywatt_sdk.security.secret_client import SecretClient
     from pywatt_sdk.security.typed_secret import Secret
     from pywatt_sdk.services.service_discovery import ServiceDiscoveryClient, ServiceProviderInfo
@@ -42,21 +42,6 @@ else:
 
     S = TypeVar("S")
 T = TypeVar("T")
-
-_LATER: Final = {
-    "cache": "The cache",
-    "cache_get": "The cache",
-    "cache_set": "The cache",
-    "channel_router": "The channel router",
-    "database": "The database",
-    "db": "The database",
-    "execute_query": "The database",
-    "failover_manager": "Failover",
-    "performance_monitoring": "Performance monitoring",
-    "priority_queue": "The priority queue",
-    "request_multiplexer": "The request multiplexer",
-}
-"""Parts that have their name here and come with a later release."""
 
 
 class AppState(OpenChannels, Generic[S]):
@@ -288,38 +273,19 @@ class AppState(OpenChannels, Generic[S]):
             JwtError: if it is not valid.
             ConfigError: if the module has no `jwt_secret`.
         """
-        from pywatt_sdk.security._jwt_tokens import JwtClaims, JwtValidator
+        from pywatt_sdk.security._jwt_tokens import JwtClaims
 
-        if self.jwt_config is None:
+        validator = self.jwt_validator
+        if validator is None:
             raise ConfigError("there is no secret to check tokens with; give jwt_secret=…")
-        kind = JwtClaims if claims_type is dict else claims_type
-        return JwtValidator(self.jwt_config).validate_token(token, kind)
+        return validator.validate_token(token, JwtClaims if claims_type is dict else claims_type)
 
-    # --- code in threads ---
+    @property
+    def jwt_validator(self) -> JwtValidator | None:
+        """What checks tokens; None where no `jwt_secret` is known."""
+        from pywatt_sdk.security._jwt_tokens import JwtValidator
 
-    def wait(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
-        """Return what comes of a coroutine, in code that cannot await, such as a Flask view.
-
-            answer = app_state.wait(app_state.send_request("stock", {"item": "pear"}))
-
-        Raises:
-            RuntimeError: on the thread of the module's event loop, where it is to be awaited.
-            TimeoutError: if it takes longer than `timeout_s` seconds; it is cancelled then.
-            Exception: what the coroutine raises.
-        """
-        loop = self._loop
-        if loop is None or not loop.is_running() or _running_loop() is loop:
-            coroutine.close()
-            raise RuntimeError(
-                "AppState.wait is for other threads than the module's own, while it runs: await "
-                "it here; where that cannot be, as in a function that makes a Flask app, "
-                "secret_client.known has the secrets that the decorator names."
-            )
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-        try:
-            return future.result(timeout_s)
-        finally:
-            future.cancel()
+        return JwtValidator(self.jwt_config) if self.jwt_config is not None else None
 
     # --- the end ---
 
@@ -357,13 +323,9 @@ class AppState(OpenChannels, Generic[S]):
         return self.link
 
     def __getattr__(self, name: str) -> Any:
-        part = _LATER.get(name)
-        if part is None:
-            raise AttributeError(f"AppState has no attribute {name!r}")
-        raise UnavailableError(
-            f"{part} (AppState.{name}) comes with a later release; "
-            "until then set it yourself, or reach it with a library of your own"
-        )
+        from pywatt_sdk.core._absent import absence
+
+        raise absence(name)
 
     def __repr__(self) -> str:
         return f"AppState(module_id={self._module_id!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from pywatt_sdk.core.channels import AppStateExt
 from pywatt_sdk.core.error import ConfigError, NetworkError
 from pywatt_sdk.core.state import AppState
 from pywatt_sdk.internal.messaging import InternalMessagingError
+from pywatt_sdk.security.jwt_auth import JwtConfig, create_jwt_token
 
 TCP, IPC = ChannelType.TCP, ChannelType.IPC
 
@@ -149,3 +151,30 @@ def test_it_has_settings_and_metrics_of_its_own() -> None:
     mine.metrics.counter("requests_total").inc()
     assert b"requests_total 1.0" in mine.metrics.exposition("")[1]
     assert "me" in repr(mine)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("db", "The database .* comes with a later release"),
+        ("tcp_channel", "has_channel"),
+        ("secret_manager", "get_secret asks the orchestrator"),
+        ("colour", "no attribute 'colour'"),
+    ],
+)
+def test_what_it_has_not_is_said_with_what_to_do_instead(name: str, words: str) -> None:
+    mine = state()
+    with pytest.raises(AttributeError, match=words):
+        getattr(mine, name)
+    assert not hasattr(mine, name)
+    setattr(mine, name, "of my own")
+    assert getattr(mine, name) == "of my own"
+
+
+def test_tokens_are_checked_as_those_of_protected_endpoints() -> None:
+    mine = state()
+    assert mine.jwt_validator is None
+    mine.jwt_config = JwtConfig("a secret of thirty-two bytes, or more")
+    claims = {"sub": "ada", "exp": int(time.time()) + 60}
+    token = create_jwt_token(claims, mine.jwt_config)
+    assert mine.validate_jwt_token(token)["sub"] == "ada"
