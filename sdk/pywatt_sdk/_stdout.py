@@ -4,9 +4,11 @@
     fd 1 ─► a private copy, written by the protocol alone
     1 itself ─► a pipe ─► a thread ─► stderr      for C code and child processes
     sys.stdout ─► stderr                          for print(): the log names file and line, once
+    sys.stderr ─► stderr                          whoever writes there: tracebacks, log handlers
 
 The orchestrator takes each line of stdout for a message (pywatt wire specification §1.1), so a
-stray `print` would be a broken one.
+stray `print` would be a broken one. What Python code writes is free of secrets on stderr, whoever
+wrote it: a log set up by the module's own code, the traceback of a thread.
 """
 
 from __future__ import annotations
@@ -55,13 +57,15 @@ def take() -> Streams:
     writer = os.fdopen(_private(_STDOUT, os.O_WRONLY), "wb", buffering=0)
     _redirect_input()
     _redirect_output()
+    _redirect_errors()
     return Streams(reader, writer)
 
 
 def settle() -> None:
     """Let what is printed at the very end, by C code's own buffers too, go to stderr at once."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     with contextlib.suppress(OSError):
         os.dup2(_STDERR, _STDOUT)
     for thread in threading.enumerate():
@@ -112,30 +116,54 @@ def _redirect_output() -> None:
     if before is not None:  # what was printed before waits in its buffer, for the pipe now
         with contextlib.suppress(OSError, ValueError):
             before.flush()
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Stray()),
-        encoding="utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
+    sys.stdout = _text(_Stray())
+
+
+def _redirect_errors() -> None:
+    before: TextIO | None = sys.stderr
+    if before is not None:
+        with contextlib.suppress(OSError, ValueError):
+            before.flush()
+    sys.stderr = _text(_Redacted(_STDERR))
+
+
+def _text(raw: io.RawIOBase) -> TextIO:
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
     )
 
 
-class _Stray(io.RawIOBase):
-    """What `sys.stdout` writes to: stderr. The place that printed is told once."""
+class _Redacted(io.RawIOBase):
+    """What goes to stderr, without secrets; `number` is the descriptor that it stands for."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         super().__init__()
-        self._told: set[tuple[str, int]] = set()
+        self._number = number
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return _STDOUT
+        return self._number
+
+    def isatty(self) -> bool:
+        return os.isatty(self._number)
 
     def write(self, raw: Any) -> int:
         data = bytes(raw)
         _write_stderr(data)
+        return len(data)
+
+
+class _Stray(_Redacted):
+    """What `sys.stdout` writes to: stderr. The place that printed is told once."""
+
+    def __init__(self) -> None:
+        super().__init__(_STDOUT)
+        self._told: set[tuple[str, int]] = set()
+
+    def write(self, raw: Any) -> int:
+        length = super().write(raw)
         place = _place(sys._getframe(1))
         if place not in self._told and len(self._told) < _MOST_PLACES:
             self._told.add(place)
@@ -146,7 +174,7 @@ class _Stray(io.RawIOBase):
                 *place,
                 stray_output=True,
             )
-        return len(data)
+        return length
 
 
 class _Forwarding(threading.Thread):

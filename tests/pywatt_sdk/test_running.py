@@ -193,6 +193,45 @@ def test_what_its_code_raises_is_told_without_secrets_and_ends_it_with_1(tmp_pat
     assert "cannot log in with [secret:KEY]" in last["exception"]
 
 
+def test_no_secret_is_on_stderr_whoever_writes_there(tmp_path: Path) -> None:
+    program = write(
+        tmp_path,
+        """
+        import logging.config, sys, threading
+
+        own = {"class": "logging.StreamHandler"}
+        ROOT = {"handlers": {"own": own}, "root": {"handlers": ["own"]}, "version": 1}
+        before = logging.getLogger("before")
+        before.addHandler(logging.StreamHandler())
+
+        class Broken:
+            def __del__(self):
+                raise RuntimeError("deleting " + self.key)
+
+        @pywatt_module(secrets=["KEY"])
+        async def create_app(state: AppState):
+            key = (await state.get_secret("KEY")).expose_secret()
+            logging.config.dictConfig({**ROOT, "disable_existing_loggers": False})
+            print("stderr", key, file=sys.stderr)
+            logging.warning("log %s", key)
+            logging.warning("no number: %d", key)
+            before.warning("before %s", key)
+            thread = threading.Thread(target=int, args=(key,))
+            thread.start()
+            thread.join()
+            broken = Broken()
+            broken.key = key
+            del broken
+            sys.exit("exit " + key)
+        """,
+    )
+    ended = run(program, secret="sesame-7f3a91")
+    assert ended.status == 1
+    assert "sesame-7f3a91" not in ended.stderr
+    for text in ("stderr ", "log ", "before ", "base 10: '", "deleting ", "exit "):
+        assert f"{text}[secret:KEY]" in ended.stderr
+
+
 def test_a_first_line_that_is_no_init_line_ends_it_with_one_sentence(tmp_path: Path) -> None:
     program = write(tmp_path, "@pywatt_module\ndef create_app(state): return Starlette()")
     ended = run(program, first=b"hello\n")
