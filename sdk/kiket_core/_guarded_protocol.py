@@ -70,6 +70,9 @@ class Servant(HttpToolsProtocol):
     def wait_anew(self) -> None:
         """Give the sender all its time again, because it was we who read no further until now."""
 
+    def let_go(self) -> None:
+        """Stop every clock: the connection is handed to somebody else."""
+
 
 class GuardedProtocol(Servant):
     """One connection. A subclass gives the policy."""
@@ -129,7 +132,9 @@ class GuardedProtocol(Servant):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             if self._is_upgrade:
-                self._become_websocket()
+                self.let_go()
+                self.handle_websocket_upgrade()
+                self.app = self._admitted_app
             else:
                 self._refuse(_MALFORMED)
         except httptools.HttpParserError:
@@ -225,14 +230,14 @@ class GuardedProtocol(Servant):
         super().on_response_complete()
         if self._refusal is not None and was_last:
             self._unset_keepalive_if_required()
-            self._close_with(answer_to(self._refusal, self._common_headers(), self._is_head()))
+            self._close_with(
+                answer_to(self._refusal, self.server_state.default_headers, self._is_head())
+            )
 
-    def _become_websocket(self) -> None:
-        """Hand the connection over to the WebSocket protocol: none of its clocks is ours."""
+    def let_go(self) -> None:
+        """Stop every clock: the connection is handed to somebody else."""
         self._disarm()
         self._stop_waiting_for_reads()
-        self.handle_websocket_upgrade()
-        self.app = self._admitted_app
 
     # Limits
 
@@ -325,17 +330,15 @@ class GuardedProtocol(Servant):
             self._watch()
 
     def _wait_for_reads(self) -> None:
-        seconds, unread_bytes = self._limits.answer_deadline_s, self._unread_bytes()
+        seconds = self._limits.answer_deadline_s
+        unread_bytes = self.transport.get_write_buffer_size()
         self._unread = self.loop.call_later(seconds, self._on_unread, seconds, unread_bytes)
 
     def _on_unread(self, seconds: float, unread_bytes: int) -> None:
-        if unread_bytes - self._unread_bytes() < seconds * _READ_BYTES_PER_S:
+        if unread_bytes - self.transport.get_write_buffer_size() < seconds * _READ_BYTES_PER_S:
             self.transport.abort()
         else:
             self._wait_for_reads()
-
-    def _unread_bytes(self) -> int:
-        return self.transport.get_write_buffer_size()
 
     def _stop_waiting_for_reads(self) -> None:
         if self._unread is not None:
@@ -357,7 +360,7 @@ class GuardedProtocol(Servant):
         if self.policy.on_refusal is not None:
             self.policy.on_refusal(*refusal)
         self.on_refused(refusal)
-        answer = answer_to(refusal, self._common_headers(), self._is_head())
+        answer = answer_to(refusal, self.server_state.default_headers, self._is_head())
         cycle = self.cycle
         if self._phase is not _BODY:
             if self._owes_nothing():
@@ -388,9 +391,6 @@ class GuardedProtocol(Servant):
         self.flow.resume_reading()
         self.transport.write_eof()
         self._deadline = self.loop.call_later(_LINGER_S, self.transport.abort)
-
-    def _common_headers(self) -> list[tuple[bytes, bytes]]:
-        return self.server_state.default_headers
 
     def _owes_nothing(self) -> bool:
         # uvicorn's type does not say so, but before the first request the cycle is None.

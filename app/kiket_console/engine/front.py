@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.front_request import FrontRequest
+from kiket_console.engine.headers import value_of
 from kiket_console.engine.inbound import Posted
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator.gateway import Visit
@@ -185,14 +186,24 @@ class WebhookProtocol(Servant):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over (uvicorn's name for it): it leads to a module, or nowhere."""
-        near = Near(self.transport, self.connections)
-        self.connections.discard(self)
-        self.transport.set_protocol(near)
+        near = self._handed_over()
         visit = self._found(self._begun())
         if self.modules is not None and isinstance(visit, Visit):
             self._go(carry(self.modules, visit, near))
         else:
             near.refuse(Answer(*_NO_WEBSOCKET))
+
+    def _handed_over(self) -> Near:
+        near = Near(self.transport, self.connections)
+        self.connections.discard(self)
+        self.transport.set_protocol(near)
+        return near
+
+    def _streams(self, visit: Visit) -> bool:
+        """Tell whether an answer is to be passed on as it comes, which is the connection's last."""
+        wanted = value_of(visit.headers, "accept")
+        is_alone = not self.pipeline and not self.transport.is_closing()
+        return is_alone and visit.method == "GET" and "text/event-stream" in wanted
 
     def _begun(self) -> FrontRequest:
         """Return the request of the head that was parsed last."""
@@ -270,6 +281,11 @@ class WebhookProtocol(Servant):
             answer = self._found(request)
             if isinstance(answer, Posted):
                 answer = await self._taken(answer)
+            if isinstance(answer, Visit) and self.modules is not None and self._streams(answer):
+                request.response_started = request.response_complete = True
+                self.let_go()
+                await carry(self.modules, answer, self._handed_over(), is_stream=True)
+                return
             if isinstance(answer, Visit):
                 answer, room = await self._visited(answer)
             elif isinstance(answer, Delivery):

@@ -1,5 +1,7 @@
 """A WebSocket to a module, by way of `/m/{module}/…`: bytes pass as they come, both ways.
 
+An answer that is a stream of events passes likewise, one way.
+
     sender ── Near ── Far ── the module's own server
 
 The request and its answer are taken down, what is said afterwards is not. Whichever side ends, or
@@ -38,6 +40,10 @@ class Leading(Protocol):
         """How long a module may take to answer."""
         ...
 
+    def take(self, visit: Visit) -> Awaitable[Answer]:
+        """Return the whole answer to a request."""
+        ...
+
     def way(self, visit: Visit) -> Awaitable[Peer | Answer]:
         """Return the start that a request is for, or the answer to one that is for none."""
         ...
@@ -67,7 +73,7 @@ class Near(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what the sender says; before the module has agreed it may say nothing."""
-        if self._far is None:
+        if self._far is None or not self._far.hears:
             self.close()
         else:
             self._far.write(data)
@@ -127,8 +133,10 @@ class Near(asyncio.Protocol):
 class Far(asyncio.Protocol):
     """The module's side."""
 
-    def __init__(self, near: Near) -> None:
+    def __init__(self, near: Near, *, is_stream: bool) -> None:
         self._near = near
+        self.hears = not is_stream
+        """Whether the sender may say more than its request."""
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._is_joined = False
@@ -152,7 +160,7 @@ class Far(asyncio.Protocol):
             self._fail("answered something that is not HTTP.")
         elif not self.agreed.done():
             self.agreed.set_result((int(found[1]), bytes(self._head)))
-            self._is_joined = int(found[1]) == _UPGRADED
+            self._is_joined = int(found[1]) == _UPGRADED or not self.hears
             if self._is_joined:
                 self._near.join(self, bytes(self._head))
 
@@ -197,17 +205,23 @@ class Far(asyncio.Protocol):
             self.agreed.exception()  # nobody need wait for it any more
 
 
-async def carry(leading: Leading, visit: Visit, near: Near) -> None:
-    """Connect a sender with the module that a request asks for, until one of them ends."""
+async def carry(leading: Leading, visit: Visit, near: Near, *, is_stream: bool = False) -> None:
+    """Connect a sender with the module that a request asks for, until one of them ends.
+
+    For a WebSocket, or where *is_stream* for an answer that is passed on as it comes.
+    """
     peer = await leading.way(visit)
     if isinstance(peer, Answer):
         near.refuse(peer)
+        return
+    if peer.address is None and is_stream:
+        near.refuse(await leading.take(visit))
         return
     if peer.address is None:
         near.refuse(_refusal(501, f"{peer.label} serves no port, so it takes no WebSockets."))
         return
     leading.took(visit, peer)
-    far = Far(near)
+    far = Far(near, is_stream=is_stream)
     try:
         status, raw_head = await _agreed(far, visit, peer, peer.address[1], leading.timeout_s)
     except (OSError, ValueError) as error:  # TimeoutError and ConnectionError are OSErrors
@@ -218,7 +232,7 @@ async def carry(leading: Leading, visit: Visit, near: Near) -> None:
         near.refuse(_refusal(502, said))
         return
     leading.ended(visit, State.FORWARDED, status)
-    if status != _UPGRADED:
+    if status != _UPGRADED and not is_stream:
         del raw_head
         far.close()
         near.refuse(_refusal(status, f"{peer.label} takes no WebSocket there: it says {status}."))
@@ -242,7 +256,9 @@ async def _agreed(
         traceparent=value_of(visit.headers, "traceparent"),
         sender=visit.sender,
     )
-    wish = b"\r\nconnection: Upgrade\r\nupgrade: websocket" + _END
+    wish = (
+        b"\r\nconnection: " + (b"Upgrade\r\nupgrade: websocket" if far.hears else b"close") + _END
+    )
     raw = head.replace(b"\r\ncontent-length: 0", b"", 1).removesuffix(_END) + wish
     loop = asyncio.get_running_loop()
     try:

@@ -22,6 +22,7 @@ from kiket_console.engine.ports import Target
 from kiket_console.model import Worker, WorkerState
 from kiket_console.module_facts import ModuleEndpoint
 from kiket_core.guard import Limits, Server
+from pywatt_sdk._protocol import HttpResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +51,7 @@ class House:
         self.port = 0
         self.server: Server = NOBODY
         self.heads: list[dict[str, str]] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the module."""
@@ -88,6 +90,8 @@ async def house() -> AsyncIterator[House]:
         await made.server.wait_started()
         made.port = listener.getsockname()[1]
         yield made
+        for writer in made.writers:
+            writer.close()
         made.server.should_exit = True
 
 
@@ -115,6 +119,71 @@ async def test_what_is_said_passes_both_ways(house: House) -> None:
     assert [(exchange, status) for exchange, _, status in house.tape.replies] == [(1, 101)]
     assert house.heads[0]["host"] == f"127.0.0.1:{house.module.address[1]}"  # type: ignore[index]
     assert "x-request-id" in house.heads[0]
+
+
+async def stream(house: House, *lines: str, path: str = "/m/chat/chat") -> asyncio.StreamReader:
+    """Ask for events; return what the answer can be read from."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    head = [f"GET {path} HTTP/1.1", "host: localhost", "accept: text/event-stream", *lines]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    house.writers.append(writer)
+    return reader
+
+
+async def test_events_are_passed_on_as_they_come(house: House) -> None:
+    goes_on = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nconnection: close\r\n" in head
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n")
+        await goes_on.wait()
+        writer.write(b"data: 2\n\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        house.module.address = ("127.0.0.1", server.sockets[0].getsockname()[1])
+        reader = await stream(house)
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"data: 1\n\n")).startswith(b"HTTP/1.1 200 OK")
+            goes_on.set()  # the first was there before the module had said the second
+            assert await reader.read() == b"data: 2\n\n"
+    assert [(exchange, status) for exchange, _, status in house.tape.replies] == [(1, 200)]
+
+
+async def test_who_asks_for_events_may_ask_nothing_more_there(house: House) -> None:
+    """Else it would speak to the module past the guard."""
+    came: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        came.append(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        house.module.address = ("127.0.0.1", server.sockets[0].getsockname()[1])
+        reader = await stream(house)
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"\r\n\r\n")
+            house.writers[-1].write(b"GET /secret HTTP/1.1\r\n\r\n")
+            assert await reader.read() == b""
+            while len(came) < 2:  # noqa: ASYNC110 - the module hears of the end
+                await asyncio.sleep(0)
+    assert came[1] == b""
+
+
+async def test_a_stream_that_is_none_is_an_answer_all_the_same(house: House) -> None:
+    house.module.address = None
+    house.module.answer_http = lambda asked: HttpResponse(asked.request_id, 200, {}, b"all")
+
+    async with asyncio.timeout(5):
+        found = await (await stream(house)).read()
+        absent = await (await stream(house, path="/m/nobody/x")).read()
+
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.endswith(b"\r\n\r\nall")
+    assert absent.startswith(b"HTTP/1.1 404 ")
 
 
 async def test_the_end_of_one_side_is_that_of_the_other(house: House) -> None:
