@@ -7,6 +7,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import psutil
 import pytest
 from tests.pywatt_sdk.living import Living, greeter
 
@@ -224,3 +225,24 @@ async def test_a_channel_that_never_answers_does_not_hold_up_the_start(
         for each in waiting:
             each.close()
     assert "it does not answer" in caplog.text
+
+
+async def test_a_channel_that_breaks_many_times_leaves_nothing_behind() -> None:
+    """F-48: half frames are dropped, and neither descriptors nor tasks pile up."""
+    quickly = {"initial_s": 0.001, "multiplier": 1, "max_s": 0.001}
+    plan = Plan(factory=greeter, tcp_config={"reconnect_policy": quickly})
+
+    def held() -> int:
+        return psutil.Process().num_fds() + len(asyncio.all_tasks())
+
+    async with listening() as (far, offer), Living(plan, **offer) as module:
+        frames = await far.connected()
+        await module.hear(p.Announce)
+        before = held()
+        for _ in range(50):
+            frames.send(b'\0\0\0\x13\x01{"op":')
+            frames.close()
+            frames = await far.connected()
+        say(frames, p.Heartbeat())
+        await far.hear(p.HeartbeatAck)
+        assert held() <= before + 2
