@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.pywatt_sdk.golden import Row, rows
 
 from kiket_core.frames import Format, LengthFrames
 from pywatt_sdk import _wire_registration as registration
@@ -40,7 +41,6 @@ from pywatt_sdk.communication.message import (
     MessageError,
     MessageMetadata,
 )
-from tests.pywatt_sdk.golden import Row, rows
 
 JSON_FRAME = b"\x01"
 
