@@ -162,7 +162,7 @@ class Inotify:
             self._take_file(mask, f"{folder}/{name}")
 
     def _take_folder(self, mask: int, path: str, name: str) -> None:
-        if not self._deep or tree.is_ignored(name):
+        if not self._deep or tree.is_ignored(name) or tree.is_cache(path):
             return
         if mask & (_DELETE | _MOVED_FROM):
             for number, watched in list(self._paths.items()):

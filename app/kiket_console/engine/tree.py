@@ -79,6 +79,11 @@ def is_ignored(name: str) -> bool:
     return name in IGNORED_FOLDERS or name.startswith(_PYTEST_CACHE)
 
 
+def is_cache(folder: str) -> bool:
+    """Tell whether tools say that all in a folder can be made anew: cargo's `target`, for one."""
+    return os.path.exists(f"{folder}/CACHEDIR.TAG")  # noqa: PTH110  # thousands of them
+
+
 def matters(path: str, roots: Iterable[Path]) -> bool:
     """Tell whether a change of *path* may change how the code below *roots* behaves."""
     place = Path(path)
@@ -86,7 +91,9 @@ def matters(path: str, roots: Iterable[Path]) -> bool:
         return False
     for root in roots:
         if place.is_relative_to(root):
-            return not any(map(is_ignored, place.relative_to(root).parts))
+            above = [each for each in place.parents if each != root and each.is_relative_to(root)]
+            is_made = any(is_cache(str(each)) for each in above)
+            return not is_made and not any(map(is_ignored, place.relative_to(root).parts))
     return False
 
 
@@ -106,6 +113,8 @@ def folders(
         if place is None or place in visited:
             continue
         visited.add(place)
+        if folder != root and is_cache(folder):
+            continue
         on_enter(folder)
         try:
             with os.scandir(folder) as listing:

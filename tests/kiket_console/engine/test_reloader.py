@@ -125,6 +125,12 @@ async def test_what_is_not_the_developers_code_is_ignored(
     made = project_folder / "pytest-cache-files-x1"  # as pytest does on its first run
     made.mkdir()
     made.rename(project_folder / ".pytest_cache")
+    made.mkdir()  # as cargo does
+    (made / "CACHEDIR.TAG").touch()
+    made.rename(project_folder / "target")
+    (project_folder / "target" / "debug").mkdir()
+    (project_folder / "target" / "debug" / "made.py").touch()
+    assert not matters(str(project_folder / "target/debug/made.py"), [project_folder])
     await settled(saves)
     assert saves.files == []
     (project_folder / "extension.yaml").write_text("id: sample\n")
