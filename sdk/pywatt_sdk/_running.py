@@ -67,8 +67,6 @@ def run(plan: Plan) -> int:
     except Exception:  # the module's own code
         _logger.critical("The module ended by an error of its own.", exc_info=True)
         return 1
-    finally:
-        _stdout.settle()
     return 0
 
 

@@ -13,6 +13,7 @@ wrote it: a log set up by the module's own code, the traceback of a thread.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import io
@@ -62,7 +63,10 @@ def take() -> Streams:
 
 
 def settle() -> None:
-    """Let what is printed at the very end, by C code's own buffers too, go to stderr at once."""
+    """Let what is printed at the very end, by C code's own buffers too, go to stderr at once.
+
+    Called at the interpreter's exit.
+    """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
