@@ -59,6 +59,7 @@ def take() -> Streams:
     _redirect_input()
     _redirect_output()
     _redirect_errors()
+    atexit.register(settle)
     return Streams(reader, writer)
 
 
