@@ -47,7 +47,10 @@ FRAME_BYTES: Final = 1024 * 1024
 _STRANGER: Final = "program"
 """What a program is called in the traffic that does not say who it is."""
 _HEADER: Final = 5
-_SOCKETS: Final = Path("/proc/net/tcp")
+_SOCKETS: Final = ((Path("/proc/net/tcp"), ""), (Path("/proc/net/tcp6"), "0" * 16 + "FFFF0000"))
+"""Where Linux lists connections, and what is in front of an IPv4 address there: a program may
+connect by way of ::ffff:127.0.0.1."""
+_NOBODY: Final = -1
 
 
 class Registration:
@@ -61,6 +64,7 @@ class Registration:
         self._address = ""
         self._connections: set[_Connection] = set()
         self._tasks: asyncio.TaskGroup | None = None
+        self._has_told = False
 
     @property
     def registrations(self) -> Registrations:
@@ -147,7 +151,9 @@ class Registration:
         """Let programs of this user in."""
         uid = await asyncio.to_thread(_uid_of, connection.peer, connection.own)
         if uid is not None and uid != os.getuid():
-            self._note("A program of another user tried to register, and was turned away.")
+            if uid != _NOBODY and not self._has_told:
+                self._has_told = True  # once: they may try as often as they like
+                self._note("A program of another user tried to register, and was turned away.")
             connection.close()
         else:
             connection.resume()
@@ -206,16 +212,23 @@ def _new_token(name: str) -> str:
 
 
 def _uid_of(near: tuple[str, int], far: tuple[str, int]) -> int | None:
-    """Return whose the connection's other end is; None where the system does not tell."""
-    try:
-        lines = _SOCKETS.read_text("ascii").splitlines()[1:]
-    except OSError:
-        return None
-    ends = [_written(near), _written(far)]
-    for entry in map(str.split, lines):
-        if entry[1:3] == ends:
-            return int(entry[7])
-    return None
+    """Return whose the connection's other end is: `_NOBODY` where it has ended already.
+
+    None where the system does not tell.
+    """
+    found: int | None = None
+    for place, before in _SOCKETS:
+        try:
+            lines = place.read_text("ascii").splitlines()[1:]
+        except OSError:
+            continue
+        ends = [before + _written(near), before + _written(far)]
+        found = next(
+            (int(entry[7]) for entry in map(str.split, lines) if entry[1:3] == ends), _NOBODY
+        )
+        if found != _NOBODY:
+            break
+    return found
 
 
 def _written(end: tuple[str, int]) -> str:
