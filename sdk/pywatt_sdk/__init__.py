@@ -14,7 +14,6 @@ _HOMES: dict[str, str] = {
     "AnnouncedEndpoint": "pywatt_sdk.module",
     "AppConfig": "pywatt_sdk.core.config",
     "AppState": "pywatt_sdk.core.state",
-    "AppStateExt": "pywatt_sdk.core.channels",
     "AnnouncementError": "pywatt_sdk.core.error",
     "AppStateExt": "pywatt_sdk.core.bootstrap",
     "BootstrapError": "pywatt_sdk.core.error",

@@ -61,11 +61,3 @@ class OpenChannels:
         order = [ChannelType.TCP, ChannelType.IPC] if tcp_first else list(reversed(ChannelType))
         allowed = {ChannelType.TCP: wanted.use_tcp, ChannelType.IPC: wanted.use_ipc}
         return next((each for each in order if allowed[each] and self.has_channel(each)), None)
-
-
-class AppStateExt(OpenChannels):
-    """The channels of a state, apart from it; `AppState` has the same methods itself."""
-
-    def __init__(self, app_state: OpenChannels) -> None:
-        self.app_state = app_state
-        self.link = app_state.link

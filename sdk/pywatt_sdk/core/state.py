@@ -21,7 +21,7 @@ from pywatt_sdk.core.channels import OpenChannels
 from pywatt_sdk.core.error import ConfigError, NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from pywatt_sdk._link import Link
     from pywatt_sdk._metrics import Metrics
@@ -286,6 +286,32 @@ class AppState(OpenChannels, Generic[S]):
         from pywatt_sdk.security._jwt_tokens import JwtValidator
 
         return JwtValidator(self.jwt_config) if self.jwt_config is not None else None
+
+    # --- code in threads ---
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+        """Return what comes of a coroutine, in code that cannot await, such as a Flask view.
+
+            answer = app_state.wait(app_state.send_request("stock", {"item": "pear"}))
+
+        Raises:
+            RuntimeError: on the thread of the module's event loop, where it is to be awaited.
+            TimeoutError: if it takes longer than `timeout_s` seconds; it is cancelled then.
+            Exception: what the coroutine raises.
+        """
+        loop = self._loop
+        if loop is None or not loop.is_running() or _running_loop() is loop:
+            coroutine.close()
+            raise RuntimeError(
+                "AppState.wait is for other threads than the module's own, while it runs: await "
+                "it here; where that cannot be, as in a function that makes a Flask app, "
+                "secret_client.known has the secrets that the decorator names."
+            )
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return future.result(timeout_s)
+        finally:
+            future.cancel()
 
     # --- the end ---
 

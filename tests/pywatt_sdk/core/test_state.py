@@ -12,7 +12,6 @@ from tests.pywatt_sdk.far_end import FarEnd
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._link import Link
 from pywatt_sdk.communication.channel_types import ChannelPreferences, ChannelType
-from pywatt_sdk.core.channels import AppStateExt
 from pywatt_sdk.core.error import ConfigError, NetworkError
 from pywatt_sdk.core.state import AppState
 from pywatt_sdk.internal.messaging import InternalMessagingError
@@ -94,7 +93,7 @@ async def test_it_knows_which_channels_are_open() -> None:
         assert mine.available_channels() == []
         FarEnd(link, "tcp")
         assert mine.available_channels() == [TCP]
-        assert await AppStateExt(mine).channel_health() == {TCP: True, IPC: False}
+        assert await mine.channel_health() == {TCP: True, IPC: False}
         assert mine.channel_capabilities(IPC) is None
         assert mine.channel_capabilities(TCP) is not None
 
