@@ -9,6 +9,7 @@ import base64
 import json
 from typing import Any
 
+import jwt
 import msgspec
 import pytest
 from tests.pywatt_sdk.golden import Row, rows
@@ -32,6 +33,7 @@ from pywatt_sdk._protocol import (
 )
 from pywatt_sdk._wire_values import read_address
 from pywatt_sdk.communication.channel_types import ChannelCapabilities, ChannelPreferences
+from pywatt_sdk.communication.http_ipc import ApiResponse, error_response
 from pywatt_sdk.communication.http_tcp import HttpTcpRequest, HttpTcpResponse, JsonBody
 from pywatt_sdk.communication.ipc_types import ListenAddress
 from pywatt_sdk.communication.message import (
@@ -41,6 +43,7 @@ from pywatt_sdk.communication.message import (
     MessageError,
     MessageMetadata,
 )
+from pywatt_sdk.security.jwt_auth import JwtConfig, JwtError, validate_jwt_from_headers
 
 JSON_FRAME = b"\x01"
 
@@ -264,10 +267,48 @@ class TestRejected:
         assert decode_to_orchestrator(encode_frame(Identify("m", "00"))[5:]) == Identify("m", "00")
 
 
+class TestHttpOverStdio:
+    def test_bodies(self) -> None:
+        success, not_found = [row for row in rows("http_body") if row.op.startswith("http_ipc")]
+        assert ApiResponse("success", {"ok": True}).body() == success.wire
+        message = not_found.value["message"]
+        assert error_response("NOT_FOUND", message).body() == not_found.wire
+
+
+KEY = "thirty-two bytes at the very least; for HS384, forty-eight"
+TOKENS: dict[str, dict[str, Any]] = {
+    "Missing Authorization header": {},
+    "Unauthorized: InvalidSignature": {"key": "another of more than thirty-two bytes"},
+    "Unauthorized: InvalidAlgorithm": {"algorithm": "HS384"},
+    "Unauthorized: Missing required claim: exp": {"payload": {"sub": "me"}},
+}
+
+
+class TestTokens:
+    @pytest.mark.parametrize(
+        "row", [row for row in rows("http_body") if row.value.get("error") in TOKENS], ids=str
+    )
+    def test_refusals(self, row: Row) -> None:
+        text = row.value["error"]
+        token = {"payload": {"sub": "me", "exp": 4_000_000_000}, "key": KEY, **TOKENS[text]}
+        bearer = {"Authorization": f"Bearer {jwt.encode(**token)}"} if TOKENS[text] else {}
+        with pytest.raises(JwtError) as refused:
+            validate_jwt_from_headers(bearer, JwtConfig(KEY))
+        assert json.dumps({"error": str(refused.value)}).encode() == json_text(row)
+
+    def test_without_the_ipc_feature_are_of_rust_alone(self) -> None:
+        """A module of ours always has what Rust leaves out of some builds."""
+        others = [row for row in rows("http_body") if row.op == "jwt.error"]
+        (alone,) = [row for row in others if row.value["error"] not in TOKENS]
+        assert alone.value == {"error": "Running as a module but IPC feature is not enabled"}
+
+
+def json_text(row: Row) -> bytes:
+    return json.dumps(row.value).encode()
+
+
 def test_every_row_has_its_test() -> None:
-    """Those of HTTP over stdio and of tokens stand in the tests of the parts that write them."""
-    elsewhere = {"http_ipc.success", "http_ipc.not_found", "jwt.error"}
-    here = {
+    directions = {
         "module_to_orchestrator",
         "orchestrator_to_module",
         "tcp",
@@ -275,11 +316,18 @@ def test_every_row_has_its_test() -> None:
         "stream",
         "binary",
         "unencodable",
+        "http_body",
         "reject:orchestrator_to_module",
         "reject:module_to_orchestrator",
         "reject:init",
         "reject:value",
     }
-    others = [row for row in rows() if row.direction not in here]
-    assert {row.op for row in others} == elsewhere | {"http_tcp.success", "http_tcp.not_found"}
+    assert {row.direction for row in rows()} == directions
+    bodies = {row.op for row in rows("http_body")}
+    answers = {
+        f"{kind}.{answer}"
+        for kind in ("http_ipc", "http_tcp")
+        for answer in ("success", "not_found")
+    }
+    assert bodies == answers | {"jwt.error"}
     assert len(rows()) == 174
