@@ -90,14 +90,20 @@ class Serving:
             return failure(request_id, _SERVICE_UNAVAILABLE, sentence)
         self._asked.add(request_id)
         try:
-            async with self._room:
-                exchange = Exchange(request, state=self._state, answer_bytes=answer_bytes)
-                task = self._tasks.create_task(exchange.run(self._app))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
-                return await _within(timeout_s, exchange, task)
+            exchange = Exchange(request, state=self._state, answer_bytes=answer_bytes)
+            task = self._tasks.create_task(self._ask(exchange))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(lambda _: _give_up(exchange))
+            return await _within(timeout_s, exchange, task)
         finally:
             self._asked.discard(request_id)
+
+    async def _ask(self, exchange: Exchange) -> None:
+        """Ask the app when it is this one's turn, which ends with the answer."""
+        await self._room.acquire()
+        exchange.response.add_done_callback(lambda _: self._room.release())
+        await exchange.run(self._app)
 
 
 @contextlib.asynccontextmanager
@@ -245,6 +251,11 @@ async def _within(timeout_s: float, exchange: Exchange, task: asyncio.Task[None]
     finally:
         if not exchange.is_answered:
             task.cancel()
+
+
+def _give_up(exchange: Exchange) -> None:
+    """Answer what was cut off before its turn came, at the end of the drain."""
+    exchange.conclude(_SERVICE_UNAVAILABLE, "The module stopped before it answered.")
 
 
 def _bound(host: str, port: int, path: str | Path | None) -> list[socket.socket]:

@@ -152,6 +152,22 @@ async def test_too_many_requests_at_a_time_are_refused() -> None:
     assert statuses == [200] * most
 
 
+@pytest.mark.parametrize("bind", [True, False])
+async def test_what_waits_for_its_turn_is_answered_when_the_module_ends(bind: bool) -> None:
+    module = Module()
+    async with (
+        asyncio.TaskGroup() as group,
+        serve_http(module.app, bind=bind, drain_s=0.01) as serving,
+    ):
+        tasks = [
+            group.create_task(serving.answer(asked("/slow", f"r-{each}")))
+            for each in range(AT_ONCE + 20)
+        ]
+        await module.begun.wait()
+    answers = [task.result() for task in tasks]
+    assert {answer.status_code for answer in answers if answer is not None} == {503}
+
+
 async def test_websockets_are_served() -> None:
     module = Module()
     async with (
