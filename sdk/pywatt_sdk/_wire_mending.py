@@ -89,7 +89,10 @@ def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
     if "op" not in message and "listen" in message and "endpoints" in message:
         return {**message, "op": "announce"}
     nested = message.get(message["op"]) if isinstance(message.get("op"), str) else None
-    return {**nested, "op": message["op"]} if isinstance(nested, dict) else dict(message)
+    if not isinstance(nested, dict):
+        return dict(message)
+    body = nested.get("body")  # in this form it is the text itself
+    return {**nested, "body": body.encode() if isinstance(body, str) else body, "op": message["op"]}
 
 
 def _mended_echo(echo: dict[str, Any]) -> dict[str, Any] | None:

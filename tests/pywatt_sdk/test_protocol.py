@@ -70,6 +70,11 @@ class TestLiberally:
         raw = said({"op": "get_secret", "get_secret": {"name": "K"}, "announce": None})
         assert decode_to_orchestrator(raw) == GetSecret("K")
 
+    def test_a_body_that_is_nested_is_text(self) -> None:
+        fields = {"request_id": "1", "status_code": 200, "headers": {}, "body": "okay"}
+        raw = said({"op": "http_response", "http_response": fields, "get_secret": None})
+        assert decode_to_orchestrator(raw) == HttpResponse("1", 200, {}, b"okay")
+
     def test_a_wrapper_where_none_should_be(self) -> None:
         raw = said({"id": ID, "content": {"op": "rotated", "keys": ["A"], "rotation_id": "r"}})
         assert decode_to_module(raw) == Rotated(("A",), "r")

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.pywatt_sdk.communication.conftest import serving
+from tests.pywatt_sdk.communication.conftest import Certificates, serving
 from tests.pywatt_sdk.communication.registering import Registry
 
 from pywatt_sdk._protocol import ProtocolError
-from pywatt_sdk.communication.connection_config import ConnectionConfig
+from pywatt_sdk.communication.connection_config import ConnectionConfig, TlsConfig
 from pywatt_sdk.communication.http_tcp import (
     HttpTcpClient,
     HttpTcpError,
@@ -161,6 +161,13 @@ class TestServers:
             with pytest.raises(NetworkError, match=f"cannot listen on 127.0.0.1:{server.port}"):
                 async with HttpTcpServer(router, port=server.port):
                     pass
+
+    async def test_show_who_they_are(self, certificates: Certificates) -> None:
+        tls = TlsConfig(ca_cert_path=certificates.ca)
+        async with HttpTcpServer(router, host="0.0.0.0", tls=certificates.server()) as server:  # noqa: S104
+            config = ConnectionConfig("127.0.0.1", server.port, tls_config=tls)
+            async with HttpTcpClient(config) as client:
+                assert (await client.get("/now")).status_code == 200
 
     def test_serve_no_other_machine_in_the_clear(self) -> None:
         with pytest.raises(ConfigError, match="set tls"):
