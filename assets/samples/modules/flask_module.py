@@ -1,6 +1,6 @@
 """The same with Flask: notes in memory.
 
-    curl http://127.0.0.1:8700/m/notes/notes -H 'content-type: application/json' -d '{"text": "milk"}'
+    curl http://127.0.0.1:8700/m/notes/notes --json '{"text": "milk"}'
     curl http://127.0.0.1:8700/m/notes/notes
 
 Needs Flask: `pip install 'kiket-console[flask]'`.
