@@ -115,6 +115,8 @@ def surface_of(plan: Plan, module: Module) -> ModuleApp:
 def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
     if plan.jwt_secret is None and not any(map(_asks_for_token, plan.endpoints)):
         return None
+    if plan.jwt_secret in plan.secrets and plan.jwt_secret not in secrets:
+        return None  # offline, where it is not given: nobody is let in
     from pywatt_sdk.security._jwt_tokens import module_jwt
 
     def value(name: str) -> str | None:

@@ -27,6 +27,8 @@ SHORTEST_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 TOKEN_BYTES: Final = 8 * 1024
 
 _COMPACT: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)  # RFC 7515 §7.1
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,30}")
+"""What is rather the name of a secret than a secret, which is longer, or of more than capitals."""
 _WITH_SECRET: Final = frozenset(SHORTEST_SECRET_BYTES)
 _WITH_KEY_PAIR: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -165,17 +167,23 @@ def module_jwt(
     what the environment has under that name; None if there is neither.
 
     Raises:
-        ConfigError: if the secret is empty.
+        ConfigError: if the secret is empty, or is the name of one that is not known: whoever reads
+            the code could sign tokens with a name.
     """
     if given is None:
-        named = next((name for name in ENV_NAMES if secret(name)), None)
-        given = named or get_jwt_secret_from_env()
-        if given is None:
-            return None
+        given = next((name for name in ENV_NAMES if secret(name)), None)
+    if given is None:
+        value = get_jwt_secret_from_env()
+        return None if value is None else JwtConfig(value)
     if isinstance(given, JwtConfig):
         return given
     if isinstance(given, Secret) or secret(given) is None:
-        return JwtConfig(given)
+        if isinstance(given, Secret) or not _NAME.fullmatch(given):
+            return JwtConfig(given)
+        raise ConfigError(
+            f"jwt_secret={given!r} reads as the name of a secret, which this module does not have; "
+            f"give it secrets=[{given!r}] too, or the secret itself"
+        )
     name = given
     config = JwtConfig(lambda: secret(name) or "")
     config.check()

@@ -9,7 +9,9 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from pywatt_sdk import AnnouncedEndpoint, JwtConfig, create_jwt_token, pywatt_module
+from pywatt_sdk import AnnouncedEndpoint, ConfigError, JwtConfig, create_jwt_token, pywatt_module
+from pywatt_sdk._assembly import assemble
+from pywatt_sdk._handshake import read_given
 from pywatt_sdk.testing import TestOrchestrator
 
 OLD, NEW, OTHER = "o" * 32, "n" * 32, "x" * 32
@@ -66,3 +68,18 @@ async def test_without_jwt_secret_it_is_the_one_of_that_name(
         if declared:
             await orchestrator.rotate({"JWT_SECRET": NEW})
             assert await statuses(running, OLD, NEW) == [401, 200]
+
+
+async def test_a_name_is_no_secret() -> None:
+    """Whoever reads the code could sign tokens with it."""
+    async with TestOrchestrator() as orchestrator:
+        with pytest.raises(ConfigError, match=r"give it secrets=\['JWT_KEY'\] too"):
+            await orchestrator.start(module(jwt_secret="JWT_KEY"))
+
+
+async def test_offline_without_the_secret_nobody_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JWT_KEY", raising=False)
+    made = module(secrets=["JWT_KEY"], jwt_secret="JWT_KEY")
+    init = {"orchestrator_api": "", "module_id": "m", "env": {}, "listen": "127.0.0.1:0"}
+    found = await assemble(made.__plan__, read_given(init), None)
+    assert found.state.jwt_config is None
