@@ -21,7 +21,7 @@ os.environ |= {"TZ": "UTC", "TEXTUAL_ANIMATIONS": "none", "COLORTERM": "truecolo
 os.environ.pop("NO_COLOR", None)
 time.tzset()
 
-from tests.snap import scene  # noqa: E402
+from tests.snap import messages, scene  # noqa: E402
 
 from kiket_console.paths import ProjectPaths  # noqa: E402 - the environment comes first
 from kiket_console.ui import moment  # noqa: E402
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SIZE = (120, 36)
 BROKEN = scene.status(scene.worker(**scene.BROKEN))
+MODULES = scene.status(scene.worker(), scene.module(), project="shop")
+OF_MODULES = ("messages",)
+"""Pictures of what modules say, which is a story of its own."""
 RETITLED = ("k", "e", *("down",) * 5, "end", "left", "left", "space", *"again")
 TO_SIGNATURE = ("k",) * 2 + ("enter",) + ("right_square_bracket",) * 3
 PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | None]] = {
@@ -50,6 +53,8 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "processes": (SIZE, "kiket-dusk", ("2",), None),
     "processes-broken": (SIZE, "kiket-dusk", ("2",), BROKEN),
     "processes-several": (SIZE, "kiket-dusk", ("2", "j", "j"), scene.several()),
+    "processes-module": (SIZE, "kiket-dusk", ("2", "j"), MODULES),
+    "messages": (SIZE, "kiket-dusk", ("k",) * 5, MODULES),
     "platform": (SIZE, "kiket-dusk", ("8",), None),
     "logs": (SIZE, "kiket-dusk", ("3", "k"), None),
 }
@@ -85,6 +90,17 @@ def plain(svg: str) -> str:
     return UNIQUE.sub("kiket", svg)
 
 
+def paths_of_modules(place: Path) -> ProjectPaths:
+    """Return the places of a project in which modules have spoken."""
+    project = place / "shop"
+    project.mkdir(exist_ok=True)
+    paths = ProjectPaths(project)
+    paths.make()
+    messages.tell_of_modules(story := scene.Story())
+    scene.write_store(paths.store, story)
+    return paths
+
+
 def main() -> int:
     """Write all pictures, or those that are named; return the exit status."""
     moment.now_us = lambda: scene.NOW_US
@@ -98,7 +114,8 @@ def main() -> int:
         paths.make()
         scene.write_store(paths.store)
         for name in sys.argv[1:] or PICTURES:
-            svg = asyncio.run(picture(paths, *PICTURES[name]))
+            of = paths_of_modules(Path(place)) if name in OF_MODULES else paths
+            svg = asyncio.run(picture(of, *PICTURES[name]))
             (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
             sys.stderr.write(f"screenshots/{name}.svg\n")
     return 0
