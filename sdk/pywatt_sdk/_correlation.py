@@ -49,8 +49,19 @@ class Correlation:
             raise TypeError(f"{type(message).__name__} has no reply; use tell().")
         loop = asyncio.get_running_loop()
         asker = _Asker(loop.create_future(), loop.time() + timeout_s + _GRACE_S)
-        self._asked.setdefault(make_key(self, message), deque()).append(asker)
+        key = make_key(self, message)
+        if key[0] in _UNNAMED:
+            self._forget(loop.time())
+        self._asked.setdefault(key, deque()).append(asker)
         return asker.reply
+
+    def _forget(self, now_s: float) -> None:
+        """Forget those who gave up so long ago that no reply is theirs any more."""
+        for key in [key for key in self._asked if key[0] in _UNNAMED]:
+            askers = self._asked[key]
+            _drop_late(askers, now_s)
+            if not askers:
+                del self._asked[key]
 
     def give_up(
         self, message: p.ToOrchestrator, reply: asyncio.Future[Any], *, was_sent: bool
@@ -80,9 +91,7 @@ class Correlation:
             del self._asked[key]
             given = [_give(asker, message) for asker in askers]
             return any(given)
-        now_s = asyncio.get_running_loop().time()
-        while askers and askers[0].reply.done() and askers[0].until_s < now_s:
-            askers.popleft()
+        _drop_late(askers, asyncio.get_running_loop().time())
         asker = askers.popleft() if askers else None
         if not askers:
             del self._asked[key]
@@ -108,6 +117,11 @@ class Correlation:
             return self._operation(message.params)
         under_way = [key for key in self._asked if key[0] in ("operation", "connection")]
         return under_way[0] if len(under_way) == 1 else ("connection", "")
+
+
+def _drop_late(askers: deque[_Asker], now_s: float) -> None:
+    while askers and askers[0].reply.done() and askers[0].until_s < now_s:
+        askers.popleft()
 
 
 def _give(asker: _Asker, reply: p.ToModule) -> bool:

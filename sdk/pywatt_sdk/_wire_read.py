@@ -345,8 +345,9 @@ def explained(what: str, fault: BaseException) -> str:
     """Say in a sentence why something cannot be read."""
     if isinstance(fault, RecursionError):
         return f"{what} is nested too deeply to be read."
-    reason = str(fault) or type(fault).__name__
-    reason = f"{reason[:1].lower()}{reason[1:].rstrip('.')}."
+    reason = (str(fault) or type(fault).__name__).rstrip(".") + "."
+    if not reason.startswith("JSON"):
+        reason = reason[:1].lower() + reason[1:]
     if isinstance(fault, msgspec.DecodeError) and not isinstance(fault, msgspec.ValidationError):
         return f"{what} is not JSON: {reason}"
     return f"{what} cannot be read: {reason}"
