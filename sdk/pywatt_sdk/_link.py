@@ -72,6 +72,7 @@ class Link:
         self._group = asyncio.TaskGroup()
         self._under_way: set[asyncio.Task[None]] = set()
         self._kept: list[asyncio.Task[None]] = []
+        self._is_refusing = False
         self.hearing = ""
         """The channel of the message that is being handled, while a plain handler runs."""
 
@@ -102,7 +103,9 @@ class Link:
             except Exception:
                 _logger.exception("What was to run beside the link failed.")
 
-        self._kept.append(self._group.create_task(kept()))
+        task = self._group.create_task(kept())
+        task.add_done_callback(lambda _: work.close())  # if it was cancelled before it began
+        self._kept.append(task)
 
     def attach(self, name: str, channel: Channel) -> None:
         """Use a channel from now on; one of the same name before it is forgotten, not closed."""
@@ -235,6 +238,8 @@ class Link:
         if not inspect.isawaitable(outcome):
             self._answer(outcome, name)
         elif len(self._under_way) < MOST_UNDER_WAY:
+            if len(self._under_way) <= MOST_UNDER_WAY // 2:
+                self._is_refusing = False
             task = self._group.create_task(self._see_through(outcome, message, name))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
@@ -260,11 +265,13 @@ class Link:
             _logger.warning("An answer was lost: %s.", error)
 
     def _refuse(self, message: ToModule, name: str) -> None:
-        _logger.warning(
-            "%d messages are being handled; one more (%s) was refused.",
-            MOST_UNDER_WAY,
-            p.op_of(message),
-        )
+        if not self._is_refusing:  # once, not for each of a flood
+            self._is_refusing = True
+            _logger.warning(
+                "%d messages are being handled; more are refused until half of them are done: %s.",
+                MOST_UNDER_WAY,
+                p.op_of(message),
+            )
         if isinstance(message, p.HttpRequest):
             text = b'{"error":"The module is busy; try again later."}'
             headers = {"content-type": "application/json", "retry-after": "1"}

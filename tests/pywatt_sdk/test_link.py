@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from typing import Any
 
 import pytest
 from tests.pywatt_sdk.far_end import FarEnd
 
-from pywatt_sdk import _link
+from pywatt_sdk import _correlation, _link
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._link import Link
 from pywatt_sdk._trace import enter
@@ -138,6 +139,23 @@ async def test_a_request_that_is_given_up_leaves_nothing_behind() -> None:
         assert len(link._asked) == 0
 
 
+async def test_who_asks_again_and_again_without_a_reply_leaves_little_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Rust orchestrator may never answer what a module polls for."""
+    monkeypatch.setattr(_correlation, "_GRACE_S", 0.0)
+    async with Link() as link:
+        FarEnd(link)
+        for each in range(5):
+            for message in (
+                p.DiscoverServiceProviders(DATABASE),
+                p.ServiceOperation(f"c-{each}", DATABASE, "ping", {}),
+            ):
+                with pytest.raises(ReplyTimeoutError):
+                    await link.ask(message, timeout_s=0.001)
+        assert len(link._asked) <= 2
+
+
 async def test_what_a_handler_returns_goes_back_by_the_same_channel() -> None:
     async with Link() as link:
         stdio, tcp = FarEnd(link), FarEnd(link, "tcp")
@@ -167,7 +185,9 @@ async def test_a_handler_that_raises_is_told_and_the_link_goes_on(
     assert "lost later" in caplog.text
 
 
-async def test_more_than_it_can_handle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_than_it_can_handle_is_refused(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(_link, "MOST_UNDER_WAY", 2)
     gate = asyncio.Event()
 
@@ -178,11 +198,13 @@ async def test_more_than_it_can_handle_is_refused(monkeypatch: pytest.MonkeyPatc
     async with Link() as link:
         far = FarEnd(link)
         link.on(p.HttpRequest, wait)
-        far.say(*(p.HttpRequest(str(n), "GET", "/", {}) for n in range(3)))
-        refused = await far.hears(p.HttpResponse)
+        far.say(*(p.HttpRequest(str(n), "GET", "/", {}) for n in range(4)))
+        refused = [await far.hears(p.HttpResponse) for _ in range(2)]
         gate.set()
         answered = {(await far.hears(p.HttpResponse)).request_id for _ in range(2)}
-    assert (refused.request_id, refused.status_code, answered) == ("2", 503, {"0", "1"})
+    assert [(each.request_id, each.status_code) for each in refused] == [("2", 503), ("3", 503)]
+    assert answered == {"0", "1"}
+    assert caplog.text.count("http_request") == 1, "a flood is told once"
 
 
 async def test_a_message_that_nobody_takes_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -244,3 +266,12 @@ async def test_what_runs_beside_a_link_ends_with_it_and_does_not_end_it(
         await far.hears(p.HeartbeatAck)
     assert ended.is_set()
     assert "beside" in caplog.text
+
+
+async def test_what_had_no_time_to_begin_beside_a_link_is_put_away() -> None:
+    async def run() -> None: ...
+
+    work = run()
+    async with Link() as link:
+        link.keep(work)
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
