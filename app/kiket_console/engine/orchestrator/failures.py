@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 _IDENTIFY = "serialize Identify"
 """What the Rust SDK says when it has announced itself and has no TCP channel (§0, 2)."""
 _SHOWN_LIMIT = 60
+NO_ADDRESS = "127.0.0.1:0"
+"""What a module announces that serves no HTTP of its own."""
 _FRAME = re.compile(r'\s+File "([^"]+)", line (\d+)')
 _RECORD = re.compile(r"(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) ")
+_AT_EXIT = re.compile(r"(?:WARNING )?sys:\d+: ")
+"""What the interpreter warns of while it ends, as of coroutines that nobody awaited."""
 _LAST_WORDS = re.compile(r"(?:CRITICAL|ERROR) (.+)")
 
 
@@ -34,18 +38,32 @@ def early_end(
     if raised is not None:
         return raised
     what = f"{_shown(spec)} {how_ended(returncode)} before it announced itself"
-    said = _LAST_WORDS.fullmatch(stderr[-1]) if stderr else None
+    last = next((line.strip() for line in reversed(stderr) if line.strip()), "")
+    said = _LAST_WORDS.fullmatch(last)
     if said and all(is_answered for _, is_answered in facts.asked):
         return Problem(f"{what}: {said[1]}", traceback=stderr)
-    return Problem(_with_reason(what, facts, spec.declared.secrets, is_over=True), traceback=stderr)
+    reason = _reason(what, facts, spec.declared.secrets)
+    if not reason:
+        given = f", after it was given {facts.asked[-1][0]}" if facts.asked else ""
+        wrote = f"; its last line: {last}" if last else ", and wrote nothing to standard error."
+        reason = f"{what}{given}{wrote}"
+    return Problem(reason, traceback=stderr)
 
 
 def silence(spec: ModuleSpec, facts: ModuleFacts, stderr: tuple[str, ...]) -> Problem:
     """Say that it runs, and has not announced itself in the time that it has."""
     what = f"{_shown(spec)} did not announce itself within {spec.announce_s:g} s"
-    return Problem(
-        _with_reason(what, facts, spec.declared.secrets, is_over=False), traceback=stderr
-    )
+    reason = _reason(what, facts, spec.declared.secrets)
+    if not reason:
+        given = f", after it was given {facts.asked[-1][0]}" if facts.asked else ""
+        task = (
+            "the function that makes its app has not returned; look at what that waits for"
+            if facts.sdk
+            else "let it read its init line from standard input and write an announcement to "
+            "standard output, as a pywatt SDK does"
+        )
+        reason = f"{what}{given}: {task}, or give it longer by announce_s in {PROJECT_FILE}."
+    return Problem(reason, traceback=stderr)
 
 
 def end_behind(
@@ -75,35 +93,28 @@ def unreachable(
     host, port = address
     return Problem(
         f"{_shown(spec)} announced {host}:{port}, but took no connection there within "
-        f"{limit_s:.0f} s: let it serve on the address of its init line.",
+        f"{limit_s:.0f} s: let it serve on the address of its init line, or announce "
+        f"{NO_ADDRESS} to be asked over standard input.",
         traceback=stderr,
     )
 
 
-def _with_reason(what: str, facts: ModuleFacts, declared: tuple[str, ...], *, is_over: bool) -> str:
-    """Return *what*, with what the handshake says about it."""
+def _reason(what: str, facts: ModuleFacts, declared: tuple[str, ...]) -> str:
+    """Return what the handshake says about *what*, the cause first; empty when it says nothing."""
     missing = next((name for name, is_answered in facts.asked if not is_answered), "")
     if missing and missing in declared:
         variable = environment_secret_name(missing)
         how = f"`kiket-console secret set {missing}`, or {variable}=… in .env, gives it one"
-        return f"{what}: the secret {missing} has no value; {how}."
+        return f"The secret {missing} has no value; {how}: without it {what}."
     if missing:
         how = f"name it in the secrets of its [[module]] in {PROJECT_FILE}"
-        return f"{what}: it asked for the secret {missing}, which is not declared for it; {how}."
+        return f"The secret {missing} is not declared for it; {how}: without it {what}."
     if facts.stray:
         return (
-            f"{what}, and wrote {plural(facts.stray, 'line')} to standard output that are no "
-            "messages: print to standard error, standard output is for the protocol."
+            f"{what}, and wrote {plural(facts.stray, 'line')} to standard output, where messages "
+            "alone belong: print to standard error."
         )
-    if facts.asked:
-        return f"{what}, after it was given {facts.asked[-1][0]}; its last lines may say why."
-    if is_over:
-        return f"{what}; its last lines may say why."
-    return (
-        f"{what}: let it read its init line from standard input and write an announcement to "
-        "standard output, as a pywatt SDK does, or give it longer by announce_s in "
-        f"{PROJECT_FILE}."
-    )
+    return ""
 
 
 def _raised(spec: WorkerSpec, stderr: tuple[str, ...]) -> Problem | None:
@@ -120,7 +131,7 @@ def _raised(spec: WorkerSpec, stderr: tuple[str, ...]) -> Problem | None:
     if not frames:
         return None
     last = frames[-1][0]
-    rest = stderr[last + 1 :]
+    rest = [line for line in stderr[last + 1 :] if not _AT_EXIT.match(line)]
     error = next((each for each in rest if each and not each[0].isspace()), "")
     if not error or any(map(_RECORD.match, rest)):  # it went on after that one
         return None

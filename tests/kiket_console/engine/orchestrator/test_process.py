@@ -175,7 +175,7 @@ FAILURES = {
     "printed": (
         "import sys; input(); print('hi', flush=True); input(); sys.exit(2)",
         "",
-        "wrote 1 line to standard output that are no messages",
+        "wrote 1 line to standard output, where messages alone belong",
     ),
     "asked": (
         """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input(); input()""",
