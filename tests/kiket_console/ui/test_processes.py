@@ -118,15 +118,22 @@ def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> N
     assert "Handshake   ready · pywatt_sdk 0.1.0 · listens on 127.0.0.1:41237" in said
     assert "Channels    stdio connected 4 m · tcp connected 3 m 59 s · uds listening 4 m" in said
     assert "Heartbeat   0.6 s ago, 239 answered" in said
-    assert "Endpoints   GET POST /invoices · GET /invoices/:id jwt · GET /health" in said
+    assert "Routes      GET POST /invoices · GET /invoices/:id jwt · GET /health" in said
     assert "Services    invoices at 127.0.0.1:41237 (custom:ledger)" in said
     assert "Asked for   DATABASE_URL ✓ · MAIL_KEY no answer" in said
     assert "Messages    1,204 to it · 988 from it" in said
     assert "1 line on standard output, where messages alone belong" in said
     assert "3 messages not recorded or given up" in said
-    assert "Routes      http://127.0.0.1:8700/m/billing/" in said
+    assert "Address     http://127.0.0.1:8700/m/billing/" in said
     assert "Webhooks" not in said
     assert "Handlers" not in said
+
+
+def test_a_module_without_a_process_listens_nowhere() -> None:
+    said = told(scene.module(handshake="", sdk=""))
+    assert "Handshake   no process\n" in said
+    assert "does not say its name" not in said
+    assert "listens on" not in said
 
 
 @pytest.mark.parametrize(

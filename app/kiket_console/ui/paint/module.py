@@ -3,11 +3,11 @@
 Handshake   ready · pywatt_sdk 0.1.0 · listens on 127.0.0.1:41237
 Channels    stdio connected 4 m · tcp connected 4 m · uds listening
 Heartbeat   0.6 s ago, 241 answered
-Endpoints   GET POST /users · GET /admin jwt
+Routes      GET POST /users · GET /admin jwt
 Services    search at 127.0.0.1:9200 (custom:index)
 Asked for   DATABASE_URL ✓ · API_KEY no answer
 Messages    12 to it, 31 from it
-Routes      http://127.0.0.1:8700/m/billing/
+Address     http://127.0.0.1:8700/m/billing/
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SHAKY = ("degraded", "unhealthy")
 """Words of a handshake that is done with a module that hardly lives."""
+_FAR_ENOUGH = (*SHAKY, "announced", "ready", "stopping")
+"""By then a module of ours has said what it is built with."""
 
 
 def heartbeat_sentences(facts: ModuleFacts, now_us: int) -> list[str]:
@@ -42,7 +44,7 @@ def module_lines(
     lines = labelled("Handshake", _handshake(facts), width)
     lines += labelled("Channels", [_channel(each, now_us) for each in facts.channels], width)
     lines += labelled("Heartbeat", [_heartbeat(facts, now_us)], width)
-    lines += labelled("Endpoints", [_endpoint(each) for each in facts.endpoints], width)
+    lines += labelled("Routes", [_endpoint(each) for each in facts.endpoints], width)
     if facts.services:
         services: list[Line] = [
             [
@@ -65,7 +67,7 @@ def module_lines(
         lines += sentence("Dropped", said, width, "warning")
     if worker.note:
         lines += sentence("", worker.note, width, "warning")
-    return lines + address("Routes", routes_url(worker, status), width)
+    return lines + address("Address", routes_url(worker, status), width)
 
 
 def routes_url(worker: Worker, status: EngineStatus) -> str:
@@ -75,9 +77,10 @@ def routes_url(worker: Worker, status: EngineStatus) -> str:
 
 def _handshake(facts: ModuleFacts) -> list[Line]:
     role = "warning" if facts.handshake in SHAKY else "ok" if facts.handshake == "ready" else ""
-    values: list[Line] = [[(visible(facts.handshake), role)]]
-    values.append([(visible(facts.sdk) or "an SDK that does not say its name", "muted")])
-    if facts.listen:
+    values: list[Line] = [[(visible(facts.handshake) or "no process", role)]]
+    if facts.sdk or facts.handshake in _FAR_ENOUGH:
+        values.append([(visible(facts.sdk) or "an SDK that does not say its name", "muted")])
+    if facts.listen and facts.handshake:
         values.append([(f"listens on {visible(facts.listen)}", "")])
     return values
 
