@@ -92,9 +92,10 @@ async def assemble(plan: Plan, init: Init, link: Link | None) -> Module:
     if plan.factory is None:
         return Module(state, None, secrets)
     app = await _settled(plan.factory(state))
-    if app is None:
+    if app is None or not callable(app):
         name = getattr(plan.factory, "__qualname__", "the decorated function")
-        raise BootstrapError(f"{name}() returned nothing; return the app that it made")
+        what = "nothing" if app is None else f"a {type(app).__name__}, which is no web app"
+        raise BootstrapError(f"{name}() returned {what}; return the app that it made")
     return Module(state, app, secrets)
 
 

@@ -132,6 +132,7 @@ async def serve_http(
     """
     if sockets is None:
         sockets = _bound(host, port, path) if bind else []
+    bound = _inode(path)
     config = server_config(
         app,
         limits=limits,
@@ -155,7 +156,7 @@ async def serve_http(
     finally:
         for listener in sockets:
             listener.close()
-        if path is not None:
+        if path is not None and bound is not None and _inode(path) == bound:
             Path(path).unlink(missing_ok=True)  # noqa: ASYNC240  # a name in memory
 
 
@@ -216,6 +217,7 @@ def asgi_app(app: Any) -> ASGI:
 
     Raises:
         TypeError: if it is no web application.
+        BootstrapError: if it is a WSGI app, and what serves those is not installed.
     """
     if not callable(app):
         raise TypeError(
@@ -223,7 +225,12 @@ def asgi_app(app: Any) -> ASGI:
             "Flask app from the decorated function."
         )
     if _is_wsgi(app):
-        from pywatt_sdk._wsgi import Threaded
+        try:
+            from pywatt_sdk._wsgi import Threaded
+        except ImportError as error:
+            raise BootstrapError(
+                f"a {type(app).__name__} app needs a2wsgi; install kiket-console[flask]", error
+            ) from None
 
         return Threaded(app)
     return cast("ASGI", app)
@@ -288,6 +295,15 @@ def _bound_unix(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _inode(path: str | Path | None) -> int | None:
+    """Tell a socket from another of its name, as that of the process that takes over from us."""
+    if path is None:
+        return None
+    with contextlib.suppress(OSError):
+        return os.lstat(path).st_ino
+    return None
 
 
 def _names(allowed: Collection[str] | None, sockets: list[socket.socket]) -> Collection[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import stat
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,27 @@ async def test_who_listens_everywhere_serves_any_host() -> None:
     async with serve_http(Module().app, "0.0.0.0") as serving:  # noqa: S104
         answer = await get(f"127.0.0.1:{serving.port}", "/state", host="mod.example")
     assert answer.status_code == 200
+
+
+async def test_a_unix_socket_stays_for_who_has_taken_over(tmp_path: Path) -> None:
+    """As at a hot reload: the new module listens before the old one ends."""
+    path = tmp_path / "m.sock"
+    async with serve_http(Module().app, path=path) as old:
+        new = serve_http(Module().app, path=path)
+        await new.__aenter__()
+    assert old.address == str(path)
+    assert path.is_socket()
+    await new.__aexit__(None, None, None)
+    assert not path.exists()
+
+
+async def test_without_a2wsgi_a_flask_app_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "pywatt_sdk._wsgi", raising=False)
+    monkeypatch.setitem(sys.modules, "a2wsgi", None)
+    with pytest.raises(BootstrapError, match=r"a Flask app needs a2wsgi; install .*\[flask\]"):
+        asgi_app(flask_app())
 
 
 async def test_a_unix_socket_is_for_its_owner_alone(tmp_path: Path) -> None:

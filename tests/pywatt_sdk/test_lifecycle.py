@@ -153,14 +153,17 @@ async def test_what_its_own_code_raises_ends_the_start() -> None:
     assert isinstance(failure, LookupError)
 
 
-async def test_a_function_that_returns_nothing_is_told_so() -> None:
-    def create(_: AppState[Any]) -> None:
-        return
+@pytest.mark.parametrize(
+    ("returned", "words"), [(None, "nothing"), ({}, "a dict, which is no web app")]
+)
+async def test_a_function_that_returns_no_app_is_told_so(returned: object, words: str) -> None:
+    def create(_: AppState[Any]) -> object:
+        return returned
 
     async with Living(Plan(factory=create)) as module:
         failure = await module.ended()
     assert isinstance(failure, BootstrapError)
-    assert "create() returned nothing" in str(failure)
+    assert f"create() returned {words}; return the app that it made" in str(failure)
 
 
 # --- steady state ---
