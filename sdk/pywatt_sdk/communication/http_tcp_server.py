@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from pywatt_sdk._channels import ChannelClosedError, Frames
 from pywatt_sdk._protocol import ProtocolError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DRAIN_S: Final = 5.0
 _MOST_AT_ONCE: Final = 100
+_MOST_CONNECTIONS: Final = 100
+_REQUEST_BYTES: Final = 8 * 1024 * 1024
+"""A body is an array of numbers there, about four bytes for each of its own."""
 
 
 class HttpTcpServer:
@@ -36,7 +39,8 @@ class HttpTcpServer:
         tls: the certificate to show, in an SSL context of a server.
         drain_s: how long requests that are under way may take at the end, in seconds.
 
-    Up to 100 requests of a connection are answered at once; more are not read meanwhile.
+    Up to 100 requests of a connection are answered at once; more are not read meanwhile. A request
+    has 8 MiB at most, and there are 100 connections at most; the next are closed at once.
     """
 
     def __init__(
@@ -107,13 +111,22 @@ class HttpTcpServer:
         finally:
             task.cancel()
 
-    def _connection(self) -> Frames:
+    def _connection(self) -> asyncio.Protocol:
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            return _Refused()
         return _Connection(self._router, self._start, self._connections).frames
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._tasks.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+
+class _Refused(asyncio.Protocol):
+    """A client too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()
 
 
 class _Connection:
@@ -130,7 +143,11 @@ class _Connection:
         self._connections = connections
         self._under_way = 0
         self._is_stopping = False
-        self.frames = Frames(self._take, on_closed=lambda _: connections.discard(self))
+        self.frames = Frames(
+            self._take,
+            on_closed=lambda _: connections.discard(self),
+            limit_bytes=_REQUEST_BYTES,
+        )
         connections.add(self)
 
     def stop(self) -> None:

@@ -11,6 +11,7 @@ from tests.pywatt_sdk.communication.conftest import Certificates, serving
 from tests.pywatt_sdk.communication.registering import Registry
 
 from pywatt_sdk._protocol import ProtocolError
+from pywatt_sdk.communication import http_tcp_server
 from pywatt_sdk.communication.connection_config import ConnectionConfig, TlsConfig
 from pywatt_sdk.communication.http_tcp import (
     HttpTcpClient,
@@ -68,6 +69,14 @@ async def asking() -> AsyncIterator[HttpTcpClient]:
         HttpTcpClient(ConnectionConfig("127.0.0.1", server.port)) as client,
     ):
         yield client
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    """Return what still comes before the other end closes the connection, however it does."""
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    except ConnectionError:
+        return b""
 
 
 class TestAnswers:
@@ -154,6 +163,26 @@ class TestServers:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             await EncodedMessage(b'{"op":"heartbeat"}').write_to_async(writer)
             assert await reader.read() == b""
+            writer.close()
+
+    async def test_take_no_more_connections_than_they_have_room_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(http_tcp_server, "_MOST_CONNECTIONS", 1)
+        async with HttpTcpServer(router) as server:
+            address = ConnectionConfig("127.0.0.1", server.port)
+            async with HttpTcpClient(address) as client:
+                await client.request("GET", "/now")
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                assert await _rest(reader) == b""
+                writer.close()
+                assert (await client.request("GET", "/now")).status_code == 200
+
+    async def test_read_no_request_that_is_too_large(self) -> None:
+        async with HttpTcpServer(router) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write((8 * 1024 * 1024 + 1).to_bytes(4, "big") + b"\x01")
+            assert await _rest(reader) == b""
             writer.close()
 
     async def test_say_when_a_port_is_taken(self) -> None:
