@@ -192,6 +192,8 @@ class ConsoleApp(App[bool]):
         """Show how things are, and say what has become of a worker."""
         self.status = status
         told = self._turns.news(status.workers)
+        if isinstance(self.screen, PlaceScreen) and self.screen.PLACE is actions.Scope.PROCESSES:
+            told = []  # it is seen there
         for sentence, bad in told[:MOST_NEWS]:
             self.say(sentence, error=bad)
         if len(told) > MOST_NEWS:

@@ -10,7 +10,7 @@ from kiket_console.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiket_console.model import Worker
+    from kiket_console.model import Problem, Worker
 
 
 class Turns:
@@ -59,5 +59,12 @@ def _bad_news(worker: Worker) -> str:
     where = f"{visible(problem.file)}:{problem.line}: " if problem.file and problem.line else ""
     where = "" if sentence.startswith(where) else where
     serves = "the old code serves" if worker.serving else "nothing serves"
-    shows = "2 for the traceback" if problem.traceback else "2 shows it"
-    return f"{where}{sentence.removesuffix('.')}; {serves}. {shows}"
+    return f"{where}{sentence.removesuffix('.')}; {serves}. 2 {_more(problem)}"
+
+
+def _more(problem: Problem) -> str:
+    """Return what else there is to read about a problem."""
+    if not problem.traceback:
+        return "shows it"
+    is_traceback = bool(problem.file) or any("Traceback (" in line for line in problem.traceback)
+    return "for the traceback" if is_traceback else "for its last lines"

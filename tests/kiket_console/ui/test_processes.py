@@ -68,6 +68,11 @@ def test_what_is_wrong_stands_below_with_its_place() -> None:
     assert processes.problem_row(scene.worker(), 100) == []
 
 
+def test_a_place_that_the_sentence_begins_with_stands_once() -> None:
+    named = replace(BROKEN, problem=Problem("crm.py:17: KeyError: 'id'", "crm.py", 17))
+    assert text_of(processes.problem_row(named, 100)) == "     crm.py:17: KeyError: 'id'"
+
+
 def test_a_worker_that_waits_says_how_often_it_crashed_and_when_it_is_tried_again() -> None:
     """Crashes of more than a minute ago do not count."""
     worker = scene.worker(

@@ -52,6 +52,12 @@ def test_a_place_that_the_sentence_names_is_said_once() -> None:
     assert told == [(said, True)]
 
 
+def test_last_lines_are_not_called_a_traceback() -> None:
+    mute = Problem("main.py did not announce itself.", traceback=("begins",))
+    told = Turns().news([replace(BROKEN, problem=mute)])
+    assert told[0][0].endswith("2 for its last lines")
+
+
 def test_crashes_are_told_once_though_each_has_a_time_of_its_own() -> None:
     turns = Turns()
     crashes = [
@@ -89,3 +95,16 @@ async def test_a_save_that_does_not_start_is_said_on_screen(
         engine.said = scene.status(WELL)
         engine.news.put_nowait(Notice(0, 0, 0, 3))
         await until(pilot, lambda: "marketing is well again" in screen_text(app))
+
+
+async def test_where_workers_are_listed_nothing_lies_over_them(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("2")
+        engine.said = scene.status(BROKEN)
+        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        await until(pilot, lambda: "NameError: name 'contacs'" in screen_text(app))
+        assert "2 for the traceback" not in screen_text(app)

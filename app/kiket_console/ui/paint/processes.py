@@ -167,6 +167,8 @@ def problem_row(worker: Worker, width: int) -> Line:
     if problem is None:
         return []
     where = place(problem.file, problem.line)
+    if problem.sentence.startswith(f"{where}:"):
+        where = ""  # the sentence begins with it
     room = width - 5
     left = room - (cell_width(where) + 2 if where else 0)
     if left < _LEAST:
