@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 BACKLOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_JOINED: Final = 64
+_JOINED_BYTES: Final = 256 * 1024
 
 
 class Invalid(NamedTuple):
@@ -93,6 +95,12 @@ class Channel(asyncio.Protocol, Generic[_F]):
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(raw)
         self.sent += 1
+
+    async def room(self) -> None:
+        """Wait, where much is to be sent already, until the peer has read most of it."""
+        much = len(self._outgoing) > _JOINED or sum(map(len, self._outgoing)) > _JOINED_BYTES
+        if much or self._writable is not None:
+            await self.drain()
 
     async def drain(self) -> None:
         """Wait until the peer has read most of what was sent, or the channel is closed."""

@@ -215,7 +215,7 @@ class Life:
                 HandshakeError("stdin closed unexpectedly during handshake", error)
             )
         elif self._link is None or not self._link.closed.is_set():  # else it is we who closed it
-            self.stop("The orchestrator closed stdin.")
+            self.stop(str(error) if error else "The orchestrator closed stdin.")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

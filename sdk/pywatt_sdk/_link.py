@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from pywatt_sdk import _protocol as p
@@ -46,6 +47,9 @@ class Channel(Protocol):
     def send(self, raw: bytes) -> None:
         """Write one encoded message, or keep it until it can be written."""
 
+    async def room(self) -> None:
+        """Wait until what is kept is little."""
+
     def close(self) -> None:
         """End the channel, after what was sent is written."""
 
@@ -66,6 +70,7 @@ class Link:
         self.why = ""
         """Why it is closed, in a sentence."""
         self._channels: dict[str, Channel] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._handlers: dict[type, tuple[Callable[[Any], Any], ...]] = {}
         self._asked = Correlation(names_operations=is_ours)
         self._places = asyncio.Semaphore(MOST_UNDER_WAY)
@@ -148,6 +153,18 @@ class Link:
         except ConnectionError as error:
             raise NetworkError(f"{p.op_of(message)} was not sent over {name}", error) from None
 
+    async def send(self, message: ToOrchestrator, *, via: str = "") -> None:
+        """Do what `tell` does, when the orchestrator has read most of what it was told before.
+
+        For what may be much, as messages in a loop and answers are: it would be given up as an
+        orchestrator that does not read. Raises as `tell`.
+        """
+        name = via if via in self._channels else self._way(message)
+        async with self._turns[name]:
+            if name in self._channels:
+                await self._channels[name].room()
+            self.tell(message, via=name)
+
     async def ask(self, message: ToOrchestrator, *, timeout_s: float = 30.0) -> Any:
         """Send a request and return its reply.
 
@@ -161,7 +178,7 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s), self._places:
                 reply = self._asked.expect(message, timeout_s)
-                self.tell(message)
+                await self.send(message)
                 was_sent = True
                 return await reply
         except TimeoutError:
@@ -236,7 +253,7 @@ class Link:
             _logger.exception("Handling a %s message failed.", p.op_of(message))
             return
         if not inspect.isawaitable(outcome):
-            self._answer(outcome, name)
+            self._answer_at_once(outcome, name)
         elif len(self._under_way) < MOST_UNDER_WAY:
             if len(self._under_way) <= MOST_UNDER_WAY // 2:
                 self._is_refusing = False
@@ -252,17 +269,25 @@ class Link:
         self, outcome: Awaitable[ToOrchestrator | None], message: ToModule, name: str
     ) -> None:
         try:
-            self._answer(await outcome, name)
+            answer = await outcome
+            if answer is not None:
+                await self._answer(answer, name)
         except Exception:  # the module's own code may raise anything; the link goes on
             _logger.exception("Handling a %s message failed.", p.op_of(message))
 
-    def _answer(self, answer: ToOrchestrator | None, name: str) -> None:
+    async def _answer(self, answer: ToOrchestrator, name: str) -> None:
+        try:
+            await self.send(answer, via=name)
+        except NetworkError as error:
+            _logger.warning("An answer was lost: %s", error)
+
+    def _answer_at_once(self, answer: ToOrchestrator | None, name: str) -> None:
         if answer is None:
             return
         try:
             self.tell(answer, via=name)
         except NetworkError as error:
-            _logger.warning("An answer was lost: %s.", error)
+            _logger.warning("An answer was lost: %s", error)
 
     def _refuse(self, message: ToModule, name: str) -> None:
         if not self._is_refusing:  # once, not for each of a flood
@@ -275,4 +300,4 @@ class Link:
         if isinstance(message, p.HttpRequest):
             text = b'{"error":"The module is busy; try again later."}'
             headers = {"content-type": "application/json", "retry-after": "1"}
-            self._answer(p.HttpResponse(message.request_id, 503, headers, text), name)
+            self._answer_at_once(p.HttpResponse(message.request_id, 503, headers, text), name)

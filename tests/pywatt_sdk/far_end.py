@@ -32,6 +32,9 @@ class FarEnd:
         whole = raw.strip() if self._channel == "stdio" else raw[HEADER_BYTES:]
         self._heard.put_nowait(decode_to_orchestrator(whole))
 
+    async def room(self) -> None:
+        """Have room for everything."""
+
     def close(self) -> None:
         """Hear nothing more."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from tests.pywatt_sdk.far_end import FarEnd
 
 from pywatt_sdk import _correlation, _link
 from pywatt_sdk import _protocol as p
+from pywatt_sdk._channels import Lines
 from pywatt_sdk._link import Link
+from pywatt_sdk._pipes import open_pipes
+from pywatt_sdk._protocol import encode_line
 from pywatt_sdk._trace import enter
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
+from pywatt_sdk.internal.messaging import InternalMessagingClient
 
 DATABASE = p.ServiceType.DATABASE
 
@@ -205,6 +210,39 @@ async def test_more_than_it_can_handle_is_refused(
     assert [(each.request_id, each.status_code) for each in refused] == [("2", 503), ("3", 503)]
     assert answered == {"0", "1"}
     assert caplog.text.count("http_request") == 1, "a flood is told once"
+
+
+async def test_a_slow_orchestrator_is_waited_for() -> None:
+    """Many large answers, and many small messages, are more than may wait for it at once."""
+    many = 40
+
+    async def answer(request: p.HttpRequest) -> p.HttpResponse:
+        return p.HttpResponse(request.request_id, 200, {}, b"x" * 50_000)
+
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    from_module, stdout = os.pipe()
+    unread, to_module = os.pipe()
+    async with Link(is_ours=True) as link:
+        channel = Lines(lambda _: None, backlog_limit_bytes=300_000)
+        await open_pipes(channel, os.fdopen(unread, "rb", 0), os.fdopen(stdout, "wb", 0))
+        link.attach("stdio", channel)
+        link.on(p.HttpRequest, answer)
+        for each in range(many):
+            link.heard("stdio", encode_line(p.HttpRequest(str(each), "GET", "/", {})))
+        client = InternalMessagingClient("m", link)
+        sending = asyncio.ensure_future(_send(client, 10 * many, "x" * 5_000))
+        far = Lines(heard.put_nowait)
+        await open_pipes(far, os.fdopen(from_module, "rb", 0), os.fdopen(to_module, "wb", 0))
+        async with asyncio.timeout(10):
+            said = [await heard.get() for _ in range(11 * many)]
+            await sending
+        assert sum(b"status_code" in each for each in said) == many
+        far.close()
+
+
+async def _send(client: InternalMessagingClient, times: int, message: str) -> None:
+    for _ in range(times):
+        await client.send_message("sink", message)
 
 
 async def test_a_message_that_nobody_takes_is_told(caplog: pytest.LogCaptureFixture) -> None:

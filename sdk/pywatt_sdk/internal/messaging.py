@@ -113,7 +113,7 @@ class InternalMessagingClient:
         link = self._open()
         message = self._message(target_module_id, target_endpoint, payload, encoding, asks=False)
         try:
-            link.tell(message)
+            await link.send(message)
         except NetworkError as error:
             raise _unreachable(target_module_id, error) from error
 

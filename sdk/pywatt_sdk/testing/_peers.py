@@ -70,6 +70,9 @@ class Peer:
         self._record(Said(self.module_id, True, message))
         asyncio.get_running_loop().call_soon(self._heard, self, message)
 
+    async def room(self) -> None:
+        """Wait for nothing (the link calls this): what a module says is heard at once."""
+
     def close(self) -> None:
         """Take the end of the link (the link calls this): nobody is answered any more."""
         for answer in self.answers.values():
