@@ -41,6 +41,8 @@ WAITING: Final = 256
 """How many more may wait for their turn; the next are answered 503 (wire specification §5.2)."""
 PATIENCE_S: Final = 30.0
 DRAIN_S: Final = 5.0
+HURRIED_S: Final = 1.0
+"""How long the app's own end may take when the module has to end at once."""
 
 _BACKLOG: Final = 128
 _SERVICE_UNAVAILABLE: Final = 503
@@ -165,14 +167,21 @@ async def _listening(
     app: ASGI, config: Config, sockets: list[socket.socket]
 ) -> AsyncIterator[Serving]:
     server = Server(config)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.serve(sockets=sockets))
-        try:
-            await server.wait_started()
-            # What the server waits for at its end are its tasks: ours are among them.
-            yield Serving(app, server.lifespan.state, sockets, tasks, server.server_state.tasks)
-        finally:
-            server.should_exit = True
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve(sockets=sockets))
+            try:
+                await server.wait_started()
+                # What the server waits for at its end are its tasks: ours are among them.
+                yield Serving(app, server.lifespan.state, sockets, tasks, server.server_state.tasks)
+            finally:
+                server.should_exit = True
+    except asyncio.CancelledError:  # the server was cut off, and the app's end with it
+        if (lifespan := getattr(server, "lifespan", None)) is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HURRIED_S):
+                    await lifespan.shutdown()
+        raise
 
 
 @contextlib.asynccontextmanager

@@ -275,6 +275,27 @@ async def test_an_app_that_fails_to_start_is_told(
     assert "no database" in caplog.text
 
 
+@pytest.mark.parametrize("bind", [True, False])
+async def test_an_app_that_has_to_end_at_once_still_ends(
+    caplog: pytest.LogCaptureFixture, bind: bool
+) -> None:
+    module = Module()
+    is_served = asyncio.Event()
+
+    async def serve() -> None:
+        async with serve_http(module.app, bind=bind):
+            is_served.set()
+            await asyncio.Event().wait()
+
+    serving = asyncio.ensure_future(serve())
+    await is_served.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert module.events == ["started", "ended"]
+    assert "Traceback" not in caplog.text
+
+
 async def test_what_the_caller_raises_comes_out_as_it_is() -> None:
     with pytest.raises(KeyError, match="mine"):
         async with serve_http(Module().app):
