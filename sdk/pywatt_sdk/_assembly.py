@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pywatt_sdk.core.error import BootstrapError, SecretError
@@ -49,7 +49,7 @@ class Plan:
     bind_http: bool = True
     specific_port: int | None = None
     listen_addr: str | None = None
-    jwt_secret: str | JwtConfig | None = None
+    jwt_secret: str | JwtConfig | None = field(default=None, repr=False)
     enable_tcp: bool | None = None
     enable_ipc: bool | None = None
     tcp_config: Mapping[str, Any] | None = None

@@ -16,6 +16,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING, Any, Final
 
+from kiket_core.secret import redactor
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._assembly import assemble, surface_of
 from pywatt_sdk._channels import Invalid, Lines
@@ -76,6 +77,8 @@ class Life:
             with self._signals():
                 await open_pipes(self._stdio, *streams)
                 init = read_init(await self._first)
+                if init.auth_token:
+                    redactor.add("auth_token", init.auth_token)
                 await self._live(init)
         except asyncio.CancelledError:
             if not self.stopping.is_set():

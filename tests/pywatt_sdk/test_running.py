@@ -213,6 +213,7 @@ def test_no_secret_is_on_stderr_whoever_writes_there(tmp_path: Path) -> None:
             key = (await state.get_secret("KEY")).expose_secret()
             logging.config.dictConfig({**ROOT, "disable_existing_loggers": False})
             print("stderr", key, file=sys.stderr)
+            print("init", state.init.auth_token, file=sys.stderr)
             logging.warning("log %s", key)
             logging.warning("no number: %d", key)
             before.warning("before %s", key)
@@ -225,9 +226,10 @@ def test_no_secret_is_on_stderr_whoever_writes_there(tmp_path: Path) -> None:
             sys.exit("exit " + key)
         """,
     )
-    ended = run(program, secret="sesame-7f3a91")
+    ended = run(program, first=init_line(auth_token="open-61b04c"), secret="sesame-7f3a91")
     assert ended.status == 1
     assert "sesame-7f3a91" not in ended.stderr
+    assert "init [secret:auth_token]" in ended.stderr
     for text in ("stderr ", "log ", "before ", "base 10: '", "deleting ", "exit "):
         assert f"{text}[secret:KEY]" in ended.stderr
 

@@ -119,8 +119,9 @@ class JwtConfig:
                 raise ConfigError(f"a JWT's {name} cannot be verified; give JwtConfig({name}=…)")
         if not callable(self.secret_key):
             self.check()
-        if isinstance(self.secret_key, str) and self.algorithm in _WITH_SECRET:
-            redactor.add("JWT_SECRET", self.secret_key)
+        key = self.secret_key
+        if isinstance(key, str) and (self.algorithm in _WITH_SECRET or "PRIVATE KEY" in key):
+            redactor.add("JWT_SECRET", key)
 
     def key(self) -> str:
         """Return the key as it is now.
