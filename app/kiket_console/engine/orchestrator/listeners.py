@@ -63,6 +63,10 @@ if TYPE_CHECKING:
 LOOPBACK: Final = "127.0.0.1"
 MOST_PROVING: Final = 4
 """Connections that are not admitted yet; further ones are closed."""
+PROOF_BYTES: Final = 4096
+"""What a connection may send as its first message, before it is known whose it is."""
+_TOLD: Final = frozenset({1, 10, 100, 1_000, 10_000})
+"""Which of many refusals are told."""
 
 
 class _Connection(Frames):
@@ -71,7 +75,7 @@ class _Connection(Frames):
     def __init__(self, door: Door, limit_bytes: int) -> None:
         super().__init__(
             self._took,
-            on_invalid=lambda invalid: door.host.take_invalid(invalid, door.channel),
+            on_invalid=self._took_invalid,
             on_closed=lambda fault: door.lost(self, fault),
             limit_bytes=limit_bytes,
             backlog_limit_bytes=2 * limit_bytes,
@@ -85,6 +89,17 @@ class _Connection(Frames):
         super().connection_made(transport)
         self.pause()
         self._door.came(self, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read; a stranger has no room for more than a proof."""
+        super().data_received(data)
+        is_unproven = self.proof is not None and not self.proof.done()
+        if is_unproven and self._frames.held_bytes > PROOF_BYTES:
+            self.abort()
+
+    def _took_invalid(self, invalid: Invalid) -> None:
+        if self.is_admitted:  # else it is not the module's
+            self._door.host.take_invalid(invalid, self._door.channel)
 
     def _took(self, raw: bytes) -> None:
         if self.is_admitted:
@@ -126,6 +141,7 @@ class Door:
         self._place: Path | None = None
         self._admitted: _Connection | None = None
         self._proving: set[_Connection] = set()
+        self._refused = 0
         self._state = "closed"
         self._since_us = 0
 
@@ -194,6 +210,7 @@ class Door:
         self._proving.discard(connection)
         if connection.proof is not None and not connection.proof.done():
             connection.proof.set_exception(ConnectionRefusedError("it closed the connection"))
+            connection.proof.exception()  # nobody need wait for it yet
         if self._admitted is connection:
             self._admitted = None
             self.hearts.stop()
@@ -211,9 +228,11 @@ class Door:
             self._proving.discard(connection)
         if refusal:
             connection.close()
-            self.host.note(
-                "WARNING", f"A connection to its {self.channel} channel was refused: {refusal}."
-            )
+            self._refused += 1
+            if self._refused in _TOLD:
+                times = f" ({self._refused:,} by now)" if self._refused > 1 else ""
+                said = f"A connection to its {self.channel} channel was refused: {refusal}{times}."
+                self.host.note("WARNING", said)
         elif was_there:
             self._admit(connection)
 

@@ -87,8 +87,31 @@ async def test_a_wrong_proof_another_name_and_any_other_message_are_refused() ->
             wire.say(answer((await wire.hears())["nonce"]))
             assert await wire.hears() == {}
         assert state(stage, "tcp") == "listening"
-        assert len(stage.notes) == 4
+        assert len(stage.notes) == 1  # not one for each: strangers may try as often as they like
         assert stage.others.heard_of == []
+
+
+async def test_what_a_stranger_sends_is_neither_kept_nor_taken_for_the_modules() -> None:
+    async with on_stage() as stage:
+        stage.say(HELLO)
+        await stage.hears_one("heartbeat")
+        for raw in (HEADER.pack(1, 9) + b"{", HEADER.pack(1024**2, 1) + bytes(64 * 1024)):
+            wire = await stage.connects()
+            assert (await wire.hears())["op"] == "challenge"
+            wire.writer.write(raw)
+            assert await wire.hears() == {}
+        assert stage.session.facts.stray == 0
+        assert not [each for each in stage.tape.taken if each.frame.kind is Kind.INVALID]
+
+
+async def test_a_proof_may_be_followed_by_messages_at_once() -> None:
+    async with on_stage() as stage:
+        stage.say(HELLO)
+        await stage.hears_one("heartbeat")
+        wire = await stage.connects()
+        wire.say(proof(stage.init, (await wire.hears())["nonce"]))
+        wire.say({"op": "heartbeat_ack", "padding": "x" * 200_000})
+        await until(lambda: stage.session.facts.heartbeats)
 
 
 async def test_silence_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
