@@ -84,8 +84,8 @@ def mended_message(value: object, kinds: Any) -> Any:
 def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
     if "op" not in message and isinstance(message.get("content"), dict):
         message = message["content"]
-        if "op" not in message and "status_code" in message:
-            return {**message, "op": "http_response"}
+    if "op" not in message and "status_code" in message:
+        return {**message, "op": "http_response"}
     if "op" not in message and "listen" in message and "endpoints" in message:
         return {**message, "op": "announce"}
     nested = message.get(message["op"]) if isinstance(message.get("op"), str) else None

@@ -1,8 +1,8 @@
 """Reading messages: what Rust writes at full speed, every other spelling in use with a little care.
 
 A message is first read as Rust writes it. Only what does not fit is taken apart and mended: wrapped
-where it should be bare, the nested form of the older Python SDK, announcements without `op`,
-bodies as base64 text, words in the wrong case. `strict` leaves the mending out.
+where it should be bare, the nested form of the older Python SDK, announcements and HTTP responses
+without `op`, bodies as base64 text, words in the wrong case. `strict` leaves the mending out.
 """
 
 from __future__ import annotations

@@ -66,6 +66,12 @@ class TestLiberally:
         raw = said({"listen": "127.0.0.1:1", "endpoints": [{"path": "/", "methods": ["GET"]}]})
         assert decode_to_orchestrator(raw) == Announce("127.0.0.1:1", (Endpoint("/", ("GET",)),))
 
+    def test_an_answer_without_op_and_wrapper(self) -> None:
+        raw = said({"request_id": "1", "status_code": 200, "headers": {}, "body": [104, 105]})
+        assert decode_to_orchestrator(raw) == HttpResponse("1", 200, {}, b"hi")
+        with pytest.raises(ProtocolError, match="op"):
+            decode_to_orchestrator(raw, strict=True)
+
     def test_fields_nested_under_the_name_of_the_op(self) -> None:
         raw = said({"op": "get_secret", "get_secret": {"name": "K"}, "announce": None})
         assert decode_to_orchestrator(raw) == GetSecret("K")
