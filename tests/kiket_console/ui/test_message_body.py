@@ -26,7 +26,7 @@ def shown(
     found = Detail(of, message, None, (), ())
     view = paint.view_of(found, message)
     view.lay_at_once(Shape(100, False), pretty=pretty)
-    return [" ".join(row.split()) for row in lines_of(paint.request(found, view))]
+    return [" ".join(row.split()) for row in lines_of(paint.request(found, view, 100))]
 
 
 JSON = b'{"total":1204}'
@@ -78,6 +78,20 @@ def test_stray_output_and_direct_http_are_shown_as_they_are() -> None:
     assert shown(b'{"body":[104]}', ("content-type", "application/json"), of=direct)[2:] == [
         "{", '"body": [', "104", "]", "}",
     ]  # fmt: skip
+
+
+def test_what_is_wrong_with_what_is_no_message_stands_above_it() -> None:
+    row = replace(MESSAGE, kind="invalid", state=State.REJECTED, method="", path="")
+    why = "There is no message `dance`."
+    tried = Attempt(1, 1, "billing#1", 0, State.REJECTED, None, 0, why, None)
+    raw = b'{"op":"dance"}'
+    message = Message((), Body(raw, len(raw)))
+    found = Detail(row, message, None, (tried,), ())
+    view = paint.view_of(found, message)
+    view.lay_at_once(Shape(100, False), pretty=True)
+
+    assert lines_of(paint.request(found, view, 100))[1].strip() == why
+    assert "dance" not in "\n".join(lines_of(paint.response(found, None, 0, 100)))
 
 
 @pytest.mark.parametrize(

@@ -114,12 +114,18 @@ class Notebook:
         """Take down that a request gets no reply, and why."""
         self.tape.reply(exchange_id, None, state=State.FAILED, error=error)
 
-    def invalid(self, raw: bytes, channel: Channel, what: str, *, is_stray: bool = True) -> None:
-        """Take down what was no message: *what* is wrong with it."""
+    def invalid(
+        self, raw: bytes, channel: Channel, what: str, why: str = "", *, is_stray: bool = True
+    ) -> None:
+        """Take down what was no message: *what* is wrong with it, and *why*, in a sentence."""
         self.stray += is_stray
         raw = raw[:INVALID_BYTES]
         frame = self._frame(raw, channel, Direction.OUT, what, Kind.INVALID, "", "")
-        self.counted(self.tape.lone(frame))
+        if why:
+            taken = self.counted(self.tape.request(frame))
+            self.tape.reply(taken, None, state=State.REJECTED, error=why)
+        else:
+            self.counted(self.tape.lone(frame))
 
     def beaten(self, raw: bytes, channel: Channel, *, is_ack: bool = False) -> None:
         """Take down a heartbeat or its answer, where that is wanted."""

@@ -308,17 +308,19 @@ class ModuleSession:
     def _not_a_message(self, raw: bytes, channel: Channel, error: p.ProtocolError) -> None:
         is_object = raw.lstrip()[:1] == b"{"
         what = "bad message" if is_object or channel is not Channel.STDIO else "stray output"
-        self._book.invalid(raw, channel, what)
         if what == "bad message":
             said = f"It sent what is no message of the protocol: {error}"
+            why = str(error)
         else:
+            why = "What is printed there is no message; print to standard error."
             said = "It printed to its standard output, which is for the protocol alone: print to "
             said += f"standard error. It begins {raw[:60].decode(errors='replace')!r}."
+        self._book.invalid(raw, channel, what, why)
         self._remark(what, "WARNING", said)
 
     def _misheard(self, invalid: Invalid, channel: Channel) -> None:
         what = "too long" if channel is Channel.STDIO else "bad frame"
-        self._book.invalid(invalid.excerpt, channel, what)
+        self._book.invalid(invalid.excerpt, channel, what, invalid.reason)
         self._remark(what, "WARNING", f"Over {channel}: {invalid.reason}")
 
     # The end, and what is about it

@@ -21,6 +21,8 @@ EVERY_S: Final = 0.075
 """Between two tries."""
 CALMING: Final = 1.3
 """By how much longer each pause is while a module runs, which may have nothing more to say."""
+LONGEST_S: Final = 1.0
+"""No pause grows longer."""
 WAITING_BYTES: Final = 16 * 1024 * 1024
 """Of lines that wait until a secret was heard."""
 
@@ -50,7 +52,7 @@ class Repeated:
         # Not in step with another line that is repeated: readers that take turns would share them
         # out in such a way that one never gets it.
         wait_s = self._every_s * random.uniform(0.7, 1.3)  # noqa: S311  # no secret
-        self._every_s *= self._growth
+        self._every_s = min(self._every_s * self._growth, max(self._every_s, LONGEST_S))
         if self._loop.time() + wait_s < self._until_s:
             self._timer = self._loop.call_later(wait_s, self._again)
 
@@ -144,7 +146,8 @@ class Stdin:
 
     def repeat(self, raw: bytes, limit_s: float, every_s: float = 0.0) -> Repeated:
         """Write a line that is written already again and again, but not while lines wait."""
-        return self._again(raw, limit_s, every_s or self._every_s, heeds=True)
+        every_s = every_s or self._every_s
+        return self._again(raw, limit_s, every_s, heeds=True, growth=CALMING)
 
     def close(self) -> None:
         """Close standard input once what was written has gone; what waits is dropped."""

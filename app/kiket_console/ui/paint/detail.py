@@ -17,7 +17,7 @@ from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import NOTED, status
 
 if TYPE_CHECKING:
-    from kiket_console.model import Attempt, Detail, Message
+    from kiket_console.model import Attempt, Detail, Exchange, Message
     from kiket_console.ui.paint.body import BodyView
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
@@ -53,7 +53,7 @@ def outcome(detail: Detail, now_us: int) -> Line:
         parts.append([(f"replay of {exchange.replay_of}", "muted")])
     if exchange.attempts > 1:
         parts.append([(plural(exchange.attempts, "attempt"), "warning")])
-    if exchange.duration_us is not None:
+    if exchange.duration_us is not None and not is_invalid(exchange):
         parts.append([(duration(exchange.duration_us), "muted")])
     if exchange.status is not None and exchange.state is not State.FORWARDED:
         parts.append([(f"answered {exchange.status}", "muted")])
@@ -80,15 +80,22 @@ def attempt_of(detail: Detail, number: int = 0) -> Attempt | None:
     return found or (detail.attempts[-1] if detail.attempts else None)
 
 
-def request(detail: Detail, view: BodyView) -> LineSource:
-    """Return the lines of the request."""
+def request(detail: Detail, view: BodyView, width: int) -> LineSource:
+    """Return the lines of the request; of what is no message, with what is wrong with it."""
     exchange = detail.exchange
     place = f"{exchange.method} {visible(exchange.path)}".strip()
     inwards = exchange.source is Source.WEBHOOK or exchange.direction == Direction.IN
     whose = f"{'to' if inwards else 'from'} {visible(exchange.worker)}" if exchange.worker else ""
     if exchange.channel:
         whose = f"{whose} over {visible(exchange.channel)}".lstrip()
-    return Chain(Lines([_facts(place, detail.request, view, whose), []]), view.source)
+    wrong = detail.attempts[-1].error if is_invalid(exchange) and detail.attempts else ""
+    why = wrap(wrong, width, "error", MARGIN) if wrong else []
+    return Chain(Lines([_facts(place, detail.request, view, whose), *why, []]), view.source)
+
+
+def is_invalid(exchange: Exchange) -> bool:
+    """Return whether it is none that the protocol knows."""
+    return exchange.kind == Kind.INVALID
 
 
 def response(detail: Detail, view: BodyView | None, number: int, width: int) -> LineSource:
@@ -153,9 +160,10 @@ def _no_answer(
     sentence = attempt.error if attempt is not None and attempt.error else ""
     lines: list[Line] = []
     if not (sentence and told):
-        why = _NEVER_ANSWERED.get(detail.exchange.kind) or _NO_ANSWER[detail.exchange.state]
-        lines += wrap(sentence or why, width, "", MARGIN)
-    if attempt is not None:
+        never = _NEVER_ANSWERED.get(detail.exchange.kind)
+        why = never or sentence or _NO_ANSWER[detail.exchange.state]
+        lines += wrap(why, width, "", MARGIN)
+    if attempt is not None and not is_invalid(detail.exchange):
         lines += [*([[]] if lines else []), [(MARGIN + _answer_line(attempt), "muted")]]
     if detail.exchange.failing and detail.exchange.source is Source.WEBHOOK:
         lines += [

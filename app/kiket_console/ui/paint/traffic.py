@@ -239,6 +239,8 @@ def _event(exchange: Exchange, columns: Columns, now_us: int, *, below_cause: bo
 
 def _took(exchange: Exchange, now_us: int) -> tuple[str, str]:
     """Return how long it took or, while an answer is to come, takes so far, and its role."""
+    if messages.ending(exchange) is not None:
+        return "", ""  # it waits for nothing
     if exchange.duration_us is not None:
         return duration(exchange.duration_us), ""
     waits_us = now_us - exchange.started_us

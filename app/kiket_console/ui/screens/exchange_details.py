@@ -194,7 +194,7 @@ class ExchangeDetails:
 
     def _rows(self, found: Detail, tab: str, view: BodyView | None, width: int) -> LineSource:
         if tab == "request" and view is not None:
-            return paint.request(found, view)
+            return paint.request(found, view, width)
         return paint.response(found, view, self._attempt, width)
 
     def _view(self, found: Detail, tab: str) -> BodyView | None:

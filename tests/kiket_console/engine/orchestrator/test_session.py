@@ -136,6 +136,9 @@ async def test_stray_output_is_kept_and_said_and_ends_nothing() -> None:
             "bad message",
         ]
         assert invalid[0].raw == b"Hello from a print"
+        reasons = [each.error for each in stage.tape.taken if each.frame.kind is Kind.INVALID]
+        assert "print to standard error" in reasons[0]
+        assert "`dance`" in reasons[2]
         assert stage.session.facts.stray == 6
         assert "print to standard error" in stage.notes[0][1]
 
