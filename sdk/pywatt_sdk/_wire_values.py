@@ -157,10 +157,15 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+_PORT_DIGITS = 5
+
+
 def read_address(text: str) -> Address | None:
     """Read `host:port`, `1.2.3.4:80` or `[::1]:80`; None if it is something else (a path)."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF or "/" in host:
+    if not colon or not port.isascii() or not port.isdigit() or "/" in host:
+        return None
+    if len(port) > _PORT_DIGITS or int(port) > 0xFFFF:
         return None
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]

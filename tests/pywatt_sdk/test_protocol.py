@@ -348,7 +348,10 @@ class TestValues:
         assert read_address(text) == (host, port)
         assert str(read_address(text)) == text
 
-    @pytest.mark.parametrize("text", ["", "/run/s", "127.0.0.1", "::1:80", ":80", "a:x", "a:70000"])
+    @pytest.mark.parametrize(
+        "text",
+        ["", "/run/s", "127.0.0.1", "::1:80", ":80", "a:x", "a:70000", "a:" + "1" * 5000],
+    )
     def test_anything_else_is_a_path(self, text: str) -> None:
         assert read_address(text) is None
 

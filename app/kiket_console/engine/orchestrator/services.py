@@ -12,7 +12,8 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_core.secret import Secret
+from kiket_console.errors import ConsoleError
+from kiket_core.secret import RedactorFullError, Secret
 from pywatt_sdk._protocol import ServiceOperationResult, ServiceResponse, ServiceType
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class Services:
             raise ServiceError(f"{label} has {CONNECTIONS_OF_ONE} connections open already.")
         config = asked.config if isinstance(asked.config, dict) else {}
         name = str(config.get("secret") or KEY_NAME)
-        value = await self._secret(module, name)
+        try:
+            value = await self._secret(module, name)
+        except (ConsoleError, RedactorFullError) as error:
+            raise ServiceError(f"The secret {name} cannot be had: {error}") from error
         if value is None:
             raise ServiceError(
                 f"No token can be made or checked: the secret {name} has no value, or {module} "

@@ -12,6 +12,7 @@ from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 
 from kiket_console.engine.orchestrator.allocation import Ports
 from kiket_console.engine.orchestrator.orchestrator import Orchestrator
+from kiket_console.errors import ConsoleError
 from pywatt_sdk._protocol import (
     DiscoverServiceProviders,
     DiscoverServiceProvidersResponse,
@@ -51,6 +52,8 @@ class House:
 
     async def _secret(self, module: str, name: str) -> str | None:
         assert module == "a"
+        if name == "LOCKED":
+            raise ConsoleError("The keyring did not answer within 3 s.")
         return self.secrets.get(name)
 
     async def ask(self, message: Any) -> Any:
@@ -167,7 +170,11 @@ async def test_claims_without_an_end_are_made_no_token_of(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("config", "why"),
-    [({"secret": "SHORT"}, "fewer than 32 bytes"), ({"secret": "OTHER"}, "OTHER has no value")],
+    [
+        ({"secret": "SHORT"}, "fewer than 32 bytes"),
+        ({"secret": "OTHER"}, "OTHER has no value"),
+        ({"secret": "LOCKED"}, "The keyring did not answer"),
+    ],
 )
 async def test_a_secret_that_cannot_sign_opens_no_connection(
     house: House, config: Any, why: str
