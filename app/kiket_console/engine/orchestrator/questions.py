@@ -56,6 +56,7 @@ class Questions:
         self._fail = fail
         self._on_change = on_change
         self._waiting: asyncio.Queue[_Question] = asyncio.Queue(MOST_WAITING)
+        self._shown: tuple[tuple[str, bool], ...] = ()
         self.asked = 0
         """How many it asked."""
 
@@ -76,6 +77,7 @@ class Questions:
         while True:
             question = await self._waiting.get()
             self._answer(question, await self._desk.find(question.name))
+            await asyncio.sleep(0)  # a thousand may wait, and others want their turn
 
     def close(self, why: str) -> None:
         """Give up what waits."""
@@ -97,4 +99,6 @@ class Questions:
             return
         errand = Errand(channel=question.channel, answers=question.exchange_id)
         self._book.sent(message, sent, errand, error=found.error)
-        self._on_change()
+        if self._desk.asked != self._shown:  # else whoever asks again and again is all one hears of
+            self._shown = self._desk.asked
+            self._on_change()

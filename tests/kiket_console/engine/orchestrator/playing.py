@@ -285,7 +285,7 @@ async def on_stage(
         tape=tape,
         orchestrating=others,
         vault=vault,
-        on_change=lambda: None,
+        on_change=choices.pop("on_change", lambda: None),
         note=lambda level, sentence: notes.append((level, sentence)),
         pid=lambda: os.getpid() if pid is None else pid,
         **choices,

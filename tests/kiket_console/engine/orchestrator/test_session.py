@@ -232,3 +232,14 @@ async def test_a_vault_that_fails_is_said_and_ends_nothing() -> None:
         stage.say(HELLO, {"op": "get_secret", "name": "A"})
         refused = await stage.hears_one("secret")
         assert "cannot be had: The keyring has locked A away" in refused["error"]
+
+
+async def test_who_asks_again_and_again_is_not_all_that_one_hears_of() -> None:
+    changes: list[None] = []
+    async with on_stage(on_change=lambda: changes.append(None)) as stage:
+        stage.say(HELLO)
+        for _ in range(200):
+            stage.say({"op": "get_secret", "name": "GUESSED"})
+        for _ in range(200):
+            await stage.hears_one("secret")
+        assert len(changes) < 20
