@@ -230,6 +230,8 @@ class ConsoleApp(App[bool]):
 
     def go_to(self, name: str) -> None:
         """Show a place."""
+        if name == "processes":
+            self.clear_notifications()  # what they say of workers is seen there
         self.switch_mode(name)
 
     def show_exchange(self, exchange_id: int) -> None:

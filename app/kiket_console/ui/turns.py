@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 from kiket_console.model import WorkerState
 from kiket_console.text import visible
+from kiket_console.ui.paint.line import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.model import Problem, Worker
+
+_LONGEST = 110
+"""So many cells of what is wrong are told; Processes shows all of it."""
 
 
 class Turns:
@@ -59,7 +63,8 @@ def _bad_news(worker: Worker) -> str:
     where = f"{visible(problem.file)}:{problem.line}: " if problem.file and problem.line else ""
     where = "" if sentence.startswith(where) else where
     serves = "the old code serves" if worker.serving else "nothing serves"
-    return f"{where}{sentence.removesuffix('.')}; {serves}. 2 {_more(problem)}"
+    sentence = shortened(sentence.removesuffix("."), _LONGEST)
+    return f"{where}{sentence}; {serves}. 2 {_more(problem)}"
 
 
 def _more(problem: Problem) -> str:

@@ -52,6 +52,12 @@ def test_a_place_that_the_sentence_names_is_said_once() -> None:
     assert told == [(said, True)]
 
 
+def test_a_long_sentence_is_cut_so_that_it_hides_little() -> None:
+    told = Turns().news([replace(BROKEN, problem=Problem("It did not start, " * 20, "app.py", 3))])
+    assert len(told[0][0]) < 160
+    assert "…; the old code serves. 2 shows it" in told[0][0]
+
+
 def test_last_lines_are_not_called_a_traceback() -> None:
     mute = Problem("main.py did not announce itself.", traceback=("begins",))
     told = Turns().news([replace(BROKEN, problem=mute)])
@@ -108,3 +114,16 @@ async def test_where_workers_are_listed_nothing_lies_over_them(
         engine.news.put_nowait(Notice(0, 0, 0, 2))
         await until(pilot, lambda: "NameError: name 'contacs'" in screen_text(app))
         assert "2 for the traceback" not in screen_text(app)
+
+
+async def test_a_notice_is_gone_where_workers_are_listed(
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await settled(pilot)
+        engine.said = scene.status(BROKEN)
+        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        await until(pilot, lambda: "2 for the traceback" in screen_text(app))
+        await pilot.press("2")
+        await until(pilot, lambda: "2 for the traceback" not in screen_text(app))
