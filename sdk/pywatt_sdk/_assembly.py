@@ -92,15 +92,19 @@ async def assemble(plan: Plan, init: Init, link: Link | None) -> Module:
     if plan.factory is None:
         return Module(state, None, secrets)
     app = await _settled(plan.factory(state))
-    if app is None or not callable(app):
-        name = getattr(plan.factory, "__qualname__", "the decorated function")
-        what = "nothing" if app is None else f"a {type(app).__name__}, which is no web app"
-        raise BootstrapError(f"{name}() returned {what}; return the app that it made")
+    if app is None:
+        raise _no_app(plan, "nothing")
     return Module(state, app, secrets)
 
 
 def surface_of(plan: Plan, module: Module) -> ModuleApp:
-    """Return the app with health, metrics and tokens around it, and the routes to announce."""
+    """Return the app with health, metrics and tokens around it, and the routes to announce.
+
+    Raises:
+        BootstrapError: if it is no web app.
+    """
+    if not callable(module.app):
+        raise _no_app(plan, f"a {type(module.app).__name__}, which is no web app")
     from pywatt_sdk._surface import module_app
 
     return module_app(
@@ -111,6 +115,11 @@ def surface_of(plan: Plan, module: Module) -> ModuleApp:
         version=plan.version,
         jwt=module.state.jwt_config,
     )
+
+
+def _no_app(plan: Plan, what: str) -> BootstrapError:
+    name = getattr(plan.factory, "__qualname__", "the decorated function")
+    return BootstrapError(f"{name}() returned {what}; return the app that it made")
 
 
 def _tokens(plan: Plan, secrets: dict[str, Secret[str]]) -> JwtConfig | None:
