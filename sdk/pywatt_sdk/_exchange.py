@@ -228,12 +228,18 @@ def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
     Repeated ones are joined, as RFC 9110 §5.3 allows for all but Set-Cookie: those differ in the
     case of their names, which means nothing to HTTP.
+
+    Raises:
+        ValueError: if one could not be sent over HTTP, such as a value with a line feed in it:
+            whoever passes it on would send two headers.
     """
     headers: dict[str, str] = {}
     cookies = 0
     for raw_name, raw_value in pairs:
         name = bytes(raw_name).decode("latin-1").lower()
         value = bytes(raw_value).decode("latin-1")
+        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
+            raise ValueError(f"The response's header {name[:40]!a} is not well-formed.")
         if name == "set-cookie":
             headers[_in_case(name, cookies)] = value
             cookies += 1

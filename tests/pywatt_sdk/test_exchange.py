@@ -136,6 +136,19 @@ async def test_gives_each_cookie_a_spelling_of_its_own_and_joins_the_rest() -> N
     assert headers["vary"] == "x, y"
 
 
+@pytest.mark.parametrize(
+    "header", [(b"location", b"/a\r\nset-cookie: b=c"), (b"x y", b"z"), (b"x", b"a\0b")]
+)
+async def test_a_header_that_would_be_two_is_not_passed_on(header: tuple[bytes, bytes]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 302, "headers": [header]})
+        await send({"type": "http.response.body", "body": b"moved"})
+
+    response = await answer(app, request())
+    assert response.status_code == 500
+    assert sentence(response) == "The module failed to answer."
+
+
 async def test_answers_nothing_of_what_a_handler_raises(caplog: pytest.LogCaptureFixture) -> None:
     response = await answer(app(), request(uri="/boom"))
     assert response.status_code == 500
