@@ -17,6 +17,7 @@ from kiket_console.carried import without_credentials
 from kiket_console.engine import bodies
 from kiket_console.engine.orchestrator import ops
 from kiket_console.engine.orchestrator.gateway import Visit
+from kiket_console.engine.orchestrator.http_over_ipc import fault
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError, ExitCode
@@ -87,12 +88,16 @@ class ByHand:
             errand.replay_of = asked.like
             errand.edited = not _is_same(raw, detail)
             raw = await bodies.edited(detail.request.body, raw, self._value_of)
-        else:
-            raw = await self._with_secrets(raw)
         try:
+            if not asked.like:
+                ops.read(raw, asked.op)  # before it has values, which errors might show
+                raw = await self._with_secrets(raw)
             message = ops.read(raw, asked.op, as_recorded=bool(asked.like))
         except ops.MessageError as error:
-            raise _wrong(str(error), "`kiket-console ipc ops` says what each takes.") from error
+            said = redactor.redact(str(error))
+            raise _wrong(said, "`kiket-console ipc ops` says what each takes.") from error
+        if isinstance(message, p.HttpRequest) and (wrong := fault(message)):
+            raise _wrong(redactor.redact(wrong))
         return await self._sent(asked.module, message, errand, min(asked.timeout_s, LONGEST_S))
 
     async def replay(self, exchange_id: int, timeout_s: float = 30.0) -> IpcResult:
@@ -191,7 +196,7 @@ class ByHand:
             told.state,
             told.status,
             _since_us(began_ns),
-            told.error,
+            redactor.redact(told.error),
             op,
             errand.channel,
             reply,

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import ROTATION_LIMIT_S, Rotation, RotationAck
+from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kiket_console.engine.orchestrator.ports import Peer
     from kiket_console.engine.ports import Secrets
+
+
+SAID_LIMIT: Final = 1000
+"""Characters of what a module says of a new value."""
 
 
 class HandingOver:
@@ -73,4 +78,9 @@ async def _handed(peer: Peer, name: str, rotation_id: str, timeout_s: float) -> 
     if ack is None:
         said = f"{peer.label} did not confirm it within {timeout_s:g} s."
         return RotationAck(peer.name, "no answer", said, took_us)
-    return RotationAck(peer.name, ack.status, ack.message or "", took_us)
+    return RotationAck(peer.name, _said(ack.status), _said(ack.message or ""), took_us)
+
+
+def _said(text: str) -> str:
+    """Return what a module says of a secret as it may be shown."""
+    return redactor.redact(text)[:SAID_LIMIT]

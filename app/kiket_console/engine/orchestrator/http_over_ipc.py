@@ -77,7 +77,7 @@ class HttpOverIpc:
 
         Raises TimeoutError, and ConnectionError when the module ends before or has too much to do.
         """
-        wrong = _fault(request)
+        wrong = fault(request)
         if wrong:
             return p.HttpResponse(
                 request.request_id, 400, {"content-type": "text/plain"}, wrong.encode()
@@ -169,7 +169,7 @@ class HttpOverIpc:
             self._pending.pop(request.request_id, None)
 
 
-def _fault(request: p.HttpRequest) -> str:
+def fault(request: p.HttpRequest) -> str:
     """Say what is malformed in a request; empty when nothing is."""
     if not _is_token(request.method):
         return "The method is no HTTP method."

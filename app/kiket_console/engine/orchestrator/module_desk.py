@@ -8,6 +8,7 @@ from kiket_console.engine.orchestrator.by_hand import ByHand
 from kiket_console.engine.orchestrator.gateway import ModuleGateway
 from kiket_console.engine.orchestrator.handing_over import HandingOver
 from kiket_console.wire import Service
+from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
     from kiket_console.config import Config
@@ -72,9 +73,9 @@ class ModuleDesk:
                 str(each.service_type),
                 each.name,
                 each.version or "",
-                each.address,
+                redactor.redact(each.address),
                 each.is_healthy,
-                dict(each.metadata),
+                {name: redactor.redact(value) for name, value in each.metadata.items()},
             )
             for each in self._registry.providers()
         )

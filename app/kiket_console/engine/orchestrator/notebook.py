@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from kiket_console.engine import bodies
 from kiket_console.engine.orchestrator.ports import Errand, Frame
 from kiket_console.ipc import Direction, Kind
 from kiket_console.model import State
+from kiket_core.secret import redactor
 from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
@@ -119,7 +121,8 @@ class Notebook:
     ) -> None:
         """Take down what was no message: *what* is wrong with it, and *why*, in a sentence."""
         self.stray += is_stray
-        raw = raw[:INVALID_BYTES]
+        if len(raw) > INVALID_BYTES:
+            raw = bodies.cut(raw, INVALID_BYTES, redactor).raw
         frame = self._frame(raw, channel, Direction.OUT, what, Kind.INVALID, "", "")
         if why:
             taken = self.counted(self.tape.request(frame))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from kiket_console.module_facts import ModuleService
+from kiket_core.secret import redactor
 from pywatt_sdk._protocol import ServiceProvider
 
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ class Registry:
         entries = [self._kinds[kind][key] for kind, key in self._keys.get(label, ())]
         offered = [
             ModuleService(
-                each.provider.name, str(each.provider.service_type), each.provider.address
+                each.provider.name,
+                str(each.provider.service_type),
+                redactor.redact(each.provider.address),
             )
             for each in entries
         ]

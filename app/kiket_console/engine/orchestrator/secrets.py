@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError
-from kiket_core.secret import RedactorFullError
+from kiket_core.secret import RedactorFullError, redactor
 from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Desk:
     async def find(self, name: str) -> Found:
         """Return the value of *name*, or why the module gets none, which its log says once."""
         if not _name_fits(name):
-            return self._refused(name[:40], "is no name that a secret can have")
+            return self._refused(redactor.redact(name)[:40], "is no name that a secret can have")
         if name not in self._declared:
             return self._refused(
                 name,

@@ -28,6 +28,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel
 from kiket_console.model import Problem
 from kiket_console.module_facts import ModuleEndpoint, ModuleFacts
+from kiket_core.secret import redactor
 from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from pywatt_sdk._channels import Invalid
 
 MOST_ENDPOINTS: Final = 1_000
+LOOKED_AT_BYTES: Final = 8192
+"""Of what is no message, for secrets, before its beginning is shown."""
 ROUTED_S: Final = 30.0
 """For how long a message to a module counts as under way."""
 _REMARKS: Final = frozenset({1, 10, 100, 1_000, 10_000})
@@ -314,7 +317,8 @@ class ModuleSession:
         else:
             why = "What is printed there is no message; print to standard error."
             said = "It printed to its standard output, which is for the protocol alone: print to "
-            said += f"standard error. It begins {raw[:60].decode(errors='replace')!r}."
+            begin = redactor.redact(raw[:LOOKED_AT_BYTES].decode(errors="replace"))[:60]
+            said += f"standard error. It begins {begin!r}."
         self._book.invalid(raw, channel, what, why)
         self._remark(what, "WARNING", said)
 

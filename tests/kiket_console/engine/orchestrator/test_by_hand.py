@@ -21,7 +21,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import Detail, Exchange, Message, Source, State
 from kiket_console.wire import IpcMessage
-from kiket_core.secret import Redactor
+from kiket_core.secret import Redactor, redactor
 from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
@@ -360,6 +360,26 @@ async def test_what_is_no_message_is_not_sent_again(
         await house.by_hand.replay(6)
 
 
+@pytest.mark.parametrize(
+    ("message", "op"),
+    [
+        ({"op": "[secret:API_KEY]"}, ""),
+        ({"[secret:API_KEY]": 1, "name": "A", "value": "b"}, "secret"),
+        ({"method": "GET", "uri": "[secret:API_KEY]"}, "http_request"),
+        ({"method": "GET [secret:API_KEY]", "uri": "/"}, "http_request"),
+    ],
+)
+@pytest.mark.parametrize("channel", ["", "http"])
+async def test_a_message_that_cannot_be_sent_shows_no_secret(
+    house: House, message: Any, op: str, channel: str
+) -> None:
+    with pytest.raises(ConsoleError) as caught:
+        await house.send(message, op, channel=channel)
+
+    assert KEY not in str(caught.value)
+    assert (house.module.sent, house.visits) == ([], [])
+
+
 # Rotation
 
 
@@ -403,6 +423,18 @@ async def test_a_new_value_goes_to_those_who_have_the_old_one() -> None:
     assert took.rotated == [(["KEY"], rotation.rotation_id)]
     assert other.rotated == []
     assert rotation.restarted == ("shop has KEY",)
+
+
+async def test_a_module_that_repeats_the_new_value_does_not_show_it() -> None:
+    ack = p.RotationAck("r", KEY, f"{KEY} is a fine value{'!' * 9000}")
+    modules = [Party("lying", asked=(("KEY", True),), ack=ack)]
+    redactor.add("KEY", KEY)
+    shelf: Any = Shelf()
+
+    (said,) = (await HandingOver(shelf, lambda: modules, lambda _: ()).rotate("KEY", KEY, 1)).acks
+
+    assert (said.status, len(said.message)) == ("[secret:KEY]", 1000)
+    assert said.message.startswith("[secret:KEY] is a fine value!")
 
 
 async def test_the_same_value_is_handed_out_again_if_there_is_one() -> None:

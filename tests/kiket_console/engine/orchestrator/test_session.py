@@ -13,9 +13,11 @@ from tests.kiket_console.engine.orchestrator.playing import (
     until,
 )
 
+from kiket_console.engine.orchestrator.notebook import INVALID_BYTES
 from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel, Direction, Kind
 from kiket_console.model import State
+from kiket_core.secret import redactor
 from pywatt_sdk import _protocol as p
 
 
@@ -243,3 +245,14 @@ async def test_who_asks_again_and_again_is_not_all_that_one_hears_of() -> None:
         for _ in range(200):
             await stage.hears_one("secret")
         assert len(changes) < 20
+
+
+async def test_what_is_shown_of_stray_output_holds_no_half_of_a_secret() -> None:
+    redactor.add("A", "a-value-that-nobody-sees")
+    async with on_stage() as stage:
+        stage.write(b"connecting to postgres://me-and-my-long-name: a-value-that-nobody-sees\n")
+        long = b"x" * (INVALID_BYTES - 5) + b"a-value-that-nobody-sees\n"
+        await asyncio.to_thread(stage.write, long)  # more than the pipe holds
+        await until(lambda: stage.session.facts.stray == 2)
+        assert "a-val" not in stage.notes[0][1]
+        assert b"a-val" not in stage.tape.taken[-1].frame.raw
