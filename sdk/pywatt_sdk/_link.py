@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from pywatt_sdk import _protocol as p
@@ -30,7 +30,8 @@ TCP: Final = "tcp"
 UDS: Final = "uds"
 
 MOST_UNDER_WAY: Final = 1_000
-"""Handlers that run at once, and requests that wait for a reply; more wait, or are refused."""
+"""Handlers of one kind of message that run at once, and requests that wait for a reply; more are
+refused, or wait."""
 
 _STDIO_FIRST: Final = (STDIO, TCP, UDS)
 _FRAMES_FIRST: Final = (TCP, UDS, STDIO)
@@ -77,7 +78,9 @@ class Link:
         self._group = asyncio.TaskGroup()
         self._under_way: set[asyncio.Task[None]] = set()
         self._kept: list[asyncio.Task[None]] = []
-        self._is_refusing = False
+        self._busy: Counter[type] = Counter()
+        """How many handlers run, by the kind of their messages."""
+        self._refusing: set[type] = set()
         self.hearing = ""
         """The channel of the message that is being handled, while a plain handler runs."""
 
@@ -254,12 +257,14 @@ class Link:
             return
         if not inspect.isawaitable(outcome):
             self._answer_at_once(outcome, name)
-        elif len(self._under_way) < MOST_UNDER_WAY:
-            if len(self._under_way) <= MOST_UNDER_WAY // 2:
-                self._is_refusing = False
+        elif self._busy[kind := type(message)] < MOST_UNDER_WAY:
+            if self._busy[kind] <= MOST_UNDER_WAY // 2:
+                self._refusing.discard(kind)
+            self._busy[kind] += 1
             task = self._group.create_task(self._see_through(outcome, message, name))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(lambda _: self._busy.subtract((kind,)))
         else:
             if inspect.iscoroutine(outcome):
                 outcome.close()
@@ -290,10 +295,10 @@ class Link:
             _logger.warning("An answer was lost: %s", error)
 
     def _refuse(self, message: ToModule, name: str) -> None:
-        if not self._is_refusing:  # once, not for each of a flood
-            self._is_refusing = True
+        if type(message) not in self._refusing:  # once, not for each of a flood
+            self._refusing.add(type(message))
             _logger.warning(
-                "%d messages are being handled; more are refused until half of them are done: %s.",
+                "%d messages %s are being handled; more are refused until half of them are done.",
                 MOST_UNDER_WAY,
                 p.op_of(message),
             )

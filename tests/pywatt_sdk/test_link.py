@@ -200,11 +200,17 @@ async def test_more_than_it_can_handle_is_refused(
         await gate.wait()
         return p.HttpResponse(request.request_id, 200, {})
 
+    async def acknowledge(rotated: p.Rotated) -> p.RotationAck:
+        return p.RotationAck(rotated.rotation_id, "success")
+
     async with Link() as link:
         far = FarEnd(link)
         link.on(p.HttpRequest, wait)
+        link.on(p.Rotated, acknowledge)
         far.say(*(p.HttpRequest(str(n), "GET", "/", {}) for n in range(4)))
         refused = [await far.hears(p.HttpResponse) for _ in range(2)]
+        far.say(p.Rotated(("K",), "r"))
+        await far.hears(p.RotationAck)  # other kinds are handled all the same
         gate.set()
         answered = {(await far.hears(p.HttpResponse)).request_id for _ in range(2)}
     assert [(each.request_id, each.status_code) for each in refused] == [("2", 503), ("3", 503)]
