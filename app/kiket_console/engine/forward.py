@@ -174,7 +174,7 @@ class _Pool:
         loop, target = asyncio.get_running_loop(), self.target
         if target.port is None:
             return (await loop.create_unix_connection(self._make_link, target.socket_path))[1]
-        return (await loop.create_connection(self._make_link, "127.0.0.1", target.port))[1]
+        return (await loop.create_connection(self._make_link, target.ip, target.port))[1]
 
 
 class Forwarder:

@@ -162,7 +162,7 @@ async def _answer(target: Target, raw_request: bytes, limit_s: float) -> tuple[i
         if target.port is None:
             reader, writer = await asyncio.open_unix_connection(target.socket_path)
         else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+            reader, writer = await asyncio.open_connection(target.ip, target.port)
         try:
             writer.write(raw_request)
             first = await reader.readline()

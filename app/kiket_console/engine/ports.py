@@ -32,11 +32,15 @@ class Target:
     socket_path: str = ""
     """A Unix socket; empty for a worker that listens on loopback's `port`."""
     port: int | None = None
+    ip: str = "127.0.0.1"
+    """Which of loopback's addresses it listens on."""
 
     @property
     def host(self) -> str:
         """What requests to it say as their host."""
-        return "localhost" if self.port is None else f"127.0.0.1:{self.port}"
+        if self.port is None:
+            return "localhost"
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,22 +209,23 @@ class ModuleGateway:
         shorter = "" if known.is_ours else routes.unversioned(visit.path)
         if known.is_unversioned and shorter:
             visit.path = shorter
-            return await self._by_http(peer, visit, peer.address[1])
-        answer = await self._by_http(peer, visit, peer.address[1])
+            return await self._by_http(peer, visit, peer.address)
+        answer = await self._by_http(peer, visit, peer.address)
         if answer.status == 404 and shorter and visit.method in _SAFE:
             if answer.room is not None:
                 answer.room.give_back()
             visit.path = shorter
-            again = await self._by_http(peer, visit, peer.address[1])
+            again = await self._by_http(peer, visit, peer.address)
             known.is_unversioned = again.status != 404
             return again
         return answer
 
-    async def _by_http(self, peer: Peer, visit: Visit, port: int) -> Answer:
+    async def _by_http(self, peer: Peer, visit: Visit, address: tuple[str, int]) -> Answer:
         """Return what the module's own server answers; raises `NoAnswerError`."""
         self._take_down(visit, peer.name, peer.label)
         exchange_id = visit.exchange_id
-        target = Target(peer.name, peer.label, port=port)
+        ip, port = address
+        target = Target(peer.name, peer.label, port=port, ip=ip)
         try:
             answer = await self._forwarder.forward(
                 target,

@@ -117,8 +117,8 @@ class ModuleProcess(Bootstrapped):
     @property
     def target(self) -> Target:
         """Return where it takes requests; port 0 where that is over its channels alone."""
-        port = self._address[1] if self._address else 0
-        return Target(self.spec.name, self.label, port=port)
+        ip, port = self._address or (holders.LOOPBACK, 0)
+        return Target(self.spec.name, self.label, port=port, ip=ip)
 
     @property
     def pid(self) -> int | None:

@@ -223,7 +223,7 @@ async def carry(leading: Leading, visit: Visit, near: Near, *, is_stream: bool =
     leading.took(visit, peer)
     far = Far(near, is_stream=is_stream)
     try:
-        status, raw_head = await _agreed(far, visit, peer, peer.address[1], leading.timeout_s)
+        status, raw_head = await _agreed(far, visit, peer, peer.address, leading.timeout_s)
     except (OSError, ValueError) as error:  # TimeoutError and ConnectionError are OSErrors
         said = str(error) or f"did not answer within {leading.timeout_s:g} s."
         said = f"{peer.label} {said}"
@@ -244,14 +244,15 @@ async def carry(leading: Leading, visit: Visit, near: Near, *, is_stream: bool =
 
 
 async def _agreed(
-    far: Far, visit: Visit, peer: Peer, port: int, timeout_s: float
+    far: Far, visit: Visit, peer: Peer, address: tuple[str, int], timeout_s: float
 ) -> tuple[int, bytes]:
     """Ask the module for a WebSocket; raises OSError, and ValueError for what HTTP cannot carry."""
+    ip, port = address
     head = request_head(
         visit.method,
         visit.path,
         visit.headers,
-        host=Target(peer.name, peer.label, port=port).host,
+        host=Target(peer.name, peer.label, port=port, ip=ip).host,
         length=0,
         traceparent=value_of(visit.headers, "traceparent"),
         sender=visit.sender,
@@ -263,7 +264,7 @@ async def _agreed(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT_S):
-            await loop.create_connection(lambda: far, "127.0.0.1", port)
+            await loop.create_connection(lambda: far, ip, port)
     except OSError as error:
         raise ConnectionError("did not accept the connection.") from error
     far.write(raw)

@@ -87,7 +87,7 @@ async def house() -> AsyncIterator[House]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    house: House, answer: Callable[[bytes], bytes] | None = None
+    house: House, answer: Callable[[bytes], bytes] | None = None, *, ip: str = "127.0.0.1"
 ) -> AsyncIterator[list[bytes]]:
     """Serve HTTP as the module does; yield the requests that came."""
     came: list[bytes] = []
@@ -100,8 +100,8 @@ async def serving(
             await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        house.module.address = ("127.0.0.1", server.sockets[0].getsockname()[1])
+    async with await asyncio.start_server(serve, ip, 0) as server:
+        house.module.address = (ip, server.sockets[0].getsockname()[1])
         yield came
 
 
@@ -134,6 +134,18 @@ async def test_a_request_reaches_the_modules_own_server(house: House) -> None:
     (taken,) = house.tape.replies
     assert taken[1] is not None
     assert (taken[0], taken[1].raw, taken[2]) == (1, b"hello", 200)
+
+
+@pytest.mark.parametrize(("ip", "host"), [("::1", b"[::1]"), ("127.0.0.2", b"127.0.0.2")])
+async def test_a_module_may_serve_on_any_address_of_loopback(
+    house: House, ip: str, host: bytes
+) -> None:
+    try:
+        async with serving(house, ip=ip) as came:
+            assert (await house.ask()).status == 200
+    except OSError:
+        pytest.skip(f"this machine has no {ip}")
+    assert b"host: " + host + b":" in came[0].lower()
 
 
 async def test_only_the_head_of_an_answer_comes_when_that_is_asked_for(house: House) -> None:
