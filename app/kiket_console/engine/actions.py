@@ -72,4 +72,4 @@ class Actions:
                 hint="`kiket-console secret list` says which there are.",
                 exit_code=ExitCode.USAGE,
             )
-        self._workers.secret_changed(name)
+        self._workers.secret_changed(name, is_kept=False)

@@ -118,9 +118,9 @@ class Keeper:
             return None
         return self.serving
 
-    def measured(self, cpu_percent: float | None, memory_bytes: int | None) -> None:
-        """Note what its processes use."""
-        self._worker = replace(self._worker, cpu_percent=cpu_percent, memory_bytes=memory_bytes)
+    def noted(self, **changes: object) -> None:
+        """Note what is seen of it from outside: fields of `Worker`."""
+        self._worker = replace(self._worker, **changes)  # type: ignore[arg-type]
 
     # What others ask
 

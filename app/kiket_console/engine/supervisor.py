@@ -218,15 +218,26 @@ class Supervisor:
         """Kill worker *name* and all that it started; it stays ended until it is started again."""
         self._keeper(name).kill()
 
-    def secret_changed(self, secret: str) -> tuple[str, ...]:
+    def secret_changed(self, secret: str, *, is_kept: bool = True) -> tuple[str, ...]:
         """Start the workers anew that ask for *secret*, so that they have its new value.
 
-        A module that serves is told of it without a new start. Return who is started.
+        A module that serves is told of it without a new start. Return who is started. *is_kept*:
+        there is a value, it was not forgotten.
         """
         started: list[str] = []
         for keeper in self._keepers.values():
             if any(secret == name for name, _ in keeper.worker.secrets):
                 if keeper.spec.kind == ModuleSpec.kind and keeper.serving is not None:
+                    is_there = is_kept or (
+                        keeper.given is not None and secret in keeper.given.answers
+                    )
+                    known = keeper.worker.secrets
+                    keeper.noted(
+                        secrets=tuple(
+                            (each, is_there if each == secret else has) for each, has in known
+                        )
+                    )
+                    self._on_change()
                     continue
                 keeper.restart()
                 started.append(keeper.name)
@@ -291,7 +302,8 @@ class Supervisor:
             usages = {name: usages.get(name) or Usage() for name in self._keepers}
             for name, keeper in list(self._keepers.items()):
                 pid = keeper.serving.pid if keeper.serving else None
-                keeper.measured(*await asyncio.to_thread(usages[name].measure, pid))
+                cpu_percent, memory_bytes = await asyncio.to_thread(usages[name].measure, pid)
+                keeper.noted(cpu_percent=cpu_percent, memory_bytes=memory_bytes)
             self._on_change()
 
 

@@ -136,6 +136,20 @@ async def test_a_module_as_of_the_rust_sdk_runs_and_is_described(
         assert running.worker.module.handshake == ""
 
 
+async def test_whether_a_secret_has_a_value_is_known_without_a_new_start(
+    folder: Path, run: Run
+) -> None:
+    table(folder, [*PROGRAM, str(RUST_LIKE)], 'secrets = ["GREETING"]')
+    async with run() as running:
+        await running.serving()
+        assert running.worker.secrets == (("GREETING", False),)
+        assert running.supervisor.secret_changed("GREETING") == ()
+        assert running.worker.secrets == (("GREETING", True),)
+        running.supervisor.secret_changed("GREETING", is_kept=False)
+        assert running.worker.secrets == (("GREETING", False),)
+        assert running.worker.starts == 1
+
+
 async def test_a_save_brings_a_new_one_before_the_old_is_told_to_end(
     folder: Path, run: Run, tape: Tape, others: Others
 ) -> None:
