@@ -92,7 +92,7 @@ class Holding:
 
 def _why_not(worker: Worker) -> str:
     if worker.state in _ENDED:
-        return f"The worker {worker.name!r} is stopped; start it to take deliveries."
+        return f"The worker {worker.name!r} is stopped; `kiket-console start {worker.name}` starts it."
     problem = worker.problem
     if problem is None:
         return f"The worker {worker.name!r} does not run; see its log."

@@ -357,7 +357,7 @@ async def test_only_so_many_requests_wait(
         (
             WorkerState.STOPPED,
             None,
-            "The worker 'marketing' is stopped; start it to take deliveries.",
+            "The worker 'marketing' is stopped; `kiket-console start marketing` starts it.",
         ),
         (WorkerState.FATAL, None, "The worker 'marketing' does not run; see its log."),
     ],
