@@ -92,7 +92,8 @@ class Holding:
 
 def _why_not(worker: Worker) -> str:
     if worker.state in _ENDED:
-        return f"The worker {worker.name!r} is stopped; `kiket-console start {worker.name}` starts it."
+        name = worker.name
+        return f"The worker {name!r} is stopped; `kiket-console start {name}` starts it."
     problem = worker.problem
     if problem is None:
         return f"The worker {worker.name!r} does not run; see its log."
