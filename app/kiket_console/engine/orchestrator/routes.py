@@ -84,12 +84,25 @@ def _rank(pattern: str, asked: str) -> int:
 @functools.lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     """Return what matches a pattern; nothing in it but its placeholders is special."""
-    parts = []
+    *middle, last = _pieces(pattern)
+    if not middle:
+        return re.compile("/" + last, re.DOTALL)
+    first, *middle = middle
+    # What a rest stands for ends where the next piece is found first, for good (an atomic group):
+    # else an address of many parts is tried in more ways than anybody has time for.
+    found = "".join(f"(?>.*?/{piece}/)" if piece else "(?>.*?/)" for piece in middle)
+    end = f".*/{last}" if last else ".*"
+    return re.compile(f"/{first}/{found}{end}" if first else f"/{found}{end}", re.DOTALL)
+
+
+def _pieces(pattern: str) -> list[str]:
+    """Return what stands before, between and after the rests of a route, as regular expressions."""
+    pieces: list[list[str]] = [[]]
     for part in pattern.strip("/").split("/"):
         if _REST.fullmatch(part):
-            parts.append(".*")
+            pieces.append([])
         elif _ONE.fullmatch(part):
-            parts.append("[^/]+")
+            pieces[-1].append("[^/]+")
         else:
-            parts.append(re.escape(part))
-    return re.compile("/" + "/".join(parts), re.DOTALL)
+            pieces[-1].append(re.escape(part))
+    return ["/".join(piece) for piece in pieces]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from kiket_console.engine.orchestrator import routes
@@ -81,3 +83,26 @@ def test_a_method_that_is_not_taken_names_those_that_are() -> None:
 )
 def test_a_version_in_front_of_a_path_is_known(path: str, shorter: str) -> None:
     assert routes.unversioned(path) == shorter
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_found"),
+    [
+        ("/*/edit/*", "/a/edit/b/edit/c", True),
+        ("/*/edit/*", "/a/editor/edit/c", True),
+        ("/*/edit/*", "/a/editor/c", False),
+        ("/*/*/*", "/a/b/c/d", True),
+        ("/*/*/*", "/a/b", False),
+        ("/docs/{a:path}/v/:n", "/docs/x/y/v/v/2", True),
+    ],
+)
+def test_several_rests_are_what_they_can_be(pattern: str, path: str, is_found: bool) -> None:
+    found = routes.find("search", (ModuleEndpoint(pattern, ("GET",)),), "GET", path)
+    assert (found is None) is is_found
+
+
+def test_no_address_takes_long_to_be_looked_up() -> None:
+    endpoints = (ModuleEndpoint("/*/*/*/*/*/*/end", ("GET",)),)
+    began_s = time.perf_counter()
+    assert routes.find("search", endpoints, "GET", "/a" * 2000) is not None
+    assert time.perf_counter() - began_s < 1.0
