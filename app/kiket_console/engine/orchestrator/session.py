@@ -47,6 +47,7 @@ LOOKED_AT_BYTES: Final = 8192
 """Of what is no message, for secrets, before its beginning is shown."""
 ROUTED_S: Final = 30.0
 """For how long a message to a module counts as under way."""
+MOST_ROUTED: Final = 4_096
 _REMARKS: Final = frozenset({1, 10, 100, 1_000, 10_000})
 """Which of many remarks of one kind are made."""
 
@@ -223,6 +224,8 @@ class ModuleSession:
                 self._rotations.expect(message.rotation_id, errand.exchange_id)
             case p.RoutedModuleMessage() if self._wires.is_ours and message.expects_reply:
                 self._routed[message.original_request_id] = time.monotonic() + ROUTED_S
+                if len(self._routed) > MOST_ROUTED:
+                    del self._routed[next(iter(self._routed))]
 
     async def http(
         self, request: p.HttpRequest, timeout_s: float, errand: Errand | None = None

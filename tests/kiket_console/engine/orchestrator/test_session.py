@@ -13,6 +13,7 @@ from tests.kiket_console.engine.orchestrator.playing import (
     until,
 )
 
+from kiket_console.engine.orchestrator import session
 from kiket_console.engine.orchestrator.notebook import INVALID_BYTES
 from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Channel, Direction, Kind
@@ -206,6 +207,19 @@ async def test_a_thousand_requests_wait_and_no_more() -> None:
         assert stage.session.under_way == 1_000
         with pytest.raises(ConnectionError, match="1,000 requests wait"):
             await stage.session.http(p.HttpRequest("h", "GET", "/", {}), 5)
+
+
+async def test_of_messages_that_are_never_answered_so_many_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "MOST_ROUTED", 10)
+    async with on_stage() as stage:
+        stage.say(HELLO, ANNOUNCE)
+        await stage.session.announced
+        for _ in range(50):
+            asks = p.RoutedModuleMessage("a", p.new_uuid(), p.Payload(b"1"), expects_reply=True)
+            stage.session.send(asks)
+        assert stage.session.under_way == 10
 
 
 async def test_a_module_that_never_reads_is_given_up_with_the_reason() -> None:
