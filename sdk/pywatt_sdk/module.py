@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pywatt_sdk.core.state import AppState
     from pywatt_sdk.security._jwt_tokens import JwtConfig
 
+_LAST_PORT: Final = 65_535
 _FRAMEWORKS: Final = ("fastapi", "flask", "starlette", "asgi")
 
 
@@ -48,7 +49,8 @@ class AnnouncedEndpoint(Endpoint, frozen=True):
     def __post_init__(self) -> None:
         if not self.path.startswith("/"):
             raise ConfigError(f"the path {self.path!r} of an endpoint has to begin with /")
-        upper = tuple(dict.fromkeys(each.upper() for each in self.methods))
+        methods = (self.methods,) if isinstance(self.methods, str) else self.methods
+        upper = tuple(dict.fromkeys(each.upper() for each in methods))
         force_setattr(self, "methods", upper)
 
     def to_endpoint_info(self) -> Any:
@@ -80,7 +82,7 @@ def pywatt_module(
     *,
     secrets: Iterable[str] | None = ...,
     rotate: bool = ...,
-    endpoints: Iterable[Endpoint] | None = ...,
+    endpoints: Iterable[Endpoint | dict[str, Any]] | None = ...,
     health: str | None = ...,
     metrics: bool = ...,
     version: str | None = ...,
@@ -107,7 +109,7 @@ def pywatt_module(
     *,
     secrets: Iterable[str] | None = None,
     rotate: bool = False,
-    endpoints: Iterable[Endpoint] | None = None,
+    endpoints: Iterable[Endpoint | dict[str, Any]] | None = None,
     health: str | None = "/health",
     metrics: bool = False,
     version: str | None = None,
@@ -168,6 +170,10 @@ def pywatt_module(
     """
     if framework is not None and framework not in _FRAMEWORKS:
         raise ConfigError(f"framework={framework!r} is none of {', '.join(_FRAMEWORKS)}")
+    if isinstance(secrets, str):  # whose letters are no names
+        raise ConfigError(f"secrets={secrets!r} is a text; give a list of names: [{secrets!r}]")
+    if specific_port is not None and not 0 <= specific_port <= _LAST_PORT:
+        raise ConfigError(f"specific_port={specific_port} is no port; they end at {_LAST_PORT}")
 
     database, cache = enable_database or database_config, enable_cache or cache_config
     later = tuple(
@@ -181,7 +187,7 @@ def pywatt_module(
             factory=None,
             secrets=tuple(secrets or ()),
             rotate=rotate,
-            endpoints=tuple(endpoints or ()),
+            endpoints=tuple(map(_endpoint, endpoints or ())),
             health=health,
             metrics=metrics,
             version=version,
@@ -302,6 +308,15 @@ class ModuleApp:
 
     async def __aexit__(self, *_: object) -> None:
         await self.shutdown()
+
+
+def _endpoint(given: Any) -> Endpoint:
+    if not isinstance(given, dict):
+        return given  # type: ignore[no-any-return]  # whatever has path, methods and auth
+    try:
+        return AnnouncedEndpoint(**given)
+    except TypeError as error:
+        raise ConfigError(f"{given!r} is no endpoint: {error}") from None
 
 
 async def _made(plan: Plan, arg: Any) -> Any:

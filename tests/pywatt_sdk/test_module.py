@@ -88,6 +88,27 @@ def test_a_framework_that_there_is_not_is_an_error() -> None:
         pywatt_module(framework="django")
 
 
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"secrets": "API_KEY"}, r"give a list of names: \['API_KEY'\]"),
+        ({"specific_port": 70_000}, "is no port"),
+        ({"endpoints": [{"route": "/"}]}, "is no endpoint"),
+        ({"endpoints": [{"path": "x"}]}, "has to begin with /"),
+    ],
+)
+def test_an_option_that_cannot_work_is_an_error(option: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        pywatt_module(**option)
+
+
+def test_endpoints_may_be_dicts_and_a_method_a_text() -> None:
+    endpoints = [{"path": "/a", "methods": ["get"], "auth": "jwt"}]
+    plan = pywatt_module(endpoints=endpoints)(create).__plan__
+    assert plan.endpoints == (AnnouncedEndpoint("/a", ["GET"], "jwt"),)
+    assert AnnouncedEndpoint("/a", methods="post").methods == ("POST",)
+
+
 def test_what_is_no_function_is_an_error() -> None:
     with pytest.raises(TypeError, match="decorates a function that makes an app"):
         pywatt_module(rotate=True)("create")  # type: ignore[arg-type]  # that is the point
