@@ -161,6 +161,5 @@ def _worker_lines(worker: Worker) -> list[str]:
     lines = [head, *(f"             {each}" for each in (said, handlers) if each)]
     lines += [f"             {visible(each.label)} drains" for each in worker.draining]
     if worker.problem is not None:
-        where = f"  {worker.problem.file}:{worker.problem.line}" if worker.problem.file else ""
-        lines.append(f"           ✗ {visible(worker.problem.sentence + where)}")
+        lines.append(f"           ✗ {visible(worker.problem.told)}")
     return lines

@@ -62,7 +62,7 @@ def bind_gateway(port: int | None) -> tuple[socket.socket, str]:
             listener = _bind(candidate)
         except ConsoleError:
             continue
-        note = f"Port {FIRST_PORT} is taken; webhooks are taken on {candidate}."
+        note = f"Port {FIRST_PORT} is taken; requests are taken on {candidate}."
         return listener, "" if candidate == FIRST_PORT else note
     raise ConsoleError(
         f"Ports {FIRST_PORT} to {LAST_PORT} are all taken.",

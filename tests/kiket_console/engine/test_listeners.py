@@ -49,7 +49,7 @@ def test_a_taken_port_moves_on_and_says_so(own_ports: int) -> None:
         second, note = listeners.bind_gateway(None)
         with second:
             assert port_of(second) == own_ports + 1
-            assert note == f"Port {own_ports} is taken; webhooks are taken on {own_ports + 1}."
+            assert note == f"Port {own_ports} is taken; requests are taken on {own_ports + 1}."
 
 
 def test_all_taken_is_an_error(own_ports: int) -> None:
