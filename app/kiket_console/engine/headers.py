@@ -81,6 +81,23 @@ def request_head(
     return "\r\n".join(lines).encode("latin-1")
 
 
+def from_own_page(headers: Headers, host: str) -> Headers:
+    """Return the headers of a request whose page came by way of us as if it came from *host*.
+
+    Servers compare Origin with Host (RFC 6454, 7.3), and Host becomes theirs; pages of anybody else
+    stay what they are.
+    """
+    asked = value_of(headers, "host").lower()
+    ours = {f"http://{asked}", f"https://{asked}"} if asked else set()
+    own = f"http://{host}"
+    return tuple(
+        [
+            (name, own if name.lower() == "origin" and value.lower() in ours else value)
+            for name, value in headers
+        ]
+    )
+
+
 def answer_headers(headers: Headers, length: int | None) -> Headers:
     """Return what goes on of an answer's headers, and says that its body has *length* bytes.
 

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Final
 from kiket_console.engine import trace
 from kiket_console.engine.asgi import BODY_BYTES, JSON_TYPE, error_body
 from kiket_console.engine.forward import TIMEOUT_S, NoAnswerError, NotTakenError
-from kiket_console.engine.headers import HOP, answer_headers, answer_length, value_of
+from kiket_console.engine.headers import (
+    HOP,
+    answer_headers,
+    answer_length,
+    from_own_page,
+    value_of,
+)
 from kiket_console.engine.holding import HOLD_S, Holding
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator import routes
@@ -231,7 +237,7 @@ class ModuleGateway:
                 target,
                 visit.method,
                 visit.path,
-                visit.headers,
+                from_own_page(visit.headers, target.host),
                 visit.raw_body,
                 traceparent=value_of(visit.headers, "traceparent"),
                 sender=visit.sender,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.forward import CONNECT_S
-from kiket_console.engine.headers import request_head, value_of
+from kiket_console.engine.headers import from_own_page, request_head, value_of
 from kiket_console.engine.link import HEAD_BYTES, Answer
 from kiket_console.engine.ports import Target
 from kiket_console.model import State
@@ -248,11 +248,12 @@ async def _agreed(
 ) -> tuple[int, bytes]:
     """Ask the module for a WebSocket; raises OSError, and ValueError for what HTTP cannot carry."""
     ip, port = address
+    host = Target(peer.name, peer.label, port=port, ip=ip).host
     head = request_head(
         visit.method,
         visit.path,
-        visit.headers,
-        host=Target(peer.name, peer.label, port=port, ip=ip).host,
+        from_own_page(visit.headers, host),
+        host=host,
         length=0,
         traceparent=value_of(visit.headers, "traceparent"),
         sender=visit.sender,

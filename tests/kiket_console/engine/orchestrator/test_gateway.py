@@ -158,6 +158,17 @@ async def test_only_the_head_of_an_answer_comes_when_that_is_asked_for(house: Ho
     assert value_of(answer.headers, "content-length") == "41"
 
 
+@pytest.mark.parametrize("origin", ["http://x", "http://evil.example", "null"])
+async def test_a_page_that_came_by_way_of_the_gateway_is_the_modules_own(
+    house: House, origin: str
+) -> None:
+    async with serving(house) as came:
+        await house.ask("POST", "/hello", ("Origin", origin))
+    port = house.module.address[1] if house.module.address else 0
+    seen = f"http://127.0.0.1:{port}" if origin == "http://x" else origin
+    assert f"\r\nOrigin: {seen}\r\n".encode() in came[0]
+
+
 async def test_a_senders_own_request_id_stays(house: House) -> None:
     async with serving(house) as came:
         answer = await house.ask("GET", "/hello", ("X-Request-ID", "mine"))

@@ -13,6 +13,7 @@ from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin
 
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.front import front_config
@@ -119,6 +120,15 @@ async def test_what_is_said_passes_both_ways(house: House) -> None:
     assert [(exchange, status) for exchange, _, status in house.tape.replies] == [(1, 101)]
     assert house.heads[0]["host"] == f"127.0.0.1:{house.module.address[1]}"  # type: ignore[index]
     assert "x-request-id" in house.heads[0]
+
+
+async def test_a_page_of_the_modules_own_may_open_one(house: House) -> None:
+    """Such a page came by way of the gateway; the module would else see it as another site's."""
+    own = Origin(f"http://127.0.0.1:{house.port}")
+    async with connect(house.url("/m/chat/chat"), origin=own):
+        pass
+    assert house.heads[0]["origin"] == f"http://{house.heads[0]['host']}"
+    assert (await refused(house, "/m/chat/chat", origin="http://evil.example"))[0] == 403
 
 
 async def stream(house: House, *lines: str, path: str = "/m/chat/chat") -> asyncio.StreamReader:
