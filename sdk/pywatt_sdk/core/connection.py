@@ -108,14 +108,17 @@ class Dialling:
     async def _connect(self) -> asyncio.Future[None]:
         """Connect once, within the limit; return what is done when the connection is lost."""
         lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        is_heard = not self._waits
+        is_attached = False
         name, link = self.name, self._link
 
-        def hear(raw: bytes) -> None:
-            nonlocal is_heard
-            if not is_heard:
-                is_heard = True
+        def attach() -> None:
+            nonlocal is_attached
+            if not is_attached:
+                is_attached = True
                 link.attach(name, frames)
+
+        def hear(raw: bytes) -> None:
+            attach()  # which may speak before we know that we are connected: answers go this way
             link.heard(name, raw)
 
         def end(_: Exception | None) -> None:
@@ -132,8 +135,8 @@ class Dialling:
         except TimeoutError:
             sentence = f"{self} did not answer within {self._config.timeout_s:g} s"
             raise NetworkError(sentence) from None
-        if is_heard:
-            link.attach(name, frames)
+        if not self._waits:
+            attach()
         return lost
 
     def _tell_invalid(self, invalid: Invalid) -> None:

@@ -15,7 +15,9 @@ from pywatt_sdk import _lifecycle
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._assembly import Plan
 from pywatt_sdk._channels import Frames
+from pywatt_sdk._connecting import connect_tcp
 from pywatt_sdk._handshake import proof
+from pywatt_sdk.core import connection
 from pywatt_sdk.core.connection import ConnectionConfig, TlsConfig, tcp_settings
 from pywatt_sdk.core.error import BootstrapError, ConfigError
 
@@ -100,6 +102,24 @@ async def test_a_heartbeat_in_a_frame_is_answered_in_a_frame(kind: str, own_plac
         await module.hear(p.Announce)
         say(frames, p.Heartbeat())
         await far.hear(p.HeartbeatAck)
+
+
+async def test_who_speaks_first_is_answered_by_the_same_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What comes may be read before the module's own task goes on."""
+
+    async def late(make: Any, config: ConnectionConfig) -> Frames:
+        frames: Frames = await connect_tcp(make, config)
+        while not frames.received:  # noqa: ASYNC110  # a channel has no event for that
+            await asyncio.sleep(0)
+        return frames
+
+    monkeypatch.setattr(connection, "connect_tcp", late)
+    async with listening() as (far, offer), Living(**offer) as module:
+        say(await far.connected(), p.Heartbeat())
+        await far.hear(p.HeartbeatAck)
+        await module.hear(p.Announce)
 
 
 async def test_it_proves_that_it_knows_its_token_before_anything_else() -> None:
