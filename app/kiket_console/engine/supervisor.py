@@ -24,6 +24,7 @@ from kiket_console.engine.surroundings import (
 from kiket_console.engine.worker import WorkerProcess
 from kiket_console.engine.worker_messages import NOTHING as NOTHING_LEARNED
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.model import WorkerState
 from kiket_console.project import with_known_names
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
@@ -238,7 +239,8 @@ class Supervisor:
                         )
                     )
                     self._on_change()
-                    continue
+                    if keeper.worker.state is not WorkerState.RELOADING:
+                        continue  # else its successor, whom nobody tells, may have the old value
                 keeper.restart()
                 started.append(keeper.name)
         return tuple(started)

@@ -150,6 +150,19 @@ async def test_whether_a_secret_has_a_value_is_known_without_a_new_start(
         assert running.worker.starts == 1
 
 
+async def test_a_start_that_is_under_way_is_followed_by_one_that_asks_for_the_new_value(
+    folder: Path, run: Run
+) -> None:
+    table(folder, [*PROGRAM, str(RUST_LIKE)], 'secrets = ["GREETING"]')
+    async with run(GREETING="good-morning-to-all") as running:
+        await running.serving()
+        running.supervisor.reload("search", "main.rs")
+        await running.until(lambda: running.worker.state is WorkerState.RELOADING)
+        assert running.supervisor.secret_changed("GREETING") == ("search",)
+        await running.until(lambda: running.worker.starts == 3)
+        await running.serving()
+
+
 async def test_a_save_brings_a_new_one_before_the_old_is_told_to_end(
     folder: Path, run: Run, tape: Tape, others: Others
 ) -> None:
