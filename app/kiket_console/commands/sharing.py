@@ -129,13 +129,14 @@ def curl(
     """
     from kiket_console.commands.documents import document
     from kiket_console.exporting import commands
+    from kiket_console.exporting.as_http import as_http
     from kiket_console.store.reader import Reader
 
     paths = paths_of(context, directory)
     reader = context.with_resource(Reader(paths.store))
     detail = reader.known(exchange_id)
     url = commands.base_url(detail, urls_of(paths))
-    made = (commands.httpie if httpie else commands.curl)(detail, url)
+    made = (commands.httpie if httpie else commands.curl)(as_http(detail), url)
     if as_json:
         click.echo(document(command=made.text, notes=made.notes))
         return

@@ -66,3 +66,20 @@ def test_calls_go_along_behind_the_delivery_that_caused_them(
     assert exported("1", "2") == [1, 2]
     assert exported("1", "2", "3", "--calls") == [1, 3, 2]
     assert exported("--filter", "src:webhook", "--calls") == [1, 3, 2]
+
+
+def test_a_command_of_curl_asks_a_module_through_the_gateway(
+    own_places: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = ProjectPaths(own_places)
+    paths.make()
+    writer = Writer(paths.store)
+    row = NewExchange(
+        1, Source.IPC, "shop", "http_request", "", "GET", "/price/tea", 1,
+        State.FORWARDED, Message(), kind="req", direction="in", channel="http",
+    )  # fmt: skip
+    writer.submit([row]).result(10)
+    writer.close()
+
+    assert cli.run(["-C", str(own_places), "traffic", "curl", "1"]) == ExitCode.OK
+    assert "/m/shop/price/tea" in capfd.readouterr().out

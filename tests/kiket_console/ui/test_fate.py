@@ -149,6 +149,16 @@ def test_an_attempt_without_an_answer_says_so() -> None:
     assert "504 from" not in shown
 
 
+def test_what_the_gateway_refuses_itself_has_its_answer() -> None:
+    silent = replace(answered(b""), attempts=())
+    tried = Attempt(7, 1, "gateway", 0, State.REJECTED, 503, 9, "It is stopped.", None)
+    lines = detail.response(replace(silent, attempts=(tried,)), None, 0, 80)
+
+    shown = text_of([lines.line(number) for number in range(lines.count)])
+    assert "no answer" not in shown
+    assert "503 from the gateway itself" in shown
+
+
 def test_what_becomes_of_it_stands_beside_how_it_ended() -> None:
     """A rule that is too short leaves out what stands before."""
     failed = answered(b"", state=State.FAILED, status=504, attempts=7, retry=Retry.GIVEN_UP)

@@ -150,6 +150,8 @@ def _answer_line(attempt: Attempt) -> str:
     took = "" if attempt.duration_us is None else f" in {duration(attempt.duration_us)}"
     number = f", attempt {attempt.number}" if attempt.number > 1 else ""
     said = "no answer" if attempt.error and attempt.answer is None else attempt.status or ""
+    if attempt.state is State.REJECTED and attempt.status:
+        return f"{attempt.status} from the gateway itself{number}"  # no code was asked
     return f"{said} from {visible(attempt.target)}{took}{number}".strip()
 
 
