@@ -249,8 +249,12 @@ class Sender:
         if not extension and len(workers) != 1:
             names = ", ".join(worker.name for worker in workers)
             raise ConsoleError(
-                "It is not said to which extension.",
-                hint=f"Name one of {names}." if names else "The project has none.",
+                "It is not said to which extension."
+                if names
+                else "The project has no extension that could take an event.",
+                hint=f"Name one of {names}."
+                if names
+                else "Modules take messages: `kiket-console ipc send`.",
                 exit_code=ExitCode.USAGE,
             )
         name = extension or workers[0].name
