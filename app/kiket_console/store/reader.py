@@ -25,6 +25,8 @@ CHILDREN_LIMIT = 500
 
 BUSY_S = 8.0
 """How long a read waits for the writer, which only holds readers up on a network file system."""
+_IDS = range(2**63)
+"""What an id can be: whoever asks may ask for any number."""
 _RUN = 65536
 """So many ids are looked at together; counting them costs a tenth of fetching them."""
 _LIVE = "FROM exchange INDEXED BY exchange_live WHERE deleted_us IS NULL AND id BETWEEN ? AND ?"
@@ -167,7 +169,7 @@ class Reader(FilterReading, LogReading):
 
     def exchange(self, exchange_id: int) -> Exchange | None:
         """Return one exchange, or None when there is none of that id."""
-        found = self.page([exchange_id])
+        found = self.page([exchange_id]) if exchange_id in _IDS else []
         return found[0] if found else None
 
     def stored_bytes(self, exchange_id: int) -> int:

@@ -59,6 +59,17 @@ def test_a_page_is_in_the_order_asked_for_without_what_is_gone(
     assert reader.page([]) == []
 
 
+@pytest.mark.parametrize("number", [-1, 0, 2, 2**63 - 1, 2**63, 10**30])
+def test_no_number_is_too_large_to_ask_for(
+    writer: Writer, reader: Reader, arrived: Any, number: int
+) -> None:
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+
+    assert reader.exchange(1) is not None
+    assert reader.exchange(number) is None
+    assert reader.detail(number) is None
+
+
 def test_ids_ascend_and_start_after_the_one_given(
     writer: Writer, reader: Reader, arrived: Any
 ) -> None:
