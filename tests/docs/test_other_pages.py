@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,6 +21,15 @@ from kiket_console.linting.lint import lint
 from kiket_console.ui import keymap, own_themes
 from kiket_console.wire import Result
 from kiket_sdk.manifest import load_manifest, load_module_schemas
+from pywatt_sdk._protocol import (
+    Announce,
+    Endpoint,
+    HttpRequest,
+    HttpResponse,
+    Shutdown,
+    decode_to_orchestrator,
+    encode_line,
+)
 from pywatt_sdk.testing import TestOrchestrator
 
 if TYPE_CHECKING:
@@ -45,6 +56,7 @@ RETRIED = block(DOCS / "delivery.md", "Tried again")
 POSTED = block(DOCS / "delivery.md", "What others post")
 
 MODULE_TABLES = block(DOCS / "modules.md", "A module in a project")
+MODULE_BY_HAND = block(DOCS / "modules.md", "By hand")
 
 IGNORED = block(DOCS / "console.md", "Compare")
 KEYS = block(DOCS / "console.md", "Keys of your own")
@@ -187,3 +199,16 @@ def test_the_tables_of_modules_are_understood(reader: Path) -> None:
     )
     assert dict(search.env) == {"RUST_LOG": "debug"}
     assert search.watch == (search.folder, reader / "crates")
+
+
+def test_a_module_by_hand_says_what_an_orchestrator_understands(reader: Path) -> None:
+    write(reader, MODULE_BY_HAND)
+    asked = HttpRequest("1", "GET", "/hello", {}, None)
+    said = b'{"module_id":"greeter","listen":"127.0.0.1:8080"}\n'
+    said += encode_line(asked) + encode_line(Shutdown())
+    ran = subprocess.run(
+        [sys.executable, "by_hand.py"], input=said, cwd=reader, capture_output=True, check=True
+    )
+    announce, answer = map(decode_to_orchestrator, ran.stdout.splitlines())
+    assert announce == Announce("127.0.0.1:0", (Endpoint("/hello", ("GET",)),))
+    assert answer == HttpResponse("1", 200, {}, b"Hello from greeter.")
