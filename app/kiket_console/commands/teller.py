@@ -61,6 +61,7 @@ class Teller(threading.Thread):
         self._news = threading.Event()
         self._end = threading.Event()
         self._workers: dict[str, tuple[object, ...]] = {}
+        self._gateway_url = ""
         self._words: deque[str] = deque(maxlen=WORDS)
         self._last_words = ""
 
@@ -75,6 +76,7 @@ class Teller(threading.Thread):
 
     def ready(self, engine: EngineInfo) -> None:
         """Say where the engine serves."""
+        self._gateway_url = engine.gateway_url
         if not self._is_placed:
             self._place(certain=True)
         if self._as_json:
@@ -116,7 +118,11 @@ class Teller(threading.Thread):
             said = f": {problem.told}" if problem else ""
             name = self._paint("strong", visible(worker.name))
             role = "error" if problem else ""
-            self._talk(f"{name} is {self._paint(role, f'{worker.state}{visible(said)}')}")
+            told = f"{name} is {self._paint(role, f'{worker.state}{visible(said)}')}"
+            if worker.kind == "module" and worker.serving and not problem:
+                where = f"{self._gateway_url}/m/{visible(worker.name)}/"
+                told = f"{told}, its routes below {self._paint('accent', where)}"
+            self._talk(told)
 
     def stopped(self, reason: str) -> None:
         """Say what is left to say, and that the engine has ended."""

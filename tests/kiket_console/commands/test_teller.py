@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.snap import scene
 
 from kiket_console.commands.teller import Teller
 from kiket_console.paths import ProjectPaths
@@ -73,6 +74,22 @@ def test_only_what_is_new_is_told_though_the_store_had_to_be_mended(
     texts = [each["text"] for each in map(json.loads, told.splitlines()) if each["type"] == "log"]
     assert texts == ["new"]
     assert len(writer.notes) == 1
+
+
+def test_a_module_that_serves_is_told_with_its_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ProjectPaths(tmp_path)
+    paths.make()
+    teller = Teller(paths, as_json=False)
+    teller.ready(READY)
+    teller.start()
+    teller.worker(scene.module())
+    teller.stopped("asked")
+
+    assert "billing is serving, its routes below http://127.0.0.1:1/m/billing/\n" in (
+        capsys.readouterr().err
+    )
 
 
 def test_lines_for_a_person_scroll_on_standard_output_where_they_are_wanted(

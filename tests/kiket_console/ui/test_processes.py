@@ -134,6 +134,10 @@ def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> N
     assert "Handlers" not in said
 
 
+def test_a_module_that_takes_requests_as_messages_alone_serves_no_http() -> None:
+    assert "pywatt_sdk 0.1.0 · serves no HTTP" in told(scene.module(listen="127.0.0.1:0"))
+
+
 def test_a_module_without_a_process_listens_nowhere() -> None:
     said = told(scene.module(handshake="", sdk=""))
     assert "Handshake   no process\n" in said

@@ -30,7 +30,7 @@ def reach(listen: str) -> Reach:
             "go over its channels.",
         )
     if place.port == 0:
-        return Reach(None, "It announced port 0; its requests go over its channels.")
+        return Reach(None, "")  # as a module does that serves no HTTP of its own
     if place.host == "localhost":
         return Reach(("127.0.0.1", place.port), "")
     try:

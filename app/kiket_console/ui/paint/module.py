@@ -81,7 +81,9 @@ def _handshake(facts: ModuleFacts) -> list[Line]:
     if facts.sdk or facts.handshake in _FAR_ENOUGH:
         values.append([(visible(facts.sdk) or "an SDK that does not say its name", "muted")])
     if facts.listen and facts.handshake:
-        values.append([(f"listens on {visible(facts.listen)}", "")])
+        is_nowhere = facts.listen.endswith(":0")
+        said = "serves no HTTP" if is_nowhere else f"listens on {visible(facts.listen)}"
+        values.append([(said, "")])
     return values
 
 

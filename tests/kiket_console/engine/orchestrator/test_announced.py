@@ -16,7 +16,7 @@ from kiket_console.engine.orchestrator.announced import reach
         ("localhost:80", ("127.0.0.1", 80), ""),
         ("0.0.0.0:80", ("127.0.0.1", 80), "on every address"),
         ("[::]:80", ("::1", 80), "on every address"),
-        ("127.0.0.1:0", None, "port 0"),
+        ("127.0.0.1:0", None, ""),
         ("169.254.169.254:80", None, "not this machine's loopback"),
         ("example.com:80", None, "not this machine's loopback"),
         ("/run/module.sock", None, "no address of TCP"),
