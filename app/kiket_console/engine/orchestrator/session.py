@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from pywatt_sdk._channels import Invalid
 
 MOST_ENDPOINTS: Final = 1_000
+PATH_LIMIT: Final = 2_000
+"""Characters of a route, and of its methods and `auth` together."""
+SHOWN_LIMIT: Final = 200
+"""Characters of the address that it says it listens on."""
 LOOKED_AT_BYTES: Final = 8192
 """Of what is no message, for secrets, before its beginning is shown."""
 ROUTED_S: Final = 30.0
@@ -126,6 +130,7 @@ class ModuleSession:
         self._tasks: asyncio.TaskGroup | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._reach = Reach(None, "")
+        self._endpoints: tuple[ModuleEndpoint, ...] = ()
         self._sdk = ""
         self._is_ready = self._is_stopping = self._is_over = False
 
@@ -194,15 +199,12 @@ class ModuleSession:
     def facts(self) -> ModuleFacts:
         """How it is now."""
         said = self.announced.result() if self.address_is_known else None
-        endpoints = said.endpoints[:MOST_ENDPOINTS] if said else ()
         return ModuleFacts(
             handshake=self._word,
             sdk=self._sdk,
-            listen=said.listen if said else self._init.listen,
+            listen=said.listen[:SHOWN_LIMIT] if said else self._init.listen,
             channels=self._wires.facts,
-            endpoints=tuple(
-                ModuleEndpoint(each.path, each.methods, each.auth or "") for each in endpoints
-            ),
+            endpoints=self._endpoints,
             services=self._orchestrating.services_of(self.label),
             asked=self._desk.asked,
             heartbeat_us=self._wires.heartbeat_us,
@@ -305,8 +307,16 @@ class ModuleSession:
         self._reach = reach(message.listen)
         if self._reach.remark:
             self._note("WARNING", self._reach.remark)
-        if len(message.endpoints) > MOST_ENDPOINTS:
+        fitting = [each for each in message.endpoints if _fits(each)]
+        if len(fitting) > MOST_ENDPOINTS:
             self._note("WARNING", f"Of its routes the first {MOST_ENDPOINTS:,} are taken.")
+        if len(fitting) < len(message.endpoints):
+            said = f"A route of it is longer than {PATH_LIMIT:,} characters, and is not taken."
+            self._note("WARNING", said)
+        self._endpoints = tuple(
+            ModuleEndpoint(each.path, each.methods, each.auth or "")
+            for each in fitting[:MOST_ENDPOINTS]
+        )
         self.announced.set_result(message)
         self._wires.stdin.open()
         self._on_change()
@@ -372,3 +382,9 @@ class ModuleSession:
             self.announced.exception()  # nobody need wait for it
         self._orchestrating.gone(self)
         self._on_change()
+
+
+def _fits(endpoint: p.Endpoint) -> bool:
+    """Tell whether a route is no longer than one may be."""
+    said = sum(map(len, endpoint.methods)) + len(endpoint.auth or "")
+    return len(endpoint.path) <= PATH_LIMIT and max(said, len(endpoint.methods)) <= PATH_LIMIT

@@ -146,6 +146,17 @@ async def test_stray_output_is_kept_and_said_and_ends_nothing() -> None:
         assert "print to standard error" in stage.notes[0][1]
 
 
+async def test_routes_that_are_far_too_long_are_left_out_and_said() -> None:
+    routes = [("/" + "x" * 5000, ["GET"]), ("/a", ["GET"] * 5000), ("/b", ["GET"])]
+    endpoints = [{"path": path, "methods": methods} for path, methods in routes]
+    async with on_stage() as stage:
+        stage.say(HELLO, ANNOUNCE | {"listen": "x" * 9000, "endpoints": endpoints})
+        await stage.session.announced
+        assert [each.path for each in stage.session.facts.endpoints] == ["/b"]
+        assert len(stage.session.facts.listen) == 200
+        assert any("is not taken" in sentence for _, sentence in stage.notes)
+
+
 async def test_a_second_announcement_changes_nothing() -> None:
     async with on_stage() as stage:
         stage.say(ANNOUNCE, {**ANNOUNCE, "listen": "127.0.0.1:9"})
