@@ -45,7 +45,7 @@ class CommandTree(CommandGroup):
         "send": "kiket_console.commands.again:send",
         "retry": "kiket_console.commands.retry:retry",
         "ipc": "kiket_console.commands.ipc:ipc",
-        "secret": "kiket_console.commands.secret:secret",
+        "secrets": "kiket_console.commands.secrets:secrets",
         "platform": "kiket_console.commands.platform:platform",
         "traffic": "kiket_console.commands.traffic:traffic",
         "lint": "kiket_console.commands.lint:lint",

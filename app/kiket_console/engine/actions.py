@@ -69,7 +69,7 @@ class Actions:
         if not await self._vault.delete(name):
             raise ConsoleError(
                 f'There is no secret "{name}".',
-                hint="`kiket-console secret list` says which there are.",
+                hint="`kiket-console secrets list` says which there are.",
                 exit_code=ExitCode.USAGE,
             )
         self._workers.secret_changed(name, is_kept=False)

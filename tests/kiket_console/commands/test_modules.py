@@ -272,7 +272,7 @@ def test_services_and_programs_are_listed(run: Any, engine: Engine) -> None:
 
 
 def test_a_rotation_shows_who_took_it(run: Any, engine: Engine) -> None:
-    status, out, _ = run("secret", "rotate", "API_KEY", "--timeout", "5", stdin="new-value\n")
+    status, out, _ = run("secrets", "rotate", "API_KEY", "--timeout", "5", stdin="new-value\n")
 
     assert engine.asked == [("API_KEY", "new-value", 5.0)]
     assert status == ExitCode.CONTRACT  # one has not confirmed it
@@ -286,7 +286,7 @@ def test_a_rotation_shows_who_took_it(run: Any, engine: Engine) -> None:
 def test_the_same_value_is_handed_out_again(run: Any, engine: Engine) -> None:
     engine.rotation = Rotation("API_KEY", "r-1", ())
 
-    status, out, err = run("secret", "rotate", "API_KEY", "--same")
+    status, out, err = run("secrets", "rotate", "API_KEY", "--same")
 
     assert engine.asked == [("API_KEY", None, 5.0)]
     assert (status, out) == (0, "")
@@ -294,20 +294,20 @@ def test_the_same_value_is_handed_out_again(run: Any, engine: Engine) -> None:
 
 
 def test_secrets_are_listed_set_and_removed(run: Any, engine: Engine) -> None:
-    assert run("secret", "list")[1].splitlines() == [
+    assert run("secrets", "list")[1].splitlines() == [
         "● API_KEY  has a value   billing",
         "✗ OTHER    has no value",
     ]
-    assert json.loads(run("secret", "list", "--json")[1].splitlines()[0])["name"] == "API_KEY"
-    assert run("secret", "set", "API_KEY", stdin="a b\r\n")[2] == "API_KEY is kept.\n"
-    assert run("secret", "remove", "API_KEY")[2] == "API_KEY is forgotten.\n"
+    assert json.loads(run("secrets", "list", "--json")[1].splitlines()[0])["name"] == "API_KEY"
+    assert run("secrets", "set", "API_KEY", stdin="a b\r\n")[2] == "API_KEY is kept.\n"
+    assert run("secrets", "remove", "API_KEY")[2] == "API_KEY is forgotten.\n"
     assert engine.asked == [("API_KEY", "a b"), "API_KEY"]
-    said = [run("secret", verb, "API_KEY", "--json", stdin="x")[1] for verb in ("set", "remove")]
+    said = [run("secrets", verb, "API_KEY", "--json", stdin="x")[1] for verb in ("set", "remove")]
     assert [json.loads(each)["present"] for each in said] == [True, False]
 
 
 def test_a_value_that_does_not_come_is_missed(run: Any, engine: Engine) -> None:
-    status, _, err = run("secret", "set", "API_KEY")
+    status, _, err = run("secrets", "set", "API_KEY")
 
     assert (status, engine.asked) == (ExitCode.USAGE, [])
     assert "No value came on standard input." in err

@@ -104,7 +104,7 @@ def _reason(what: str, facts: ModuleFacts, declared: tuple[str, ...]) -> str:
     missing = next((name for name, is_answered in facts.asked if not is_answered), "")
     if missing and missing in declared:
         variable = environment_secret_name(missing)
-        how = f"`kiket-console secret set {missing}`, or {variable}=… in .env, gives it one"
+        how = f"`kiket-console secrets set {missing}`, or {variable}=… in .env, gives it one"
         return f"The secret {missing} has no value; {how}: without it {what}."
     if missing:
         how = f"name it in the secrets of its [[module]] in {PROJECT_FILE}"

@@ -74,7 +74,7 @@ _OPS: Final[tuple[tuple[type[Any], str, _Said, dict[str, Any], str], ...]] = (
     (p.Heartbeat, "Whether the module is alive.", {}, {}, ""),
     (
         p.Rotated,
-        "These secrets have new values; `secret rotate` also hands them over.",
+        "These secrets have new values; `secrets rotate` also hands them over.",
         {"keys": (_LIST, "names of secrets"), "rotation_id": _ID},
         {"keys": ["API_KEY"]},
         "rotation_ack",

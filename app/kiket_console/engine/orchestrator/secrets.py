@@ -74,7 +74,7 @@ class Desk:
                 return self._refused(name, f"cannot be had: {error}")
         if value is None:
             variable = environment_secret_name(name)
-            how = f"`kiket-console secret set {name}`, or {variable}=… in .env, gives it one"
+            how = f"`kiket-console secrets set {name}`, or {variable}=… in .env, gives it one"
             return self._refused(name, f"has no value: {how}")
         self._remember(name, is_answered=True)
         self._stale.discard(name)

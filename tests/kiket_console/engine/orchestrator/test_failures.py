@@ -82,7 +82,7 @@ def test_a_secret_that_it_did_not_get_is_told_with_what_to_do() -> None:
     facts = ModuleFacts(asked=(("OTHER", True), ("KEY", False)))
     problem = failures.early_end(SPEC, facts, 1, ("CRITICAL secret client error",))
     assert problem.sentence.startswith(
-        "The secret KEY has no value; `kiket-console secret set KEY`"
+        "The secret KEY has no value; `kiket-console secrets set KEY`"
     )
     assert "without it main.py ended with exit status 1" in problem.sentence
     facts = ModuleFacts(asked=(("GUESSED", False),))

@@ -212,7 +212,7 @@ FAILURES = {
     "has no value": (
         """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input(); input()""",
         'secrets = ["KEY"]',
-        "the secret 'KEY', which has no value: `kiket-console secret set KEY`, or",
+        "the secret 'KEY', which has no value: `kiket-console secrets set KEY`, or",
     ),
     "listens nowhere": (
         (

@@ -111,7 +111,7 @@ async def test_a_module_of_another_sdk_without_its_secret_fails_with_the_reason(
     async with on_stage(spec={"secrets": ("A",)}) as stage:
         stage.say({"op": "get_secret", "name": "A"})
         await until(stage.session.announced.done)
-        assert "kiket-console secret set A" in str(stage.session.announced.exception())
+        assert "kiket-console secrets set A" in str(stage.session.announced.exception())
 
 
 async def test_or_it_gets_an_empty_one_where_that_is_chosen() -> None:

@@ -36,16 +36,16 @@ name_argument = click.argument("name", metavar="NAME", shell_complete=_names)
     cls=CommandGroup,
     epilog="""\b
 Examples:
-  kiket-console secret set DATABASE_URL
-  pass show db | kiket-console secret set DATABASE_URL
-  kiket-console secret rotate API_KEY --timeout 10
-  kiket-console secret rotate API_KEY --same""",
+  kiket-console secrets set DATABASE_URL
+  pass show db | kiket-console secrets set DATABASE_URL
+  kiket-console secrets rotate API_KEY --timeout 10
+  kiket-console secrets rotate API_KEY --same""",
 )
-def secret() -> None:
+def secrets() -> None:
     """List, set, remove and rotate secrets; values are never shown."""
 
 
-@secret.command("list")
+@secrets.command("list")
 @directory_option
 @json_option
 @click.pass_context
@@ -79,7 +79,7 @@ def list_names(context: click.Context, directory: Path | None, as_json: bool) ->
         click.echo(f"{sign} {fit(visible(each.name), width)}  {told:<12}{whose}".rstrip())
 
 
-@secret.command("set")
+@secrets.command("set")
 @name_argument
 @directory_option
 @json_option
@@ -102,7 +102,7 @@ def set_value(context: click.Context, name: str, directory: Path | None, as_json
     _told(name, f"{name} is kept.", as_json=as_json, present=True)
 
 
-@secret.command()
+@secrets.command()
 @name_argument
 @directory_option
 @json_option
@@ -121,7 +121,7 @@ def remove(context: click.Context, name: str, directory: Path | None, as_json: b
     _told(name, f"{name} is forgotten.", as_json=as_json, present=False)
 
 
-@secret.command()
+@secrets.command()
 @name_argument
 @click.option("--same", is_flag=True, help="Hand the value that is kept out again.")
 @click.option(
