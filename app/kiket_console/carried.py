@@ -18,8 +18,6 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-import msgspec
-
 from kiket_console.ipc import Channel, Kind
 from kiket_console.model import Source
 from kiket_core.secret import is_credential
@@ -42,7 +40,6 @@ _VALUE: Final = re.compile(
     rb"(?P<payload>" + _FORMAT + rb")?"
 )
 _HTTP: Final = re.compile(rb"\"(?:http_request|http_response)\"|\"status_code\"\s*:")
-_array: Final = msgspec.json.Decoder(list[int])
 _LEFT_OUT: Final = rb'"([^"\\]+)"\s*:\s*"\[secret:([^"\\\]]+)\]"'
 _HEADER: Final = re.compile(rb"\s*,\s*" + _LEFT_OUT + rb"|" + _LEFT_OUT + rb"\s*,?\s*")
 _NUMBER: Final = re.compile(rb"\d{1,3}")
@@ -161,8 +158,10 @@ def as_base64(content: bytes) -> bytes:
 def _from_numbers(text: bytes) -> bytes | None:
     """Return the bytes of an array of numbers; None when it is another array."""
     if _MARKER.search(text) is None:
+        import msgspec
+
         try:
-            return bytes(_array.decode(text)) or None
+            return bytes(msgspec.json.decode(text, type=list[int])) or None
         except (ValueError, msgspec.DecodeError):
             return None
     pieces: list[bytes] = []

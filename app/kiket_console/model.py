@@ -392,4 +392,4 @@ class EngineStatus:
     @property
     def extensions(self) -> tuple[Worker, ...]:
         """The workers that take webhooks."""
-        return tuple(worker for worker in self.workers if worker.kind == "extension")
+        return tuple(worker for worker in self.workers if worker.kind != "module")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BODY_BYTES = 5 * 1024 * 1024
 """What a body may have unless a person sets it otherwise."""
 REFUSED = forms.refused(BODY_BYTES)
+REFUSED["web socket"] = (REFUSED["web socket"][0], 404)  # modules alone have some
 SERVED = forms.served(BODY_BYTES)
 SMUGGLED = post(body=b"smuggled")
 

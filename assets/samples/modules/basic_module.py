@@ -1,7 +1,7 @@
 """A small HTTP API: routes, a secret, a metric, a health check.
 
-    curl http://127.0.0.1:8700/m/greeter/greet/Ada
-    kiket-console secrets set GREETING                    then greet once more
+curl http://127.0.0.1:8700/m/greeter/greet/Ada
+kiket-console secrets set GREETING                    then greet once more
 """
 
 from fastapi import FastAPI
