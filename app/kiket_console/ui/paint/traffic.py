@@ -40,6 +40,8 @@ _NARROWEST = 28
 _LEAST_EVENT = 8
 _LEAST_NOTE = 16
 _BOTH = 19
+_CALL = 30
+"""What most calls to the platform need of the event's column."""
 _SOURCE = 8
 _WORKER = 12
 _WIDEST_EVENT = 56
@@ -89,6 +91,8 @@ def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
     fixed = [number, time, _SOURCE, version, 9, took, size_, signature]
     gaps = sum(1 for cells in fixed if cells) * 2 + 2
     event = width - sum(fixed) - gaps
+    if signature and not roomy and event - (_BOTH - signature) >= _CALL:
+        event, signature = event - (_BOTH - signature), _BOTH
     if event < 14 and signature:  # narrow: the signature gives way as well
         event, signature = event + signature + 2, 0
     if event < 14 and time:  # and then the time
