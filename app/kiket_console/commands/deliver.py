@@ -217,7 +217,7 @@ def read_data(data: str) -> bytes:
     if trouble is not None:
         raise ConsoleError(
             f"The data of {where} is no JSON. {trouble}",
-            hint="Give the event's JSON value, @FILE to read a file, or - for standard input.",
+            hint="Give a JSON value, @FILE to read a file, or - for standard input.",
             exit_code=ExitCode.USAGE,
         )
     return raw
