@@ -91,7 +91,7 @@ def columns(width: int, newest_id: int, *, several: bool = False) -> Columns:
     fixed = [number, time, _SOURCE, version, 9, took, size_, signature]
     gaps = sum(1 for cells in fixed if cells) * 2 + 2
     event = width - sum(fixed) - gaps
-    if signature and not roomy and event - (_BOTH - signature) >= _CALL:
+    if worker and signature and not roomy and event - (_BOTH - signature) >= _CALL:
         event, signature = event - (_BOTH - signature), _BOTH
     if event < 14 and signature:  # narrow: the signature gives way as well
         event, signature = event + signature + 2, 0

@@ -217,7 +217,7 @@ async def test_the_macro_family_has_no_channels_and_ends_by_a_signal_alone() -> 
 async def test_a_process_that_is_not_the_modules_gets_no_channel() -> None:
     async with life() as module:
         await module.session.announced
-        await until(lambda: module.session.facts.heartbeats > 0)
+        await until(lambda: module.session.facts.channels[1].state == "connected")
         raw = json.loads(module.tape.of("init").frame.raw)
         host, _, port = raw["tcp_channel"]["address"].rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
