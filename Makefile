@@ -33,7 +33,7 @@ check: dev-env  ## format, lint, types and layers
 	$(bin)/lint-imports
 
 units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"
-	$(bin)/python -m pytest -n 4 --dist loadgroup $(ARGS)
+	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 test-all: check  ## the tests on each Python 3.11 … 3.13 that is there, or on PYTHONS="…"
 	@pythons=$$(PYTHONS="$(PYTHONS)" packaging/pythons.sh) && for python in $$pythons; do \
