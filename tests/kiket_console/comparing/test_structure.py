@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console import json_path
@@ -155,20 +155,17 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=40)
 @given(json_values)
 def test_a_value_does_not_differ_from_its_copy(value: Any) -> None:
     assert compare(value, copy.deepcopy(value)) == []
 
 
-@settings(max_examples=40)
 @given(json_values, json_values)
 def test_no_change_means_that_both_are_equal(before: Any, after: Any) -> None:
     if not compare(before, after):
         assert before == after
 
 
-@settings(max_examples=40)
 @given(json_values, json_values)
 def test_there_and_back_are_the_same_number_of_removals_and_additions(
     before: Any, after: Any
@@ -183,7 +180,6 @@ def test_there_and_back_are_the_same_number_of_removals_and_additions(
     )
 
 
-@settings(max_examples=40)
 @given(st.lists(json_values, max_size=6), st.randoms())
 def test_a_shuffled_array_is_the_same_where_order_means_nothing(value: Any, chance: Any) -> None:
     shuffled = copy.deepcopy(value)
@@ -191,7 +187,6 @@ def test_a_shuffled_array_is_the_same_where_order_means_nothing(value: Any, chan
     assert [c for c in compare(value, shuffled, unordered=True) if c.kind in DIFFERENCES] == []
 
 
-@settings(max_examples=40)
 @given(json_values)
 def test_lines_are_the_document_without_its_commas(value: Any) -> None:
     indented = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
