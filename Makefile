@@ -8,6 +8,9 @@ ARGS   ?=
 EXAMPLES ?= 20000
 bin    := $(VENV)/bin
 
+# Without bytecode each of the hundreds of processes that tests start would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-all check units bench torture siege powercut screenshots reference wheel pins clean app-env dev-env
 
@@ -33,7 +36,7 @@ check: dev-env  ## format, lint, types and layers
 	$(bin)/lint-imports
 
 units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"
-	$(bin)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	$(bin)/python -m pytest -n 3 $(ARGS)
 
 test-all: check  ## the tests on each Python 3.11 … 3.13 that is there, or on PYTHONS="…"
 	@pythons=$$(PYTHONS="$(PYTHONS)" packaging/pythons.sh) && for python in $$pythons; do \

@@ -19,11 +19,13 @@ from sdk_reference import reference
 from typed_names import typed_names
 
 import kiket_sdk
+import kindo_message_client
 import pywatt_sdk
 from kiket_console import __version__
 from kiket_console.cli import PROGRAM, cli
-from kiket_console.config import SETTINGS, Config
+from kiket_console.config import Config
 from kiket_console.errors import ExitCode
+from kiket_console.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -309,6 +311,7 @@ WRITTEN = {
     "docs/keys.md": keys,
     "docs/sdk/reference.md": partial(reference, kiket_sdk),
     "docs/pywatt/reference.md": partial(reference, pywatt_sdk),
+    "docs/kindo/reference.md": partial(reference, kindo_message_client),
     "sdk/pywatt_sdk/__init__.pyi": typed_names,
 }
 

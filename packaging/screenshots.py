@@ -21,20 +21,25 @@ os.environ |= {"TZ": "UTC", "TEXTUAL_ANIMATIONS": "none", "COLORTERM": "truecolo
 os.environ.pop("NO_COLOR", None)
 time.tzset()
 
-from tests.snap import messages, scene  # noqa: E402
+from tests.snap import messages, metrics, producer, scene  # noqa: E402
 
 from kiket_console.paths import ProjectPaths  # noqa: E402 - the environment comes first
 from kiket_console.ui import moment  # noqa: E402
 from kiket_console.ui.app import ConsoleApp  # noqa: E402
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
 
 SIZE = (120, 36)
 BROKEN = scene.status(scene.worker(**scene.BROKEN))
 MODULES = scene.status(scene.worker(), scene.module(), project="shop")
 OF_MODULES = ("messages",)
 """Pictures of what modules say, which is a story of its own."""
+OF_MESSAGES = ("producer", "producer-refused", "producer-dry-run")
+"""Pictures of what is sent to a producer, which is told of after all else."""
+OF_CALLS = ("metrics", "metrics-wide", "metrics-80x24")
+"""Pictures of what was measured within a quarter of an hour."""
+REFUSED = ("7", "t", *"paym", "enter", "escape", "R", "down", "enter")
 RETITLED = ("k", "e", *("down",) * 5, "end", "left", "left", "space", *"again")
 TO_SIGNATURE = ("k",) * 2 + ("enter",) + ("right_square_bracket",) * 3
 PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | None]] = {
@@ -55,6 +60,18 @@ PICTURES: dict[str, tuple[tuple[int, int], str, tuple[str, ...], EngineStatus | 
     "processes-several": (SIZE, "kiket-dusk", ("2", "j", "j"), scene.several()),
     "processes-module": (SIZE, "kiket-dusk", ("2", "j"), MODULES),
     "messages": (SIZE, "kiket-dusk", ("k",) * 5, MODULES),
+    "producer": (SIZE, "kiket-dusk", ("7", "j", "j"), None),
+    "producer-refused": (
+        SIZE,
+        "kiket-dusk",
+        REFUSED,
+        None,
+    ),
+    "producer-dry-run": (SIZE, "kiket-dawn", ("7", "f6"), None),
+    "metrics": (SIZE, "kiket-dusk", ("4",), None),
+    "metrics-wide": ((200, 50), "kiket-dusk", ("4",), None),
+    "metrics-80x24": ((80, 24), "kiket-dawn", ("4",), None),
+    "secrets": (SIZE, "kiket-dusk", ("6",), None),
     "platform": (SIZE, "kiket-dusk", ("8",), None),
     "logs": (SIZE, "kiket-dusk", ("3", "k"), None),
 }
@@ -101,6 +118,29 @@ def paths_of_modules(place: Path) -> ProjectPaths:
     return paths
 
 
+def paths_of_messages(place: Path) -> ProjectPaths:
+    """Return the places of a project that sends messages to a producer."""
+    project = place / "sender" / "marketing"
+    project.mkdir(parents=True, exist_ok=True)
+    paths = ProjectPaths(project)
+    paths.make()
+    scene.tell(story := scene.Story())
+    producer.tell_of_messages(story)
+    scene.write_store(paths.store, story)
+    return paths
+
+
+def paths_of_calls(place: Path) -> ProjectPaths:
+    """Return the places of a project that has worked for a while."""
+    project = place / "busy" / "marketing"
+    project.mkdir(parents=True, exist_ok=True)
+    paths = ProjectPaths(project)
+    paths.make()
+    metrics.tell_of_calls(story := scene.Story())
+    scene.write_store(paths.store, story)
+    return paths
+
+
 def main() -> int:
     """Write all pictures, or those that are named; return the exit status."""
     moment.now_us = lambda: scene.NOW_US
@@ -114,7 +154,13 @@ def main() -> int:
         paths.make()
         scene.write_store(paths.store)
         for name in sys.argv[1:] or PICTURES:
-            of = paths_of_modules(Path(place)) if name in OF_MODULES else paths
+            of = paths
+            if name in OF_MODULES:
+                of = paths_of_modules(Path(place))
+            elif name in OF_CALLS:
+                of = paths_of_calls(Path(place) / name)
+            elif name in OF_MESSAGES:
+                of = paths_of_messages(Path(place) / name)
             svg = asyncio.run(picture(of, *PICTURES[name]))
             (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
             sys.stderr.write(f"screenshots/{name}.svg\n")

@@ -9,9 +9,11 @@ import importlib
 import inspect
 import pkgutil
 import re
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, is_typeddict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, is_typeddict
 
 import kiket_sdk
+import kindo_message_client
 import pywatt_sdk
 
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ in the [how-to guides](how-to.md); [extensions.md](../extensions.md) has the opt
 answers at a glance.""",
     pywatt_sdk: """How things are used is
 in the [how-to guides](how-to.md); [modules.md](../modules.md) tells how modules run here.""",
+    kindo_message_client: """How things are used is
+in the [how-to guides](how-to.md); [README.md](README.md) tells what a message is.""",
 }
-_OURS = ("kiket_", "pywatt_")
+_OURS = ("kiket_", "kindo_", "pywatt_")
 _LAST = ("testing",)  # behind what runs in production
 _WIDTH = 96
 
@@ -120,7 +124,9 @@ def _entry(entry: Entry, text: str, star: str, *, fixed: bool) -> list[str]:
     if inspect.ismodule(value) or isinstance(value, TypeVar):
         return []
     shown = repr(value)
-    is_short = fixed and len(shown) < 100 and " object at " not in shown and "<" not in shown
+    is_plain = " object at " not in shown and "<" not in shown
+    is_here = isinstance(value, str) and Path(value).is_file()  # which is elsewhere for others
+    is_short = fixed and is_plain and not is_here and len(shown) < 100
     return [
         *("", f"### {name}{star}", ""),
         *([f"`{name} = {shown}`", ""] if is_short else []),
@@ -244,5 +250,7 @@ def _table(annotations: dict[str, Any]) -> list[str]:
 
 
 def _type(annotation: Any) -> str:
+    if get_args(annotation):
+        return repr(annotation).replace("typing.", "").replace("|", "\\|")
     text = getattr(annotation, "__forward_arg__", None) or getattr(annotation, "__name__", "")
     return str(text or annotation).replace("|", "\\|")

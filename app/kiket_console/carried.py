@@ -15,12 +15,13 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.ipc import Channel, Kind
 from kiket_console.model import Source
-from kiket_core.secret import is_credential
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,8 +46,7 @@ _HEADER: Final = re.compile(rb"\s*,\s*" + _LEFT_OUT + rb"|" + _LEFT_OUT + rb"\s*
 _NUMBER: Final = re.compile(rb"\d{1,3}")
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """Bytes in a message, whose value stands at `raw[start:end]` of its text."""
 
     key: str
@@ -129,6 +129,7 @@ def _readable(message: Message) -> Message:
 
 def without_credentials(raw: bytes) -> bytes:
     """Return a stored message without the headers whose values were left out of it."""
+    from kiket_core.secret import is_credential  # not for a screen's start
 
     def kept(match: re.Match[bytes]) -> bytes:
         name, marker = (match[1], match[2]) if match[1] is not None else (match[3], match[4])

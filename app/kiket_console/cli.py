@@ -40,11 +40,13 @@ class CommandTree(CommandGroup):
         "start": "kiket_console.commands.workers:start",
         "kill": "kiket_console.commands.workers:kill",
         "logs": "kiket_console.commands.logs:logs",
+        "metrics": "kiket_console.commands.metrics:metrics",
         "trigger": "kiket_console.commands.deliver:trigger",
         "replay": "kiket_console.commands.again:replay",
         "send": "kiket_console.commands.again:send",
         "retry": "kiket_console.commands.retry:retry",
         "ipc": "kiket_console.commands.ipc:ipc",
+        "produce": "kiket_console.commands.produce:produce",
         "secrets": "kiket_console.commands.secrets:secrets",
         "platform": "kiket_console.commands.platform:platform",
         "traffic": "kiket_console.commands.traffic:traffic",
@@ -163,6 +165,8 @@ def cli(context: click.Context, directory: Path, as_json: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit with its status."""
+    # httpx loads a command line of its own where rich is installed: a third of what it takes.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's sign for "not there"
     sys.exit(run(arguments))
 
 

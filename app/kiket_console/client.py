@@ -10,6 +10,7 @@ import stat
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from kiket_console.client_asking import ANSWER_TIMEOUT_S
 from kiket_console.client_documents import asked, sent
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import API
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
     from kiket_console.client_modules import ModuleCalls
     from kiket_console.client_platform import PlatformCalls
-    from kiket_console.model import EngineStatus, Exchange, Headers, Notice, Worker
+    from kiket_console.client_producer import ProducerCalls
+    from kiket_console.client_secrets import SecretCalls
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Exchange, Headers, Notice, Worker
     from kiket_console.paths import ProjectPaths
-    from kiket_console.wire import Edit, Event, Preview, Result, SecretName, Selection, Template
+    from kiket_console.wire import Edit, Event, Preview, Result, Selection, Template
 
 T = TypeVar("T")
 
-ANSWER_TIMEOUT_S = 15.0
 SEARCH_TIMEOUT_S = 600.0
 """Looking into each of a million bodies takes long."""
 DELIVERY_TIMEOUT_S = 7300.0
@@ -80,7 +83,7 @@ class Client(AbstractAsyncContextManager["Client"]):
 
     async def status(self) -> EngineStatus:
         """Return what runs, how sure the engine is, and since when."""
-        from kiket_console.model import EngineStatus
+        from kiket_console.engine_status import EngineStatus
 
         return await self._ask("GET", "/status", EngineStatus)
 
@@ -196,6 +199,12 @@ class Client(AbstractAsyncContextManager["Client"]):
         document = {"ids": list(ids), "note": text}
         return await self._ask("POST", "/exchanges/note", Selection, document)
 
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        """Count exchanges as looked at; return those that are still there."""
+        from kiket_console.wire import Selection
+
+        return await self._ask("POST", "/exchanges/read", Selection, {"ids": list(ids)})
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight, with what they caused; return all that went."""
         from kiket_console.wire import Selection
@@ -240,20 +249,6 @@ class Client(AbstractAsyncContextManager["Client"]):
 
         return await self._ask("POST", f"/workers/{_quoted(name)}/{verb}", Worker)
 
-    async def secrets(self) -> tuple[SecretName, ...]:
-        """Return the names of the secrets that are kept or asked for."""
-        from kiket_console.wire import SecretName
-
-        return await self._ask("GET", "/secrets", tuple[SecretName, ...])
-
-    async def set_secret(self, name: str, value: str) -> None:
-        """Keep a secret in the engine's vault."""
-        await self._ask("PUT", f"/secrets/{_quoted(name)}", None, {"value": value})
-
-    async def delete_secret(self, name: str) -> None:
-        """Forget a secret."""
-        await self._ask("DELETE", f"/secrets/{_quoted(name)}", None)
-
     @property
     def platform(self) -> PlatformCalls:
         """What can be asked of the platform's state."""
@@ -262,11 +257,25 @@ class Client(AbstractAsyncContextManager["Client"]):
         return PlatformCalls(self._ask)
 
     @property
+    def producer(self) -> ProducerCalls:
+        """What can be sent to a producer."""
+        from kiket_console.client_producer import ProducerCalls
+
+        return ProducerCalls(self._ask)
+
+    @property
     def modules(self) -> ModuleCalls:
         """What can be sent to modules, and what they offer."""
         from kiket_console.client_modules import ModuleCalls
 
         return ModuleCalls(self._ask)
+
+    @property
+    def secrets(self) -> SecretCalls:
+        """What the vault holds, and what can be done with it."""
+        from kiket_console.client_secrets import SecretCalls
+
+        return SecretCalls(self._ask)
 
     async def stop(self) -> None:
         """Ask the engine to stop its workers and end; it ends shortly after this returns."""
@@ -333,10 +342,15 @@ class Client(AbstractAsyncContextManager["Client"]):
     def _connected(self) -> httpx.AsyncClient:
         _check_socket(self._paths)
         if self._http is None:
+            import ssl
+
             import httpx
 
+            # There is no TLS on a socket; loading the certificates of the world takes 25 ms.
+            nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            socket = str(self._paths.control_socket)
             self._http = httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(uds=str(self._paths.control_socket)),
+                transport=httpx.AsyncHTTPTransport(uds=socket, verify=nobody),
                 base_url="http://engine",
                 trust_env=False,
             )

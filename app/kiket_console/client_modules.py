@@ -9,38 +9,16 @@ Every call raises what `Client`'s calls raise.
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
 
 from kiket_console.module_facts import Registrations
-from kiket_console.wire import (
-    ROTATION_WAIT_S,
-    IpcMessage,
-    IpcOp,
-    IpcResult,
-    Rotation,
-    Service,
-)
+from kiket_console.wire import IpcMessage, IpcOp, IpcResult, Service
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from kiket_console.client_asking import Ask
 
 _MORE_S = 15.0
 """What the engine takes besides what is waited for."""
-
-
-class Ask(Protocol):
-    """Send one request of the control API, and read its answer as *kind*."""
-
-    async def __call__(
-        self,
-        method: str,
-        path: str,
-        kind: type[T],
-        document: object = None,
-        timeout_s: float = 15.0,
-    ) -> T:
-        """Ask, and wait so long."""
-        ...
 
 
 class ModuleCalls:
@@ -78,17 +56,6 @@ class ModuleCalls:
         """Send a recorded message to its module again; return what it is answered."""
         document = {"id": exchange_id, "timeout_s": timeout_s}
         return await self._ask("POST", "/ipc/replay", IpcResult, document, timeout_s + _MORE_S)
-
-    async def rotate(
-        self, name: str, value: str | None = None, timeout_s: float = ROTATION_WAIT_S
-    ) -> Rotation:
-        """Hand a secret's new value (None: the vault's) to those who have the old one.
-
-        Each module has *timeout_s* to confirm it.
-        """
-        document = {"value": value, "timeout_s": timeout_s}
-        path = f"/secrets/{quote(name, safe='')}/rotate"
-        return await self._ask("POST", path, Rotation, document, timeout_s + _MORE_S)
 
 
 def _raw(raw: bytes) -> Any:

@@ -9,9 +9,10 @@ Every call raises what `Client`'s calls raise.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+
+from msgspec.structs import asdict
 
 from kiket_console.wire import (
     PLATFORM_ROWS_DEFAULT,
@@ -23,19 +24,8 @@ from kiket_console.wire import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from kiket_console.client_asking import Ask
     from kiket_console.wire import ForcedFailure
-
-T = TypeVar("T")
-
-
-class Ask(Protocol):
-    """Send one request of the control API, and read its answer as *kind*."""
-
-    async def __call__(
-        self, method: str, path: str, kind: type[T] | None, document: object = None
-    ) -> T:
-        """Ask; *kind* None expects no answer."""
-        ...
 
 
 class PlatformCalls:

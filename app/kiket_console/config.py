@@ -9,29 +9,26 @@ Both files hold the same keys. A key or value that makes no sense is a sentence,
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kiket_console import settings_file
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.settings import BY_NAME, ENVIRONMENT_PREFIX, NAMES
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kiket_console.env_file import EnvFile
 
-ENVIRONMENT_PREFIX: Final = "KIKET_CONSOLE_"
-DURABILITIES: Final = ("full", "process")
-RETRIES: Final = ("never", "unattended", "always")
-"""Which deliveries are tried again: none, those that no person sent, or all."""
-MOST_BODY_MIB: Final = 25
-"""Several of these at once must fit the memory that waits for the disk."""
+COMMAND_LINE: Final = "the command line"
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Every setting, and in `sources` where those that are no defaults came from."""
 
     port: int | None = None
@@ -56,29 +53,33 @@ class Config:
     heartbeats: bool = False
     """Whether the heartbeats of modules are recorded too."""
     retry: str = "unattended"
-    """Which deliveries are tried again when they fail: one of `RETRIES`."""
+    """Which deliveries are tried again when they fail: one of `settings.RETRIES`."""
     retry_speed: float = 1.0
     """How many times faster than the platform's schedule."""
+    session_secrets: bool = False
+    """Whether secrets are kept in memory alone, where no keyring can be had."""
+    producer_url: str = ""
+    """Where messages to a producer go unless it is said; empty: to the engine's own sink."""
+    producer_profile: str = ""
+    """The AWS profile that signs them; empty: as AWS's own tools choose it."""
+    producer_region: str = ""
+    """The region that they are signed for, and the only one that the sink takes; empty: that of
+    the URL or the profile, and any."""
+    telemetry: bool = True
+    """Whether what happens is measured: how often, how fast, by which code."""
+    scrape: bool = True
+    """Whether what modules tell at their `/metrics` is read."""
+    locals: bool = True
+    """Whether the exceptions of extensions tell what their frames held."""
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    def project_file(self, name: str) -> str:
+        """Return which of the project's files says *name*, and its line; empty: none of them."""
+        from kiket_console.paths import config_file
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What can be said of one setting."""
-
-    name: str
-    meaning: str
-    wanted: str
-    """What it takes."""
-    check: Callable[[object], Any]
-    """Return the value as it is used, or None when it makes no sense."""
-    parse: Callable[[str], object] = str
-    """Return a text as the kind of value that it takes; raises ValueError."""
-
-    @property
-    def variable(self) -> str:
-        """Return the environment variable that sets it."""
-        return ENVIRONMENT_PREFIX + self.name.upper()
+        source = self.sources.get(name, "")
+        is_persons = source.startswith((str(config_file()), ENVIRONMENT_PREFIX))
+        return "" if is_persons or source == COMMAND_LINE else source
 
 
 def load(
@@ -102,12 +103,12 @@ def load(
         if variable.startswith(ENVIRONMENT_PREFIX):
             config = _with(config, _named(variable, text), {}, variable)
     said = {name: value for name, value in (flags or {}).items() if value not in (None, ())}
-    return _with(config, said, {}, "the command line")
+    return _with(config, said, {}, COMMAND_LINE)
 
 
 def parsed(name: str, text: str) -> object:
     """Return *text* as the kind of value that the setting *name* takes."""
-    setting = _BY_NAME.get(name)
+    setting = BY_NAME.get(name)
     try:
         return setting.parse(text) if setting else text
     except ValueError:
@@ -116,7 +117,7 @@ def parsed(name: str, text: str) -> object:
 
 def checked(name: str, value: object, source: str) -> Any:
     """Return *value* as the setting *name* is used; raises `ConsoleError` when it cannot be."""
-    setting = _BY_NAME.get(name)
+    setting = BY_NAME.get(name)
     if setting is None:
         from difflib import get_close_matches
 
@@ -179,136 +180,3 @@ def _with(config: Config, said: Mapping[str, Any], lines: Mapping[str, int], sou
 
 def _bad(message: str, hint: str) -> ConsoleError:
     return ConsoleError(message, hint=hint, exit_code=ExitCode.CONFIG)
-
-
-def _whole(least: int, most: int) -> Callable[[object], int | None]:
-    """Return the check of a whole number."""
-
-    def check(value: object) -> int | None:
-        is_good = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-        return value if is_good and isinstance(value, int) else None
-
-    return check
-
-
-def _seconds(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    good = is_number and isinstance(value, int | float) and 0 < value <= 3600
-    return float(value) if good and isinstance(value, int | float) else None
-
-
-def _speed(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    good = is_number and isinstance(value, int | float) and 1 <= value <= 100_000
-    return float(value) if good and isinstance(value, int | float) else None
-
-
-def _hosts(value: object) -> tuple[str, ...] | None:
-    names = list(value) if isinstance(value, list | tuple) else None
-    good = names is not None and all(
-        isinstance(each, str) and each and not set(each) & set("/:@ *") for each in names
-    )
-    return tuple(names) if good and names is not None else None
-
-
-def _yes_or_no(text: str) -> bool:
-    words = {"true": True, "1": True, "false": False, "0": False}
-    found = words.get(text.strip().lower())
-    if found is None:
-        raise ValueError(text)
-    return found
-
-
-def _split(text: str) -> list[str]:
-    return [host.strip() for host in text.split(",") if host.strip()]
-
-
-SETTINGS: Final = (
-    Setting(
-        "port",
-        "the gateway's port, exactly; without it 8700 or the next free one",
-        "a port from 1 to 65535",
-        _whole(1, 65535),
-        int,
-    ),
-    Setting(
-        "allow_hosts",
-        "host names besides loopback under which webhooks are taken, as a tunnel sends them",
-        'a list of host names without port, as ["demo.example.com"]',
-        _hosts,
-        _split,
-    ),
-    Setting(
-        "durability",
-        "when an answer is given: full, once the exchange is on disk; process, once it would "
-        "survive the end of the engine, but not a power cut",
-        " or ".join(DURABILITIES),
-        lambda value: value if value in DURABILITIES else None,
-    ),
-    Setting(
-        "theme",
-        "the colours of the console",
-        "the name of a theme",
-        lambda value: value if isinstance(value, str) and value else None,
-    ),
-    Setting(
-        "held_s",
-        "how long a delivery waits for a worker that is being started",
-        "seconds, above 0 and at most 3600",
-        _seconds,
-        float,
-    ),
-    Setting(
-        "forward_timeout_s",
-        "how long a worker may take to answer",
-        "seconds, above 0 and at most 3600",
-        _seconds,
-        float,
-    ),
-    Setting(
-        "body_mib",
-        "how large the body of a delivery or of an answer may be",
-        f"whole MiB from 1 to {MOST_BODY_MIB}",
-        _whole(1, MOST_BODY_MIB),
-        int,
-    ),
-    Setting(
-        "retention_days",
-        "how long exchanges are kept that nobody pinned",
-        "whole days up to 3650, 0 to keep for ever",
-        _whole(0, 3650),
-        int,
-    ),
-    Setting(
-        "retention_mb",
-        "how large the store may grow before the oldest are let go that nobody pinned",
-        "whole MB up to 1000000, 0 for no limit",
-        _whole(0, 1_000_000),
-        int,
-    ),
-    Setting(
-        "heartbeats",
-        "whether the heartbeats of modules are recorded as their other messages are",
-        "true or false",
-        lambda value: value if isinstance(value, bool) else None,
-        _yes_or_no,
-    ),
-    Setting(
-        "retry",
-        "which deliveries are tried again when they fail: never, none; unattended, those that no "
-        "person sent; always, all",
-        f"{', '.join(RETRIES[:-1])} or {RETRIES[-1]}",
-        lambda value: value if value in RETRIES else None,
-    ),
-    Setting(
-        "retry_speed",
-        "how many times faster than the platform's schedule they are tried again (30 s, 1 m, 5 m, "
-        "30 m, 2 h, 8 h)",
-        "a number from 1 to 100000",
-        _speed,
-        float,
-    ),
-)
-"""Every setting, as fields of `Config`."""
-NAMES: Final = tuple(each.name for each in SETTINGS)
-_BY_NAME: Final = {each.name: each for each in SETTINGS}

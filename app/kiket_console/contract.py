@@ -7,8 +7,9 @@ modules of custom data that it may use: `custom_data.permissions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.decision import is_guard
 
@@ -19,8 +20,7 @@ LIMIT_S: Final = 10.0
 """How long the platform waits for an answer where nothing else is said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """What is said of one event."""
 
     event: str
@@ -28,8 +28,7 @@ class Hook:
     is_required: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """What is said of deliveries and of custom data; what is not said is None."""
 
     limit_s: float | None = None

@@ -8,8 +8,9 @@ about it, allows; an HTTP error or none in time denies.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from kiket_console.model import Source, State
 
@@ -24,11 +25,9 @@ WORDS = (ALLOW, DENY, PENDING)
 
 _SHOWN = 40
 """Characters of a word that is none of `WORDS`, in a sentence."""
-_OPEN = (State.RECEIVED, State.HELD)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What becomes of a transition."""
 
     word: str
@@ -46,7 +45,7 @@ def decide(detail: Detail) -> Decision | None:
     exchange = detail.exchange
     if exchange.source is not Source.WEBHOOK or not is_guard(exchange.name):
         return None
-    if exchange.state in _OPEN or not detail.attempts:
+    if exchange.is_open or not detail.attempts:
         return None
     last = detail.attempts[-1]
     raw = b"" if last.answer is None else last.answer.body.raw

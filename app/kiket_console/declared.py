@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console import contract
 from kiket_console.model import Problem
@@ -18,8 +19,7 @@ PLAIN_LIMIT = 256
 """Characters of a name that a project gives; a longer one is taken for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """What an extension's manifest says about it."""
 
     extension_id: str = ""

@@ -12,21 +12,23 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console import config, env_file, project
 from kiket_console.engine_process import find_engine, lock_holder
 from kiket_console.errors import ConsoleError
 from kiket_console.linting.lint import lint
 from kiket_console.store import files, schema
-from kiket_console.text import plural, size
+from kiket_console.text import age, plural, size
 from kiket_console.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.paths import ProjectPaths
 
 OK: Final = "ok"
@@ -39,12 +41,12 @@ MENDED_SQLITE: Final = (3, 51, 3)
 """Before it two connections could reset the write-ahead log under each other."""
 STORE_LIMIT_S: Final = 1.5
 """How long the store is looked at."""
-LOW_DISK_BYTES: Final = 500 * 1024 * 1024
+ANSWER_LIMIT_S: Final = 3.0
+"""How long an engine is given to say how it is."""
 FIRST_PORT, LAST_PORT = 8700, 8719
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that was looked at."""
 
     name: str
@@ -62,6 +64,7 @@ def examine(paths: ProjectPaths) -> list[Finding]:
         _platform,
         _sqlite,
         _distributions,
+        _traces,
         _state,
         _store,
         _keyring,
@@ -127,13 +130,27 @@ def _distributions(_: ProjectPaths) -> Finding:
     return Finding("packages", OK, "The SDK packages are installed once.")
 
 
+def _traces(_: ProjectPaths) -> Finding:
+    """Look for what reads traces in the encoding that most exporters send."""
+    try:
+        metadata.version("opentelemetry-proto")
+    except metadata.PackageNotFoundError:
+        return Finding(
+            "traces",
+            OK,
+            "Traces of OpenTelemetry are read in JSON; in protobuf too where kiket-console[otlp] "
+            "is installed.",
+        )
+    return Finding("traces", OK, "Traces of OpenTelemetry are read in protobuf and JSON.")
+
+
 def _state(paths: ProjectPaths) -> Finding:
     try:
         paths.make()
         free = shutil.disk_usage(paths.state).free
     except ConsoleError as error:
         return Finding("state folder", FAIL, error.message, error.hint)
-    if free < LOW_DISK_BYTES:
+    if free < files.LOW_DISK_BYTES:
         return Finding(
             "state folder",
             WARN,
@@ -201,20 +218,21 @@ def _looked_at(paths: ProjectPaths) -> tuple[int, str]:
 
 
 def _keyring(paths: ProjectPaths) -> Finding:
-    from kiket_console.engine.vault import open_vault
+    from kiket_console.engine.secrets.vault import open_vault
 
     try:
-        vault = asyncio.run(open_vault(paths.key, paths.state / "vault-index.json"))
+        vault = asyncio.run(open_vault(paths))
     except ConsoleError as error:
         return Finding("keyring", FAIL, error.message, error.hint)
     if vault.is_session_only:
         return Finding(
             "keyring",
             WARN,
-            f"Secrets are kept for {vault.description}.",
-            "Unlock or install a keyring (Linux: gnome-keyring or KWallet) to keep them.",
+            vault.facts.problem,
+            "Unlock or install one (Linux: gnome-keyring, KWallet), or use --session-secrets.",
         )
-    return Finding("keyring", OK, f"{vault.description} keeps the secrets.")
+    told = f"{vault.description} keeps the secrets; what runs as you can ask it for them."
+    return Finding("keyring", OK, told)
 
 
 def _terminal(_: ProjectPaths) -> Finding:
@@ -265,6 +283,8 @@ def _project(paths: ProjectPaths) -> Finding:
         else f"{each.name}: {each.entry}, run by {each.interpreter}"
         for each in found.workers
     )
+    if not said:
+        return Finding("project", OK, "It has messages to send, and nothing to run.")
     if not Trust().is_trusted(paths.folder):
         return Finding("project", OK, f"{said}; you have not said yes to running it yet.")
     return Finding("project", OK, said)
@@ -299,7 +319,28 @@ def _engine(paths: ProjectPaths) -> Finding:
             f"An engine (pid {pid}) is starting or stopping.",
             f"If it stays so, look into {paths.engine_log}.",
         )
-    return Finding("engine", OK, f"pid {found.pid} serves {found.gateway_url}.")
+    try:
+        status = asyncio.run(_status(paths))
+    except (ConsoleError, TimeoutError) as error:
+        why = str(error) or f"it did not answer within {ANSWER_LIMIT_S:g} s"
+        said = f"pid {found.pid} is to serve {found.gateway_url}, but cannot be asked: {why}"
+        return Finding("engine", WARN, said, f"Look into {paths.engine_log}, or stop it.")
+    if status.degraded:
+        now_s = time.time()
+        said = " ".join(
+            f"{each.sentence} It has been so for {age(now_s - each.since_us / 1e6)}."
+            for each in status.degraded
+        )
+        advice = "Processes and `kiket-console status` tell until it is over."
+        return Finding("engine", WARN, f"pid {found.pid} is degraded. {said}", advice)
+    return Finding("engine", OK, f"pid {found.pid} serves {found.gateway_url}, and is well.")
+
+
+async def _status(paths: ProjectPaths) -> EngineStatus:
+    from kiket_console.client import Client
+
+    async with asyncio.timeout(ANSWER_LIMIT_S), Client(paths) as client:
+        return await client.status()
 
 
 def _port(paths: ProjectPaths) -> Finding:

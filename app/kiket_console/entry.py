@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +22,7 @@ _MAKERS = "|".join(sorted(_SDK_MAKERS | _APP_MAKERS))
 _APP_TEXT = re.compile(rf"^(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:{_MAKERS})\(", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Where a web app seems to be."""
 
     spec: str

@@ -25,6 +25,8 @@ SHORTEST_SECRET: Final = 6
 _NAME = re.compile(r"[A-Za-z_]\w{0,199}", re.ASCII)
 _SECRET_NAME = re.compile(r"SECRET|TOKEN|KEY|PASS|CREDENTIAL|DSN", re.IGNORECASE)
 _PASSWORD_OF_URL = re.compile(r"[A-Za-z][\w+.-]{0,30}://[^\s/?#@]{0,500}?:([^\s/?#]{1,500})@")
+BLANKS = re.compile(r"[^\S\r\n]{1000}")
+"""Nobody writes so many in a row, and the parser's time grows with their square."""
 _PLAIN = re.compile(r"[\d.,_-]+|true|false|none|null|enabled|disabled", re.IGNORECASE)
 
 
@@ -53,19 +55,24 @@ def find(folder: Path, named: Path | None = None) -> EnvFile | None:
     return found
 
 
-def read(path: Path) -> EnvFile | None:
+def read(
+    path: Path, *, limit_bytes: int = LIMIT_BYTES, limit_variables: int = LIMIT_VARIABLES
+) -> EnvFile | None:
     """Return what *path* says, or None when it is not there.
 
     Raises `ConsoleError` when it cannot be read, is no plain file, or is longer than we take; with
     its line when it cannot be understood.
     """
-    text = _text(path)
+    text = text_of(path, limit_bytes=limit_bytes)
     if text is None:
         return None
     from io import StringIO
 
     from dotenv.parser import parse_stream
 
+    if (blanks := BLANKS.search(text)) is not None:
+        line = text.count("\n", 0, blanks.start()) + 1
+        raise _bad(f"{path}:{line} has a thousand blanks in a row.", "Take them out.")
     variables: dict[str, str] = {}
     lines: dict[str, int] = {}
     for binding in parse_stream(StringIO(text)):
@@ -83,8 +90,8 @@ def read(path: Path) -> EnvFile | None:
         if "\0" in binding.value:
             raise _bad(f"{path}:{line} has a NUL character.", "No variable can hold one.")
         variables[binding.key], lines[binding.key] = binding.value, line
-        if len(variables) > LIMIT_VARIABLES:
-            raise _bad(f"{path} sets more than {LIMIT_VARIABLES} variables.", "Keep it short.")
+        if len(variables) > limit_variables:
+            raise _bad(f"{path} sets more than {limit_variables} variables.", "Keep it short.")
     return EnvFile(path, variables, lines)
 
 
@@ -97,15 +104,16 @@ def secret_part(name: str, value: str) -> str:
     return value if long and _SECRET_NAME.search(name) and not _PLAIN.fullmatch(value) else ""
 
 
-def _text(path: Path) -> str | None:
+def text_of(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> str | None:
+    """Return the text of *path* with the line ends that it has; None and errors as `read`."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe never blocks
         with os.fdopen(number, "rb") as opened:
             if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise _bad(f"{path} is no plain file.", "Name another with --env-file.")
-            raw = opened.read(LIMIT_BYTES + 1)
-        if len(raw) > LIMIT_BYTES:
-            raise _bad(f"{path} has more than {LIMIT_BYTES // 1024} KiB.", "Keep it short.")
+                raise _bad(f"{path} is no plain file.", "Name another.")
+            raw = opened.read(limit_bytes + 1)
+        if len(raw) > limit_bytes:
+            raise _bad(f"{path} has more than {limit_bytes // 1024} KiB.", "Keep it short.")
         return raw.decode("utf-8-sig")
     except FileNotFoundError:
         return None

@@ -20,7 +20,19 @@ class ExitCode(IntEnum):
     VERIFICATION = 6
     """A signature or stored body does not hold, or two exchanges differ."""
     CONTRACT = 7
-    """What was triggered or replayed did not end well."""
+    """What was triggered, replayed or sent did not end well."""
+    EXPIRED = 8
+    """The session token that a message is signed with is not valid any more."""
+    SCOPE = 9
+    """A message is signed for another region or service than its producer's."""
+    SKEW = 10
+    """A message is signed by a clock that is too far off."""
+    UNREADABLE = 11
+    """A producer's answer is not what a producer answers."""
+    UNTRACKED = 12
+    """A producer answered without a tracking id."""
+    TOO_LARGE = 13
+    """A message is larger than a producer takes."""
     INTERRUPTED = 130
 
     @property
@@ -37,7 +49,14 @@ _MEANINGS = {
     ExitCode.AUTH: "the folder is not trusted, or a secret or keyring is missing",
     ExitCode.NETWORK: "a port, a socket or an engine cannot be had",
     ExitCode.VERIFICATION: "a signature or stored body does not hold, or two exchanges differ",
-    ExitCode.CONTRACT: "what was triggered or replayed was not answered with 2xx",
+    ExitCode.CONTRACT: "what was triggered or replayed was not answered with 2xx, or a producer "
+    "did not take a message",
+    ExitCode.EXPIRED: "the session token that a message is signed with has expired",
+    ExitCode.SCOPE: "a message is signed for another region or service than its producer's",
+    ExitCode.SKEW: "a message is signed by a clock that is too far off",
+    ExitCode.UNREADABLE: "a producer answered what is no JSON object",
+    ExitCode.UNTRACKED: "a producer answered without a tracking id",
+    ExitCode.TOO_LARGE: "a message is larger than a producer takes",
     ExitCode.INTERRUPTED: "interrupted",
 }
 

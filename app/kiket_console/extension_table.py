@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kiket_console.worker_table import (
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 _KINDS: Final[Mapping[str, Kinds]] = {**KINDS, "dialect": (str, list), "era": (str,)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionTable(WorkerTable):
+class ExtensionTable(WorkerTable, frozen=True, kw_only=True):
     """What one table says; what it does not say is empty."""
 
     dialects: tuple[str, ...] = ()

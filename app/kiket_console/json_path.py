@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
@@ -39,8 +40,7 @@ class JsonPathError(ConsoleError):
         self.length = length
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a path: a key, an index (negative: from the end), or None for any member.
 
     A `deep` step is taken from each value below as well, at any depth.
@@ -54,8 +54,7 @@ _Link: TypeAlias = "tuple[_Link, str | int] | None"
 _Node: TypeAlias = "tuple[Any, _Link]"
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPath:
+class JsonPath(Struct, frozen=True):
     """Where to look in a document; `text` as it was written."""
 
     text: str

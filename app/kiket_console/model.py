@@ -6,8 +6,9 @@ order they came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from kiket_console.module_facts import ModuleFacts  # noqa: TC001 (read by msgspec)
 
@@ -53,8 +54,7 @@ class Retry(StrEnum):
     """A person did not want it tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One row of a list: what was exchanged, and how its last attempt ended."""
 
     id: int
@@ -99,18 +99,27 @@ class Exchange:
     """A word of `ipc.Direction`; empty likewise."""
     channel: str = ""
     """A word of `ipc.Channel`; empty likewise."""
+    duplicate_of: int | None = None
+    """The delivery that this one is once more, as far as its sender says or its body shows."""
+    unread: bool = False
+    """Whether nobody has looked at it yet."""
 
     @property
     def failing(self) -> bool:
         """Whether a person should look: no answer, or one of 400 and above."""
         return self.state in _BAD_STATES or (self.status is not None and self.status >= 400)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not known yet how its last attempt ends."""
+        return self.state in _OPEN_STATES
+
 
 _BAD_STATES = frozenset({State.FAILED, State.INTERRUPTED, State.REJECTED})
+_OPEN_STATES = frozenset({State.RECEIVED, State.HELD})
 
 
-@dataclass(frozen=True, slots=True)
-class SecretReference:
+class SecretReference(Struct, frozen=True):
     """A known secret that stood at `offset` of the original body; its bytes are not stored."""
 
     offset: int
@@ -118,8 +127,7 @@ class SecretReference:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A stored body.
 
     `raw` are the bytes as they came, with each known secret replaced by `[secret:NAME]`;
@@ -136,8 +144,7 @@ class Body:
     """How many stored bytes after `raw` were left in the store, where only a part was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """Headers, redacted by name where they carry credentials, and a body."""
 
     headers: Headers = ()
@@ -149,8 +156,7 @@ class Message:
         return next((value for key, value in self.headers if key.lower() == wanted), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What the gateway found about a signature; `sentence` is for a person."""
 
     ok: bool
@@ -166,8 +172,7 @@ class Judgement:
     """How the one that came begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One try to carry out an exchange."""
 
     exchange_id: int
@@ -184,8 +189,7 @@ class Attempt:
     answer: Message | None
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """All that is known of one exchange."""
 
     exchange: Exchange
@@ -195,8 +199,7 @@ class Detail:
     children: tuple[Exchange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line of a worker or of the engine."""
 
     id: int
@@ -212,6 +215,8 @@ class LogLine:
     """One line, or several for a traceback."""
     trace_id: str
     exchange_id: int | None
+    frames: str = ""
+    """What the frames of a traceback held, as `traced_frames` keeps it; empty: nothing is known."""
 
 
 class WorkerState(StrEnum):
@@ -230,8 +235,7 @@ class WorkerState(StrEnum):
     FATAL = "fatal"
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """A handler that a worker registered."""
 
     event: str
@@ -243,8 +247,7 @@ class Handler:
     """What the sender of its event must have been granted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Why code did not start: one sentence, where, and the traceback's lines."""
 
     sentence: str
@@ -260,8 +263,7 @@ class Problem:
         return self.sentence if is_said else f"{self.sentence} ({place})"
 
 
-@dataclass(frozen=True, slots=True)
-class Draining:
+class Draining(Struct, frozen=True):
     """An older process of a worker, which finishes what it took before it ends."""
 
     label: str
@@ -270,8 +272,7 @@ class Draining:
     since_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Crash:
+class Crash(Struct, frozen=True):
     """An end that nobody asked for, or a start that failed."""
 
     at_us: int
@@ -281,8 +282,7 @@ class Crash:
     """One sentence: `It was killed by SIGKILL after 4.0 s.`"""
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """One running (or failing) piece of the developer's code."""
 
     name: str
@@ -323,6 +323,12 @@ class Worker:
     last_reload_ms: float = 0.0
     cpu_percent: float | None = None
     memory_bytes: int | None = None
+    lag_s: float | None = None
+    """By how much its event loop was late lately, at most; None where that is not told."""
+    metrics: str = ""
+    """What its `/metrics` said last: `12 values`, or why they cannot be read; empty: not asked."""
+    metrics_us: int = 0
+    """When they were asked for last."""
     draining: tuple[Draining, ...] = ()
     folder: str = ""
     """Where its code is."""
@@ -335,13 +341,23 @@ class Worker:
     next_try_us: int = 0
     """When it is started again after a crash; 0 unless it waits for that."""
     era: str = ""
-    """The release of the SDK that deliveries are made for (`wire.ERAS`); empty: every one."""
+    """The release of the SDK that deliveries are made for (`wire.ERAS`); empty for a module."""
     module: ModuleFacts | None = None
     """What is known of a module; None for an extension."""
 
+    @property
+    def answers(self) -> bool:
+        """Whether requests are answered now as far as is known: it did when it was last asked."""
+        shaky = self.module is not None and self.module.handshake in ("degraded", "unhealthy")
+        return self.serving and not shaky and not self.is_silent
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+    @property
+    def is_silent(self) -> bool:
+        """Whether it did not answer when it was last asked; the evidence says for how long."""
+        return self.evidence.startswith("has not ")
+
+
+class Notice(Struct, frozen=True):
     """What changed, coalesced: newest ids and change numbers, never the rows themselves."""
 
     newest_exchange: int
@@ -351,45 +367,3 @@ class Notice:
     removals: int = 0
     """How often exchanges went away or came back since the store was opened; ids of a list that
     was read at another count are to be read again."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """What runs, how sure we are and since when."""
-
-    version: str
-    pid: int
-    folder: str
-    project: str
-    started_us: int
-    gateway_url: str
-    platform_url: str
-    store: str
-    recording: str
-    """`ok`, or a sentence about what is wrong with the store."""
-    durability: str
-    vault: str
-    """`Secret Service`, … or `this session only`, with the reason when that is not by choice."""
-    exchanges: int
-    dropped_logs: int
-    rate_per_s: float
-    p95_us: int | None
-    error_share: float
-    workers: tuple[Worker, ...]
-    notes: tuple[str, ...] = ()
-    """What a person should know: guesses, a port that was taken, a missing keyring."""
-    recording_since_us: int = 0
-    """Since when `recording` is trouble; 0 while it is `ok`."""
-    interrupted: int = 0
-    """How many exchanges an earlier engine was cut off in."""
-    refused: int = 0
-    """How many requests were refused before they were read: foreign, malformed, over a limit."""
-    env_file: str = ""
-    """The file of variables for workers; empty when there is none."""
-    dropped_frames: int = 0
-    """How many messages of modules came faster than they could be recorded."""
-
-    @property
-    def extensions(self) -> tuple[Worker, ...]:
-        """The workers that take webhooks."""
-        return tuple(worker for worker in self.workers if worker.kind != "module")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.declared import plain
 from kiket_console.entry import SIZE_LIMIT_BYTES, candidates, parsed
@@ -32,8 +33,7 @@ _SECRETS = ("secrets", "secret_keys")
 SECRETS_LIMIT = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleEntry:
+class ModuleEntry(Struct, frozen=True):
     """Where a module seems to be."""
 
     spec: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleChannel:
+class ModuleChannel(Struct, frozen=True):
     """A channel between a module and the orchestrator."""
 
     name: str
@@ -16,8 +15,7 @@ class ModuleChannel:
     since_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleEndpoint:
+class ModuleEndpoint(Struct, frozen=True):
     """A route that a module announced."""
 
     path: str
@@ -26,8 +24,7 @@ class ModuleEndpoint:
     """`jwt`, or whatever the module calls it; empty: open."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleService:
+class ModuleService(Struct, frozen=True):
     """A service that a module registered."""
 
     name: str
@@ -36,8 +33,7 @@ class ModuleService:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleFacts:
+class ModuleFacts(Struct, frozen=True):
     """What is known of a module besides what is known of every worker."""
 
     handshake: str = ""
@@ -56,6 +52,8 @@ class ModuleFacts:
     """When it last answered a heartbeat; 0: never."""
     heartbeats: int = 0
     """How many it has answered."""
+    heartbeat_took_us: int = 0
+    """How long the slowest of the newest few took to be answered; 0: none was."""
     frames_in: int = 0
     """Messages towards the module, heartbeats apart."""
     frames_out: int = 0
@@ -66,8 +64,7 @@ class ModuleFacts:
     """Messages that were not taken down, or given up, because too many came."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredProgram:
+class RegisteredProgram(Struct, frozen=True):
     """A program that nobody here started, and that registered (pywatt wire specification §4)."""
 
     id: str
@@ -82,8 +79,7 @@ class RegisteredProgram:
     endpoints: tuple[ModuleEndpoint, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Registrations:
+class Registrations(Struct, frozen=True):
     """Where programs register, and those that have."""
 
     address: str

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kiket_console.wire_secrets import SECRET_NAME
 from kiket_console.worker_spec import CHANNELS
 from kiket_console.worker_table import (
     KINDS,
@@ -31,13 +31,11 @@ _KINDS: Final[Mapping[str, Kinds]] = {
 }
 EMPTY: Final = "empty"
 STOP: Final = "stop"
-SECRET: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-"""What a secret may be called, as everywhere else (`engine.ports.SECRET_NAME`)."""
+SECRET: Final = re.compile(SECRET_NAME)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModuleTable(WorkerTable):
+class ModuleTable(WorkerTable, frozen=True, kw_only=True):
     """What one table says; what it does not say is empty."""
 
     env: tuple[tuple[str, str], ...] = ()

@@ -1,9 +1,10 @@
 """Every place on disk, in one file.
 
     <state>/kiket-console/trusted.json            which projects may run
+    <state>/kiket-console/vault-shared.json       names of the secrets that all projects share
     <state>/kiket-console/projects/<key>/         0700, one per project folder
         store.sqlite3  engine.log  engine.json  engine.lock  platform.sqlite3  token-key.pem
-        addresses.json
+        addresses.json  vault-index.json  mask-key  unsent/  producer-urls.json
         run/control.sock  run/<worker>-<n>.sock   (or $XDG_RUNTIME_DIR/kiket-console/<key>/)
 
 A project's key is its folder's name and a hash of its real path, so that two folders never share
@@ -78,7 +79,12 @@ class ProjectPaths:
         self.engine_lock = self.state / "engine.lock"
         self.platform = self.state / "platform.sqlite3"
         self.token_key = self.state / "token-key.pem"
+        self.mask_key = self.state / "mask-key"
+        self.unsent = self.state / "unsent"
+        self.agreed = self.state / "producer-urls.json"
         self.addresses = self.state / "addresses.json"
+        self.vault_index = self.state / "vault-index.json"
+        self.shared_vault_index = state_dir() / "vault-shared.json"
         runtime = os.environ.get("XDG_RUNTIME_DIR")
         self.run = Path(runtime) / APP / self.key if runtime else self.state / "run"
         self.control_socket = self.run / "control.sock"

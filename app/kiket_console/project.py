@@ -6,8 +6,10 @@ there, or one module when its code uses `pywatt_sdk`; what was guessed is told i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console import entry as entries
 from kiket_console import extension_table, found_module, module_table, worker_table
@@ -31,8 +33,7 @@ _TEACHING = (
 _Spec = TypeVar("_Spec", ExtensionSpec, ModuleSpec)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A folder and its workers: one at least, each with a name of its own."""
 
     name: str
@@ -116,9 +117,11 @@ def _guessed(folder: Path) -> Project:
         return _project(folder, [_extension(folder, ExtensionTable())])
     except ConsoleError:
         module = found_module.guessed(folder)
-        if module is None:
-            raise
-        return _project(folder, [module])
+        if module is not None:
+            return _project(folder, [module])
+        if any(folder.glob("messages/*.json")):  # templates: messages are sent from here
+            return _project(folder, [])
+        raise
 
 
 def _project(folder: Path, found: Sequence[WorkerSpec]) -> Project:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from kiket_console import ignored_paths, project
 from kiket_console.errors import ConsoleError, ExitCode
@@ -27,8 +28,7 @@ class Details(Protocol):
         """Return it, or None when there is none of that id."""
 
 
-@dataclass(frozen=True, slots=True)
-class SavedTest:
+class SavedTest(Struct, frozen=True):
     """The two files of a test, and what to know of it."""
 
     module: Path

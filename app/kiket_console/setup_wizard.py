@@ -6,8 +6,9 @@ leaves out is taken from the configuration that it fills.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.linting.configuration import RESOLVED_TYPES, settings
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 _KINDS_OF_FIELDS = {"string": "text", "integer": "number", "checkbox": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One value that a step asks for."""
 
     key: str
@@ -52,16 +52,14 @@ class Field:
     """The field and the value of it on which this one depends."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedPage:
+class LinkedPage(Struct, frozen=True):
     """A link that a step offers."""
 
     label: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One page of the wizard."""
 
     kind: str
@@ -85,8 +83,7 @@ class Step:
     """What is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """The whole wizard of one extension."""
 
     path: Path

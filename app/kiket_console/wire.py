@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 API = "/v1"
 WAYS = (
@@ -53,8 +54,7 @@ ROTATION_WAIT_S = 5.0
 ROTATION_LIMIT_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Struct, frozen=True):
     """Where a running engine can be reached."""
 
     pid: int
@@ -65,8 +65,7 @@ class EngineInfo:
     platform_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How a delivery that the engine sent has ended."""
 
     exchange_id: int
@@ -89,8 +88,7 @@ class Result:
         return self.status is not None and 200 <= self.status < 300
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An event that a person asks to be sent, as the platform would send it."""
 
     name: str
@@ -114,8 +112,7 @@ class Event:
     """Whether it is tried again as the platform does; None: as the settings say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """What is sent in place of what was recorded; None keeps it as it was."""
 
     raw_payload: bytes | None = None
@@ -126,8 +123,7 @@ class Edit:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """What would be sent. Secrets are not here: their markers stand in their places."""
 
     extension: str
@@ -147,8 +143,7 @@ class Preview:
     """Names of the secrets that the body holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A sample event that can be triggered."""
 
     event: str
@@ -160,25 +155,13 @@ class Template:
     """The event's own JSON value, as `trigger` takes it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SecretName:
-    """A secret by name; values never leave the engine."""
-
-    name: str
-    present: bool
-    declared_by: tuple[str, ...] = ()
-    """Workers whose manifest asks for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The exchanges that something was done to: those that were named, and what went with them."""
 
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformColumn:
+class PlatformColumn(Struct, frozen=True):
     """What each row of a collection has under one name."""
 
     name: str
@@ -195,8 +178,7 @@ class PlatformColumn:
     """What a new row has that does not say it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformCollection:
+class PlatformCollection(Struct, frozen=True):
     """Rows of one kind that the platform keeps."""
 
     name: str
@@ -210,8 +192,7 @@ class PlatformCollection:
     """Whether a person can add, change and remove rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForcedFailure:
+class ForcedFailure(Struct, frozen=True):
     """What the platform answers in place of a route, so that code can be tried against it."""
 
     route: str
@@ -225,8 +206,7 @@ class ForcedFailure:
     """How often it still happens; 0: until it is taken out."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformSettings:
+class PlatformSettings(Struct, frozen=True):
     """How the platform behaves."""
 
     rate_limit_per_minute: int = 600
@@ -238,8 +218,7 @@ class PlatformSettings:
     failures: tuple[ForcedFailure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformState:
+class PlatformState(Struct, frozen=True):
     """What the platform keeps, and how it behaves."""
 
     collections: tuple[PlatformCollection, ...]
@@ -250,8 +229,7 @@ class PlatformState:
     """What is wrong with the schemas of modules, a sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformRows:
+class PlatformRows(Struct, frozen=True):
     """A page of a collection, newest first."""
 
     rows: tuple[dict[str, Any], ...]
@@ -260,8 +238,7 @@ class PlatformRows:
     """Whether older ones follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class IpcField:
+class IpcField(Struct, frozen=True):
     """What a message has under one name (pywatt wire specification §2.3, §2.4)."""
 
     name: str
@@ -272,8 +249,7 @@ class IpcField:
     meaning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IpcOp:
+class IpcOp(Struct, frozen=True):
     """A message that can be sent to a module by hand."""
 
     op: str
@@ -285,8 +261,7 @@ class IpcOp:
     """The op that answers it; empty when nothing does."""
 
 
-@dataclass(frozen=True, slots=True)
-class IpcMessage:
+class IpcMessage(Struct, frozen=True):
     """A message that a person sends to a module."""
 
     module: str
@@ -304,8 +279,7 @@ class IpcMessage:
     """How long an answer may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class IpcResult:
+class IpcResult(Struct, frozen=True):
     """What became of a message to a module."""
 
     exchange_id: int
@@ -329,8 +303,7 @@ class IpcResult:
         return not self.error and (self.status is None or self.status < 400)
 
 
-@dataclass(frozen=True, slots=True)
-class RotationAck:
+class RotationAck(Struct, frozen=True):
     """What one module said to a secret's new value."""
 
     module: str
@@ -341,8 +314,7 @@ class RotationAck:
     duration_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(Struct, frozen=True):
     """A secret's new value, handed to the modules that have the old one."""
 
     name: str
@@ -350,15 +322,20 @@ class Rotation:
     acks: tuple[RotationAck, ...]
     restarted: tuple[str, ...] = ()
     """Extensions that are started anew, as they take a secret at their start alone."""
+    version: int = 0
+    """Of the value that is kept now; 0 where there is none in the vault."""
+    warning: str = ""
+    """What to know of the value, in a sentence: that it cannot be cut out of texts."""
+    failed: tuple[str, ...] = ()
+    """Those of the restarted that did not come to serve in time; what served before goes on."""
 
     @property
     def ok(self) -> bool:
-        """Whether every module took it."""
-        return all(ack.status == "success" for ack in self.acks)
+        """Whether every module took it, and every extension serves with it."""
+        return not self.failed and all(ack.status == "success" for ack in self.acks)
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A provider that a module has registered (pywatt wire specification §8.1)."""
 
     provider_id: str
@@ -372,8 +349,7 @@ class Service:
     metadata: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a request to the control API was not carried out."""
 
     error: str

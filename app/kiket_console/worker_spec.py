@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.wire import ES256
 
@@ -19,8 +21,7 @@ CHANNELS = ("tcp", "uds")
 """What a module can be offered besides its standard input and output."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSpec:
+class WorkerSpec(Struct, frozen=True, kw_only=True):
     """How to run one worker, whatever it is."""
 
     kind: ClassVar[str] = ""
@@ -75,8 +76,7 @@ class WorkerSpec:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionSpec(WorkerSpec):
+class ExtensionSpec(WorkerSpec, frozen=True, kw_only=True):
     """How to run one extension."""
 
     kind: ClassVar[str] = "extension"
@@ -100,8 +100,7 @@ class ExtensionSpec(WorkerSpec):
         return "its secrets are in its environment" if self.command else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModuleSpec(WorkerSpec):
+class ModuleSpec(WorkerSpec, frozen=True, kw_only=True):
     """How to run one module; `declared.secrets` are those that it may ask for."""
 
     kind: ClassVar[str] = "module"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console import programs, settings_file
 from kiket_console.declared import plain
@@ -49,8 +50,7 @@ _OURS_BY_NAME: Final = frozenset({"engine", "platform"})
 """Names that our own lines and attempts go by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerTable:
+class WorkerTable(Struct, frozen=True, kw_only=True):
     """What one table says; what it does not say is empty."""
 
     where: str = PROJECT_FILE

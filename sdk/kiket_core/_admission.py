@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http
 import json
 import re
@@ -138,10 +139,10 @@ class Admission:
         raw_host = single.get(b"host")
         if raw_host is None:
             return Refusal(400, "The request has no Host header; send exactly one.")
-        host = _HOST.fullmatch(raw_host.decode("latin-1"))
-        if host is None:
+        name = _host_name(raw_host)
+        if name is None:
             return Refusal(400, f"The Host header {_quoted(raw_host)} is not a host name.")
-        if self._hosts is not None and host["name"].lower() not in self._hosts:
+        if self._hosts is not None and name not in self._hosts:
             return Refusal(
                 421,
                 f"The host {_quoted(raw_host)} is not served here; "
@@ -180,12 +181,15 @@ def answer_to(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_he
 
 
 def _single_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """Return the headers that may stand once at most.
+    """Return the headers that may stand once at most, and maybe others.
 
     Raises:
         _AmbiguousError: if one of them is repeated, or any name has an underscore.
     """
-    single: dict[bytes, bytes] = {}
+    single = dict(headers)
+    if len(single) == len(headers) and b"_" not in b"".join(single):
+        return single  # nearly always
+    single = {}
     for name, value in headers:
         if b"_" in name:  # some servers read it as the same header with '-'
             raise _AmbiguousError(f"The header name {_quoted(name)} has an underscore; use '-'.")
@@ -219,6 +223,13 @@ def _framing_refusal(single: Mapping[bytes, bytes], version: str) -> Refusal | N
     if coding is not None and (coding.lower() != b"chunked" or version != "1.1"):
         return Refusal(400, f"The Transfer-Encoding {_quoted(coding)} is not 'chunked'.")
     return None
+
+
+@functools.lru_cache(maxsize=64)  # senders ask for the same few hosts
+def _host_name(raw_host: bytes) -> str | None:
+    """Return what a Host header names, in lower case and without port; None if that is no host."""
+    host = _HOST.fullmatch(raw_host.decode("latin-1"))
+    return host and host["name"].lower()
 
 
 def _bracketed(host: str) -> str:

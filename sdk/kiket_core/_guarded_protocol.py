@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kiket_core._admission import Admission, Head, Limits, Refusal, answer_to, body_too_large
+from kiket_core._servant import Servant
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,19 +59,6 @@ _IDLE, _HEAD, _BODY = _Phase  # Python 3.11 looks members up by a descriptor, sl
 
 class _Refused(Exception):  # noqa: N818  # it stops the parser; nobody sees it
     """Leave the parser in the middle of a read."""
-
-
-class Servant(HttpToolsProtocol):
-    """What the guard may stand in front of: uvicorn's protocol, which also hears of refusals."""
-
-    def on_refused(self, refusal: Refusal) -> None:
-        """Take note that the request that is being read is refused; the guard answers it."""
-
-    def wait_anew(self) -> None:
-        """Give the sender all its time again, because it was we who read no further until now."""
-
-    def let_go(self) -> None:
-        """Stop every clock: the connection is handed to somebody else."""
 
 
 class GuardedProtocol(Servant):
@@ -141,8 +128,9 @@ class GuardedProtocol(Servant):
             # What a callback raises comes out as a parser error too; that is refused already.
             self._refuse(_MALFORMED)
         else:
-            self._check_wire_bytes()
-            self._watch()
+            if self._phase is not _IDLE:
+                self._check_wire_bytes()
+                self._watch()
 
     def pause_writing(self) -> None:
         """Keep the app waiting, and the sender in mind: its answers pile up."""
@@ -160,6 +148,7 @@ class GuardedProtocol(Servant):
         """Start a head."""
         super().on_message_begin()
         self._expect_head()
+        self.as_they_came = []
         self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -172,20 +161,25 @@ class GuardedProtocol(Servant):
         """Collect a header, bounded; drop a trailer, which nobody has judged."""
         if self._phase is _BODY:
             return
-        super().on_header(name, value)
+        came = self.as_they_came
+        came.append((name, value))
         self._header_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
         if self._header_bytes > self._most_header_bytes:
             self._stop(*self._head_too_large())
-        if len(self.headers) > self._most_headers:
+        if len(came) > self._most_headers:
             self._stop(431, f"The request has more than {self._most_headers} headers.")
 
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
-        head = Head(self.url, self.parser.get_http_version(), self.headers)
+        headers = self.headers
+        headers += [(name.lower(), value) for name, value in self.as_they_came]
+        named = self.named = dict(headers)
+        head = Head(self.url, self.parser.get_http_version(), headers)
         refusal = self.policy.admission.refusal(head)
         if refusal is not None:
             self._stop(*refusal)
-        self._is_upgrade = self._should_upgrade()
+        self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
+        self._is_upgrade = b"upgrade" in named and self._should_upgrade()
         if self._is_upgrade and not (self._owes_nothing() and self.parser.should_upgrade()):
             self._stop(400, "An upgrade must be asked for alone, with 'Connection: Upgrade'.")
         super().on_headers_complete()

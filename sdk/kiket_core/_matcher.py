@@ -66,7 +66,7 @@ class Matcher:
     def spans(self, text: str) -> list[Span]:
         """List every place of every pattern, overlapping ones too, by start, longest first."""
         found = self._substrings(text)
-        if any(token in text for token in self._tokens_known):
+        if self._tokens_known and any(token in text for token in self._tokens_known):
             found += self._tokens(text)
         if len(found) > 1:
             found.sort(key=lambda span: (span.start, -span.end))
@@ -75,8 +75,15 @@ class Matcher:
     def _substrings(self, text: str) -> list[Span]:
         probes, names = self._probes, self._names
         stride = self._stride
-        characters = [text[offset::stride] for offset in range(_GROUP)]
-        if self._groups.isdisjoint(zip(*characters, strict=False)):  # nearly always, and it is fast
+        groups_of_text = zip(  # each of `_GROUP` characters; the slices are made in one go
+            text[::stride],
+            text[1::stride],
+            text[2::stride],
+            text[3::stride],
+            text[4::stride],
+            strict=False,
+        )
+        if self._groups.isdisjoint(groups_of_text):  # nearly always, and it is fast
             return []
         groups = range(0, len(text) - _GROUP + 1, stride)
         found = []

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from kiket_core._admission import LOOPBACK, Admission, Limits, Refusal
-from kiket_core._guarded_protocol import GuardedProtocol, Policy, Servant
+from kiket_core._guarded_protocol import GuardedProtocol, Policy
+from kiket_core._servant import Servant
 
 if TYPE_CHECKING:
     import socket

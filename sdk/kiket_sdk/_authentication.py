@@ -19,6 +19,7 @@ from kiket_sdk._claims import (
     unverified,
     vouched_for,
 )
+from kiket_sdk._keys import keys_of
 from kiket_sdk._origins import base_url_for, stranger_in
 from kiket_sdk._replies import Refused
 from kiket_sdk._scopes import without_wildcard
@@ -63,11 +64,11 @@ class Authenticator:
         self._accept = accept
         self._allow_unsigned = allow_unsigned
         self._strict = strict
-
-    @property
-    def reads_tokens(self) -> bool:
-        """Whether runtime tokens are checked, so that the body is read before all else."""
-        return not self._config.webhook_secret or self._config.jwks_url is not None
+        current = config.webhook_secret
+        self._secrets = (current, *config.previous_webhook_secrets) if current else ()
+        self._keys = keys_of(self._secrets)
+        # whether runtime tokens are checked, so that the body is read before all else
+        self.reads_tokens = not current or config.jwks_url is not None
 
     def prepare(self) -> None:
         """Load what checks tokens, which takes a moment, before the first one comes."""
@@ -82,27 +83,23 @@ class Authenticator:
         self,
         event: str,
         raw_body: bytes,
-        headers: dict[str, str],
+        headers: dict[bytes, bytes],
         raw_headers: list[tuple[bytes, bytes]],
     ) -> Verdict | None:
         """Let a webhook in by the signature in its headers, whose names are lower-case.
 
-        `headers` has the first of repeated ones. The verdict is None where no secret is
-        configured, so that a token has to decide. Raises Refused (401).
+        `headers` has one of repeated ones, `raw_headers` all. The verdict is None where no
+        secret is configured, so that a token has to decide. Raises Refused (401).
         """
-        config = self._config
-        if not config.webhook_secret:
+        if not self._secrets:
             return None
-        secrets = (config.webhook_secret, *config.previous_webhook_secrets)
         if len(headers) == len(raw_headers):
-            verdict = verify_sent(secrets, raw_body, headers, accept=self._accept)
+            verdict = verify_sent(self._keys, raw_body, headers, self._accept)
         else:
-            pairs = [
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in raw_headers
-            ]
-            verdict = verify(secrets, raw_body, pairs, accept=self._accept)
+            pairs = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in raw_headers]
+            verdict = verify(self._secrets, raw_body, pairs, accept=self._accept)
         if verdict.key_id is not None and verdict.ok:
-            _note_older(verdict.key_id, config.webhook_secret)
+            _note_older(verdict.key_id, self._secrets[0])
         if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
             return verdict
         raise _refused(event, verdict.sentence, refusal(verdict))

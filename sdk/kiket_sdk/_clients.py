@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from kiket_sdk.client import KiketClient
 from kiket_sdk.endpoints import ExtensionEndpoints
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from kiket_sdk.config import ExtensionConfig
 
@@ -26,12 +26,13 @@ class PlatformClients:
     def __init__(self, config: ExtensionConfig) -> None:
         self._config = config
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0  # that it runs in
         self._clients: dict[str, KiketClient] = {}  # by base URL; each is configured
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Share connections among the webhooks of the running event loop."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         try:
             yield
         finally:
@@ -41,37 +42,34 @@ class PlatformClients:
             for client in clients:
                 await client.aclose()
 
-    def opener(
-        self, version: str, base_url: str, runtime_token: str | None
-    ) -> tuple[Callable[[], ExtensionEndpoints], bool]:
-        """Return what makes the calls of one webhook, and whether to close their connections.
+    def is_sharing(self) -> bool:
+        """Tell whether webhooks of the running event loop share connections."""
+        # a thread runs one loop at a time; to ask for the running one costs a system call
+        return self._loop is not None and self._thread == get_ident() and self._loop.is_running()
 
-        Most handlers ask for none. What is returned may be called in any thread. `base_url` is a
-        configured one; the workspace's credentials go to the extension's platform alone.
+    def calls(
+        self, version: str, base_url: str, runtime_token: str | None, *, share: bool
+    ) -> ExtensionEndpoints:
+        """Return the calls of one webhook, in any thread; unshared connections are to be closed.
+
+        What its handler sets or closes is not the others'. `base_url` is a configured one; the
+        workspace's credentials go to the extension's platform alone.
         """
-        if self._loop is None or self._loop is not asyncio.get_running_loop():
+        if share:
+            shared = self._clients.get(base_url)
+            if shared is None:
+                shared = self._clients.setdefault(base_url, self._client(base_url))
+            client = shared.for_delivery(runtime_token)
+        else:
             client = self._client(base_url)
             client.runtime_token = runtime_token
-            return partial(self._calls, client, version), True
-        shared = self._clients.get(base_url)
-        if shared is None:
-            shared = self._clients[base_url] = self._client(base_url)
-        return partial(self._view, shared, runtime_token, version), False
-
-    def _view(
-        self, shared: KiketClient, runtime_token: str | None, version: str
-    ) -> ExtensionEndpoints:
-        """Return calls of one webhook's own: what its handler sets or closes is not the others'."""
-        return self._calls(shared.for_delivery(runtime_token), version)
+        config = self._config
+        return ExtensionEndpoints(
+            client, config.extension_id, event_version=version, providers=config.secret_providers
+        )
 
     def _client(self, base_url: str) -> KiketClient:
         config = self._config
         if base_url == config.base_url:
             return KiketClient.of(config)
         return KiketClient(base_url, None, retries=config.retries)
-
-    def _calls(self, client: KiketClient, version: str) -> ExtensionEndpoints:
-        config = self._config
-        return ExtensionEndpoints(
-            client, config.extension_id, event_version=version, providers=config.secret_providers
-        )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from kiket_sdk._claims import AuthContext
+from kiket_sdk._claims import AuthContext, vouched_for
+from kiket_sdk._origins import base_url_for
 from kiket_sdk._scopes import missing
 from kiket_sdk.exceptions import ScopeError
 from kiket_sdk.secret_providers import secret_reader
 
 if TYPE_CHECKING:
+    from kiket_sdk._clients import PlatformClients
     from kiket_sdk.client import KiketClient
+    from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.endpoints import ExtensionEndpoints
     from kiket_sdk.secrets import ExtensionSecretManager
 
@@ -52,26 +56,43 @@ def secrets_in(payload: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else NO_SECRETS
 
 
-_OPENED: Final = frozenset({"client", "endpoints", "secrets"})
+def decoded(raw_headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers as text; the first of repeated ones counts."""
+    return {str(name, "latin-1"): str(value, "latin-1") for name, value in reversed(raw_headers)}
+
+
+_LATER: Final = frozenset(
+    {
+        "headers",
+        "client",
+        "endpoints",
+        "settings",
+        "extension_id",
+        "extension_version",
+        "secrets",
+        "secret",
+        "payload_secrets",
+        "auth",
+        "require_scopes",
+    }
+)
 
 
 class _Opening:
-    """Makes the platform's calls of a context when one of its three names for them is asked for."""
+    """Makes what a context has when its handler asks for it: most ask for little."""
 
-    __slots__ = ("_open",)
-    _open: Callable[[], ExtensionEndpoints]
+    __slots__ = ("_make",)
+    _make: Callable[[HandlerContext, str], Any]
 
     if not TYPE_CHECKING:  # to a type checker an unknown name stays a mistake
 
         def __getattr__(self, name: str) -> Any:
             """Make what is not there yet; only a slot that was never filled leads here."""
-            if name not in _OPENED:
+            if name not in _LATER:
                 raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            made = self._open()
-            self._open = lambda: made  # the three belong together
-            found = made if name == "endpoints" else getattr(made, name)
-            setattr(self, name, found)
-            return found
+            made = self._make(self, name)
+            setattr(self, name, made)
+            return made
 
 
 @dataclass(slots=True)
@@ -100,30 +121,75 @@ class HandlerContext(_Opening):
     require_scopes: RequireScopes = field(default=require_none_granted, repr=False)
 
 
-def opening(
-    open_calls: Callable[[], ExtensionEndpoints],
-    event: str,
-    event_version: str,
-    headers: Mapping[str, str],
-    settings: Mapping[str, Any],
-    extension_id: str | None,
-    extension_version: str | None,
-    secret: SecretReader,
-    payload_secrets: Mapping[str, Any],
-    auth: AuthContext,
-    require_scopes: RequireScopes,
-) -> HandlerContext:
-    """Return a context whose `client`, `endpoints` and `secrets` are made on first use."""
-    context = HandlerContext.__new__(HandlerContext)
-    context._open = open_calls
-    context.event = event
-    context.event_version = event_version
-    context.headers = headers
-    context.settings = settings
-    context.extension_id = extension_id
-    context.extension_version = extension_version
-    context.secret = secret
-    context.payload_secrets = payload_secrets
-    context.auth = auth
-    context.require_scopes = require_scopes
-    return context
+class Surroundings:
+    """What the handlers of one extension are given; `granted` tells which scopes count."""
+
+    def __init__(
+        self,
+        config: ExtensionConfig,
+        clients: PlatformClients,
+        read_secrets: Callable[[Mapping[str, Any]], SecretReader],
+        granted: Callable[[AuthContext], list[str]],
+    ) -> None:
+        self._config = config
+        self._clients = clients
+        self._read_secrets = read_secrets
+        self._granted = granted
+
+    def context(
+        self,
+        event: str,
+        version: str,
+        raw_headers: Sequence[tuple[bytes, bytes]],
+        document: Any,
+        auth: AuthContext | None,
+    ) -> tuple[HandlerContext, bool]:
+        """Return the context of one webhook, and whether its client is its own, to be closed.
+
+        What the payload brings is taken at once, for it is the handler's to change; the rest is
+        made later. `auth` is whom a verified token speaks for.
+        """
+        config = self._config
+        context = HandlerContext.__new__(HandlerContext)
+        base_url = base_url_for(document, config.base_url, config.allowed_api_origins)
+        shares = self._clients.is_sharing()
+        context._make = partial(self._made, raw_headers, base_url, shares)
+        context.event = event
+        context.event_version = version
+        if isinstance(document, dict):
+            if "secrets" in document:
+                context.payload_secrets = secrets_in(document)
+            if auth is None and "authentication" in document:
+                auth = vouched_for(document)
+        if auth is not None:
+            context.auth = auth
+        return context, not shares
+
+    def _made(
+        self,
+        raw_headers: Sequence[tuple[bytes, bytes]],
+        base_url: str,
+        shares: bool,
+        context: HandlerContext,
+        name: str,
+    ) -> Any:
+        """Return what a context has under a name, newly made."""
+        match name:
+            case "headers":
+                return decoded(raw_headers)
+            case "client" | "secrets":
+                return getattr(context.endpoints, name)
+            case "endpoints":
+                token = context.auth.runtime_token
+                return self._clients.calls(context.event_version, base_url, token, share=shares)
+            case "settings":
+                return self._config.settings.raw
+            case "secret":
+                return self._read_secrets(context.payload_secrets)
+            case "payload_secrets":
+                return NO_SECRETS
+            case "auth":
+                return nobody()
+            case "require_scopes":
+                return scope_checker(self._granted(context.auth))
+        return getattr(self._config, name)  # the extension's id and version

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import functools
 import hmac
 import itertools
@@ -29,30 +30,27 @@ if TYPE_CHECKING:
 
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
 _ISO_LIMIT = 64
-_UNIX = re.compile(r"[0-9]{1,11}", re.ASCII)
+_HEX_BYTES = 64  # of a MAC
+_UNIX = re.compile(rb"[0-9]{1,11}")
 # a dot in an id would move the seam between id and timestamp
-_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,128}")
 _TRIES_LIMIT = 4  # of ed25519, each of which takes long beside a MAC
 _FINE = "Signature and timestamp are fine."
 _OK = Reason.OK  # Python 3.11 looks members up by a descriptor, slowly
 
 
-def _decoded_hex(text: str) -> bytes | None:
-    # fromhex skips blanks, so the length of the text is pinned too
-    if len(text) != 64:
-        return None
+def _decoded_hex(raw_hex: bytes) -> bytes | None:
     try:
-        raw_mac = bytes.fromhex(text)
+        return binascii.unhexlify(raw_hex) if len(raw_hex) == _HEX_BYTES else None
     except ValueError:
         return None
-    return raw_mac if len(raw_mac) == 32 else None
 
 
 @functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
-def _iso_moment_s(timestamp: str) -> float | None:
+def _iso_moment_s(timestamp: bytes) -> float | None:
     """Return unix seconds, None when the text is not ISO-8601 or names no offset."""
     try:
-        moment = datetime.fromisoformat(timestamp)
+        moment = datetime.fromisoformat(timestamp.decode("ascii"))
         return moment.timestamp() if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
@@ -67,9 +65,7 @@ def _matching(
     """
     found: Term | None = None
     for key in keys:
-        made = key.prepared.copy()  # what a key costs was paid when it was prepared
-        made.update(raw_signed)
-        wanted = made.digest()
+        wanted = key.mac(raw_signed)
         for mac in macs:
             if hmac.compare_digest(mac, wanted) and (found is None or not found.holds(now)):
                 found = key.term
@@ -133,7 +129,7 @@ class KiketDialect:
 
     name: str
     timestamp_signed: bool
-    prefix: str
+    prefix: bytes
 
     def sign(
         self, secret: str, raw_body: bytes, *, message_id: str, timestamp: float
@@ -153,7 +149,10 @@ class KiketDialect:
         else:
             moment = datetime.fromtimestamp(timestamp, UTC).isoformat()
             mac = hmac.digest(text_key(secret), raw_body, "sha256")
-        return {"X-Kiket-Signature": self.prefix + mac.hex(), "X-Kiket-Timestamp": moment}
+        return {
+            "X-Kiket-Signature": self.prefix.decode() + mac.hex(),
+            "X-Kiket-Timestamp": moment,
+        }
 
     def verify(
         self,
@@ -171,13 +170,13 @@ class KiketDialect:
         self,
         keys: Keys,
         raw_body: bytes,
-        sent: Mapping[str, str],
+        sent: Mapping[bytes, bytes],
         now: float,
         skew_s: float,
     ) -> Verdict:
         """Judge the signature headers of one request, by lower-case name, under every key."""
         name = self.name
-        signature = sent.get("x-kiket-signature")
+        signature = sent.get(b"x-kiket-signature")
         if not signature:
             return refused(
                 Reason.UNSIGNED, name, "The request carries no X-Kiket-Signature header."
@@ -189,10 +188,10 @@ class KiketDialect:
             return refused(
                 Reason.MALFORMED,
                 name,
-                f"X-Kiket-Signature is not {self.prefix or 'bare'}"
+                f"X-Kiket-Signature is not {self.prefix.decode() or 'bare'}"
                 f"{'' if self.prefix else ' '}hex of 32 bytes.",
             )
-        timestamp = sent.get("x-kiket-timestamp")
+        timestamp = sent.get(b"x-kiket-timestamp")
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
             if term is None:
@@ -219,7 +218,7 @@ class KiketDialect:
             return refused(
                 Reason.BAD_TIMESTAMP, name, "X-Kiket-Timestamp is not a number of unix seconds."
             )
-        term = _matching((mac,), keys.text, timestamp.encode() + b"." + raw_body, now)
+        term = _matching((mac,), keys.text, timestamp + b"." + raw_body, now)
         if term is None:
             return self._mismatch(len(keys.text))
         return _aged(name, int(timestamp), now, skew_s, term)
@@ -244,7 +243,7 @@ class StandardWebhooks:
         Raises ValueError for an id that the scheme cannot carry or a secret that is not what its
         beginning says.
         """
-        if not _MESSAGE_ID.fullmatch(message_id):
+        if not _MESSAGE_ID.fullmatch(message_id.encode("utf-8", "surrogatepass")):
             raise ValueError(
                 f"Message id {message_id!r} cannot be signed; use 1 to 128 letters, digits, _ or -."
             )
@@ -282,15 +281,15 @@ class StandardWebhooks:
         self,
         keys: Keys,
         raw_body: bytes,
-        sent: Mapping[str, str],
+        sent: Mapping[bytes, bytes],
         now: float,
         skew_s: float,
     ) -> Verdict:
         """Judge the signature headers of one request, by lower-case name, under every key."""
         name = self.name
-        signature = sent.get("webhook-signature")
-        message_id = sent.get("webhook-id", "")
-        timestamp = sent.get("webhook-timestamp")
+        signature = sent.get(b"webhook-signature")
+        message_id = sent.get(b"webhook-id", b"")
+        timestamp = sent.get(b"webhook-timestamp")
         if not signature:
             return refused(
                 Reason.UNSIGNED, name, "The request carries no webhook-signature header."
@@ -309,15 +308,15 @@ class StandardWebhooks:
             return refused(
                 Reason.BAD_TIMESTAMP, name, "webhook-timestamp is not a number of unix seconds."
             )
-        entries = signature.split(" ", _SIGNATURES_LIMIT)
+        entries = signature.split(b" ", _SIGNATURES_LIMIT)
         if len(entries) > _SIGNATURES_LIMIT:
             return refused(
                 Reason.MALFORMED,
                 name,
                 f"webhook-signature holds more than {_SIGNATURES_LIMIT} signatures.",
             )
-        macs = _of_kind("v1,", entries)
-        signatures = _of_kind("v1a,", entries) if keys.public else []
+        macs = _of_kind(b"v1,", entries)
+        signatures = _of_kind(b"v1a,", entries) if keys.public else []
         if not macs and not signatures:
             return refused(
                 Reason.MALFORMED, name, "webhook-signature holds no readable v1,<base64> signature."
@@ -328,7 +327,7 @@ class StandardWebhooks:
                 name,
                 "The configured secret starts with whsec_, but the rest is not base64.",
             )
-        signed = f"{message_id}.{timestamp}.".encode() + raw_body
+        signed = b"%b.%b.%b" % (message_id, timestamp, raw_body)
         term = _matching(macs, keys.standard, signed, now)
         if term is None and signatures:
             name = "sw1a"
@@ -339,10 +338,14 @@ class StandardWebhooks:
         return _aged(name, int(timestamp), now, skew_s, term)
 
 
-def _of_kind(kind: str, entries: Sequence[str]) -> list[bytes]:
+def _of_kind(kind: bytes, entries: Sequence[bytes]) -> list[bytes]:
     """Return the readable signatures of a kind in a `webhook-signature` list."""
-    decoded = (decoded_base64(each[len(kind) :]) for each in entries if each.startswith(kind))
-    return [raw_signature for raw_signature in decoded if raw_signature is not None]
+    return [
+        raw_signature
+        for each in entries
+        if each.startswith(kind)
+        and (raw_signature := decoded_base64(each[len(kind) :])) is not None
+    ]
 
 
 Judge = KiketDialect | StandardWebhooks

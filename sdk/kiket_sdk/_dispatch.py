@@ -15,25 +15,21 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
-from kiket_sdk import _trace
-from kiket_sdk._claims import vouched_for
-from kiket_sdk._context import opening, require_none_granted, scope_checker, secrets_in
-from kiket_sdk._origins import base_url_for
+from kiket_core import trace
+from kiket_sdk._context import decoded
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
 from kiket_sdk._running import in_thread, is_stopping, within
 from kiket_sdk._scopes import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.types import Message, Receive, Scope, Send
 
     from kiket_sdk._authentication import Authenticator
     from kiket_sdk._claims import AuthContext
-    from kiket_sdk._clients import PlatformClients
-    from kiket_sdk._context import HandlerContext, SecretReader
+    from kiket_sdk._context import Surroundings
     from kiket_sdk._replay import ReplayGuard
-    from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.routing import HandlerRegistry
     from kiket_sdk.telemetry import TelemetryReporter
 
@@ -49,25 +45,20 @@ class WebhookDispatcher:
 
     def __init__(
         self,
-        config: ExtensionConfig,
         registry: HandlerRegistry,
         telemetry: TelemetryReporter,
         authenticator: Authenticator,
-        clients: PlatformClients,
+        surroundings: Surroundings,
         *,
-        read_secrets: Callable[[Mapping[str, Any] | None], SecretReader],
         read_json: Callable[[bytes], Any],
         replays: ReplayGuard | None,
         body_limit_bytes: int,
         handler_limit_s: float | None,
     ) -> None:
-        self._config = config
         self._registry = registry
         self._telemetry = telemetry
         self._authenticator = authenticator
-        self._clients = clients
-        self._read_secrets = read_secrets
-        self._secret = read_secrets(None)
+        self._surroundings = surroundings
         self._read_json = read_json
         self._replays = replays
         self._body_limit_bytes = body_limit_bytes
@@ -83,11 +74,9 @@ class WebhookDispatcher:
     ) -> None:
         """Answer one webhook; telemetry is posted behind the answer."""
         raw_headers = scope["headers"]
-        headers = {
-            str(name, "latin-1"): str(value, "latin-1")  # a fifth quicker than decode()
-            for name, value in reversed(raw_headers)  # the first of repeated ones counts
-        }
-        token = _trace.enter(headers.get("traceparent"))
+        headers: dict[bytes, bytes] = dict(reversed(raw_headers))  # the first of repeated counts
+        traceparent = headers.get(b"traceparent")
+        token = trace.enter(None if traceparent is None else str(traceparent, "latin-1"))
         try:
             message = await receive()
             raw_body = message.get("body", b"")
@@ -103,7 +92,9 @@ class WebhookDispatcher:
                 document = self._read_json(raw_body)
                 auth = await authenticator.by_token(event, document, raw_body)
             replays = self._replays
-            delivery = None if replays is None else await replays.admit(headers, verdict, auth)
+            delivery = None
+            if replays is not None:
+                delivery = await replays.admit(decoded(raw_headers), verdict, auth)
             version = path_version.strip() if path_version else ""
             if not version:
                 version = _version(headers, scope)
@@ -117,17 +108,16 @@ class WebhookDispatcher:
             payload = document
             if handler.payload_type is not None:
                 payload = handler.payload_type.read(raw_body, document)
-            if auth is None:
-                auth = vouched_for(document)
-            granted = authenticator.granted(auth)
+            context, is_own = self._surroundings.context(
+                event, version, raw_headers, document, auth
+            )
             if handler.required_scopes:
-                _check_scopes(handler.required_scopes, granted)
+                _check_scopes(handler.required_scopes, authenticator.granted(context.auth))
             if replays is not None and delivery is not None:
                 earlier = await replays.begin(delivery, event, version)
                 if earlier is not None:
                     await _send(earlier, send)
                     return
-            context, is_own = self._context(event, version, headers, document, auth, granted)
             answer: Response | Messages
             told: dict[str, Any] = {}
             limit_s = self._handler_limit_s
@@ -173,7 +163,7 @@ class WebhookDispatcher:
         except Refused as refused:
             await _send(refused.messages(), send)
         finally:
-            _trace.leave(token)
+            trace.leave(token)
 
     async def _rest_of_body(self, message: Message, receive: Receive) -> bytes:
         """Read a body that came in several messages, at most one message past the limit."""
@@ -187,35 +177,6 @@ class WebhookDispatcher:
             raise Refused(400, "Request body was cut off")
         return b"".join(chunks)
 
-    def _context(
-        self,
-        event: str,
-        version: str,
-        headers: dict[str, str],
-        document: Any,
-        auth: AuthContext,
-        granted: list[str],
-    ) -> tuple[HandlerContext, bool]:
-        """Return what the handler is given, and whether its connections are its own to close."""
-        config = self._config
-        base_url = base_url_for(document, config.base_url, config.allowed_api_origins)
-        open_calls, is_own = self._clients.opener(version, base_url, auth.runtime_token)
-        secrets = secrets_in(document)
-        context = opening(
-            open_calls,
-            event,
-            version,
-            headers,
-            config.settings.raw,
-            config.extension_id,
-            config.extension_version,
-            self._read_secrets(secrets) if secrets else self._secret,
-            secrets,
-            auth,
-            scope_checker(granted) if granted else require_none_granted,
-        )
-        return context, is_own
-
 
 def _check_scopes(required: list[str], granted: list[str]) -> None:
     """Make sure that a webhook's sender granted what its handler needs; raises Refused (403)."""
@@ -228,9 +189,9 @@ def _check_scopes(required: list[str], granted: list[str]) -> None:
         raise Refused(403, detail)
 
 
-def _version(headers: dict[str, str], scope: Scope) -> str:
+def _version(headers: dict[bytes, bytes], scope: Scope) -> str:
     """Take the version from header or query, whichever is first not blank."""
-    if version := headers.get("x-kiket-event-version", "").strip():
+    if version := headers.get(b"x-kiket-event-version", b"").decode("latin-1").strip():
         return version
     query: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
     if version := query.get("version", "").strip():

@@ -6,22 +6,26 @@ key and `whsk_` that of a private one (Standard Webhooks 1.0); anything else is 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import functools
 import hmac
 import math
+from datetime import datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
 _WHSEC = "whsec_"
 _PUBLIC = "whpk_"
 _PRIVATE = "whsk_"
 _ED25519_BYTES = 32
 _ED25519_PAIR_BYTES = 64  # a private key, its public key behind it
+PREVIOUS = "_PREVIOUS"
+"""Ends the name of the variable that has the secret which NAME had before it was rotated."""
+PREVIOUS_UNTIL = "_PREVIOUS_UNTIL"
+"""Ends the name of the one that says until when that counts: ISO-8601, with a time zone."""
 
 
 class WebhookSecret(str):
@@ -72,10 +76,16 @@ class Term(NamedTuple):
 
 
 class MacKey(NamedTuple):
-    """A key of HMAC-SHA256; what preparing it costs is paid."""
+    """A key of HMAC-SHA256 (RFC 2104) that was read once, whatever it is to sign."""
 
-    prepared: hmac.HMAC
+    ready: hmac.HMAC
     term: Term
+
+    def mac(self, raw_signed: bytes) -> bytes:
+        """Return the MAC of some bytes."""
+        made = self.ready.copy()
+        made.update(raw_signed)
+        return made.digest()
 
 
 class PublicKey(NamedTuple):
@@ -118,11 +128,16 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
             if raw_public is not None:
                 public.append(PublicKey(_verifier(raw_public), term))
             continue  # what everybody may know must never be the key of a MAC
-        text.append(MacKey(hmac.new(text_key(secret), digestmod="sha256"), term))
+        text.append(mac_key(text_key(secret), term))
         raw_key = standard_key(secret)
         if raw_key is not None:
-            standard.append(MacKey(hmac.new(raw_key, digestmod="sha256"), term))
+            standard.append(mac_key(raw_key, term))
     return Keys(tuple(text), tuple(standard), tuple(public))
+
+
+def mac_key(raw_key: bytes, term: Term) -> MacKey:
+    """Prepare a key of HMAC-SHA256; one of any length is one."""
+    return MacKey(hmac.new(raw_key, digestmod=sha256), term)
 
 
 def _term(secret: str) -> Term | None:
@@ -134,6 +149,29 @@ def _term(secret: str) -> Term | None:
         begins.timestamp() if begins else -math.inf,
         ends.timestamp() if ends else math.inf,
     )
+
+
+def previous_of(secret: str, environment: Mapping[str, str]) -> tuple[WebhookSecret, ...]:
+    """Return the secrets that *secret* took the place of, as an environment says.
+
+    It says so beside the variable that holds *secret*, in NAME_PREVIOUS and, where the old one is
+    not to count for ever, NAME_PREVIOUS_UNTIL. Raises ValueError for a time that is none.
+    """
+    found = []
+    for name in [name for name, value in environment.items() if value == secret]:
+        previous = environment.get(f"{name}{PREVIOUS}", "")
+        if not previous.strip() or previous == secret:
+            continue
+        until = environment.get(f"{name}{PREVIOUS_UNTIL}", "")
+        try:
+            ends = datetime.fromisoformat(until) if until else None
+            found.append(WebhookSecret(previous, key_id=f"{name}{PREVIOUS}", not_after=ends))
+        except ValueError:
+            raise ValueError(
+                f"{name}{PREVIOUS_UNTIL} is no time with a time zone; write one such as "
+                "2026-01-31T12:00:00+00:00, or leave it out."
+            ) from None
+    return tuple(found)
 
 
 def counts(secret: str, now: float) -> bool:
@@ -189,11 +227,11 @@ def signer(secret: str) -> Callable[[bytes], bytes] | None:
     return Ed25519PrivateKey.from_private_bytes(raw_key[:_ED25519_BYTES]).sign
 
 
-def decoded_base64(text: str) -> bytes | None:
+def decoded_base64(text: str | bytes) -> bytes | None:
     """Return what standard base64 with its padding stands for, None for anything else."""
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
         return None
 
 

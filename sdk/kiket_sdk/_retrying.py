@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
-import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -24,17 +22,6 @@ def may_repeat(method: str, headers: Mapping[str, str], options: Mapping[str, An
     if method.upper() in _IDEMPOTENT:
         return True
     return any(name.lower() == "idempotency-key" for name in headers)
-
-
-def asked_pause_s(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that `Retry-After` asks for (RFC 9110 §10.2.3), None without one."""
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
 
 
 async def trying(

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks
-from kiket_sdk._keys import WebhookSecret, is_asymmetric, key_length, keys_of, problem_of
+from kiket_sdk._keys import Keys, WebhookSecret, is_asymmetric, key_length, keys_of, problem_of
 from kiket_sdk._verdict import Reason, Verdict, refused, signature_headers
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class Dialect(Protocol):
         ...
 
 
-_K0 = KiketDialect("k0", False, "")
-_KR = KiketDialect("kr", True, "")
-_K1 = KiketDialect("k1", True, "sha256=")
+_K0 = KiketDialect("k0", False, b"")
+_KR = KiketDialect("kr", True, b"")
+_K1 = KiketDialect("k1", True, b"sha256=")
 _SW1 = StandardWebhooks()
 
 _KIKET: tuple[Judge, ...] = (_K0, _KR, _K1)
@@ -106,6 +106,10 @@ _DEPTH = {
     Reason.MISMATCH: 4,
 }
 _MAC_MATCHED = 5
+
+_NOT_ACCEPTED = refused(
+    Reason.UNSIGNED, None, "The request carries no signature of an accepted dialect."
+)
 
 
 def _depth(verdict: Verdict) -> int:
@@ -158,51 +162,67 @@ def verify(
     sent = signature_headers(headers)
     if isinstance(sent, str):
         return refused(Reason.MALFORMED, None, f"The header {sent} was sent more than once.")
-    return verify_sent(secrets, raw_body, sent, accept=accept, now=now, skew_s=skew_s)
+    keys = keys_of(tuple(secrets))
+    return verify_sent(keys, raw_body, sent, accept, now, skew_s)
 
 
 def verify_sent(
-    secrets: Sequence[str],
+    keys: Keys,
     raw_body: bytes,
-    sent: Mapping[str, str],
-    *,
-    accept: Collection[str] = _EVERY,
+    sent: Mapping[bytes, bytes],
+    accept: Collection[str],
     now: float | None = None,
     skew_s: float = SKEW_S,
 ) -> Verdict:
     """Judge as `verify` does headers with lower-case names, none of which was repeated."""
-    keys = keys_of(tuple(secrets))
     if not keys.text and not keys.public:
         return refused(
             Reason.NO_SECRET, None, "No webhook secret is configured, so nothing can be verified."
         )
-    standard_signature = sent.get("webhook-signature", "")
-    if (
-        len(sent.get("x-kiket-signature", "")) > _SIGNATURE_LIMIT
-        or len(standard_signature) > _SIGNATURE_LIMIT
-    ):
+    signature = sent.get(b"x-kiket-signature", b"")
+    standard_signature = sent.get(b"webhook-signature", b"")
+    if len(signature) > _SIGNATURE_LIMIT or len(standard_signature) > _SIGNATURE_LIMIT:
         return refused(
             Reason.MALFORMED, None, f"A signature header exceeds {_SIGNATURE_LIMIT} characters."
         )
     moment_s = time.time() if now is None else now
     standard = "sw1" in accept and bool(
         standard_signature
-        or sent.get("webhook-id")
-        or sent.get("webhook-timestamp")
+        or sent.get(b"webhook-id")
+        or sent.get(b"webhook-timestamp")
         or not keys.text  # public keys verify nothing else
     )
-    best: Verdict | None = None
-    for judge in _STANDARD if standard else _KIKET:
-        if judge.name in accept:
-            verdict = judge.judge(keys, raw_body, sent, moment_s, skew_s)
-            if verdict.ok:
-                return verdict
-            if best is None or _depth(verdict) > _depth(best):
-                best = verdict
-    if best is None:
-        best = refused(
-            Reason.UNSIGNED, None, "The request carries no signature of an accepted dialect."
-        )
+    likely: Judge = _K0  # what the request looks like; no other lets it in
+    if standard:
+        likely = _SW1
+    elif signature.startswith(_K1.prefix):
+        likely = _K1
+    elif sent.get(b"x-kiket-timestamp", b"").isdigit():
+        likely = _KR
+    if likely.name in accept:
+        verdict = likely.judge(keys, raw_body, sent, moment_s, skew_s)
+        if verdict.ok:
+            return verdict
+    return _explained(keys, raw_body, sent, accept, moment_s, skew_s, standard=standard)
+
+
+def _explained(
+    keys: Keys,
+    raw_body: bytes,
+    sent: Mapping[bytes, bytes],
+    accept: Collection[str],
+    moment_s: float,
+    skew_s: float,
+    *,
+    standard: bool,
+) -> Verdict:
+    """Return the refusal of a request, by the dialect that explains it best."""
+    judged = (
+        judge.judge(keys, raw_body, sent, moment_s, skew_s)
+        for judge in (_STANDARD if standard else _KIKET)
+        if judge.name in accept
+    )
+    best = max(judged, key=_depth, default=_NOT_ACCEPTED)  # the first of those that came as far
     for judge in _JUDGES.values():
         if judge.name in accept and (judge is _SW1) is standard:
             continue  # asked above

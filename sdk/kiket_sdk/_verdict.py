@@ -42,27 +42,31 @@ class Verdict(NamedTuple):
 
 _CARRIERS = frozenset(
     {
-        "x-kiket-signature",
-        "x-kiket-timestamp",
-        "webhook-id",
-        "webhook-timestamp",
-        "webhook-signature",
+        b"x-kiket-signature",
+        b"x-kiket-timestamp",
+        b"webhook-id",
+        b"webhook-timestamp",
+        b"webhook-signature",
     }
 )
 
 
 def signature_headers(
     headers: Mapping[str, str] | Sequence[tuple[str, str]],
-) -> dict[str, str] | str:
+) -> dict[bytes, bytes] | str:
     """Pick the headers that carry a signature out, or name the one that was sent twice."""
-    found: dict[str, str] = {}
+    found: dict[bytes, bytes] = {}
     for name, value in headers.items() if isinstance(headers, Mapping) else headers:
-        lower_name = name if name.islower() else name.lower()
-        if lower_name in _CARRIERS:
-            if lower_name in found:
-                return lower_name
-            found[lower_name] = value
+        raw_name = _raw(name).lower()
+        if raw_name in _CARRIERS:
+            if raw_name in found:
+                return raw_name.decode()
+            found[raw_name] = _raw(value)
     return found
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def refused(reason: Reason, dialect: str | None, sentence: str) -> Verdict:

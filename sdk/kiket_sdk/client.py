@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from kiket_core import trace
+from kiket_core.retry_after import asked_pause_s
 from kiket_core.secret import redactor
-from kiket_sdk import _trace
 from kiket_sdk._paths import platform_path
-from kiket_sdk._retrying import LONGEST_PAUSE_S, asked_pause_s, may_repeat, trying
+from kiket_sdk._retrying import LONGEST_PAUSE_S, may_repeat, trying
 from kiket_sdk.exceptions import ArgumentError, OutboundRequestError, SecretStoreError
 
 if TYPE_CHECKING:
@@ -342,7 +343,7 @@ class KiketClient:
             ours["X-Runtime-Token"] = ours["X-Kiket-Runtime-Token"] = self.runtime_token
         elif self.extension_api_key:
             ours["X-Kiket-API-Key"] = self.extension_api_key
-        traceparent = _trace.child_traceparent()
+        traceparent = trace.child_traceparent()
         if traceparent:
             ours["traceparent"] = traceparent
         if headers:

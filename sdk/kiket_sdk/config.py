@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from kiket_sdk._keys import counts
+from kiket_sdk._keys import counts, previous_of
 from kiket_sdk.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -77,8 +77,10 @@ def webhook_secrets(
 ) -> tuple[str, ...]:
     """Return the secrets that verify webhooks, current one first: the first that counts now.
 
-    The argument wins over the manifest, the manifest over KIKET_WEBHOOK_SECRET. Raises
-    ConfigurationError for a secret of blanks, which would verify next to nothing.
+    The argument wins over the manifest, the manifest over KIKET_WEBHOOK_SECRET. Behind them comes
+    what the environment says the current one took the place of: beside the variable NAME that
+    holds it, NAME_PREVIOUS, which counts until NAME_PREVIOUS_UNTIL. Raises ConfigurationError for
+    a secret of blanks, which would verify next to nothing, and for a time that is none.
     """
     arguments: tuple[Any, ...] = (given,) if isinstance(given, str) else tuple(given or ())
     if not all(isinstance(secret, str | None) for secret in arguments):
@@ -105,5 +107,15 @@ def webhook_secrets(
             )
         if secrets:
             now = time.time()
-            return tuple(sorted(secrets, key=lambda secret: not counts(secret, now)))
+            in_order = sorted(secrets, key=lambda secret: not counts(secret, now))
+            return (*in_order, *_replaced(in_order))
     return ()
+
+
+def _replaced(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Return what the environment says the first of *secrets* took the place of."""
+    try:
+        previous = previous_of(secrets[0], os.environ)
+    except ValueError as exc:
+        raise ConfigurationError(str(exc)) from exc
+    return tuple(each for each in previous if each not in secrets)

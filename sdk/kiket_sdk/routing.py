@@ -91,9 +91,8 @@ class HandlerRegistry:
         """Return the handler, or None; raises ValueError when the version is blank."""
         if version is None:
             return None
-        versions = self._handlers.get(event)
-        version = stripped_version(version)
-        return versions.get(version) if versions else None
+        versions = self._handlers.get(event, {})
+        return versions.get(version) or versions.get(stripped_version(version))
 
     def all(self) -> dict[str, dict[str, HandlerMetadata]]:
         """Return a copy: event → version → handler."""

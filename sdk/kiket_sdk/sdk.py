@@ -15,7 +15,7 @@ from kiket_sdk._app import ExtensionApp
 from kiket_sdk._authentication import Authenticator
 from kiket_sdk._claims import AuthenticationContext, JwtPayload
 from kiket_sdk._clients import PlatformClients
-from kiket_sdk._context import HandlerContext, SecretReader, scope_checker
+from kiket_sdk._context import HandlerContext, SecretReader, Surroundings, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
 from kiket_sdk._origins import checked_base_url, checked_key_address, checked_origins
 from kiket_sdk._running import checked_limit_s
@@ -171,12 +171,12 @@ class KiketSDK:
             strict=strict,
         )
         self._dispatcher = WebhookDispatcher(
-            self.config,
             self.registry,
             self.telemetry,
             self._authenticator,
-            self._clients,
-            read_secrets=self._build_secret_helper,
+            Surroundings(
+                self.config, self._clients, self._build_secret_helper, self._authenticator.granted
+            ),
             read_json=_json.read_strictly if strict else _json.read,
             replays=self._replays,
             body_limit_bytes=body_limit_bytes,

@@ -21,10 +21,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from kiket_core import trace
+from kiket_core.retry_after import asked_pause_s
 from kiket_core.secret import redactor
-from kiket_sdk import _trace
 from kiket_sdk._origins import is_web_address
-from kiket_sdk._retrying import asked_pause_s, trying
+from kiket_sdk._retrying import trying
 from kiket_sdk.client import HTTPError, new_http_client
 from kiket_sdk.exceptions import ConfigurationError
 
@@ -155,7 +156,7 @@ class TelemetryReporter:
         """Queue the record for posting; outside `running`, post it here and now, once."""
         if self.telemetry_endpoint is None:
             return
-        waiting = _Waiting(record, _trace.child_traceparent())
+        waiting = _Waiting(record, trace.child_traceparent())
         if self._queue is None:
             async with self._http_client() as client:
                 await self._deliver(client, waiting, tries=1)

@@ -15,9 +15,9 @@ import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
+from kiket_core.trace import child_traceparent
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._correlation import Correlation
-from pywatt_sdk._trace import current_traceparent
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
 
 if TYPE_CHECKING:
@@ -144,13 +144,15 @@ class Link:
             NetworkError: if there is no channel yet.
         """
         name = via if via in self._channels else self._way(message)
-        trace = current_traceparent() if self.is_ours else ""
+        traceparent = child_traceparent() or "" if self.is_ours else ""
         if name == STDIO:
             raw = p.encode_line(
-                message, base64=self.is_ours, source=self.module_id, traceparent=trace
+                message, base64=self.is_ours, source=self.module_id, traceparent=traceparent
             )
         else:
-            raw = p.encode_frame(message, to="orchestrator", base64=self.is_ours, traceparent=trace)
+            raw = p.encode_frame(
+                message, to="orchestrator", base64=self.is_ours, traceparent=traceparent
+            )
         try:
             self._channels[name].send(raw)
         except ConnectionError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib.util
 import logging
 import os
@@ -56,6 +57,7 @@ def run(plan: Plan) -> int:
     What went wrong is in the log.
     """
     _stdout.take()  # before there is an event loop, which would take the numbers of closed streams
+    gc.freeze()  # the collector need not go through what is imported, and what follows imports more
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_live_and_leave(plan))

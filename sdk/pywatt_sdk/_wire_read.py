@@ -100,6 +100,7 @@ class _RoutedModuleMessage(Struct, frozen=True, tag_field="op", tag="routed_modu
     payload: _Payload
     target_endpoint: str | None = None
     expects_reply: bool | None = None
+    traceparent: str | None = None
 
     def whole(self, *, strict: bool) -> m.RoutedModuleMessage:
         return m.RoutedModuleMessage(
@@ -108,6 +109,7 @@ class _RoutedModuleMessage(Struct, frozen=True, tag_field="op", tag="routed_modu
             self.payload.whole(strict=strict),
             self.target_endpoint,
             self.expects_reply,
+            self.traceparent,
         )
 
 

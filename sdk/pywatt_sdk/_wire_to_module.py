@@ -200,10 +200,11 @@ class PortResponse(_ToModule, frozen=True, tag="port_response"):
     error_message: str | None = None
 
 
-class RoutedModuleMessage(_ToModule, frozen=True, tag="routed_module_message"):
+class RoutedModuleMessage(_ToModule, frozen=True, tag="routed_module_message", omit_defaults=True):
     """A message from another module.
 
-    `target_endpoint` and `expects_reply` are ours; they are left out where they are None.
+    `target_endpoint`, `expects_reply` and `traceparent` (W3C Trace Context: of what request it is a
+    part) are ours; they are left out where they are None.
     """
 
     source_module_id: str
@@ -211,6 +212,7 @@ class RoutedModuleMessage(_ToModule, frozen=True, tag="routed_module_message"):
     payload: Payload
     target_endpoint: str | None = None
     expects_reply: bool | None = None
+    traceparent: str | None = None
 
 
 class RoutedModuleResponse(_ToModule, frozen=True, tag="routed_module_response"):

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pywatt_sdk._wire_values import U16, Payload, ServiceType
+from pywatt_sdk._wire_values import U16, Payload, ServiceType  # noqa: TC001 (read by msgspec)
 
 
 class Endpoint(Struct, frozen=True, omit_defaults=True):

@@ -97,14 +97,8 @@ def _ready(message: Any, *, base64: bool) -> Any:
         if base64 or message.body is None:
             return message
         return replace(message, body=bytes_as_numbers(message.body))
-    if isinstance(message, m.RouteToModule | m.RoutedModuleResponse):
+    if isinstance(message, m.RouteToModule | m.RoutedModuleMessage | m.RoutedModuleResponse):
         return message if base64 else replace(message, payload=_numbers(message.payload))
-    if isinstance(message, m.RoutedModuleMessage):
-        ready = message if base64 else replace(message, payload=_numbers(message.payload))
-        if message.target_endpoint is not None and message.expects_reply is not None:
-            return ready
-        keep = frozenset({"source_module_id", "original_request_id", "payload"})
-        return _without_absent(ready, keep=keep)
     return message
 
 

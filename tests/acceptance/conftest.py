@@ -8,23 +8,27 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from tests.acceptance.terminal import Terminal
 
+from kiket_console.client import Client, call
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
 from kiket_sdk import _signing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.model import Exchange
 
 PATIENCE_S = 20.0
@@ -55,13 +59,15 @@ events:
 """
 
 
-def until(found: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+def until(
+    found: Callable[[], Any], what: str, patience_s: float = PATIENCE_S, *, every_s: float = 0.02
+) -> Any:
     """Return what *found* returns as soon as that is true; fail when it stays false too long."""
     deadline = time.monotonic() + patience_s
     while not (value := found()):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {patience_s:g} s")
-        time.sleep(0.02)
+        time.sleep(every_s)
     return value
 
 
@@ -75,6 +81,17 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
         timeout=PATIENCE_S,
         **options,
     )
+
+
+def status_of(paths: ProjectPaths) -> dict[str, Any]:
+    """Ask a project's engine how it is."""
+
+    async def ask() -> EngineStatus:
+        async with Client(paths) as client:
+            return await client.status()
+
+    document: dict[str, Any] = msgspec.to_builtins(call(ask()))
+    return document
 
 
 def alive(pid: int) -> bool:
@@ -117,6 +134,8 @@ class Engine:
     out: Path
     reader: Reader = field(init=False)
     secret: str = SECRET
+    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    """What its commands are to be started with: where it lives."""
 
     def __post_init__(self) -> None:
         self.reader = Reader(self.paths.store)
@@ -129,14 +148,11 @@ class Engine:
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command on this project."""
-        return program("-C", str(self.folder), *arguments)
+        return program("-C", str(self.folder), *arguments, env=self.environment)
 
     def status(self) -> dict[str, Any]:
-        """Return `status --json`."""
-        done = self.cli("status", "--json")
-        assert done.returncode == 0, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
+        """Return what `status --json` prints, without a process that prints it."""
+        return status_of(self.paths)
 
     def trigger(self, *arguments: str) -> dict[str, Any]:
         """Trigger an event; return what the program printed."""
@@ -248,14 +264,19 @@ def running_fixture() -> Callable[..., AbstractContextManager[Engine]]:
     return running
 
 
+def lay_out(place: Path, code: str) -> Path:
+    """Make a folder with an extension of one handler in *place*; return it."""
+    folder = place / "sample"
+    folder.mkdir()
+    (folder / "main.py").write_text(code)
+    (folder / "extension.yaml").write_text(MANIFEST)
+    return folder
+
+
 @pytest.fixture
 def folder(own_places: Path) -> Path:
     """Return a folder with an extension of one handler."""
-    place = own_places / "sample"
-    place.mkdir()
-    (place / "main.py").write_text(MAIN)
-    (place / "extension.yaml").write_text(MANIFEST)
-    return place
+    return lay_out(own_places, MAIN)
 
 
 @pytest.fixture
@@ -276,8 +297,38 @@ def terminal(own_places: Path, folder: Path) -> Iterator[Callable[..., Terminal]
 
 
 @pytest.fixture
-def engine(folder: Path) -> Iterator[Engine]:
-    """Return a running engine whose extension serves."""
+def own_engine(folder: Path) -> Iterator[Engine]:
+    """Return a running engine of this test alone, which it may end; its extension serves."""
     with running(folder) as started:
         started.wait_serving()
         yield started
+
+
+@pytest.fixture(scope="module")
+def code() -> str:
+    """Return the code that the module's engine serves."""
+    return MAIN
+
+
+@pytest.fixture(scope="module")
+def lasting_engine(code: str) -> Iterator[Engine]:
+    """Return one running engine for all tests of a module, in places that outlast each of them."""
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kc", dir="/tmp")))
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [each for each in os.environ if each.startswith("KIKET_")]:
+                patch.delenv(name)
+            for name in ("STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "RUNTIME_DIR"):
+                (place / name).mkdir(mode=0o700)
+                patch.setenv(f"XDG_{name}", str(place / name))
+            started = stack.enter_context(running(lay_out(place, code)))
+        started.wait_serving()
+        yield started
+
+
+@pytest.fixture
+def engine(lasting_engine: Engine, code: str) -> Iterator[Engine]:
+    """Return the module's running engine, which has seen its other tests; its code is mended."""
+    yield lasting_engine
+    if (lasting_engine.folder / "main.py").read_text() != code:
+        lasting_engine.save("main.py", code)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PASSED_ON = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME", "PATH")
 SIZE = (100, 30)
+LOOK_EVERY_S = 0.06
+"""Each look is a process."""
 
 
 class Terminal:
@@ -84,7 +86,7 @@ class Terminal:
             return match is not None
 
         try:
-            self._until(look, f"{pattern!r} on screen")
+            self._until(look, f"{pattern!r} on screen", every_s=LOOK_EVERY_S)
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen is\n{self.screen()}") from None
         return found[0]

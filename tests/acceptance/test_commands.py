@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Running = Callable[..., AbstractContextManager[Engine]]
 
-SAVES = 6
+SAVES = 4
 BROKEN_EVERY = 3
 PER_S = 40
 

@@ -84,7 +84,7 @@ def test_a_row_is_pinned_deleted_and_brought_back_by_key(
     screen.press("t")
     screen.shows(r"issue\.created v1 .*handler")
     screen.press("Enter")
-    screen.shows("3 exchanges")  # the delivery, its call, and the SDK's own report
+    screen.shows("2 exchanges")  # the delivery and its call
     screen.press("g", "m")
     screen.shows(r"▌ +1★ .*issue\.created")
     screen.press("DC")

@@ -76,7 +76,7 @@ def test_within_five_seconds_there_is_something_of_everything(places: Path) -> N
     assert list(places.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_interrupted_it_leaves_nothing(
     places: Path, number: int, alive: Callable[[int], bool]
 ) -> None:

@@ -107,5 +107,6 @@ def test_exports_are_private_and_replace_nothing_unasked(engine: Engine) -> None
     assert file.read_text().startswith("#!/bin/sh")
     filtered = engine.cli("traffic", "export", "--filter", "status:>=500", "--format", "jsonl")
     assert filtered.returncode == 2
-    lines = engine.cli("traffic", "export", "--filter", "event:issue.created").stdout.splitlines()
+    chosen = f"event:issue.created id:>={number}"
+    lines = engine.cli("traffic", "export", "--filter", chosen).stdout.splitlines()
     assert [json.loads(line)["id"] for line in lines] == [int(number)]

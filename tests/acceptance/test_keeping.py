@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def listed(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
 
 def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, until: Until) -> None:
     sent = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
-    until(lambda: len(listed(engine)) >= 3, "the delivery and the calls that it made are listed")
+    until(lambda: len(listed(engine)) >= 2, "the delivery and the call that it made are listed")
     other = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
 
     done = engine.cli("traffic", "pin", str(sent), "--json")
@@ -164,7 +165,7 @@ def test_what_the_command_line_says_of_durability_and_hosts_is_so(
     with running(folder, "--durability", "process", "--allow-host", "demo.example") as engine:
         engine.wait_serving()
         assert engine.status()["durability"] == "process"
-        assert "recording  ok (process)" in engine.cli("status").stdout
+        assert re.search(r"recording  ok\b.* \(process\)\n", engine.cli("status").stdout)
         assert engine.post("/webhooks/x", b"{}", {"host": "demo.example"})[0] != 421
         assert engine.post("/webhooks/x", b"{}", {"host": "other.example"})[0] == 421
         assert engine.status()["refused"] == 1

@@ -70,7 +70,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_sends_nothing(engine: Engine) ->
     told = json.loads(engine.cli("trigger", "issue.created", "--dry-run", "--json").stdout)
     assert (told["dry_run"], told["ok"]) == (True, True)
     webhooks = [each.id for each in engine.reader.recent(20) if each.source == "webhook"]
-    assert webhooks == [first]
+    assert webhooks[0] == first, "the newest"
 
 
 def test_a_delivery_is_sent_with_changes_and_the_exit_status_says_how(engine: Engine) -> None:
@@ -122,7 +122,7 @@ def test_several_are_sent_again_in_their_order_and_the_worst_decides(engine: Eng
 def test_what_a_filter_lets_through_is_sent_again(engine: Engine) -> None:
     first = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
     engine.cli("replay", str(first), "--way", "stale")
-    done = engine.cli("replay", "--filter", "status:401", "--json")
+    done = engine.cli("replay", "--filter", f"status:401 id:>{first}", "--json")
     [told] = documents(done.stdout)
     assert (done.returncode, told["status"]) == (0, 200)
     none = engine.cli("replay", "--filter", "status:418")

@@ -25,9 +25,9 @@ def shell(own_places: Path, until: Callable[..., object], folder: Path) -> Itera
 
 @pytest.mark.needs("tmux")
 def test_ctrl_z_goes_to_the_shell_and_plain_text_is_shown_on_the_terminal_itself(
-    shell: Terminal, engine: Any
+    shell: Terminal, own_engine: Any
 ) -> None:
-    engine.trigger("issue.created")
+    own_engine.trigger("issue.created")
     console = shlex.join([sys.executable, "-m", "kiket_console", "attach"])
     shell.type(console)
     shell.press("Enter")

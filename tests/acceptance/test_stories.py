@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.acceptance.conftest import MAIN, MANIFEST, SECRET, post, signed
+from tests.acceptance.terminal import LOOK_EVERY_S
 
 from kiket_console.engine_process import find_engine
 from kiket_console.model import Body, Message, Source, State
@@ -328,7 +329,7 @@ def _shows_in_a_tab(console: Terminal, pattern: str) -> None:
         while time.monotonic() < deadline:
             if re.search(pattern, console.screen()):
                 return
-            time.sleep(0.02)
+            time.sleep(LOOK_EVERY_S)
         console.press("]")
     console.shows(pattern)
 

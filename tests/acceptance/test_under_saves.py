@@ -1,6 +1,6 @@
 """The bundled sample goes on serving while its code is saved again and again, also when it breaks.
 
-KIKET_UNDER_SAVES_S=300 goes on for five minutes instead of ten seconds.
+KIKET_UNDER_SAVES_S=300 goes on for five minutes instead of seven seconds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
 
-LASTS_S = float(os.environ.get("KIKET_UNDER_SAVES_S", "10"))
+LASTS_S = float(os.environ.get("KIKET_UNDER_SAVES_S", "7"))
 PER_S = 50
 SAVE_EVERY_S = 1.0 if LASTS_S <= 30 else 2.5
 """What is saved faster for longer is taken for code that writes itself, and spaced out."""

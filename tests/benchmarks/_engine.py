@@ -36,6 +36,7 @@ class Engine:
     pid: int
     port: int
     """The gateway's."""
+    platform_url: str
     folder: Path
     environment: Mapping[str, str]
     told: Path
@@ -100,9 +101,10 @@ def engine(
             )  # fmt: skip
         try:
             _need(process, talk, ready.exists, "The engine is ready")
-            port = urlsplit(json.loads(ready.read_text())["gateway_url"]).port
+            urls = json.loads(ready.read_text())
+            port = urlsplit(urls["gateway_url"]).port
             assert port is not None
-            found = Engine(process.pid, port, folder, environment, told)
+            found = Engine(process.pid, port, urls["platform_url"], folder, environment, told)
             _need(process, talk, lambda: _serves(found), "The engine's worker serves")
             yield found
         finally:

@@ -84,7 +84,7 @@ def serving(
     )
     try:
         deadline_s = time.monotonic() + PATIENCE_S
-        while not _listens(port):
+        while not listens(port):
             if process.poll() is not None or time.monotonic() > deadline_s:
                 raise RuntimeError(f"{command[0]} does not listen on port {port}.")
             time.sleep(0.01)
@@ -98,7 +98,7 @@ def serving(
             process.wait()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -21,7 +21,9 @@ RAW_ANSWER = (
 
 
 class Upstream(asyncio.Protocol):
-    """Answer each whole request."""
+    """Answer each whole request with `answer`."""
+
+    answer = RAW_ANSWER
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -38,7 +40,7 @@ class Upstream(asyncio.Protocol):
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
         if len(buffer) >= end + int(length or 0):
             self._buffer = b""
-            self._transport.write(RAW_ANSWER)
+            self._transport.write(self.answer)
             if b"\r\nconnection: close" in head:
                 self._transport.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 SEED = Path(__file__).with_name("seed.md")
 SEED_PYWATT = Path(__file__).with_name("seed_pywatt.md")
+SEED_KINDO = Path(__file__).with_name("seed_kindo.md")
 SEED_PYWATT_STATUS = Path(__file__).with_name("seed_pywatt_status.md")
 PAGES = ROOT / "docs" / "sdk"
 

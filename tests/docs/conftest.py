@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 
 from kiket_sdk.testing import webhook_payload_factory
 from kiket_sdk.testing.platform import FakePlatform, fake_platform
+from kindo_message_client.testing import FakeProducer, fake_producer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,3 +51,13 @@ def platform(reader: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePlat
     with fake_platform() as platform:
         monkeypatch.setenv("KIKET_BASE_URL", platform.url)
         yield platform
+
+
+@pytest.fixture
+def producer(reader: Path) -> Iterator[FakeProducer]:
+    """Yield a producer that a reader's programs send to, with credentials that it knows."""
+    with fake_producer() as producer, patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("AWS_", "KINDO_"))]:
+            del os.environ[name]
+        os.environ |= {**producer.environment, "HOME": str(reader)}
+        yield producer

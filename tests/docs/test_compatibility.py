@@ -103,6 +103,25 @@ def test_each_row_says_how_it_is_now() -> None:
     assert [row for row in rows if not judged.fullmatch(row)] == []
 
 
+KINDO = PAGE.partition("\n## kindo_message_client")[2]
+KINDO_NAMES = re.findall(r"^\| `([\w.]+)(?:\((\w+)=\))?` \| \w+ \|", KINDO, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "parameter"), KINDO_NAMES)
+def test_what_the_table_names_of_the_message_client_is_there(name: str, parameter: str) -> None:
+    module, _, attribute = name.partition(".")
+    value = getattr(importlib.import_module(f"kindo_message_client.{module}"), attribute)
+    if parameter:
+        assert parameter in inspect.signature(value).parameters
+
+
+def test_the_table_of_the_message_client_names_each_module_and_says_how_it_is_now() -> None:
+    assert {name.partition(".")[0] for name, _ in KINDO_NAMES} == {"config", "producer", "signer"}
+    rows = re.findall(r"^\| .* \| ([^|]+) \|$", KINDO, re.MULTILINE)
+    judged = re.compile(r"(same|better|different)\b.*")
+    assert [row for row in rows if not judged.fullmatch(row)] == ["now", "---", "now", "---"]
+
+
 def test_every_promise_names_a_test_that_is_there() -> None:
     promises = PAGE.partition("## Promises")[2].partition("\n## ")[0]
     named = set(re.findall(r"\| `(test_\w+)` \|$", promises, re.MULTILINE))

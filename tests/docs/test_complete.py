@@ -10,6 +10,7 @@ import pytest
 from tests.docs.blocks import (
     ROOT,
     SEED,
+    SEED_KINDO,
     SEED_PYWATT,
     SEED_PYWATT_STATUS,
     Block,
@@ -20,8 +21,9 @@ from tests.docs.blocks import (
 CLAIMANTS = [
     *(f"tests.docs.{file.stem}" for file in sorted(Path(__file__).parent.glob("test_*.py"))),
     "tests.acceptance.test_documented",
+    "tests.kiket_console.commands.test_secrets",
 ]
-SEEDS = (SEED, SEED_PYWATT, SEED_PYWATT_STATUS)
+SEEDS = (SEED, SEED_KINDO, SEED_PYWATT, SEED_PYWATT_STATUS)
 ELSEWHERE = {
     "reference.md": "shows signatures, not programs",
     "extensions.md": "is one project, and run as such by tests/kiket_sdk/test_docs.py",
@@ -32,6 +34,7 @@ ELSEWHERE = {
     "page",
     [
         SEED,
+        SEED_KINDO,
         SEED_PYWATT,
         SEED_PYWATT_STATUS,
         ROOT / "README.md",

@@ -18,6 +18,8 @@ from tests.docs.conftest import deliver
 from kiket_console import config, filters, ignored_paths, project
 from kiket_console.engine.inbound import Inbound, Posted
 from kiket_console.linting.lint import lint
+from kiket_console.log_levels import reading as log_reading
+from kiket_console.log_levels.told import told
 from kiket_console.ui import keymap, own_themes
 from kiket_console.wire import Result
 from kiket_sdk.manifest import load_manifest, load_module_schemas
@@ -61,6 +63,10 @@ MODULE_BY_HAND = block(DOCS / "modules.md", "By hand")
 IGNORED = block(DOCS / "console.md", "Compare")
 KEYS = block(DOCS / "console.md", "Keys of your own")
 COLOURS = block(DOCS / "console.md", "Colours")
+
+LOG_LINES = block(DOCS / "logs.md", "What a line says of itself", 0)
+LOG_OBJECT = block(DOCS / "logs.md", "What a line says of itself", 1)
+NO_LOCALS = block(DOCS / "logs.md", "What an exception's frames held")
 
 TYPED = block(DOCS / "filters.md", "Filters")
 SAVED = block(DOCS / "filters.md", "Saved filters", 0)
@@ -212,3 +218,25 @@ def test_a_module_by_hand_says_what_an_orchestrator_understands(reader: Path) ->
     announce, answer = map(decode_to_orchestrator, ran.stdout.splitlines())
     assert announce == Announce("127.0.0.1:0", (Endpoint("/hello", ("GET",)),))
     assert answer == HttpResponse("1", 200, {}, b"Hello from greeter.")
+
+
+def test_locals_of_exceptions_can_be_left_out(reader: Path) -> None:
+    assert config.load(reader).locals
+    (reader / "kiket.toml").write_text(NO_LOCALS.text)
+    assert not config.load(reader).locals
+
+
+def test_what_log_lines_say_of_themselves() -> None:
+    said = [log_reading.read(line) for line in LOG_LINES.text.splitlines()]
+    assert [(each.level, each.logger) for each in said] == [
+        ("WARNING", "shop.orders"),
+        ("INFO", ""),
+        ("ERROR", "shop.orders"),
+        ("WARNING", "shop::orders"),
+        ("ERROR", "shop.orders"),
+        ("ERROR", "shop"),
+        ("ERROR", "Shop.Orders"),
+        ("ERROR", ""),
+    ]
+    written, shown = LOG_OBJECT.text.splitlines()
+    assert told(written) == shown

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.acceptance.conftest import status_of
 
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
@@ -77,7 +78,6 @@ class Lab:
     paths: ProjectPaths
     count_file: Path
     error_file: Path
-    environment: dict[str, str]
     reader: Reader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,16 +125,8 @@ class Lab:
         return [detail for each in newest if (detail := self.reader.detail(each)) is not None]
 
     def status(self) -> dict[str, Any]:
-        """Return what `status --json` says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "kiket_console", "-C", str(self.folder), "status", "--json"],
-            capture_output=True,
-            check=True,
-            timeout=PATIENCE_S,
-            env=self.environment,
-        )
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
+        """Return what `status --json` prints."""
+        return status_of(self.paths)
 
     def memory_bytes(self) -> int:
         """Return how much memory the engine's process holds."""
@@ -243,9 +235,7 @@ def engine(
             until(lambda: ready.exists() or process.poll() is not None, "the engine is ready")
             assert process.poll() is None, errors.read_text()
             info = json.loads(ready.read_text())
-            lab = Lab(
-                folder, process, info, ProjectPaths(folder), top / "count", errors, dict(os.environ)
-            )
+            lab = Lab(folder, process, info, ProjectPaths(folder), top / "count", errors)
             if project_files is None:
                 lab.deliver()
                 lab.count_file.write_bytes(b"")

@@ -213,7 +213,7 @@ def test_nothing_secret_is_in_a_command_line_or_an_environment() -> None:
 
         async def keep() -> None:
             async with Client(lab.paths) as client:
-                await client.set_secret("CRM_KEY", CANARY)
+                await client.secrets.set("CRM_KEY", CANARY)
 
         call(keep())
         until(lambda: CANARY.encode() in lab.send(post()), "the worker has the secret")
@@ -229,8 +229,7 @@ def test_nothing_secret_is_in_a_command_line_or_an_environment() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own means")
-def test_the_engine_leaves_no_core_file_when_it_is_aborted() -> None:
-    with engine() as lab:
-        status = Path(f"/proc/{lab.process.pid}/limits").read_text()
-        [core] = [line for line in status.splitlines() if line.startswith("Max core file size")]
-        assert core.split()[4:6] == ["0", "0"]
+def test_the_engine_leaves_no_core_file_when_it_is_aborted(lab: Lab) -> None:
+    status = Path(f"/proc/{lab.process.pid}/limits").read_text()
+    [core] = [line for line in status.splitlines() if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]

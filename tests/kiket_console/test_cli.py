@@ -50,6 +50,23 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert not [name for name in HEAVY if name in loaded]
 
 
+def test_a_client_does_not_load_the_command_line_of_its_http_library(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from kiket_console.cli import main\n"
+        "try:\n"
+        "    main(['status'])\n"
+        "finally:\n"
+        "    print(*sorted(name for name, module in sys.modules.items() if module))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, cwd=tmp_path
+    )
+    loaded = done.stdout.split()
+    assert "httpx" in loaded, done.stderr
+    assert not [name for name in ("httpx._main", "rich", "pygments") if name in loaded]
+
+
 def test_version_is_data_on_stdout() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"kiket-console {__version__}\n", "")

@@ -1,9 +1,9 @@
 """What a guard's answer decides."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from kiket_console import decision
 from kiket_console.model import (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import keyring
 import pytest
 from keyring.backends import fail
+from tests.snap import scene, trouble
 
 from kiket_console import doctor
 from kiket_console.doctor import FAIL, OK, WARN, Finding, examine
@@ -19,9 +20,12 @@ from kiket_console.store import files
 from kiket_console.store.schema import VERSION
 from kiket_console.store.writer import Writer
 from kiket_console.trust import Trust
+from kiket_console.wire import EngineInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kiket_console.engine_status import EngineStatus
 
 
 @pytest.fixture
@@ -76,6 +80,13 @@ def test_settings_are_shown_with_their_source(paths: ProjectPaths) -> None:
     assert found(paths, "settings").sentence.startswith("port from ")
 
 
+def test_a_project_that_only_sends_is_a_healthy_one(tmp_path: Path) -> None:
+    (tmp_path / "messages").mkdir()
+    (tmp_path / "messages" / "order.json").write_text("{}")
+    finding = found(ProjectPaths(tmp_path), "project")
+    assert (finding.level, finding.sentence) == (OK, "It has messages to send, and nothing to run.")
+
+
 def test_a_file_of_variables_is_named_and_counts_once_the_project_is_trusted(
     paths: ProjectPaths,
 ) -> None:
@@ -91,6 +102,20 @@ def test_a_file_of_variables_is_named_and_counts_once_the_project_is_trusted(
     assert "not-for-eyes" not in finding.sentence
     (paths.folder / ".env").write_text("A='\n")
     assert found(paths, "settings").level == FAIL
+
+
+def test_it_says_in_which_encodings_traces_are_read(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(paths, "traces").sentence.endswith("read in protobuf and JSON.")
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    finding = found(paths, "traces")
+    assert finding.level == OK
+    assert "kiket-console[otlp]" in finding.sentence
 
 
 def test_a_second_distribution_with_our_packages_is_a_failure(
@@ -111,7 +136,7 @@ def test_a_missing_keyring_is_a_warning(
     monkeypatch.setattr(keyring, "get_keyring", fail.Keyring)
     finding = found(paths, "keyring")
     assert finding.level == WARN
-    assert "this session only" in finding.sentence
+    assert finding.sentence == "Secrets cannot be kept: there is no keyring here."
 
 
 def test_taken_ports_are_seen(paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,3 +222,33 @@ def test_a_state_folder_that_is_none_is_a_failure(
     finding = found(ProjectPaths(extension_folder), "state folder")
     assert finding.level == FAIL
     assert "XDG_STATE_HOME" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("degraded", "level", "said"),
+    [
+        ({}, OK, "pid 8100 serves http://127.0.0.1:8700, and is well."),
+        (trouble.DEGRADED, WARN, "The keyring Secret Service is locked. It has been so for "),
+        (None, WARN, "cannot be asked: "),
+    ],
+    ids=["well", "degraded", "gone"],
+)
+def test_an_engine_is_asked_what_of_it_is_degraded(
+    paths: ProjectPaths,
+    monkeypatch: pytest.MonkeyPatch,
+    degraded: dict[str, object] | None,
+    level: str,
+    said: str,
+) -> None:
+    async def status(_: object) -> EngineStatus:
+        if degraded is None:
+            raise TimeoutError
+        return scene.status(**degraded)
+
+    info = EngineInfo(8100, "0.1.0", str(paths.folder), 0, "http://127.0.0.1:8700", "")
+    monkeypatch.setattr(doctor, "lock_holder", lambda _: 8100)
+    monkeypatch.setattr(doctor, "find_engine", lambda _: info)
+    monkeypatch.setattr(doctor, "_status", status)
+    finding = doctor._engine(paths)
+    assert finding.level == level
+    assert said in finding.sentence

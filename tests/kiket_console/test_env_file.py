@@ -98,6 +98,7 @@ def test_what_is_wrong_is_said_with_its_line(
         b"A=" + b"$" * 65_000,
         b"\\" * 65_000,
         b" " * 65_000 + b"=",
+        b"A=x" + b" " * 65_000 + b"y",
     ],
 )
 def test_a_hostile_file_is_refused_or_taken_at_once(file: Path, raw: bytes) -> None:

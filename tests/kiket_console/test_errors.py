@@ -30,5 +30,11 @@ def test_exit_codes_are_the_documented_ones() -> None:
         "NETWORK": 5,
         "VERIFICATION": 6,
         "CONTRACT": 7,
+        "EXPIRED": 8,
+        "SCOPE": 9,
+        "SKEW": 10,
+        "UNREADABLE": 11,
+        "UNTRACKED": 12,
+        "TOO_LARGE": 13,
         "INTERRUPTED": 130,
     }

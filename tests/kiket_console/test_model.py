@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 
 from kiket_console.model import Exchange, Message, Problem, Source, State
@@ -47,11 +46,11 @@ EXCHANGE = Exchange(
 def test_an_exchange_is_failing_when_a_person_should_look(
     state: State, status: int | None, failing: bool
 ) -> None:
-    assert dataclasses.replace(EXCHANGE, state=state, status=status).failing is failing
+    assert msgspec.structs.replace(EXCHANGE, state=state, status=status).failing is failing
 
 
 def test_an_exchange_never_changes() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         EXCHANGE.status = 500  # type: ignore[misc]  # the very thing that must not work
 
 

@@ -105,6 +105,14 @@ def test_an_empty_folder_teaches(own_places: Path) -> None:
     assert "kiket.toml" in refused.value.hint
 
 
+def test_a_folder_of_messages_to_send_is_a_project_with_nothing_to_run(own_places: Path) -> None:
+    messages = own_places / "shop" / "messages"
+    messages.mkdir(parents=True)
+    (messages / "order.json").write_text("{}")
+    found = find(messages.parent)
+    assert (found.name, found.workers) == ("shop", ())
+
+
 def test_a_web_app_without_a_manifest_is_not_taken_for_an_extension(folder: Path) -> None:
     (folder / "main.py").write_text("from fastapi import FastAPI\napp = FastAPI()\n")
     with pytest.raises(ConsoleError, match="There is no extension"):

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from kiket_console import config, project
+from kiket_console import config, project, settings
 from kiket_console.config import Config
 
 CODE = "from kiket_sdk import KiketSDK\n\nsdk = KiketSDK()\n"
@@ -50,7 +50,7 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
             strict=True,
         )
     }
-    assert set(named) == set(config.NAMES)
+    assert set(named) == set(settings.NAMES)
     plain = Config()
     for name in ("durability", "theme", "body_mib", "retention_days", "retention_mb"):
         assert named[name].strip("`") == str(getattr(plain, name))

@@ -178,12 +178,12 @@ def test_hostile_names_of_events_make_a_module_that_compiles(make_detail: MakeDe
 def test_what_no_test_can_repeat_is_refused_with_a_sentence(
     make_detail: MakeDetail, more: dict[str, object]
 ) -> None:
-    import dataclasses
+    import msgspec
 
     judgement, raw = more.pop("judgement", None), more.pop("raw", EVENT)
     detail = make_detail(raw, **more)
     if judgement:
-        detail = dataclasses.replace(detail, judgement=judgement)  # type: ignore[arg-type]  # an object of that kind
+        detail = msgspec.structs.replace(detail, judgement=judgement)
     with pytest.raises(ConsoleError):
         case(detail, "x")
 

@@ -11,8 +11,9 @@ import httpx
 import pytest
 import stamina
 
+from kiket_core import trace
 from kiket_core.secret import redactor
-from kiket_sdk import KiketClient, _trace
+from kiket_sdk import KiketClient
 from kiket_sdk.client import RESPONSE_LIMIT_BYTES, new_http_client
 from kiket_sdk.exceptions import ArgumentError, OutboundRequestError, SecretStoreError
 
@@ -69,10 +70,10 @@ def test_the_callers_headers_win_whatever_their_case() -> None:
 
 
 async def test_credentials_stay_at_the_configured_origin(platform: Platform) -> None:
-    token = _trace.enter(None)
+    token = trace.enter(None)
     async with KiketClient("http://kiket.invalid", "wk_test", "api", "rt") as client:
         await client.get(f"{platform.url}/elsewhere")
-    _trace.leave(token)
+    trace.leave(token)
     (call,) = platform.calls
     secret = {"authorization", "x-runtime-token", "x-kiket-runtime-token", "traceparent"}
     assert not secret & set(call.headers)
@@ -221,11 +222,11 @@ async def test_cookies_are_not_kept(platform: Platform) -> None:
 
 
 async def test_a_call_within_a_webhook_continues_its_trace(platform: Platform) -> None:
-    token = _trace.enter(f"00-{TRACE_ID}-b7ad6b7169203331-00")
+    token = trace.enter(f"00-{TRACE_ID}-b7ad6b7169203331-00")
     async with KiketClient(platform.url, "wk_test") as client:
         await client.get("/x")
         await client.get("/x")
-    _trace.leave(token)
+    trace.leave(token)
     first, second = (call.headers["traceparent"].split("-") for call in platform.calls)
     assert first[:2] == second[:2] == ["00", TRACE_ID]
     assert first[3] == "00"

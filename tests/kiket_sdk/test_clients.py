@@ -24,8 +24,8 @@ def opened(
     clients: PlatformClients, version: str, base_url: str, runtime_token: str | None
 ) -> tuple[ExtensionEndpoints, bool]:
     """Return the calls of a webhook whose handler asks for them, and whether they are its own."""
-    open_calls, is_own = clients.opener(version, base_url, runtime_token)
-    return open_calls(), is_own
+    shares = clients.is_sharing()
+    return clients.calls(version, base_url, runtime_token, share=shares), not shares
 
 
 async def test_while_serving_everything_goes_over_the_same_connections(platform: Platform) -> None:
@@ -77,6 +77,20 @@ async def test_another_event_loop_does_not_borrow_the_servers_connections(
 
     async with clients.shared():
         assert await asyncio.to_thread(asyncio.run, elsewhere())
+
+
+def test_a_server_that_stands_still_lends_nothing_to_the_next_loop_of_its_thread() -> None:
+    clients = PlatformClients(ExtensionConfig(base_url="http://127.0.0.1:1"))
+
+    async def is_sharing() -> bool:
+        return clients.is_sharing()
+
+    with asyncio.Runner() as server, asyncio.Runner() as other:
+        shared = clients.shared()
+        server.run(shared.__aenter__())
+        assert server.run(is_sharing())
+        assert not other.run(is_sharing())
+        server.run(shared.__aexit__(None, None, None))
 
 
 async def test_what_a_handler_changes_of_its_client_is_its_own(platform: Platform) -> None:

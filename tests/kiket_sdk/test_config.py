@@ -62,6 +62,34 @@ def test_a_secret_of_bytes_is_said_at_once(secret: Any) -> None:
         KiketSDK(webhook_secret=secret)
 
 
+def test_what_a_secret_took_the_place_of_still_verifies_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The environment says it beside the variable that holds the current one, whatever its name."""
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    for name, value in {
+        "KIKET_WEBHOOK_SECRET": "newest",
+        "KIKET_WEBHOOK_SECRET_PREVIOUS": "older",
+        "KIKET_WEBHOOK_SECRET_PREVIOUS_UNTIL": soon.isoformat(),
+        "HOOK": "newest-too",
+        "HOOK_PREVIOUS": "older-too",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    config = KiketSDK().config
+    [previous] = config.previous_webhook_secrets
+    assert isinstance(previous, WebhookSecret)
+    assert (config.webhook_secret, str(previous)) == ("newest", "older")
+    assert (previous.not_after, previous.key_id) == (soon, "KIKET_WEBHOOK_SECRET_PREVIOUS")
+    assert webhook_secrets("newest-too", None) == ("newest-too", "older-too")
+    assert webhook_secrets(["newest", "older"], None) == ("newest", "older")
+    assert webhook_secrets("of-the-code", None) == ("of-the-code",)
+
+    monkeypatch.setenv("KIKET_WEBHOOK_SECRET_PREVIOUS_UNTIL", "tomorrow")
+    with pytest.raises(ConfigurationError, match="PREVIOUS_UNTIL is no time with a time zone"):
+        KiketSDK()
+
+
 def test_the_first_secret_that_counts_now_is_current() -> None:
     """What signs for an extension, in tests and under the console, is let in by it."""
     now, day = datetime.now(UTC), timedelta(days=1)

@@ -9,8 +9,11 @@ import pytest
 from tests.kiket_sdk.webhooks import build_sdk, post, signed
 
 from kiket_sdk import ExtensionEndpoints, HandlerContext, KiketClient, KiketSDK
-from kiket_sdk._context import opening, secrets_in
+from kiket_sdk._clients import PlatformClients
+from kiket_sdk._context import Surroundings, secrets_in
+from kiket_sdk.config import ExtensionConfig
 from kiket_sdk.exceptions import ScopeError
+from kiket_sdk.secret_providers import secret_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,15 +41,16 @@ def test_what_older_tests_leave_out_is_nothing(monkeypatch: pytest.MonkeyPatch) 
 def test_calls_are_made_when_a_handler_asks_for_them_and_once() -> None:
     opened: list[ExtensionEndpoints] = []
 
-    def open_calls() -> ExtensionEndpoints:
-        opened.append(ExtensionEndpoints(KiketClient("http://127.0.0.1:1", None)))
-        return opened[-1]
+    class Clients(PlatformClients):
+        def calls(self, *args: Any, **options: Any) -> ExtensionEndpoints:
+            opened.append(super().calls(*args, **options))
+            return opened[-1]
+
+    config = ExtensionConfig(base_url="http://127.0.0.1:1")
+    surroundings = Surroundings(config, Clients(config), secret_reader, lambda auth: auth.scopes)
 
     def context() -> HandlerContext:
-        of = bare()
-        return opening(
-            open_calls, "e", "v1", {}, {}, None, None, of.secret, {}, of.auth, of.require_scopes
-        )
+        return surroundings.context("e", "v1", [], {}, None)[0]
 
     one = context()
     assert (one.event, opened) == ("e", [])
@@ -60,6 +64,24 @@ def test_calls_are_made_when_a_handler_asks_for_them_and_once() -> None:
     assert two.client is own
     with pytest.raises(AttributeError, match="'HandlerContext' has no attribute 'clients'"):
         two.clients  # type: ignore[attr-defined]  # noqa: B018 (asked for on purpose)
+
+
+def test_what_a_webhook_brought_stays_when_its_handler_changes_the_payload() -> None:
+    sdk = KiketSDK(allow_unsigned=True)
+    seen: list[Any] = []
+
+    @sdk.webhook("e", version="v1")
+    async def handle(payload: Any, context: HandlerContext) -> None:
+        payload.clear()
+        context.require_scopes("a")
+        seen.extend((context.auth.runtime_token, context.secret("KEY"), context.headers["x-a"]))
+
+    brought = {"runtime_token": "rt_1", "scopes": ["a"]}
+    payload = {"authentication": brought, "secrets": {"KEY": "of the payload"}}
+    answer = sdk.create_test_client().post(
+        "/v/v1/webhooks/e", json=payload, headers=[("X-A", "first"), ("X-A", "second")]
+    )
+    assert (answer.status_code, seen) == (200, ["rt_1", "of the payload", "first"])
 
 
 @pytest.mark.parametrize("payload", [None, [], {}, {"secrets": None}, {"secrets": "x"}])

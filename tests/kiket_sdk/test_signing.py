@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
 import time
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiket_sdk._keys import key_length, problem_of
+from kiket_sdk._keys import Term, key_length, mac_key, problem_of
 from kiket_sdk._signing import DIALECTS, SKEW_S, Reason, Verdict, WebhookSecret, sign, verify
 
 SECRET = "whk_0123456789abcdefghijklmnop"
@@ -259,3 +260,10 @@ def test_a_secret_with_a_term_is_text_that_does_not_show() -> None:
 def test_what_a_secret_is_made_of(secret: str, length: int, is_sound: bool) -> None:
     assert key_length(secret) == length
     assert (problem_of(secret) is None) is is_sound
+
+
+@given(st.binary(max_size=140), st.lists(st.binary(max_size=300), max_size=3))
+def test_macs_are_those_of_the_standard_library(raw_key: bytes, bodies: list[bytes]) -> None:
+    key = mac_key(raw_key, Term(None, 0, 0))
+    for raw_body in bodies:
+        assert key.mac(raw_body) == hmac.digest(raw_key, raw_body, "sha256")

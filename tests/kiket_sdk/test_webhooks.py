@@ -17,9 +17,9 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import PlainTextResponse
 from tests.kiket_sdk.webhooks import EVENT, RAW, SECRET, build_sdk, post, signed
 
+from kiket_core.trace import current_trace_id
 from kiket_sdk import HandlerContext
 from kiket_sdk._signing import DIALECTS
-from kiket_sdk._trace import current_trace_id
 from kiket_sdk.routing import SELF_TEST_EVENT
 
 REQUIRED = (

@@ -23,8 +23,7 @@ import pytest
 import kiket_console
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("wheel")
-PACKAGES = {"kiket_console", "kiket_core", "kiket_sdk", "pywatt_sdk"}
+PACKAGES = {"kiket_console", "kiket_core", "kiket_sdk", "kindo_message_client", "pywatt_sdk"}
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:

@@ -181,6 +181,7 @@ class TestOurs:
             Secret("K", "", error="no such secret"),
             RoutedModuleMessage("a", ID, Payload(b"{}"), "greet", expects_reply=False),
             RoutedModuleMessage("a", ID, Payload(b"{}"), target_endpoint="greet"),
+            RoutedModuleMessage("a", ID, Payload(b"{}"), traceparent="00-a-b-01"),
             Init(
                 orchestrator_api="a",
                 module_id="m",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.snap.stillness import paths, still
+from tests.snap.stillness import parsed_once, paths, still
 
-__all__ = ["paths", "still"]
+__all__ = ["parsed_once", "paths", "still"]

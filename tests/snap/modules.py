@@ -9,7 +9,7 @@ from kiket_console.module_facts import (
     ModuleFacts,
     ModuleService,
 )
-from kiket_console.wire import IpcField, IpcMessage, IpcOp, IpcResult, Rotation, RotationAck
+from kiket_console.wire import IpcField, IpcMessage, IpcOp, IpcResult
 
 
 def facts(now_us: int, **changes: object) -> ModuleFacts:
@@ -77,15 +77,6 @@ class ToldModules:
             raise ConsoleError(self.refuses)
         self.sent.append(message)
         return self.result
-
-    async def rotate(self, name: str, value: str | None = None) -> Rotation:
-        """Note which secret was rotated."""
-        self.asked.append(("rotate", name, value or ""))
-        acks = (
-            RotationAck("billing", "success", "", 2_900),
-            RotationAck("search", "no answer", "It said nothing within 5 s."),
-        )
-        return Rotation(name, "rot-1", acks, ("marketing",))
 
     async def replay(self, exchange_id: int) -> IpcResult:
         """Note what was sent again."""

@@ -6,31 +6,35 @@ Times are fixed (20 November 2026, 14:05 UTC), so that each run draws the same p
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.snap import modules
+from msgspec.structs import replace
+from tests.snap import modules, usage
 from tests.snap.platform import ToldPlatform
+from tests.snap.producer import ToldProducer
+from tests.snap.raised import HELD
+from tests.snap.raised import TRACEBACK as TRACEBACK
+from tests.snap.secrets import ToldSecrets
+from tests.snap.story import BEGIN_US as BEGIN_US
+from tests.snap.story import NOW_US as NOW_US
+from tests.snap.story import OK_K0 as OK_K0
+from tests.snap.story import STALE as STALE
+from tests.snap.story import Story as Story
+from tests.snap.story import issue as issue
+from tests.snap.story import message as message
+from tests.snap.story import signed as signed
+from tests.snap.story import trace_of as trace_of
 
+from kiket_console.engine_status import EngineStatus
 from kiket_console.model import (
-    Body,
     Crash,
     Draining,
-    EngineStatus,
     Handler,
-    Judgement,
-    Message,
     Notice,
     Problem,
-    SecretReference,
-    Source,
-    State,
     Worker,
     WorkerState,
 )
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, NewLog, Row, SetPinned
 from kiket_console.store.writer import Writer
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.screens.edit import CHECK_DELAY_S
@@ -50,168 +54,6 @@ if TYPE_CHECKING:
 
     from textual.app import App
     from textual.pilot import Pilot
-
-BEGIN_US = 1_795_183_507_112_000
-"""2026-11-20 14:05:07.112 UTC, when the first exchange arrives."""
-NOW_US = BEGIN_US + 95_000_000
-
-TRACEBACK = """\
-Traceback (most recent call last):
-  File "/srv/marketing/app.py", line 41, in transitioned
-    contact = await crm.contact_of(payload["issue"])
-  File "/srv/marketing/crm.py", line 17, in contact_of
-    return contacts[issue["reporter"]]
-KeyError: 'reporter'"""
-
-
-def message(raw: bytes, *headers: tuple[str, str], references: Sequence[str] = ()) -> Message:
-    """Return a JSON message."""
-    body = Body(
-        raw,
-        len(raw),
-        hashlib.sha256(raw).digest(),
-        references=tuple(SecretReference(0, 8, name) for name in references),
-    )
-    return Message((("content-type", "application/json"), *headers), body)
-
-
-def issue(number: int, **more: object) -> bytes:
-    """Return the body of an issue's event."""
-    titles = ("Pricing page is slow", "Contact form loses the phone number", "Add a French price")
-    document = {
-        "event": "issue.updated",
-        "issue": {
-            "id": number,
-            "key": f"KIK-{number}",
-            "title": titles[number % 3],
-            "labels": ["web", "customer", "q4"],
-            "priority": "high",
-            "estimate": 2.50,
-            "blocked": False,
-            "assignee": None,
-        }
-        | more,
-        "delivery": {"attempt": 1, "sent_at": "2026-11-20T14:05:07Z"},
-    }
-    return json.dumps(document).encode()
-
-
-def signed(at_us: int, raw: bytes) -> Message:
-    """Return a delivery with the headers of a signed one."""
-    return message(
-        raw,
-        ("host", "127.0.0.1:8700"),
-        ("user-agent", "kiket-platform/1"),
-        ("x-kiket-delivery-id", "d0b6f1b2-5a54-4f52-9c1c-3c1f4a8e7d11"),
-        ("x-kiket-signature", "[signature]"),
-        ("x-kiket-timestamp", str(at_us // 1_000_000 - 1)),
-        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-    )
-
-
-OK_K0 = Judgement(True, "ok", "k0", "The signature matches the body.", skew_s=1.0)
-STALE = Judgement(
-    False,
-    "stale",
-    "k1",
-    "Signature is fine, but the timestamp is 412 s old; the limit is 300 s.",
-    skew_s=412.0,
-)
-
-
-class Story:
-    """Rows of a store, told one after the other."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.at_us = BEGIN_US
-        self._id = 1179
-
-    def webhook(
-        self,
-        name: str,
-        version: str,
-        raw: bytes,
-        status: int | None,
-        took_us: int,
-        *,
-        gap_us: int = 2_310_000,
-        word: str = "ok k0",
-        judgement: Judgement = OK_K0,
-        replay_of: int | None = None,
-        edited: bool = False,
-        answer: bytes = b'{"ok": true, "comment": "Labelled and assigned"}',
-        state: State = State.FORWARDED,
-        error: str = "",
-        failed_first: str = "",
-        decision: str = "",
-        retry: str = "",
-        next_try_us: int = 0,
-    ) -> int:
-        """Tell of a delivery and its answer; *failed_first*: why a first attempt failed."""
-        self.at_us += gap_us
-        number = self.next_id()
-        self.rows.append(
-            NewExchange(
-                number, Source.WEBHOOK, "marketing", name, version, "POST",
-                f"/v/{version}/webhooks/{name}", self.at_us, State.RECEIVED,
-                signed(self.at_us, raw), word, judgement,
-                trace_id="4bf92f3577b34da6a3ce929d0e0e4736", replay_of=replay_of,
-                edited=edited,
-            )
-        )  # fmt: skip
-        if state is State.RECEIVED:
-            return number
-        last = 1
-        if failed_first:
-            last = 2
-            self.rows += [
-                NewAttempt(number, 1, "marketing#2", self.at_us + 400),
-                AttemptEnd(number, 1, State.FAILED, None, 700, failed_first),
-            ]
-        self.rows.append(NewAttempt(number, last, "marketing#3", self.at_us + 1_400))
-        said = message(answer, ("server", "uvicorn")) if state is State.FORWARDED else None
-        self.rows.append(
-            AttemptEnd(
-                number, last, state, status, took_us, error, said, decision, retry, next_try_us
-            )
-        )  # fmt: skip
-        return number
-
-    def pin(self, number: int) -> None:
-        """Tell that an exchange was pinned."""
-        self.rows.append(SetPinned(number, True))
-
-    def call(self, parent: int, name: str, status: int, took_us: int, *, after_us: int) -> int:
-        """Tell of a call to the platform that a handler made."""
-        number = self.next_id()
-        method, _, path = name.partition(" ")
-        started_us = self.at_us + after_us
-        self.rows += [
-            NewExchange(
-                number, Source.API, "marketing", name, "", method, f"/api/v1/{path}", started_us,
-                State.RECEIVED, message(b'{"level": "info", "message": "contact updated"}'),
-                trace_id="4bf92f3577b34da6a3ce929d0e0e4736", parent_id=parent,
-            ),
-            NewAttempt(number, 1, "platform", started_us),
-            AttemptEnd(number, 1, State.FORWARDED, status, took_us, "", message(b"{}")),
-        ]  # fmt: skip
-        return number
-
-    def log(
-        self, text: str, level: str = "INFO", *, of: int | None = None, stream: str = "log"
-    ) -> None:
-        """Tell of a log line."""
-        named = level if stream == "log" else ""
-        logger = "marketing.app" if stream == "log" else ""
-        self.rows.append(
-            NewLog(self.at_us + 1_200, "marketing", stream, named, logger, text, "", of)
-        )
-
-    def next_id(self) -> int:
-        """Return the number of what is told of next."""
-        self._id += 1
-        return self._id
 
 
 def tell(story: Story) -> None:
@@ -235,8 +77,13 @@ def tell(story: Story) -> None:
     )  # fmt: skip
     story.call(bad, "GET custom_data/contacts", 200, 3_800, after_us=2_100)
     story.call(bad, "POST notifications", 429, 6_400, after_us=9_700)
-    story.log("retrying CRM", "WARNING", of=bad)
-    story.log(f"issue.transitioned failed\n{TRACEBACK}", "ERROR", of=bad)
+    story.span(
+        bad, "issue.transitioned v1", 18_300, after_us=1_700, status="error", message="KeyError"
+    )
+    story.log("retrying CRM", "WARNING", of=bad, after_us=6_100)
+    story.log(
+        f"issue.transitioned failed\n{TRACEBACK}", "ERROR", of=bad, after_us=19_700, frames=HELD
+    )
     story.webhook(
         "comment.created", "v1", issue(44, comment="Größe passt 🎉"), 404, 610,
         answer=b'{"detail": "No handler for comment.created v1"}',
@@ -257,7 +104,7 @@ def write_store(path: Path, story: Story | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = Writer(path)
     try:
-        writer.submit(story.rows).result(timeout=20)
+        writer.submit([*story.rows, *usage.rows(NOW_US)]).result(timeout=20)
     finally:
         writer.close()
 
@@ -324,6 +171,8 @@ def module(**changes: object) -> Worker:
         guessed="",
         cpu_percent=0.3,
         memory_bytes=22 << 20,
+        metrics="3 values",
+        metrics_us=NOW_US - 6_000_000,
         folder="/srv/billing",
         watched=("/srv/billing",),
         module=modules.facts(NOW_US, **changes),
@@ -368,6 +217,8 @@ def status(*workers: Worker, **changes: object) -> EngineStatus:
         "p95_us": 18_000,
         "error_share": 0.004,
         "workers": workers or (worker(),),
+        "written_us": NOW_US - 2_000_000,
+        "vault_us": NOW_US - 95_000_000,
     }
     return EngineStatus(**(facts | changes))  # type: ignore[arg-type]  # one dict for all kinds
 
@@ -448,12 +299,15 @@ class ToldEngine:
         self.said = said or status()
         self.newest = newest or Notice(0, 0, 0, 1)
         self.asked: list[tuple[str, ...]] = []
+        self.read: list[int] = []
         self.result = Result(1204, "forwarded", 200, 2_900, "")
         self.news: asyncio.Queue[Notice | Exception] = asyncio.Queue()
         self.events: list[Event] = []
         self.edits: list[Edit] = []
         self.platform = ToldPlatform()
+        self.secrets = ToldSecrets(NOW_US)
         self.modules = modules.ToldModules(self.asked)
+        self.producer = ToldProducer()
 
     async def status(self) -> EngineStatus:
         """Return the status."""
@@ -520,6 +374,11 @@ class ToldEngine:
         self.asked.append(("note", *map(str, ids), text))
         return Selection(tuple(ids))
 
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        """Note what was looked at."""
+        self.read.extend(ids)
+        return Selection(tuple(ids))
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Note what was removed."""
         self.asked.append(("remove", *map(str, ids)))
@@ -562,7 +421,7 @@ async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float =
         await pilot.pause(0.01)
 
 
-FILTERING = {"typed", "scan", "compare", "make"}
+FILTERING = {"typed", "scan", "compare", "make", "levels"}
 LOOKING = {"ask", "look", "check"}
 """Groups of workers that end when what a filter, a difference or a menu shows is there."""
 
@@ -580,6 +439,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: app.link.up and app.status is not None)
     await filtered(pilot)
     await pilot.pause(DETAILS_DELAY_S * 2)
+    await until(pilot, lambda: all(w.is_finished for w in app.workers if w.group == "samples"))
     await pilot.pause()
     if app.screen is not app.place:  # a dialog may look at what was typed once that rests
         await pilot.pause(CHECK_DELAY_S * 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.snap import scene
+from tests.snap import metrics, producer, scene
 from tests.snap.scene import filtered, screen_text, settled
 
 from kiket_console.ui.app import ConsoleApp
@@ -16,7 +16,7 @@ from kiket_console.ui.app import ConsoleApp
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.paths import ProjectPaths
 
 LOW, TALL, WIDE = (80, 24), (120, 36), (200, 50)
@@ -57,6 +57,9 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]
     "logs tall": (TALL, ("3", "k"), None),
     "logs unfolded": (LOW, ("3", "k", "enter", "j", "j"), None),
     "logs of one worker": (LOW, ("3", "w"), None),
+    "nothing produced": (LOW, ("7",), None),
+    "secrets tall": (TALL, ("6", "j", "j"), None),
+    "new secret": (LOW, ("6", "j", "enter", *"tok"), None),
     "platform tall": (TALL, ("8",), None),
     "rows of a collection": (TALL, ("8", "enter", "j"), None),
     "settings of the platform": (TALL, ("8", "s"), None),
@@ -98,7 +101,11 @@ async def picture(
             await pilot.pause()
             await filtered(pilot)
         await settled(pilot)
-        app.shown = screen_text(app)  # type: ignore[attr-defined]  # for the caller, after the end
+        shown, same = "", 0
+        while same < 3:  # a bar that appears takes a cell of a text, late on a busy machine
+            await pilot.pause(0.05)
+            same = same + 1 if shown == (shown := screen_text(app)) else 0
+        app.shown = shown  # type: ignore[attr-defined]  # for the caller, after the end
         app.styles_shown = styles(app)  # type: ignore[attr-defined]  # for the caller, after the end
     return app
 
@@ -118,6 +125,27 @@ async def test_a_screen_reads_as_it_did(
 ) -> None:
     scene.write_store(paths.store)
     app = await picture(paths, *PICTURES[name])
+    assert app.shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
+
+
+async def test_messages_to_a_producer_read_as_they_did(
+    paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    producer.tell_of_messages(story := scene.Story())
+    scene.write_store(paths.store, story)
+    app = await picture(paths, TALL, ("7", "R", "down", "enter", "j"), None)
+    assert app.shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
+
+
+@pytest.mark.parametrize(
+    ("size", "keys"), [(LOW, ("4", "left")), (WIDE, ("4",))], ids=["low", "wide"]
+)
+async def test_what_was_measured_reads_as_it_did(
+    size: tuple[int, int], keys: tuple[str, ...], paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    metrics.tell_of_calls(story := scene.Story())
+    scene.write_store(paths.store, story)
+    app = await picture(paths, size, keys, None)
     assert app.shown == snapshot  # type: ignore[attr-defined]  # left there by picture()
 
 

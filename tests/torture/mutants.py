@@ -103,14 +103,14 @@ def no_lifeline() -> None:
 
 def references_dropped() -> None:
     """Store bodies without what is needed to put their secrets back."""
-    import dataclasses
+    import msgspec
 
     from kiket_console.engine import bodies
 
     stored = bodies.stored
 
     def forgetful(*arguments: Any, **options: Any) -> Any:
-        return dataclasses.replace(stored(*arguments, **options), references=())
+        return msgspec.structs.replace(stored(*arguments, **options), references=())
 
     bodies.stored = forgetful
 
@@ -208,13 +208,13 @@ def writer_dies() -> None:
 
 def task_fails() -> None:
     """Let one of the engine's own tasks raise what nobody expects: no mutant, but a fault."""
-    from kiket_console.engine.supervisor import Supervisor
+    from kiket_console.engine.telemetry.sampling import Sampler
 
     async def measures(self: Any) -> None:
         await asyncio.sleep(1.0)
         raise RuntimeError("a mistake of ours")
 
-    Supervisor._measure = measures  # type: ignore[method-assign]
+    Sampler.run = measures  # type: ignore[method-assign]
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

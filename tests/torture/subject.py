@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import psutil
 from tests.torture.sample import write_sample
 
-from kiket_console import config
 from kiket_console.paths import APP, project_key
+from kiket_console.settings import ENVIRONMENT_PREFIX, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -122,9 +122,9 @@ class Subject:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
         settings = {**_UNBOUNDED, **self.settings}
         said = {
-            f"{config.ENVIRONMENT_PREFIX}{name.upper()}": value
+            f"{ENVIRONMENT_PREFIX}{name.upper()}": value
             for name, value in settings.items()
-            if name in config.NAMES
+            if name in NAMES
         }
         return {**plain, **self._places, **said, START_VARIABLE: self._mark(self.starts)}
 

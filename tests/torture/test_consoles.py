@@ -1,4 +1,4 @@
-"""Consoles come and go, by fair means or foul, and the engine does not care; there is one of it."""
+"""Consoles come and go, by fair means or foul, and the engine does not care."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import subprocess
 import sys
 import termios
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.torture.subject import PATIENCE_S, ROOT, until
-
-from kiket_console.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
     from tests.torture.senders import Senders
     from tests.torture.subject import Subject
 
-pytestmark = pytest.mark.xdist_group("torture")
 
-STARTS_AT_ONCE = 6
 _SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -121,63 +117,10 @@ async def test_however_a_console_dies_the_engine_serves_on_and_the_next_one_show
         consoles.append(Console(subject, "attach"))
         consoles[-1].shows("serving")
         assert (await senders.send_one())[1] == 200
-        consoles[-1].shows_delivery(count)
+        for number in range(1, count + 1):
+            consoles[-1].shows_delivery(number)
         consoles[-1].end(how)
     assert (await senders.send_one())[1] == 200
     assert subject.status()["pid"] == subject.pid
-    consoles.append(Console(subject, "attach"))
-    for number in range(1, 5):
-        consoles[-1].shows_delivery(number)
     assert subject.stop() == 0
     assert judge.look(2).is_clean
-
-
-def test_of_many_that_start_at_once_one_engine_runs_and_the_others_name_it(
-    subject: Subject,
-) -> None:
-    subject.start()
-    others = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "kiket_console", "-C", str(subject.folder)),
-                *("run", "--headless", "--trust", "--session-secrets"),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=subject.environment(),
-        )
-        for _ in range(STARTS_AT_ONCE - 1)
-    ]
-    assert subject.process is not None
-    all_of_them: list[subprocess.Popen[Any]] = [subject.process, *others]
-    try:
-        until(
-            lambda: sum(each.poll() is None for each in all_of_them) == 1,
-            "one is left",
-            2 * PATIENCE_S,
-        )
-        [winner] = [each for each in all_of_them if each.poll() is None]
-        for other in others:
-            if other is not winner:
-                said = other.communicate(timeout=PATIENCE_S)[1]
-                assert other.returncode == ExitCode.NETWORK, said
-                assert f"An engine (pid {winner.pid}) runs for" in said
-        until(lambda: _answers(subject), "the one serves")
-        assert subject.status()["pid"] == winner.pid
-    finally:
-        for each in all_of_them:
-            if each.poll() is None:
-                each.terminate()
-            each.wait(PATIENCE_S)
-            if each.stderr is not None:
-                each.stderr.close()
-
-
-def _answers(subject: Subject) -> bool:
-    try:
-        return bool(subject.status())
-    except AssertionError:
-        return False

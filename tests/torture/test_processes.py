@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tests.torture.ledger import Handled
     from tests.torture.senders import Senders
 
-pytestmark = pytest.mark.xdist_group("torture")
 
 WORKER_KILLS = 2
 
@@ -136,8 +135,10 @@ async def test_without_its_parent_a_worker_ends_and_the_next_engine_ends_the_res
     handled.read()
     before = subject.below(1)
     os.kill(subject.pid, signal.SIGSTOP)  # so that it starts no other worker meanwhile
-    for pid in subject.pids_of("lifeline.py", before):
-        os.kill(pid, signal.SIGKILL)
+    lifelines = subject.pids_of("lifeline.py", before)
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # one that sees another die ends the tree
+        for pid in lifelines:
+            os.kill(pid, number)
     subject.kill()
     killed_s = time.monotonic()
     until(lambda: handled.pids[0] not in subject.below(1), "the worker has ended", GONE_S)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.torture.trials import TRIALS, Trial, try_mutant
 
-pytestmark = [pytest.mark.xdist_group("torture"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 AT_ONCE = 3
 

@@ -129,7 +129,9 @@ def ops(context: click.Context, incomplete: str) -> list[CompletionItem[str]]:
 def secret_names(context: click.Context, incomplete: str) -> list[CompletionItem[str]]:
     """Complete the name of a secret."""
     found = _ask(context, "/secrets")
-    return _matching(((each["name"], ", ".join(each["declared_by"])) for each in found), incomplete)
+    entries = found["entries"] if isinstance(found, dict) else []
+    named = ((each["name"], ", ".join(each["declared_by"])) for each in entries)
+    return _matching(named, incomplete)
 
 
 def collections(
@@ -169,6 +171,26 @@ def saved_filters(
     sign = "@" if incomplete.startswith("@") or context.info_name != "forget" else ""
     found = saved_filters.listed(_paths(context).folder)
     return _matching(((sign + each.name, each.text) for each in found), incomplete)
+
+
+def windows(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Complete how far back metrics look."""
+    from kiket_console.telemetry.report import ALL, WINDOWS
+
+    return _matching(((each, "") for each in (*WINDOWS, ALL)), incomplete)
+
+
+def counted(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Complete a field of metrics with what was counted of it, as in `event:issue.created`."""
+    from kiket_console.store.reader import Reader
+    from kiket_console.telemetry.narrowing import FIELDS
+
+    with closing(Reader(_paths(context).store)) as reader:
+        series = reader.series()
+    said = (f"{field}:{of(each)}" for field, of in FIELDS.items() for each in series if of(each))
+    return _matching(((each, "") for each in said), incomplete)
 
 
 def _matching(named: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem[str]]:

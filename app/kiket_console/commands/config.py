@@ -65,17 +65,18 @@ def config(
     if context.invoked_subcommand is not None:
         context.obj = Path(context.obj or "", directory or "")
         return
-    from kiket_console import config as settings
+    from kiket_console.config import load
 
     paths = paths_of(context, directory)
     variables, unused = _variables(paths, Path(env_file) if env_file else None)
-    found = settings.load(paths.folder, env_file=variables)
+    found = load(paths.folder, env_file=variables)
     if as_json:
         from kiket_console.commands.documents import document
+        from kiket_console.settings import SETTINGS
 
         click.echo(
             document(
-                settings=[_members(found, each) for each in settings.SETTINGS],
+                settings=[_members(found, each) for each in SETTINGS],
                 env_file=_env_members(variables, unused),
             )
         )
@@ -110,7 +111,7 @@ def _variables(paths: ProjectPaths, named: Path | None) -> tuple[EnvFile | None,
 
 
 def _given(variables: EnvFile) -> list[str]:
-    from kiket_console.config import ENVIRONMENT_PREFIX
+    from kiket_console.settings import ENVIRONMENT_PREFIX
 
     return [name for name in variables.variables if not name.startswith(ENVIRONMENT_PREFIX)]
 
@@ -136,7 +137,7 @@ def _members(found: Config, setting: Any) -> dict[str, Any]:
 
 
 def _lines(found: Config, *, explain: bool) -> list[str]:
-    from kiket_console.config import SETTINGS
+    from kiket_console.settings import SETTINGS
 
     rows = [_members(found, each) for each in SETTINGS]
     names, values = (
@@ -206,7 +207,7 @@ def locate(
 
 
 def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    from kiket_console.config import SETTINGS
+    from kiket_console.settings import SETTINGS
 
     return [
         CompletionItem(each.name, help=each.meaning)
@@ -218,7 +219,7 @@ def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[Compl
 def _values(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
-    from kiket_console.config import DURABILITIES
+    from kiket_console.settings import DURABILITIES
 
     known = DURABILITIES if context.params.get("name") == "durability" else ()
     return [CompletionItem(each) for each in known if each.startswith(incomplete)]
@@ -250,9 +251,9 @@ def set_value(
     """
     import json
 
-    from kiket_console import config as settings
+    from kiket_console.config import checked, parsed
 
-    used = settings.checked(name, settings.parsed(name, value), "the command line")
+    used = checked(name, parsed(name, value), "the command line")
     written = json.dumps(list(used) if isinstance(used, tuple) else used, ensure_ascii=False)
     paths = paths_of(context, directory)
     _change(paths, name, written, in_project=project, as_json=as_json)

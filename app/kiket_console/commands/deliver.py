@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from kiket_console.commands import completing
 from kiket_console.commands.options import directory_option, json_option, paths_of
-from kiket_console.config import MOST_BODY_MIB
+from kiket_console.settings import MOST_BODY_MIB
 from kiket_console.wire import ERAS
 
 if TYPE_CHECKING:

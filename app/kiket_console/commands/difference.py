@@ -106,7 +106,7 @@ def _pair(reader: Reader, first: int, second: int | None) -> tuple[Detail, Detai
 
 
 def _lines(found: Comparison, paint: Paint) -> Iterator[str]:
-    from kiket_console.commands.documents import title
+    from kiket_console.commands.lines import title
 
     yield f"{paint('error', '- ' + title(found.before))}"
     yield f"{paint('ok', '+ ' + title(found.after))}"

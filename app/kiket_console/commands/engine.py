@@ -13,7 +13,8 @@ from kiket_console.commands.options import directory_option, json_option, paths_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
 
 STOP_TIMEOUT_S = 12.0
@@ -103,10 +104,11 @@ def status(context: click.Context, directory: Path | None, as_json: bool) -> Non
 
         click.echo(document(**msgspec.to_builtins(found)))
     else:
-        click.echo("\n".join(_status_lines(found)))
+        click.echo("\n".join(status_lines(found)))
 
 
-def _status_lines(found: EngineStatus) -> list[str]:
+def status_lines(found: EngineStatus) -> list[str]:
+    """Return what `status` says to a person."""
     from kiket_console.text import age, duration, plural, visible
 
     p95 = "no answers yet" if found.p95_us is None else f"p95 {duration(found.p95_us)}"
@@ -121,15 +123,22 @@ def _status_lines(found: EngineStatus) -> list[str]:
         f"  platform   {found.platform_url}",
         f"  traffic    {traffic}",
         f"  recording  {visible(found.recording)}{_since(found)} ({found.durability})",
-        f"  secrets    {visible(found.vault)}",
+        f"  secrets    {visible(found.vault)}{_answered(found)}",
+    ]
+    lines += [
+        f"  {each.part:<10} {visible(each.sentence)}{_since_then(each.since_us)}"
+        for each in found.degraded
+        if each.part != "recording"
     ]
     if found.env_file:
         lines.append(f"  variables  {visible(found.env_file)}")
-    if found.dropped_logs:
-        lines.append(f"  log lines  {found.dropped_logs:,} dropped: more came than can be kept")
-    if found.dropped_frames:
-        told = plural(found.dropped_frames, "message")
-        lines.append(f"  modules    {told} not recorded: more came than can be kept")
+    told = {each.part for each in found.degraded}
+    if found.dropped_logs and "logs" not in told:
+        lost = plural(found.dropped_logs, "log line")
+        lines.append(f"  logs       {lost} dropped: more came than is kept.")
+    if found.dropped_frames and "messages" not in told:
+        lost = plural(found.dropped_frames, "message")
+        lines.append(f"  modules    {lost} not recorded: more came than is kept.")
     if found.interrupted:
         lines.append(
             f"  cut off    {plural(found.interrupted, 'exchange')}, as an earlier run ended"
@@ -141,12 +150,26 @@ def _status_lines(found: EngineStatus) -> list[str]:
     return [*lines, *(f"  note       {visible(note)}" for note in found.notes)]
 
 
+def _answered(found: EngineStatus) -> str:
+    from kiket_console.text import age
+
+    return f", answered {age(time.time() - found.vault_us / 1e6)} ago" if found.vault_us else ""
+
+
 def _since(found: EngineStatus) -> str:
     from kiket_console.text import age
 
-    if not found.recording_since_us:
+    if found.recording_since_us:
+        return _since_then(found.recording_since_us)
+    if not found.written_us:
         return ""
-    return f" It has been so for {age(time.time() - found.recording_since_us / 1e6)}."
+    return f", last written {age(time.time() - found.written_us / 1e6)} ago"
+
+
+def _since_then(since_us: int) -> str:
+    from kiket_console.text import age
+
+    return f" It has been so for {age(time.time() - since_us / 1e6)}."
 
 
 def _worker_lines(worker: Worker) -> list[str]:
@@ -155,7 +178,9 @@ def _worker_lines(worker: Worker) -> list[str]:
     state = worker.state if worker.serving else f"{worker.state}, serving nothing"
     pid = f"pid {worker.pid}" if worker.pid else ""
     handlers = " ".join(visible(f"{each.event}@{each.version}") for each in worker.handlers)
-    how = f"{visible(worker.evidence)} {age(time.time() - worker.evidence_us / 1e6)} ago"
+    how = visible(worker.evidence)
+    if not worker.is_silent:  # that says by itself for how long
+        how += f" {age(time.time() - worker.evidence_us / 1e6)} ago"
     head = f"  worker     {visible(worker.name)}  {state}, {how}  {pid}".rstrip()
     said = " · ".join(visible(each) for each in (worker.entry, worker.note) if each)
     lines = [head, *(f"             {each}" for each in (said, handlers) if each)]

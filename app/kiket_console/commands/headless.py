@@ -13,8 +13,10 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from kiket_console.commands.documents import document
 from kiket_console.commands.teller import Teller
@@ -41,8 +43,7 @@ GC_OBJECTS = 20_000
 at it more often costs a twelfth of the engine's time and finds nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """How the engine is to run."""
 
     settings: Config
@@ -103,6 +104,7 @@ class _Run:
         except* ConsoleError as group:
             raise group.exceptions[0] from None
         finally:
+            gc.enable()
             if self._wanted.ready_file is not None:
                 self._wanted.ready_file.unlink(missing_ok=True)
             if self._ready.is_set():
@@ -115,6 +117,7 @@ class _Run:
         self._teller.ready(info)
         self._teller.start()
         gc.freeze()  # nor need it go through what was imported
+        gc.enable()
         self._ready.set()
 
     async def _beside(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from kiket_console.commands.options import directory_option, json_option, paths_
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kiket_console.filters.log_filter import LogFilter
@@ -32,7 +33,8 @@ FOLLOW_PERIOD_S = 0.1
 Examples:
   kiket-console logs --follow
   kiket-console logs --level warning --worker billing
-  kiket-console logs --filter 'is:error since:1h' --json"""
+  kiket-console logs --filter 'is:error since:1h' --json
+  kiket-console logs --exchange 1203 --locals"""
 )
 @directory_option
 @json_option
@@ -59,6 +61,12 @@ Examples:
     help="Lines that were logged while an exchange was handled.",
 )
 @click.option(
+    "--locals",
+    "with_locals",
+    is_flag=True,
+    help="Below each frame of a traceback, what its variables were.",
+)
+@click.option(
     "--filter",
     "text",
     metavar="FILTER",
@@ -75,6 +83,7 @@ def logs(
     worker: str | None,
     level: str | None,
     exchange: int | None,
+    with_locals: bool,
     text: str,
 ) -> None:
     """Print what the code printed and logged, oldest first."""
@@ -85,7 +94,8 @@ def logs(
     reader = context.with_resource(Reader(paths.store))
     newest = reader.newest()[2]
     found = _newest(reader, wanted, newest, limit)
-    _print(reader, found, as_json=as_json)
+    say = partial(_echo, as_json=as_json, with_locals=with_locals)
+    _print(reader, found, say)
     if not follow:
         if not found and not as_json:
             click.echo("Nothing was logged that matches." if newest else _EMPTY, err=True)
@@ -95,7 +105,7 @@ def logs(
         last, newest = newest, reader.newest()[2]
         for low in range(last + 1, newest + 1, CHUNK):
             fresh = reader.matching_logs(wanted, low, min(newest, low + CHUNK - 1))
-            _print(reader, fresh, as_json=as_json)
+            _print(reader, fresh, say)
 
 
 _EMPTY = "Nothing is logged for this project yet."
@@ -135,17 +145,19 @@ def _newest(reader: Reader, wanted: LogFilter, newest: int, limit: int) -> Seque
     return [each for page in reversed(pages) for each in page]
 
 
-def _print(reader: Reader, ids: Sequence[int], *, as_json: bool) -> None:
+def _print(reader: Reader, ids: Sequence[int], say: Callable[[LogLine], None]) -> None:
     for start in range(0, len(ids), PAGE):
         for line in reader.log_page(ids[start : start + PAGE]):
-            _echo(line, as_json=as_json)
+            say(line)
 
 
-def _echo(line: LogLine, *, as_json: bool) -> None:
+def _echo(line: LogLine, *, as_json: bool, with_locals: bool) -> None:
     from kiket_console.commands import colour
-    from kiket_console.commands.documents import document, log_lines, log_members
+    from kiket_console.commands.documents import document
+    from kiket_console.commands.lines import log_lines
+    from kiket_console.exporting.members import log_members
 
     if as_json:
         click.echo(document(**log_members(line)))
     else:
-        colour.echo("\n".join(log_lines(line, colour.paint())))
+        colour.echo("\n".join(log_lines(line, colour.paint(), with_locals=with_locals)))

@@ -13,7 +13,8 @@ from kiket_console.commands.options import directory_option, json_option, paths_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
 
 _WIDTH = 120
 _MARGIN = 2

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kiket_console.commands import completing
-from kiket_console.config import DURABILITIES
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.settings import DURABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,9 @@ def exit_code(good: bool) -> int:
 def tell(reader: Reader, result: Result, *, as_json: bool, replay_of: int | None = None) -> None:
     """Print how a delivery ended: one line, or one JSON document in a line."""
     if as_json:
-        members: dict[str, Any] = {name: getattr(result, name) for name in type(result).__slots__}
+        members: dict[str, Any] = {
+            name: getattr(result, name) for name in type(result).__struct_fields__
+        }
         click.echo(document(**members, **_original(replay_of)))
         return
     exchange = reader.exchange(result.exchange_id)
@@ -62,7 +64,7 @@ def tell_refused(error: ConsoleError, replay_of: int, *, as_json: bool) -> None:
 def tell_preview(preview: Preview, *, as_json: bool) -> None:
     """Print what would be sent; what is said about it goes to stderr."""
     if as_json:
-        names = (name for name in type(preview).__slots__ if name != "raw_body")
+        names = (name for name in type(preview).__struct_fields__ if name != "raw_body")
         members = {name: getattr(preview, name) for name in names}
         click.echo(document(dry_run=True, **members, body=body_members(preview.raw_body)))
         return

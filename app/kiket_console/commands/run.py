@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import click
@@ -57,7 +58,6 @@ def run(
     from kiket_console import config, project
     from kiket_console import env_file as env_files
     from kiket_console.commands.console import need_trust
-    from kiket_console.commands.headless import Wanted, serve
     from kiket_console.errors import ConsoleError, ExitCode
 
     if not (headless or plain):
@@ -77,6 +77,9 @@ def run(
     config.load(paths.folder, flags)  # what is wrong is said before anything is asked
     found = project.find(paths.folder)
     need_trust(found, trust=trust)
+    gc.disable()  # until it serves: collecting while modules are loaded takes a seventh of a start
+    from kiket_console.commands.headless import Wanted, serve
+
     named = Path(env_file) if env_file else None
     wanted = Wanted(
         config.load(paths.folder, flags, env_files.find(paths.folder, named)),

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from kiket_console.commands import completing
 from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.options import directory_option, json_option, paths_of
-from kiket_console.wire import ROTATION_LIMIT_S, ROTATION_WAIT_S
+from kiket_console.commands.secrets_asking import (
+    ask,
+    confirmed,
+    known,
+    name_argument,
+    scope_option,
+    where,
+)
+from kiket_console.commands.secrets_changes import CHANGES, delete, notes_of
+from kiket_console.commands.secrets_files import FILES
+from kiket_console.commands.secrets_platform import PLATFORM
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.shell_completion import CompletionItem
-
-    from kiket_console.wire import Rotation, SecretName
-
-_VALUE_BYTES = 64 * 1024
-"""What the vault takes of one value."""
-
-
-def _names(
-    context: click.Context, _: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    return completing.secret_names(context, incomplete)
-
-
-name_argument = click.argument("name", metavar="NAME", shell_complete=_names)
+    from kiket_console.client_secrets import SecretCalls
+    from kiket_console.wire_secrets import SecretEntry, SecretsState, SecretUse, VaultFacts
 
 
 @click.group(
@@ -38,29 +35,26 @@ name_argument = click.argument("name", metavar="NAME", shell_complete=_names)
 Examples:
   kiket-console secrets set DATABASE_URL
   pass show db | kiket-console secrets set DATABASE_URL
-  kiket-console secrets rotate API_KEY --timeout 10
-  kiket-console secrets rotate API_KEY --same""",
+  kiket-console secrets rotate WEBHOOK_SECRET --generate hex:32
+  kiket-console secrets undo WEBHOOK_SECRET
+  kiket-console secrets import .env --remove
+  kiket-console secrets push com.example.pager --url https://kiket.dev""",
 )
 def secrets() -> None:
-    """List, set, remove and rotate secrets; values are never shown."""
+    """Keep secrets in the OS keyring, and hand them to the workers that ask for them."""
 
 
 @secrets.command("list")
+@scope_option
 @directory_option
 @json_option
 @click.pass_context
-def list_names(context: click.Context, directory: Path | None, as_json: bool) -> None:
-    """List the secrets that are kept or asked for, and by whom."""
-    from kiket_console.client import Client, call
-    from kiket_console.text import fit, visible
-
-    paths = paths_of(context, directory)
-
-    async def ask() -> tuple[SecretName, ...]:
-        async with Client(paths) as client:
-            return await client.secrets()
-
-    found = call(ask())
+def list_names(
+    context: click.Context, scope: str | None, directory: Path | None, as_json: bool
+) -> None:
+    """List the secrets that are kept or asked for, by whom, and who was given which; no values."""
+    state = ask(paths_of(context, directory), _state)
+    found = [each for each in state.entries if scope in (None, each.scope)]
     if as_json:
         import msgspec
 
@@ -69,149 +63,153 @@ def list_names(context: click.Context, directory: Path | None, as_json: bool) ->
         for each in found:
             click.echo(document(**msgspec.to_builtins(each)))
         return
+    _tell_vault(state.vault)
     if not found:
         click.echo("No secret is kept, and none is asked for.", err=True)
-    width = max((len(each.name) for each in found), default=0)
-    for each in found:
-        sign = "●" if each.present else "✗"
-        told = "has a value" if each.present else "has no value"
-        whose = f"  {', '.join(visible(one) for one in each.declared_by)}"
-        click.echo(f"{sign} {fit(visible(each.name), width)}  {told:<12}{whose}".rstrip())
-
-
-@secrets.command("set")
-@name_argument
-@directory_option
-@json_option
-@click.pass_context
-def set_value(context: click.Context, name: str, directory: Path | None, as_json: bool) -> None:
-    """Keep a value, asked for or read from standard input.
-
-    Modules that run are handed it, extensions are started anew.
-    """
-    from kiket_console.client import Client, call
-
-    paths = paths_of(context, directory)
-    value = _value(name)
-
-    async def keep() -> None:
-        async with Client(paths) as client:
-            await client.set_secret(name, value)
-
-    call(keep())
-    _told(name, f"{name} is kept.", as_json=as_json, present=True)
+    for line in lines(found, time.time()):
+        click.echo(line)
 
 
 @secrets.command()
 @name_argument
+@scope_option
+@click.option("-y", "--yes", is_flag=True, help="Show it on a terminal without asking.")
 @directory_option
 @json_option
 @click.pass_context
-def remove(context: click.Context, name: str, directory: Path | None, as_json: bool) -> None:
-    """Forget a secret's value."""
-    from kiket_console.client import Client, call
+def get(
+    context: click.Context,
+    name: str,
+    scope: str | None,
+    yes: bool,
+    directory: Path | None,
+    as_json: bool,
+) -> int:
+    """Print a secret's value: as it is into a pipe or file, and on a terminal once you agree."""
+    from kiket_console.errors import ExitCode
 
     paths = paths_of(context, directory)
+    to_terminal = sys.stdout.isatty()
+    if to_terminal and not confirmed(f"Show the value of {name} on this terminal?", yes=yes):
+        return ExitCode.FAILURE
 
-    async def forget() -> None:
-        async with Client(paths) as client:
-            await client.delete_secret(name)
+    async def read(calls: SecretCalls) -> str:
+        return await calls.reveal(name, scope=scope or "")
 
-    call(forget())
-    _told(name, f"{name} is forgotten.", as_json=as_json, present=False)
+    value = ask(paths, read)
+    known({name: value})
+    if as_json:
+        from kiket_console.commands.documents import document
+
+        click.echo(document(name=name, value=value))
+    elif to_terminal:
+        from kiket_console.text import visible
+
+        shown = "\n".join(map(visible, value.split("\n")))
+        click.echo(shown)
+        if shown != value:
+            click.echo("  Signs that nobody sees are shown by others; a pipe has them.", err=True)
+    else:
+        sys.stdout.buffer.write(value.encode())
+        sys.stdout.flush()
+    return ExitCode.OK
 
 
-@secrets.command()
-@name_argument
-@click.option("--same", is_flag=True, help="Hand the value that is kept out again.")
+@secrets.command(
+    epilog="""\b
+Examples:
+  kiket-console secrets vault
+  kiket-console secrets vault --keyring"""
+)
 @click.option(
-    "--timeout",
-    "timeout_s",
-    default=ROTATION_WAIT_S,
-    show_default=True,
-    type=click.FloatRange(0, ROTATION_LIMIT_S, min_open=True),
-    help="How many seconds a module has to confirm it.",
+    "--keyring",
+    "mode",
+    flag_value="keyring",
+    help="Look for the OS keyring again, and take what is kept in memory into it.",
+)
+@click.option(
+    "--session", "mode", flag_value="session", help="Keep secrets in memory while the engine runs."
 )
 @directory_option
 @json_option
 @click.pass_context
-def rotate(
-    context: click.Context,
-    name: str,
-    same: bool,
-    timeout_s: float,
-    directory: Path | None,
-    as_json: bool,
-) -> int:
-    """Give a secret a new value, and say what each module that has the old one made of it.
+def vault(context: click.Context, mode: str | None, directory: Path | None, as_json: bool) -> None:
+    """Say where secrets are kept, or choose."""
 
-    The value is asked for, or read from standard input.
-    """
-    from kiket_console.client import Client, call
-    from kiket_console.commands import outcome
+    async def look(calls: SecretCalls) -> VaultFacts:
+        return (await calls.state()).vault if mode is None else await calls.vault(mode)
 
-    paths = paths_of(context, directory)
-    value = None if same else _value(name)
-
-    async def hand_over() -> Rotation:
-        async with Client(paths) as client:
-            return await client.modules.rotate(name, value, timeout_s)
-
-    rotation = call(hand_over())
+    found = ask(paths_of(context, directory), look)
     if as_json:
         import msgspec
 
         from kiket_console.commands.documents import document
 
-        click.echo(document(**msgspec.to_builtins(rotation)))
-    else:
-        _tell(rotation)
-    return outcome.exit_code(rotation.ok)
+        click.echo(document(**msgspec.to_builtins(found)))
+        return
+    _tell_vault(found)
+    if mode == "session":
+        click.echo("  What a keyring has stays there, unseen until `--keyring`.", err=True)
+    if found.moved:
+        click.echo(f"  Taken into it: {', '.join(found.moved)}.", err=True)
 
 
-def _told(name: str, sentence: str, *, as_json: bool, present: bool) -> None:
-    if as_json:
-        from kiket_console.commands.documents import document
-
-        click.echo(document(name=name, present=present))
-    else:
-        click.echo(sentence, err=True)
-
-
-def _tell(rotation: Rotation) -> None:
-    from kiket_console.text import duration, visible
-
-    width = max((len(ack.module) for ack in rotation.acks), default=0)
-    for ack in rotation.acks:
-        sign = "●" if ack.status == "success" else "✗"
-        took = "" if ack.duration_us is None else f"  {duration(ack.duration_us)}"
-        said = f"  {visible(ack.message)}" if ack.message else ""
-        click.echo(f"{sign} {visible(ack.module):<{width}}  {visible(ack.status)}{took}{said}")
-    for name in rotation.restarted:
-        click.echo(f"↻ {visible(name)}  is started anew with it")
-    if not rotation.acks and not rotation.restarted:
-        click.echo(f"{rotation.name} is kept; nothing that runs has asked for it.", err=True)
+for command in (*CHANGES, *FILES, *PLATFORM):
+    secrets.add_command(command)
+_former = click.Command(
+    "remove", callback=delete.callback, params=delete.params, help=delete.help, hidden=True
+)
+secrets.add_command(_former)
 
 
-def _value(name: str) -> str:
-    """Return a value that a person types unseen, or that comes on standard input."""
-    from kiket_console.errors import ConsoleError, ExitCode
+async def _state(calls: SecretCalls) -> SecretsState:
+    return await calls.state()
 
-    if sys.stdin.isatty():
-        typed: str = click.prompt(f"Value of {name}", hide_input=True, err=True)
-        return typed
-    raw = sys.stdin.buffer.read(_VALUE_BYTES + 2)
-    try:
-        value = raw.decode()
-    except UnicodeDecodeError as error:
-        raise ConsoleError(
-            "The value on standard input is not UTF-8.", exit_code=ExitCode.USAGE
-        ) from error
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise ConsoleError(
-            "No value came on standard input.",
-            hint="Pipe it in, or run the command in a terminal to be asked for it.",
-            exit_code=ExitCode.USAGE,
+
+def _tell_vault(facts: VaultFacts) -> None:
+    from kiket_console.text import visible
+
+    locked = "; it is locked" if facts.locked else ""
+    if facts.state == "looking":
+        click.echo("The keyring is being looked for; what needs a value waits for it.", err=True)
+    elif facts.state != "none":
+        click.echo(f"Secrets are kept {where(facts)}{locked}.", err=True)
+    if facts.problem:
+        click.echo(visible(facts.problem), err=True)
+    if facts.state == "none":
+        click.echo(
+            "  `kiket-console secrets vault --keyring` looks for a keyring again, --session keeps "
+            "them in memory.",
+            err=True,
         )
-    return value
+
+
+def lines(entries: list[SecretEntry], now_s: float) -> list[str]:
+    """Return secrets as aligned lines: name, scope, age, and whose they are."""
+    from kiket_console.text import age, cell_width, fit, visible
+
+    width = max((cell_width(visible(each.name)) for each in entries), default=0)
+    found = []
+    for each in entries:
+        sign = "●" if each.present else "✗"
+        since = age(now_s - each.updated_us / 1_000_000) if each.updated_us else ""
+        gone = "deleted" if each.previous_until_us else "missing"
+        told = since if each.present else gone
+        name, scope = fit(visible(each.name), width), each.scope or "-"
+        found.append(f"{sign} {name}  {scope:<7}  {told:<8}  {_whose(each, now_s)}".rstrip())
+        found += [f"    {note}" for note in notes_of(each)]
+    return found
+
+
+def _whose(entry: SecretEntry, now_s: float) -> str:
+    from kiket_console.text import visible
+
+    uses = {use.worker: use for use in entry.uses}
+    named = [*entry.declared_by, *(name for name in uses if name not in entry.declared_by)]
+    return ", ".join(f"{visible(name)}{_given(uses.get(name), now_s)}" for name in named)
+
+
+def _given(use: SecretUse | None, now_s: float) -> str:
+    from kiket_console.text import age
+
+    return "" if use is None else f" ✓ {age(now_s - use.at_us / 1_000_000)} ago"

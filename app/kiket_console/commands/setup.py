@@ -94,7 +94,7 @@ def _print(found: Setup, number: int | None, folder: Path) -> None:
 
 
 def _print_json(found: Setup, number: int | None, folder: Path) -> None:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from kiket_console.commands.documents import document
     from kiket_console.commands.lint import below, finding_members
@@ -119,7 +119,7 @@ def _print_json(found: Setup, number: int | None, folder: Path) -> None:
 
 
 def _field_members(field: Field) -> dict[str, object]:
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     shown = field.shown_when
     return {

@@ -12,22 +12,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kiket_console.commands import colour
-from kiket_console.commands.documents import (
-    document,
-    exchange_line,
-    exchange_members,
-    is_final,
-    log_lines,
-    log_members,
-)
+from kiket_console.commands.documents import document
 from kiket_console.errors import ConsoleError
+from kiket_console.exporting.members import exchange_members, log_members
 from kiket_console.store.reader import Reader
 from kiket_console.text import visible
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from kiket_console.model import Worker
+    from kiket_console.model import Exchange, LogLine, Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.wire import EngineInfo
 
@@ -80,7 +74,7 @@ class Teller(threading.Thread):
         if not self._is_placed:
             self._place(certain=True)
         if self._as_json:
-            names = type(engine).__slots__
+            names = type(engine).__struct_fields__
             self._say("ready", **{name: getattr(engine, name) for name in names})
         else:
             where = self._paint("accent", f"{engine.gateway_url}/webhooks/{{event}}")
@@ -165,25 +159,31 @@ class Teller(threading.Thread):
             self._exchange_id = fresh[-1]
         self._open_ids.extend(fresh)
         page = self._reader.page(self._open_ids[:PAGE])
-        ended = [exchange for exchange in page if is_final(exchange)]
-        still_open = [exchange.id for exchange in page if not is_final(exchange)]
+        ended = [exchange for exchange in page if not exchange.is_open]
+        still_open = [exchange.id for exchange in page if exchange.is_open]
         self._open_ids = still_open + self._open_ids[PAGE:]
-        told: list[str] = []
-        for exchange in ended:
-            if self._as_json:
-                told.append(document(type="exchange", **exchange_members(exchange)))
-            else:
-                told.append(exchange_line(exchange, paint=self._paint))
-        log_ids = self._reader.log_ids(self._log_id)[:PAGE]
+        told = [self._exchange(exchange) for exchange in ended]
+        log_ids = self._reader.log_ids(self._log_id, limit=PAGE)
         for line in self._reader.log_page(log_ids):
             self._log_id = line.id
-            if self._as_json:
-                told.append(document(type="log", **log_members(line)))
-            else:
-                told.extend(log_lines(line, self._paint))
+            told.extend(self._log(line))
         if told:
             self._print("\n".join(told))
         return bool(fresh or ended or log_ids)
+
+    def _exchange(self, exchange: Exchange) -> str:
+        if self._as_json:
+            return document(type="exchange", **exchange_members(exchange))
+        from kiket_console.commands.lines import exchange_line  # it paints: not for the start
+
+        return exchange_line(exchange, paint=self._paint)
+
+    def _log(self, line: LogLine) -> list[str]:
+        if self._as_json:
+            return [document(type="log", **log_members(line))]
+        from kiket_console.commands.lines import log_lines  # as above
+
+        return log_lines(line, self._paint)
 
     def _say(self, kind: str, **members: Any) -> None:
         self._words.append(document(type=kind, **members))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from kiket_console.commands.finding import filter_of, filter_option
 from kiket_console.commands.group import CommandGroup
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.sharing import curl, export, save
+from kiket_console.commands.timeline import timeline
+from kiket_console.order import Column, Order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,7 @@ SHOWN_BODY_CHARACTERS = 20_000
 SENTENCE_CELLS = 100
 PAGE = 128
 FOLLOW_PERIOD_S = 0.1
+MOST = sys.maxsize
 
 
 @click.group(
@@ -42,7 +46,7 @@ def traffic() -> None:
     """List, show, compare, export, keep or delete recorded exchanges."""
 
 
-for command in (*COMMANDS, diff, export, curl, save, filters):
+for command in (*COMMANDS, diff, export, curl, save, filters, timeline):
     traffic.add_command(command)
 
 
@@ -50,13 +54,26 @@ for command in (*COMMANDS, diff, export, curl, save, filters):
 @directory_option
 @json_option
 @filter_option
-@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
+@click.option(
+    "--limit",
+    default=50,
+    type=click.IntRange(1, 100_000),
+    help="The newest so many; with --order, the first so many in that order.",
+)
 @click.option(
     "--worker",
     metavar="NAME",
     shell_complete=completing.worker_names,
     help="Those of one extension only.",
 )
+@click.option(
+    "--order",
+    "column",
+    type=click.Choice([each.value for each in Column]),
+    help="List by duration, the slowest first, by size, by status, failures first, by event, "
+    "worker or source, or by time.",
+)
+@click.option("--reverse", is_flag=True, help="The other way round; alone, the newest first.")
 @click.pass_context
 def list_exchanges(
     context: click.Context,
@@ -65,23 +82,29 @@ def list_exchanges(
     filter_text: str | None,
     limit: int,
     worker: str | None,
+    column: str | None,
+    reverse: bool,
 ) -> None:
-    """List the newest exchanges, oldest first."""
-    from kiket_console.commands.documents import list_head
+    """List the newest exchanges, oldest first, or all of them in another order."""
+    from kiket_console.commands.lines import list_head
     from kiket_console.store.reader import Reader
     from kiket_console.text import visible
 
     paths = paths_of(context, directory)
     wanted = None if filter_text is None else filter_of(filter_text, paths.folder)
     reader = context.with_resource(Reader(paths.store))
-    ids = _ids_of(reader, wanted, worker, limit)
+    if column is None and not reverse:
+        ids = _ids_of(reader, wanted, worker, limit)
+    else:
+        order = Order(Column(column or Column.TIME), reverse)
+        ids = reader.ordered(order, _ids_of(reader, wanted, worker, MOST))[:limit]
     if not ids:
         whose = "" if worker is None else f" of {visible(worker)}"
         why = "is recorded for this project yet" if wanted is None else "matches the filter"
         click.echo(f"Nothing{whose} {why}.", err=True)
         return
-    newest = reader.page(ids[-PAGE:])
-    several = worker is None and len({each.worker for each in newest}) > 1
+    some = reader.page(ids[-PAGE:])
+    several = worker is None and len({each.worker for each in some}) > 1
     if not as_json:
         click.echo(list_head(worker=several))
     above: Exchange | None = None
@@ -121,7 +144,8 @@ def _ids_of(reader: Reader, wanted: Filter | None, worker: str | None, limit: in
 @click.pass_context
 def show(context: click.Context, exchange_id: int, directory: Path | None, as_json: bool) -> None:
     """Show all that is known of exchange ID."""
-    from kiket_console.commands.documents import detail_members, document, log_members
+    from kiket_console.commands.documents import document
+    from kiket_console.exporting.members import detail_members, log_members
     from kiket_console.store.reader import Reader
 
     reader = context.with_resource(Reader(paths_of(context, directory).store))
@@ -147,7 +171,7 @@ def tail(
     limit: int,
 ) -> None:
     """Print the newest exchanges, then each one as it ends, until interrupted."""
-    from kiket_console.commands.documents import is_final, list_head
+    from kiket_console.commands.lines import list_head
     from kiket_console.store.reader import Reader
 
     paths = paths_of(context, directory)
@@ -164,13 +188,13 @@ def tail(
         click.echo(list_head())
     while True:
         page = reader.page(open_ids[:PAGE])
-        ended = [each for each in page if is_final(each)]
+        ended = [each for each in page if not each.is_open]
         matching = ended
         if wanted is not None and ended:
             found = {*reader.matching_among(wanted, [each.id for each in ended])}
             matching = [each for each in ended if each.id in found]
         above = _print(matching, as_json=as_json, above=above)
-        open_ids = [each.id for each in page if not is_final(each)] + open_ids[PAGE:]
+        open_ids = [each.id for each in page if each.is_open] + open_ids[PAGE:]
         fresh = reader.ids(last)
         if fresh:
             last = fresh[-1]
@@ -184,7 +208,9 @@ def _print(
 ) -> Exchange | None:
     """Print exchanges below the one *above*, with their *worker*; return the last."""
     from kiket_console.commands import colour
-    from kiket_console.commands.documents import document, exchange_line, exchange_members
+    from kiket_console.commands.documents import document
+    from kiket_console.commands.lines import exchange_line
+    from kiket_console.exporting.members import exchange_members
     from kiket_console.ui.paint.traffic import neighbour
 
     for exchange in exchanges:
@@ -202,7 +228,7 @@ def _print(
 
 def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
     from kiket_console.carried import readable
-    from kiket_console.commands.documents import exchange_line, list_head, log_lines, title
+    from kiket_console.commands.lines import exchange_line, list_head, log_lines, title
     from kiket_console.model import State
     from kiket_console.text import visible
 
@@ -233,7 +259,7 @@ def _detail_lines(detail: Detail, logs: Sequence[LogLine]) -> list[str]:
 
 def _fate_lines(detail: Detail) -> list[str]:
     """Return what a guard decided, and whether the delivery is tried again."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from kiket_console.ui.paint import fate
 

@@ -58,7 +58,7 @@ def verify(context: click.Context, directory: Path | None, as_json: bool) -> Non
 
 def _print(report: Report, *, as_json: bool) -> None:
     if as_json:
-        from dataclasses import asdict
+        from msgspec.structs import asdict
 
         from kiket_console.commands.documents import document
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+
 from kiket_console import json_path
 from kiket_console.comparing import documents, rows
 from kiket_console.comparing.beginning import shared
@@ -25,8 +27,7 @@ BYTES_SHOWN: Final = 64 << 10
 _HEX_ROW: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(Struct, frozen=True):
     """How two exchanges are compared."""
 
     noise: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.carried import readable
 from kiket_console.comparing.bodies import BodyDifference, compare_bodies
@@ -22,8 +23,7 @@ TIMES_SLOWER: Final = 2
 FACTS: Final = ("worker", "name", "version", "method", "path")
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """What one message of two exchanges differs in."""
 
     headers: tuple[HeaderChange, ...]
@@ -56,8 +56,7 @@ class Side:
         return len(self.header_changes) + self.body.count
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What differs between two exchanges."""
 
     before: Exchange

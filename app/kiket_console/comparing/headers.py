@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.comparing.structure import Kind
 
@@ -22,8 +23,7 @@ VOLATILE: Final = frozenset(
 """Names of headers that differ each time, and say nothing of what code did."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderChange:
+class HeaderChange(Struct, frozen=True):
     """What became of the headers of one name; no values where there was none."""
 
     kind: Kind

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from kiket_console import json_path
 from kiket_console.comparing.documents import amount, kind_of, spelling
@@ -52,8 +53,7 @@ class TooDifferent(Exception):  # noqa: N818 - it is an outcome that callers go 
     """A comparison took longer than it was given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What differs at one place."""
 
     kind: Kind

@@ -8,8 +8,9 @@ then no more.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.decision import is_guard, of_answer
 from kiket_console.model import Retry, State
@@ -24,8 +25,7 @@ _LOOP: Final = 508
 """A request that led back to the gateway: it would each time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aftermath:
+class Aftermath(Struct, frozen=True):
     """Say what follows; attempts come *speed* times as fast as the platform's."""
 
     workers: Workers

@@ -34,14 +34,14 @@ def with_query(path: str, scope: Scope) -> str:
     return f"{path}?{query.decode('latin-1')}" if query else path
 
 
-async def read_body(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive, limit: int = BODY_BYTES) -> bytes | None:
     """Return a request's body, or None when the sender left before its end.
 
-    Of a body beyond `BODY_BYTES` it returns what was read until then, which is longer.
+    Of a body beyond *limit* bytes it returns what was read until then, which is longer.
     """
     chunks: list[bytes] = []
     size = 0
-    while size <= BODY_BYTES:
+    while size <= limit:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None

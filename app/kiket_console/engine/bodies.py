@@ -2,6 +2,7 @@
 
 raw bytes ──stored()──► Body: `[secret:NAME]` in their place, references, SHA-256 of the original
 Body ──original()──► the same raw bytes, or a refusal when the hash no longer fits
+Body ──present()───► the same, but with the values that secrets have now where they were rotated
 Body and edited bytes ──edited()──► those bytes, with secrets where their markers were left
 """
 
@@ -84,6 +85,20 @@ async def original(body: Body, value_of: Callable[[str], Awaitable[str | None]])
         if names
         else "The stored body does not match its checksum."
     )
+
+
+async def present(body: Body, value_of: Callable[[str], Awaitable[str | None]]) -> bytes:
+    """Return the bytes that *body* was made from, with secrets as they are now.
+
+    They differ from the original's where a secret was rotated since. Raises `ConsoleError` as
+    `original` does for anything else that is wrong.
+    """
+    try:
+        return await original(body, value_of)
+    except ConsoleError:
+        if body.truncated or not body.references:
+            raise
+        return await edited(body, body.raw, value_of)
 
 
 async def edited(body: Body, raw: bytes, value_of: Callable[[str], Awaitable[str | None]]) -> bytes:

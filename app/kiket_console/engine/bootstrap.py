@@ -12,7 +12,7 @@ are its own, and it is sent `report` instead of `drain` (`bootstrap_program.py`)
 
 worker to engine: `prepared`, `found` (handlers, what the code configured), `ready` (listening),
 `failed` (why not), `unfit` (prepared wrongly: another worker is to start), `line` (a line of output
-or a log record, with the trace that it belongs to), `dropped`.
+or a log record, with the trace that it belongs to), `dropped`, `lag` (how late its loop was).
 
 Nothing of the project can be imported before `start` has been read: `-I` keeps the working folder,
 this file's folder and `PYTHON*` out of the path.
@@ -45,6 +45,10 @@ TERM_LIMIT_S = 5
 """How long a worker finishes what is under way when it is told by signal; KILL comes earlier."""
 ORPHAN_LIMIT_S = 2.0
 """How long a worker may go on once the engine is gone."""
+LAG_EVERY_S = 5.0
+"""How often it is told how late the event loop was."""
+FIRST_LAG_S = 1.0
+"""When it is told first."""
 
 
 def _beside(name: str) -> Any:
@@ -79,20 +83,27 @@ def main(descriptor: int) -> int:
     listener = socket.socket(fileno=given["listen_fd"])
     listener.set_inheritable(False)
     writers = output.capture_output(channel)
-    output.capture_logging(channel)
-    preload, before = _prepare(given, channel)
-    start = json.loads(channel.received.readline() or b"null")
-    if start is None:
+    shown = Shown()
+    output.capture_logging(channel, shown.frames_of)
+    preload = _prepare(given, channel)
+    start: code.Message = {}
+    begun, imported, ending = threading.Event(), threading.Event(), Ending()
+    # A thread begins when a core is free: these do so before a save would wait for it.
+    for work, args in (
+        (follow, (channel, ending, begun)),
+        (watch_import, (channel, start, begun, imported)),
+    ):
+        threading.Thread(target=work, args=args, name="kiket-engine", daemon=True).start()
+    start.update(json.loads(channel.received.readline() or b"{}"))
+    if not start:
         return 0  # it was not needed
-    ending = Ending()
-    threading.Thread(
-        target=follow, args=(channel, ending), name="kiket-engine", daemon=True
-    ).start()
+    begun.set()
+    shown.locals = start["locals"]
     status = 1
     try:
         with preload.guard():
-            app = _import(start, channel)
-        status = _serve(app, start, before, listener, channel, ending)
+            app = _import(start, channel, imported)
+        status = _serve(app, start, preload, listener, channel, ending)
     except BaseException as error:  # whatever the code raises is what we report
         channel.send(code.failure(error, start["folder"]))
     for writer in writers:
@@ -102,7 +113,7 @@ def main(descriptor: int) -> int:
 
 
 def _run_program(given: code.Message, channel: output.Channel) -> int:
-    preload, before = _prepare(given, channel)
+    preload = _prepare(given, channel)
     start = json.loads(channel.received.readline() or b"null")
     if start is None:
         return 0  # it was not needed
@@ -110,7 +121,7 @@ def _run_program(given: code.Message, channel: output.Channel) -> int:
 
     def report() -> None:
         preload.on_conflict = lambda _: None  # too late: it has announced itself
-        modules = early.installed_modules(before, code.is_installed)
+        modules = preload.installed(code.is_installed)
         channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
 
     threading.Thread(
@@ -133,8 +144,8 @@ def _run_program(given: code.Message, channel: output.Channel) -> int:
     return 0
 
 
-def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preload, set[str]]:
-    """Import what comes before the project; return also what there was before it could differ."""
+def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
+    """Import what comes before the project."""
 
     def give_up(name: str) -> None:
         channel.send({"type": "unfit", "variable": name})
@@ -144,23 +155,23 @@ def _prepare(given: code.Message, channel: output.Channel) -> tuple[early.Preloa
     preload = early.Preload(give_up)
     os.chdir(given["folder"])
     code.prepare_path(given)
-    before = set(sys.modules)
+    # httpx loads its own command line where rich and click are installed: a tenth of a start.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's sign for "not there"
     preload.run(given["learned"])
     code.compile_early(given["sources"])
     gc.collect()
     gc.freeze()  # the collector need not go through what stays anyway
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
-    return preload, before
+    return preload
 
 
-def _import(start: code.Message, channel: output.Channel) -> output.TracedApp:
+def _import(
+    start: code.Message, channel: output.Channel, imported: threading.Event
+) -> output.TracedApp:
     folder = start["folder"]
     os.environ.update(start["environment"])
     os.chdir(folder)
     sys.argv = [start["entry"].partition(":")[0]]
-    imported = threading.Event()
-    limits = (channel, folder, start["import_limit_s"], imported)
-    threading.Thread(target=watch_import, args=limits, daemon=True).start()
     code.admit_project(start)
     found = code.import_entry(start)
     app = output.TracedApp(code.app_of(found, start["entry"]))
@@ -172,17 +183,17 @@ def _import(start: code.Message, channel: output.Channel) -> output.TracedApp:
 def _serve(
     app: output.TracedApp,
     start: code.Message,
-    before: set[str],
+    preload: early.Preload,
     listener: socket.socket,
     channel: output.Channel,
     ending: Ending,
 ) -> int:
 
     def say_ready() -> None:
-        modules = early.installed_modules(before, code.is_installed)
+        modules = preload.installed(code.is_installed)
         channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
 
-    server = make_server(app, say_ready)
+    server = make_server(app, say_ready, Lag(channel.send).tick)
     ending.server = server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
     with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
@@ -193,6 +204,21 @@ def _serve(
     if app.startup_error is not None:
         channel.send(code.failure(app.startup_error, start["folder"]))
     return 1
+
+
+class Shown:
+    """What is told of an exception's frames: their locals, where the person's settings say so."""
+
+    locals = False
+
+    def frames_of(self, error: BaseException) -> list[code.Message]:
+        """Return what the frames of *error* held, or nothing."""
+        if not self.locals:
+            return []
+        name = "bootstrap_frames"  # loaded for the first exception: a start does not wait for it
+        frames = sys.modules.get(f"kiket_console_{name}") or _beside(name)
+        told: list[code.Message] = frames.frames_of(error, code.is_installed)
+        return told
 
 
 class Ending:
@@ -208,8 +234,9 @@ class Ending:
         self.server.should_exit = True
 
 
-def follow(channel: output.Channel, ending: Ending) -> None:
-    """Obey the engine until it is gone."""
+def follow(channel: output.Channel, ending: Ending, begun: threading.Event) -> None:
+    """Obey the engine, once the code has *begun*, until it is gone."""
+    begun.wait()
     with contextlib.suppress(OSError, ValueError):
         for raw in channel.received:
             message = json.loads(raw)
@@ -221,16 +248,48 @@ def follow(channel: output.Channel, ending: Ending) -> None:
 
 
 def watch_import(
-    channel: output.Channel, folder: str, limit_s: float, imported: threading.Event
+    channel: output.Channel,
+    start: code.Message,
+    begun: threading.Event,
+    imported: threading.Event,
 ) -> None:
     """Report an import that does not end, with the line where it stands, and give up."""
+    begun.wait()
+    limit_s = start["import_limit_s"]
     if not imported.wait(limit_s):
-        channel.send(code.stuck(folder, limit_s))
+        channel.send(code.stuck(start["folder"], limit_s))
         channel.flush(1)
         os._exit(1)
 
 
-def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
+class Lag:
+    """How late the event loop does what is due: ticks are to be equally far apart."""
+
+    def __init__(self, send: Callable[[code.Message], None]) -> None:
+        self._send = send
+        self._before_s = self._told_s = 0.0
+        self._apart_s = float("inf")
+        self._late_s: list[float] = []
+
+    def tick(self) -> None:
+        """Take note of a tick, and tell now and then."""
+        now_s = time.monotonic()
+        if not self._before_s:
+            self._told_s = now_s - LAG_EVERY_S + FIRST_LAG_S
+        else:
+            passed_s = now_s - self._before_s
+            self._apart_s = min(self._apart_s, passed_s)  # on time, for no tick comes too early
+            self._late_s.append(passed_s - self._apart_s)
+        self._before_s = now_s
+        if now_s - self._told_s >= LAG_EVERY_S and self._late_s:
+            late_s, self._late_s, self._told_s = self._late_s, [], now_s
+            told = {"count": len(late_s), "total_s": sum(late_s), "longest_s": max(late_s)}
+            self._send({"type": "lag", **told})
+
+
+def make_server(
+    app: output.TracedApp, on_listening: Callable[[], None], on_tick: Callable[[], None]
+) -> Any:
     """Return a uvicorn server, with limits and deadlines where our guard is within reach."""
     uvicorn = importlib.import_module("uvicorn")
 
@@ -240,6 +299,11 @@ def make_server(app: output.TracedApp, on_listening: Callable[[], None]) -> Any:
             await super().startup(sockets=sockets)
             if self.started:
                 on_listening()
+
+        async def on_tick(self, counter: int) -> bool:
+            """Take note of what uvicorn does ten times a second."""
+            on_tick()
+            return bool(await super().on_tick(counter))
 
     settings = {"lifespan": "auto", "timeout_graceful_shutdown": TERM_LIMIT_S}
     try:

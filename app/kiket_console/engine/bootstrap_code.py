@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TRACEBACK_LINES = 200
-TEXT_LIMIT = 1000
+TEXT_LIMIT = 3000
+"""More than is shown: a secret may begin before the end of that, and end after it."""
 SOURCES_LIMIT = 2_000
 """Files that are compiled early; what is beyond is compiled when it is imported."""
 _HERE = os.path.join(os.path.dirname(__file__), "bootstrap")  # noqa: PTH118, PTH120 (pathlib costs 10 ms of every start)
@@ -50,10 +51,13 @@ class FreshLoader(importlib.machinery.SourceFileLoader):
 
     compiled: ClassVar[dict[str, tuple[bytes, types.CodeType]]] = {}
     """What was compiled early, by path, with the source that it was compiled from."""
+    imported: ClassVar[dict[str, None]] = {}
+    """The files that are imported, in order."""
 
     def get_code(self, fullname: str) -> types.CodeType | None:
         """Compile the source as it is now, unless just that is compiled already."""
         path = self.get_filename(fullname)
+        self.imported[path] = None
         raw_source = self.get_data(path)
         known = self.compiled.pop(path, None)
         if known is not None and known[0] == raw_source:
@@ -72,8 +76,7 @@ def compile_early(paths: Sequence[str]) -> None:
 
 def sources() -> list[str]:
     """Return the files of the developer's code that are imported."""
-    loaders = [getattr(module, "__loader__", None) for module in list(sys.modules.values())]
-    return [loader.path for loader in loaders if isinstance(loader, FreshLoader)][:SOURCES_LIMIT]
+    return list(FreshLoader.imported)[:SOURCES_LIMIT]
 
 
 class BundledFinder:

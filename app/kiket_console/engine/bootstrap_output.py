@@ -21,11 +21,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    FramesOf = Callable[[BaseException], list[dict[str, Any]]]
+
 LINE_LIMIT = 72_192
 """Characters of one line that are kept; the rest is counted. The engine keeps 64,000: it needs to
 see the whole of a secret that stands across that limit."""
 QUEUE_LIMIT_BYTES = 4 * 1024 * 1024
 """What may wait for a slow engine; lines beyond are dropped and counted."""
+RESERVED_BYTES = 512 * 1024
+"""Of that, what is left for lines that say that something is wrong."""
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _trace: contextvars.ContextVar[str] = contextvars.ContextVar("kiket_console_trace", default="")
 
@@ -46,7 +51,7 @@ class Channel:
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message that must arrive."""
-        self._put(json.dumps(message).encode() + b"\n", can_drop=False)
+        self._put(json.dumps(message).encode() + b"\n")
 
     def send_line(self, **line: Any) -> bool:
         """Send a line of output; False when this process is a fork and has no channel."""
@@ -55,7 +60,9 @@ class Channel:
         line["type"] = "line"
         line["at_us"] = time.time_ns() // 1000
         line["trace_id"] = current_trace_id()
-        self._put(json.dumps(line).encode() + b"\n", can_drop=True)
+        grave = line["stream"] == "stderr" or line.get("level") in LEVELS[2:]
+        limit = QUEUE_LIMIT_BYTES if grave else QUEUE_LIMIT_BYTES - RESERVED_BYTES
+        self._put(json.dumps(line).encode() + b"\n", limit)
         return True
 
     def forget(self) -> None:
@@ -68,13 +75,13 @@ class Channel:
         with self._changed:
             self._changed.wait_for(lambda: not self._lines and not self._is_sending, limit_s)
 
-    def _put(self, raw: bytes, *, can_drop: bool) -> None:
+    def _put(self, raw: bytes, limit_bytes: float = float("inf")) -> None:
         with self._changed:
             if not self._lines and not self._is_sending:
                 raw = raw[self._send_now(raw) :]
                 if not raw:
                     return
-            elif can_drop and self._queued_bytes + len(raw) > QUEUE_LIMIT_BYTES:
+            elif self._queued_bytes + len(raw) > limit_bytes:
                 self._dropped += 1
                 return
             self._lines.append(raw)
@@ -191,8 +198,10 @@ def capture_output(channel: Channel) -> list[LineWriter]:
     return writers
 
 
-def capture_logging(channel: Channel) -> None:
+def capture_logging(channel: Channel, frames_of: FramesOf) -> None:
     """Send every log record as a record, whatever handlers the code sets up.
+
+    With an exception goes what *frames_of* tells of its frames.
 
     The record is taken where loggers hand it to handlers, so `basicConfig` and `dictConfig` work
     as ever. What a handler would print of it on our standard streams is the same thing twice, and
@@ -214,8 +223,9 @@ def capture_logging(channel: Channel) -> None:
                 stream="log",
                 text=text[:LINE_LIMIT],
                 cut=max(0, len(text) - LINE_LIMIT),
-                level=record.levelname,
+                level=_level(record),
                 logger=record.name,
+                **_frames(record, frames_of),
             )
         call_handlers(logger, record)
 
@@ -230,9 +240,25 @@ def capture_logging(channel: Channel) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # calls to the platform are exchanges
 
 
+def _level(record: logging.LogRecord) -> str:
+    """Return the level of a record, by its number where its name is of the code's own making."""
+    if record.levelname in LEVELS:
+        return record.levelname
+    return LEVELS[min(max(int(record.levelno) // 10, 1), len(LEVELS)) - 1]
+
+
+def _frames(record: logging.LogRecord, frames_of: FramesOf) -> dict[str, Any]:
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return {}
+    with contextlib.suppress(Exception):  # the traceback alone is better than nothing
+        return {"frames": frames_of(error)}
+    return {}
+
+
 def current_trace_id() -> str:
     """Return the trace of the running handler as 32 hex digits, or an empty text."""
-    known = sys.modules.get("kiket_sdk._trace")
+    known = sys.modules.get("kiket_core.trace")
     if known is not None:
         with contextlib.suppress(Exception):  # another release of the SDK
             found = known.current_trace_id()

@@ -21,19 +21,6 @@ NAMES_LIMIT = 5_000
 """Modules that are learned; a program that imports more starts slower, and as well."""
 
 
-def installed_modules(before: set[str], is_installed: Callable[[str], bool]) -> list[str]:
-    """Return what was imported since there was *before* alone, of what is installed, in order."""
-    found = []
-    for name, module in list(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        # Another name than its own is an alias that the code made; it makes it again.
-        if name in before or getattr(spec, "name", None) != name:
-            continue
-        if is_installed(str(getattr(spec, "origin", None) or "")):
-            found.append(name)
-    return found[:NAMES_LIMIT]
-
-
 class Preload:
     """Imports modules early, and calls *on_conflict* with a variable's name if that was wrong."""
 
@@ -41,6 +28,8 @@ class Preload:
         self.on_conflict = on_conflict
         self.read: dict[str, str | None] = {}
         """Variables that were read, and what they were."""
+        self._early: list[str] = []
+        self._before: set[str] = set()
 
     def run(self, names: Sequence[str]) -> None:
         """Import *names*; one that fails, or is gone, is left to whoever wants it."""
@@ -48,6 +37,19 @@ class Preload:
             for name in names:
                 with contextlib.suppress(BaseException):
                     importlib.import_module(name)
+        self._early = [name for name in names if name in sys.modules]
+        self._before = set(sys.modules)
+
+    def installed(self, is_installed: Callable[[str], bool]) -> list[str]:
+        """Return what is imported of what is installed, in order: here, then by the code."""
+        found = list(self._early)
+        for name in [name for name in list(sys.modules) if name not in self._before]:
+            spec = getattr(sys.modules.get(name), "__spec__", None)
+            # Another name than its own is an alias that the code made; it makes it again.
+            is_own = getattr(spec, "name", None) == name
+            if is_own and is_installed(str(getattr(spec, "origin", None) or "")):
+                found.append(name)
+        return found[:NAMES_LIMIT]
 
     def guard(self) -> contextlib.AbstractContextManager[None]:
         """Look, while the block lasts, whether a variable becomes another than was read."""

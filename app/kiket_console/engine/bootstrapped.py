@@ -22,6 +22,7 @@ from kiket_console.engine.worker_messages import (
     Dropped,
     Failed,
     Found,
+    Lag,
     Line,
     Message,
     Prepared,
@@ -31,6 +32,7 @@ from kiket_console.engine.worker_messages import (
 )
 from kiket_console.engine.worker_tree import REST_LIMIT_S, WorkerTree
 from kiket_console.model import Problem
+from kiket_core.frames import LineFrames
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
@@ -43,7 +45,10 @@ if TYPE_CHECKING:
 BOOTSTRAP = Path(__file__).parent / "bootstrap.py"
 PREPARE_LIMIT_S = 20.0
 """How long what is learned may take to import; a start does not wait longer for it."""
+SHOWN_LIMIT = 1000
+"""Characters of a line that says why a start failed."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
 
 
 class UnfitError(StartFailed):
@@ -81,6 +86,8 @@ class Bootstrapped(WorkerTree):
         self._is_gone = False
         self._raw_start = b""
         self._prepared = asyncio.Event()
+        self._imported = asyncio.Event()
+        """Set once its code is imported, or will not be."""
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spawned_s = time.monotonic()
         self._control: asyncio.StreamWriter | None = None
@@ -154,9 +161,7 @@ class Bootstrapped(WorkerTree):
                     descriptors=(theirs.fileno(), *descriptors),
                     streams=streams,
                 )
-                reader, self._control = await asyncio.open_unix_connection(
-                    sock=ours, limit=MESSAGE_LIMIT_BYTES
-                )
+                reader, self._control = await asyncio.open_unix_connection(sock=ours)
             except BaseException:
                 ours.close()
                 raise
@@ -164,14 +169,16 @@ class Bootstrapped(WorkerTree):
         return reader
 
     async def _read_messages(self, control: asyncio.StreamReader) -> None:
-        with contextlib.suppress(OSError, ValueError):  # cut off; a message without an end
-            while raw := await control.readline():
-                try:
-                    message = decode(raw)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
-                    self._log.drop(1)
-                    continue
-                self._take(message)
+        frames = LineFrames(MESSAGE_LIMIT_BYTES)
+        with contextlib.suppress(OSError):  # cut off
+            while raw_chunk := await control.read(CHUNK_BYTES):
+                for raw in frames.feed(raw_chunk):
+                    try:
+                        message = decode(raw) if isinstance(raw, bytes) else Dropped(1)
+                    except (msgspec.MsgspecError, UnicodeDecodeError):
+                        message = Dropped(1)
+                    self._take(message)
+                await asyncio.sleep(0)  # a worker that floods has more to say at once
         self._gone()
         if self._learned.modules and not self._prepared.is_set():
             self._fail_with(UnfitError(Problem("an installed package ends the process")))
@@ -198,6 +205,8 @@ class Bootstrapped(WorkerTree):
                 self._log.take(message)
             case Dropped(count=count):
                 self._log.drop(count)
+            case Lag():
+                self.lateness.add(message.count, message.total_s, message.longest_s)
             case Prepared(package_folders=folders):
                 self.package_folders = folders
                 self._prepared.set()
@@ -206,11 +215,12 @@ class Bootstrapped(WorkerTree):
             case Found():
                 self._protect(message)
                 self.found = message
+                self._imported.set()
             case Ready():
                 self._listens(message)
             case Failed():
-                traceback = tuple(redactor.redact(line) for line in message.traceback)
-                sentence = redactor.redact(message.sentence)
+                traceback = tuple(_shown(line) for line in message.traceback)
+                sentence = _shown(message.sentence)
                 self._fail(Problem(sentence, message.file, message.line, traceback))
 
     def _listens(self, ready: Ready) -> None:
@@ -235,6 +245,7 @@ class Bootstrapped(WorkerTree):
         if not self._started.done():
             self._started.set_exception(error)
             self._started.exception()  # looked at: nobody need be waiting
+        self._imported.set()
 
     def _gone(self) -> None:
         if not self._is_gone:
@@ -250,6 +261,11 @@ class Bootstrapped(WorkerTree):
         self._log.close()
         self._ended.set()
         self._gone()
+
+
+def _shown(text: str) -> str:
+    """Return a line without secrets, and not too long to be shown."""
+    return redactor.redact(text)[:SHOWN_LIMIT]
 
 
 def _now_us() -> int:

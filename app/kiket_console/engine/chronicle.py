@@ -1,13 +1,16 @@
-"""What the Logs say of a worker's life, beside what its code writes."""
+"""What the Logs say of a worker's life, beside what its code writes, and what charts mark of it."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
+
 from kiket_console.engine.health import silent
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
+from kiket_console.telemetry.nouns import Reload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,27 +20,53 @@ if TYPE_CHECKING:
 _LOGGER = "kiket_console"
 
 
+class Cause(Struct, frozen=True):
+    """Why code is started: a file was saved, or something else happened."""
+
+    file: str = ""
+    """Empty for a start by hand, after a crash, or with the engine."""
+    is_code: bool = False
+    """Whether Python code alone was saved, and nothing that says how it is run."""
+    seen_s: float = field(default_factory=time.monotonic)
+
+
 class Chronicle:
     """Writes a line for each turn that one worker's life takes."""
 
-    def __init__(self, worker: str, on_log: Callable[[NewLog], None]) -> None:
+    def __init__(
+        self,
+        worker: str,
+        on_log: Callable[[NewLog], None],
+        on_reload: Callable[[Reload], None] = lambda _: None,
+    ) -> None:
         self._worker = worker
         self._on_log = on_log
+        self._on_reload = on_reload
         self._silent = ""
         self._failed = False
         self._doubted: Problem | None = None
 
     def failed(self, problem: Problem) -> None:
-        """Say that code did not start, or crashed: one record with its traceback."""
+        """Say that code crashed: one record with its traceback."""
         self._failed = True
         self._on_log(line(self._worker, "ERROR", "\n".join([problem.sentence, *problem.traceback])))
 
-    def serves(self, file: str, after_ms: float) -> None:
-        """Say that it serves again, if it failed before; *file* is what was saved, if anything."""
+    def did_not_start(self, label: str, cause: Cause, problem: Problem) -> None:
+        """Say that the start called *label* did not come to serve: see `failed` and `serves`."""
+        self.failed(problem)
+        self._mark(label, cause, problem.sentence)
+
+    def serves(self, label: str, cause: Cause) -> float:
+        """Say that the start called *label* serves; in the Logs, if the one before failed.
+
+        Returns how long it took since its *cause* (ms).
+        """
+        after_ms = self._mark(label, cause) / 1000
         if self._failed:
             self._failed = False
-            text = f"{file} saved: new code serves" if file else "serves again"
+            text = f"{cause.file} saved: new code serves" if cause.file else "serves again"
             self._on_log(line(self._worker, "INFO", f"{text} after {after_ms:.0f} ms"))
+        return after_ms
 
     def lost(self, manifest: str) -> None:
         """Say that the manifest is not there any more, and that the code starts all the same."""
@@ -103,6 +132,12 @@ class Chronicle:
             )
         self._on_log(told)
         return True
+
+    def _mark(self, label: str, cause: Cause, problem: str = "") -> int:
+        took_us = round((time.monotonic() - cause.seen_s) * 1_000_000)
+        at_us = time.time_ns() // 1000
+        self._on_reload(Reload(at_us, self._worker, label, cause.file, took_us, problem))
+        return took_us
 
 
 def line(worker: str, level: str, text: str) -> NewLog:

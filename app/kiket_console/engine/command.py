@@ -81,7 +81,13 @@ class CommandProcess(WorkerTree):
     @property
     def target(self) -> Target:
         """Return where it takes requests."""
-        return Target(self._spec.name, self.label, port=self._port)
+        secret = self._given.webhook_secret
+        return Target(self._spec.name, self.label, port=self._port, webhook_secret=secret)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """Return what it was given."""
+        return self._given.webhook_secrets
 
     @property
     def is_gone(self) -> bool:

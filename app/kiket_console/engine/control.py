@@ -3,11 +3,13 @@
     GET  /v1/status      GET  /v1/workers    POST /v1/workers/{name}/{verb}
     GET  /v1/notices     GET  /v1/templates  POST /v1/trigger   POST /v1/exchanges/{id}/send, replay
     POST /v1/exchanges/pin       POST /v1/exchanges/remove      POST /v1/exchanges/restore
-    POST /v1/exchanges/note
+    POST /v1/exchanges/note      POST /v1/exchanges/read
     POST /v1/ipc/send, replay, …           (see `control_modules`)
     GET  /v1/exchanges   GET  /v1/filters
-    GET  /v1/secrets     PUT, DELETE /v1/secrets/{name}         POST /v1/stop
+    GET  /v1/secrets     and below it (see `control_secrets`)
     GET  /v1/platform    and below it (see `control_platform`)
+    GET  /v1/producer    and below it (see `control_producer`)
+    POST /v1/stop
     GET  /openapi.json
 
 Whoever runs as our user may ask (see `private_socket`). What is refused is answered with
@@ -31,6 +33,8 @@ from kiket_console.engine.control_bodies import answer, asked_body
 from kiket_console.engine.control_listing import listing_routes
 from kiket_console.engine.control_modules import module_routes
 from kiket_console.engine.control_platform import platform_routes
+from kiket_console.engine.control_producer import producer_routes
+from kiket_console.engine.control_secrets import secret_routes
 from kiket_console.engine.control_sending import sending_routes
 from kiket_console.engine.openapi import describe
 from kiket_console.errors import ConsoleError, ExitCode
@@ -44,10 +48,13 @@ if TYPE_CHECKING:
     from kiket_console.engine.control_listing import Listing
     from kiket_console.engine.control_modules import ModuleControls
     from kiket_console.engine.control_platform import PlatformControls
+    from kiket_console.engine.control_producer import ProducerControls
+    from kiket_console.engine.control_secrets import SecretControls
     from kiket_console.engine.control_sending import Sending
     from kiket_console.engine.hub import Hub
-    from kiket_console.model import EngineStatus, Notice, Worker
-    from kiket_console.wire import SecretName, Selection
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Notice, Worker
+    from kiket_console.wire import Selection
 
 STATUS_OF = {
     ExitCode.USAGE: 400,
@@ -63,7 +70,7 @@ _Ids = Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=SELECTIO
 
 
 class ExchangesAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /v1/exchanges/remove` and `…/restore`."""
+    """The body of `POST /v1/exchanges/remove`, `…/restore` and `…/read`."""
 
     ids: _Ids
 
@@ -82,12 +89,6 @@ class NoteAsked(msgspec.Struct, forbid_unknown_fields=True):
     note: str
 
 
-class SecretValue(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `PUT /v1/secrets/{name}`."""
-
-    value: str
-
-
 class Controls(Protocol):
     """What the engine lets a person do."""
 
@@ -97,18 +98,6 @@ class Controls(Protocol):
 
     async def worker(self, name: str, verb: str) -> Worker:
         """Do one of `VERBS` to a worker."""
-        ...
-
-    async def secrets(self) -> tuple[SecretName, ...]:
-        """Return the names of the secrets that are kept or asked for."""
-        ...
-
-    async def set_secret(self, name: str, value: str) -> None:
-        """Keep a secret."""
-        ...
-
-    async def delete_secret(self, name: str) -> None:
-        """Forget a secret."""
         ...
 
     def stop(self) -> None:
@@ -125,6 +114,10 @@ class Curation(Protocol):
 
     async def note(self, ids: Sequence[int], text: str) -> Selection:
         """Say something about exchanges, or nothing any more."""
+        ...
+
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        """Count exchanges as looked at."""
         ...
 
     async def remove(self, ids: Sequence[int]) -> Selection:
@@ -144,6 +137,8 @@ def control_app(
     hub: Hub,
     platform: PlatformControls,
     modules: ModuleControls,
+    secrets: SecretControls,
+    producer: ProducerControls,
 ) -> Starlette:
     """Return the control API over what the engine's parts can do."""
 
@@ -183,22 +178,14 @@ def control_app(
         asked = await asked_body(request, NoteAsked)
         return answer(await curation.note(asked.ids, asked.note))
 
+    async def mark_read(request: Request) -> Response:
+        return answer(await curation.mark_read((await asked_body(request, ExchangesAsked)).ids))
+
     async def remove(request: Request) -> Response:
         return answer(await curation.remove((await asked_body(request, ExchangesAsked)).ids))
 
     async def restore(request: Request) -> Response:
         return answer(await curation.restore((await asked_body(request, ExchangesAsked)).ids))
-
-    async def secrets(_: Request) -> Response:
-        return answer(await controls.secrets())
-
-    async def secret(request: Request) -> Response:
-        name = request.path_params["name"]
-        if request.method == "PUT":
-            await controls.set_secret(name, (await asked_body(request, SecretValue)).value)
-        else:
-            await controls.delete_secret(name)
-        return Response(status_code=204)
 
     async def stop(_: Request) -> Response:
         controls.stop()
@@ -220,12 +207,13 @@ def control_app(
             *listing_routes(listing),
             *platform_routes(platform),
             *module_routes(modules),
+            *producer_routes(producer),
+            *secret_routes(secrets),
             route("/exchanges/pin", pin, "POST"),
             route("/exchanges/note", note, "POST"),
+            route("/exchanges/read", mark_read, "POST"),
             route("/exchanges/remove", remove, "POST"),
             route("/exchanges/restore", restore, "POST"),
-            route("/secrets", secrets, "GET"),
-            route("/secrets/{name}", secret, "PUT", "DELETE"),
             route("/stop", stop, "POST"),
             Route("/openapi.json", openapi, methods=["GET"]),
         ],

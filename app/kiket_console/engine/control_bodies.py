@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from kiket_console.config import MOST_BODY_MIB
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.settings import MOST_BODY_MIB
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -2,7 +2,6 @@
 
 GET  /v1/ipc/ops      POST /v1/ipc/send    POST /v1/ipc/replay    messages by hand
 GET  /v1/services     GET  /v1/registrations
-POST /v1/secrets/{name}/rotate
 """
 
 from __future__ import annotations
@@ -13,14 +12,14 @@ import msgspec
 from starlette.routing import Route
 
 from kiket_console.engine.control_bodies import answer, asked_body
-from kiket_console.wire import API, ROTATION_WAIT_S, IpcMessage
+from kiket_console.wire import API, IpcMessage
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from kiket_console.module_facts import Registrations
-    from kiket_console.wire import IpcOp, IpcResult, Rotation, Service
+    from kiket_console.wire import IpcOp, IpcResult, Service
 
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
 
@@ -49,14 +48,6 @@ class IpcReplayAsked(msgspec.Struct, forbid_unknown_fields=True):
     timeout_s: _Seconds = 30.0
 
 
-class RotateAsked(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of `POST /v1/secrets/{name}/rotate`."""
-
-    value: str | None = None
-    """None: the one that the vault has is handed out again."""
-    timeout_s: _Seconds = ROTATION_WAIT_S
-
-
 class ModuleControls(Protocol):
     """What the engine lets a person do with modules."""
 
@@ -80,10 +71,6 @@ class ModuleControls(Protocol):
         """Send a recorded message again."""
         ...
 
-    async def rotate(self, name: str, value: str | None, timeout_s: float) -> Rotation:
-        """Hand a secret's new value to those who have the old one."""
-        ...
-
 
 def module_routes(modules: ModuleControls) -> list[Route]:
     """Return the routes over *modules*."""
@@ -104,16 +91,10 @@ def module_routes(modules: ModuleControls) -> list[Route]:
         asked = await asked_body(request, IpcReplayAsked)
         return answer(await modules.replay(asked.id, asked.timeout_s))
 
-    async def rotate(request: Request) -> Response:
-        asked = await asked_body(request, RotateAsked)
-        name = request.path_params["name"]
-        return answer(await modules.rotate(name, asked.value, asked.timeout_s))
-
     return [
         Route(f"{API}/ipc/ops", ops, methods=["GET"]),
         Route(f"{API}/ipc/send", send, methods=["POST"]),
         Route(f"{API}/ipc/replay", replay, methods=["POST"]),
         Route(f"{API}/services", services, methods=["GET"]),
         Route(f"{API}/registrations", registrations, methods=["GET"]),
-        Route(f"{API}/secrets/{{name}}/rotate", rotate, methods=["POST"]),
     ]

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.store.records import Remove, Restore, SetNote, SetPinned
+from kiket_console.store.records import Remove, Restore, SetNote, SetPinned, SetRead
 from kiket_console.wire import NOTE_LIMIT, Selection
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ class Curator:
         self._refuse_unknown(ids, known)
         await self._write([SetNote(each, note) for each in known])
         return Selection(tuple(known))
+
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        """Count exchanges as looked at; those that have gone since are left out."""
+        known = tuple(exchange.id for exchange in self._reader.page(ids))
+        await self._write([SetRead(known)] if known else [])
+        return Selection(known)
 
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight, together with what they caused."""

@@ -11,17 +11,20 @@ import asyncio
 import json
 import logging
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from kiket_console.engine import listeners, pauses
 from kiket_console.engine.front import front_config
 from kiket_console.engine.lock import engine_lock
 from kiket_console.engine.parts import Parts
 from kiket_console.engine.private_socket import OwnPeers, bind_private
-from kiket_console.engine.vault import open_vault
+from kiket_console.engine.secrets.vault import Vault
 from kiket_console.env_file import FILE_NAME
 from kiket_console.private_file import write_private
+from kiket_console.producing.message import MESSAGE_BYTES
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
 from kiket_console.text import plural
@@ -95,13 +98,13 @@ class Engine:
             held.callback(paths.engine_info.unlink, missing_ok=True)
             gateway_socket, note = listeners.bind_gateway(self._config.port)
             held.callback(gateway_socket.close)
-            platform_socket = listeners.bind_free()
+            platform_socket = listeners.bind_platform(gateway_socket)
             held.callback(platform_socket.close)
             control_socket = bind_private(paths.control_socket)
             held.callback(paths.control_socket.unlink, missing_ok=True)
             held.callback(control_socket.close)
-            mode = "session" if self._session_secrets else "auto"
-            vault = await open_vault(paths.key, paths.state / "vault-index.json", mode)
+            in_memory = self._session_secrets or self._config.session_secrets
+            vault = Vault(paths, session=in_memory)
             writer = Writer(paths.store, self._config.durability)
             held.callback(writer.close)
             reader = Reader(paths.store)
@@ -119,10 +122,9 @@ class Engine:
                 stop=self.stop,
                 env_file=self._env_file,
             )
+            await parts.recorder.recall(reader)
             if note:
                 parts.note(note)
-            if vault.is_session_only and not self._session_secrets:
-                parts.note(f"Secrets are kept for {vault.description}.")
             for sentence in writer.notes:
                 parts.note(sentence)
             if writer.interrupted:
@@ -155,8 +157,10 @@ class Engine:
         )
         platform = Server(
             server_config(
-                parts.platform.app,
-                limits=replace(LIMITS, connections=share.platform),
+                parts.producer.before(
+                    parts.measuring.exposition.before(parts.otlp.before(parts.platform.app))
+                ),
+                limits=replace(LIMITS, connections=share.platform, body_bytes=MESSAGE_BYTES),
                 on_refusal=parts.refusals.told_by("platform"),
                 lifespan="off",
             )
@@ -173,14 +177,22 @@ class Engine:
             orchestrating = tasks.create_task(parts.wattson.run())
             tending = [
                 tasks.create_task(parts.retention.run()),
-                tasks.create_task(parts.recording.run()),
+                tasks.create_task(parts.spans.run()),
+                tasks.create_task(parts.meter.run()),
+                tasks.create_task(parts.recount.run()),
+                tasks.create_task(parts.soundness.run()),
+                tasks.create_task(parts.measuring.run()),
                 tasks.create_task(parts.warm()),
+                tasks.create_task(parts.find_keyring()),
+                tasks.create_task(parts.secrets.tend()),
             ]
             retrying = tasks.create_task(parts.retries.run())
-            pausing = tasks.create_task(pauses.watch())
+            pausing = tasks.create_task(pauses.watch(parts.measuring.sampler.late))
             for server in self._servers:
                 await server.wait_started()
-            write_private(self._paths.engine_info, json.dumps(asdict(parts.info)).encode())
+            write_private(
+                self._paths.engine_info, json.dumps(msgspec.structs.asdict(parts.info)).encode()
+            )
             self._events.on_ready(parts.info)
             await self._stopping.wait()
             # From here on nobody finds us, and what is under way ends before what it needs.
@@ -201,9 +213,13 @@ class Engine:
                 await asyncio.wait({workers})
             orchestrating.cancel()
             parts.hub.close()
+            parts.producer.desk.end()
             platform.should_exit = control.should_exit = True
         await parts.forwarder.close()
+        await parts.producer.desk.close()
+        await parts.spans.flush()
         parts.recorder.flush()
+        parts.meter.flush(is_last=True)
         parts.state.close()
 
 

@@ -254,9 +254,8 @@ class Forwarder:
             if target.port is not None:
                 self._ended(target.label)
         length = answer_length(method, answer.status, answer.headers, answer.raw_body)
-        return Answer(
-            answer.status, answer_headers(answer.headers, length), answer.raw_body, answer.room
-        )
+        answer.headers = answer_headers(answer.headers, length)
+        return answer
 
     def _ended(self, label: str) -> None:
         self._under_way[label] -= 1
@@ -270,7 +269,7 @@ class Forwarder:
 
     def _pool(self, target: Target) -> _Pool:
         pool = self._pools.get(target.worker_name)
-        if pool is None or pool.target != target:
+        if pool is None or (pool.target is not target and pool.target != target):
             if pool is not None:
                 pool.retire()
             pool = self._pools[target.worker_name] = _Pool(target, self._answer_bytes, self._room)

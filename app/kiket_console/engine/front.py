@@ -118,7 +118,6 @@ class WebhookProtocol(Servant):
     room: ClassVar[Room]
     refusals: ClassVar[Refusals | None]
 
-    _as_they_came: list[tuple[bytes, bytes]]
     cycle: FrontRequest | None  # type: ignore[assignment]  # in the place of uvicorn's, which is ASGI's
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -154,16 +153,6 @@ class WebhookProtocol(Servant):
         """Start a head."""
         self.url = b""
         self.headers = []
-        self._as_they_came = []
-        self.expect_100_continue = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header: in lower case for the guard, as it came for the worker."""
-        folded = name.lower()
-        self.headers.append((folded, value))
-        self._as_they_came.append((name, value))
-        if folded == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
 
     def on_headers_complete(self) -> None:
         """Begin a request that the guard has let in; it waits for earlier ones."""
@@ -172,9 +161,9 @@ class WebhookProtocol(Servant):
         before = self.cycle
         request = self.cycle = self._begun()
         request.waiting_for_100_continue = self.expect_100_continue
-        length = next((value for name, value in self.headers if name == b"content-length"), b"0")
-        if int(length) > SMALL_BYTES:
-            self._ask_room(request, int(length))
+        length = int(self.named.get(b"content-length", b"0"))
+        if length > SMALL_BYTES:
+            self._ask_room(request, length)
         if before is None or before.response_complete:
             self._start(request)
         else:
@@ -211,7 +200,7 @@ class WebhookProtocol(Servant):
         return FrontRequest(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
-            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self._as_they_came]),
+            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
             keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
         )
 
@@ -302,7 +291,8 @@ class WebhookProtocol(Servant):
             elif answer.status >= 400:
                 asked = f"{request.method} {request.target[:80]!a}"
                 self._refused(answer.status, f"{asked} is nothing that is served here.")
-            await self.flow.drain()  # else answers would pile up for a sender that reads none
+            if self.flow.write_paused:  # else answers would pile up for a sender that reads none
+                await self.flow.drain()
             self._answer(request, *answer)
             if len(answer.raw_body) > SMALL_BYTES:
                 await self.flow.drain()

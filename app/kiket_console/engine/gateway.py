@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.engine import judging, routing
 from kiket_console.engine.aftermath import Aftermath
@@ -165,6 +166,7 @@ class Gateway:
         body = await self._recorder.stored(delivery.raw_body)
         target = self._holding.target(worker.name)
         if target is not None:
+            arrival.headers = delivery.headers_for(target)
             recorded = self._recorder.begin(arrival, body, target=target.label)
             return await self._forward(delivery, recorded, target)
         refusal = self._holding.refusal(worker)
@@ -217,6 +219,7 @@ class Gateway:
             judgement=judgement,
             replay_of=delivery.replay_of,
             edited=delivery.edited,
+            may_repeat=bool(delivery.sender),
         )
 
     async def _held(
@@ -243,7 +246,7 @@ class Gateway:
                         target,
                         "POST",
                         delivery.path,
-                        delivery.headers,
+                        delivery.headers_for(target),
                         delivery.raw_body,
                         traceparent=recorded.trace.parent(recorded.span_id),
                         sender=delivery.sender,

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from kiket_console.engine.platform import delivery
 from kiket_console.errors import ConsoleError
@@ -48,8 +49,7 @@ def silent(silent_s: float) -> str:
     return f"has not {ANSWERED} for {silent_s:.0f} s"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What an answer shows."""
 
     said: str
@@ -61,8 +61,7 @@ class Finding:
 NOTHING = Finding("not asked yet")
 
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+class Signing(Struct, frozen=True):
     """With what a worker's deliveries are signed."""
 
     dialect: str
@@ -183,7 +182,7 @@ def _refused(signing: Signing, raw_answer: bytes) -> Problem:
     """Say that deliveries will be refused, by what, and what to do."""
     detail = ""
     with contextlib.suppress(ValueError, AttributeError):
-        detail = redactor.redact(str(json.loads(raw_answer).get("detail", ""))[:200])
+        detail = redactor.redact(str(json.loads(raw_answer).get("detail", "")))[:200]
     said = f": {detail.rstrip('.')}" if detail else ""
     which = "the secret of its code" if signing.is_from_code else "KIKET_WEBHOOK_SECRET"
     return Problem(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from kiket_console.model import WorkerState
 
@@ -25,8 +26,7 @@ _ENDED = frozenset({WorkerState.STOPPING, WorkerState.STOPPED})
 _HOPELESS = _ENDED | {WorkerState.BROKEN, WorkerState.FATAL}
 
 
-@dataclass(slots=True)
-class _Queue:
+class _Queue(Struct):
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)  # asyncio's locks are fair
     waiting: int = 0
 

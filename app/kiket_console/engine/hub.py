@@ -7,8 +7,9 @@ and however much happens.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Notice

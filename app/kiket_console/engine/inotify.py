@@ -12,8 +12,9 @@ import ctypes
 import errno
 import os
 import struct
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from kiket_console.engine import tree
 
@@ -42,8 +43,7 @@ USED_UP = (errno.ENOSPC, errno.EMFILE, errno.ENFILE)
 """What opening fails with when this machine's watches are used up."""
 
 
-@dataclass
-class Seen:
+class Seen(Struct):
     """What has changed since one asked last."""
 
     written: set[str] = field(default_factory=set)

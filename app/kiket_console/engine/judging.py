@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import functools
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
+
+from msgspec.structs import replace
 
 from kiket_console.engine.headers import signed
 from kiket_console.model import Judgement

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.engine import health, portrait
-from kiket_console.engine.chronicle import Chronicle
+from kiket_console.engine.chronicle import Cause, Chronicle
 from kiket_console.engine.crashes import CRASHES_ALLOWED, Crashes, given_up
 from kiket_console.engine.drains import Drains
 from kiket_console.engine.launcher import Launcher
@@ -31,20 +32,15 @@ if TYPE_CHECKING:
     from kiket_console.engine.surroundings import Surrounder, Surroundings
     from kiket_console.model import Worker
     from kiket_console.store.records import NewLog
+    from kiket_console.telemetry.nouns import Reload
     from kiket_console.worker_spec import WorkerSpec
 
 DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
 STUCK_S = 10.0
 """Past this a start is given up when a newer save comes."""
+_UNDER_WAY = (WorkerState.STARTING, WorkerState.RELOADING)
 _GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.FATAL)
-
-
-class Save(NamedTuple):
-    """A save that has been seen, at a moment on the monotonic clock."""
-
-    file: str
-    seen_s: float
 
 
 class Keeper:
@@ -59,6 +55,7 @@ class Keeper:
         *,
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
+        on_reload: Callable[[Reload], None] = lambda _: None,
         drain_limit_s: float = DRAIN_LIMIT_S,
     ) -> None:
         self.name = spec.name
@@ -66,7 +63,7 @@ class Keeper:
         self._look_again = look_again
         self._surrounder = surrounder
         self._on_change = on_change
-        self._chronicle = Chronicle(self.name, on_log)
+        self._chronicle = Chronicle(self.name, on_log, on_reload)
         self._wake = asyncio.Event()
         self._launcher = Launcher(make_process, self._chronicle, on_gone=self._wake.set)
         self._drains = Drains(self._chronicle, self._drains_changed, drain_limit_s)
@@ -78,7 +75,8 @@ class Keeper:
         self._closing = False
         self._is_removed = False
         self._due = True
-        self._saved: Save | None = None
+        self._saved: Cause | None = None
+        self._cause = Cause()
         self._crashes = Crashes()
         self._moved = asyncio.Event()
         self._worker = portrait.at_first(spec)
@@ -110,26 +108,35 @@ class Keeper:
 
     async def wait_serving(self, timeout_s: float) -> Process | None:
         """Wait until a process serves; None when time is over or no start is under way."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while self.serving is None and (self._due or self._worker.state not in _GIVEN_UP):
-                    await self._moved.wait()
-        except TimeoutError:
-            return None
+        await self._wait_while(
+            lambda: self.serving is None and (self._due or self._worker.state not in _GIVEN_UP),
+            timeout_s,
+        )
         return self.serving
+
+    async def wait_settled(self, timeout_s: float) -> bool:
+        """Wait until no start is asked for or under way; return whether the newest one serves."""
+        await self._wait_while(lambda: self._due or self._worker.state in _UNDER_WAY, timeout_s)
+        return self._worker.state is WorkerState.SERVING and not self._due
+
+    async def _wait_while(self, is_so: Callable[[], bool], timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while is_so():
+                    await self._moved.wait()
 
     def noted(self, **changes: object) -> None:
         """Note what is seen of it from outside: fields of `Worker`."""
-        self._worker = replace(self._worker, **changes)  # type: ignore[arg-type]
+        self._worker = replace(self._worker, **changes)
 
     # What others ask
 
-    def reload(self, file: str) -> None:
+    def reload(self, file: str, is_code: bool = False) -> None:
         """Start the code as saved; saves while that goes on become one more start after it."""
         if not self._wanted:
             return
         self._crashes.forget()
-        self._saved = Save(file, time.monotonic())
+        self._saved = Cause(file, is_code)
         self._launcher.give_up(STUCK_S)
         self._ask()
 
@@ -147,8 +154,7 @@ class Keeper:
 
     def stop(self) -> None:
         """End it, and leave it ended until a person asks otherwise."""
-        self._wanted = False
-        self._due = False
+        self._wanted = self._due = False
         self._saved = None
         self._launcher.discard()
         self._launcher.give_up()
@@ -206,6 +212,7 @@ class Keeper:
     async def _start(self) -> None:
         self._due = False
         save, self._saved = self._saved, None
+        self._cause = save or Cause()
         old = self.serving
         self._go(
             WorkerState.RELOADING if old else WorkerState.STARTING,
@@ -214,26 +221,26 @@ class Keeper:
         try:
             process = await self._started(save)
         except (StartFailed, ConsoleError) as error:
-            self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
+            problem = error.problem if isinstance(error, StartFailed) else Problem(str(error))
+            self._failed(problem)
             process = None
         if process is not None:
             self._serving = process
             self._launcher.learn(process)
-            self._succeeded(process, save)
+            self._succeeded(process)
             self._launcher.soon(health.watch(process, partial(self._checked, process)))
             if old is not None:
                 self._launcher.soon(self._drains.retire(old))
         if self._given is not None and self._wanted:
             self._launcher.prepare_next(self._spec, self._worker.starts, self._given)
 
-    async def _started(self, save: Save | None) -> Process | None:
+    async def _started(self, save: Cause | None) -> Process | None:
         """Return a process that serves; None when it is not wanted any more.
 
         Raises `StartFailed`, `ConsoleError`.
         """
         known = self._spec
-        is_code = save is not None and save.file.endswith(".py")
-        if is_code and known.problem is None and not known.command:
+        if save is not None and save.is_code and known.problem is None and not known.command:
             process = await self._started_as_before(known)
             if process is not None or not self._wanted:
                 return process
@@ -242,21 +249,27 @@ class Keeper:
 
     async def _started_as_before(self, known: WorkerSpec) -> Process | None:
         """Start what is known while the folder is looked at; None where that shows a change."""
-        looking = asyncio.get_running_loop().run_in_executor(None, self._look_again)
         process, failed = None, None
-        try:
-            process = await self._launched(known)
-        except StartFailed as error:
-            failed = error
-        with contextlib.suppress(ConsoleError):  # found once more, and told, by whoever looks next
-            seen = await looking
-            if seen is not None and seen.runs_like(known):
-                self._spec = seen
-                if failed is not None:
-                    raise failed
-                return process
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(self._seen())  # begins when this waits: the code is told
+            try:
+                process = await self._launched(known)
+            except (StartFailed, ConsoleError) as error:
+                failed = error
+        seen = looking.result()
+        if seen is not None and seen.runs_like(known):
+            self._spec = seen
+            if failed is not None:
+                raise failed
+            return process
         if process is not None:
             self._launcher.soon(process.end())
+        return None
+
+    async def _seen(self) -> WorkerSpec | None:
+        """Return what is in the folder; None where whoever looks next finds out what is wrong."""
+        with contextlib.suppress(ConsoleError):
+            return await asyncio.to_thread(self._look_again)
         return None
 
     async def _launched(self, spec: WorkerSpec) -> Process | None:
@@ -293,22 +306,17 @@ class Keeper:
             raise StartFailed(spec.problem)
         return spec
 
-    def _succeeded(self, process: Process, save: Save | None) -> None:
+    def _succeeded(self, process: Process) -> None:
         self._serving_since_s = time.monotonic()
-        seen = self._worker
-        after_ms = (time.monotonic() - (save.seen_s if save else self._launcher.attempt_s)) * 1000
-        self._chronicle.serves(save.file if save else "", after_ms)
-        if save is not None:
-            seen = portrait.reloaded(seen, save.file, after_ms)
-        self._worker = portrait.with_code(seen, self._spec, process)
+        after_ms = self._chronicle.serves(process.label, self._cause)
+        if self._cause.file:
+            self._worker = portrait.reloaded(self._worker, self._cause.file, after_ms)
+        self._worker = portrait.with_code(self._worker, self._spec, process)
+        found, began_us, pid = process.finding, process.started_us, process.pid
         self._go(
-            WorkerState.SERVING,
-            process.finding.said,
-            started_us=process.started_us,
-            pid=process.pid,
-            problem=process.finding.problem,
+            WorkerState.SERVING, found.said, started_us=began_us, pid=pid, problem=found.problem
         )
-        self._chronicle.doubts(process.finding.problem)
+        self._chronicle.doubts(found.problem)
 
     def _checked(self, process: Process, found: health.Finding, silent_s: float | None) -> None:
         """Refresh the evidence; begin to end a process that hangs, as if it had crashed."""
@@ -327,20 +335,13 @@ class Keeper:
         if is_news:
             self._on_change()
 
-    @property
-    def accepted(self) -> tuple[str, ...]:
-        """Return the dialects that its code accepts, the preferred one first."""
-        chosen = self._spec.dialects
-        found = self._serving.found if self._serving else None
-        return chosen or (found.accepts if found else ())
-
     def _failed(self, problem: Problem) -> None:
         if not self._wanted:
             return  # it was ended on purpose
-        self._chronicle.failed(problem)
-        self._crashes.tell(f"{self.name}#{self._worker.starts}", problem.sentence)
-        if self.serving is None:
-            self._serving = None
+        label = f"{self.name}#{self._worker.starts}"
+        self._chronicle.did_not_start(label, self._cause, problem)
+        self._crashes.tell(label, problem.sentence)
+        self._serving = self.serving
         self._go(WorkerState.BROKEN, "the newest code did not start", problem=problem)
 
     async def _crashed(self, process: Process) -> None:
@@ -382,14 +383,13 @@ class Keeper:
             await (process.drain(self._drains.limit_s) if self._is_removed else process.end())
 
     def _go(self, state: WorkerState, evidence: str, **changes: object) -> None:
-        self._worker = replace(
-            self._worker,
+        self.noted(
             state=state,
             serving=self.serving is not None,
             evidence=evidence,
             evidence_us=_now_us(),
             crashes=self._crashes.told,
-            **{"next_try_us": 0, **changes},  # type: ignore[arg-type]  # fields of Worker
+            **{"next_try_us": 0, **changes},
         )
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REFILL_AFTER_S = 0.1
 """What has just started answers its first requests before the next process is prepared."""
+FIRST_REFILL_AFTER_S = 2.0
+"""The same of the very first start: a console starts beside it, and nobody saves yet."""
 
 
 class Launcher:
@@ -119,7 +121,7 @@ class Launcher:
 
     async def _refill(self, spec: WorkerSpec, number: int, given: Surroundings) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REFILL_AFTER_S):
+            async with asyncio.timeout(REFILL_AFTER_S if number > 1 else FIRST_REFILL_AFTER_S):
                 await self._discarded.wait()
         if not self._discarded.is_set():
             waiting = self._standby.refill(spec, number, given, self._on_gone)

@@ -12,6 +12,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 HOST = "127.0.0.1"
 FIRST_PORT = 8700
 LAST_PORT = 8719
+PLATFORM_AFTER = 100
 BACKLOG = 1024
 
 CONNECTIONS = 512
@@ -71,9 +72,16 @@ def bind_gateway(port: int | None) -> tuple[socket.socket, str]:
     )
 
 
-def bind_free() -> socket.socket:
-    """Return a listening socket on a port that the system chooses."""
-    return _bind(0)
+def bind_platform(gateway: socket.socket) -> socket.socket:
+    """Return a listening socket for the platform and the producer's sink.
+
+    It is `PLATFORM_AFTER` ports behind the gateway's, so that addresses that people wrote down hold
+    from one start to the next; any free port when that one cannot be had.
+    """
+    try:
+        return _bind(gateway.getsockname()[1] + PLATFORM_AFTER)
+    except (ConsoleError, OverflowError):  # taken, or past the last port
+        return _bind(0)
 
 
 def url_of(listener: socket.socket) -> str:

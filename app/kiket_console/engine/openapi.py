@@ -7,7 +7,11 @@ from typing import Any
 import msgspec
 
 from kiket_console import __version__
-from kiket_console.model import EngineStatus, Exchange, Notice, Worker
+from kiket_console.engine.openapi_parts import asks, does, parameter, refusal, schema
+from kiket_console.engine.openapi_producer import PRODUCER_KINDS, producer_paths
+from kiket_console.engine.openapi_secrets import secret_paths
+from kiket_console.engine_status import EngineStatus
+from kiket_console.model import Exchange, Notice, Worker
 from kiket_console.module_facts import Registrations
 from kiket_console.wire import (
     API,
@@ -18,7 +22,6 @@ from kiket_console.wire import (
     NOTE_LIMIT,
     PLATFORM_ROWS_DEFAULT,
     PLATFORM_ROWS_LIMIT,
-    ROTATION_WAIT_S,
     SELECTION_LIMIT,
     VERBS,
     WAYS,
@@ -31,11 +34,11 @@ from kiket_console.wire import (
     Refusal,
     Result,
     Rotation,
-    SecretName,
     Selection,
     Service,
     Template,
 )
+from kiket_console.wire_secrets import Revealed, SecretEntry, SecretsState, VaultFacts
 
 _DRY_RUN = {
     "type": "boolean",
@@ -134,13 +137,6 @@ _NOTE = {
         "note": {"type": "string", "maxLength": NOTE_LIMIT, "description": "Empty: none."},
     },
 }
-_SECRET = {
-    "type": "object",
-    "required": ["value"],
-    "properties": {"value": {"type": "string", "format": "password"}},
-}
-
-
 _ANSWER_S = {"type": "number", "exclusiveMinimum": 0, "maximum": 600, "default": 30.0}
 _IPC_SEND = {
     "type": "object",
@@ -161,41 +157,29 @@ _IPC_REPLAY = {
     "additionalProperties": False,
     "properties": {"id": {"type": "integer"}, "timeout_s": _ANSWER_S},
 }
-_ROTATE = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "value": {
-            "type": ["string", "null"],
-            "format": "password",
-            "default": None,
-            "description": "null: the one that is kept is handed out again.",
-        },
-        "timeout_s": {**_ANSWER_S, "default": ROTATION_WAIT_S},
-    },
-}
 
 
 def describe() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the control API."""
     kinds = (
         *(EngineStatus, Exchange, Worker, Notice, Result, Preview, Template),
-        *(SecretName, Selection, Refusal),
+        *(SecretsState, SecretEntry, VaultFacts, Revealed, Selection, Refusal),
         *(PlatformState, PlatformRows, PlatformSettings),
         *(IpcOp, IpcResult, Rotation, Service, Registrations),
+        *PRODUCER_KINDS,
     )
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
-    name, verb = _parameter("name", {"type": "string"}), _parameter("verb", {"enum": list(VERBS)})
-    exchange = _parameter("id", {"type": "integer"})
+    name, verb = parameter("name", {"type": "string"}), parameter("verb", {"enum": list(VERBS)})
+    exchange = parameter("id", {"type": "integer"})
     return {
         "openapi": "3.1.0",
         "info": {"title": "kiket-console control API", "version": __version__},
         "paths": {
-            f"{API}/status": {"get": _asks("What runs, how sure and since when.", EngineStatus)},
-            f"{API}/workers": {"get": _asks("The workers.", Worker, many=True)},
+            f"{API}/status": {"get": asks("What runs, how sure and since when.", EngineStatus)},
+            f"{API}/workers": {"get": asks("The workers.", Worker, many=True)},
             f"{API}/workers/{{name}}/{{verb}}": {
                 "parameters": [name, verb],
-                "post": _asks("Restart, stop, start or kill a worker.", Worker),
+                "post": asks("Restart, stop, start or kill a worker.", Worker),
             },
             f"{API}/notices": {
                 "get": {
@@ -203,38 +187,38 @@ def describe() -> dict[str, Any]:
                     "responses": {
                         "200": {
                             "description": "A stream.",
-                            "content": {"text/event-stream": {"schema": _schema(Notice)}},
+                            "content": {"text/event-stream": {"schema": schema(Notice)}},
                         },
-                        "default": _refusal(),
+                        "default": refusal(),
                     },
                 }
             },
             f"{API}/templates": {
-                "parameters": [_parameter("extension", {"type": "string"}, where="query")],
-                "get": _asks("Events to trigger, handled ones first.", Template, many=True),
+                "parameters": [parameter("extension", {"type": "string"}, where="query")],
+                "get": asks("Events to trigger, handled ones first.", Template, many=True),
             },
-            f"{API}/trigger": {"post": _asks("Send a signed event.", Result, body=_TRIGGER)},
+            f"{API}/trigger": {"post": asks("Send a signed event.", Result, body=_TRIGGER)},
             f"{API}/exchanges/{{id}}/replay": {
                 "parameters": [exchange],
-                "post": _asks("Send a recorded delivery again.", Result, body=_REPLAY),
+                "post": asks("Send a recorded delivery again.", Result, body=_REPLAY),
             },
             f"{API}/exchanges/{{id}}/send": {
                 "parameters": [exchange],
-                "post": _asks("Send a recorded delivery again, edited.", Result, body=_SEND),
+                "post": asks("Send a recorded delivery again, edited.", Result, body=_SEND),
             },
             f"{API}/exchanges/{{id}}/retry": {
                 "parameters": [exchange],
-                "post": _asks("Make the next attempt at a delivery that failed.", Result),
+                "post": asks("Make the next attempt at a delivery that failed.", Result),
             },
             f"{API}/exchanges/cancel": {
-                "post": _asks("Make no more attempts.", Selection, body=_EXCHANGES)
+                "post": asks("Make no more attempts.", Selection, body=_EXCHANGES)
             },
             f"{API}/exchanges": {
                 "parameters": [
-                    _parameter("filter", {"type": "string"}, where="query"),
-                    _parameter("limit", _LIMIT, where="query"),
+                    parameter("filter", {"type": "string"}, where="query"),
+                    parameter("limit", _LIMIT, where="query"),
                 ],
-                "get": _asks("The newest exchanges that match a filter.", Exchange, many=True),
+                "get": asks("The newest exchanges that match a filter.", Exchange, many=True),
             },
             f"{API}/filters": {
                 "get": {
@@ -244,79 +228,74 @@ def describe() -> dict[str, Any]:
                             "description": "Names and texts.",
                             "content": {"application/json": {"schema": _TEXTS}},
                         },
-                        "default": _refusal(),
+                        "default": refusal(),
                     },
                 }
             },
             f"{API}/exchanges/pin": {
-                "post": _asks("Keep exchanges, or no longer.", Selection, body=_PIN)
+                "post": asks("Keep exchanges, or no longer.", Selection, body=_PIN)
             },
             f"{API}/exchanges/note": {
-                "post": _asks("Say something about exchanges.", Selection, body=_NOTE)
+                "post": asks("Say something about exchanges.", Selection, body=_NOTE)
+            },
+            f"{API}/exchanges/read": {
+                "post": asks("Count exchanges as looked at.", Selection, body=_EXCHANGES)
             },
             f"{API}/exchanges/remove": {
-                "post": _asks(
+                "post": asks(
                     "Take exchanges out of sight, with what they caused.",
                     Selection,
                     body=_EXCHANGES,
                 )
             },
             f"{API}/exchanges/restore": {
-                "post": _asks("Bring removed exchanges back.", Selection, body=_EXCHANGES)
+                "post": asks("Bring removed exchanges back.", Selection, body=_EXCHANGES)
             },
-            f"{API}/secrets": {"get": _asks("Names of secrets.", SecretName, many=True)},
-            f"{API}/secrets/{{name}}": {
-                "parameters": [name],
-                "put": _does("Keep a secret.", "204", body=_SECRET),
-                "delete": _does("Forget a secret.", "204"),
-            },
-            f"{API}/secrets/{{name}}/rotate": {
-                "parameters": [name],
-                "post": _asks("Hand a secret's new value to who has it.", Rotation, body=_ROTATE),
-            },
+            **secret_paths(),
+            **producer_paths(),
             f"{API}/ipc/ops": {
-                "get": _asks("Messages that can be sent to modules.", IpcOp, many=True)
+                "get": asks("Messages that can be sent to modules.", IpcOp, many=True)
             },
             f"{API}/ipc/send": {
-                "post": _asks("Send a message to a module.", IpcResult, body=_IPC_SEND)
+                "post": asks("Send a message to a module.", IpcResult, body=_IPC_SEND)
             },
             f"{API}/ipc/replay": {
-                "post": _asks("Send a recorded message again.", IpcResult, body=_IPC_REPLAY)
+                "post": asks("Send a recorded message again.", IpcResult, body=_IPC_REPLAY)
             },
-            f"{API}/services": {"get": _asks("What modules offer each other.", Service, many=True)},
+            f"{API}/services": {"get": asks("What modules offer each other.", Service, many=True)},
             f"{API}/registrations": {
-                "get": _asks("Programs that registered themselves.", Registrations)
+                "get": asks("Programs that registered themselves.", Registrations)
             },
             **_platform(),
-            f"{API}/stop": {"post": _does("Stop the workers and end.", "202")},
+            f"{API}/stop": {"post": does("Stop the workers and end.", "202")},
         },
         "components": {"schemas": schemas},
     }
 
 
 def _platform() -> dict[str, Any]:
-    collection = _parameter("collection", {"type": "string"})
-    one = [collection, _parameter("id", {"type": "integer"})]
+    collection = parameter("collection", {"type": "string"})
+    one = [collection, parameter("id", {"type": "integer"})]
     place = f"{API}/platform/{{collection}}"
     asked = [
-        _parameter("limit", _ROWS, where="query"),
-        _parameter("after", {"type": "integer"}, where="query"),
-        _parameter("find", {"type": "string"}, where="query"),
+        parameter("limit", _ROWS, where="query"),
+        parameter("after", {"type": "integer"}, where="query"),
+        parameter("find", {"type": "string"}, where="query"),
     ]
     return {
-        f"{API}/platform": {"get": _asks("What the platform keeps.", PlatformState)},
+        f"{API}/platform": {"get": asks("What the platform keeps.", PlatformState)},
         f"{API}/platform/settings": {
-            "patch": _asks(
+            "patch": asks(
                 "Change how the platform behaves.",
                 PlatformSettings,
-                body=_schema(PlatformSettings),
+                body=schema(PlatformSettings),
             )
         },
         place: {
             "parameters": [collection],
             "get": {
                 "parameters": asked,
-                **_asks("Rows, newest first.", PlatformRows),
+                **asks("Rows, newest first.", PlatformRows),
             },
             "post": _gives_row("Add a row.", body=_ROW),
         },
@@ -324,7 +303,7 @@ def _platform() -> dict[str, Any]:
             "parameters": one,
             "get": _gives_row("One row."),
             "patch": _gives_row("Change what is named of a row.", body=_ROW),
-            "delete": _does("Take a row away.", "204"),
+            "delete": does("Take a row away.", "204"),
         },
         f"{place}/{{id}}/restore": {
             "parameters": one,
@@ -334,38 +313,6 @@ def _platform() -> dict[str, Any]:
 
 
 def _gives_row(summary: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    said = _does(summary, "200", body)
+    said = does(summary, "200", body)
     said["responses"]["200"]["content"] = {"application/json": {"schema": _ROW}}
-    return said
-
-
-def _schema(kind: type) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{kind.__name__}"}
-
-
-def _parameter(name: str, schema: dict[str, Any], where: str = "path") -> dict[str, Any]:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema}
-
-
-def _refusal() -> dict[str, Any]:
-    content = {"application/json": {"schema": _schema(Refusal)}}
-    return {"description": "Refused, and why.", "content": content}
-
-
-def _does(summary: str, status: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "summary": summary,
-        "responses": {status: {"description": "Done."}, "default": _refusal()},
-    }
-    if body is not None:
-        said["requestBody"] = {"content": {"application/json": {"schema": body}}}
-    return said
-
-
-def _asks(
-    summary: str, answer: type, *, many: bool = False, body: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    said = _does(summary, "200", body)
-    schema = {"type": "array", "items": _schema(answer)} if many else _schema(answer)
-    said["responses"]["200"]["content"] = {"application/json": {"schema": schema}}
     return said

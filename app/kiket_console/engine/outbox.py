@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError
 
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from kiket_console.store.records import Row
     from kiket_console.store.writer import StoreFailedError, Writer
 
-HOLD_BACK_S = 0.004
+HOLD_BACK_S = 0.02
+"""No longer than between two notices to a console."""
 
 
-@dataclass(slots=True, eq=False)
-class Ticket:
+class Ticket(Struct, eq=False):
     """One exchange's rows."""
 
     exchange_id: int

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
 
 from kiket_core.secret import redactor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LINE_LIMIT_BYTES = 64_000
 HELD_BYTES = 8_192
 """What is kept beyond that for a while: a secret may begin before the limit and end after it."""
-LINES_PER_S = 2_000
+LINES_PER_S = 10_000
+BURST_LINES = 100_000
+"""What may be written at once, after a quiet while."""
+RESERVED_LINES = 1_000
+"""Of each second, what is left for lines that say that something is wrong."""
 
 
 class LineSplitter:
@@ -26,13 +27,25 @@ class LineSplitter:
         self._raw_partial = bytearray()
         self._cut_bytes = 0
 
-    def lines(self, raw_chunk: bytes) -> Iterator[tuple[str, int]]:
-        """Yield the lines that *raw_chunk* completes."""
-        *ended, rest = raw_chunk.split(b"\n")
-        for raw_piece in ended:
-            self._keep(raw_piece)
-            yield self._line()
-        self._keep(rest)
+    def lines(self, raw_chunk: bytes) -> list[tuple[str, int]]:
+        """Return the lines that *raw_chunk* completes."""
+        raw_first, newline, raw_others = raw_chunk.partition(b"\n")
+        self._keep(raw_first)
+        if not newline:
+            return []
+        lines = [self._line()]
+        raw_whole, newline, raw_rest = raw_others.rpartition(b"\n")
+        if newline and len(raw_whole) <= LINE_LIMIT_BYTES:  # nothing in it to be cut
+            texts = raw_whole.decode("utf-8", "backslashreplace").split("\n")
+            if b"\r" in raw_whole:
+                texts = [text.removesuffix("\r") for text in texts]
+            lines += zip(texts, itertools.repeat(0))
+        elif newline:
+            for raw_piece in raw_whole.split(b"\n"):
+                self._keep(raw_piece)
+                lines.append(self._line())
+        self._keep(raw_rest)
+        return lines
 
     def skip(self, raw_chunk: bytes) -> int:
         """Pass over the lines that *raw_chunk* completes; return how many they are."""
@@ -43,10 +56,9 @@ class LineSplitter:
         self._keep(raw_chunk[raw_chunk.rfind(b"\n") + 1 :])
         return count
 
-    def rest(self) -> Iterator[tuple[str, int]]:
-        """Yield what has no line end: nothing more comes."""
-        if self._raw_partial:
-            yield self._line()
+    def rest(self) -> list[tuple[str, int]]:
+        """Return what has no line end: nothing more comes."""
+        return [self._line()] if self._raw_partial else []
 
     def _keep(self, raw_piece: bytes) -> None:
         room = LINE_LIMIT_BYTES + HELD_BYTES - len(self._raw_partial)
@@ -81,37 +93,52 @@ def shortened(text: str, cut: int) -> str:
 
 
 class Allowance:
-    """How many lines a worker may write: a number for each second, the rest counted."""
+    """How many lines a worker may write: so many at once and in each second; the rest is counted.
 
-    def __init__(self, lines_per_s: int = LINES_PER_S) -> None:
-        self._limit = lines_per_s
+    The last of them are only for lines that are *grave*. Moments are on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        lines_per_s: int = LINES_PER_S,
+        burst: int = BURST_LINES,
+        reserved: int = RESERVED_LINES,
+    ) -> None:
+        self._lines_per_s = lines_per_s
+        self._burst = burst
+        self._reserved = reserved
+        self._left = burst
         self._second = 0
-        self._taken = 0
         self._dropped = 0
 
-    def take(self, now_s: float) -> bool:
-        """Return whether one more line may pass now."""
-        if int(now_s) != self._second:
-            self._second, self._taken = int(now_s), 0
-        if self._taken >= self._limit:
-            self._dropped += 1
-            return False
-        self._taken += 1
-        return True
+    def take(self, now_s: float, count: int = 1, *, grave: bool = False) -> int:
+        """Return how many of *count* lines may pass now; the others are counted."""
+        self._refill(now_s)
+        passing = max(0, min(count, self._left - (0 if grave else self._reserved)))
+        self._left -= passing
+        self._dropped += count - passing
+        return passing
 
-    def is_spent(self, now_s: float) -> bool:
+    def is_spent(self, now_s: float, *, grave: bool = False) -> bool:
         """Tell whether no more lines may pass now."""
-        return int(now_s) == self._second and self._taken >= self._limit
+        self._refill(now_s)
+        return self._left <= (0 if grave else self._reserved)
 
     def drop(self, count: int) -> None:
         """Count lines that were lost on the way here."""
         self._dropped += count
 
     def dropped(self, now_s: float) -> int:
-        """Return how many were dropped, once the second in which they were is over; then forget."""
-        return 0 if int(now_s) == self._second else self.all_dropped()
+        """Return how many were dropped, once lines may pass again; then forget."""
+        return 0 if not self._dropped or self.is_spent(now_s) else self.all_dropped()
 
     def all_dropped(self) -> int:
         """Return how many were dropped and not told yet; then forget."""
         dropped, self._dropped = self._dropped, 0
         return dropped
+
+    def _refill(self, now_s: float) -> None:
+        if now_s >= self._second + 1:
+            passed_s = int(now_s) - self._second
+            self._left = min(self._burst, self._left + passed_s * self._lines_per_s)
+            self._second = int(now_s)

@@ -9,21 +9,22 @@ Recorder ◄── Gateway ──► Supervisor, Forwarder       commits, change
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from kiket_console import __version__
 from kiket_console.contract import LIMIT_S
+from kiket_console.engine import soundness
 from kiket_console.engine.actions import Actions
 from kiket_console.engine.addresses import Addresses
 from kiket_console.engine.control import control_app
 from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.curator import Curator
+from kiket_console.engine.engine_log import EngineLog
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.hub import Hub
@@ -38,20 +39,29 @@ from kiket_console.engine.platform.settings import Settings
 from kiket_console.engine.platform.state import State
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.platform.tokens import RuntimeTokens
+from kiket_console.engine.producer.producer import Producer
+from kiket_console.engine.producer.sink import PATH
 from kiket_console.engine.pulse import Pulse
 from kiket_console.engine.recorder import Recorder
-from kiket_console.engine.recording import Recording
 from kiket_console.engine.refusals import Refusals
 from kiket_console.engine.retention import Retention
 from kiket_console.engine.retries import Retries
+from kiket_console.engine.secret_uses import SecretUses
+from kiket_console.engine.secrets.desk import SecretDesk
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.supervisor import Supervisor
+from kiket_console.engine.telemetry import otlp_receiver
+from kiket_console.engine.telemetry.handlers import Handlers
+from kiket_console.engine.telemetry.measuring import Measuring
+from kiket_console.engine.telemetry.meter import Meter
+from kiket_console.engine.telemetry.recount import Recount
+from kiket_console.engine.telemetry.spans import Spans
 from kiket_console.engine.terms import Terms
 from kiket_console.engine.token_judging import TokenJudge
 from kiket_console.engine.watching import Watching
+from kiket_console.engine_status import EngineStatus
 from kiket_console.errors import ConsoleError
-from kiket_console.model import EngineStatus, Notice
-from kiket_console.store.records import NewLog
+from kiket_console.model import Notice
 from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
 
@@ -61,7 +71,7 @@ if TYPE_CHECKING:
 
     from kiket_console.config import Config
     from kiket_console.engine.ports import Outcome
-    from kiket_console.engine.vault import Vault
+    from kiket_console.engine.secrets.vault import Vault
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
@@ -70,39 +80,13 @@ if TYPE_CHECKING:
     from kiket_console.store.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(Struct, frozen=True):
     """Whom the engine tells how it goes; all are called on its loop and must be quick."""
 
     on_ready: Callable[[EngineInfo], None]
     on_commit: Callable[[], None]
     on_worker: Callable[[Worker], None]
     on_note: Callable[[str], None]
-
-
-class EngineLog(logging.Handler):
-    """Record the engine's own warnings as log lines of the worker `engine`.
-
-    Takes records of any thread; `recorder` belongs to *loop*.
-    """
-
-    def __init__(self, recorder: Recorder, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(logging.WARNING)
-        self._recorder = recorder
-        self._loop = loop
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand the record over; without a loop to take it, it is in `engine.log` alone."""
-        line = NewLog(
-            at_us=int(record.created * 1_000_000),
-            worker="engine",
-            stream="log",
-            level=record.levelname,
-            logger=record.name,
-            text=self.format(record),
-        )
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._recorder.log, line)
 
 
 class Parts:
@@ -142,17 +126,21 @@ class Parts:
             platform_url=platform_url,
         )
         self.hub = Hub(Notice(newest.newest_exchange, newest.newest_change, newest.newest_log, 0))
-        self.recorder = Recorder(writer, redactor, self._committed, vault.get)
+        self.meter = Meter(writer, counts=config.telemetry)
+        self.recount = Recount(reader, writer, counts=config.telemetry)
+        self.recorder = Recorder(writer, redactor, self._committed, vault.get, self.meter.count)
         self.refusals = Refusals(self.recorder.log)
         self.log = EngineLog(self.recorder, asyncio.get_running_loop())
         body_bytes = config.body_mib * 1024**2
         own_ports = [urlsplit(url).port or 0 for url in (gateway_url, platform_url)]
+        self.uses = SecretUses(vault.version)
         self.forwarder = Forwarder(config.forward_timeout_s, body_bytes, own_ports)
         self.wattson = Wattson(
             self.recorder,
             vault,
             config,
             note=self.note,
+            uses=self.uses,
             own_ports=own_ports,
             workers=lambda: self.workers.workers(),
             on_answer=lambda took_us, failed: self._pulse.ended(took_us, failing=failed),
@@ -168,12 +156,32 @@ class Parts:
             },
             on_change=self._workers_changed,
             on_log=self.recorder.log,
+            on_reload=self.meter.reloaded,
             is_busy=self.forwarder.is_busy,
             open_session=self.wattson.open_session,
             free_port=self.wattson.free_port,
             orchestrator_api=gateway_url,
+            uses=self.uses,
             env_file=env_file,
+            producer_url=platform_url + PATH,
+            otlp_url=platform_url + otlp_receiver.PATH if config.telemetry else "",
+            shows_locals=config.locals,
             drain_limit_s=config.forward_timeout_s,
+        )
+        self.measuring = Measuring(
+            workers=self.workers,
+            forwarder=self.forwarder,
+            meter=self.meter,
+            config=config,
+            submit=writer.submit,
+            status=self.status,
+            on_change=self._workers_changed,
+            on_log=self.recorder.log,
+            dropped=lambda: {
+                "log lines": self.recorder.dropped_logs,
+                "module messages": self.wattson.dropped,
+                "spans": self.spans.dropped,
+            },
         )
         self.modules = ModuleDesk(self.wattson, self.workers, vault, reader, self.forwarder, config)
         self.watching = Watching(project, self.workers, self.recorder.log, env_file)
@@ -189,6 +197,8 @@ class Parts:
             retry_speed=config.retry_speed,
             on_outcome=self._ended,
         )
+        self.spans = Spans(self.recorder, writer, reader, redactor, keeps=config.telemetry)
+        self.otlp = otlp_receiver.OtlpReceiver(self.workers, self.refusals, self.spans.take)
         self.addresses = Addresses(paths.addresses, gateway_url)
         self.state = State(paths.platform, self.note)
         self.settings = Settings(self.state)
@@ -202,15 +212,34 @@ class Parts:
             tokens=self.tokens,
             address=self.addresses.url,
             base_url=platform_url,
+            handlers=Handlers(self.workers, self.spans.take),
         )
         callers = Callers(self.workers.tokens, self.tokens)
         self.platform = Platform(self.recorder, self.workers, self.refusals, callers, api)
+        self.producer = Producer(
+            recorder=self.recorder,
+            reader=reader,
+            workers=self.workers,
+            refusals=self.refusals,
+            config=config,
+            key_file=paths.mask_key,
+            agreed_file=paths.agreed,
+            env_file=env_file,
+            platform_url=platform_url,
+            value_of=vault.get,
+        )
         actions = Actions(
             status=self.status,
             stop=stop,
             workers=self.workers,
-            vault=vault,
-            rotate=self.modules.rotate,
+        )
+        self.secrets = SecretDesk(
+            vault,
+            self.workers.workers,
+            self.modules.hand_out,
+            self.workers.restart,
+            self.uses.by_name,
+            env_file,
         )
         terms = Terms(
             self.workers,
@@ -240,6 +269,7 @@ class Parts:
             terms=terms,
             tokens=token_judge,
             retries=self.retries,
+            uses=self.uses,
             retry=config.retry,
         )
         self.inbound = Inbound(self.addresses, sender)
@@ -249,7 +279,23 @@ class Parts:
             megabytes=config.retention_mb,
             on_log=self.recorder.log,
         )
-        self.recording = Recording(writer, self._recording_turned)
+        self.soundness = soundness.Soundness(
+            (
+                soundness.recording(writer),
+                soundness.outages(writer),
+                soundness.keyring(vault),
+                soundness.watcher(self.watching),
+                soundness.disk(paths.state),
+                soundness.drops("logs", "log line", lambda: self.recorder.dropped_logs),
+                soundness.drops("messages", "module message", lambda: self.wattson.dropped),
+                soundness.drops(
+                    "telemetry",
+                    "telemetry record",
+                    lambda: self.spans.dropped + self.measuring.sampler.dropped,
+                ),
+            ),
+            self._turned,
+        )
         self.control = control_app(
             actions,
             sender,
@@ -266,6 +312,8 @@ class Parts:
                 on_change=self.hub.workers_changed,
             ),
             self.modules,
+            self.secrets,
+            self.producer.desk,
         )
 
     async def warm(self) -> None:
@@ -275,6 +323,12 @@ class Parts:
             await self.settings.now()
         except ConsoleError as error:
             self.note(error.message)
+
+    async def find_keyring(self) -> None:
+        """Look for the keyring, which may take seconds."""
+        await self._vault.look()
+        self.soundness.look()
+        self.hub.workers_changed()  # so that clients ask for the status at once
 
     def note(self, sentence: str) -> None:
         """Tell whoever looks something that they should know."""
@@ -308,6 +362,10 @@ class Parts:
             notes=tuple(self._notes),
             refused=self.refusals.total,
             env_file=str(self._env_file) if self._env_file.is_file() else "",
+            degraded=self.soundness.degraded,
+            written_us=self._writer.written_us,
+            vault_us=self._vault.answered_us,
+            counts=self._config.telemetry,
         )
 
     def _committed(self, committed: Committed) -> None:
@@ -319,7 +377,7 @@ class Parts:
         )
         self._events.on_commit()
 
-    def _recording_turned(self, sentence: str) -> None:
+    def _turned(self, sentence: str) -> None:
         self._events.on_note(sentence)
         self.hub.workers_changed()  # so that clients ask for the status at once
 

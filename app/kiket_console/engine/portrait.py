@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.model import Worker, WorkerState
 from kiket_console.module_facts import ModuleFacts

@@ -7,8 +7,10 @@ trigger, replay ──► Delivery ──► gateway ──► Outcome
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import Result
@@ -17,12 +19,10 @@ if TYPE_CHECKING:
     from kiket_console.contract import Contract
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers, State, Worker
-
-SECRET_NAME = r"[A-Za-z0-9_.-]{1,128}"  # noqa: S105 (a pattern for names, not a password)
-"""What a secret may be called, on the platform's routes and everywhere else."""
+    from kiket_console.wire_secrets import SecretEntry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
 class Target:
     """A worker that takes requests now."""
 
@@ -34,6 +34,8 @@ class Target:
     port: int | None = None
     ip: str = "127.0.0.1"
     """Which of loopback's addresses it listens on."""
+    webhook_secret: str = field(default="", repr=False, compare=False)
+    """What the platform signs with for this very process; empty where it has no secret."""
 
     @property
     def host(self) -> str:
@@ -43,8 +45,7 @@ class Target:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(Struct, frozen=True):
     """By what the signature of a worker's deliveries is judged."""
 
     secrets: tuple[str, ...]
@@ -101,15 +102,6 @@ def extensions(workers: Workers) -> tuple[Worker, ...]:
     return tuple(each for each in workers.workers() if each.kind == "extension")
 
 
-@dataclass(frozen=True, slots=True)
-class SecretName:
-    """A secret that has a value; the value is not here."""
-
-    name: str
-    created_us: int
-    updated_us: int
-
-
 class Secrets(Protocol):
     """Where secrets are kept, as the platform sees it.
 
@@ -121,16 +113,16 @@ class Secrets(Protocol):
         """Return the value of *name*, or None when it has none."""
         ...
 
-    async def set(self, name: str, value: str) -> None:
-        """Keep *value* under *name*, in place of an older one."""
+    async def set(self, name: str, value: str) -> SecretEntry:
+        """Keep *value* under *name* for this project, in place of an older one."""
         ...
 
     async def delete(self, name: str) -> bool:
-        """Forget *name*; False when it had no value."""
+        """Forget this project's *name*; False when it had no value."""
         ...
 
-    async def names(self) -> Sequence[SecretName]:
-        """List what has a value, by name."""
+    async def names(self) -> Sequence[SecretEntry]:
+        """List what has a value that this project sees, by name."""
         ...
 
 
@@ -158,10 +150,27 @@ class Delivery:
     """How long the answer may take; None: as long as the gateway allows."""
     is_retried: bool = False
     """Whether it is tried again by the platform's schedule when it fails."""
+    signed_with: str = field(default="", repr=False)
+    """The webhook secret that signed `headers`; empty for what somebody else has signed."""
+    sign: Callable[[str], Headers] | None = field(default=None, repr=False)
+    """Return its headers as another webhook secret signs them; None: they go as they are.
+    Raises `ConsoleError` for a secret that its dialect cannot use."""
+
+    def headers_for(self, target: Target) -> Headers:
+        """Return the headers that *target* takes: the secret may have changed since they were made.
+
+        A secret that cannot sign changes nothing: the worker says what is wrong.
+        """
+        secret = target.webhook_secret
+        if self.sign is None or secret in {"", self.signed_with}:
+            return self.headers
+        try:
+            return self.sign(secret)
+        except ConsoleError:
+            return self.headers
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class Outcome:
+class Outcome(Struct):
     """What became of a delivery, and what its sender is answered."""
 
     exchange_id: int | None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kiket_console.engine.health import Finding
+    from kiket_console.engine.lateness import Lateness
     from kiket_console.engine.ports import Target
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_messages import Found, Ready
@@ -42,6 +43,8 @@ class Process(Protocol):
     returncode: int | None
     finding: Finding
     """What its newest answer showed."""
+    lateness: Lateness
+    """How late its event loop was, where it tells."""
 
     @property
     def facts(self) -> ModuleFacts | None:
@@ -51,6 +54,11 @@ class Process(Protocol):
     @property
     def target(self) -> Target:
         """Where it takes requests."""
+        ...
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """With what its deliveries may be signed, the current one first; never shown."""
         ...
 
     @property

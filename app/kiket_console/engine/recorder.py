@@ -1,7 +1,7 @@
 """Put what happens into the store: ids at once, secrets taken out, durable when it must be.
 
     receive ──► attempt ──► answered ──► durable     (the gateway; the sender is answered last)
-    log ──► buffer (bounded, oldest dropped and counted) ──► the store, when it has time
+    log ──► LogQueue ──► the store, when it has time
 
 Belongs to one event loop; call it from that loop only.
 """
@@ -9,14 +9,17 @@ Belongs to one event loop; call it from that loop only.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from kiket_console.engine import bodies, trace
+from kiket_console.engine.commit_teller import CommitTeller
+from kiket_console.engine.duplicates import RECALLED, Duplicates, identity
 from kiket_console.engine.headers import value_of
+from kiket_console.engine.log_queue import LogQueue
 from kiket_console.engine.outbox import Outbox, Ticket
 from kiket_console.engine.parentage import Parentage
 from kiket_console.errors import ConsoleError
@@ -33,24 +36,18 @@ from kiket_console.store.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from concurrent.futures import Future
 
     from kiket_console.engine.parentage import Parent
     from kiket_console.model import Body, Detail, Exchange
+    from kiket_console.store.reader import Reader
     from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
 
-TOLD_PER_S = 50
-LOG_LINES = 2048
-LOG_BATCH = 256
-LOG_PAUSE_S = 0.01
-LOG_TEXT = 64 * 1024
 INLINE_BYTES = 64 * 1024
 """Larger bodies are searched for secrets in another thread, so that nobody waits for it."""
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class Arrival:
+class Arrival(Struct):
     """What there is to record of a request as it arrives."""
 
     source: Source
@@ -71,24 +68,32 @@ class Arrival:
     channel: str = ""
     truncate_to: int | None = None
     """Store only so many bytes of the body; 0 for one that cannot be cleared of its secrets."""
+    may_repeat: bool = False
+    """Whether it came from outside, where the same may be sent more than once."""
+    came_us: int = 0
+    """When it came (Unix µs), where it is looked at for a while before it is recorded; 0: now."""
 
 
-@dataclass(slots=True, eq=False)
-class Recorded:
+class Recorded(Struct, eq=False):
     """An exchange that is on its way into the store."""
 
     id: int
     trace: trace.Trace
     span_id: str
+    source: Source
     worker: str
-    is_delivery: bool
+    name: str
+    version: str
     ticket: Ticket
+    target: str = ""
+    """On what it is tried; empty before."""
     attempt: int = 1
     """The number of the try that is under way, or is to come."""
+    is_over: bool = False
+    """Whether it was recorded how it ended: what is said of it later is of the waiting alone."""
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class Ending:
+class Ending(Struct):
     """How an attempt ended; `answer` is headers and body of the target, None without one.
 
     Of an answer that `is_truncated` the body is only the beginning.
@@ -105,12 +110,14 @@ class Ending:
     next_try_us: int = 0
 
 
+OnEnd: TypeAlias = "Callable[[Recorded, Ending], object]"
+
+
 class Recorder:
     """Record exchanges, attempts and logs through *writer*, redacted by *redactor*.
 
-    `on_commit` is called on the event loop after commits, `TOLD_PER_S` times a second at most and
-    always with the newest. `value_of` gives a secret's value, to
-    put back what was taken out.
+    `on_commit` is called as a `CommitTeller` does. `value_of` gives a secret's value, to put back
+    what was taken out. `on_end` is told of each attempt that ended.
     """
 
     def __init__(
@@ -119,24 +126,24 @@ class Recorder:
         redactor: Redactor,
         on_commit: Callable[[Committed], None],
         value_of: Callable[[str], Awaitable[str | None]],
+        on_end: OnEnd = lambda *_: None,
     ) -> None:
         self._writer = writer
         self._redactor = redactor
-        self._on_commit = on_commit
         self._value_of = value_of
-        self._loop = asyncio.get_running_loop()
+        self._on_end = on_end
         self._newest_id = writer.newest.newest_exchange
         self._parentage = Parentage()
+        self._duplicates = Duplicates()
         self._outbox = Outbox(writer)
         self._large = asyncio.Lock()
-        self._logs: deque[NewLog] = deque()
-        self._logs_written: Future[Committed] | None = None
-        self._logs_due: asyncio.TimerHandle | None = None
-        self.dropped_logs = 0
-        """Log lines that came faster than they could be stored."""
-        self._newest_commit = writer.newest
-        self._is_telling = False
-        writer.on_commit = self._committed
+        self._logs = LogQueue(writer, redactor, self.by_trace)
+        writer.on_commit = CommitTeller(on_commit).committed
+
+    async def recall(self, reader: Reader) -> None:
+        """Remember what was received before, so that what is sent once more is known again."""
+        with suppress(ConsoleError):  # whoever writes the store says what is wrong with it
+            self._duplicates.recall(await asyncio.to_thread(reader.received, RECALLED))
 
     async def receive(
         self,
@@ -161,65 +168,82 @@ class Recorder:
         *,
         target: str | None = None,
         parent: Parent | None = None,
+        seen: trace.Trace | None = None,
     ) -> Recorded:
-        """Do what `receive` does, with the body as `stored` has made it."""
-        seen = trace.sent(arrival.headers) or (parent.trace if parent else trace.new_trace())
+        """Do what `receive` does, with the body as `stored` has made it.
+
+        *seen* is the trace of what says it elsewhere than in headers, and has no parent.
+        """
+        seen = trace.sent(arrival.headers) or (
+            parent.trace if parent else seen or trace.new_trace()
+        )
         exchange_id = self._newest_id + 1
         span_id = trace.new_span_id()
-        started_us = _now_us()
+        started_us = arrival.came_us or _now_us()
+        name = self._redactor.redact(arrival.name)
+        known, first = None, None
+        if arrival.may_repeat:
+            known = identity(arrival.worker, name, arrival.version, arrival.headers, body.sha256)
+            first = self._duplicates.first(known, started_us) if known else None
         rows: list[Row] = [
-            NewExchange(
-                id=exchange_id,
-                source=arrival.source,
-                worker=arrival.worker,
-                name=self._redactor.redact(arrival.name),
-                version=arrival.version,
-                method=arrival.method,
-                path=self._redactor.redact(arrival.path),
-                started_us=started_us,
-                state=arrival.state,
-                request=Message(self._headers(arrival.headers), body),
-                signature=arrival.signature,
-                judgement=arrival.judgement,
-                trace_id=seen.trace_id,
-                span_id=span_id,
-                parent_id=parent.exchange_id if parent else None,
-                parent_guessed=parent is not None and parent.guessed,
-                replay_of=arrival.replay_of,
-                edited=arrival.edited,
-                kind=arrival.kind,
-                direction=arrival.direction,
-                channel=arrival.channel,
+            NewExchange(  # by place, because 22 names take a microsecond to be looked up
+                exchange_id,
+                arrival.source,
+                arrival.worker,
+                name,
+                arrival.version,
+                arrival.method,
+                self._redactor.redact(arrival.path),
+                started_us,
+                arrival.state,
+                Message(self._headers(arrival.headers), body),
+                arrival.signature,
+                arrival.judgement,
+                seen.trace_id,
+                span_id,
+                parent.exchange_id if parent else None,
+                parent is not None and parent.guessed,
+                arrival.replay_of,
+                arrival.edited,
+                arrival.kind,
+                arrival.direction,
+                arrival.channel,
+                first,
             )
         ]
         if target is not None:
             rows.append(NewAttempt(exchange_id, 1, target, started_us))
         ticket = self._outbox.hold(exchange_id, rows)
         self._newest_id = exchange_id
-        is_delivery = arrival.source is Source.WEBHOOK
-        if is_delivery:
+        if known is not None:
+            self._duplicates.remember(known, first or exchange_id, started_us)
+        if arrival.source is Source.WEBHOOK:
             delivery_id = value_of(arrival.headers, "x-kiket-delivery")
-            self._parentage.began(exchange_id, arrival.worker, seen, delivery_id)
+            self._parentage.began(exchange_id, arrival.worker, seen, delivery_id, span_id)
         elif arrival.direction == Direction.IN and target is not None:
             self._parentage.asked(exchange_id, arrival.worker, seen)
-        return Recorded(exchange_id, seen, span_id, arrival.worker, is_delivery, ticket)
+        what = arrival.source, arrival.worker, name, arrival.version
+        return Recorded(exchange_id, seen, span_id, *what, ticket, target or "")
 
     def resume(self, exchange: Exchange, delivery_id: str) -> Recorded:
         """Return an exchange that is in the store, to record another attempt at it."""
-        seen = trace.Trace(exchange.trace_id)
-        self._parentage.began(exchange.id, exchange.worker, seen, delivery_id)
+        seen, span_id = trace.Trace(exchange.trace_id), trace.new_span_id()
+        self._parentage.began(exchange.id, exchange.worker, seen, delivery_id, span_id)
         return Recorded(
             exchange.id,
             seen,
-            trace.new_span_id(),
+            span_id,
+            exchange.source,
             exchange.worker,
-            is_delivery=True,
-            ticket=Ticket(exchange.id, []),
+            exchange.name,
+            exchange.version,
+            Ticket(exchange.id, []),
             attempt=exchange.attempts + 1,
         )
 
     def attempt(self, recorded: Recorded, target: str) -> None:
         """Record that an exchange's try begins now: it was held until now, or is tried again."""
+        recorded.target = target
         row = NewAttempt(recorded.id, recorded.attempt, target, _now_us())
         self._outbox.send(recorded.ticket, row)
 
@@ -227,6 +251,7 @@ class Recorder:
         """Record that a try ended in vain and that the next one begins, on another target."""
         ended = self._ended(recorded, ending, None)
         recorded.attempt += 1
+        recorded.target = target
         began = NewAttempt(recorded.id, recorded.attempt, target, _now_us())
         self._outbox.send(recorded.ticket, ended, began)
 
@@ -250,7 +275,11 @@ class Recorder:
         self._conclude(recorded, ending, answer)
 
     def _conclude(self, recorded: Recorded, ending: Ending, answer: Message | None) -> None:
+        if recorded.is_over:
+            return
+        recorded.is_over = True
         self.ended(recorded)
+        self._on_end(recorded, ending)
         self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
 
     def ended(self, recorded: Recorded) -> None:
@@ -272,58 +301,35 @@ class Recorder:
         """Return the request during which *module* says something, as far as can be guessed."""
         return self._parentage.of_module(module)
 
-    def by_trace(self, trace_id: str) -> int | None:
-        """Return the newest delivery of a trace."""
-        return self._parentage.by_trace(trace_id)
+    def holder(self, trace_id: str, parent_span_id: str) -> tuple[int, str] | None:
+        """Return the delivery that a span belongs to, and its worker (see `Parentage.holder`)."""
+        return self._parentage.holder(trace_id, parent_span_id)
+
+    def by_trace(self, trace_id: str, worker: str = "") -> int | None:
+        """Return what *worker* handles of a trace (see `Parentage.by_trace`)."""
+        return self._parentage.by_trace(trace_id, worker)
 
     async def original_body(self, detail: Detail) -> bytes:
         """Return the request's bytes as they came; raises `ConsoleError` when that cannot be."""
         return await bodies.original(detail.request.body, self._value_of)
 
+    async def present_body(self, detail: Detail) -> bytes:
+        """Return them with secrets as they are now; raises `ConsoleError` when one has no value."""
+        return await bodies.present(detail.request.body, self._value_of)
+
     def log(self, line: NewLog) -> None:
-        """Take a log line; the oldest are dropped when too many wait."""
-        text = self._redactor.redact(_storable(line.text))
-        if len(self._logs) == LOG_LINES:
-            self._logs.popleft()
-            self.dropped_logs += 1
-        self._logs.append(
-            NewLog(
-                line.at_us,
-                line.worker,
-                line.stream,
-                line.level,
-                self._redactor.redact(_storable(line.logger)),
-                text if len(text) <= LOG_TEXT else text[:LOG_TEXT] + "…",
-                line.trace_id,
-                line.exchange_id or self.by_trace(line.trace_id),
-            )
-        )
-        if self._logs_due is None:
-            self._logs_due = self._loop.call_later(LOG_PAUSE_S, self._write_logs)
+        """Take a log line; see `LogQueue.take`."""
+        self._logs.take(line)
+
+    @property
+    def dropped_logs(self) -> int:
+        """Return how many log lines are not in the store, because too many came."""
+        return self._logs.dropped
 
     def flush(self) -> None:
         """Hand the writer every row and log line that waits; for an orderly end."""
         self._outbox.send_until(self._newest_id)
-        if self._logs_due is not None:
-            self._logs_due.cancel()
-            self._logs_due = None
-        if self._logs:
-            self._submit_logs(len(self._logs))
-
-    def _write_logs(self) -> None:
-        """Hand over a batch, one at a time, so that logs never crowd out deliveries."""
-        self._logs_due = None
-        if self._logs_written is None or self._logs_written.done():
-            self._submit_logs(LOG_BATCH)
-        if self._logs:
-            self._logs_due = self._loop.call_later(LOG_PAUSE_S, self._write_logs)
-
-    def _submit_logs(self, limit: int) -> None:
-        batch = [self._logs.popleft() for _ in range(min(limit, len(self._logs)))]
-        try:
-            self._logs_written = self._writer.submit(batch)
-        except ConsoleError:  # busy, or closed
-            self.dropped_logs += len(batch)
+        self._logs.flush()
 
     async def stored(
         self, raw: bytes, truncate_to: int | None = None, known: Mapping[str, str] | None = None
@@ -356,30 +362,6 @@ class Recorder:
 
     def _headers(self, headers: Headers) -> Headers:
         return tuple(self._redactor.redact_headers(headers))
-
-    def _committed(self, committed: Committed) -> None:
-        """Take note of a commit; called in the writer's thread."""
-        self._newest_commit = committed
-        if not self._is_telling:
-            self._is_telling = True
-            with contextlib.suppress(RuntimeError):  # the loop has ended before the writer
-                self._loop.call_soon_threadsafe(self._tell)
-
-    def _tell(self) -> None:
-        told = self._newest_commit
-        self._on_commit(told)
-        self._loop.call_later(1 / TOLD_PER_S, self._tell_newer, told)
-
-    def _tell_newer(self, told: Committed) -> None:
-        self._is_telling = False  # before looking: a commit from here on tells of itself
-        if self._newest_commit is not told:
-            self._is_telling = True
-            self._tell()
-
-
-def _storable(text: str) -> str:
-    """Return *text* with what UTF-8 cannot carry (lone surrogates) written out."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _now_us() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 1.0
 """How often to look whether a folder is still the one that is watched."""
+WATCH_AGAIN_S = 30.0
+"""After so long a folder that could not be watched is tried again: watches may be free by then."""
 BATCH_S = 0.02
 """For how long changes that will wait anyway are gathered, rather than taken one by one."""
 
@@ -29,7 +32,9 @@ Places = list[tuple[int, int] | None]
 
 
 class Reloader:
-    """Watches a worker's folders and calls `reload(file)`, the file relative to the first.
+    """Watches a worker's folders and calls `reload(file, is_code)`.
+
+    The file is relative to the first folder; *is_code* says that Python code alone was saved.
 
     Reloads that chase each other, as when the code itself writes what is watched, are spaced out
     more and more; what was written meanwhile becomes one reload. The files *settings* do not
@@ -40,7 +45,7 @@ class Reloader:
         self,
         spec: WorkerSpec,
         settings: Sequence[Path],
-        reload: Callable[[str], None],
+        reload: Callable[[str, bool], None],
         on_log: Callable[[NewLog], None],
     ) -> None:
         self._roots = spec.watch
@@ -52,7 +57,8 @@ class Reloader:
         self._settling = Settling()
         self._changed = Seen()
         self._since_ns = tree.now_ns()
-        self._is_polling = False
+        self.trouble = ""
+        """Why saves are not heard of at once, in one sentence; empty while they are."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -61,18 +67,26 @@ class Reloader:
             if None in places:
                 await asyncio.sleep(LOOK_EVERY_S)
             else:
-                async with watched(self._roots, self._since_ns, self._told_polling) as watch:
+                told: list[str] = []
+                async with watched(self._roots, self._since_ns, told.append) as watch:
+                    self._turned("".join(told))
                     self._since_ns = tree.now_ns()
-                    await self._follow(watch, places)
+                    if not await self._follow(watch, places):
+                        continue
             seen, places = places, self._places()
             if None not in seen or seen != places:
                 self._take(Seen({str(self._roots[0])}))
                 if None in places:
                     self._take_up()
 
-    async def _follow(self, watch: Watch, places: Places) -> None:
-        """Reload until a folder is moved or removed, or there was more than could be told."""
-        while True:
+    async def _follow(self, watch: Watch, places: Places) -> bool:
+        """Reload until a folder is moved or removed, or there was more than could be told.
+
+        Where files can only be looked at it ends after a while too, and returns False: nothing was
+        missed, and perhaps they can be watched by now.
+        """
+        until_s = time.monotonic() + WATCH_AGAIN_S if self.trouble else math.inf
+        while time.monotonic() < until_s:
             left_s = self._settling.due_s() - time.monotonic()
             if left_s <= 0:
                 # What comes meanwhile is part of it.
@@ -86,7 +100,8 @@ class Reloader:
             seen = await watch.wait(min(left_s, LOOK_EVERY_S))
             self._take(seen)
             if seen.is_lost or self._places() != places:
-                return
+                return True
+        return False
 
     def _take(self, seen: Seen) -> None:
         """Add what has changed to what waits to be taken up."""
@@ -104,16 +119,21 @@ class Reloader:
         was_restless = self._settling.is_restless
         self._settling.reloaded()
         name = self._named(sorted(changed.written) or sorted(changed.gone))
+        is_code = all(path.endswith(".py") for path in changed.written | changed.gone)
         if self._settling.is_restless and not was_restless:
             text = f"{name}: a reload waits longer and longer while it goes on"
             self._on_log(line("engine", "INFO", text))
-        self._reload(name)
+        self._reload(name, is_code)
         self._pace.reloaded(time.monotonic())
 
-    def _told_polling(self, sentence: str) -> None:
-        if not self._is_polling:
-            self._is_polling = True
+    def _turned(self, sentence: str) -> None:
+        """Say that files can only be looked at, and why; or, with nothing, that it is over."""
+        if sentence and not self.trouble:
             self._on_log(line("engine", "WARNING", sentence))
+        elif self.trouble and not sentence:
+            text = f"{self._roots[0]} is watched again: saves are heard of at once"
+            self._on_log(line("engine", "INFO", text))
+        self.trouble = sentence
 
     def _places(self) -> Places:
         """Return the device and number of each folder, None for one that is not there."""

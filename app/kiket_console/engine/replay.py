@@ -100,14 +100,20 @@ def compose(
             payload = delivery.sample_payload(event, version, surroundings.platform_url)
         raw_body = surroundings.around(payload, delivery_id, event)
     own = delivery.delivery_headers(event, version, payload, delivery_id)
-    signed = signing.headers(raw_body, delivery_id)
+
+    def sign(secret: str) -> Headers:
+        signed = replace(signing, secret=secret).headers(raw_body, delivery_id)
+        return head.merged((*own, *signed), headers)
+
     return Delivery(
         extension,
         event,
         version,
         _path(event, version),
-        head.merged((*own, *signed), headers),
+        sign(signing.secret),
         raw_body,
+        signed_with=signing.secret,
+        sign=sign,
     )
 
 
@@ -142,16 +148,23 @@ def again(
         raw_body = surroundings.renewed(raw_body, detail.request.body.raw, delivery_id)
     if edit.headers is not None:  # those that were recorded have come as they are
         head.check(asked)
+
+    def sign(secret: str) -> Headers:
+        anew = replace(signing, secret=secret)
+        return _headers(sendable, asked, anew, raw_body, delivery_id)
+
     return Delivery(
         exchange.worker,
         event,
         version,
         _renamed(exchange.path, event, version) if renamed else exchange.path,
-        _headers(sendable, asked, signing, raw_body, delivery_id),
+        sign(signing.secret),
         raw_body,
         replay_of=exchange.id if linked else None,
         edited=linked and (renamed or asked != kept or _has_other_body(detail, edit)),
         signature_word="re-signed" if signing.way == "resigned" and linked else None,
+        signed_with=signing.secret,
+        sign=None if signing.way == "exact" else sign,
     )
 
 
@@ -194,6 +207,12 @@ def _sendable(detail: Detail) -> Headers:
         raise ConsoleError(
             f"Exchange {detail.exchange.id} is a message of the module {detail.exchange.worker}.",
             hint=f"`kiket-console ipc replay {detail.exchange.id}` sends it again.",
+            exit_code=ExitCode.USAGE,
+        )
+    if detail.exchange.source is Source.PRODUCER:
+        raise ConsoleError(
+            f"Exchange {detail.exchange.id} is a message to a producer.",
+            hint=f"`kiket-console produce --resend {detail.exchange.id}` sends it again.",
             exit_code=ExitCode.USAGE,
         )
     if detail.exchange.source is not Source.WEBHOOK:

@@ -230,7 +230,7 @@ class Retries:
         """Return what was recorded, signed in the same way for now; raises `ConsoleError`."""
         exchange = detail.exchange
         worker = named(self._workers, exchange.worker)
-        raw_body = await self._recorder.original_body(detail)
+        raw_body = await self._recorder.present_body(detail)
         delivery = replay.again(
             detail,
             raw_body,

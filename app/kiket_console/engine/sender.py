@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from kiket_console.engine.ports import Deliver, Delivery
     from kiket_console.engine.recorder import Recorder
     from kiket_console.engine.retries import Retries
+    from kiket_console.engine.secret_uses import SecretUses
+    from kiket_console.engine.secrets.vault import Vault
     from kiket_console.engine.supervisor import Supervisor
     from kiket_console.engine.terms import Terms
     from kiket_console.engine.token_judging import TokenJudge
-    from kiket_console.engine.vault import Vault
     from kiket_console.model import Detail, Handler, Worker
     from kiket_console.store.reader import Reader
     from kiket_console.wire import Edit, Selection
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 class Sender:
     """Make deliveries and hand them to the gateway.
 
-    *retry* is one of `config.RETRIES`: which deliveries are tried again when they fail.
+    *retry* is one of `settings.RETRIES`: which deliveries are tried again when they fail.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Sender:
         terms: Terms,
         tokens: TokenJudge,
         retries: Retries,
+        uses: SecretUses,
         retry: str = "unattended",
     ) -> None:
         self._terms = terms
         self._tokens = tokens
         self._retries = retries
+        self._uses = uses
         self._retry = retry
         self._deliver = deliver
         self._workers = workers
@@ -84,7 +87,7 @@ class Sender:
         Raises `ConsoleError` when there is no payload for it: none was given, and no template and
         no handler knows the event.
         """
-        return await self._sent(await self._composed(event))
+        return await self._told(event)
 
     async def deliver_unattended(
         self, extension: str, event: str, payload: dict[str, Any]
@@ -95,7 +98,7 @@ class Sender:
         raw_payload = deliveries.encoded({**payload, "event_version": version})
         retry = self._retry in {"unattended", "always"}
         asked = Event(event, version, extension, raw_payload, retry=retry)
-        return await self._sent(await self._composed(asked))
+        return await self._told(asked)
 
     async def preview_trigger(self, event: Event) -> Preview:
         """Return what `trigger` would send."""
@@ -132,6 +135,14 @@ class Sender:
         """Return what `send` would send."""
         return await self._previewed(await self._again(exchange_id, edit, way, linked=linked))
 
+    async def _told(self, event: Event) -> Result:
+        """Send an event, and note which secrets its extension is given with it."""
+        delivery = await self._composed(event)
+        if event.raw_body is None:
+            worker = named(self._workers, delivery.extension or "")
+            self._uses.note(worker.name, "payload", *self._terms.put_in(worker, event.era))
+        return await self._sent(delivery)
+
     async def _composed(self, event: Event) -> Delivery:
         worker = await self._addressed(event.extension)
         payload: Any = None
@@ -158,7 +169,7 @@ class Sender:
         self, exchange_id: int, edit: Edit, way: str, *, linked: bool, retry: bool | None = None
     ) -> Delivery:
         detail = self._reader.known(exchange_id)
-        raw_body = await self._raw_body(detail, edit)
+        raw_body = await self._raw_body(detail, edit, way)
         name = detail.exchange.worker
         if way != "exact":  # what is not signed anew can be sent before the code has told how
             name = (await self._addressed(name)).name
@@ -197,10 +208,12 @@ class Sender:
             )
         return await bodies.edited(stored, raw, self._vault.get)
 
-    async def _raw_body(self, detail: Detail, edit: Edit) -> bytes:
+    async def _raw_body(self, detail: Detail, edit: Edit, way: str) -> bytes:
         stored = detail.request.body
         if edit.raw_payload is None or edit.raw_payload == stored.raw:
-            return await self._recorder.original_body(detail)
+            is_exact = way == "exact"  # its signature holds for the very bytes that came
+            recorder = self._recorder
+            return await (recorder.original_body if is_exact else recorder.present_body)(detail)
         return await bodies.edited(stored, edit.raw_payload, self._vault.get)
 
     async def _sent(self, delivery: Delivery) -> Result:

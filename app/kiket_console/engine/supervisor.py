@@ -15,9 +15,9 @@ from kiket_console.engine.keeper import DRAIN_LIMIT_S, Keeper
 from kiket_console.engine.leftovers import end_marked
 from kiket_console.engine.orchestrator.process import ModuleProcess
 from kiket_console.engine.ports import Judging
+from kiket_console.engine.secret_uses import SecretUses
 from kiket_console.engine.surroundings import (
     EXTENSION_API_KEY,
-    WEBHOOK_SECRET,
     WORKSPACE_TOKEN,
     Surrounder,
 )
@@ -30,24 +30,27 @@ from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.store.records import NewLog
 from kiket_console.worker_spec import ModuleSpec
 from kiket_core.secret import Secret
+from kiket_sdk._keys import PREVIOUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from kiket_console.contract import Contract
+    from kiket_console.engine.lateness import Lateness
     from kiket_console.engine.orchestrator.ports import OpenSession
     from kiket_console.engine.ports import Target
     from kiket_console.engine.process import Process
+    from kiket_console.engine.secrets.vault import Vault
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.engine.vault import Vault
     from kiket_console.engine.worker_messages import Ready
     from kiket_console.model import Worker
     from kiket_console.paths import ProjectPaths
     from kiket_console.project import Project
+    from kiket_console.telemetry.nouns import Reload
     from kiket_console.worker_spec import WorkerSpec
 
-MEASURE_EVERY_S = 2.0
+_STOPPED = frozenset({WorkerState.STOPPING, WorkerState.STOPPED})
 _DEFAULT_DIALECTS = ("k0", "sw1", "kr", "k1")
 
 
@@ -55,10 +58,13 @@ class Supervisor:
     """Runs the project's workers; it is the gateway's `ports.Workers`.
 
     `on_change` is called on the event loop whenever a worker's state has changed, `on_log` for
-    each line; both must be quick. `variables` point the code at this engine. `is_busy` tells
-    whether a start, by its label, has requests to answer. What a save replaces has
+    each line, `on_reload` for each start that came to serve or did not; all must be quick.
+    `variables` point the code at this engine. `is_busy` tells whether a start, by its label, has
+    requests to answer. What a save replaces has
     `drain_limit_s` to answer what it took. Modules speak with us by *open_session*, and are told
     the address *orchestrator_api*; `free_port` gives a start, by its label, a port to serve on.
+    *uses* is told which secrets a start is given. Messages go below `producer_url`, and traces of
+    OpenTelemetry below `otlp_url`.
     """
 
     def __init__(
@@ -70,15 +76,21 @@ class Supervisor:
         variables: Mapping[str, str],
         on_change: Callable[[], None],
         on_log: Callable[[NewLog], None],
+        on_reload: Callable[[Reload], None] = lambda _: None,
         is_busy: Callable[[str], bool],
         open_session: OpenSession,
         free_port: Callable[[str], int],
         orchestrator_api: str = "",
         inherited: Mapping[str, str] | None = None,
+        uses: SecretUses | None = None,
         env_file: Path | None = None,
+        producer_url: str = "",
+        otlp_url: str = "",
+        shows_locals: bool = True,
         drain_limit_s: float = DRAIN_LIMIT_S,
     ) -> None:
         self._key = paths.key
+        self._uses = SecretUses(vault.version) if uses is None else uses
         self._on_change = on_change
         self._on_log = on_log
         surrounder = Surrounder(
@@ -88,7 +100,11 @@ class Supervisor:
             inherited=os.environ if inherited is None else inherited,
             variables=variables,
             on_log=on_log,
+            uses=self._uses,
             env_file=env_file,
+            producer_url=producer_url,
+            otlp_url=otlp_url,
+            shows_locals=shows_locals,
         )
         self._project = project
         self._make_keeper = partial(
@@ -108,6 +124,7 @@ class Supervisor:
             ),
             on_change=on_change,
             on_log=on_log,
+            on_reload=on_reload,
             drain_limit_s=drain_limit_s,
         )
         self._keepers: dict[str, Keeper] = {}
@@ -119,13 +136,10 @@ class Supervisor:
     async def run(self) -> None:
         """Run the workers until `close`, or until cancelled; both leave no process behind."""
         await self._end_leftovers()
-        async with asyncio.TaskGroup() as tasks:
-            measuring = tasks.create_task(self._measure())
-            async with asyncio.TaskGroup() as self._keeping:
-                for keeper in self._keepers.values():
-                    self._keeping.create_task(self._keep(keeper))
-                await self._closed.wait()
-            measuring.cancel()
+        async with asyncio.TaskGroup() as self._keeping:
+            for keeper in self._keepers.values():
+                self._keeping.create_task(self._keep(keeper))
+            await self._closed.wait()
 
     def close(self) -> None:
         """End every worker; `run` returns when nothing is left."""
@@ -137,7 +151,7 @@ class Supervisor:
 
     def workers(self) -> tuple[Worker, ...]:
         """Return every worker: the extensions in the project's order, then the modules."""
-        return tuple(keeper.worker for keeper in self._keepers.values())
+        return tuple([keeper.worker for keeper in self._keepers.values()])
 
     def serving(self, name: str) -> Target | None:
         """Return where requests for worker *name* go now, or None when nothing serves."""
@@ -154,15 +168,28 @@ class Supervisor:
         keeper = self._keepers.get(name)
         if keeper is None or keeper.spec.kind == ModuleSpec.kind:
             return Judging((), ())
-        found = keeper.serving.found if keeper.serving else None
-        given = keeper.given.secrets.get(WEBHOOK_SECRET) if keeper.given else None
-        secrets = found.secrets if found else ()
-        return Judging(secrets or ((given,) if given else ()), keeper.accepted or _DEFAULT_DIALECTS)
+        process = keeper.serving
+        serves = process or keeper.given  # not what a start under way is given
+        secrets = serves.webhook_secrets if serves else ()
+        found = process.found if process else None
+        accepted = keeper.spec.dialects or (found.accepts if found else ())
+        return Judging(secrets, accepted or _DEFAULT_DIALECTS)
 
     def contract(self, name: str) -> Contract:
         """Return what the manifest of worker *name* says of deliveries."""
         keeper = self._keepers.get(name)
         return keeper.spec.declared.contract if keeper else NOTHING
+
+    def lateness(self, name: str) -> Lateness | None:
+        """Return how late the event loop of what serves for worker *name* was."""
+        keeper = self._keepers.get(name)
+        return keeper.serving.lateness if keeper and keeper.serving else None
+
+    def noted(self, name: str, **changes: object) -> None:
+        """Note what is seen of worker *name*, if it is still there: fields of `Worker`."""
+        keeper = self._keepers.get(name)
+        if keeper is not None:
+            keeper.noted(**changes)
 
     def tokens(self) -> tuple[tuple[str, Secret], ...]:
         """Return the workspace tokens that workers may show to the platform, with whose each is."""
@@ -174,11 +201,14 @@ class Supervisor:
 
     # What a person asks
 
-    def reload(self, name: str, file: str) -> None:
-        """Start worker *name* anew because *file* was saved; it may have been removed by then."""
+    def reload(self, name: str, file: str, is_code: bool = False) -> None:
+        """Start worker *name* anew because *file* was saved; it may have been removed by then.
+
+        *is_code*: Python code alone was saved, so that it is run as it was before.
+        """
         keeper = self._keepers.get(name)
         if keeper is not None:
-            keeper.reload(file)
+            keeper.reload(file, is_code)
 
     def reload_all(self, file: str) -> None:
         """Start every worker anew because *file* was saved."""
@@ -227,8 +257,13 @@ class Supervisor:
         """
         started: list[str] = []
         for keeper in self._keepers.values():
-            if any(secret == name for name, _ in keeper.worker.secrets):
-                if keeper.spec.kind == ModuleSpec.kind and keeper.serving is not None:
+            is_module = keeper.spec.kind == ModuleSpec.kind
+            # an extension's that has a value, though not of the vault, was set by the person
+            asks = any(
+                secret == name and (is_module or not has) for name, has in keeper.worker.secrets
+            )
+            if asks or self._uses.has_at_start(keeper.name, secret):
+                if is_module and keeper.serving is not None:
                     is_there = is_kept or (
                         keeper.given is not None and secret in keeper.given.answers
                     )
@@ -241,9 +276,19 @@ class Supervisor:
                     self._on_change()
                     if keeper.worker.state is not WorkerState.RELOADING:
                         continue  # else its successor, whom nobody tells, may have the old value
+                if keeper.worker.state in _STOPPED:
+                    continue  # it has it when a person starts it
                 keeper.restart()
                 started.append(keeper.name)
         return tuple(started)
+
+    async def settled(self, names: tuple[str, ...], timeout_s: float) -> tuple[str, ...]:
+        """Wait for the starts of workers; return those that do not serve what was started last."""
+        keepers = [keeper for name, keeper in self._keepers.items() if name in names]
+        serve = await asyncio.gather(*(keeper.wait_settled(timeout_s) for keeper in keepers))
+        return tuple(
+            keeper.name for keeper, serves in zip(keepers, serve, strict=True) if not serves
+        )
 
     def _look_again(self, name: str) -> WorkerSpec | None:
         """Return what the folder says of worker *name* now; None when it names it no more.
@@ -294,20 +339,6 @@ class Supervisor:
                 NewLog(time.time_ns() // 1000, "engine", "log", "WARNING", "workers", sentence)
             )
 
-    async def _measure(self) -> None:
-        """Note every two seconds what each worker's processes use."""
-        from kiket_console.engine.usage import Usage
-
-        usages: dict[str, Usage] = {}
-        while True:
-            await asyncio.sleep(MEASURE_EVERY_S)
-            usages = {name: usages.get(name) or Usage() for name in self._keepers}
-            for name, keeper in list(self._keepers.items()):
-                pid = keeper.serving.pid if keeper.serving else None
-                cpu_percent, memory_bytes = await asyncio.to_thread(usages[name].measure, pid)
-                keeper.noted(cpu_percent=cpu_percent, memory_bytes=memory_bytes)
-            self._on_change()
-
 
 def _make_process(
     spec: WorkerSpec,
@@ -336,5 +367,6 @@ def _target(process: Process | None) -> Target | None:
 def _tokens(keeper: Keeper) -> list[str]:
     secrets = keeper.given.secrets if keeper.given else {}
     found = keeper.serving.found.workspace_token if keeper.serving and keeper.serving.found else ""
-    given = (secrets.get(name, "") for name in (WORKSPACE_TOKEN, EXTENSION_API_KEY))
+    names = (WORKSPACE_TOKEN, EXTENSION_API_KEY, f"{WORKSPACE_TOKEN}{PREVIOUS}")
+    given = (secrets.get(name, "") for name in names)  # what is replaced calls us for a while yet
     return [token for token in (*given, found) if token]

@@ -67,6 +67,11 @@ class Terms:
         is_alone = bool(only) or bool(ERAS.get(era or worker.era))
         return Signing(only or its_own, secret, way, is_alone)
 
+    def put_in(self, worker: Worker, era: str = "") -> tuple[str, ...]:
+        """Return the secrets that an event for a worker brings along, those that have a value."""
+        has_secrets = "secrets" in envelope.era_of(self._era(worker, era)).keys
+        return tuple(name for name, has in worker.secrets if has and has_secrets)
+
     async def surroundings(self, worker: Worker, way: str = WAYS[0], era: str = "") -> Surroundings:
         """Return what is put around an event for a worker; the way says how good its token is."""
         await asyncio.to_thread(self.tokens.load)  # a tenth of a second, the first time
@@ -98,5 +103,8 @@ class Terms:
             platform_url=self.platform_url,
             secrets={name: await self.secrets.get(name) for name, _ in worker.secrets},
             authenticate=authenticate,
-            era=envelope.era_of(era or worker.era or next(iter(ERAS))),
+            era=envelope.era_of(self._era(worker, era)),
         )
+
+    def _era(self, worker: Worker, asked: str) -> str:
+        return asked or worker.era or next(iter(ERAS))

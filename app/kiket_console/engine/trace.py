@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import random
-import re
 from typing import TYPE_CHECKING, NamedTuple
+
+from kiket_core.trace import new_span_id, new_trace_id, read, write
 
 if TYPE_CHECKING:
     from kiket_console.model import Headers
 
-_TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})(?:-.*)?",
-    re.ASCII,
-)
+__all__ = ["Trace", "new_span_id", "new_trace", "sent"]
 
 
 class Trace(NamedTuple):
@@ -23,21 +20,16 @@ class Trace(NamedTuple):
 
     def parent(self, span_id: str) -> str:
         """Return the `traceparent` that makes *span_id* (16 hex digits) the parent."""
-        return f"00-{self.trace_id}-{span_id}-{self.flags}"
+        return write(self.trace_id, span_id, self.flags)
 
 
 def sent(headers: Headers) -> Trace | None:
     """Return the trace that a request says it belongs to; None unless it says so once, validly."""
     found = [value for name, value in headers if len(name) == 11 and name.lower() == "traceparent"]
-    match = _TRACEPARENT.fullmatch(found[0].strip()) if len(found) == 1 else None
-    return Trace._make(match.groups()) if match else None
+    ids = read(found[0].strip()) if len(found) == 1 else None
+    return Trace._make(ids) if ids else None
 
 
 def new_trace() -> Trace:
     """Return a trace of our own; its id is different, not secret."""
-    return Trace(f"{random.getrandbits(128) or 1:032x}")
-
-
-def new_span_id() -> str:
-    """Return 16 hex digits that name one attempt or call."""
-    return f"{random.getrandbits(64) or 1:016x}"
+    return Trace(new_trace_id())

@@ -1,7 +1,8 @@
 """Join the lines of a traceback into one record, as `logging` writes one.
 
 What a program prints to standard error comes line by line, and a traceback is one thing: to be
-shown as one row, found as one, and kept beside the exchange that it belongs to.
+shown as one row, found as one, and kept beside the exchange that it belongs to. Where no logger
+says how grave it is, it is an error.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from kiket_console.log_levels.names import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +37,7 @@ class Tracebacks:
     def __init__(self, pass_on: Callable[[Line], None]) -> None:
         self._pass_on = pass_on
         self._held: list[Line] = []
-        self._has_reason = False
+        self._is_group = self._has_reason = False
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, line: Line) -> None:
@@ -42,12 +45,14 @@ class Tracebacks:
         if line.stream != "stderr":
             self._pass_on(line)
             return
-        if self._held and not self._belongs(line):
+        belongs = bool(self._held) and self._belongs(line)
+        if not belongs or len(self._held) >= LINES_LIMIT:
             self.flush()
-        if self._held:
+        if belongs:
             self._hold(line)
         elif _HEAD.match(line.text):
             self._has_reason = False
+            self._is_group = "Exception Group" in line.text
             self._hold(line)
         else:
             self._pass_on(line)
@@ -61,15 +66,16 @@ class Tracebacks:
         if held:
             text = "\n".join(line.text for line in held).rstrip()
             cut = sum(line.cut for line in held)
-            self._pass_on(msgspec.structs.replace(held[0], text=text, cut=cut))
+            level = held[0].level or ERROR
+            self._pass_on(msgspec.structs.replace(held[0], level=level, text=text, cut=cut))
 
     def _belongs(self, line: Line) -> bool:
         """Tell whether *line* goes on with what is held; a new traceback does not."""
         text = line.text
-        if len(self._held) >= LINES_LIMIT or line.trace_id != self._held[0].trace_id:
+        if line.trace_id != self._held[0].trace_id:
             return False
         indented = not text or text[0] in " \t|+"
-        if "Exception Group" in self._held[0].text:
+        if self._is_group:
             return indented  # a group says its reason above its members
         if not self._has_reason:
             self._has_reason = not indented

@@ -34,8 +34,8 @@ PROGRAM_EVERY_S = 0.25
 class Reloaded(Protocol):
     """Who runs the workers."""
 
-    def reload(self, name: str, file: str) -> None:
-        """Start worker *name* anew because *file* was saved."""
+    def reload(self, name: str, file: str, is_code: bool = False) -> None:
+        """Start worker *name* anew because *file* was saved; *is_code*: Python code alone was."""
         ...
 
     def adopt(self, project: Project) -> tuple[WorkerSpec, ...]:
@@ -62,7 +62,12 @@ class Watching:
         self._env_file = env_file
         self._workers = workers
         self._on_log = on_log
-        self._watched: dict[str, tuple[WorkerSpec, asyncio.Task[None]]] = {}
+        self._watched: dict[str, tuple[WorkerSpec, Reloader, asyncio.Task[None]]] = {}
+
+    @property
+    def trouble(self) -> str:
+        """Why saves are not heard of at once, in one sentence; empty while they are."""
+        return next((watch.trouble for _, watch, _ in self._watched.values() if watch.trouble), "")
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -75,7 +80,7 @@ class Watching:
     def _watch(self, tasks: asyncio.TaskGroup, workers: tuple[WorkerSpec, ...]) -> None:
         """Have a watch over the folders of each worker, and over no other."""
         wanted = {spec.name: spec for spec in workers if spec.watch}
-        for name, (seen, task) in list(self._watched.items()):
+        for name, (seen, _, task) in list(self._watched.items()):
             if name not in wanted or _watched_as(wanted[name]) != _watched_as(seen):
                 task.cancel()
                 del self._watched[name]
@@ -83,7 +88,8 @@ class Watching:
             if name not in self._watched:
                 ours = (self._settings, *([self._env_file] if self._env_file else []))
                 watch = Reloader(spec, ours, partial(self._workers.reload, name), self._on_log)
-                self._watched[name] = (spec, tasks.create_task(self._follow(spec, watch)))
+                following = tasks.create_task(self._follow(spec, watch))
+                self._watched[name] = (spec, watch, following)
 
     async def _follow(self, spec: WorkerSpec, watch: Reloader) -> None:
         """Watch the code of a worker, and its program, which a compiler makes anew."""

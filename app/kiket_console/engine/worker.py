@@ -72,12 +72,20 @@ class WorkerProcess(Bootstrapped):
         super().__init__(spec, number, given, log, on_gone=on_gone, learned=learned, waits=waits)
 
     def _start_message(self) -> bytes:
-        return start_message(self.spec, self._given.secrets, IMPORT_LIMIT_S)
+        given = self._given
+        shows_locals = given.shows_locals
+        return start_message(self.spec, given.secrets, IMPORT_LIMIT_S, shows_locals=shows_locals)
 
     @property
     def target(self) -> Target:
         """Return where it takes requests."""
-        return Target(self.spec.name, self.label, str(self.socket_path))
+        secret = next(iter(self.webhook_secrets), "")
+        return Target(self.spec.name, self.label, str(self.socket_path), webhook_secret=secret)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """Return what its code configured, else what it was given."""
+        return (self.found.secrets if self.found else ()) or self._given.webhook_secrets
 
     @property
     def handlers(self) -> tuple[Handler, ...]:
@@ -106,16 +114,35 @@ class WorkerProcess(Bootstrapped):
         await self._become_prepared()
         try:
             # The worker itself gives up an import, saying where it stands.
-            async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S):
-                await asyncio.shield(self._started)
-        except TimeoutError:
-            what = f"was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s"
-            raise StartFailed(Problem(f"{self.spec.entry} {what}.")) from None
-        try:
-            await self.check(HEALTH_LIMIT_S)
+            async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S) as limit:
+                await self._imported.wait()
+                await self._first_answer(limit)
         except (TimeoutError, OSError):
-            what = f"started, but did not answer GET /health within {HEALTH_LIMIT_S:.0f} s"
+            await asyncio.wait([self._started], timeout=REST_LIMIT_S)  # what ends says why
+            what = f"was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s"
+            if self._started.done():
+                self._started.result()
+                what = f"started, but did not answer GET /health within {HEALTH_LIMIT_S:.0f} s"
             raise StartFailed(Problem(f"{self.spec.entry} {what}.")) from None
+
+    async def _first_answer(self, limit: asyncio.Timeout) -> None:
+        """Ask before it listens, so that it answers at once when it does: its socket is open.
+
+        Once it listens it has `HEALTH_LIMIT_S`, and no time at all once it has failed.
+        """
+        is_over = False
+
+        def hurry(started: asyncio.Future[None]) -> None:
+            if not (is_over or limit.expired()):  # it is called a little later than it was due
+                left_s = 0.0 if started.exception() else HEALTH_LIMIT_S
+                limit.reschedule(asyncio.get_running_loop().time() + left_s)
+
+        self._started.add_done_callback(hurry)
+        try:
+            await self.check(IMPORT_LIMIT_S + LISTEN_LIMIT_S + HEALTH_LIMIT_S)
+            await asyncio.shield(self._started)
+        finally:
+            is_over = True
 
     async def check(self, limit_s: float) -> Finding:
         """Send a signed self-test to code on our SDK, ask any other for GET /health.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 (read by msgspec)
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from kiket_console.traced_frames import TracedFrame  # noqa: TC001 (read by msgspec)
 from kiket_sdk._keys import WebhookSecret
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SERVER_PRELOAD = (
     "kiket_core.guard",
     "yaml",
 )
-_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio")
+_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio", "stamina")
 """The SDK, and what its client would import within the first delivery, which then waits for it."""
 _MODULE_PRELOAD = ("pywatt_sdk", "pywatt_sdk.module")
 
@@ -61,8 +62,14 @@ def prepare_message(
     )
 
 
-def start_message(spec: WorkerSpec, secrets: Mapping[str, str], import_limit_s: float) -> bytes:
-    """Say what to import and serve, or to run."""
+def start_message(
+    spec: WorkerSpec,
+    secrets: Mapping[str, str],
+    import_limit_s: float,
+    *,
+    shows_locals: bool = True,
+) -> bytes:
+    """Say what to import and serve, or to run; and whether exceptions tell of their locals."""
     return _encoded(
         {
             "type": "start",
@@ -71,6 +78,7 @@ def start_message(spec: WorkerSpec, secrets: Mapping[str, str], import_limit_s: 
             "import_roots": [str(root) for root in spec.import_roots],
             "import_limit_s": import_limit_s,
             "environment": dict(secrets),
+            "locals": shows_locals,
         }
     )
 
@@ -127,7 +135,7 @@ class Found(msgspec.Struct, tag="found"):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return the webhook secrets with their terms."""
-        if len(self.webhook_terms) != len(self.webhook_secrets):
+        if not self.webhook_terms or len(self.webhook_terms) != len(self.webhook_secrets):
             return self.webhook_secrets
         return tuple(
             WebhookSecret(
@@ -185,6 +193,8 @@ class Line(msgspec.Struct, tag="line"):
     level: str = ""
     logger: str = ""
     trace_id: str = ""
+    frames: tuple[TracedFrame, ...] = ()
+    """What the frames of a record's exception held; secrets are in it still."""
 
 
 class Dropped(msgspec.Struct, tag="dropped"):
@@ -193,6 +203,14 @@ class Dropped(msgspec.Struct, tag="dropped"):
     count: int
 
 
-Message = Prepared | Unfit | Found | Ready | Failed | Line | Dropped
+class Lag(msgspec.Struct, tag="lag"):
+    """How late its event loop was, at so many moments since it told last."""
+
+    count: Annotated[int, msgspec.Meta(ge=0)]
+    total_s: Annotated[float, msgspec.Meta(ge=0)]
+    longest_s: Annotated[float, msgspec.Meta(ge=0)]
+
+
+Message = Prepared | Unfit | Found | Ready | Failed | Line | Dropped | Lag
 decode = msgspec.json.Decoder(Message).decode
 """Read one message; raises `msgspec.MsgspecError` for what is none."""

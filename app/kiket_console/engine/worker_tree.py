@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiket_console.engine.lateness import Lateness
 from kiket_console.engine.leftovers import end_marked
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class WorkerTree:
     def __init__(self, log: WorkerLog) -> None:
         self.returncode: int | None = None
         """How the process ended; negative for a signal, None before."""
+        self.lateness = Lateness()
+        """How late its event loop was, where it tells."""
         self._log = log
         self._is_cut = False
         self._ended = asyncio.Event()

@@ -7,9 +7,10 @@ POST http://127.0.0.1:8700/m/billing/invoices, with the body that the message ca
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from kiket_console.carried import carried, carries, opened, without_credentials
 from kiket_console.ipc import Direction

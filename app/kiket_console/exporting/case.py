@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console import json_path
 from kiket_console.errors import ConsoleError, ExitCode
@@ -33,8 +34,7 @@ _RANDOM: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """A test and its fixture, and what a person should know of it, in sentences."""
 
     name: str
@@ -115,6 +115,9 @@ def refuse_what_cannot_be_a_test(detail: Detail) -> None:
     if exchange.source is Source.IPC:
         raise _refused(f"Exchange {exchange.id} is a module's message, not a delivery.",
                        "Modules are tested with pywatt_sdk.testing.")  # fmt: skip
+    if exchange.source is Source.PRODUCER:
+        raise _refused(f"Exchange {exchange.id} is a message to a producer, not a delivery.",
+                       "Tests of what sends one use kindo_message_client.testing.")  # fmt: skip
     if exchange.source is not Source.WEBHOOK:
         raise _refused(f"Exchange {exchange.id} is a call, not a delivery.",
                        "Save the delivery that caused it.")  # fmt: skip

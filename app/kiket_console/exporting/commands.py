@@ -8,11 +8,13 @@ goes out as it came, old signature included, so that it is refused again for the
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.exporting import aws
 from kiket_console.exporting.shell import behind, header_word, is_text, printing, quoted
 from kiket_console.model import Source
 from kiket_console.text import visible
@@ -58,16 +60,14 @@ _PUT_BACK: Final = (
 """Puts secrets from the environment in the places of their names, no other variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command, and what a person should know of it, in sentences."""
 
     text: str
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     """What a command sends; words are ready for the shell."""
 
     before: list[str]
@@ -85,8 +85,7 @@ class _Request:
     notes: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Urls:
+class Urls(Struct, frozen=True):
     """Where an engine can be reached; empty where none is known."""
 
     gateway: str = ""
@@ -95,6 +94,8 @@ class Urls:
 
 def base_url(detail: Detail, urls: Urls) -> str:
     """Return where a request goes to, without its path: to an engine, else where it went then."""
+    if detail.exchange.source is Source.PRODUCER and (elsewhere := aws.base_of(detail)):
+        return elsewhere
     at_gateway = detail.exchange.source in (Source.WEBHOOK, Source.IPC)
     known = urls.gateway if at_gateway else urls.platform
     return known.rstrip("/") or f"http://{detail.request.header('host') or '127.0.0.1'}"
@@ -121,7 +122,10 @@ def curl(detail: Detail, base_url: str) -> Command:
     words += [f"-H {header_word(line)}" for line in lines]
     words += [f"-H {word}" for word in request.signed]
     own = {"user-agent", "accept"} | ({"content-type"} if _has_body(detail) else set())
-    words += [f"-H '{name}:'" for name in sorted(own - named)]
+    if detail.exchange.source is Source.PRODUCER:  # curl would sign headers that it leaves out
+        words += aws.signing(detail).words
+    else:
+        words += [f"-H '{name}:'" for name in sorted(own - named)]
     if len(detail.request.body.raw) >= EXPECT_FROM:
         words.append("-H 'expect:'")
     if request.body is not None:
@@ -136,7 +140,7 @@ def httpie(detail: Detail, base_url: str) -> Command:
 
     HTTPie writes what is no ASCII in headers as UTF-8, whatever it was.
     """
-    request = _request(detail, base_url)
+    request = _request(detail, base_url, is_curl=False)
     words = ["http -v" if request.piped and request.body is None else "http -v --ignore-stdin"]
     if request.body is not None:
         words.append(f"--raw={quoted(request.body)}")
@@ -147,7 +151,7 @@ def httpie(detail: Detail, base_url: str) -> Command:
     return _joined(request, words)
 
 
-def _request(detail: Detail, base_url: str) -> _Request:
+def _request(detail: Detail, base_url: str, *, is_curl: bool = True) -> _Request:
     message, exchange = detail.request, detail.exchange
     if not exchange.path.startswith("/"):
         raise ConsoleError(
@@ -164,7 +168,14 @@ def _request(detail: Detail, base_url: str) -> _Request:
     if message.body.truncated:
         notes.append("The body was cut when it was recorded; this sends what was kept of it.")
     kept_out = sorted({name.lower() for name, _ in message.headers if is_credential(name)})
-    if kept_out:
+    is_message = exchange.source is Source.PRODUCER
+    if is_message and (masked := aws.masks(raw_body)):
+        notes.append(masked)
+    if is_message and is_curl:
+        signing = aws.signing(detail)
+        before += [_must_have(name) for name in signing.variables]
+        notes.append(signing.note)
+    elif kept_out:
         notes.append(f"Not recorded, so not sent: {', '.join(kept_out)}.")
     body = is_text(raw_body) if raw_body else None
     piped = printing(raw_body) if raw_body else ""
@@ -179,6 +190,8 @@ def _request(detail: Detail, base_url: str) -> _Request:
         if others:
             notes.append(f"Put in yourself: {', '.join(visible(name) for name in others)}.")
     headers = _headers(detail, _SIGNATURES if dialect in _SIGNING else ())
+    if is_message:
+        headers = _headers(detail, aws.MADE_ANEW)
     signed: list[str] = []
     if dialect in _SIGNING:
         before.append(_must_have(SECRET))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console import __version__
 from kiket_console.errors import ConsoleError, ExitCode
@@ -27,16 +29,14 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """An exchange with the log lines that were written during it."""
 
     detail: Detail
     logs: tuple[LogLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A kind of file that exchanges can be exported to."""
 
     name: str
@@ -62,13 +62,21 @@ def form(name: str) -> Form:
 def made(name: str, recorded: Sequence[Recorded], urls: Urls, *, redact: bool = True) -> bytes:
     """Return a file of the kind *name*; raises `KeyError` for another one.
 
-    *redact* leaves out what looks like a secret. It does not touch commands, which would not do
-    the same then; a bundle is always redacted. Raises `ConsoleError` when it cannot be made.
+    *redact* leaves out what looks like a secret, and the locals of exceptions. It does not touch
+    commands, which would not do the same then; a bundle is always redacted. Raises `ConsoleError`
+    when it cannot be made.
     """
     form(name)
     shown = recorded
     if redact or name == "bundle":
-        shown = [replace(each, detail=for_others(each.detail)) for each in recorded]
+        shown = [
+            replace(
+                each,
+                detail=for_others(each.detail),
+                logs=tuple(replace(line, frames="") for line in each.logs),
+            )
+            for each in recorded
+        ]
 
     def requests(recorded: Sequence[Recorded]) -> list[tuple[Detail, str]]:
         return [(as_http(each.detail), base_url(each.detail, urls)) for each in recorded]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.carried import carried, carries
 from kiket_console.errors import ConsoleError
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Body, Detail, Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Something to copy or to write: *what* it is begins a sentence."""
 
     key: str

@@ -8,9 +8,10 @@ fields that are called token, password and the like.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
+
+from msgspec.structs import replace
 
 from kiket_core.secret import is_credential
 

@@ -8,8 +8,9 @@ Nothing heavy is imported with this package: the parser comes with the first fil
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.filters.error import FilterError
 
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
     from kiket_console.filters.completing import Completion as Completion
     from kiket_console.filters.completing import Values
-    from kiket_console.filters.query import Around, Test, Where
+    from kiket_console.filters.query import Around, Listed, Test, Where
     from kiket_console.model import Detail, LogLine
 
 __all__ = ["Filter", "FilterError", "completions", "parse", "regroup"]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A filter that has been read; the empty one matches all.
 
     `text` is what was typed, without blanks around it.
@@ -63,18 +63,22 @@ class Filter:
 
 
 def parse(
-    text: str, *, saved: Mapping[str, str] | None = None, now_us: int | None = None
+    text: str,
+    *,
+    saved: Mapping[str, str] | None = None,
+    now_us: int | None = None,
+    listed: Listed | None = None,
 ) -> Filter:
     """Return the filter that *text* says; raises `FilterError`.
 
-    *saved* are the filters that it can name with `@`. Times are counted back from *now_us* (Unix
-    microseconds), which is now.
+    *saved* are the filters that it can name with `@`, *listed* what the list shows that it is for.
+    Times are counted back from *now_us* (Unix microseconds), which is now.
     """
     from kiket_console.filters import building, grammar, syntax
     from kiket_console.filters.query import Cost
 
     node = grammar.parse(text)
-    test = building.built(node, building.Context(_now_us(now_us), saved or {}))
+    test = building.built(node, building.Context(_now_us(now_us), saved or {}, listed=listed))
     reading = syntax.reading(text, node)
     return Filter(text.strip(), reading, test.cost > Cost.LOOKUP, test)
 
@@ -87,15 +91,21 @@ def regroup(text: str) -> str:
 
 
 def completions(
-    text: str, cursor: int, values: Values | None = None, saved: Mapping[str, str] | None = None
+    text: str,
+    cursor: int,
+    values: Values | None = None,
+    saved: Mapping[str, str] | None = None,
+    *,
+    in_list: bool = False,
 ) -> list[Completion]:
     """Return what may be typed at *cursor*, the likeliest first.
 
     *values* gives those seen so far, which may take time; *saved* are the filters with a name.
+    *in_list*: they are for a list, and can name what that shows.
     """
     from kiket_console.filters import completing
 
-    return completing.completions(text, cursor, values, saved)
+    return completing.completions(text, cursor, values, saved, in_list=in_list)
 
 
 def _now_us(now_us: int | None) -> int:

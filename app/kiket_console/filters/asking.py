@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.filters.error import FilterError
 from kiket_console.filters.grammar import unquoted
@@ -32,8 +33,7 @@ MOST_VALUES: Final = 200
 _PIECES: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|,|\.\.|[^"',.]+|\.""")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One of the values of a list: a word, or a range of which an end may be missing."""
 
     word: Word
@@ -46,8 +46,7 @@ class Item:
         return self.low is not self.word
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """One comparison: the field's name, the operator (`:` for any of `:` alone) and the value."""
 
     name: str

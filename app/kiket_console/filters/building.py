@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kiket_console import json_path
 from kiket_console.filters import facts, grammar
@@ -20,7 +22,8 @@ from kiket_console.filters.error import FilterError
 from kiket_console.filters.fields import BY_NAME, HEADER_PREFIXES, JSON_PREFIXES, nearest
 from kiket_console.filters.json_values import comparison
 from kiket_console.filters.message_tests import AnywhereTest, HeaderTest, JsonTest
-from kiket_console.filters.query import Combined, Inverse, Test
+from kiket_console.filters.query import Combined, Inverse, Listed, Test
+from kiket_console.filters.row_tests import AmongTest
 from kiket_console.filters.syntax import Negation, Node, Part, Word
 from kiket_console.text import visible
 
@@ -35,7 +38,11 @@ SELECTORS: Final[Mapping[str, Test]] = {
     "marked": facts.MARKED,
     "unmarked": Inverse(facts.MARKED),
 }
-OF_LISTS: Final = ("focus", "shown", "hidden")
+OF_LISTS: Final[Mapping[str, Callable[[Listed], Test]]] = {
+    "focus": lambda listed: AmongTest(lambda number: number == listed.focus),
+    "shown": lambda listed: AmongTest(listed.shown),
+    "hidden": lambda listed: AmongTest(listed.hidden),
+}
 """Selectors that name what a list shows, which only that list knows."""
 _MOST_NESTED: Final = 16
 _ELSEWHERE: Final[Mapping[str, str]] = {
@@ -50,8 +57,7 @@ _TILDE: Final = re.compile(r"(!?)~([a-z]+)")
 _NAMED: Final = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)(:|=|!=|!~|~|>=|<=|>|<)(?!//)")
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """What can be asked of one kind of row: fields by name, and what a bare text is sought in.
 
     `has_messages` when there are headers and JSON to ask for; `rows` is their name, in plural.
@@ -67,21 +73,21 @@ class Language:
 EXCHANGES: Final = Language(BY_NAME, AnywhereTest, SELECTORS)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """How many tests a filter has so far, with those of the saved ones that it uses."""
 
     tests: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a filter is read with; `within` are the saved filters that it is part of."""
 
     now_us: int
     saved: Mapping[str, str]
     within: tuple[str, ...] = ()
     language: Language = EXCHANGES
+    listed: Listed | None = None
+    """What the list shows that is to be narrowed; None where there is none."""
     tally: Tally = field(default_factory=Tally)
 
 
@@ -217,9 +223,12 @@ def _selected(part: Part, context: Context) -> Test:
     known: dict[str, Any] = {**selectors, **context.saved}
     if name in selectors:
         return selectors[name]
-    if name in OF_LISTS and name not in context.saved:
+    if name in OF_LISTS and context.language is EXCHANGES:
+        if context.listed is not None:
+            return OF_LISTS[name](context.listed)
         raise FilterError(
-            f"@{name} is what a list shows at the moment, so it cannot be part of a filter.",
+            f"@{name} is what a list on screen shows at the moment: elsewhere it cannot be asked, "
+            "or saved.",
             part.start,
             length=part.end - part.start,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from msgspec import Struct
+
 from kiket_console.filters.asking import COMPARISONS
-from kiket_console.filters.building import SELECTORS
+from kiket_console.filters.building import OF_LISTS, SELECTORS
 from kiket_console.filters.fields import BY_NAME, FIELDS
 
 if TYPE_CHECKING:
@@ -24,11 +25,18 @@ _COMPARED: Final = re.compile(
 )
 _HEADER: Final = re.compile(r"(h|reqh|resph)\.", re.IGNORECASE)
 _JSON: Final = re.compile(r"(?:req|resp)?\$")
+_SELECTORS: Final = {
+    "all": "every exchange",
+    "marked": "marked ones",
+    "unmarked": "others",
+    "focus": "the selected one",
+    "shown": "what the list shows",
+    "hidden": "what it does not show",
+}
 _SAFE: Final = re.compile(r"""[^\s()"',]+""")
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """A text that may take the place of what is typed from `start` up to `end`.
 
     `note` says what it means, or how often it was seen.
@@ -49,14 +57,22 @@ class Values(Protocol):
 
 
 def completions(
-    text: str, cursor: int, values: Values | None = None, saved: Mapping[str, str] | None = None
+    text: str,
+    cursor: int,
+    values: Values | None = None,
+    saved: Mapping[str, str] | None = None,
+    *,
+    in_list: bool = False,
 ) -> list[Completion]:
-    """Return what may be typed at *cursor*, the likeliest first; reading *values* may take time."""
+    """Return what may be typed at *cursor*, the likeliest first; reading *values* may take time.
+
+    *in_list*: what a list shows can be asked for.
+    """
     token, start = _token(text[:cursor])
     stripped = token.lstrip("!-")
     start += len(token) - len(stripped)
     if stripped.startswith("@"):
-        return _selectors(stripped, start, cursor, saved or {})
+        return _selectors(stripped, start, cursor, saved or {}, in_list=in_list)
     compared = _COMPARED.fullmatch(stripped)
     if compared is not None:
         return _values(compared, start, cursor, values)
@@ -80,12 +96,14 @@ def _token(before: str) -> tuple[str, int]:
     return tokens[-1][0], tokens[-1].start()
 
 
-def _selectors(token: str, start: int, end: int, saved: Mapping[str, str]) -> list[Completion]:
-    known = {**dict.fromkeys(SELECTORS, ""), **saved}
-    notes = {"all": "every exchange", "marked": "marked ones", "unmarked": "others"}
+def _selectors(
+    token: str, start: int, end: int, saved: Mapping[str, str], *, in_list: bool
+) -> list[Completion]:
+    own = [*SELECTORS, *(OF_LISTS if in_list else ())]
+    known = {**{name: _SELECTORS[name] for name in own}, **saved}
     return [
-        Completion(f"@{name}", start, end, text or notes.get(name, ""))
-        for name, text in known.items()
+        Completion(f"@{name}", start, end, note)
+        for name, note in known.items()
         if name.startswith(token[1:])
     ]
 

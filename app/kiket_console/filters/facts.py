@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console import decision
 from kiket_console.filters.message_tests import LEVELS, LogTest, Parts
@@ -200,10 +201,11 @@ STATES: Final[Mapping[str, Test]] = {
         _truncated,
         Cost.LOOKUP,
     ),
-}
-UNKNOWN_STATES: Final = {
-    "unread": "Nothing records what you have looked at.",
-    "dup": "Nothing records which deliveries are the same; compare `id:` or `$` values.",
+    "dup": Fact(
+        "exchange.duplicate_of IS NOT NULL",
+        lambda it: it.detail.exchange.duplicate_of is not None,
+    ),
+    "unread": Fact("exchange.unread <> 0", lambda it: it.detail.exchange.unread),
 }
 NOTED: Final = Fact("exchange.note <> ''", lambda it: it.detail.exchange.note != "")
 THINGS: Final[Mapping[str, Test]] = {
@@ -226,8 +228,7 @@ LEVEL_NAMES: Final = LEVELS
 TAG: Final = re.compile(r"#([\w-]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class TagTest:
+class TagTest(Struct, frozen=True):
     """Whether a note has a tag that fits one of the patterns; or (`differs`) tags, and none."""
 
     patterns: tuple[Pattern, ...]

@@ -275,19 +275,6 @@ def session(asked: Asked) -> Test:
     return SessionTest(tuple(found), tuple(back), asked.negative)
 
 
-def state(asked: Asked) -> Test:
-    """Ask for a state, and say which cannot be known."""
-    for item in asked.items():
-        why = facts.UNKNOWN_STATES.get(item.word.text.lower())
-        if why:
-            raise FilterError(
-                f"is:{item.word.text} cannot be answered. {why}",
-                item.word.column,
-                length=item.word.length,
-            )
-    return words(asked, facts.STATES)
-
-
 def level(asked: Asked) -> Test:
     """Ask for a line of the log at one of some levels."""
     known = facts.LEVEL_WORDS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.filters import facts, field_tests, literals
 from kiket_console.filters.asking import Asked, listed, words
@@ -23,8 +24,7 @@ _METHOD: Final = Text("exchange.method", lambda it: it.detail.exchange.method)
 _NOTE: Final = Text("exchange.note", lambda it: it.detail.exchange.note)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field; `takes` and `says` are for help, `words` are all the values that it knows.
 
     `is_seen` when values that were recorded can be offered.
@@ -67,8 +67,7 @@ FIELDS: Final = (
           (*facts.STATUSES, "2xx", "3xx", "4xx", "5xx"), is_seen=True),
     Field("dur", literals.DURATION, "how long it took; while it is pending, so far", "dur:>250ms",
           field_tests.duration),
-    Field("is", listed(list(facts.STATES)), "a state that it is in", "is:error",
-          field_tests.state, tuple(facts.STATES)),
+    _named("is", "a state that it is in", "is:error", facts.STATES),
     _named("sig", "what was found about its signature", "sig:bad,stale,missing", facts.SIGNATURES),
     Field("ext", _GLOB, "the extension that it went to or came from", "ext:marketing",
           field_tests.worker("webhook", "api"), is_seen=True),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from msgspec.structs import replace
 
 from kiket_console.filters.error import FilterError
 from kiket_console.filters.syntax import DEEPEST, Combination, Negation, Node, Part, Word

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from kiket_console.filters.asking import COMPARISONS, is_any
 from kiket_console.filters.literals import Json, json_literal
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _Range: TypeAlias = "tuple[Json | None, Json | None]"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What a value is compared with; calling it with a value says whether that fits.
 
     A value of another type never fits `>` or a range; with `differs` it is something else.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 _LARGEST: Final = 2**63 - 1
 
@@ -162,8 +163,7 @@ def holds(spans: tuple[Span, ...], value: int) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
+class Json(Struct, frozen=True):
     """A JSON literal: its value, and the text that stands for it."""
 
     value: Any

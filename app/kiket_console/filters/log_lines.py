@@ -9,22 +9,27 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from kiket_console.filters import field_tests, grammar, literals, syntax
 from kiket_console.filters.asking import Asked, listed, patterns, words
 from kiket_console.filters.building import Context, Language, built
 from kiket_console.filters.field_tests import moment, number, text_of
-from kiket_console.filters.fields import Field
+from kiket_console.filters.fields import BY_NAME, Field
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.filters.message_tests import LogTest
 from kiket_console.filters.patterns import Containing, Glob
 from kiket_console.filters.query import Combined, Never
 from kiket_console.filters.row_tests import Fact, Number, Text, TextTest
+from kiket_console.filters.syntax import Combination, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from kiket_console.filters.patterns import Expression
-    from kiket_console.filters.query import Subject, Test
+    from kiket_console.filters.query import Cost, Query, Subject, Test
+    from kiket_console.filters.syntax import Node
     from kiket_console.model import LogLine
 
 TRACEBACK: Final = "Traceback (most recent call last):"
@@ -39,7 +44,6 @@ def _line(subject: Subject) -> LogLine:
 _TEXT: Final = Text("log.text", lambda it: _line(it).text)
 _LOGGER: Final = Text("log.logger", lambda it: _line(it).logger)
 _WORKER: Final = Text("log.worker", lambda it: _line(it).worker)
-_STREAM: Final = Text("log.stream", lambda it: _line(it).stream)
 _TRACE: Final = Text("log.trace_id", lambda it: _line(it).trace_id)
 _AT: Final = Number("log.at_us", lambda it: _line(it).at_us)
 _EXCHANGE: Final = Number("log.exchange_id", lambda it: _line(it).exchange_id)
@@ -56,7 +60,19 @@ def parse(
     """
     node = grammar.parse(text, NAMES)
     test = built(node, Context(_now_us(now_us), saved or {}, language=LINES))
-    return LogFilter(text.strip(), syntax.reading(text, node), test)
+    return LogFilter(text.strip(), syntax.reading(text, node), test, tuple(_sought(node)))
+
+
+def _sought(node: Node | None) -> Iterator[str]:
+    """Yield the texts that lines are to have."""
+    if isinstance(node, Combination):
+        for child in node.children:
+            yield from _sought(child)
+    elif isinstance(node, Part):
+        if node.kind in ("STRING", "WORD"):
+            yield node.name.text
+        elif node.name.text.lower() == "text" and node.value and node.operator in (":", "="):
+            yield node.value.text.strip("*\"'")
 
 
 def quoted(value: str) -> str:
@@ -108,6 +124,46 @@ _STREAMS: Final[Mapping[str, Test]] = {
 }
 
 
+_THINGS: Final[Mapping[str, Test]] = {
+    "trace": Fact("log.trace_id <> ''", lambda it: _line(it).trace_id != ""),
+    "exchange": Fact("log.exchange_id IS NOT NULL", lambda it: _line(it).exchange_id is not None),
+    "locals": Fact("log.frames <> ''", lambda it: _line(it).frames != ""),
+}
+
+
+class OfExchange(Struct, frozen=True):
+    """Whether a line belongs to an exchange of which something is so."""
+
+    test: Test
+
+    @property
+    def cost(self) -> Cost:
+        """How much it takes to know that of the exchange."""
+        return self.test.cost
+
+    def sql(self, query: Query) -> str:
+        """Return a look at the exchange."""
+        return (
+            "EXISTS (SELECT 1 FROM exchange WHERE exchange.id = log.exchange_id"
+            f" AND {self.test.sql(query)})"
+        )
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        known = subject.detail.exchange.id
+        return known == _line(subject).exchange_id and self.test.holds(subject)
+
+
+def _of_exchange(name: str, example: str) -> Field:
+    field = BY_NAME[name]
+    return replace(
+        field,
+        says=f"{field.says}: the exchange's that it belongs to",
+        example=example,
+        build=lambda asked: OfExchange(field.build(asked)),
+    )
+
+
 def _anywhere(wanted: str | Expression) -> Test:
     pattern = Containing(wanted) if isinstance(wanted, str) else wanted
     return TextTest((_TEXT, _LOGGER), (pattern,))
@@ -121,6 +177,8 @@ FIELDS: Final = (
     Field("logger", _GLOB, "which logger wrote it", "logger:app.*", text_of(_LOGGER), is_seen=True),
     Field("stream", listed(list(_STREAMS)), "where it was written to", "stream:stderr",
           lambda asked: words(asked, _STREAMS), tuple(_STREAMS)),
+    Field("has", listed(list(_THINGS)), "something that belongs to it", "has:locals",
+          lambda asked: words(asked, _THINGS), tuple(_THINGS)),
     Field("text", "a text that is in it", "what it says", 'text:"timed out"',
           text_of(_TEXT, contains=True)),
     Field("is", listed(list(_STATES)), "what it is", "is:error",
@@ -132,6 +190,11 @@ FIELDS: Final = (
     Field("trace", _GLOB, "the trace that it belongs to", "trace:4bf9*", text_of(_TRACE)),
     Field("exchange", literals.COUNT, "the exchange that it belongs to", "exchange:1203",
           number(_EXCHANGE, literals.count, literals.COUNT)),
+    _of_exchange("event", "event:issue.*"),
+    _of_exchange("v", "v:v2"),
+    _of_exchange("src", "src:webhook"),
+    _of_exchange("status", "status:>=500"),
+    _of_exchange("dur", "dur:>250ms"),
     Field("id", literals.COUNT, "its number", "id:1..500",
           number(_NUMBER, literals.count, literals.COUNT)),
 )  # fmt: skip

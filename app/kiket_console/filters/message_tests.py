@@ -7,8 +7,9 @@ base64, is looked as well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.carried import carried, carries
 from kiket_console.filters.patterns import (
@@ -36,8 +37,7 @@ _CARRIES: Final = (
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """Which messages of an exchange are meant: the request, the answers, or both."""
 
     request: bool = True
@@ -66,8 +66,7 @@ class Parts:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderTest:
+class HeaderTest(Struct, frozen=True):
     """Whether a header is there whose value (without a name: whose line) fits one of the patterns.
 
     No patterns: whether it is there at all; `differs`: whether one is there that fits none.
@@ -134,8 +133,7 @@ def headers_of(raw: bytes) -> Headers:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
-class JsonTest:
+class JsonTest(Struct, frozen=True):
     """Whether a JSON body has a value where a path leads, and it is what is wanted.
 
     `fits` is None when any value will do. `likely` are texts that are in each such body, in some
@@ -192,8 +190,7 @@ def is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and not set(text) & set('"\\')
 
 
-@dataclass(frozen=True, slots=True)
-class BodyTest:
+class BodyTest(Struct, frozen=True):
     """Whether a text, or what a regular expression describes, is in a body."""
 
     parts: Parts
@@ -262,8 +259,7 @@ def _body_has(raw: bytes, wanted: str | Expression) -> bool:
     return any(each.encode() in lower for each in body_needles(wanted))
 
 
-@dataclass(frozen=True, slots=True)
-class AnywhereTest:
+class AnywhereTest(Struct, frozen=True):
     """Whether a text is anywhere in what a person can see of an exchange.
 
     That is its name, path and note, headers, bodies, errors, and what was logged meanwhile.
@@ -330,8 +326,7 @@ class AnywhereTest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LogTest:
+class LogTest(Struct, frozen=True):
     """Whether a line was logged during an exchange, at one of some levels (none: any line)."""
 
     levels: Sequence[str] = ()

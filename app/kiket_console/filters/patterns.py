@@ -10,8 +10,9 @@ import functools
 import itertools
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +42,7 @@ def folded(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
-@dataclass(frozen=True, slots=True)
-class Exactly:
+class Exactly(Struct, frozen=True):
     """The text itself, or (`fold`) in any case."""
 
     text: str
@@ -59,8 +59,7 @@ class Exactly:
         return folded(text) == folded(self.text) if self.fold else text == self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(Struct, frozen=True):
     """A text with `*` for anything, in any case."""
 
     text: str
@@ -90,8 +89,7 @@ class Glob:
         return len(whole) - len(last) >= at and whole.endswith(last)
 
 
-@dataclass(frozen=True, slots=True)
-class Containing:
+class Containing(Struct, frozen=True):
     """A text with another in it, in any case."""
 
     text: str
@@ -106,8 +104,7 @@ class Containing:
         return any(each in whole for each in needles(self.text))
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """Any text that is not empty."""
 
     def sql(self, query: Query, text: str) -> str:
@@ -120,8 +117,7 @@ class Present:
         return text != ""
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A regular expression; `search` is bound to what RE2 has compiled."""
 
     pattern: str

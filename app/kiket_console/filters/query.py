@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,23 @@ class Around(Protocol):
         ...
 
 
+class Listed(Protocol):
+    """What a list showed at one moment; it stays that way."""
+
+    @property
+    def focus(self) -> int | None:
+        """The selected exchange."""
+        ...
+
+    def shown(self, exchange_id: int) -> bool:
+        """Whether the list showed an exchange."""
+        ...
+
+    def hidden(self, exchange_id: int) -> bool:
+        """Whether there was one that it did not show."""
+        ...
+
+
 class Nothing:
     """An `Around` where nothing is known: what needs to know more does not match."""
 
@@ -58,8 +76,7 @@ class Nothing:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """A condition over the table `exchange`, true or false for each row and never NULL.
 
     `functions` are those of ours that it calls, by name, with how many values each takes; they
@@ -92,8 +109,7 @@ class Query:
         return name
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One exchange that a predicate looks at."""
 
     detail: Detail
@@ -124,8 +140,7 @@ class Test(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Inverse:
+class Inverse(Struct, frozen=True):
     """What is so when a test is not."""
 
     test: Test
@@ -168,8 +183,7 @@ class Combined:
         return (any if self._either else all)(each.holds(subject) for each in self._tests)
 
 
-@dataclass(frozen=True, slots=True)
-class Never:
+class Never(Struct, frozen=True):
     """What cannot be so: nothing of the kind is recorded."""
 
     cost: Cost = Cost.ROW

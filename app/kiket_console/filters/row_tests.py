@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.filters.literals import Span, compared, holds, versions
 from kiket_console.filters.query import Cost
@@ -19,16 +20,14 @@ _LARGEST: Final = 2**63 - 1
 ATTEMPT_OF: Final = "attempt.id BETWEEN exchange.id * 4096 AND exchange.id * 4096 + 4095"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Where a text stands: as SQL, and as a function. An empty text is a missing one."""
 
     sql: str
     of: Callable[[Subject], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """Where a whole number stands; None (NULL) is a missing one. `needs_now`: bind the moment."""
 
     sql: str
@@ -37,8 +36,7 @@ class Number:
     cost: Cost = Cost.ROW
 
 
-@dataclass(frozen=True, slots=True)
-class TextTest:
+class TextTest(Struct, frozen=True):
     """Whether one of some texts fits one of the patterns; or (`differs`) there and fits none."""
 
     texts: tuple[Text, ...]
@@ -70,8 +68,7 @@ class TextTest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NumberTest:
+class NumberTest(Struct, frozen=True):
     """Whether a number is in one of some spans; or (`differs`) there and in none."""
 
     number: Number
@@ -112,8 +109,7 @@ class NumberTest:
         return value is not None and self.differs != holds(self.spans, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """Something that is so or not, without a value to compare."""
 
     condition: str
@@ -130,8 +126,22 @@ class Fact:
         return self.of(subject)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionTest:
+class AmongTest(Struct, frozen=True):
+    """Whether an exchange is one of those that a function knows by their number."""
+
+    has: Callable[[int], bool]
+    cost: Cost = Cost.ROW
+
+    def sql(self, query: Query) -> str:
+        """Return a call of that function."""
+        return f"{query.function(self.has)}(exchange.id)"
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether it is so."""
+        return self.has(subject.detail.exchange.id)
+
+
+class VersionTest(Struct, frozen=True):
     """Whether an exchange's version is in one of some ranges of versions."""
 
     ranges: tuple[tuple[str | None, str | None, str], ...]
@@ -182,8 +192,7 @@ def _in_range(
     }[operator]
 
 
-@dataclass(frozen=True, slots=True)
-class SlowTest:
+class SlowTest(Struct, frozen=True):
     """Whether an exchange took longer than nearly all others of its name."""
 
     cost: Cost = Cost.ROW
@@ -217,8 +226,7 @@ _LAST_ANSWER = (
 _ENDED = "{0}.state NOT IN ('received', 'held')"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedTest:
+class ChangedTest(Struct, frozen=True):
     """Whether an exchange ended otherwise than the one that it repeats."""
 
     cost: Cost = Cost.LOOKUP
@@ -248,8 +256,7 @@ class ChangedTest:
         ) != (before[-1].body.sha256 if before else None)
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatTest:
+class RepeatTest(Struct, frozen=True):
     """Whether an exchange repeats one of those in some spans, directly or through others."""
 
     spans: tuple[Span, ...]
@@ -280,8 +287,7 @@ class RepeatTest:
         return self.differs != any(holds(self.spans, each) for each in seen)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTest:
+class SessionTest(Struct, frozen=True):
     """Whether an exchange was recorded in one of some sessions.
 
     A session is named by its number, or counted from the end: 0 is the newest.

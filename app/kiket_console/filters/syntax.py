@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 DEEPEST: Final = 60
 """So deep may parts be nested; deeper ones could not be asked of the store."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A piece of the filter; `text` is what it stands for, without quotes."""
 
     text: str
@@ -19,8 +19,7 @@ class Word:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One test as it is written: `kind` names the terminal that it begins with.
 
     `operator` is empty when nothing is compared.
@@ -36,8 +35,7 @@ class Part:
     bracketed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(Struct, frozen=True):
     """What must not be so."""
 
     child: Node
@@ -47,8 +45,7 @@ class Negation:
     bracketed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Combination:
+class Combination(Struct, frozen=True):
     """Parts that must all be so, or (`either`) at least one of them.
 
     `implicit` when some of them stand side by side without AND.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console.linting import configuration, events, files, identity, later, modules, offers
 from kiket_console.linting import setup as setup_rules
@@ -34,8 +35,7 @@ _BODY_KEYS = (
 _FLAT_KEYS = ("delivery_secret", "settings")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What was checked, and what was found."""
 
     texts: Mapping[Path, bytes]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Source
@@ -21,8 +22,7 @@ LARGE_CHARACTERS = 1024 * 1024
 """A longer payload is laid out only when it is going to be edited: that holds all else up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A delivery as text."""
 
     event: str
@@ -32,8 +32,7 @@ class Draft:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(Struct, frozen=True):
     """What a draft began as: a recorded delivery."""
 
     exchange_id: int

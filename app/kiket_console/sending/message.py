@@ -8,8 +8,9 @@ What a message carries is edited as JSON or as text, and written the way it came
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.carried import (
     as_base64,
@@ -40,16 +41,14 @@ _STAND_IN: Final = "\x00carried:"
 """What no JSON text holds: a control character is written as its escape there."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """How something was written that a message carries."""
 
     layout: Layout | None = None
     is_base64: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A message as text to edit, and what it was made from."""
 
     module: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console import json_path
 from kiket_console.errors import ConsoleError, ExitCode
@@ -54,8 +55,7 @@ class OverrideError(ConsoleError):
         self.suggestion = suggestion
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """One value to put at one path."""
 
     path: JsonPath

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from kiket_console.comparing.documents import read as read_document
 from kiket_console.comparing.documents import spelling
@@ -37,8 +38,7 @@ _SENTENCES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Why a text is no JSON; `line` and `column` are 0-based."""
 
     line: int
@@ -74,8 +74,7 @@ def fault(text: str) -> Fault | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """How a JSON text was laid out in one line: its commas and colons, with what is behind them."""
 
     comma: str

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 from kiket_console.errors import ConsoleError, ExitCode
 
@@ -36,8 +37,7 @@ def seconds(text: str) -> float:
     return float(found[1]) * _UNITS[found[2] or "ms"]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What to send: deliveries by their ids, so many times, so far apart.
 
     Raises `ConsoleError` when that is more than is reasonable.
@@ -68,8 +68,7 @@ class Plan:
         return (each for _ in range(self.times) for each in ordered)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """How it goes."""
 
     planned: int

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.sending import overrides, payload
@@ -22,8 +24,7 @@ _ENVELOPE = ("api", "secrets", "secret_status", "authentication")
 """What the platform adds to each delivery anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """How events are made: a JSON value that overrides change, and to whom they go."""
 
     asked: Event
@@ -35,8 +36,7 @@ class Recipe:
         return replace(self.asked, raw_payload=text.encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """An event with something to make it from."""
 
     event: str

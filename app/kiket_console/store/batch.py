@@ -1,6 +1,7 @@
 """The rows of one transaction, grouped so that each kind of statement runs over many rows.
 
-    add(row) … add(row) ──► write(): exchanges ► tries ► ends ► attempts ► logs ► counters
+    add(row) … add(row) ──► write(): exchanges ► tries ► ends ► attempts ► logs ► measures
+    ► counters
 
 The order of the groups is right unless a row follows one of the same exchange that belongs to a
 later group; then what has gathered is written first.
@@ -15,18 +16,23 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 
 from kiket_console.model import State
-from kiket_console.store import digests
+from kiket_console.store import digests, measuring
 from kiket_console.store.records import (
+    AddMeasures,
+    AddSamples,
     AttemptEnd,
     Committed,
     NewAttempt,
     NewExchange,
     NewLog,
+    NewReload,
+    NewSpan,
     Remove,
     Restore,
     Row,
     SetNote,
     SetPinned,
+    SetRead,
     SetRetry,
 )
 from kiket_console.store.rows import ATTEMPTS
@@ -40,8 +46,8 @@ _NEW_EXCHANGE = (
     "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
     " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited,"
-    " kind, direction, channel)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " kind, direction, channel, duplicate_of, unread)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)"
 )
 _CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
 _PLANNED = slice(23, 25)
@@ -62,7 +68,7 @@ _NOT_TRIED = (0, "", 0)
 _NOT_PLANNED = ("", 0)
 _NOT_ENDED = (None, None, "", *_NOT_PLANNED)
 _NO_ANSWER = (None, None, None, None, None, None)
-_NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?)"
+_NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
 
 Begun = tuple[int, str, int]
@@ -97,6 +103,7 @@ class Batch:
         self._ended: dict[int, Sequence[Any]] = {}
         self._attempts: list[Sequence[Any]] = []
         self._logs: list[Sequence[Any]] = []
+        self._measured: list[measuring.Measured] = []
 
     def add(self, row: Row) -> None:
         """Take *row* along."""
@@ -109,8 +116,12 @@ class Batch:
                 self._add_end(row)
             case NewLog():
                 self._add_log(row)
+            case AddMeasures() | AddSamples() | NewSpan() | NewReload():
+                self._measured.append(row)
             case SetPinned():
                 self._set(row.exchange_id, "pinned", row.pinned)
+            case SetRead():
+                self._set_read(row.exchange_ids)
             case SetNote():
                 self._set(row.exchange_id, "note", row.note)
             case SetRetry():
@@ -168,11 +179,12 @@ class Batch:
             row.kind,
             row.direction,
             row.channel,
+            row.duplicate_of,
         ]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
         covered = (*said, size, *mine, verdict, digests.of_message(*message))
-        later = digests.of_later(row.edited, row.kind, row.direction, row.channel)
+        later = digests.of_later(row.edited, row.kind, row.direction, row.channel, row.duplicate_of)
         digest = digests.digest(row.id, *covered, *later)
         self._requests.append((row.id, *message, verdict, digest))
 
@@ -235,7 +247,8 @@ class Batch:
             row.trace_id,
             row.exchange_id,
         )
-        self._logs.append((*values, digests.digest(*values)))
+        digest = digests.digest(*values, *digests.of_frames(row.frames))
+        self._logs.append((*values, digest, row.frames))
 
     def _set(self, exchange_id: int, column: str, value: int | str) -> None:
         """Change what is decided about an exchange after its end; no digest covers it."""
@@ -244,6 +257,16 @@ class Batch:
         self._connection.execute(
             f"UPDATE exchange SET change = ?, {column} = ? WHERE id = ?",  # noqa: S608 (ours)
             (self._change, value, exchange_id),
+        )
+
+    def _set_read(self, exchange_ids: Sequence[int]) -> None:
+        """Count exchanges as looked at; those that were so before are left as they are."""
+        self._flush()
+        self._change += 1
+        self._connection.execute(
+            "UPDATE exchange SET change = ?, unread = 0"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND unread",
+            (self._change, json.dumps(list(exchange_ids))),
         )
 
     def _set_removed(self, exchange_ids: Sequence[int], removed_us: int | None) -> None:
@@ -282,6 +305,9 @@ class Batch:
             run(_NEW_LOG, self._logs)
             self._log_count += len(self._logs)
             self._logs = []
+        if self._measured:
+            measuring.write(self._connection, self._measured)
+            self._measured = []
 
 
 def attempt_values(

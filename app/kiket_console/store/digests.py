@@ -39,12 +39,23 @@ def of_message(
     return (headers, size, body_sha256, truncated, references, stored)
 
 
-def of_later(edited: bool | int, kind: str, direction: str, channel: str) -> Sequence[str]:
+def of_later(
+    edited: bool | int, kind: str, direction: str, channel: str, duplicate_of: int | None
+) -> Sequence[str | int]:
     """Return what a digest covers of columns that came later: nothing where they are not set.
 
     So the digests of stores that did not know of them stay right.
     """
-    return (*(("edited",) if edited else ()), *((kind, direction, channel) if kind else ()))
+    return (
+        *(("edited",) if edited else ()),
+        *((kind, direction, channel) if kind else ()),
+        *((duplicate_of,) if duplicate_of else ()),
+    )
+
+
+def of_frames(frames: str) -> Sequence[str]:
+    """Return what a log line's digest covers of its traceback's frames: nothing without any."""
+    return (frames,) if frames else ()
 
 
 def is_whole(body_sha256: bytes, truncated: int, references: str) -> bool:

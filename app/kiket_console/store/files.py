@@ -20,6 +20,8 @@ from pathlib import Path
 
 from kiket_console.errors import ConsoleError, ExitCode
 
+LOW_DISK_BYTES = 500 * 1024 * 1024
+"""With less room on its disk than that a store may soon take nothing any more."""
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _NETWORK_KINDS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "gpfs", "lustre"}

@@ -6,10 +6,13 @@ import json
 import time
 from array import array
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from heapq import nlargest
+from typing import TYPE_CHECKING, Final
+
+from kiket_console.store.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiket_console.filters import Filter
     from kiket_console.model import Detail
@@ -33,28 +36,25 @@ _MATCHING: Final = (
     "SELECT exchange.id FROM exchange WHERE exchange.id BETWEEN ? AND ?"
     " AND +exchange.deleted_us IS NULL AND {} ORDER BY exchange.id"
 )
+_SLOWEST: Final = (
+    "SELECT exchange.duration_us, exchange.id FROM exchange WHERE exchange.id BETWEEN ? AND ?"
+    " AND +exchange.deleted_us IS NULL AND exchange.duration_us IS NOT NULL AND {}"
+    " ORDER BY exchange.duration_us DESC, exchange.id DESC LIMIT ?"
+)
+_BEGAN: Final = "SELECT started_us FROM exchange WHERE id <= ? ORDER BY id DESC LIMIT 1"
 _AMONG: Final = (
     "SELECT exchange.id FROM exchange WHERE exchange.id IN (SELECT value FROM json_each(?))"
     " AND +exchange.deleted_us IS NULL AND {} ORDER BY exchange.id"
 )
 
 
-class FilterReading:
+class FilterReading(Reading):
     """What a reader reads for filters; it is their `Around`, too.
 
     A statement holds a reader until it has ended: scan with a reader that paints nothing.
     """
 
     _slow: tuple[float, Mapping[str, int]] | None = None
-
-    def _rows(
-        self,
-        sql: str,
-        values: Sequence[Any] = (),
-        functions: Mapping[str, tuple[int, Callable[..., Any]]] | None = None,
-    ) -> list[tuple[Any, ...]]:
-        """Run one statement to its end; it may call *functions*."""
-        raise NotImplementedError
 
     def detail(self, exchange_id: int) -> Detail | None:
         """Return all that is known of one exchange, or None when there is none of that id."""
@@ -115,6 +115,29 @@ class FilterReading:
         for found in reversed(chunks):
             ids.extend(found)
         return ids[max(0, len(ids) - limit) :]
+
+    def slowest(self, wanted: Filter, limit: int, since_us: int = 0) -> list[int]:
+        """Return the ids of the *limit* slowest exchanges that match, the slowest first.
+
+        What began before *since_us* (Unix microseconds) need not be looked at: ids are in order of
+        arrival, and the search goes from the newest down.
+        """
+        bounds = self._rows("SELECT exchange, (SELECT min(id) FROM exchange) FROM counters")
+        if not bounds or bounds[0][1] is None:
+            return []
+        high, oldest = bounds[0]
+        where = wanted.where(self)
+        sql = _SLOWEST.format(where.clause)
+        found: list[tuple[int, int]] = []
+        while high >= oldest:
+            low = max(oldest, high - MOST_CHUNK + 1)
+            rows = self._rows(sql, (low, high, *where.parameters, limit), where.functions)
+            found = nlargest(limit, [*found, *((row[0], row[1]) for row in rows)])
+            began = self._rows(_BEGAN, (low,))
+            if began and began[0][0] < since_us:
+                break
+            high = low - 1
+        return [exchange_id for _, exchange_id in found]
 
     def sessions(self) -> list[tuple[int, int]]:
         """Return each start of an engine: its number, and its first exchange; ascending."""

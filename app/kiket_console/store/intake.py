@@ -6,8 +6,9 @@ import contextlib
 import queue
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from kiket_console.errors import ConsoleError
 
@@ -43,8 +44,7 @@ class StoreFailedError(ConsoleError):
         self.status = status
 
 
-@dataclass(slots=True)
-class Submission:
+class Submission(Struct):
     """Rows to be committed together; who waits has a future, or a ticket."""
 
     rows: Sequence[Row]
@@ -53,8 +53,7 @@ class Submission:
     ticket: object = None
 
 
-@dataclass(slots=True)
-class Chore:
+class Chore(Struct):
     """A step of work on the store that is done between two batches."""
 
     step: Callable[[sqlite3.Connection], Purged]

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import json
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kiket_console.store import rows
+from kiket_console.store.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import LogLine
 
+_IS_TRACEBACK = "stream = 'stderr' AND instr(text, 'Traceback (most recent call last):')"
 RECENT_REACH = 20_000
 """So many of the newest lines are looked at for those of one worker."""
 
 
-class LogReading:
+class LogReading(Reading):
     """What a reader reads of log lines."""
 
-    def _rows(
-        self,
-        sql: str,
-        values: Sequence[Any] = (),
-        functions: Mapping[str, tuple[int, Callable[..., Any]]] | None = None,
-    ) -> list[tuple[Any, ...]]:
-        """Run one statement to its end."""
-        raise NotImplementedError
-
     def log_ids(
-        self, after: int = 0, worker: str | None = None, exchange_id: int | None = None
+        self,
+        after: int = 0,
+        worker: str | None = None,
+        exchange_id: int | None = None,
+        *,
+        limit: int = -1,
     ) -> array[int]:
-        """Return the ids above *after* of log lines, ascending; of one worker or exchange."""
+        """Return the ids above *after* of log lines, ascending; of one worker or exchange.
+
+        The first *limit* of them; all when that is negative.
+        """
         where = "id > ?"
         values: list[int | str] = [after]
         if worker is not None:
@@ -42,8 +43,8 @@ class LogReading:
         if exchange_id is not None:
             where += " AND exchange_id = ?"
             values.append(exchange_id)
-        sql = f"SELECT id FROM log WHERE {where} ORDER BY id"  # noqa: S608 (clauses of ours)
-        return array("q", [row[0] for row in self._rows(sql, values)])
+        sql = f"SELECT id FROM log WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608 (clauses of ours)
+        return array("q", [row[0] for row in self._rows(sql, [*values, limit])])
 
     def log_page(self, ids: Sequence[int]) -> list[LogLine]:
         """Return these log lines, in this order; those that are gone are left out."""
@@ -99,6 +100,20 @@ class LogReading:
         sql = f"SELECT id FROM log WHERE id {side} ? AND {where.clause} ORDER BY id {order} LIMIT 1"  # noqa: S608 (values are bound)
         found = self._rows(sql, (beyond, *where.parameters), where.functions)
         return found[0][0] if found else None
+
+    def log_levels(self, wanted: LogFilter | None, low: int, high: int) -> dict[str, int]:
+        """Return how many lines that match, from *low* to *high*, inclusive, are how grave.
+
+        By `DEBUG` … `CRITICAL`; a line without a level counts as `ERROR` when it is a traceback,
+        else as an empty text.
+        """
+        where = wanted.where() if wanted is not None else None
+        clause = "1" if where is None else where.clause
+        grave = f"CASE WHEN level = '' AND {_IS_TRACEBACK} THEN 'ERROR' ELSE level END"
+        sql = f"SELECT {grave}, count(*) FROM log WHERE id BETWEEN ? AND ? AND {clause} GROUP BY 1"  # noqa: S608 (values are bound)
+        parameters = () if where is None else where.parameters
+        found = self._rows(sql, (low, high, *parameters), where.functions if where else None)
+        return {row[0]: row[1] for row in found}
 
     def log_values(self, field: str, limit: int) -> list[tuple[str, int]]:
         """Return the values that newer lines have of `worker` or `logger`, with how often.

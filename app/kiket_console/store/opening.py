@@ -11,11 +11,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from kiket_console.errors import ConsoleError
-from kiket_console.store import building, files, mark, schema
+from kiket_console.store import building, files, mark, measuring, schema
 from kiket_console.store.batch import read_counters, write_counters
 from kiket_console.store.records import Committed
 from kiket_console.store.salvage import salvage
@@ -49,8 +50,7 @@ _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SYNCHRONOUS = {"full": "FULL", "process": "NORMAL"}
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The writing connection, where its counters are, and what a person should know."""
 
     connection: sqlite3.Connection
@@ -122,6 +122,7 @@ def _connect(
             connection.execute(f"PRAGMA {pragma}")
         connection.execute(f"PRAGMA journal_mode = {journal_mode}")
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
+        measuring.prepare(connection)
     except sqlite3.Error:
         connection.close()
         raise

@@ -7,26 +7,30 @@ import os
 import sqlite3
 import threading
 from array import array
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Detail, Exchange
 from kiket_console.store import files, rows, schema
 from kiket_console.store.filter_reading import FilterReading
 from kiket_console.store.log_reading import LogReading
+from kiket_console.store.measure_reading import MeasureReading
+from kiket_console.store.ordered_reading import OrderedReading
+from kiket_console.store.place_reading import PlaceReading
+from kiket_console.store.trace_reading import TraceReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
+    from kiket_console.model import Headers
+
 CHILDREN_LIMIT = 500
 """Of one exchange's children, the oldest that are read with it."""
 
 BUSY_S = 8.0
 """How long a read waits for the writer, which only holds readers up on a network file system."""
-_IDS = range(2**63)
-"""What an id can be: whoever asks may ask for any number."""
 _RUN = 65536
 """So many ids are looked at together; counting them costs a tenth of fetching them."""
 _LIVE = "FROM exchange INDEXED BY exchange_live WHERE deleted_us IS NULL AND id BETWEEN ? AND ?"
@@ -34,7 +38,22 @@ _LIST = 500
 """How many values a statement's list takes; any SQLite can hold as many."""
 
 
-class Reader(FilterReading, LogReading):
+class Received(NamedTuple):
+    """A delivery that came from outside, or what is known of one: by that it is known again."""
+
+    exchange_id: int
+    worker: str
+    name: str
+    version: str
+    started_us: int
+    duplicate_of: int | None
+    headers: Headers
+    sha256: bytes
+
+
+class Reader(
+    FilterReading, LogReading, MeasureReading, OrderedReading, PlaceReading, TraceReading,
+):  # fmt: skip
     """Read-only pages of the store at *path*; usable from several threads.
 
     While there is no store yet it behaves as an empty one, and opens it when it appears; it never
@@ -124,7 +143,7 @@ class Reader(FilterReading, LogReading):
         found = self._rows(
             "SELECT id FROM exchange WHERE (id IN (SELECT value FROM json_each(?))"
             " OR parent_id IN (SELECT value FROM json_each(?)))"
-            " AND deleted_us IS NULL ORDER BY id",
+            " AND +deleted_us IS NULL ORDER BY id",  # by that index it would read all there are
             (chosen, chosen),
         )
         return [row[0] for row in found]
@@ -167,9 +186,26 @@ class Reader(FilterReading, LogReading):
         )
         return self.page(sorted((row[0] for row in found), reverse=True))
 
+    def received(self, limit: int) -> list[Received]:
+        """Return the deliveries that are no replays among the newest *limit* exchanges, in order.
+
+        An engine sends none under the id of another; those of one need not be told apart.
+        """
+        found = self._rows(
+            "SELECT id, worker, name, version, started_us, duplicate_of, headers, sha256"
+            " FROM exchange JOIN request ON exchange_id = id"
+            " WHERE id > (SELECT exchange FROM counters) - ? AND source = 'webhook'"
+            " AND replay_of IS NULL ORDER BY id",
+            (limit,),
+        )
+        return [
+            Received(each, worker, name, version, at_us, first, rows.headers(text), bytes(sha256))
+            for each, worker, name, version, at_us, first, text, sha256 in found
+        ]
+
     def exchange(self, exchange_id: int) -> Exchange | None:
         """Return one exchange, or None when there is none of that id."""
-        found = self.page([exchange_id]) if exchange_id in _IDS else []
+        found = self.page([exchange_id]) if exchange_id in rows.IDS else []
         return found[0] if found else None
 
     def stored_bytes(self, exchange_id: int) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from kiket_console.telemetry.nouns import STEPS
 
 if TYPE_CHECKING:
     from kiket_console.model import Judgement, Message, Source, State
+    from kiket_console.telemetry.nouns import Measure, Reload, Sample, Span
 
 _ROW_BYTES = 256  # of a row's metadata, roughly; bodies are counted exactly
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class NewExchange:
+class NewExchange(Struct):
     """An exchange that has arrived; nothing tried yet."""
 
     id: int
@@ -36,6 +39,7 @@ class NewExchange:
     kind: str = ""
     direction: str = ""
     channel: str = ""
+    duplicate_of: int | None = None
 
     @property
     def cost(self) -> int:
@@ -43,8 +47,7 @@ class NewExchange:
         return _ROW_BYTES + len(self.request.body.raw)
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class NewAttempt:
+class NewAttempt(Struct):
     """A try that has begun."""
 
     exchange_id: int
@@ -58,8 +61,7 @@ class NewAttempt:
         return _ROW_BYTES
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class AttemptEnd:
+class AttemptEnd(Struct):
     """How a try ended, and with it, for now, its exchange.
 
     `status` is what the sender was answered; `answer` is what the target said, or None when it
@@ -83,8 +85,7 @@ class AttemptEnd:
         return _ROW_BYTES + (len(self.answer.body.raw) if self.answer else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class NewLog:
+class NewLog(Struct):
     """A line that a worker or the engine wrote."""
 
     at_us: int
@@ -95,15 +96,18 @@ class NewLog:
     text: str
     trace_id: str = ""
     exchange_id: int | None = None
+    frames: str = ""
+    """JSON of a traceback's frames, with their source lines and locals."""
+    dropped: int = 0
+    """So many lines are missing where this row stands; that is all that it says."""
 
     @property
     def cost(self) -> int:
         """Return about how many bytes waiting costs."""
-        return _ROW_BYTES + len(self.text)
+        return _ROW_BYTES + len(self.text) + len(self.frames)
 
 
-@dataclass(frozen=True, slots=True)
-class SetPinned:
+class SetPinned(Struct, frozen=True):
     """Keep an exchange for ever, or no longer."""
 
     exchange_id: int
@@ -115,8 +119,18 @@ class SetPinned:
         return _ROW_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class SetNote:
+class SetRead(Struct, frozen=True):
+    """Say that a person has looked at exchanges."""
+
+    exchange_ids: tuple[int, ...]
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + 8 * len(self.exchange_ids)
+
+
+class SetNote(Struct, frozen=True):
     """Say something about an exchange, in one line; an empty text says nothing any more."""
 
     exchange_id: int
@@ -128,8 +142,7 @@ class SetNote:
         return _ROW_BYTES + len(self.note)
 
 
-@dataclass(frozen=True, slots=True)
-class SetRetry:
+class SetRetry(Struct, frozen=True):
     """Say what is to become of a delivery that failed; see `model.Retry`."""
 
     exchange_id: int
@@ -142,8 +155,7 @@ class SetRetry:
         return _ROW_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """Take exchanges out of sight; they can be restored until the store is closed."""
 
     exchange_ids: tuple[int, ...]
@@ -155,8 +167,7 @@ class Remove:
         return _ROW_BYTES + 8 * len(self.exchange_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Restore:
+class Restore(Struct, frozen=True):
     """Bring removed exchanges back."""
 
     exchange_ids: tuple[int, ...]
@@ -167,21 +178,84 @@ class Restore:
         return _ROW_BYTES + 8 * len(self.exchange_ids)
 
 
+class AddMeasures(Struct, frozen=True):
+    """Add what was measured to what each step of these lengths (s) holds.
+
+    The moments of *measures* may be any; each is counted in the step that it lies in.
+    """
+
+    measures: tuple[Measure, ...]
+    steps: tuple[int, ...] = tuple(STEPS)
+    until_us: int = 0
+    """With it, all that ended before (Unix microseconds) is counted."""
+    uncounted: int | None = None
+    """With it, no exchange above this one is uncounted from the time before there were measures."""
+    too_many: int | None = None
+    """With it, so many series were not told apart since the engine began."""
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES * (1 + len(self.measures))
+
+
+class AddSamples(Struct, frozen=True):
+    """Add samples to what each step of these lengths (s) holds; numbers that are none are not."""
+
+    samples: tuple[Sample, ...]
+    steps: tuple[int, ...] = (10, 60, 900)
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES * (1 + len(self.samples))
+
+
+class NewSpan(Struct, frozen=True):
+    """A span; the store gives it its number, whatever its `id` says."""
+
+    span: Span
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return (
+            _ROW_BYTES
+            + len(self.span.message)
+            + sum(len(name) + len(value) for name, value in self.span.attributes)
+        )
+
+
+class NewReload(Struct, frozen=True):
+    """A start of a worker's code that took over, or did not."""
+
+    reload: Reload
+
+    @property
+    def cost(self) -> int:
+        """Return about how many bytes waiting costs."""
+        return _ROW_BYTES + len(self.reload.problem)
+
+
 Row = (
     NewExchange
     | NewAttempt
     | AttemptEnd
     | NewLog
     | SetPinned
+    | SetRead
     | SetNote
     | SetRetry
     | Remove
     | Restore
+    | AddMeasures
+    | AddSamples
+    | NewSpan
+    | NewReload
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """What a commit brought, for those who look at the store: numbers, never rows.
 
     `removals` rises when exchanges were removed, restored or purged: a list of ids that was read

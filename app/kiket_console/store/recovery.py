@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.model import Retry, State
 from kiket_console.store.batch import attempt_values, write_counters

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kiket_console.store import building, files
 from kiket_console.store.rows import ATTEMPTS
+from kiket_console.telemetry.nouns import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +27,39 @@ PROBES = 16
 """So many places are looked at before a range of rows is given up as a whole."""
 _UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter in SQLite's own message
 _RANGE = 8192
+_RANGES = 1000
 _HEADER_BYTES = 100
 _SENSIBLE = 2**40  # a larger key is damage, and would be looked for for ever
-_KEYS: Final = {
-    "exchange": "id",
-    "request": "exchange_id",
-    "attempt": "id",
-    "log": "id",
-    "session": "id",
-}
-_WORDS: Final = {  # what a row must say to be shown; the rest of it may be anything
-    "exchange": "typeof(id) = 'integer' AND typeof(started_us) = 'integer'",
-    "request": "typeof(headers) = 'text' AND typeof(body) = 'blob'",
-    "attempt": "typeof(started_us) = 'integer' AND typeof(state) = 'text'",
-    "log": "typeof(at_us) = 'integer'",
-    "session": "typeof(first_exchange) = 'integer'",
-}
+
+
+class _Rows(NamedTuple):
+    """Rows of one table, and by what they are copied in ranges."""
+
+    table: str
+    key: str
+    words: str
+    """What a row must say to be shown; the rest of it may be anything."""
+    step: int = 1
+    """Between the keys of two exchanges, or moments."""
+    among: str = ""
+    """Which rows, where the key is only the second part of the table's."""
+
+
+_ROWS: Final = (
+    _Rows("exchange", "id", "typeof(id) = 'integer' AND typeof(started_us) = 'integer'"),
+    _Rows("request", "exchange_id", "typeof(headers) = 'text' AND typeof(body) = 'blob'"),
+    _Rows("attempt", "id", "typeof(started_us) = 'integer' AND typeof(state) = 'text'", ATTEMPTS),
+    _Rows("log", "id", "typeof(at_us) = 'integer'"),
+    _Rows("session", "id", "typeof(first_exchange) = 'integer'"),
+    _Rows("series", "id", "typeof(name) = 'text'"),
+    _Rows("span", "id", "typeof(started_us) = 'integer' AND typeof(attributes) = 'text'"),
+    _Rows("reload", "id", "typeof(at_us) = 'integer'"),
+    *(
+        _Rows(table, "at_s", "typeof(count) = 'integer'", step_s, f" AND step_s = {step_s}")
+        for table in ("measure", "sample")
+        for step_s in STEPS
+    ),
+)
 _ALL_UNDIGESTED = (
     "UPDATE main.counters SET undigested_log = (SELECT coalesce(max(id), 0) FROM main.log),"
     " undigested_exchange = (SELECT coalesce(max(id), 0) FROM main.exchange)"
@@ -49,6 +67,12 @@ _ALL_UNDIGESTED = (
 _UNDIGESTED = (
     "UPDATE main.counters SET (undigested_exchange, undigested_log)"
     " = (SELECT undigested_exchange, undigested_log FROM old.counters)"
+)
+_COUNTED = (  # without any measure, all is counted anew
+    "UPDATE counters SET measured = 1,"
+    " measured_us = ifnull((SELECT (at_s + step_s) * 1000000 FROM measure"
+    " ORDER BY step_s, at_s DESC LIMIT 1), 0),"
+    " uncounted = (SELECT CASE WHEN EXISTS (SELECT 1 FROM measure) THEN 0 ELSE exchange END)"
 )
 _REQUESTS_OF_VERSION_1 = (
     "CREATE TEMP VIEW request AS SELECT exchange_id, headers, body, size, sha256, truncated, refs"
@@ -109,9 +133,9 @@ def _copy(source: Path, target: Path, highest: int) -> None:
             is_version_1 = connection.execute("PRAGMA old.table_info(message)").fetchone()
             if is_version_1:
                 connection.execute(_REQUESTS_OF_VERSION_1)
-            for table, key in _KEYS.items():
+            for wanted in _ROWS:
                 with suppress(*_UNREADABLE):
-                    _Table(connection, target, table, key).copy(highest)
+                    _Table(connection, target, wanted).copy(highest)
             connection.execute(_ALL_UNDIGESTED if is_version_1 else _UNDIGESTED)
         _make_consistent(connection)
 
@@ -125,14 +149,13 @@ def _connect(target: Path) -> sqlite3.Connection:
 
 
 class _Table:
-    """Copy one table from `old` to `main`, leaving out what cannot be read."""
+    """Copy rows from `old` to `main`, leaving out what cannot be read."""
 
-    def __init__(self, connection: sqlite3.Connection, target: Path, table: str, key: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, target: Path, wanted: _Rows) -> None:
         self._connection = connection
         self._target = target
-        self._table = table
-        self._key = key
-        self._step = ATTEMPTS if table == "attempt" else 1  # between the keys of two exchanges
+        self._table, self._key = table, key = wanted.table, wanted.key
+        self._step, self._among = wanted.step, wanted.among
         new = self._columns("main")
         old, self._source = self._columns("old"), f"old.{table}"
         if not old:
@@ -141,7 +164,7 @@ class _Table:
         shared = ", ".join(column for column in new if column in old)
         self._insert = (
             f"INSERT OR IGNORE INTO main.{table} ({shared}) SELECT {shared} FROM {self._source}"  # noqa: S608 (names of ours)
-            f" WHERE {key} BETWEEN ? AND ? AND {_WORDS[table]}"
+            f" WHERE {key} BETWEEN ? AND ? AND {wanted.words}{wanted.among}"
         )
 
     def copy(self, highest: int) -> None:
@@ -150,6 +173,8 @@ class _Table:
             return
         width = _RANGE * self._step
         low, high = self._edge("min", 0), self._edge("max", highest * self._step)
+        if self._among and (not low or high - low > _RANGES * width):
+            return  # no moments that a clock had
         if not self._is_in_reach(low, high):
             return  # what leads to all rows is lost
         for start in range(low, high + 1, width):
@@ -176,7 +201,7 @@ class _Table:
     def _can_find(self, key: int) -> bool:
         try:
             self._connection.execute(
-                f"SELECT 1 FROM {self._source} WHERE {self._key} = ?",  # noqa: S608 (names of ours)
+                f"SELECT 1 FROM {self._source} WHERE {self._key} = ?{self._among}",  # noqa: S608 (names of ours)
                 (key,),
             ).fetchone()
         except _UNREADABLE:
@@ -186,7 +211,7 @@ class _Table:
     def _edge(self, function: str, otherwise: int) -> int:
         try:
             found = self._connection.execute(
-                f"SELECT {function}({self._key}) FROM {self._source}"  # noqa: S608 (names of ours)
+                f"SELECT {function}({self._key}) FROM {self._source} WHERE true{self._among}"  # noqa: S608 (names of ours)
             ).fetchone()[0]
         except _UNREADABLE:
             return otherwise
@@ -217,6 +242,8 @@ def _make_consistent(connection: sqlite3.Connection) -> None:
             " exchanges = (SELECT count(*) FROM exchange),"
             " logs = (SELECT count(*) FROM log)"
         ),
+        "DELETE FROM measure WHERE series_id NOT IN (SELECT id FROM series)",
+        _COUNTED,
     ):
         connection.execute(statement)
 

@@ -7,7 +7,7 @@ from importlib import resources
 
 from kiket_console.errors import ConsoleError, ExitCode
 
-VERSION = 5
+VERSION = 7
 """The newest script's number."""
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from kiket_console.store import digests, schema
 from kiket_console.store.rows import ATTEMPTS
@@ -30,26 +31,25 @@ _ATTEMPTS = (
 _EXCHANGES = (
     "SELECT id, source, worker, name, version, method, path, started_us, request_bytes, signature,"
     " trace_id, span_id, parent_id, parent_guessed, replay_of, state, status, duration_us, edited,"
-    " kind, direction, channel"
+    " kind, direction, channel, duplicate_of"
     " FROM exchange WHERE id BETWEEN ? AND ? ORDER BY id"
 )
 _LOGS = (
-    "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, digest FROM log"
+    "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, frames,"
+    " digest FROM log"
     " WHERE id BETWEEN ? AND ? ORDER BY id"
 )
-_COVERED, _LATER = 15, slice(18, 22)  # of `_EXCHANGES`: what never changes
+_COVERED, _LATER = 15, slice(18, 23)  # of `_EXCHANGES`: what never changes
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A row that is not as it was recorded; `row` is `exchange 12`, `log line 7` or `the file`."""
 
     row: str
     what: str
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What was compared, and what was found."""
 
     exchanges: int = 0
@@ -157,11 +157,11 @@ class _Verification:
         return True
 
     def _logs(self, low: int, high: int) -> None:
-        for *row, digest in self._connection.execute(_LOGS, (low, high)):
+        for *row, frames, digest in self._connection.execute(_LOGS, (low, high)):
             self._report.logs += 1
             if digest is None and row[0] <= self._undigested_log:
                 self._report.undigested += 1
-            elif digest is None or digests.digest(*row) != digest:
+            elif digest is None or digests.digest(*row, *digests.of_frames(frames)) != digest:
                 self._found(f"log line {row[0]:,}", "was changed")
 
     def _digest(

@@ -16,9 +16,10 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_console.errors import ConsoleError
 from kiket_console.store import files, mark, opening, purging, recovery
@@ -81,6 +82,8 @@ class Writer:
         it is not in the store, None when it is; must not raise."""
         self.trouble = ""
         """What is wrong with the store, in one sentence; empty while all is well."""
+        self.outages, self.last_trouble = 0, ""
+        """How often there was `trouble`, and what it was last."""
         self.commits = 0
         self.notes = opened.notes
         """What a person should know about how the store was found, in sentences."""
@@ -91,6 +94,8 @@ class Writer:
             raise files.unwritable(path, str(error)) from error
         self.interrupted, self.newest = found
         """How many exchanges an earlier engine left unfinished; where the counters are."""
+        self.written_us = time.time_ns() // 1000
+        """When it was last written, by the wall clock."""
         self._mark = mark.Mark(path)
         self._mark.write(self.newest)
         self._failure: StoreFailedError | None = None
@@ -110,14 +115,15 @@ class Writer:
         """Since when there is `trouble`; 0 while all is well."""
         return self._failed_us if self.trouble else 0
 
-    def submit(self, new_rows: Sequence[Row]) -> Future[Committed]:
+    def submit(self, new_rows: Sequence[Row], *, at_end: bool = False) -> Future[Committed]:
         """Queue *new_rows*, to be committed together; never blocks.
 
-        Raises `StoreBusyError` when too much is waiting, `StoreFailedError` when the writer ended.
+        Raises `StoreBusyError` when too much is waiting, unless this is an orderly *at_end*, and
+        `StoreFailedError` when the writer ended.
         """
         future: Future[Committed] = Future()
         future.set_running_or_notify_cancel()  # a waiter that gives up changes nothing
-        self._intake.put(Submission(new_rows, _cost(new_rows), future))
+        self._intake.put(Submission(new_rows, _cost(new_rows), future), checked=at_end)
         return future
 
     def check_room(self, rows: int, cost: int) -> None:
@@ -185,6 +191,7 @@ class Writer:
             self._write_each(batch, error)
         else:
             self.commits += 1
+            self.written_us = time.time_ns() // 1000
             self._untold = ()
             if len(self._running) > RUNNING:
                 self._running.clear()
@@ -244,12 +251,13 @@ class Writer:
                 status=FULL if full else FAILED,
             )
         if self._failure is None:
+            self.outages += 1
             self._failed_us = time.time_ns() // 1000
             self._failed_s = time.monotonic()  # the other one can be set
         self._failure = failure
         self._retry_at = time.monotonic() + RETRY_S
         self._running.clear()
-        self.trouble = failure.message
+        self.trouble = self.last_trouble = failure.message
         self._forget_connection()
         self._settle(batch, failure)
 

@@ -6,9 +6,9 @@ keys and missing from the help.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.binding import Binding
 
 from kiket_console.ui.command import PLACES, Argument, Command, Mode, Scope, shown_key

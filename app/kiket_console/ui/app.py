@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
-from textual.events import Event, Key, Paste
+from textual.events import Event, InputEvent, Key, Paste
 from textual.notifications import Notify
 
 from kiket_console.errors import ConsoleError, ExitCode
@@ -20,6 +19,7 @@ from kiket_console.ui import actions, memory, moment
 from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals
 from kiket_console.ui.history import History
+from kiket_console.ui.journeys import Journeys
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.messages import Messages
@@ -29,11 +29,11 @@ from kiket_console.ui.requests import Requests
 from kiket_console.ui.running import Runner
 from kiket_console.ui.sanitiser import ControlFilter
 from kiket_console.ui.screens.place import PlaceScreen
-from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.secret_changes import SecretChanges
 from kiket_console.ui.store_view import StoreView
 from kiket_console.ui.themes import DEFAULT, fallbacks
 from kiket_console.ui.toast import Sentence
-from kiket_console.ui.turns import Turns
+from kiket_console.ui.turns import Turns, tell
 from kiket_console.ui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
@@ -43,17 +43,15 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from kiket_console.comparing.bodies import Manner
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.link import Engine
     from kiket_console.ui.pages import Reader
 
 TROUBLE_EVERY_S = 10.0
-MOST_NEWS = 3
-"""How many workers are spoken of at once: more sentences would hide what they are about."""
 
 
-class ConsoleApp(App[bool]):
+class ConsoleApp(Journeys):
     """The console of one project; its result says whether the engine is to be stopped.
 
     *keys* is a checked keymap. *settings* is the person's config.toml: own themes are beside it,
@@ -98,6 +96,7 @@ class ConsoleApp(App[bool]):
         self.requests = Requests(self)
         self.deliveries = Deliveries(self, paths)
         self.messages = Messages(self)
+        self.secrets = SecretChanges(self)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
         self.manner: Manner | None = None
         """How exchanges are compared in this session; None before any were."""
@@ -112,6 +111,8 @@ class ConsoleApp(App[bool]):
         self._open_engine = open_engine or self._client
         self._engine: Engine | None = None
         self._trouble_at_s = -TROUBLE_EVERY_S
+        self.acted_s = time.monotonic()
+        """When a person pressed a key or moved the mouse last (s), or began."""
         self._leaving = Leaving(self, demo=demo)
         self._filter = ControlFilter()
         self._key_order = KeyOrder(self, super().on_event)
@@ -163,6 +164,8 @@ class ConsoleApp(App[bool]):
 
     async def on_event(self, event: Event) -> None:
         """Let each key take effect before the next one is handed on."""
+        if isinstance(event, InputEvent):
+            self.acted_s = time.monotonic()
         if isinstance(event, Key | Paste) and not event.is_forwarded:
             await self._key_order.take(event)
         else:
@@ -191,32 +194,21 @@ class ConsoleApp(App[bool]):
     def heard_status(self, status: EngineStatus) -> None:
         """Show how things are, and say what has become of a worker."""
         self.status = status
-        told = self._turns.news(status.workers)
-        if isinstance(self.screen, PlaceScreen) and self.screen.PLACE is actions.Scope.PROCESSES:
-            told = []  # it is seen there
-        for sentence, bad in told[:MOST_NEWS]:
-            self.say(sentence, error=bad)
-        if len(told) > MOST_NEWS:
-            key = self.registry.key("place.processes")
-            self.say(f"{len(told) - MOST_NEWS} workers more have news: {key} shows them.")
+        news = self._turns.news(status.workers)
+        top = next(reversed(self.screen_stack), None)  # none once the console ends
+        if not isinstance(top, PlaceScreen) or top.PLACE is not actions.Scope.PROCESSES:
+            tell(self, news)  # else it is seen there
         if (place := self.place) is not None:
             place.status_changed()
 
-    def link_changed(self, up: bool) -> None:
-        """Show that the engine can, or cannot, be reached."""
-        if up != self.link.up:
-            now_us = moment.now_us()
-            self.link = Connection(up=up, since_us=now_us, ever=self.link.ever or up)
+    def link_changed(self, up: bool, silent_s: float = 0.0) -> None:
+        """Show that the engine can, or cannot, be reached, or has been silent for a while."""
+        silent = silent_s > 0
+        if (up, silent) != (self.link.up, self.link.silent):
+            since_us = moment.now_us() - round(silent_s * 1e6)
+            self.link = Connection(up, since_us, self.link.ever or up, silent)
             if (place := self.place) is not None:
                 place.status_changed()
-
-    @property
-    def place(self) -> PlaceScreen | None:
-        """The place that is shown, be it under a dialog."""
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, PlaceScreen):
-                return screen
-        return None
 
     # What a person asks for
 
@@ -228,55 +220,17 @@ class ConsoleApp(App[bool]):
             sentence = Sentence(visible(text), timeout=4)
         self.post_message(Notify(sentence))
 
-    def go_to(self, name: str) -> None:
-        """Show a place."""
-        if name == "processes":
-            self.clear_notifications()  # what they say of workers is seen there
-        self.switch_mode(name)
-
-    def show_exchange(self, exchange_id: int) -> None:
-        """Go to Traffic, and there to an exchange."""
-        self.go_to("traffic")
-        if isinstance(self.place, TrafficScreen):
-            self.place.go_to(exchange_id)
+    def on_notify(self, event: Notify) -> None:
+        """Let a sentence that is said again take the place of the one before: two hide more."""
+        said = event.notification.message
+        for each in [each for each in self._notifications if each.message == said]:
+            self._unnotify(each, refresh=False)
 
     def history(self, name: str) -> History:
         """Return what was entered earlier on the line called *name*."""
         if name not in self._histories:
             self._histories[name] = History(self._paths.state / f"{name}.history")
         return self._histories[name]
-
-    def show_logs(self, worker: str) -> None:
-        """Go to Logs, and there to what a worker logged."""
-        from kiket_console.ui.screens.logs import LogsScreen
-
-        self.go_to("logs")
-        if isinstance(self.place, LogsScreen):
-            self.place.only(worker)
-
-    def show_calls(self, wanted: str) -> None:
-        """Go to Traffic, and there to what a filter lets through."""
-        self.go_to("traffic")
-        if isinstance(self.place, TrafficScreen):
-            self.run_worker(self.place.action_filter(wanted), group="filter")
-
-    def changed(self, ids: Sequence[int]) -> None:
-        """Take in that a person changed exchanges: a filter may see them with other eyes."""
-        if isinstance(self.place, TrafficScreen):
-            self.place.look_again(ids)
-
-    def action_go(self, number: str) -> None:
-        """Go to the exchange of this number; raises `ConsoleError` when it is not there."""
-        from kiket_console.ui.command_line import numbers
-
-        wanted = numbers(number)[0]
-        if not self.reader.page([wanted]):
-            raise ConsoleError(f"There is no exchange {wanted}.")
-        self.show_exchange(wanted)
-
-    def action_place(self, name: str) -> None:
-        """Show a place."""
-        self.go_to(name)
 
     def action_theme(self, name: str = "") -> None:
         """Wear the colours called *name*, or choose some with a live preview."""
@@ -308,11 +262,18 @@ class ConsoleApp(App[bool]):
         else:
             self.push_screen(keys_dialog(self))
 
+    def action_jump(self) -> None:
+        """Show a letter over all that can be gone to, or no longer."""
+        from kiket_console.ui.screens.jump import jump
+
+        jump(self)
+
     def action_plain(self) -> None:
         """Show the pane that has the focus as plain text."""
         from kiket_console.ui.plain import show_plain
 
         if self.place is not None:
+            self.place.hide_values()  # what is written then stays in the terminal
             show_plain(self, self.place)
 
     def action_leave(self) -> None:
@@ -354,6 +315,11 @@ class ConsoleApp(App[bool]):
             self.set_interval(memory.TIDY_EVERY_S, memory.tidy)
         self.run_worker(self._listen(), group="link", exclusive=True)
 
+    def exit(self, *arguments: Any, **options: Any) -> None:
+        """End, and leave no secret in the clipboard."""
+        self.secrets.copied.clear()
+        super().exit(*arguments, **options)
+
     def _paint_again(self, _: object) -> None:
         """Come back from the shell: Textual would paint only what has changed since."""
         self.refresh(layout=True)
@@ -387,6 +353,7 @@ class ConsoleApp(App[bool]):
 
         from kiket_console.crash import record
 
+        self.secrets.copied.clear()
         self._return_code = int(ExitCode.FAILURE)
         if self.crash is None:
             self.crash = record(error.error if isinstance(error, WorkerFailed) else error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
+from kiket_console.order import WORDS
 from kiket_console.text import clock, plural
 from kiket_console.ui.command import Argument
 from kiket_console.ui.paint.processes import state_word
@@ -75,6 +76,10 @@ def _failures(app: ConsoleApp) -> Iterable[tuple[str, str]]:
     return calls_of(app.reader)
 
 
+def _columns(_: ConsoleApp) -> Iterable[tuple[str, str]]:
+    return ((column.value, words) for column, (words, _) in WORDS.items())
+
+
 _VALUES: dict[Argument, Callable[[ConsoleApp], Iterable[tuple[str, str]]]] = {
     Argument.THEME: _themes,
     Argument.WORKER: _workers,
@@ -83,4 +88,5 @@ _VALUES: dict[Argument, Callable[[ConsoleApp], Iterable[tuple[str, str]]]] = {
     Argument.SAVED_FILTER: _saved_filters,
     Argument.COLLECTION: _collections,
     Argument.FAILURE: _failures,
+    Argument.COLUMN: _columns,
 }

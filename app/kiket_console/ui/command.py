@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Scope(StrEnum):
@@ -14,6 +15,9 @@ class Scope(StrEnum):
     TRAFFIC = "Traffic"
     PROCESSES = "Processes"
     LOGS = "Logs"
+    METRICS = "Metrics"
+    SECRETS = "Secrets"
+    PRODUCER = "Producer"
     PLATFORM = "Platform"
     DIFF = "a difference"
     LIST = "lists and text"
@@ -28,12 +32,20 @@ class Scope(StrEnum):
     PROGRESS = "sending several"
     TRIGGER = "an event to send"
     ROW = "a row of the platform"
+    FIELD = "a field to choose in"
+    SECRET = "a secret"  # noqa: S105 - what a form is of
+    NAMES = "secrets of a file"
     SETUP = "a setup wizard"
+    JUMP = "jump mode"
 
 
-PLACES = (Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS, Scope.PLATFORM)
+PLACES = (
+    Scope.TRAFFIC, Scope.PROCESSES, Scope.LOGS, Scope.METRICS, Scope.SECRETS, Scope.PRODUCER,
+    Scope.PLATFORM,
+)  # fmt: skip
 TYPING = (
     Scope.CHOOSER, Scope.PROMPT, Scope.EDITOR, Scope.MESSAGE, Scope.WAYS, Scope.TRIGGER, Scope.ROW,
+    Scope.SECRET, Scope.JUMP,
 )  # fmt: skip
 """Where a person types: only keys with ctrl or alt, function keys and the like can be commands."""
 _OUTER = (Scope.APP, Scope.PLACE, *PLACES, Scope.LIST, Scope.VIEW)
@@ -59,6 +71,10 @@ class Mode(StrEnum):
     """Several rows are selected."""
     INSIDE = "inside"
     """The rows are those of something that was entered."""
+    WRITING = "writing"
+    """A person types."""
+    MISSING = "missing"
+    """The selected row stands for something that is not there."""
 
 
 class Argument(StrEnum):
@@ -74,10 +90,10 @@ class Argument(StrEnum):
     COLLECTION = "collection"
     FAILURE = "call"
     EVENT = "event"
+    COLUMN = "column"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One thing a person can do."""
 
     id: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
@@ -36,8 +37,7 @@ class CommandError(ConsoleError):
         self.length = length
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """A command and what follows its name, which begins at a *column* of the line."""
 
     command: Command
@@ -45,8 +45,7 @@ class Typed:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(Struct, frozen=True):
     """What may stand in the place of `start..end` of the line, and what it means."""
 
     text: str

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError
-from kiket_console.text import duration, visible
+from kiket_console.text import duration, size, visible
 from kiket_console.ui.closing import close, is_open
-from kiket_console.ui.command import Scope
+from kiket_console.ui.key_order import OPENS
 from kiket_console.ui.send_as import USUAL
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from kiket_console.sending.keeping import Drafts
     from kiket_console.sending.repeating import Plan, Tally
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.journeys import Whereabouts
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.edit import EditScreen
-    from kiket_console.wire import Preview, Result
+    from kiket_console.wire import Event, Preview, Result
 
 
 class Deliveries:
@@ -40,44 +42,54 @@ class Deliveries:
 
     def replay(self, exchanges: Sequence[Exchange]) -> None:
         """Send recorded deliveries again, signed anew; for a call, the one that caused it."""
+        from kiket_console.sending.repeating import Plan
+
         ids = tuple(dict.fromkeys(_delivery(each) for each in exchanges))
         if len(ids) > 1:
-            self.carry_out(self.plan(ids))
+            self.carry_out(Plan(ids))
         elif ids:
             [exchange] = exchanges[:1]
             name = exchange.name if exchange.id == ids[0] else f"Delivery {ids[0]}"
+            left = self.console.whereabouts
 
             async def send(engine: Engine) -> None:
-                self.tell(f"{visible(name)} again", await engine.replay(ids[0]))
+                self.tell(f"{visible(name)} again", await engine.replay(ids[0]), left)
 
             self.ask(send)
 
     def ways(self, exchanges: Sequence[Exchange]) -> None:
         """Let a person choose how to send recorded deliveries again, and how often."""
-        from kiket_console.ui.screens.ways import WaysScreen
+        from kiket_console.ui.screens.ways import DELIVERY_WAYS, Asked, WaysScreen
 
-        if exchanges:
-            ids = tuple(dict.fromkeys(_delivery(each) for each in exchanges))
-            name = f"{exchanges[0].name} {exchanges[0].version}".strip()
-            self.console.push_screen(WaysScreen(self, ids, name))
+        if not exchanges:
+            return
+        ids = tuple(dict.fromkeys(_delivery(each) for each in exchanges))
+        name = f"{exchanges[0].name} {exchanges[0].version}".strip()
+        what = f"{ids[0]} {name}" if len(ids) == 1 else f"{len(ids):,} deliveries"
 
-    def plan(self, ids: Sequence[int], times: int = 1, apart_s: float = 0.0) -> Plan:
-        """Return what is to be sent; raises `ConsoleError` when that is too much."""
-        from kiket_console.sending.repeating import Plan
+        def chosen(asked: Asked | None) -> None:
+            if asked is not None:
+                self.carry_out(asked.plan, asked.way, asked.version)
 
-        return Plan(tuple(ids), times, apart_s)
+        title = f"Send {visible(what)} again"
+        screen = WaysScreen(self.console, title, DELIVERY_WAYS, ids, has_version=True)
+        self.console.push_screen(screen, chosen)
 
     def carry_out(self, plan: Plan, way: str = "resigned", version: str = "") -> None:
         """Send what is planned; several at once can be watched and stopped."""
         from kiket_console.ui.screens.progress import ProgressScreen
 
         if plan.count > 1:
-            self.console.push_screen(ProgressScreen(self, plan, way, version))
+            repeat = partial(self.repeat, plan, way, version)
+            title = f"Sending {plan.count:,} deliveries"
+            self.console.push_screen(ProgressScreen(self.console, title, repeat, self.tell_all))
             return
+
+        left = self.console.whereabouts
 
         async def send(engine: Engine) -> None:
             result = await engine.replay(plan.ids[0], way, version)
-            self.tell(f"{plan.ids[0]} again", result)
+            self.tell(f"{plan.ids[0]} again", result, left)
 
         self.ask(send)
 
@@ -123,7 +135,7 @@ class Deliveries:
             if outside:
                 screen.action_external()
 
-        self.ask(open_editor)
+        self.ask(open_editor, group=OPENS)
 
     def _opened(self, delivery_id: int, linked: bool) -> tuple[Original, Draft | None]:
         from kiket_console.sending.draft import original_of
@@ -137,6 +149,7 @@ class Deliveries:
 
     def send_draft(self, screen: EditScreen, original: Original, draft: Draft) -> None:
         """Send a draft; on success its editor closes and the new row is selected."""
+        left = self.console.whereabouts
 
         async def send(engine: Engine) -> None:
             if screen.is_sending:
@@ -152,7 +165,8 @@ class Deliveries:
                 self._kept.forget(original.key)
             close(screen)
             what = f"{draft.event} {draft.version}".strip()
-            self.tell(f"{visible(what)}, edited" if original.linked else visible(what), result)
+            said = f"{visible(what)}, edited" if original.linked else visible(what)
+            self.tell(said, result, left)
 
         self._ask_from(screen, send)
 
@@ -220,7 +234,7 @@ class Deliveries:
             maker = EventMaker(extension, console.another_reader, console.history("trigger"))
             await console.push_screen(TriggerScreen(self, found, maker, event))
 
-        self.ask(choose)
+        self.ask(choose, group=OPENS)
 
     def _captures(self) -> list[Exchange]:
         with closing(self.console.another_reader()) as reader:
@@ -230,19 +244,32 @@ class Deliveries:
 
     def show_preview(self, preview: Preview) -> None:
         """Show what would be sent."""
+        from kiket_console.ui.paint.edits import preview_lines
         from kiket_console.ui.screens.preview import PreviewScreen
 
-        keys = self.console.registry.footer(Scope.PREVIEW)
-        self.console.push_screen(PreviewScreen(preview, keys))
+        remark = f"{size(preview.size)} to {visible(preview.extension)}"
+        text = f"{preview.head}\n\n{preview.raw_body.decode('utf-8', 'backslashreplace')}"
+        lines = partial(preview_lines, preview)
+        self.console.push_screen(PreviewScreen(self.console, remark, lines, text))
 
-    def tell(self, what: str, result: Result) -> None:
-        """Say how a delivery ended, and select it."""
+    def send_event(self, event: Event) -> None:
+        """Send a new event; its row is there as soon as it is taken in, and is selected at last."""
+        left = self.console.whereabouts
+
+        async def send(engine: Engine) -> None:
+            result = await engine.send_event(event)
+            self.tell(visible(f"{event.name} {event.version}".strip()), result, left)
+
+        self.ask(send)
+
+    def tell(self, what: str, result: Result, left: Whereabouts) -> None:
+        """Say how a delivery ended; select it, unless a person has *left* for elsewhere."""
         took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
         answer = result.error or f"{result.status or result.state}{took}"
         self.console.say(f"{what}: {answer}", error=not result.ok)
-        self.console.show_exchange(result.exchange_id)
+        self.console.show_outcome(result.exchange_id, left)
 
-    def ask(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+    def ask(self, request: Callable[[Engine], Awaitable[None]], group: str = "ask") -> None:
         """Carry out a request; say what went wrong with it."""
 
         async def ask() -> None:
@@ -251,7 +278,7 @@ class Deliveries:
             except ConsoleError as error:
                 self.console.say(str(error), error=True)
 
-        self.console.run_worker(ask(), group="ask")
+        self.console.run_worker(ask(), group=group)
 
     def _ask_from(self, screen: EditScreen, request: Callable[[Engine], Awaitable[None]]) -> None:
         async def ask() -> None:

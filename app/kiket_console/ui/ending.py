@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -42,13 +43,14 @@ class Signals:
         for number in self.NUMBERS:
             loop.add_signal_handler(number, self._take, loop, number)
 
+        if sys.stdin.isatty() and hasattr(select, "poll"):
+            threading.Thread(target=_outlast, args=(sys.stdin.fileno(),), daemon=True).start()
+
     def _take(self, loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
         self.came = number
         for each in self.NUMBERS:
             loop.remove_signal_handler(each)
-        last = threading.Timer(RESTORING_S, os._exit, (128 + number,))
-        last.daemon = True
-        last.start()
+        _end_soon(number)
         self._leave()
 
     def status(self, *, demo: bool) -> int | None:
@@ -59,6 +61,26 @@ class Signals:
             what = "demo." if demo else "console; the engine goes on."
             sys.stderr.write(f"{self.came.name} ended the {what}\n")
         return 128 + self.came
+
+
+def _outlast(terminal: int) -> None:
+    """Take the loss of the terminal, a file descriptor, for SIGHUP, which not every program hears.
+
+    The system sends it only to who owns the terminal; one that reads a lost terminal reads nothing
+    without end, and one that writes to it waits for ever.
+    """
+    lost = select.poll()
+    lost.register(terminal, 0)  # a hang-up is told whatever is asked for
+    lost.poll()
+    _end_soon(signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+def _end_soon(number: signal.Signals) -> None:
+    """End the process in a few seconds if it has not ended by itself."""
+    last = threading.Timer(RESTORING_S, os._exit, (128 + number,))
+    last.daemon = True
+    last.start()
 
 
 def complain(error: ConsoleError) -> None:

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.app import SuspendNotSupported
 
 from kiket_console.errors import ConsoleError
@@ -35,8 +35,7 @@ _GO_TO = ("-g", "{file}:{line}")
 _LINE = ("--line", "{line}", "{file}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """How an editor is told the line, and whether it has a window; *wait* makes it stay."""
 
     at: tuple[str, ...]

@@ -3,6 +3,7 @@
 The ids of all rows are one `array('q')`, 8 bytes a row; the rows themselves are read in pages when
 they are looked at and a few pages are kept. So a screen costs what it shows, never what there is.
 A narrowed list has a second array: the ids that a filter lets through, as a `Scan` finds them.
+Both are in order of time; a list in another order shows an `Arrangement` of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Generic
 from kiket_console.ui.pages import R
 
 if TYPE_CHECKING:
+    from kiket_console.ui.arrangement import Arrangement
     from kiket_console.ui.pages import Pages
     from kiket_console.ui.scan import Haul
 
@@ -34,6 +36,7 @@ class Feed(Generic[R]):
         self._pages = pages
         self._all: array[int] = array("q")
         self._matching: array[int] | None = None
+        self._arrangement: Arrangement | None = None
         self._hidden_failing: array[int] = array("q")
         self._lingering: int | None = None
         self._kept: OrderedDict[int, list[R | None]] = OrderedDict()
@@ -43,13 +46,25 @@ class Feed(Generic[R]):
         self._change = 0
         self._removals = 0
         self.follow = True
+        self.stays = False
+        """Whether the cursor ends a range: nothing that comes moves it, on the newest row too."""
         self.stale = False
         """Whether rows have gone from the store, so that the ids should be read anew."""
 
     @property
     def _ids(self) -> array[int]:
-        """The ids of the rows that are shown."""
+        """The ids of the rows as they are shown."""
+        return self.in_time if self._arrangement is None else self._arrangement.ids
+
+    @property
+    def in_time(self) -> array[int]:
+        """The ids of the rows that are to be shown, ascending: in order of time."""
         return self._all if self._matching is None else self._matching
+
+    @property
+    def arrangement(self) -> Arrangement | None:
+        """The order in which they are shown, None in order of time."""
+        return self._arrangement
 
     @property
     def count(self) -> int:
@@ -76,7 +91,7 @@ class Feed(Generic[R]):
         """The position of the selected row, -1 in an empty list."""
         if self._selected is None or not self._ids:
             return -1
-        return min(bisect_left(self._ids, self._selected), len(self._ids) - 1)
+        return min(self.position_of(self._selected), len(self._ids) - 1)
 
     @property
     def newest_id(self) -> int:
@@ -95,17 +110,38 @@ class Feed(Generic[R]):
 
     def shows(self, row_id: int) -> bool:
         """Whether a row is in the list as it is shown."""
-        ids = self._ids  # a thread may ask while they are being replaced
-        position = bisect_left(ids, row_id)
-        return row_id in ids[position : position + 1]
+        arrangement = self._arrangement  # a thread may ask while this is being replaced
+        if arrangement is not None:
+            return arrangement.position(row_id) is not None
+        return _has(self.in_time, row_id)
 
-    def ids_between(self, low: int, high: int, limit: int) -> array[int]:
-        """Return the shown ids from *low* to *high*, inclusive; the first *limit* of them."""
-        first = bisect_left(self._ids, low)
-        return self._ids[first : min(bisect_left(self._ids, high + 1), first + limit)]
+    def lets(self, row_id: int) -> bool:
+        """Whether a row is to be shown, though it may have no place in the order yet."""
+        return _has(self.in_time, row_id)
+
+    def ids_from(self, row_id: int, other_id: int, limit: int) -> array[int]:
+        """Return the ids shown from one row to another, inclusive; the first *limit* of them."""
+        first, end = self._span(row_id, other_id)
+        return self._ids[first : min(end, first + limit)]
+
+    def is_between(self, row_id: int, one_id: int, other_id: int) -> bool:
+        """Whether a shown row is between two others, or one of them."""
+        first, end = self._span(one_id, other_id)
+        return first <= self.position_of(row_id) < end
+
+    def _span(self, one_id: int, other_id: int) -> tuple[int, int]:
+        """Return the positions from one row to another; of one that is gone, where it would be."""
+        if self._arrangement is None:
+            low, high = sorted((one_id, other_id))
+            return bisect_left(self._ids, low), bisect_left(self._ids, high + 1)
+        there = [self._arrangement.position(each) for each in (one_id, other_id)]
+        known = [each for each in there if each is not None] or [0]
+        return min(known), max(known) + 1
 
     def position_of(self, row_id: int) -> int:
-        """Return where a shown row is; of another, where it would be."""
+        """Return where a shown row is; of another, where it would be, in an order the top."""
+        if self._arrangement is not None:
+            return self._arrangement.position(row_id) or 0
         return bisect_left(self._ids, row_id)
 
     def id_at(self, position: int) -> int:
@@ -114,8 +150,28 @@ class Feed(Generic[R]):
 
     @property
     def unseen(self) -> int:
-        """How many rows came since the list stopped following."""
-        return 0 if self.follow else self.count - bisect_left(self._ids, self._seen_id + 1)
+        """How many rows came since the list stopped following, or was put in order."""
+        if self.follow:
+            return 0
+        seen = self._seen_id if self._arrangement is None else self._arrangement.newest
+        return len(self.in_time) - bisect_left(self.in_time, seen + 1)
+
+    def arrange(self, arrangement: Arrangement | None) -> None:
+        """Show the rows in an order, or in order of time; the cursor stays on its row.
+
+        A list that followed begins at the top: nobody chose the row that it was on. When the row
+        is gone, the one that took its place is next.
+        """
+        at, followed = self.cursor, self.follow
+        self._arrangement = arrangement
+        self._forget_pages()
+        if arrangement is None or not self._ids:
+            return
+        self._set_follow(False)
+        if followed or self._selected is None:
+            self._selected = self._ids[0]
+        elif not self.shows(self._selected):
+            self._selected = self._ids[min(max(0, at), len(self._ids) - 1)]
 
     def open(self) -> bool:
         """Read the newest ids; return whether there are older ones for `adopt`."""
@@ -156,11 +212,11 @@ class Feed(Generic[R]):
         fresh = self._pages.ids(self.newest_id)
         if not fresh:
             return 0
-        if not self.narrowed:
+        if not self.narrowed and self._arrangement is None:
             self._forget_page_at(len(self._all))
         self._all.extend(fresh)
-        if not self.narrowed and (self.follow or self._selected is None):
-            self.to_newest()
+        if not self.narrowed:
+            self._keep_up()
         return len(fresh)
 
     def narrow(self) -> None:
@@ -187,14 +243,16 @@ class Feed(Generic[R]):
         is_newer = not self._matching or haul.low > self._matching[-1]
         is_older = not is_newer and haul.high < self._matching[0]
         looked_at = None if self.follow else self._selected
-        looked_at = looked_at if looked_at is not None and self.shows(looked_at) else None
+        looked_at = looked_at if looked_at is not None and self.lets(looked_at) else None
         self._hidden_failing = haul.merged(self._hidden_failing, haul.hidden_failing)
         self._matching = haul.merged(self._matching, haul.matching)
         if self._lingering is not None and self._lingering in haul.matching:
             self._lingering = None
-        if looked_at is not None and not self.shows(looked_at):
+        if looked_at is not None and not self.lets(looked_at):
             self._lingering = looked_at
             insort(self._matching, looked_at)
+        if self._arrangement is not None:
+            return  # they are shown once they are in order
         if is_newer:
             self._forget_page_at(before)
         elif is_older:
@@ -202,8 +260,7 @@ class Feed(Generic[R]):
             self._origin += len(self._matching) - before
         else:
             self._forget_pages()
-        if self.follow or self._selected is None:
-            self.to_newest()
+        self._keep_up()
 
     def refresh(self, change: int, first: int, last: int) -> list[int]:
         """Read again what changed among the rows *first* to *last* (on screen, inclusive).
@@ -221,7 +278,7 @@ class Feed(Generic[R]):
         changed = self._pages.changed(after, [self._ids[position] for position in shown])
         if not changed:
             return []
-        positions = [bisect_left(self._ids, row_id) for row_id in changed]
+        positions = [self.position_of(row_id) for row_id in changed]
         fresh = {row.id: row for row in self._pages.page(changed)}
         for position, row_id in zip(positions, changed, strict=True):
             number, offset = self._page_of(position)
@@ -251,11 +308,13 @@ class Feed(Generic[R]):
         last = len(self._ids) - 1
         position = max(0, min(last, position))
         self._selected = self._ids[position]
-        self._set_follow(position == last)
+        self._set_follow(position == last and self._arrangement is None)
         self._let_go()
 
     def to_newest(self) -> None:
-        """Put the cursor on the newest row and follow."""
+        """Put the cursor on the newest row and follow, in order of time."""
+        if self._arrangement is not None:
+            self.arrange(None)
         self._selected = self._ids[-1] if self._ids else None
         self._set_follow(True)
         self._let_go()
@@ -268,14 +327,14 @@ class Feed(Generic[R]):
         """Put the cursor on row *row_id* and keep it there; False when it is not in the list."""
         if not self.shows(row_id):
             return False
-        self.move(bisect_left(self._ids, row_id))
+        self.move(self.position_of(row_id))
         self._set_follow(False)
         return True
 
     def _set_follow(self, follow: bool) -> None:
         if follow or self.follow:
             self._seen_id = self.newest_id
-        self.follow = follow
+        self.follow = follow and not self.stays
 
     def _let_go(self) -> None:
         """Drop the row that stayed for the cursor alone, now that it has moved on."""
@@ -283,7 +342,7 @@ class Feed(Generic[R]):
         if lingering is None or lingering == self._selected or self._matching is None:
             return
         self._lingering = None
-        if self.shows(lingering):
+        if self.lets(lingering):
             del self._matching[bisect_left(self._matching, lingering)]
             self._forget_pages()
 
@@ -291,10 +350,14 @@ class Feed(Generic[R]):
         self._all = ids
         self._forget_pages()
         self.stale = False
-        if self.follow or self._selected is None:
-            self.to_newest()
-        elif ids and not self.narrowed:
+        self._keep_up()
+        if ids and not self.narrowed and self._arrangement is None:
             self._selected = ids[self.cursor]
+
+    def _keep_up(self) -> None:
+        """Go to the newest row where the list follows, or where nothing was to select."""
+        if self._arrangement is None and (self.follow or self._selected is None):
+            self.to_newest()
 
     def _read(self, number: int) -> list[R | None]:
         start = number * PAGE + self._origin
@@ -317,3 +380,8 @@ class Feed(Generic[R]):
     def _forget_pages(self) -> None:
         self._kept.clear()
         self._origin = 0
+
+
+def _has(ids: array[int], row_id: int) -> bool:
+    position = bisect_left(ids, row_id)
+    return row_id in ids[position : position + 1]

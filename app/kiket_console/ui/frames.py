@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
 
 _PYTHON = re.compile(r'^\s*(?:\|\s*)*File "([^"]+)", line (\d{1,7})')
-_OTHERS = re.compile(r"""(?:^|[\s("'\[])(\.{0,2}/?[\w.@+-][\w./@+-]*\.\w{1,5}):(\d{1,7})""")
+_OTHERS = re.compile(r"""(?:^|[\s("'\[=])(\.{0,2}/?[\w.@+-][\w./@+-]*\.\w{1,5}):(\d{1,7})""")
 """Of Node, Ruby, Go and most compilers; a time of day has no dot before its colon."""
 _FOREIGN = re.compile("/(?:site-packages|dist-packages|node_modules|[.]venv|gems)/|/lib/python|^<")
 _MOST_LINE = 20_000

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 _BEGINNING, _WORD, _PIECE, _LETTERS = 0, 1, 2, 3
 """How well a word fits, the best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """How a text fits what was typed: less is better, and which of its characters do."""
 
     rank: tuple[int, int]

@@ -10,9 +10,12 @@ or pasted by a terminal as keys, went to the list as commands before there was a
 
 from __future__ import annotations
 
+import string
+import sys
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.events import Key, Paste
 from textual.message import Message
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 WAIT_S = 3.0
 """Past this the next key is handed on whatever has become of the one before."""
 LOOK_EVERY_S = 0.01
+OPENS = "opens"
+"""Group of the workers that read what a screen needs and then open it: keys wait for that one."""
 ROUNDS = 2
 """The second goes behind what the key's action told others, as that a prompt is to go."""
 
@@ -43,6 +48,18 @@ class Followed(Message):
         self.rounds = rounds
 
 
+def tell_digits_from_signs() -> None:
+    """Have `esc` and a digit right behind it arrive as these two, as with any letter.
+
+    Textual reads them as the sign that Option and the digit give on a Mac, which is where this is
+    left as it is.
+    """
+    if sys.platform != "darwin":
+        sequences = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+        for digit in string.digits:
+            sequences.pop(f"\x1b{digit}", None)
+
+
 class KeyOrder:
     """Hand keys on with *hand_on*, each when the one before it has taken effect."""
 
@@ -56,7 +73,7 @@ class KeyOrder:
         """Where the key under way, and what follows it, begins."""
 
     async def take(self, typed: Typed) -> None:
-        """Hand *typed* on now, or when its turn comes."""
+        """Hand *typed* on now, or when its turn comes; nowhere once the console ends."""
         if not self._under_way:
             await self._begin(typed)
             return
@@ -68,17 +85,20 @@ class KeyOrder:
 
     async def followed(self, event: Followed) -> None:
         """Take note that a key has taken effect; go on when what it opened can be typed into."""
-        if event.number != self._number or not self._under_way:
+        if event.number != self._number or not self._under_way or not self._app.screen_stack:
             return
-        if event.rounds > 1:
+        if self._opens() or (self._waiting and not _is_open(self._app.screen)):
+            event.rounds = ROUNDS  # what is open by then may have asked for the focus only
+            self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
+        elif event.rounds > 1:
             self._target = self._app.focused or self._app.screen
             self._target.post_message(Followed(event.number, event.rounds - 1))
-        elif self._waiting and not _is_open(self._app.screen):
-            self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
         else:
             await self._go_on()
 
     async def _begin(self, typed: Typed) -> None:
+        if not self._app.screen_stack:
+            return
         if (letter := self._behind_escape(typed)) is not None:
             self._waiting.appendleft(letter)
             typed = Key("escape", None)
@@ -89,6 +109,10 @@ class KeyOrder:
         target.post_message(Followed(self._number))
         if self._waiting:
             self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+
+    def _opens(self) -> bool:
+        """Whether a key has begun what will open a screen."""
+        return any(each.group == OPENS and not each.is_finished for each in self._app.workers)
 
     async def _go_on(self) -> None:
         self._under_way = False

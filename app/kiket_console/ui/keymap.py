@@ -9,9 +9,10 @@ A map with a mistake is refused with a sentence: half of it would be worse than 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from kiket_console import settings_file
 from kiket_console.errors import ConsoleError, ExitCode

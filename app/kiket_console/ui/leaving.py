@@ -10,6 +10,7 @@ from textual.notifications import Notify
 from kiket_console.ui.toast import Sentence
 
 if TYPE_CHECKING:
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.screens.quit import Leave
 
@@ -60,14 +61,20 @@ class Leaving:
         if status is None or not self._app.link.up:
             return ["The engine cannot be reached.", "Detach leaves everything as it is."]
         running = sum(worker.pid is not None for worker in status.workers)
+        lost = ["Stop all forgets the secrets of this session."] if _forgets(status) else []
         if running == 1:
-            return ["1 worker runs. Detach keeps it and the recording."]
+            return ["1 worker runs. Detach keeps it and the recording.", *lost]
         if not running:
-            return ["No worker runs. Detach keeps the engine and the recording."]
-        return [f"{running} workers run. Detach keeps them and the recording."]
+            return ["No worker runs. Detach keeps the engine and the recording.", *lost]
+        return [f"{running} workers run. Detach keeps them and the recording.", *lost]
 
     def _leave(self, answer: Leave | None) -> None:
         from kiket_console.ui.screens.quit import Leave
 
         if answer in (Leave.DETACH, Leave.STOP):
             self._app.exit(answer is Leave.STOP)
+
+
+def _forgets(status: EngineStatus) -> bool:
+    """Tell whether a person chose to keep secrets for as long as the engine runs."""
+    return status.vault == "this session only"

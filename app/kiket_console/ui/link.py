@@ -10,7 +10,8 @@ from kiket_console.errors import ConsoleError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from kiket_console.model import EngineStatus, Notice, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Notice, Worker
     from kiket_console.wire import (
         Edit,
         Event,
@@ -27,9 +28,19 @@ if TYPE_CHECKING:
         Selection,
         Template,
     )
+    from kiket_console.wire_producer import (
+        ProducerMessage,
+        ProducerPreview,
+        ProducerResult,
+        ProducerState,
+        SinkFault,
+    )
+    from kiket_console.wire_secrets import Generate, SecretEntry, SecretsState, VaultFacts
 
 STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
+SILENT_AFTER_S = 3.0
+"""An engine that has not said for so long how things are is stopped, or stuck."""
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 TELL_EVERY_S = 1 / 16
@@ -76,6 +87,9 @@ class Engine(Protocol):
     async def note(self, ids: Sequence[int], text: str) -> Selection:
         """Say something about exchanges, or nothing any more."""
 
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        """Count exchanges as looked at."""
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         """Take exchanges out of sight."""
 
@@ -95,6 +109,14 @@ class Engine(Protocol):
     @property
     def modules(self) -> Modules:
         """What is said to modules."""
+
+    @property
+    def producer(self) -> Producer:
+        """Where messages of a producer go."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """What the vault holds."""
 
     async def stop(self) -> None:
         """Ask the engine to end."""
@@ -151,8 +173,61 @@ class Modules(Protocol):
     async def replay(self, exchange_id: int) -> IpcResult:
         """Send a recorded message again."""
 
-    async def rotate(self, name: str, value: str | None = None) -> Rotation:
-        """Hand out a secret's new value, None for the present one; return who took it."""
+
+class Secrets(Protocol):
+    """What the console asks of the vault (`kiket_console.client_secrets.SecretCalls`)."""
+
+    async def state(self) -> SecretsState:
+        """Return where secrets are kept, and which are kept or asked for."""
+
+    async def set(
+        self, name: str, value: str, *, scope: str = "project", version: int | None = None
+    ) -> Rotation:
+        """Keep a value; with *version*, only in place of that one."""
+
+    async def rotate(
+        self,
+        name: str,
+        value: str | None = None,
+        *,
+        generate: Generate | None = None,
+        scope: str = "",
+    ) -> Rotation:
+        """Hand out a secret's new value, with neither the present one; return who took it."""
+
+    async def delete(self, name: str, *, scope: str = "") -> SecretEntry:
+        """Forget a value."""
+
+    async def restore(self, name: str, *, scope: str = "") -> Rotation:
+        """Bring back the value before the last change."""
+
+    async def reveal(self, name: str, *, scope: str = "") -> str:
+        """Return a value."""
+
+    async def vault(self, mode: str) -> VaultFacts:
+        """Keep secrets in the keyring, or for this session alone."""
+
+
+class Producer(Protocol):
+    """What the console asks for producer messages (`kiket_console.client_producer`)."""
+
+    async def state(self) -> ProducerState:
+        """Return where messages go, and whose credentials there are."""
+
+    async def preview(self, message: ProducerMessage) -> ProducerPreview:
+        """Return what would be sent, and what would be signed."""
+
+    async def send(self, message: ProducerMessage) -> ProducerResult:
+        """Sign and send a message, and wait for its answer."""
+
+    async def resend(self, exchange_id: int) -> ProducerResult:
+        """Send a recorded message again."""
+
+    async def message(self, exchange_id: int) -> ProducerMessage:
+        """Return a recorded message to be edited."""
+
+    async def set_faults(self, faults: Sequence[SinkFault]) -> ProducerState:
+        """Let the engine's own producer fail in these ways, and in no others."""
 
 
 class Listener(Protocol):
@@ -164,8 +239,11 @@ class Listener(Protocol):
     def heard_status(self, status: EngineStatus) -> None:
         """Take in how things are."""
 
-    def link_changed(self, up: bool) -> None:
-        """Take in that the engine can, or can no longer, be reached."""
+    def link_changed(self, up: bool, silent_s: float = 0.0) -> None:
+        """Take in that the engine can, or can no longer, be reached.
+
+        *silent_s*: it is there, and has not answered for so long (s).
+        """
 
 
 async def keep_listening(engine: Engine, listener: Listener) -> None:
@@ -179,7 +257,8 @@ async def keep_listening(engine: Engine, listener: Listener) -> None:
                 group.create_task(connection.tell_notices())
                 group.create_task(connection.follow_status())
         except* (ConsoleError, OSError):
-            listener.link_changed(False)
+            if not connection.is_silent:  # whether it is gone, the next attempt tells
+                listener.link_changed(False)
         await engine.close()
         retry_s = FIRST_RETRY_S if connection.was_up else min(LONGEST_RETRY_S, retry_s * 2)
         await asyncio.sleep(retry_s)
@@ -194,6 +273,7 @@ class _Connection:
         self._news = asyncio.Event()
         self._workers_change = -1
         self.was_up = False
+        self.is_silent = False
 
     async def follow_notices(self) -> None:
         async for notice in self._engine.notices():
@@ -218,8 +298,17 @@ class _Connection:
 
     async def follow_status(self) -> None:
         """Ask now and then, and at once when a worker changed."""
+        loop = asyncio.get_running_loop()
         while True:
-            self._listener.heard_status(await self._engine.status())
+            silence = loop.call_later(SILENT_AFTER_S, self._fell_silent)
+            try:
+                status = await self._engine.status()
+            finally:
+                silence.cancel()
+            if self.is_silent:
+                self.is_silent = False
+                self._listener.link_changed(True)
+            self._listener.heard_status(status)
             self._wake.clear()
             await asyncio.sleep(STATUS_AT_MOST_EVERY_S)
             try:
@@ -228,3 +317,7 @@ class _Connection:
                 )
             except TimeoutError:
                 continue
+
+    def _fell_silent(self) -> None:
+        self.is_silent = True
+        self._listener.link_changed(False, SILENT_AFTER_S)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.ui.filtering import WithGrammar
 from kiket_console.ui.scan import Question, Sieve
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 MOST_VALUES = 30
 _WORD = re.compile(r"[^\s()]*$")
 _OF_WORKER = re.compile(r'worker:(?:"((?:[^"\\]|\\.)*)"|([\w./@+-]+))')
+_STDERR = "stream:stderr"
 _SEEN = {"worker": "worker", "ext": "worker", "logger": "logger"}
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A text that may take the place of what is typed from `start` up to `end`."""
 
     text: str
@@ -68,6 +69,9 @@ class LogFilters(WithGrammar["LogFilter"]):
         if column := _SEEN.get(field.name):
             seen = reader.log_values(column, MOST_VALUES)
             offers = [(log_lines.quoted(each), f"{count:,}") for each, count in seen]
+        elif field.is_seen:  # of the exchange that a line belongs to
+            seen = reader.values_of(field.name, wanted, MOST_VALUES)
+            offers = [(log_lines.quoted(each), f"{count:,}") for each, count in seen]
         else:
             offers = [(word, "") for word in field.words]
         return [
@@ -94,6 +98,17 @@ class LogFilters(WithGrammar["LogFilter"]):
         from kiket_console.filters import log_lines
 
         return self.parse(f"worker:{log_lines.quoted(name)}")
+
+    def with_stderr(self, text: str) -> str:
+        """Return a filter narrowed to standard error; of one that is, what it was before."""
+        if text == _STDERR:
+            return ""
+        if text.endswith(f" {_STDERR}"):
+            before = text.removesuffix(f" {_STDERR}")
+            return before[1:-1] if before.startswith("(") and before.endswith(")") else before
+        if re.search(r"\bOR\b|\|", text):
+            text = f"({text})"
+        return f"{text} {_STDERR}".lstrip()
 
     def worker_of(self, text: str) -> str | None:
         """Return whose lines a filter of `of_worker` lets through; None for any other filter."""

@@ -10,17 +10,20 @@ The lines of an unfolded one are rows too, and the cursor walks through them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from kiket_console.model import LogLine
+from kiket_console.text import visible
 from kiket_console.ui.log_folds import LogFolds
-from kiket_console.ui.paint import logs, teach
+from kiket_console.ui.paint import logs, teach, tracebacks
+from kiket_console.ui.paint.line import marked
 from kiket_console.ui.rows import FeedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.paint.line import Line
 
@@ -43,6 +46,12 @@ class LogRows(FeedRows[LogLine]):
         self._newest = 0
         self._folds = LogFolds(feed, self._below)
         self._inside: tuple[int | None, int] = (None, 0)
+        self._sought: re.Pattern[str] | None = None
+
+    def seek(self, texts: Sequence[str]) -> None:
+        """Mark some texts wherever they stand."""
+        found = [re.escape(visible(each)) for each in texts if each.strip()]
+        self._sought = re.compile("|".join(found), re.IGNORECASE) if found else None
 
     @property
     def count(self) -> int:
@@ -69,10 +78,19 @@ class LogRows(FeedRows[LogLine]):
         self._inside = (self._feed.selected_id, part)
 
     @property
+    def text_row(self) -> int:
+        """Which line of the selected record's text the cursor is on, or is below."""
+        line = self._feed.selected
+        if line is None or line.id not in self._unfolded:
+            return self.part
+        known = tracebacks.parts(line, self._folder)
+        return known[min(self.part, len(known) - 1)].row
+
+    @property
     def foldable(self) -> bool:
         """Whether the selected record has several lines."""
         line = self._feed.selected
-        return line is not None and len(logs.lines_of(line)) > 1
+        return line is not None and len(tracebacks.lines_of(line)) > 1
 
     def toggle(self) -> None:
         """Unfold the selected record, or fold it."""
@@ -81,7 +99,7 @@ class LogRows(FeedRows[LogLine]):
             return
         self._inside = (None, 0)
         if self._unfolded.pop(line.id, None) is None:
-            self._unfolded[line.id] = len(logs.lines_of(line)) - 1
+            self._unfolded[line.id] = len(tracebacks.parts(line, self._folder)) - 1
             if len(self._unfolded) > MOST_UNFOLDED:
                 del self._unfolded[next(iter(self._unfolded))]
         self._folds.forget()
@@ -108,7 +126,7 @@ class LogRows(FeedRows[LogLine]):
         if line is None:
             return ("gone",)
         how = line.id in self._unfolded, line.id in self.picks, self.wraps
-        return (line.id, part, how, self.workers, self._folder)
+        return (line.id, part, how, self.workers, self._folder, self._sought)
 
     def line(self, position: int, width: int) -> Line:
         """Return a log line's row, or one of those below an unfolded or wrapped one."""
@@ -118,11 +136,22 @@ class LogRows(FeedRows[LogLine]):
             return [("   deleted", "muted")]
         unfolded = line.id in self._unfolded
         if part and unfolded:
-            return logs.row_below(line, part, width, self._folder)
-        if self.wraps and not unfolded:
-            return logs.wrapped_row(line, part, width, self.workers, picked=line.id in self.picks)
+            return self._marked(tracebacks.row(line, part, width, self._folder))
         picked = line.id in self.picks
-        return logs.row(line, width, self.workers, unfolded=unfolded, picked=picked)
+        if self.wraps and not unfolded:
+            row = logs.wrapped_row(line, part, width, self.workers, picked=picked)
+        else:
+            row = logs.row(line, width, self.workers, unfolded=unfolded, picked=picked)
+        return self._marked(row, 0 if part else logs.BEFORE_TEXT)
+
+    def _marked(self, row: Line, before: int = 0) -> Line:
+        """Return a row with what is sought marked, but for so many pieces of it."""
+        if self._sought is None:
+            return row
+        begin = sum(len(text) for text, _ in row[:before])
+        for found in self._sought.finditer("".join(text for text, _ in row), begin):
+            row = marked(row, *found.span(), "match")
+        return row
 
     def header(self, width: int) -> Line:
         """Return the names of the columns."""

@@ -10,6 +10,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, plural, visible
 from kiket_console.ui.choices import Choice
 from kiket_console.ui.closing import close, is_open
+from kiket_console.ui.key_order import OPENS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Exchange, Worker
     from kiket_console.sending.message import Written
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.journeys import Whereabouts
     from kiket_console.ui.link import Engine
     from kiket_console.ui.screens.message import MessageScreen
     from kiket_console.wire import IpcOp, IpcResult
@@ -30,18 +32,21 @@ class Messages:
 
     def replay(self, exchanges: Sequence[Exchange]) -> None:
         """Send recorded messages to their modules again, one after the other."""
+        left = self.console.whereabouts
 
         async def send(engine: Engine) -> None:
             if len(exchanges) == 1:
                 [exchange] = exchanges
                 result = await engine.modules.replay(exchange.id)
-                self.tell(f"{visible(exchange.name)} again", result)
+                self.tell(f"{visible(exchange.name)} again", result, left)
             else:
-                await self._replay_all(engine, exchanges)
+                await self._replay_all(engine, exchanges, left)
 
         self._ask(send)
 
-    async def _replay_all(self, engine: Engine, exchanges: Sequence[Exchange]) -> None:
+    async def _replay_all(
+        self, engine: Engine, exchanges: Sequence[Exchange], left: Whereabouts
+    ) -> None:
         """Send several, going on after one that cannot be sent; say how many went well."""
         well, newest, trouble = 0, 0, ""
         for exchange in exchanges:
@@ -56,7 +61,7 @@ class Messages:
         said = f"{well} of {plural(len(exchanges), 'message')} sent again"
         self.console.say(f"{said}. {trouble}".rstrip(), error=well < len(exchanges))
         if newest:
-            self.console.show_exchange(newest)
+            self.console.show_outcome(newest, left)
 
     def edit(self, exchange: Exchange, *, outside: bool = False, linked: bool = True) -> None:
         """Open the editor for a recorded message, *outside*: the person's own one first."""
@@ -67,7 +72,7 @@ class Messages:
             if outside:
                 screen.action_external()
 
-        self._ask(open_editor)
+        self._ask(open_editor, group=OPENS)
 
     def write(self, module: str = "") -> None:
         """Let a person choose a module, if there are several, and a message; send it."""
@@ -98,15 +103,17 @@ class Messages:
 
             def chosen(op: IpcOp | None) -> None:
                 if op is not None:
-                    self._ask(lambda engine: self._open(engine, sample_of(op, module), ops))
+                    written = sample_of(op, module)
+                    self._ask(lambda engine: self._open(engine, written, ops), group=OPENS)
 
             dialog = Chooser(f"A message to {visible(module)}", choices, empty="No such message.")
             await self.console.push_screen(dialog, chosen)
 
-        self._ask(choose)
+        self._ask(choose, group=OPENS)
 
     def send(self, screen: MessageScreen, written: Written, text: str) -> None:
         """Send a message; on success its editor closes and the new row is selected."""
+        left = self.console.whereabouts
 
         async def send(engine: Engine) -> None:
             if screen.is_sending:
@@ -125,12 +132,12 @@ class Messages:
                 screen.is_sending = False
             close(screen)
             self.tell(f"{visible(result.op)}{'' if unchanged or not written.like else ', edited'}",
-                      result)  # fmt: skip
+                      result, left)  # fmt: skip
 
         self._ask(send, screen)
 
-    def tell(self, what: str, result: IpcResult) -> None:
-        """Say how a message ended, and select it."""
+    def tell(self, what: str, result: IpcResult, left: Whereabouts) -> None:
+        """Say how a message ended; select it, unless a person has *left* for elsewhere."""
         took = "" if result.duration_us is None else f" in {duration(result.duration_us)}"
         word = str(result.status) if result.status is not None else "answered"
         if result.reply is None and result.status is None:
@@ -138,7 +145,7 @@ class Messages:
         by = f" over {visible(result.channel)}" if result.channel else ""
         self.console.say(f"{what}: {result.error or f'{word}{took}{by}.'}", error=not result.ok)
         if result.exchange_id:
-            self.console.show_exchange(result.exchange_id)
+            self.console.show_outcome(result.exchange_id, left)
 
     async def _open(
         self, engine: Engine, written: Written, ops: Sequence[IpcOp] = ()
@@ -166,6 +173,7 @@ class Messages:
         self,
         request: Callable[[Engine], Awaitable[object]],
         screen: MessageScreen | None = None,
+        group: str = "ask",
     ) -> None:
         """Carry out a request; say what went wrong with it, in *screen* while that is open."""
 
@@ -178,4 +186,4 @@ class Messages:
                 else:
                     self.console.say(str(error), error=True)
 
-        self.console.run_worker(ask(), group="ask")
+        self.console.run_worker(ask(), group=group)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from kiket_console.filters import Filter
     from kiket_console.filters.log_filter import LogFilter
     from kiket_console.model import Detail, Exchange, LogLine
+    from kiket_console.order import Order
+    from kiket_console.telemetry.nouns import Measure, Reload, Sample
+    from kiket_console.tracing.kin import Kin
 
 
 class Reader(Protocol):
@@ -37,6 +40,35 @@ class Reader(Protocol):
     def matching_among(self, wanted: Filter, ids: Sequence[int]) -> array[int]:
         """Return which of these exchanges match a filter, ascending."""
 
+    def ordered(self, order: Order, ids: Sequence[int]) -> array[int]:
+        """Return *ids* (ascending) in an order, without those that are gone."""
+
+    def slowest(self, wanted: Filter, limit: int, since_us: int = 0) -> list[int]:
+        """Return the ids of the slowest exchanges that match, the slowest first."""
+
+    def measured(self) -> int:
+        """Return a number that rises whenever something was measured."""
+
+    def measures(self, step_s: int, since_s: int, until_s: int) -> list[Measure]:
+        """Return the measures of steps so long that begin in [since, until)."""
+
+    def calls(self, step_s: int, since_s: int, until_s: int) -> int:
+        """Return how many calls these measures have."""
+
+    def oldest_measure(self) -> int | None:
+        """Return when the oldest step that was measured begins (Unix s); None: never."""
+
+    def too_many(self) -> int:
+        """Return how many series were too many to count apart."""
+
+    def reloads(self, since_us: int, until_us: int) -> list[Reload]:
+        """Return the reloads in [since, until) (Unix microseconds), the oldest first."""
+
+    def samples(
+        self, step_s: int, since_s: int, until_s: int, worker: str | None = None
+    ) -> list[Sample]:
+        """Return the samples whose steps begin in [since, until), of one worker if it is named."""
+
     def values_of(self, field: str, prefix: str, limit: int) -> list[tuple[str, int]]:
         """Return values of a filter's field that were seen lately, with how often."""
 
@@ -45,6 +77,15 @@ class Reader(Protocol):
 
     def detail(self, exchange_id: int, at_most: int = -1) -> Detail | None:
         """Return all that is known of an exchange, with *at_most* so many bytes of each body."""
+
+    def newest_of(self, worker: str) -> int | None:
+        """Return the newest exchange of a worker; None where there is none among newer ones."""
+
+    def kin(self, exchange_id: int, most: int) -> Kin | None:
+        """Return what belongs together with an exchange, *most* of each sort."""
+
+    def kin_count(self, exchange_id: int, most: int) -> int:
+        """Return how many exchanges are linked by cause to one, itself included; *most* at most."""
 
     def captures(self) -> list[Exchange]:
         """Return the newest delivery of each event that is no replay, newest first."""
@@ -71,6 +112,9 @@ class Reader(Protocol):
 
     def next_log(self, wanted: LogFilter, beyond: int, *, newer: bool) -> int | None:
         """Return the id of the next log line that matches, newer or older than *beyond*."""
+
+    def log_levels(self, wanted: LogFilter | None, low: int, high: int) -> dict[str, int]:
+        """Return how many lines that match, from *low* to *high*, are at which level."""
 
     def log_values(self, field: str, limit: int) -> list[tuple[str, int]]:
         """Return values of `worker` or `logger` of newer lines, with how often each was seen."""

@@ -25,8 +25,7 @@ class Picks:
 
     def __contains__(self, row_id: int) -> bool:
         """Whether a row is picked."""
-        low, high = self._range
-        return low <= row_id <= high or row_id in self._ids
+        return row_id in self._ids or self._in_range(row_id)
 
     @property
     def ranging(self) -> bool:
@@ -40,10 +39,10 @@ class Picks:
 
     @property
     def ids(self) -> list[int]:
-        """The picked rows that are shown, in the order of the list, `MOST` at most."""
+        """The picked rows that are shown, in order of time, `MOST` at most."""
         found = {each for each in self._ids if self._feed.shows(each)}
         if self._anchor is not None:
-            found.update(self._feed.ids_between(*self._range, MOST + 1))
+            found.update(self._feed.ids_from(*self._range, MOST + 1))
         return sorted(found)[:MOST]
 
     @property
@@ -65,21 +64,30 @@ class Picks:
         """Open a range at the cursor, or take in the one that is open."""
         if self._anchor is None:
             self._anchor = self._feed.selected_id
+            self._feed.stays = self.ranging
+            self._feed.pause()
         else:
             self._ids.update(self.ids)
-            self._anchor = None
+            self._end_range()
 
     def clear(self) -> bool:
         """Pick nothing; return whether anything was picked."""
         was = bool(self)
         self._ids.clear()
-        self._anchor = None
+        self._end_range()
         return was
+
+    def _end_range(self) -> None:
+        self._anchor = None
+        self._feed.stays = False
+
+    def _in_range(self, row_id: int) -> bool:
+        """Whether a shown row is in the open range."""
+        return self._anchor is not None and self._feed.is_between(row_id, *self._range)
 
     @property
     def _range(self) -> tuple[int, int]:
-        """The lowest and the highest id of the open range; of none, one that has no id."""
+        """The two rows at the ends of the open range."""
+        anchor = self._anchor or 0
         cursor = self._feed.selected_id
-        if self._anchor is None or cursor is None:
-            return 1, 0
-        return min(self._anchor, cursor), max(self._anchor, cursor)
+        return anchor, anchor if cursor is None else cursor

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 SCREENS: Final = "kiket_console.ui.screens"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place; one that is not built yet has no entry, and the others keep their digits."""
 
     digit: str
@@ -32,5 +32,8 @@ PLACES: Final = (
     Place("1", "Traffic", "traffic"),
     Place("2", "Processes", "processes"),
     Place("3", "Logs", "logs"),
+    Place("4", "Metrics", "metrics"),
+    Place("6", "Secrets", "secrets"),
+    Place("7", "Producer", "producer"),
     Place("8", "Platform", "platform"),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import visible
 from kiket_console.ui.external import edit_text
+from kiket_console.ui.key_order import OPENS
 from kiket_console.ui.paint.platform import columns_lines, failure_line, settings_about, title
 from kiket_console.ui.requests import Step
 from kiket_console.ui.screens.row import Form, RowScreen
@@ -115,7 +117,9 @@ class PlatformChanges:
                 raise ConsoleError("Nothing differs from the settings as they are.")
             await self._set(wanted, settings, "The settings are changed")
 
-        form = Form("Settings of the platform", asdict(settings), save, about=settings_about)
+        form = Form(
+            "Settings of the platform", msgspec.to_builtins(settings), save, about=settings_about
+        )
         self._open(form, outside=outside)
 
     def force(self, settings: PlatformSettings, *failures: ForcedFailure) -> None:
@@ -161,7 +165,7 @@ class PlatformChanges:
             if outside:
                 screen.action_external()
 
-        self._console.run_worker(show(), group="ask")
+        self._console.run_worker(show(), group=OPENS)
 
     def _edit_outside(self, form: Form) -> None:
         """Let what is too large to be typed into here be edited in the person's own editor."""
@@ -217,11 +221,9 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
 
 def _settings(typed: dict[str, Any]) -> PlatformSettings:
     """Return settings as they were typed; raises `ConsoleError`."""
-    import msgspec
-
     from kiket_console.wire import PlatformSettings
 
-    unknown = set(typed) - set(PlatformSettings.__dataclass_fields__)
+    unknown = set(typed) - set(PlatformSettings.__struct_fields__)
     if unknown:
         raise ConsoleError(f'There is no setting "{visible(min(unknown))}".')
     try:
@@ -231,7 +233,7 @@ def _settings(typed: dict[str, Any]) -> PlatformSettings:
 
 
 def _with(settings: PlatformSettings, failures: tuple[ForcedFailure, ...]) -> PlatformSettings:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(settings, failures=failures)
 

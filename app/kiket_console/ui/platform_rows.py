@@ -7,8 +7,9 @@ around it. Rows are read whole, up to a bound, so that a filter is answered whil
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.ui.paint import platform as paint
 from kiket_console.ui.paint import teach
@@ -18,7 +19,7 @@ from kiket_console.ui.registry import usual_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.ui.paint.line import Line
     from kiket_console.wire import PlatformCollection, PlatformState
 
@@ -30,8 +31,7 @@ MOST_ROWS: Final = 5_000
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """What rows are narrowed to: those that have each of these words.
 
     `name=value` compares one column: a text as a whole, whatever its case, or a JSON value.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.errors import ExitCode
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.ending import complain, stop_engine
+from kiket_console.ui.key_order import tell_digits_from_signs
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,6 +30,7 @@ def run_console(
     unknown theme, and with the engine's own sentence when it could not start.
     """
     app = ConsoleApp(paths, engine=engine, demo=demo, **personal)
+    tell_digits_from_signs()
     stop = app.run()
     if app.crash is not None:
         complain(app.crash)

@@ -6,8 +6,9 @@ Whatever can be undone is done at once, without a question; `undo` takes it back
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.text import plural, visible
@@ -31,8 +32,7 @@ _ENDING = ("stop", "kill")
 _OPPOSITE = {"start": "stop", "stop": "start", "kill": "start"}
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Something that was done, and how it is taken back."""
 
     take_back: Callable[[Engine], Awaitable[str]]
@@ -130,10 +130,11 @@ class Requests:
 
     def attempt(self, exchanges: Sequence[Exchange]) -> None:
         """Make the next attempt at deliveries that failed, at once."""
+        left = self._console.whereabouts
 
         async def attempt(engine: Engine) -> None:
             for each in exchanges:
-                self._console.deliveries.tell(_named([each]), await engine.retry(each.id))
+                self._console.deliveries.tell(_named([each]), await engine.retry(each.id), left)
 
         self.carry_out(attempt)
 
@@ -147,6 +148,11 @@ class Requests:
             self._console.say(f"{name} {'is' if count == 1 else 'are'} tried no more.")
 
         self.carry_out(give_up)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether something was done that can be taken back."""
+        return bool(self._steps)
 
     def undo(self) -> None:
         """Take back what was done last."""
@@ -169,7 +175,7 @@ class Requests:
         """Let a step be taken back that was done elsewhere."""
         self._steps.append(step)
 
-    def carry_out(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+    def carry_out(self, request: Callable[[Engine], Awaitable[None]], group: str = "ask") -> None:
         """Carry out a request; say what went wrong with it."""
 
         async def ask() -> None:
@@ -178,7 +184,7 @@ class Requests:
             except ConsoleError as error:
                 self._console.say(str(error), error=True)
 
-        self._console.run_worker(ask(), group="ask")
+        self._console.run_worker(ask(), group=group)
 
 
 def _named(exchanges: Sequence[Exchange]) -> str:

@@ -1,11 +1,10 @@
-"""Hand a secret's new value to the modules that have the old one, and show who took it."""
+"""Who took a secret's new value, as a person is told; and which secret of a worker is rotated."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiket_console.errors import ConsoleError
 from kiket_console.text import duration, visible
 from kiket_console.ui.choices import Choice
 
@@ -23,7 +22,7 @@ class Seen(StrEnum):
 
 
 def rotate(place: PlaceScreen, worker: Worker) -> None:
-    """Ask which secret of *worker* is rotated, and for its new value; then do it."""
+    """Ask which secret of *worker* is rotated, and open the form of its new value."""
     from kiket_console.ui.screens.chooser import Chooser
 
     known = dict(worker.secrets)
@@ -33,54 +32,51 @@ def rotate(place: PlaceScreen, worker: Worker) -> None:
     if not names:
         place.console.say(f"{visible(worker.name)} asks for no secret.")
     elif len(names) == 1:
-        _ask_for_value(place, names[0])
+        place.console.secrets.rotate(names[0])
     else:
         choices = [Choice(name, "" if known[name] else "has no value", "", name) for name in names]
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                _ask_for_value(place, name)
+                place.console.secrets.rotate(name)
 
         place.console.push_screen(Chooser("Rotate", choices, empty="No such secret."), chosen)
 
 
-def _ask_for_value(place: PlaceScreen, name: str) -> None:
-    from kiket_console.ui.widgets.prompt import Prompt
+def show_outcome(
+    console: ConsoleApp, rotation: Rotation, done: str, *, in_passing: bool = False
+) -> None:
+    """Show who took a value, and say what is to be known of it; *done* begins a sentence.
 
-    def done(value: str) -> str:
-        place.console.run_worker(_rotate(place.console, name, value or None), group="ask")
-        return ""
-
-    prompt = Prompt(
-        f"new value of {name}",
-        placeholder="enter alone hands out the present one again",
-        verb="rotate",
-        hidden=True,
-    )
-    place.ask(prompt, done)
-
-
-async def _rotate(console: ConsoleApp, name: str, value: str | None) -> None:
+    *in_passing*: where all took it, that is said without a question of its own. So it is where
+    nobody had it.
+    """
     from kiket_console.ui.screens.question import QuestionScreen
 
-    console.say(f"Rotating {visible(name)}; each module has a few seconds to confirm it.")
-    try:
-        rotation = await console.connected().modules.rotate(name, value)
-    except ConsoleError as error:
-        console.say(str(error), error=True)
+    is_had = bool(rotation.acks or rotation.restarted)
+    if rotation.ok and (in_passing or not is_had):
+        said = outcome(rotation) if is_had else [visible(rotation.warning)]
+        console.say(" ".join(filter(None, (f"{done}.", *said))))
         return
-    title = f"{visible(name)} is rotated" if rotation.ok else f"Not all took {visible(name)}"
+    title = done if rotation.ok else f"{done}, but not by all"
     screen = QuestionScreen[Seen](title, outcome(rotation), (Seen.CLOSE,), Seen.CLOSE)
-    await console.push_screen(screen)
+    console.push_screen(screen)
 
 
 def outcome(rotation: Rotation) -> list[str]:
-    """Return how a rotation went, a sentence for each module and what was started anew."""
+    """Return how a rotation went, a sentence for each worker."""
     said = [_told(ack) for ack in rotation.acks]
     said += [
         f"⟳ {visible(worker)} is started anew, as it takes secrets at its start alone."
         for worker in rotation.restarted
+        if worker not in rotation.failed
     ]
+    said += [
+        f"✗ {visible(worker)} did not come to serve with it in time; what served before goes on."
+        for worker in rotation.failed
+    ]
+    if rotation.warning:
+        said.append(f"! {visible(rotation.warning)}")
     return said or ["No module has it; the next that asks gets the new value."]
 
 

@@ -14,7 +14,8 @@ from kiket_console.ui.registry import usual_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
     from kiket_console.ui.feed import Feed
     from kiket_console.ui.paint.line import Line
 

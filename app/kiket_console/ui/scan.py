@@ -13,8 +13,9 @@ import threading
 import time
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -37,8 +38,7 @@ def _none_among(ids: Sequence[int]) -> array[int]:  # noqa: ARG001 - it answers 
     return array("q")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """Something that is so of some rows, asked of a store; answers are ids, ascending."""
 
     between: Callable[[int, int], array[int]] = _none_between
@@ -47,8 +47,7 @@ class Question:
     """Of which of these rows it is so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sieve:
+class Sieve(Struct, frozen=True):
     """What a scan asks a store: usable from one thread at a time."""
 
     newest: Callable[[], int]
@@ -61,8 +60,7 @@ class Sieve:
     """Whether a row is still to change by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Haul:
+class Haul(Struct, frozen=True):
     """What a step found of all rows from `low` to `high`, or only of those that were `asked`."""
 
     low: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.ui.choices import Choice
 from kiket_console.ui.screens.chooser import Chooser
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from kiket_console.wire import Event
 
 
-@dataclass(frozen=True, slots=True)
-class SendAs:
+class SendAs(Struct, frozen=True):
     """For which release an event is made, in which dialect alone, and whether it is tried again.
 
     What is empty, or None, is as the extension prefers and the settings say.

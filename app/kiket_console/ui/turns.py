@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kiket_console.model import Problem, Worker
+    from kiket_console.ui.app import ConsoleApp
 
 _LONGEST = 110
 """So many cells of what is wrong are told; Processes shows all of it."""
+
+
+MOST = 3
+"""How many workers are spoken of at once: more sentences would hide what they are about."""
 
 
 class Turns:
@@ -37,6 +42,15 @@ class Turns:
                 del self._wrong[worker.name]
                 told.append((f"{visible(worker.name)} is well again: it serves.", False))
         return told
+
+
+def tell(console: ConsoleApp, news: Sequence[tuple[str, bool]]) -> None:
+    """Say what is new of workers."""
+    for sentence, bad in news[:MOST]:
+        console.say(sentence, error=bad)
+    if len(news) > MOST:
+        key = console.registry.key("place.processes")
+        console.say(f"{len(news) - MOST} workers more have news: {key} shows them.")
 
 
 def _wrong(worker: Worker) -> tuple[object, ...] | None:

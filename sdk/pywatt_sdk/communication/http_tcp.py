@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 import msgspec
 from msgspec import Raw, Struct, field
 
-from pywatt_sdk import _wire_messages as m
+from pywatt_sdk import _wire_messages as m  # noqa: TC001 (read by msgspec)
 from pywatt_sdk._protocol import ProtocolError, new_uuid
 from pywatt_sdk._wire_read import explained
 from pywatt_sdk._wire_values import bytes_as_numbers, read_bytes

@@ -1,9 +1,9 @@
 """Logs of a module: one JSON object a line on stderr, with no secret in it.
 
 A line has `timestamp` (RFC 3339, UTC), `level`, `logger`, `message`, `module`, `function`, `line`,
-`trace_id` inside a request that names one, whatever was given as `extra`, and `exception` or
-`stack` where there is one. The final text is redacted: message, extras and tracebacks alike
-(pywatt wire specification §1.1, §6.2).
+`trace_id` inside a request or message that names one, whatever was given as `extra`, and
+`exception` or `stack` where there is one. The final text is redacted: message, extras and
+tracebacks alike (pywatt wire specification §1.1, §6.2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from kiket_core.secret import RedactingFormatter
-from pywatt_sdk._trace import current_trace_id
+from kiket_core.trace import current_trace_id
 
 if TYPE_CHECKING:
     from types import TracebackType

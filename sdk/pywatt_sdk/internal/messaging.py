@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 
 import msgspec
 
+from kiket_core import trace
 from pywatt_sdk._protocol import (
     EncodingFormat,
     RoutedModuleMessage,
@@ -240,6 +241,7 @@ class InternalMessagingClient:
             back = RoutedModuleResponse(source, id_, message.payload)
             self._open().heard("", encode_json(back))
             return None
+        token = trace.enter(message.traceparent) if message.traceparent else None
         try:
             value = await self._handle(message)
             payload = _payloads.reply(value)
@@ -253,6 +255,9 @@ class InternalMessagingClient:
                 "its log has the details."
             )
             value, payload = error, _payloads.refusal(sentence, Failure.APPLICATION)
+        finally:
+            if token is not None:
+                trace.leave(token)
         if message.expects_reply is False or (value is None and message.expects_reply is None):
             return None
         return RouteToModule(source, _REPLY_ENDPOINT, id_, payload, expects_reply=self._word(False))

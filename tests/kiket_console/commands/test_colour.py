@@ -11,7 +11,7 @@ import pytest
 from tests.snap import scene
 
 from kiket_console.commands import colour
-from kiket_console.commands.documents import exchange_line, log_lines
+from kiket_console.commands.lines import exchange_line, log_lines
 from kiket_console.model import LogLine
 from kiket_console.store.reader import Reader
 

@@ -16,6 +16,9 @@ from tests.snap import scene
 
 from kiket_console.commands import ASKED_BY_A_SHELL
 from kiket_console.paths import ProjectPaths, completions_dir
+from kiket_console.store.records import AddMeasures
+from kiket_console.telemetry.histogram import Histogram
+from kiket_console.telemetry.nouns import Measure, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +64,8 @@ def project(tmp_path: Path) -> Path:
     paths.make()
     story = scene.Story()
     story.webhook("issue.created", "v1", scene.issue(1), 200, 3_000)
+    counted = Series("webhook", "marketing", "issue.created", "v1", "2xx")
+    story.rows.append(AddMeasures((Measure(1_800_000_000, counted, 0, Histogram.of((3_000,))),)))
     scene.write_store(paths.store, story)
     return folder
 
@@ -156,6 +161,8 @@ def test_names_of_the_project_are_offered(project: Path) -> None:
     assert completed(project.parent, "-C", "marketing", "replay", "") == [
         ["word", "1180", "issue.created v1 200"]
     ]
+    assert values(project, "metrics", "--window", "1") == ["1m", "15m", "1h"]
+    assert values(project, "metrics", "--filter", "event:") == ["event:issue.created"]
     assert values(project, "config", "set", "reten") == ["retention_days", "retention_mb"]
     assert values(project, "config", "set", "durability", "") == ["full", "process"]
     assert completed(project, "status", "-C", "")[0][0] == "folder"

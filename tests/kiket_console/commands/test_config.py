@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console import cli, config
+from kiket_console import cli, config, settings
 from kiket_console.errors import ExitCode
 from kiket_console.paths import config_file
 from kiket_console.trust import Trust
@@ -45,7 +45,7 @@ def test_each_setting_is_shown_with_its_value_and_source(
     monkeypatch.setenv("KIKET_CONSOLE_PORT", "8710")
     _, shown, _ = say("config")
     rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
-    assert list(rows) == list(config.NAMES)
+    assert list(rows) == list(settings.NAMES)
     assert rows["held_s"] == ["2.5", f"{tmp_path / 'kiket.toml'}:2"]
     assert rows["port"] == ["8710", "KIKET_CONSOLE_PORT"]
     assert rows["theme"] == ["kiket-dusk", "default"]
@@ -54,13 +54,13 @@ def test_each_setting_is_shown_with_its_value_and_source(
 def test_explain_says_what_each_means_and_takes(say: Say) -> None:
     _, shown, _ = say("config", "--explain")
     words = " ".join(shown.split())
-    for setting in config.SETTINGS:
+    for setting in settings.SETTINGS:
         assert f"{setting.meaning}. It takes {setting.wanted}; {setting.variable}" in words
 
 
 def test_the_document_has_it_all(say: Say) -> None:
     found = document(say, "config")
-    assert [each["name"] for each in found["settings"]] == list(config.NAMES)
+    assert [each["name"] for each in found["settings"]] == list(settings.NAMES)
     assert all(each["source"] == "default" for each in found["settings"])
     assert all(each["value"] == each["default"] for each in found["settings"])
     assert found["env_file"] is None

@@ -1,4 +1,4 @@
-"""The commands for modules and secrets, and the control API and client below them."""
+"""The commands for modules and for rotations, and the control API and client below them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from kiket_console.engine.control import control_app
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.orchestrator.ops import OPS
 from kiket_console.engine.private_socket import OwnPeers, bind_private
+from kiket_console.engine_status import EngineStatus
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.model import EngineStatus, Notice, Worker, WorkerState
+from kiket_console.model import Notice, Worker, WorkerState
 from kiket_console.module_facts import (
     ModuleChannel,
     ModuleEndpoint,
@@ -34,9 +35,9 @@ from kiket_console.wire import (
     IpcResult,
     Rotation,
     RotationAck,
-    SecretName,
     Service,
 )
+from kiket_console.wire_secrets import SecretsState, VaultFacts
 from kiket_core.guard import Server
 
 if TYPE_CHECKING:
@@ -86,15 +87,6 @@ class Engine:
             "full", "this session only", 3, 0, 0.5, 3200, 0.25, self.modules,
         )  # fmt: skip
 
-    async def secrets(self) -> tuple[SecretName, ...]:
-        return (SecretName("API_KEY", True, ("billing",)), SecretName("OTHER", False, ()))
-
-    async def set_secret(self, name: str, value: str) -> None:
-        self.asked.append((name, value))
-
-    async def delete_secret(self, name: str) -> None:
-        self.asked.append(name)
-
     def ops(self) -> tuple[IpcOp, ...]:
         return OPS
 
@@ -116,8 +108,11 @@ class Engine:
         self.asked.append((exchange_id, timeout_s))
         return self.result
 
-    async def rotate(self, name: str, value: str | None, timeout_s: float) -> Rotation:
-        self.asked.append((name, value, timeout_s))
+    async def state(self) -> SecretsState:
+        return SecretsState(VaultFacts("", "session"))
+
+    async def rotate(self, name: str, new: str | None, scope: str, timeout_s: float) -> Rotation:
+        self.asked.append((name, new, scope, timeout_s))
         return self.rotation
 
 
@@ -137,7 +132,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, li
     present: Any = Present()
     hub = Hub(Notice(0, 0, 0, 0))
     with tempfile.TemporaryDirectory(prefix="kc", dir="/tmp") as place:
-        app = control_app(present, NOBODY, NOBODY, NOBODY, hub, NOBODY, present)
+        app = control_app(present, NOBODY, NOBODY, NOBODY, hub, NOBODY, present, present, NOBODY)
         listener = bind_private(Path(place) / "control")
         listener.listen()
         config = uvicorn.Config(app, http=OwnPeers, lifespan="off", log_config=None, ws="none")
@@ -274,7 +269,7 @@ def test_services_and_programs_are_listed(run: Any, engine: Engine) -> None:
 def test_a_rotation_shows_who_took_it(run: Any, engine: Engine) -> None:
     status, out, _ = run("secrets", "rotate", "API_KEY", "--timeout", "5", stdin="new-value\n")
 
-    assert engine.asked == [("API_KEY", "new-value", 5.0)]
+    assert engine.asked == [("API_KEY", "new-value", "", 5.0)]
     assert status == ExitCode.CONTRACT  # one has not confirmed it
     assert out == (
         "● billing  success  2.7 ms\n"
@@ -288,26 +283,6 @@ def test_the_same_value_is_handed_out_again(run: Any, engine: Engine) -> None:
 
     status, out, err = run("secrets", "rotate", "API_KEY", "--same")
 
-    assert engine.asked == [("API_KEY", None, 5.0)]
+    assert engine.asked == [("API_KEY", None, "", 5.0)]
     assert (status, out) == (0, "")
-    assert err == "API_KEY is kept; nothing that runs has asked for it.\n"
-
-
-def test_secrets_are_listed_set_and_removed(run: Any, engine: Engine) -> None:
-    assert run("secrets", "list")[1].splitlines() == [
-        "● API_KEY  has a value   billing",
-        "✗ OTHER    has no value",
-    ]
-    assert json.loads(run("secrets", "list", "--json")[1].splitlines()[0])["name"] == "API_KEY"
-    assert run("secrets", "set", "API_KEY", stdin="a b\r\n")[2] == "API_KEY is kept.\n"
-    assert run("secrets", "remove", "API_KEY")[2] == "API_KEY is forgotten.\n"
-    assert engine.asked == [("API_KEY", "a b"), "API_KEY"]
-    said = [run("secrets", verb, "API_KEY", "--json", stdin="x")[1] for verb in ("set", "remove")]
-    assert [json.loads(each)["present"] for each in said] == [True, False]
-
-
-def test_a_value_that_does_not_come_is_missed(run: Any, engine: Engine) -> None:
-    status, _, err = run("secrets", "set", "API_KEY")
-
-    assert (status, engine.asked) == (ExitCode.USAGE, [])
-    assert "No value came on standard input." in err
+    assert err.endswith("Nothing that runs has asked for it.\n")

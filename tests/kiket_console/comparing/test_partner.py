@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
+import msgspec
 from tests.kiket_console.exporting.conftest import EXCHANGE
 
 from kiket_console.comparing import partner
@@ -30,7 +30,7 @@ class Store:
 
 def exchange(number: int, **more: object) -> Exchange:
     more = {"replay_of": None, **more}
-    return dataclasses.replace(EXCHANGE, id=number, **more)  # type: ignore[arg-type]  # handed on as they came
+    return msgspec.structs.replace(EXCHANGE, id=number, **more)
 
 
 def test_it_is_the_one_that_is_repeated_while_that_is_there() -> None:

@@ -21,8 +21,8 @@ from kiket_console.contract import NOTHING, Contract
 from kiket_console.engine import holders
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
+from kiket_console.engine.secrets.vault import Vault, open_vault
 from kiket_console.engine.supervisor import Supervisor
-from kiket_console.engine.vault import Vault, open_vault
 from kiket_console.model import Handler, Problem, Worker, WorkerState
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.orchestrator.ports import OpenSession, Session
     from kiket_console.store.records import Committed, NewLog
+    from kiket_console.telemetry.nouns import Reload
 
 PATIENCE_S = 20
 
@@ -247,6 +248,8 @@ class Crew:
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     """Somebody waits for a worker."""
     terms: Contract = NOTHING
+    webhook_secret: str = ""
+    """What the process that serves was given."""
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the project's workers."""
@@ -274,7 +277,7 @@ class Crew:
         """Return where a worker serves."""
         if self.state is not WorkerState.SERVING:
             return None
-        return Target(name, f"{name}#3", self.socket_path)
+        return Target(name, f"{name}#3", self.socket_path, webhook_secret=self.webhook_secret)
 
     async def wait_serving(self, name: str, timeout_s: float = 10.0) -> Target | None:
         """Wait until a test lets the worker serve, or fail."""
@@ -371,6 +374,7 @@ class Running:
     supervisor: Supervisor
     vault: Vault
     logs: list[NewLog] = field(default_factory=list)
+    marks: list[Reload] = field(default_factory=list)
     seen: list[Worker] = field(default_factory=list)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -409,7 +413,7 @@ class Running:
     def save(self, text: str, name: str = "main.py") -> None:
         """Write a file and say that it was saved."""
         (self.folder / name).write_text(text)
-        self.supervisor.reload(self.name, name)
+        self.supervisor.reload(self.name, name, name.endswith(".py"))
 
     def texts(self, stream: str) -> list[str]:
         """Return the lines of one stream."""
@@ -460,10 +464,11 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
         folder: Path = project_folder,
         is_busy: Callable[[str], bool] = lambda _: False,
         open_session: OpenSession = no_session,
+        shows_locals: bool = True,
     ) -> AsyncIterator[Running]:
         paths = ProjectPaths(folder)
         paths.make()
-        vault = await open_vault(paths.key, paths.state / "vault-index.json", "session")
+        vault = await open_vault(paths, "session")
         for name, value in (secrets or {}).items():
             await vault.set(name, value)
 
@@ -482,6 +487,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             variables={"KIKET_BASE_URL": "http://127.0.0.1:1"},
             on_change=changed,
             on_log=logged,
+            on_reload=lambda mark: running.marks.append(mark),
             is_busy=is_busy,
             open_session=open_session,
             free_port=lambda _: holders.free_port(),
@@ -490,6 +496,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
                 "HOME": str(folder.parent),
                 **(inherited or {}),
             },
+            shows_locals=shows_locals,
         )
         running = Running(folder, supervisor, vault)
         async with asyncio.TaskGroup() as tasks:

@@ -94,6 +94,23 @@ async def test_a_value_that_changed_is_refused_by_the_hash() -> None:
     assert refused.value.exit_code is ExitCode.VERIFICATION
 
 
+async def test_a_body_goes_out_again_with_secrets_as_they_are_now() -> None:
+    """The very bytes that came, unless a secret was rotated since."""
+    known = {"TOKEN": "a-secret-token", "KEY": "a-secret-key"}
+    raw = b'{"t":"a-secret-token", "k":"a-secret-key", "hex":"%s"}' % b"a-secret-key".hex().encode()
+    body = bodies.stored(raw, knowing(known))
+
+    assert await bodies.present(body, values(known)) == raw
+    rotated = await bodies.present(body, values(known | {"TOKEN": 'new "one"'}))
+    assert json.loads(rotated) == {
+        "t": 'new "one"',
+        "k": "a-secret-key",
+        "hex": "a-secret-key",  # how it was written can be told of the original alone
+    }
+    with pytest.raises(ConsoleError, match="'TOKEN', which has no value now"):
+        await bodies.present(body, values({"KEY": "a-secret-key"}))
+
+
 async def test_a_value_that_is_gone_is_named() -> None:
     body = bodies.stored(b"x a-secret-token", knowing({"TOKEN": "a-secret-token"}))
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from kiket_console.engine import command, health, holders
+from kiket_console.engine.usage import Usages
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
 
@@ -102,7 +103,8 @@ async def test_a_command_serves_once_its_port_answers(supervise: Supervise, fold
         assert seen.entry == f"{sys.executable} server.py"
         assert psutil.Process(seen.pid).cmdline() == [sys.executable, "server.py"]
         assert psutil.Process(seen.pid).cwd() == str(folder)
-        await running.until(lambda: running.worker.memory_bytes is not None)
+        assert seen.pid is not None
+        assert Usages(os.getpid()).measure({"shop": seen.pid})["shop"].memory_bytes > 1_000_000
     assert not psutil.pid_exists(seen.pid)
 
 

@@ -15,22 +15,22 @@ import uvicorn
 from starlette.routing import Route
 
 from kiket_console.client import Client, EngineGone
-from kiket_console.config import MOST_BODY_MIB
 from kiket_console.engine.control import control_app
 from kiket_console.engine.control_bodies import BODY_LIMIT
 from kiket_console.engine.control_listing import StoreListing
 from kiket_console.engine.hub import Hub
 from kiket_console.engine.private_socket import OwnPeers, bind_private
+from kiket_console.engine_status import EngineStatus
 from kiket_console.errors import ConsoleError, ExitCode
-from kiket_console.model import EngineStatus, Handler, Notice, Worker, WorkerState
+from kiket_console.model import Handler, Notice, Worker, WorkerState
 from kiket_console.paths import ProjectPaths
+from kiket_console.settings import MOST_BODY_MIB
 from kiket_console.wire import (
     SELECTION_LIMIT,
     Edit,
     Event,
     Preview,
     Result,
-    SecretName,
     Selection,
     Template,
 )
@@ -92,6 +92,10 @@ class Shelf:
         self.asked.append(("note", tuple(ids), text))
         return Selection(tuple(ids))
 
+    async def mark_read(self, ids: Sequence[int]) -> Selection:
+        self.asked.append(("read", tuple(ids)))
+        return Selection(tuple(ids))
+
     async def remove(self, ids: Sequence[int]) -> Selection:
         self.asked.append(("remove", tuple(ids)))
         return Selection((*ids, 99))
@@ -114,22 +118,16 @@ class Desk:
         self.asked.append((name, verb))
         return WORKER
 
-    async def secrets(self) -> tuple[SecretName, ...]:
-        return (SecretName("CRM_TOKEN", False, ("sample",)),)
-
-    async def set_secret(self, name: str, value: str) -> None:
-        self.asked.append((name, value))
-
-    async def delete_secret(self, name: str) -> None:
-        self.asked.append(name)
-
     def stop(self) -> None:
         self.asked.append("stop")
 
 
 NO_PLATFORM: Any = None
 NO_MODULES: Any = None
-"""What they answer is asked in `test_control_platform` and in `commands/test_modules`."""
+NO_SECRETS: Any = None
+NO_PRODUCER: Any = None
+"""What they answer is asked in `test_control_platform`, `test_control_secrets` and in
+`commands/test_modules`."""
 PREVIEW = Preview("sample", "POST / HTTP/1.1", b"\xff", 1, (("k0", ""),), True, "Fine.", True)
 
 
@@ -196,7 +194,17 @@ async def served(
     listener = bind_private(paths.control_socket)
     listener.listen()
     config = uvicorn.Config(
-        control_app(desk, desk, shelf or Shelf(), listing_of(paths), hub, NO_PLATFORM, NO_MODULES),
+        control_app(
+            desk,
+            desk,
+            shelf or Shelf(),
+            listing_of(paths),
+            hub,
+            NO_PLATFORM,
+            NO_MODULES,
+            NO_SECRETS,
+            NO_PRODUCER,
+        ),
         http=OwnPeers,
         lifespan="off",
         log_config=None,
@@ -228,7 +236,6 @@ async def test_the_client_gets_the_nouns_back_as_they_were(paths: ProjectPaths) 
         assert await client.workers() == (WORKER,)
         assert await client.templates() == desk.templates()
         assert await client.templates("a b/c") == desk.templates("a b/c")
-        assert await client.secrets() == await desk.secrets()
         assert await client.worker("sample", "restart") == WORKER
         assert desk.asked == [("sample", "restart")]
 
@@ -319,6 +326,7 @@ async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
         assert await client.pin((3, 4)) == Selection((3, 4))
         await client.pin((3,), pinned=False)
         assert await client.note((3, 4), "see #42") == Selection((3, 4))
+        assert await client.mark_read([6]) == Selection((6,))
         assert await client.remove([5]) == Selection((5, 99)), "with what went along"
         assert await client.restore([5]) == Selection((5,))
         with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
@@ -326,7 +334,7 @@ async def test_what_was_recorded_is_kept_removed_and_brought_back_by_id(
         with pytest.raises(ConsoleError, match=r"not what is expected: .*length"):
             await client.remove(range(SELECTION_LIMIT + 1))
     assert shelf.asked == [
-        ("pin", (3, 4), True), ("pin", (3,), False), ("note", (3, 4), "see #42"),
+        ("pin", (3, 4), True), ("pin", (3,), False), ("note", (3, 4), "see #42"), ("read", (6,)),
         ("remove", (5,)), ("restore", (5,)),
     ]  # fmt: skip
 
@@ -353,14 +361,6 @@ async def test_an_unknown_verb_is_refused_before_it_reaches_a_worker(paths: Proj
         with pytest.raises(ConsoleError, match='A worker cannot be asked to "explode"'):
             await client.worker("sample", "explode")
     assert desk.asked == []
-
-
-async def test_secrets_go_in_and_never_out(paths: ProjectPaths) -> None:
-    desk = Post()
-    async with served(paths, desk, new_hub()), Client(paths) as client:
-        await client.set_secret("CRM_TOKEN", "value")
-        await client.delete_secret("CRM_TOKEN")
-    assert desk.asked == [("CRM_TOKEN", "value"), "CRM_TOKEN"]
 
 
 async def test_notices_come_at_once_and_end_with_the_engine(paths: ProjectPaths) -> None:
@@ -430,7 +430,15 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     routed = {
         (route.path.replace(":int", ""), method)
         for route in control_app(
-            Post(), Post(), Shelf(), listing_of(paths), new_hub(), NO_PLATFORM, NO_MODULES
+            Post(),
+            Post(),
+            Shelf(),
+            listing_of(paths),
+            new_hub(),
+            NO_PLATFORM,
+            NO_MODULES,
+            NO_SECRETS,
+            NO_PRODUCER,
         ).routes
         if isinstance(route, Route) and route.path != "/openapi.json"
         for method in (route.methods or set()) - {"HEAD"}

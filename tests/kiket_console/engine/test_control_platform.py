@@ -52,7 +52,8 @@ def app(paths: ProjectPaths, changes: list[str], workers: Any) -> tuple[Starlett
         redact=lambda text: text.replace("hunter-2", "[secret:PASSWORD]"),
         on_change=lambda: changes.append("changed"),
     )
-    return control_app(NOBODY, NOBODY, NOBODY, NOBODY, Hub(Notice(0, 0, 0, 0)), desk, NOBODY), state
+    hub = Hub(Notice(0, 0, 0, 0))
+    return control_app(NOBODY, NOBODY, NOBODY, NOBODY, hub, desk, NOBODY, NOBODY, NOBODY), state
 
 
 @asynccontextmanager
@@ -171,7 +172,7 @@ async def test_tables_of_modules_are_collections(
 
 
 def _fields(worker: Any) -> dict[str, Any]:
-    return {each: getattr(worker, each) for each in worker.__slots__ if each != "folder"}
+    return {each: getattr(worker, each) for each in worker.__struct_fields__ if each != "folder"}
 
 
 async def test_settings_are_changed_one_by_one(client: Client, changes: list[str]) -> None:

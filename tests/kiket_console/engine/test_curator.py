@@ -59,6 +59,16 @@ async def test_an_exchange_is_pinned_and_unpinned(recorded: Recorded) -> None:
     assert [each.pinned for each in recorded.reader.page([1, 2, 4])] == [True, False, False]
 
 
+async def test_an_exchange_is_unread_until_it_was_looked_at(recorded: Recorded) -> None:
+    """That another one has gone since is no mistake."""
+    assert await recorded.curator.mark_read([4, 1, 999]) == Selection((4, 1))
+    found = recorded.reader.page([1, 2, 4])
+    assert [each.unread for each in found] == [False, True, False]
+    change = recorded.reader.newest()[1]
+    await recorded.curator.mark_read([1, 999])
+    assert recorded.reader.changed(change, [1, 2, 4]) == [], "it was looked at before"
+
+
 async def test_a_note_is_one_line_without_secrets(recorded: Recorded) -> None:
     assert await recorded.curator.note([4, 1], " see\n#42:\thush ") == Selection((4, 1))
     assert [each.note for each in recorded.reader.page([1, 2, 4])] == [

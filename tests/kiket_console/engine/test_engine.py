@@ -9,13 +9,17 @@ import time
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+import httpx
+import keyring
 import pytest
+from tests.kiket_console.engine.secrets.keyrings import HangingKeyring
 
 from kiket_console import project
 from kiket_console.client import Client
 from kiket_console.config import Config
 from kiket_console.engine.engine import Engine
 from kiket_console.engine.parts import Events
+from kiket_console.engine.secrets import vault
 from kiket_console.engine_process import find_engine
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Message, Source, State
@@ -23,12 +27,13 @@ from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewExchange, SetPinned
 from kiket_console.store.writer import Writer
+from kiket_console.wire_secrets import VaultFacts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.wire import EngineInfo
 
 PAYLOAD = json.dumps({"issue": {"title": "Bug"}}).encode()
@@ -36,7 +41,7 @@ PAYLOAD = json.dumps({"issue": {"title": "Bug"}}).encode()
 
 @asynccontextmanager
 async def running(
-    paths: ProjectPaths, config: Config | None = None
+    paths: ProjectPaths, config: Config | None = None, *, session_secrets: bool = True
 ) -> AsyncIterator[tuple[Engine, list[str]]]:
     """Run an engine in this process; yield it and the notes that it made."""
     ready = asyncio.Event()
@@ -47,7 +52,11 @@ async def running(
 
     events = Events(on_ready, lambda: None, lambda _: None, notes.append)
     engine = Engine(
-        paths, project.find(paths.folder), config or Config(), events, session_secrets=True
+        paths,
+        project.find(paths.folder),
+        config or Config(),
+        events,
+        session_secrets=session_secrets,
     )
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(engine.run())
@@ -88,12 +97,44 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
             assert after.exchanges >= 1
             assert after.error_share == 0
             assert after.p95_us is not None
+            assert after.degraded == ()
+            assert time.time() - after.written_us / 1e6 < 20
+            async with httpx.AsyncClient() as prometheus:
+                told = await prometheus.get(f"{status.platform_url}/metrics")
+            assert (
+                'kiket_worker_serving{kind="extension",worker="com.example.sample"} 1.0'
+                in told.text
+            )
             await client.stop()
     assert find_engine(paths) is None
     assert not paths.control_socket.exists()
     with Reader(paths.store) as reader:
         recorded = reader.recent(10)
+        [began] = reader.reloads(0, 2**60)
+        measures = reader.measures(900, 0, 2**40)
     assert [each.status for each in recorded if each.source == "webhook"] == [200]
+    counted = [(each.series.name, each.series.outcome, each.code_us) for each in measures]
+    assert ("issue.created", "2xx", began.at_us) in counted, "with the code that did it"
+
+
+async def test_an_engine_does_not_wait_for_a_keyring_to_serve(
+    extension_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs a value waits until it answers, or has been given up."""
+    before, hanging = keyring.get_keyring(), HangingKeyring()
+    keyring.set_keyring(hanging)
+    monkeypatch.setattr(vault, "_LOOK_FOR_S", 0.0)
+    paths = ProjectPaths(extension_folder)
+    try:
+        async with running(paths, session_secrets=False) as (_, notes), Client(paths) as client:
+            assert (await client.secrets.state()).vault == VaultFacts("", "looking")
+            said = (await client.status()).vault
+            assert said == "not known yet: the keyring is being looked for"
+            assert not [note for note in notes if "keyring" in note]
+        assert find_engine(paths) is None, "it ends while the keyring hangs"
+    finally:
+        hanging.answers.set()
+        keyring.set_keyring(before)
 
 
 async def test_an_event_that_nobody_knows_is_refused_unless_its_payload_is_given(
@@ -173,13 +214,13 @@ async def test_a_pinned_exchange_outlives_its_age_and_an_old_one_does_not(
         writer.submit([*rows, *ended, SetPinned(2, True)]).result(10)
     async with running(paths, Config(retention_days=2)), Client(paths) as client:
         with Reader(paths.store) as reader:
+            said: list[str] = []
             async with asyncio.timeout(20):
-                async for notice in client.notices():
-                    if notice.removals:
+                async for _ in client.notices():
+                    lines = [line.text for line in reader.log_page(reader.log_ids())]
+                    if said := [text for text in lines if "limits" in text]:
                         break
             assert list(reader.ids()) == [2, 3]
-    with Reader(paths.store) as reader:
-        said = [line.text for line in reader.log_page(reader.log_ids()) if "limits" in line.text]
     assert [each.partition(", ")[2] for each in said] == [
         "1 exchange and 0 log lines were deleted, the oldest first."
     ]
@@ -193,9 +234,8 @@ async def test_what_a_person_removes_is_gone_from_every_reader_until_it_is_broug
         await status_when_serving(client)
         result = await client.trigger("issue.created", raw_payload=PAYLOAD)
         with Reader(paths.store) as reader:
-            async with asyncio.timeout(20):
-                while len(before := list(reader.ids())) < 2:  # its call may be written after it
-                    await anext(client.notices())
+            before = list(reader.ids())
+            assert before == [result.exchange_id], "what it tells of itself is a span"
             gone = await client.remove([result.exchange_id])
             assert (list(gone.ids), list(reader.ids())) == (before, [])
             back = await client.restore([result.exchange_id])

@@ -186,6 +186,19 @@ async def test_an_unaccepted_dialect_that_fits_is_named(
     assert judgement.nearest == "k1"
 
 
+async def test_only_what_comes_from_outside_is_a_duplicate(
+    sender: httpx.AsyncClient, gateway: Gateway, fake_worker: Any, crew: Any, reader: Reader
+) -> None:
+    """It is forwarded all the same."""
+    sent = {**signed(crew), "X-Kiket-Delivery": "dlv_1"}
+    for _ in range(2):
+        await sender.post("/v/v1/webhooks/issue.created", content=RAW, headers=sent)
+    await gateway.deliver(delivery(headers=sent))
+
+    assert len(fake_worker.seen) == 3
+    assert [each.duplicate_of for each in reader.page(reader.ids())] == [None, 1, None]
+
+
 async def test_for_an_unknown_event_the_nearest_handler_is_named(
     sender: httpx.AsyncClient, fake_worker: Any, crew: Any, reader: Reader
 ) -> None:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.engine import holding
+from kiket_console.engine import holding, replay
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
+from kiket_console.engine.platform.envelope import Surroundings
 from kiket_console.engine.ports import Delivery, Target
 from kiket_console.model import State, WorkerState
+from kiket_sdk import _signing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -90,6 +92,32 @@ async def test_what_a_worker_did_not_accept_goes_to_the_next_one_as_the_second_a
         200,
         "",
     )
+
+
+@pytest.mark.parametrize("is_held", [True, False], ids=["held", "not-taken"])
+async def test_a_delivery_is_signed_with_what_the_worker_has_that_takes_it(
+    gateway: Gateway, fake_worker: Any, crew: Any, is_held: bool
+) -> None:
+    """Between its making and its taking the secret was rotated."""
+    crew.webhook_secret = "the-secret-of-yesterday"
+    signing = replay.Signing("k0", crew.webhook_secret)
+    around = Surroundings("http://127.0.0.1:9", {})
+    made = replay.compose("issue.created", "v1", None, signing=signing, surroundings=around)
+    crew.socket_path += ".gone"
+    if is_held:
+        crew.state = WorkerState.STARTING
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(gateway.deliver(made))
+        if not is_held:
+            await asyncio.sleep(0.05)  # it was refused meanwhile, and looks for the next one
+            crew.state = WorkerState.RELOADING
+        await crew.waiting.wait()
+        crew.webhook_secret = "the-secret-of-today"
+        crew.socket_path = str(fake_worker.socket_path)
+        crew.become(WorkerState.SERVING)
+
+    [seen] = fake_worker.seen
+    assert _signing.verify(["the-secret-of-today"], seen.raw_body, seen.headers).ok
 
 
 async def test_a_worker_that_accepts_nothing_though_it_serves_is_502(

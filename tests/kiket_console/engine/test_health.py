@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.engine import health
+from kiket_console.engine import health, worker
 from kiket_console.engine.health import Signing
 from kiket_console.engine.ports import Target
 from kiket_console.model import WorkerState
@@ -58,6 +58,20 @@ async def answering(place: Path, raw_answer: bytes) -> AsyncIterator[list[bytes]
 
     async with await asyncio.start_unix_server(answer, place):
         yield came
+
+
+async def test_a_start_up_may_take_longer_than_an_answer(
+    supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked before it listens, and has its time from then on."""
+    monkeypatch.setattr(worker, "HEALTH_LIMIT_S", 0.3)
+    (project_folder / "main.py").write_text(
+        "import asyncio, contextlib\nfrom starlette.applications import Starlette\n\n"
+        "@contextlib.asynccontextmanager\nasync def lifespan(app):\n"
+        "    await asyncio.sleep(0.4)\n    yield\n\napp = Starlette(lifespan=lifespan)\n"
+    )
+    async with supervise() as running:
+        await running.serving()
 
 
 async def test_code_on_the_sdk_proves_that_it_takes_what_the_platform_signs(

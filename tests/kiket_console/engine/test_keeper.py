@@ -62,3 +62,7 @@ async def test_a_folder_that_can_be_started_no_more_is_told_and_the_old_code_ser
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         assert running.worker.problem.file == "extension.yaml"
         assert await running.ask() == "one"
+        began, failed = running.marks
+        assert (began.label, began.file, began.problem) == (f"{running.name}#1", "", "")
+        assert (failed.file, failed.problem) == ("main.py", running.worker.problem.sentence)
+        assert began.took_us > 0 < failed.took_us

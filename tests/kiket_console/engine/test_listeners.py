@@ -75,6 +75,27 @@ def test_a_port_that_was_asked_for_is_that_port_or_an_error(own_ports: int) -> N
     assert refused.value.exit_code is ExitCode.NETWORK
 
 
+def test_the_platform_keeps_its_distance_to_the_gateway_from_start_to_start(
+    own_ports: int,
+) -> None:
+    """People write its address down, for scripts that send messages."""
+    gateway, _ = listeners.bind_gateway(own_ports)
+    with gateway:
+        for _ in range(2):
+            with listeners.bind_platform(gateway) as platform:
+                assert port_of(platform) == own_ports + listeners.PLATFORM_AFTER
+
+
+def test_a_platform_whose_port_is_taken_gets_another(own_ports: int) -> None:
+    gateway, _ = listeners.bind_gateway(own_ports)
+    with (
+        gateway,
+        listeners.bind_platform(gateway) as taken,
+        listeners.bind_platform(gateway) as platform,
+    ):
+        assert port_of(platform) != port_of(taken)
+
+
 @pytest.mark.parametrize("descriptors", [128, 256, 1024, 4096, 1_000_000])
 def test_connections_leave_descriptors_for_store_control_and_workers(descriptors: int) -> None:
     """At the worst each port is full, a quarter more are being refused, and all are forwarded."""

@@ -90,13 +90,30 @@ def test_the_limit_counts_bytes(size: int, is_cut: bool) -> None:
     assert shortened("é" * size, 0).endswith("not kept)") is is_cut
 
 
-def test_only_so_many_lines_pass_in_a_second_and_the_rest_is_counted() -> None:
-    allowance = Allowance(lines_per_s=2)
-    assert [allowance.take(10.0) for _ in range(5)] == [True, True, False, False, False]
+def passed(allowance: Allowance, now_s: float, *, grave: bool = False) -> int:
+    """Return how many of ten lines may pass."""
+    return sum(allowance.take(now_s, grave=grave) for _ in range(10))
+
+
+def test_many_lines_may_come_at_once_and_then_so_many_in_a_second() -> None:
+    allowance = Allowance(lines_per_s=2, burst=8, reserved=0)
+    assert [passed(allowance, now_s) for now_s in (10.0, 10.9, 11.0, 11.5, 14.2)] == [8, 0, 2, 0, 6]
+    assert [passed(allowance, now_s) for now_s in (90.0, 91.0)] == [8, 2]
+
+
+def test_the_last_lines_are_left_for_those_that_say_that_something_is_wrong() -> None:
+    allowance = Allowance(lines_per_s=4, burst=4, reserved=1)
+    assert passed(allowance, 10.0) == 3
+    assert passed(allowance, 10.1, grave=True) == 1
+    assert passed(allowance, 11.0, grave=True) == 4
+
+
+def test_what_did_not_pass_is_told_once_lines_pass_again() -> None:
+    allowance = Allowance(lines_per_s=2, burst=2, reserved=0)
+    assert passed(allowance, 10.0) == 2
     assert allowance.dropped(10.9) == 0
-    assert allowance.dropped(11.0) == 3
+    assert allowance.dropped(11.0) == 8
     assert allowance.dropped(11.0) == 0
-    assert allowance.take(11.0)
 
 
 def test_lines_lost_on_the_way_are_counted_too() -> None:

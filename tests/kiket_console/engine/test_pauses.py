@@ -22,7 +22,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch, pause_s: float) -> None:
         passed_s = time.monotonic() - began_s
         return passed_s + (pause_s if passed_s > 0.05 else 0)
 
-    monkeypatch.setattr(pauses, "_now_s", now_s)
+    monkeypatch.setattr(pauses, "steady_s", now_s)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.15):
             await pauses.watch()

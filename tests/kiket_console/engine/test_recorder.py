@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
-from kiket_console.engine import parentage
-from kiket_console.engine import recorder as module
+from kiket_console.engine import commit_teller, parentage
+from kiket_console.engine.commit_teller import CommitTeller
 from kiket_console.engine.recorder import Arrival, Ending, Recorder
 from kiket_console.model import Source, State
 from kiket_console.store.records import NewLog
@@ -49,6 +50,24 @@ async def test_what_is_durable_is_in_the_store_with_its_answer(
     assert detail.attempts[0].target == "marketing#3"
     assert detail.attempts[0].answer is not None
     assert detail.attempts[0].answer.body.raw == b"ok"
+
+
+async def test_an_attempt_ends_once(
+    writer: Writer, reader: Reader, redactor: Redactor, recorder: Recorder
+) -> None:
+    """Who is cancelled while waiting for the store says that it was interrupted."""
+    ended: list[Ending] = []
+    told = Recorder(
+        writer, redactor, lambda _: None, recorder._value_of, lambda _, end: ended.append(end)
+    )
+    recorded = await told.receive(webhook(), target="marketing#3")
+    await told.answered(recorded, OK)
+    await told.answered(recorded, Ending(State.INTERRUPTED, None, 900))
+    await told.durable(recorded)
+
+    found = reader.exchange(recorded.id)
+    assert found is not None
+    assert (found.state, ended) == (State.FORWARDED, [OK])
 
 
 async def test_ids_rise_in_the_order_of_arrival_and_go_on_after_a_restart(
@@ -226,64 +245,28 @@ async def test_a_log_line_finds_its_exchange_by_trace(
     assert [line.exchange_id for line in reader.log_page([1, 2])] == [recorded.id, None]
 
 
-async def test_logs_are_written_soon_without_being_asked_to(
-    recorder: Recorder, commits: Any
-) -> None:
-    for number in range(1000):
-        recorder.log(NewLog(number, "marketing", "stdout", "", "", "line"))
-    await commits.until(lambda newest: newest.newest_log == 1000)
-
-    assert recorder.dropped_logs == 0
-
-
-async def test_logs_that_come_too_fast_lose_their_oldest_and_are_counted(
-    recorder: Recorder, reader: Reader, writer: Writer
-) -> None:
-    for number in range(module.LOG_LINES + 5):
-        recorder.log(NewLog(number, "marketing", "stdout", "", "", str(number)))
-    recorder.flush()
-    writer.close()
-
-    assert recorder.dropped_logs == 5
-    assert reader.log_page([1])[0].text == "5"
-    assert len(reader.log_ids()) == module.LOG_LINES
-
-
-async def test_log_lines_may_hold_anything(
-    recorder: Recorder, reader: Reader, writer: Writer
-) -> None:
-    """A worker's bytes that are no UTF-8 come as lone surrogates; a long line is cut."""
-    recorder.log(NewLog(1, "marketing", "stdout", "", "", "a\udcffb\x00"))
-    recorder.log(NewLog(2, "marketing", "stdout", "", "", "x" * (module.LOG_TEXT + 1)))
-    recorder.flush()
-    writer.close()
-
-    first, second = reader.log_page([1, 2])
-    assert first.text == "a\\udcffb\x00"
-    assert second.text == "x" * module.LOG_TEXT + "…"
-
-
 async def test_who_looks_at_commits_is_told_of_the_newest_and_not_of_each(
     recorder: Recorder, writer: Writer, commits: Any
 ) -> None:
     """A screen that shows them costs the same however many there are."""
     told = 0
-    real = recorder._on_commit
+    real = writer.on_commit
+    assert real is not None
 
     def counted(committed: Any) -> None:
         nonlocal told
         told += 1
         real(committed)
 
-    recorder._on_commit = counted
+    writer.on_commit = CommitTeller(counted).committed
     before = writer.commits
-    began_s = recorder._loop.time()
+    began_s = asyncio.get_running_loop().time()
     for number in range(1, 101):
         recorded = await recorder.receive(webhook())
         await recorder.durable(recorded)
         assert recorded.id == number
     await commits.until(lambda newest: newest.newest_exchange == 100)
 
-    took_s = recorder._loop.time() - began_s
+    took_s = asyncio.get_running_loop().time() - began_s
     assert writer.commits - before == 100
-    assert told <= took_s * module.TOLD_PER_S + 2
+    assert told <= took_s * commit_teller.PER_S + 2

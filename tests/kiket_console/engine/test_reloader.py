@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kiket_console import project as projects
+from kiket_console.engine import inotify, reloader
 from kiket_console.engine import pace as paces
 from kiket_console.engine.pace import Pace
 from kiket_console.engine.reloader import Reloader
@@ -31,12 +33,26 @@ class Saves:
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.is_code = False
         self.logs: list[NewLog] = []
         self.came = asyncio.Event()
+        self.watch: Reloader
+        self._log_came = asyncio.Event()
 
-    def __call__(self, file: str) -> None:
+    def __call__(self, file: str, is_code: bool) -> None:
         self.files.append(file)
+        self.is_code = is_code
         self.came.set()
+
+    def log(self, line: NewLog) -> None:
+        self.logs.append(line)
+        self._log_came.set()
+
+    async def logged(self, count: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.logs) < count:
+                self._log_came.clear()
+                await self._log_came.wait()
 
     async def next(self) -> str:
         async with asyncio.timeout(PATIENCE_S):
@@ -60,7 +76,7 @@ async def watching(folder: Path) -> AsyncIterator[Saves]:
     """Watch the project in *folder* until the block ends."""
     saves = Saves()
     extension = projects.find(folder).extensions[0]
-    watch = Reloader(extension, [folder / "kiket.toml"], saves, saves.logs.append)
+    watch = saves.watch = Reloader(extension, [folder / "kiket.toml"], saves, saves.log)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(watch.run())
         yield saves
@@ -115,6 +131,7 @@ async def test_many_files_at_once_are_few_reloads(project_folder: Path, saves: S
     await settled(saves)
     assert 1 <= len(saves.files) <= 2
     assert "more" in saves.files[-1]
+    assert saves.is_code
 
 
 async def test_what_is_not_the_developers_code_is_ignored(
@@ -135,6 +152,7 @@ async def test_what_is_not_the_developers_code_is_ignored(
     assert saves.files == []
     (project_folder / "extension.yaml").write_text("id: sample\n")
     assert await saves.next() == "extension.yaml"
+    assert not saves.is_code
 
 
 async def test_what_is_data_for_python_may_be_code_for_a_command(project_folder: Path) -> None:
@@ -213,6 +231,29 @@ def test_which_files_matter(path: str, expected: bool) -> None:
     root = Path("/home/dev/.venv/shop")  # what stands above the project does not matter
     place = Path("/home/dev/.venv/elsewhere.py") if path.startswith("..") else root / path
     assert matters(str(place), [root]) is expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have another watch")
+async def test_a_folder_that_could_not_be_watched_is_as_soon_as_it_can_be(
+    project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    add = inotify.Inotify._add_one
+    monkeypatch.setattr(inotify.Inotify, "_add_one", refuse)
+    monkeypatch.setattr(reloader, "WATCH_AGAIN_S", 0.1)
+    monkeypatch.setattr(reloader, "LOOK_EVERY_S", 0.05)
+    async with watching(project_folder) as saves:
+        await saves.logged(1)
+        assert saves.watch.trouble == saves.logs[0].text
+        monkeypatch.setattr(inotify.Inotify, "_add_one", add)
+        await saves.logged(2)
+        assert saves.watch.trouble == ""
+        await until_watching(project_folder, saves)  # the folder itself is just made, too
+        (project_folder / "pages.py").write_text("A = 1\n")
+        assert await saves.next() == "pages.py"
+    assert [line.level for line in saves.logs] == ["WARNING", "INFO"]
 
 
 @pytest.mark.parametrize("at_once", [True, False])

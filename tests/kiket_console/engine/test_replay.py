@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from kiket_console.engine import replay
 from kiket_console.engine.platform.envelope import Surroundings
+from kiket_console.engine.ports import Target
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State
 from kiket_console.sending import head
@@ -115,7 +117,7 @@ def test_a_resigned_delivery_has_a_new_id_and_trace_and_keeps_the_rest() -> None
 def test_more_headers_than_a_person_may_send_are_sent_again_as_they_came() -> None:
     many = tuple((f"x-{number}", "1") for number in range(head.MOST_HEADERS + 1))
     message = Message(many, Body(b"{}"))
-    detail = dataclasses.replace(recorded(), request=message)
+    detail = msgspec.structs.replace(recorded(), request=message)
     delivery = replay.again(detail, b"{}", replay.Signing("k0", SECRET, "unsigned"))
     assert set(many) <= set(delivery.headers)
 
@@ -322,10 +324,10 @@ def test_a_header_that_http_cannot_carry_is_refused(header: tuple[str, str], sen
 
 def test_a_version_in_the_query_follows_the_edit() -> None:
     original = recorded()
-    exchange = dataclasses.replace(
+    exchange = msgspec.structs.replace(
         original.exchange, path="/webhooks/issue.created?version=v1&a=1", version="v1"
     )
-    detail = dataclasses.replace(original, exchange=exchange)
+    detail = msgspec.structs.replace(original, exchange=exchange)
     delivery = replay.again(detail, b"{}", replay.Signing("k0", SECRET), Edit(version="v2"))
 
     assert delivery.path == "/v/v2/webhooks/issue.created?a=1"
@@ -333,3 +335,25 @@ def test_a_version_in_the_query_follows_the_edit() -> None:
 
 def test_the_secret_is_in_no_words_of_a_signing() -> None:
     assert SECRET not in repr(replay.Signing("k0", SECRET))
+
+
+def test_headers_are_those_for_the_worker_that_takes_them() -> None:
+    """Signed anew where its secret is another; not what is sent exactly, and not without need."""
+    other = Target("marketing", "marketing#4", webhook_secret="another-secret-of-24-bytes")
+    made = [composed(), sent(b'{"n":1}')]
+    for delivery in made:
+        same = replace(other, webhook_secret=SECRET)
+        assert delivery.headers_for(same) is delivery.headers
+        assert delivery.headers_for(replace(other, webhook_secret="")) is delivery.headers
+        headers = delivery.headers_for(other)
+        assert _signing.verify([other.webhook_secret], delivery.raw_body, headers).ok
+        assert [name for name, _ in headers] == [name for name, _ in delivery.headers]
+        assert dict(headers)["x-kiket-delivery"] == value(delivery, "x-kiket-delivery")
+    exact = sent(b'{"n":1}', way="exact")
+    assert exact.headers_for(other) is exact.headers
+
+
+def test_a_secret_that_cannot_sign_leaves_a_delivery_as_it_was() -> None:
+    delivery = composed(dialect="sw1")
+    unusable = Target("marketing", "marketing#4", webhook_secret="whsec_no base64!")
+    assert delivery.headers_for(unusable) is delivery.headers

@@ -19,6 +19,7 @@ from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.platform.tokens import RuntimeTokens
 from kiket_console.engine.retries import Retries
+from kiket_console.engine.secret_uses import SecretUses
 from kiket_console.engine.sender import Sender
 from kiket_console.engine.terms import Terms
 from kiket_console.engine.token_judging import TokenJudge
@@ -95,6 +96,7 @@ class Platform:
             vault=parts["values"],
             tokens=TokenJudge(parts["tokens"].jwks),
             retries=self.retries,
+            uses=SecretUses(lambda _: 0),
             **{
                 name: parts[name] for name in ("workers", "recorder", "reader", "terms", "redactor")
             },

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.kiket_console.engine.test_control import WORKER
 
 from kiket_console import project
@@ -159,7 +159,7 @@ async def test_each_way_is_answered_as_a_receiver_should(sample: Sample) -> None
 
 
 async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample) -> None:
-    await sample.client.set_secret("TOKEN", "a-token-that-nobody-sees")
+    await sample.client.secrets.set("TOKEN", "a-token-that-nobody-sees")
     first = await sent(sample, b'{"token": "a-token-that-nobody-sees", "n": 1}')
     stored = sample.detail(first).request.body.raw
     assert stored == b'{"token": "[secret:TOKEN]", "n": 1}'
@@ -176,7 +176,7 @@ async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample
 
 
 async def test_an_event_made_from_a_capture_holds_its_secrets_again(sample: Sample) -> None:
-    await sample.client.set_secret("TOKEN", "a-token-that-nobody-sees")
+    await sample.client.secrets.set("TOKEN", "a-token-that-nobody-sees")
     first = await sent(sample, b'{"token": "a-token-that-nobody-sees"}')
     raw = b'{"token": "[secret:TOKEN]", "n": 2, "secrets": {}}'
     like = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw, like=first))
@@ -208,7 +208,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
     writer.submit([row]).result(10)
     parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
     parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None, "tokens": None}
-    parts["retries"] = None
+    parts |= {"retries": None, "uses": None}
     sender = Sender(**parts)
     with pytest.raises(ConsoleError) as refused:
         await sender.trigger(Event("issue.created", raw_payload=body.raw, like=1))

@@ -24,6 +24,7 @@ WHO = "\nimport os as _os\ndef answer(path):\n    return _os.getpid()\n"
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launcher, "REFILL_AFTER_S", 0.0)
+    monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", 0.0)
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ async def test_a_save_that_does_not_start_leaves_one_waiting_for_the_next(
 async def test_a_save_that_comes_before_one_waits_is_taken_up_by_a_fresh_process(
     supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launcher, "REFILL_AFTER_S", 60.0)
+    monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", 60.0)
     async with supervise() as running:
         await running.serving()
         assert waiting(running) is None

@@ -54,6 +54,16 @@ async def test_a_printed_traceback_is_one_record() -> None:
     assert said == ["starting", PRINTED, "going on", "and on"]
 
 
+async def test_a_printed_traceback_is_an_error_unless_a_logger_says_otherwise() -> None:
+    passed: list[Line] = []
+    tracebacks = Tracebacks(passed.append)
+    head, *rest = lines(PRINTED)
+    for first in (head, Line(0, "stderr", head.text, 0, level="WARNING")):
+        for line in (first, *rest, *lines("next")):
+            tracebacks.take(line)
+    assert [each.level for each in passed] == ["ERROR", "", "WARNING", ""]
+
+
 async def test_what_an_exception_was_raised_from_belongs_to_it() -> None:
     """Two that only follow one another are two."""
     assert joined(*lines(f"{CHAINED}\nnext")) == [CHAINED, "next"]
@@ -78,7 +88,7 @@ async def test_one_without_an_end_is_passed_on_in_parts() -> None:
     frames = "\n".join(["  frame"] * LINES_LIMIT)
     said = joined(*lines(f"Traceback (most recent call last):\n{frames}\nRecursionError: x"))
     assert said[0].count("\n") == LINES_LIMIT - 1
-    assert "\n".join(said).endswith("RecursionError: x")
+    assert said[1:] == ["  frame\nRecursionError: x"]
 
 
 async def test_what_stops_in_the_middle_is_passed_on_all_the_same(

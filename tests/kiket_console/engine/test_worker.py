@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console import project as projects
+from kiket_console.engine.health import NOTHING, Finding
+from kiket_console.engine.worker import WorkerProcess
 from kiket_console.model import WorkerState
 from kiket_sdk import _signing
 
@@ -56,6 +58,23 @@ async def test_an_interpreter_that_is_no_python_is_told(
             f"{place} {how} before it ran anything: name a Python 3 in kiket.toml."
         )
         assert problem.traceback == (("no such option",) if "option" in script else ())
+
+
+async def test_an_answer_and_the_news_that_it_listens_may_come_together(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then there is nothing left to hurry."""
+
+    async def check(self: WorkerProcess, limit_s: float) -> Finding:
+        del limit_s
+        if not self._started.done():
+            self._started.set_result(None)
+        return NOTHING
+
+    monkeypatch.setattr(WorkerProcess, "check", check)
+    async with supervise() as running:
+        await running.serving()
+    assert "hurry" not in caplog.text
 
 
 async def test_a_folder_that_is_gone_is_told(supervise: Supervise, project_folder: Path) -> None:

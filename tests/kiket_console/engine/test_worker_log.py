@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import threading
 import time
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine.output import LINE_LIMIT_BYTES, LINES_PER_S
+from kiket_console.engine import worker_log as module
+from kiket_console.engine.output import LINE_LIMIT_BYTES, Allowance
 from kiket_console.engine.worker_log import HELD_LINES, LAST_LINES, WorkerLog
 from kiket_console.engine.worker_messages import Line
 from kiket_core.secret import redactor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Supervise = Any
 
 MIB = 1024 * 1024
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.fixture
@@ -68,8 +69,7 @@ def started(lines: list[NewLog]) -> WorkerLog:
 
 def dropped(lines: list[NewLog]) -> int:
     """Return how many lines are said to have been dropped."""
-    told = [re.fullmatch(r"([\d,]+) lines were dropped: .*", line.text) for line in lines]
-    return sum(int(each[1].replace(",", "")) for each in told if each)
+    return sum(line.dropped for line in lines)
 
 
 async def test_a_line_of_200_mb_costs_8_mib_at_most_and_the_next_is_read(
@@ -102,7 +102,7 @@ async def test_a_line_of_200_mb_costs_8_mib_at_most_and_the_next_is_read(
 
 async def test_a_flood_is_cut_to_what_is_allowed_and_every_line_is_counted() -> None:
     lines: list[NewLog] = []
-    count = 200_000
+    count, lines_per_s = 200_000, 20_000
     longest_s, over = 0.0, asyncio.Event()
 
     async def watch_loop() -> None:
@@ -115,19 +115,21 @@ async def test_a_flood_is_cut_to_what_is_allowed_and_every_line_is_counted() -> 
     began_s = time.monotonic()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch_loop())
-        await read_all(f"for n in range({count}): print('line', n)", started(lines))
+        log = started(lines)
+        log._allowance = Allowance(lines_per_s, burst=lines_per_s)
+        await read_all(f"for n in range({count}): print('line', n)", log)
         over.set()
     took_s = time.monotonic() - began_s
     kept = [line.text for line in lines if line.text.startswith("line ")]
     assert len(kept) + dropped(lines) == count
-    assert len(kept) <= LINES_PER_S * (int(took_s) + 2)
+    assert len(kept) <= lines_per_s * (int(took_s) + 2)
     print(f"{count / took_s:,.0f} lines/s, longest turn of the loop {longest_s * 1000:.1f} ms")
 
 
 FLOOD = """
 import threading
 def flood():
-    for number in range(100_000):
+    for number in range(30_000):
         print("flood", number)
     print("over", file=sys.stderr)
 
@@ -147,9 +149,13 @@ async def test_a_worker_that_floods_answers_all_the_same(
         await running.ask("/flood")
         for _ in range(10):
             assert await running.ask() == "one"
-        await running.until(lambda: "over" in running.texts("stderr") or dropped(running.logs))
-    kept = [text for text in running.texts("stdout") if text.startswith("flood ")]
-    assert 0 < len(kept) <= 100_000
+        await running.until(lambda: "over" in running.texts("stderr"))
+        await running.until(lambda: floods(running) + dropped(running.logs) == 30_000)
+
+
+def floods(running: Any) -> int:
+    """Return how many lines of the flood were kept."""
+    return sum(line.text.startswith("flood ") for line in running.logs)
 
 
 async def test_closed_streams_are_no_reason_to_stop(
@@ -191,6 +197,70 @@ async def test_the_last_lines_of_standard_error_explain_a_crash_without_secrets(
     )
     assert len(log.last_stderr) == LAST_LINES
     assert log.last_stderr[-1] == "[secret:worker-log-test] 59"
+
+
+async def test_lines_are_read_and_their_text_stays_as_it_came() -> None:
+    """Whatever their stream; what a record says of itself counts more."""
+    lines: list[NewLog] = []
+    log = started(lines)
+    log.take(Line(1, "stdout", "2026-11-22 10:00:00,123 - shop.orders - WARNING - slow"))
+    log.take(Line(2, "stderr", f'{{"level":50,"msg":"no","name":"shop","trace_id":"{TRACE}"}}'))
+    log.take(Line(3, "log", "ERROR: only a quotation", level="INFO", logger="app"))
+    log.take(Line(4, "stdout", f"INFO taken trace_id={TRACE}", trace_id="b" * 32))
+    log.take(Line(5, "stdout", "plain"))
+    said = [(line.stream, line.level, line.logger, line.trace_id) for line in lines]
+    assert said == [
+        ("stdout", "WARNING", "shop.orders", ""),
+        ("stderr", "ERROR", "shop", TRACE),
+        ("log", "INFO", "app", ""),
+        ("stdout", "INFO", "", "b" * 32),
+        ("stdout", "", "", ""),
+    ]
+    assert lines[0].text == "2026-11-22 10:00:00,123 - shop.orders - WARNING - slow"
+    assert log.last_stderr == (lines[1].text,)
+
+
+async def test_a_flood_leaves_room_for_what_is_wrong_and_for_why_it_ended() -> None:
+    lines: list[NewLog] = []
+    log = started(lines)
+    log._allowance = Allowance(20, burst=20, reserved=10)
+    for number in range(100):
+        log.take(Line(1, "stdout", str(number)))
+    log.take(Line(1, "log", "no answer", level="ERROR"))
+    for number in range(100):
+        log.take(Line(1, "stderr", f"why {number}"))
+    log.close()
+    assert "no answer" in [line.text for line in lines]
+    assert log.last_stderr == tuple(f"why {number}" for number in range(50, 100))
+    assert len(lines) - 1 + dropped(lines) == 201
+
+
+async def test_what_is_passed_over_of_standard_error_explains_a_crash_all_the_same() -> None:
+    lines: list[NewLog] = []
+    log = started(lines)
+    log._allowance = Allowance(0, burst=0)
+    await read_all("import sys\nfor n in range(9000): print('why', n, file=sys.stderr)", log)
+    assert log.last_stderr == tuple(f"why {number}" for number in range(8950, 9000))
+    assert dropped(lines) == 9000
+
+
+async def test_what_was_dropped_is_said_although_nothing_follows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_TOLD_AFTER_S", 0.01)
+    lines: list[NewLog] = []
+    told = asyncio.Event()
+
+    def take(line: NewLog) -> None:
+        lines.append(line)
+        told.set()
+
+    log = WorkerLog("shop", take)
+    log.release()
+    log.drop(3)
+    async with asyncio.timeout(10):
+        await told.wait()
+    assert dropped(lines) == 3
 
 
 async def test_what_waits_for_its_start_is_held_within_bounds() -> None:

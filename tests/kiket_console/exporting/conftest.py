@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import msgspec
 import pytest
 
 from kiket_console.model import (
@@ -57,7 +57,7 @@ def make_detail() -> MakeDetail:
         answer_headers: Headers = (("content-type", "application/json"), ("server", "uvicorn")),
         **more: object,
     ) -> Detail:
-        exchange = dataclasses.replace(EXCHANGE, **more)  # type: ignore[arg-type]  # handed on as they came
+        exchange = msgspec.structs.replace(EXCHANGE, **more)
         kept = body or Body(raw_body, len(raw_body), hashlib.sha256(raw_body).digest())
         judgement = Judgement(True, "ok", dialect, "Fine.", 0.0) if dialect else None
         said = Message(answer_headers, Body(answer, len(answer), hashlib.sha256(answer).digest()))

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
-from kiket_console import __version__
+from kiket_console import __version__, traced_frames
 from kiket_console.exporting.commands import Urls
 from kiket_console.exporting.files import FORMS, Recorded, form, made
 from kiket_console.model import Judgement, LogLine, State
+from kiket_console.traced_frames import TracedFrame
 
 if TYPE_CHECKING:
     from tests.kiket_console.exporting.conftest import MakeDetail
@@ -136,10 +138,10 @@ def test_a_report_cannot_be_broken_out_of(make_detail: MakeDetail) -> None:
 
 
 def test_a_judgement_is_told(make_detail: MakeDetail) -> None:
-    import dataclasses
+    import msgspec
 
     stale = Judgement(False, "stale", "k1", "The timestamp is 412 s old.", 412.0)
-    detail = dataclasses.replace(make_detail(), judgement=stale)
+    detail = msgspec.structs.replace(make_detail(), judgement=stale)
     assert (
         "signature: The timestamp is 412 s old."
         in made("markdown", [Recorded(detail)], URLS).decode()
@@ -149,3 +151,12 @@ def test_a_judgement_is_told(make_detail: MakeDetail) -> None:
 def test_an_unknown_kind_is_an_error(recorded: list[Recorded]) -> None:
     with pytest.raises(KeyError):
         made("pdf", recorded, URLS)
+
+
+def test_locals_of_exceptions_are_for_their_owner_alone(recorded: list[Recorded]) -> None:
+    """They are kept beside the log line; others are told the traceback."""
+    (line,) = recorded[0].logs
+    frames = traced_frames.stored((TracedFrame("a.py", 1, "f", values=(("mail", "'ada'"),)),), str)
+    told = [replace(recorded[0], logs=(replace(line, frames=frames),))]
+    assert b"'ada'" in made("jsonl", told, URLS, redact=False)
+    assert b"'ada'" not in made("jsonl", told, URLS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,10 @@ from kiket_console.store.records import (
     NewLog,
     SetNote,
     SetPinned,
+    SetRead,
 )
 from kiket_console.store.writer import Writer
+from kiket_console.ui.listed import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +135,7 @@ def exchanges(draw: st.DrawFn, exchange_id: int) -> list[Row]:
         kind=draw(st.sampled_from(("", "req", "notify", "invalid"))),
         direction=draw(st.sampled_from(("", "in", "out"))),
         channel=draw(st.sampled_from(("", "stdio", "tcp", "http"))),
+        duplicate_of=draw(st.sampled_from((None, 1))),
     )
     rows: list[Row] = [exchange]
     tries = draw(st.integers(0, 2))
@@ -164,6 +168,8 @@ def exchanges(draw: st.DrawFn, exchange_id: int) -> list[Row]:
         rows.append(SetNote(exchange_id, note))
     if draw(st.booleans()):
         rows.append(SetPinned(exchange_id, True))
+    if draw(st.booleans()):
+        rows.append(SetRead((exchange_id,)))
     return rows
 
 
@@ -227,7 +233,7 @@ leaves = st.one_of(
     field("session", ANY, "current", "last", "1", "2"),
     field("replay", ANY, "yes", "no"),
     field("is", ANY, "pending", "error", "slow", "marked", "replayed", "edited", "held", "changed",
-          "truncated", "waiting", "given-up"),
+          "truncated", "waiting", "given-up", "dup", "unread"),
     field("decision", ANY, "allow", "deny", "pending", "*"),
     field("has", ANY, "note", "log", "trace", "baseline"),
     field("tag", ANY, "noise", "slow*", "*"),
@@ -267,6 +273,7 @@ leaves = st.one_of(
         "event~^issue", "event!~^issue", "path~webhooks", "v~1", "$.priority~^h", "$..sku!~(?i)h",
         "body~h.gh", "resp!~[0-9]", "h~(?i)host:", "reqh.host~local", "resph.host!~local", "h.x-b",
         "note~#", "$", "resp$", "@marked", "@unmarked", "@all", "@saved", "trace~^0",
+        "@focus", "@shown", "@hidden",
     )),
 )  # fmt: skip
 wanted = st.recursive(
@@ -332,7 +339,9 @@ def test_sql_and_predicate_agree(store: Store, data: st.DataObject) -> None:
 
 
 def check(reader: Reader, text: str, low: int, high: int, details: list[Any]) -> None:
-    found = filters.parse(text, saved={"saved": "event:issue.* OR $.points>1"}, now_us=NOW_US)
+    showed = Snapshot(high - 1, high - 1, array("q", range(low, high, 3)))
+    saved = {"saved": "event:issue.* OR $.points>1"}
+    found = filters.parse(text, saved=saved, now_us=NOW_US, listed=showed)
 
     by_sql = list(reader.matching(found, low, high))
     by_predicate = [

@@ -66,6 +66,14 @@ def test_what_is_typed_can_be_gone_on_with(text: str, texts: list[str]) -> None:
     assert offered(text, {"mine": "event:x"}) == texts
 
 
+def test_what_a_list_shows_is_offered_where_there_is_one() -> None:
+    found = filters.completions("@", 1, in_list=True)
+    assert [each.text for each in found if each.note] == [
+        "@all", "@marked", "@unmarked", "@focus", "@shown", "@hidden",
+    ]  # fmt: skip
+    assert offered("@f", {}) == []
+
+
 def test_each_offer_can_be_read_and_says_something() -> None:
     for field in filters.completions("", 0):
         assert field.note

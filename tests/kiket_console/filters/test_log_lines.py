@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.filters import FilterError, log_lines
-from kiket_console.model import LogLine
+from kiket_console.model import Exchange, LogLine, Source, State
 
 NOW_US = 1_795_183_600_000_000
 TRACEBACK = 'Traceback (most recent call last):\n  File "app.py", line 4\nKeyError: 1'
@@ -19,11 +19,25 @@ LINES = (
         1, NOW_US - 60_000_000, "marketing", "log", "INFO", "app.crm", "labelled KIK-40", "", 7
     ),
     LogLine(2, NOW_US - 50_000_000, "marketing", "log", "WARNING", "ap", "CRM timed out", "a1", 7),
-    LogLine(3, NOW_US - 40_000_000, "billing", "stderr", "", "", TRACEBACK, "", None),
+    LogLine(3, NOW_US - 40_000_000, "billing", "stderr", "", "", TRACEBACK, "", None, "[]"),
     LogLine(4, NOW_US - 30_000_000, "engine", "log", "ERROR", "kiket_console", "ended", "", None),
     LogLine(5, NOW_US - 20_000_000, "billing", "stdout", "", "", "Größe 100 %_\\", "", 9),
     LogLine(6, NOW_US - 10_000_000, 'a.b"c', "log", "CRITICAL", "x", "", "", None),
 )
+
+
+def exchange(id_: int, name: str, version: str, status: int, duration_us: int) -> Exchange:
+    """Return a delivery that has ended."""
+    return Exchange(
+        id_, 0, Source.WEBHOOK, "marketing", name, version, "POST", "/", NOW_US, State.FORWARDED,
+        status, duration_us, 0, "", "", None, False, None, 1, False,
+    )  # fmt: skip
+
+
+EXCHANGES = {
+    7: exchange(7, "issue.created", "v1", 200, 3_000),
+    9: exchange(9, "sla.breach", "v2", 502, 900_000),
+}
 
 
 def in_sql(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
@@ -31,12 +45,17 @@ def in_sql(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
     where = log_lines.parse(text, now_us=NOW_US).where(NOW_US)
     store = sqlite3.connect(":memory:")
     try:
-        columns = ", ".join(LogLine.__slots__)
+        columns = ", ".join(LogLine.__struct_fields__)
         store.execute(f"CREATE TABLE log ({columns})")
         for line in lines:
-            values = [getattr(line, name) for name in LogLine.__slots__]
+            values = [getattr(line, name) for name in LogLine.__struct_fields__]
             marks = ",".join("?" * len(values))
             store.execute(f"INSERT INTO log VALUES ({marks})", values)  # noqa: S608
+        store.execute(f"CREATE TABLE exchange ({', '.join(Exchange.__struct_fields__)})")
+        for each in EXCHANGES.values():
+            values = [getattr(each, name) for name in Exchange.__struct_fields__]
+            marks = ",".join("?" * len(values))
+            store.execute(f"INSERT INTO exchange VALUES ({marks})", values)  # noqa: S608
         for name, (count, function) in where.functions.items():
             store.create_function(name, count, function)
         sql = f"SELECT id FROM log WHERE {where.clause} ORDER BY id"  # noqa: S608
@@ -48,7 +67,11 @@ def in_sql(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
 def in_python(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
     """Return the ids of the lines that a filter finds as a predicate."""
     wanted = log_lines.parse(text, now_us=NOW_US)
-    return [line.id for line in lines if wanted.matches(line, NOW_US)]
+    return [
+        line.id
+        for line in lines
+        if wanted.matches(line, NOW_US, EXCHANGES.get(line.exchange_id or 0))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +102,14 @@ def in_python(text: str, lines: tuple[LogLine, ...] = LINES) -> list[int]:
         ("exchange:7", [1, 2]),
         ("exchange:*", [1, 2, 5]),
         ("id:2..4", [2, 3, 4]),
+        ("has:trace", [2]),
+        ("has:exchange", [1, 2, 5]),
+        ("has:locals", [3]),
+        ("event:issue.* level:info", [1]),
+        ("v:v2", [5]),
+        ("src:webhook -status:200", [5]),
+        ("-event:*", [3, 4, 6]),
+        ("dur:<1s status:2xx,5xx", [1, 2, 5]),
         ("trace:a*", [2]),
         ("since:35s", [4, 5, 6]),
         ("before:35s", [1, 2, 3]),
@@ -98,7 +129,7 @@ def test_each_field_finds_its_lines(text: str, found: list[int]) -> None:
         ("crm levl:info", 4, "Unknown field 'levl': did you mean level:?", "level"),
         ("level:loud", 6, '"loud" in column 7 is not what level takes', ""),
         ("$.a=1", 0, "A filter of log lines has no headers and no JSON paths.", ""),
-        ("status:500", 0, "Unknown field 'status'", ""),
+        ("tag:x", 0, "Unknown field 'tag'", ""),
         ("@none", 0, "No filter is saved as @none", ""),
         ("at:10m", 0, "at: takes a time of day, a day, or a range of times.", "since:10m"),
         ("(crm", 0, "The bracket in column 1 is not closed.", ""),

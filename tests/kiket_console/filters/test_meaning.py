@@ -18,6 +18,7 @@ from kiket_console.store.records import (
     NewLog,
     SetNote,
     SetPinned,
+    SetRead,
 )
 from kiket_console.store.writer import Writer
 
@@ -77,7 +78,8 @@ ROWS: list[Any] = [
              request=message(b'{"t": "Stra\\u00dfe \\"7\\"", "n": 5.0}')),
     *ended(5, 504, state=State.FAILED, answer=None, error="marketing#1 sent nothing in 30 s.",
            decision="deny", retry="waiting"),
-    exchange(6, signature="unsigned", trace_id="4bf92f3577b34da6a3ce929d0e0e4736"),
+    exchange(6, signature="unsigned", trace_id="4bf92f3577b34da6a3ce929d0e0e4736", duplicate_of=1),
+    SetRead((3, 5)),
     *ended(6, 502, state=State.FAILED, answer=None, retry="given up",
            error="marketing#1 did not accept the connection."),
 ]  # fmt: skip
@@ -99,6 +101,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         ("", [1, 2, 3, 4, 5, 6]),
         ("@marked", [1]),
         ("@unmarked status:*", [2, 5, 6]),
+        ("is:dup", [6]),
+        ("is:unread", [1, 2, 4, 6]),
         ("event:issue.*", [1, 2, 3, 6]),
         ("event=Issue.Updated", [2]),
         ("event=issue.updated", []),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Detail, Exchange, Headers, Message, Source, State

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.kiket_console.sending.test_draft import recorded as delivery
 
 from kiket_console.carried import as_base64, as_numbers
@@ -29,7 +29,7 @@ def recorded(raw: bytes, *headers: tuple[str, str], **facts: object) -> Detail:
     made = delivery(b"{}")
     said = {"source": Source.IPC, "worker": "billing", "kind": "req", "direction": "in",
             "channel": "stdio", "id": 7, "method": "POST", "path": "/a?b=1"}  # fmt: skip
-    exchange = replace(made.exchange, **(said | facts))  # type: ignore[arg-type]  # one dict of all
+    exchange = replace(made.exchange, **(said | facts))
     return replace(made, exchange=exchange, request=Message(headers, Body(raw, len(raw))))
 
 

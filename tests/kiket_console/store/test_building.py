@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EXCHANGES = 400
 IPC = ("kind", "direction", "channel")
+LOOKED_AT = ("duplicate_of", "unread")
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ def test_an_older_store_is_migrated_and_kept_as_it_was(old: Path) -> None:
     assert (newest.exchanges, newest.logs) == (EXCHANGES, EXCHANGES)
     with Reader(old) as reader:
         assert len(reader.ids()) == EXCHANGES
+        assert reader.counted() == (0, EXCHANGES + 9)
         detail = reader.detail(7)
         assert detail is not None
         assert detail.exchange.pinned
@@ -127,17 +129,21 @@ def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchang
     writer.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP INDEX exchange_waiting")
-        for column in ("note", "edited", "decision", "retry", "next_try_us", *IPC):
+        for column in ("note", "edited", "decision", "retry", "next_try_us", *IPC, *LOOKED_AT):
             connection.execute(f"ALTER TABLE exchange DROP COLUMN {column}")
-        connection.execute("DROP TABLE session")
+        connection.execute("ALTER TABLE log DROP COLUMN frames")
+        for column in ("measured", "measured_us", "uncounted", "too_many"):
+            connection.execute(f"ALTER TABLE counters DROP COLUMN {column}")
+        for table in ("session", "series", "measure", "sample", "span", "reload"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 2")
 
     Writer(path).close()
 
     assert verify(path).findings == []
     with Reader(path) as reader:
-        found = [(each.note, each.edited, each.retry) for each in reader.page([1, 2])]
-        assert found == [("", False, "")] * 2
+        found = [(each.note, each.edited, each.retry, each.unread) for each in reader.page([1, 2])]
+        assert found == [("", False, "", False)] * 2
 
 
 def test_what_only_the_log_of_an_older_store_holds_is_migrated_too(old: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from kiket_console import filters
 from kiket_console.model import Body, Message, State
+from kiket_console.store import filter_reading
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt, Remove, SetNote
 
@@ -68,6 +69,21 @@ def test_a_scan_goes_from_the_newest_to_the_oldest_once(reader: Reader) -> None:
     assert found == list(range(COUNT, 10, -10))
     assert list(reader.newest_matching(RARE, 3)) == [280, 290, 300]
     assert len(reader.newest_matching(RARE, 1000)) == 29
+
+
+def test_the_slowest_that_match_come_first_however_many_chunks_it_takes(
+    reader: Reader, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filter_reading, "MOST_CHUNK", 32)
+    taken = {20: 900, 40: 7, 41: 5_000, 130: 900, 300: 40}
+    for number, duration_us in taken.items():
+        ended = AttemptEnd(number, 1, State.FORWARDED, 200, duration_us)
+        writer.submit([NewAttempt(number, 1, "marketing#1", 5), ended]).result(10)
+
+    assert reader.slowest(RARE, 3) == [130, 20, 300], "41 is not rare; the newer of two comes first"
+    assert reader.slowest(filters.parse(""), 1) == [41]
+    began_us = reader.page([200])[0].started_us
+    assert reader.slowest(RARE, 3, since_us=began_us + 1) == [300]
 
 
 def test_two_filters_with_functions_of_their_own_do_not_meet(reader: Reader) -> None:

@@ -42,6 +42,12 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         yield opened
 
 
+def test_ids_come_from_one_on_and_no_more_than_are_asked_for(reader: Reader) -> None:
+    assert list(reader.log_ids(2)) == [3, 4, 5]
+    assert list(reader.log_ids(2, limit=2)) == [3, 4]
+    assert list(reader.log_ids(worker="marketing", limit=2)) == [1, 3]
+
+
 def test_what_matches_is_found_between_two_ids(reader: Reader) -> None:
     """Both ends are included."""
     wanted = log_lines.parse("level:error")

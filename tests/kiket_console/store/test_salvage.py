@@ -12,14 +12,25 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.told_spans import told_spans
 
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Body, Message, State
 from kiket_console.store import building
 from kiket_console.store.reader import Reader
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewLog
+from kiket_console.store.records import (
+    AddMeasures,
+    AddSamples,
+    AttemptEnd,
+    NewAttempt,
+    NewLog,
+    NewReload,
+    NewSpan,
+)
 from kiket_console.store.verification import verify
 from kiket_console.store.writer import Writer
+from kiket_console.telemetry.histogram import Histogram
+from kiket_console.telemetry.nouns import Measure, Reload, Sample, Series, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -272,6 +283,48 @@ def _check_all(reader: Reader, ids: list[int]) -> None:
         body = detail.request.body
         if not body.truncated:
             assert body.raw == b"%d " % exchange_id * 200
+
+
+def test_what_was_measured_is_read_from_a_damaged_store_too(path: Path, arrived: Any) -> None:
+    writer = Writer(path)
+    series = Series("webhook", "marketing", "issue.created", "v1", "2xx")
+    at_s = 1_800_000_000
+    measures = [Measure(at_s + each, series, 0, Histogram.of([each])) for each in range(100)]
+    span = Span(0, "ab" * 16, "cd" * 8, "", 1, "m", "client", "GET", at_s, 5, "ok", "", ())
+    samples = (Sample(at_s, "marketing", "cpu", 1, 3.0, 3.0, 3.0, 3.0),)
+    rows = AddMeasures(tuple(measures)), NewSpan(span), AddSamples(samples)
+    writer.submit([arrived(1), *rows, NewReload(Reload(at_s, "m", "m#1", "", 9))]).result(10)
+    writer.close()
+    random_header(path)
+
+    _, writer = _open(path)
+    writer.close()
+
+    with Reader(path) as reader:
+        assert len(reader.measures(1, 0, 2 * at_s)) == 100
+        assert sum(each.durations.count for each in reader.measures(900, 0, 2 * at_s)) == 100
+        assert len(told_spans(reader, trace_id="ab" * 16)) == len(reader.reloads(0, 2 * at_s)) == 1
+        assert len(reader.samples(900, 0, 2 * at_s)) == 1
+        assert reader.counted() == ((at_s + 100) * 1_000_000, 0)
+
+
+def test_what_is_measured_in_minutes_alone_is_not_counted_anew(path: Path, arrived: Any) -> None:
+    """Nothing happened for a while before the file was damaged, so its seconds are gone."""
+    at_s = 1_800_000_000
+    measure = Measure(at_s, Series("webhook", "m", "issue", "v1", "2xx"), 0, Histogram.of([1]))
+    with closing(Writer(path)) as writer:
+        writer.submit([arrived(1), AddMeasures((measure,), steps=(60, 900))]).result(10)
+    random_header(path)
+    with closing(Writer(path)), Reader(path) as reader:
+        assert reader.counted() == ((at_s + 60) * 1_000_000, 0)
+
+
+def test_without_measures_all_that_was_recorded_is_counted_anew(closed: Path) -> None:
+    random_header(closed)
+    _, writer = _open(closed)
+    writer.close()
+    with Reader(closed) as reader:
+        assert reader.counted() == (0, EXCHANGES)
 
 
 def test_without_room_for_the_new_store_the_damaged_one_stays_in_its_place(

@@ -44,7 +44,8 @@ def filled(path: Path, arrived: Any) -> Path:
         writer.submit([AttemptEnd(number, 1, State.FAILED, None, 9, "It broke.")])
         writer.submit([NewAttempt(number, 2, "m#2", 15)])
         writer.submit([AttemptEnd(number, 2, State.FORWARDED, 200, 9, "", answer)])
-        writer.submit([NewLog(5, "m", "stdout", "", "", f"line {number}", "", number)])
+        frames = '[{"file":"main.py"}]' if number == 5 else ""
+        writer.submit([NewLog(5, "m", "stdout", "", "", f"line {number}", "", number, frames)])
     marked = Body(b"a[secret:K]", 5, b"s" * 32, False, (SecretReference(1, 4, "K"),))
     cut = Body(b"only the beg", 999, b"", True)
     writer.submit([arrived(8, request=Message((), marked)), arrived(9, request=Message((), cut))])
@@ -151,6 +152,8 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
             "its request, or what is known of it was changed",
         ),
         ("UPDATE log SET text = 'another' WHERE id = 3", "log line 3", "was changed"),
+        ("UPDATE log SET frames = '[]' WHERE id = 4", "log line 4", "was changed"),
+        ("UPDATE log SET frames = '' WHERE id = 5", "log line 5", "was changed"),
         ("DELETE FROM log WHERE id = 3", "the file", "has 6 log lines, and 7 were recorded"),
         ("DELETE FROM exchange WHERE id = 2", "the file", "has 10 exchanges, and 11 were recorded"),
     ],

@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from kiket_console.model import Body, LogLine, Message, Source, State
 from kiket_console.store import opening

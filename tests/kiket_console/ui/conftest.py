@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap import scene
-from tests.snap.stillness import paths, still
+from tests.snap.rest import rested
+from tests.snap.stillness import parsed_once, paths, still
 
 from kiket_console.ui.app import ConsoleApp
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from kiket_console.paths import ProjectPaths
 
-__all__ = ["console", "engine", "paths", "still"]
+__all__ = ["console", "engine", "parsed_once", "paths", "rested", "still"]
 
 
 @pytest.fixture

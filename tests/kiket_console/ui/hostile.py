@@ -6,12 +6,13 @@ Run with a folder it is a console that shows them in every place: `python -m …
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.snap import scene
+from msgspec.structs import replace
+from tests.snap import producer, scene
 from tests.snap.platform import ToldPlatform
+from tests.snap.secrets import ToldSecrets
 
 from kiket_console.errors import ConsoleError
 from kiket_console.model import Draining, Handler, Judgement, Problem, State, WorkerState
@@ -25,10 +26,21 @@ from kiket_console.wire import (
     PlatformColumn,
     PlatformSettings,
     PlatformState,
+    RotationAck,
 )
+from kiket_console.wire_producer import (
+    Explanation,
+    ProducerMessage,
+    ProducerPreview,
+    ProducerResult,
+    Profile,
+    SinkFault,
+)
+from kiket_console.wire_secrets import SecretEntry, SecretUse, VaultFacts
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
     from kiket_console.wire import Result, Selection, Template
 
 HOSTILE = (
@@ -67,6 +79,9 @@ def hostile_story() -> scene.Story:
         story.pin(failed)
         story.rows.append(SetNote(failed, clean))
         story.log(clean, of=failed)
+        producer.say(story, clean, clean, {clean: clean}, sensitive=True, status=403,
+                     judgement=safe(judgement), answer={"message": clean})  # fmt: skip
+        producer.say(story, clean, clean, {clean: clean}, status=None, error=clean)
     story.log(LONG)
     story.webhook("long", "", f'{{"{MARK}": "{LONG}"}}'.encode(), 500, 1, answer=LONG.encode())
     return story
@@ -138,12 +153,67 @@ class HostilePlatform(ToldPlatform):
         return PlatformState(self.collections, self.settings, self.inbound, self.problems)
 
 
+class HostileSecrets(ToldSecrets):
+    """A vault whose names, workers and sentences are a stranger's."""
+
+    def __init__(self) -> None:
+        super().__init__(scene.NOW_US)
+        nasty = [f"{MARK}{text}" for text in HOSTILE]
+        uses = tuple(SecretUse(text, scene.NOW_US, text, 1) for text in nasty)
+        self.kept = {
+            (text, "project"): SecretEntry(
+                text, True, "project", 1, 1, 2, scene.NOW_US + 1, tuple(nasty), uses, short=True
+            )
+            for text in nasty
+        }
+        self.values = {(text, "project"): "\n".join(nasty) for text in nasty}
+        self.facts = VaultFacts(nasty[0], "keyring", "".join(nasty), locked=True)
+        self.acks = tuple(RotationAck(text, text, text) for text in nasty)
+
+
+class HostileProducer(producer.ToldProducer):
+    """A producer whose profiles, faults, answers and reasons are a stranger's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        nasty = [f"{MARK}{text}" for text in HOSTILE]
+        everything = "".join(nasty)
+        self.told = replace(
+            producer.STATE,
+            profile=everything,
+            region=everything,
+            profiles=tuple(Profile(text, text, text, text, 1) for text in nasty),
+            regions=tuple(nasty),
+            faults=(SinkFault(everything, 3),),
+            kept=(1,),
+        )
+        evidence = tuple((text, text, text) for text in nasty)
+        self.answers = [
+            ProducerResult(
+                0, everything, 403, everything, 5, error=everything, hint=everything,
+                explanation=Explanation(everything, everything, everything, evidence),
+            )
+        ] * 9  # fmt: skip
+        self.messages = dict.fromkeys(range(5000), ProducerMessage(everything))
+        self.shown = replace(
+            producer.PREVIEW, headers=tuple((text, text) for text in nasty), body=everything,
+            canonical_request="\n".join(nasty), string_to_sign=everything, warnings=tuple(nasty),
+        )  # fmt: skip
+
+    async def preview(self, message: ProducerMessage) -> ProducerPreview:
+        """Say it in a stranger's words."""
+        del message
+        return self.shown
+
+
 class HostileEngine(scene.ToldEngine):
     """An engine whose every answer holds what a stranger sent."""
 
     def __init__(self, said: EngineStatus | None = None) -> None:
         super().__init__(said)
         self.platform = HostilePlatform()
+        self.secrets = HostileSecrets()
+        self.producer = HostileProducer()
 
     async def templates(self, extension: str = "") -> tuple[Template, ...]:
         """Return samples of hostile events."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiket_console.ui.paint.line import joined, line_width
-from kiket_console.ui.widgets.bars import GAP, Rule
+from kiket_console.ui.widgets.bars import GAP, PlacesBar, Rule
 
 ENDED = ("next try in 1 m 29 s", "6 attempts", "3.0 s", "answered 504", "failed ✗")
 
@@ -30,3 +30,22 @@ def test_how_it_ended_stays_longest_in_a_rule(width: int, title: str, said: str)
     assert line_width(line) == width
     assert text.startswith("─ 24 issue.assigned")
     assert said.strip() in " ".join(text.replace("─", " ─ ").split())
+
+
+PLACES = [(str(n), name, name.lower()) for n, name in enumerate(("Traffic", "Logs", "Metrics"), 1)]
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (40, " 1 Traffic   2 Logs   3 Metrics"),
+        (30, " 1 Traffic  2 Logs  3 Metrics"),
+        (27, " 1 Traffic 2 Logs 3 Metrics"),
+        (26, " 1  2 Logs  3"),
+    ],
+)
+def test_places_move_together_before_those_that_are_not_shown_lose_their_names(
+    width: int, said: str
+) -> None:
+    line = PlacesBar(PLACES, "logs").line(width)
+    assert "".join(text for text, _ in line) == said

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import stat
+import subprocess
+import sys
+import termios
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,3 +96,28 @@ def test_a_signal_ends_it_and_the_terminal_is_as_before(
     assert name == "SIGINT" or f"{name} ended the console; the engine goes on.".encode() in said
     assert b"Traceback" not in said
     assert not (state_dir() / "crashes").exists()
+
+
+def test_a_terminal_that_is_gone_ends_it_though_no_signal_says_so(paths: ProjectPaths) -> None:
+    """It does not own this terminal, as under another program that gave it one."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (30, 100))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.kiket_console.ui.failing", str(paths.folder), "nowhere"],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        drawn = b""
+        while b"rec " not in drawn:
+            drawn += os.read(ours, 65_536)
+        os.close(ours)
+        assert process.wait(PATIENCE_S) == 128 + signal.SIGHUP
+    finally:
+        process.kill()
+        process.wait()

@@ -247,6 +247,7 @@ class TestEditing:
             assert '$.issue.priority "high" → "low"' in shown
             assert '$.issue.more + "\\u001b[31m"' in shown
             await at(app, pilot, first, "left_square_bracket", "Timeline")
+            await settled(pilot)
             assert "Edited" not in screen_text(app)
 
     async def test_a_duplicate_names_no_original(
@@ -305,6 +306,8 @@ class TestEditing:
             app.screen.query_one("#edit-payload", Editor).focus()
             editor(app).post_message(Paste("\x1b[31m\tred\u202e"))
             await until(pilot, lambda: "\\x1b[31m  red\\u202e" in editor(app).text)
+            await pilot.press("ctrl+end", *"end", "ctrl+shift+home", "delete", *"all", "ctrl+home")
+            assert (editor(app).text, editor(app).cursor_location) == ("all", (0, 0))
 
 
 def test_only_what_can_be_typed_into_without_a_delay_fits() -> None:
@@ -314,6 +317,33 @@ def test_only_what_can_be_typed_into_without_a_delay_fits() -> None:
 
 
 class TestAgain:
+    async def test_who_has_gone_elsewhere_while_it_took_its_time_stays_there(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A handler that stands at a breakpoint answers when its time comes."""
+        answered = asyncio.Event()
+
+        async def slowly(*_: Any) -> Result:
+            await answered.wait()
+            return Result(1196, "forwarded", 200, 9_000_000, "")
+
+        monkeypatch.setattr(engine, "replay", slowly)
+        monkeypatch.setattr(engine, "send_event", slowly)
+        app = console()
+        async with app.run_test(size=(100, 40), notifications=True) as pilot:
+            await at(app, pilot, EDITED, "t", "your last one")
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is app.place)  # not for as long as it takes
+            await pilot.press("r", "k")
+            stays = app.whereabouts
+            answered.set()
+            await until(pilot, lambda: "issue.updated again: 200 in 9.0 s" in screen_text(app))
+            await until(pilot, lambda: "issue.created v1: 200 in 9.0 s" in screen_text(app))
+            assert app.whereabouts == stays
+
     async def test_a_way_a_version_and_a_number_of_times_can_be_chosen(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
     ) -> None:

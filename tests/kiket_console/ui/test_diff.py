@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
@@ -18,6 +18,8 @@ from kiket_console.ui.diff_rows import DiffRows
 from kiket_console.ui.paint import diff
 from kiket_console.ui.paint.line import line_width
 from kiket_console.ui.screens.diff import DiffScreen
+from kiket_console.ui.screens.help import KeysScreen
+from kiket_console.ui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +104,33 @@ async def test_two_that_are_selected_are_compared_and_can_be_swapped(
         assert screen.rows.comparison.before.id == 1182
 
 
+async def test_what_the_mouse_is_dragged_over_is_copied_here_and_in_dialogs(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(story(b'{"n": 1}', b'{"n": 2}'))
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        rows = (await compared(pilot, app)).list.region
+        text = screen_text(app).splitlines()[rows.y + 1]
+        await pilot.mouse_down(offset=(1, rows.y + 1))
+        await pilot.hover(offset=(79, rows.y + 1))
+        await pilot.mouse_up(offset=(79, rows.y + 1))
+        await pilot.pause()
+        await pilot.press("ctrl+c")
+        assert app.clipboard == text[1:].strip()
+        await pilot.press("?")
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        await pilot.pause()
+        keys = app.screen.query_one(TextView).region
+        await pilot.mouse_down(offset=(keys.x, keys.y))
+        await pilot.hover(offset=(keys.x + 30, keys.y + 1))
+        await pilot.mouse_up(offset=(keys.x + 30, keys.y + 1))
+        await pilot.pause()
+        await pilot.press("ctrl+c")
+        first, second = app.clipboard.splitlines()
+        assert first.strip() in screen_text(app).splitlines()[keys.y]
+        assert second.strip() in screen_text(app).splitlines()[keys.y + 1]
+
+
 async def test_two_are_named_on_the_command_line(console: Callable[..., ConsoleApp]) -> None:
     app = console()
     async with app.run_test(size=WIDE, notifications=True) as pilot:
@@ -142,7 +171,7 @@ async def test_keys_decide_what_counts(console: Callable[..., ConsoleApp]) -> No
         await pilot.press("ctrl+s")
         assert ignored_paths.load(app.folder) == ("$.items[*].at",)
         assert "2 fields" in await again(pilot, screen, "u")
-        assert "1 header of the request differs" in await again(pilot, screen, "h")
+        assert "2 headers of the request differ" in await again(pilot, screen, "h")
         await again(pilot, screen, "a")
         assert not [row for row in screen.rows._rows if row.hidden]
 
@@ -234,4 +263,4 @@ def test_changed_lines_of_a_text_stand_together_when_one_is_below_the_other() ->
 def _exchange() -> Exchange:
     from tests.kiket_console.exporting.conftest import EXCHANGE
 
-    return dataclasses.replace(EXCHANGE)
+    return msgspec.structs.replace(EXCHANGE)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
-from kiket_console.commands.documents import exchange_line
+from kiket_console.commands.lines import exchange_line
 from kiket_console.model import Attempt, Body, Detail, Exchange, Message, Retry, Source, State
 from kiket_console.ui.paint import detail, fate
 

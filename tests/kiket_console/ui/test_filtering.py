@@ -222,7 +222,7 @@ async def test_a_filter_that_hides_everything_says_how_to_see_it_again(
         await typed(pilot, "event:nothing.like.it")
         await pilot.press("enter")
         await until(pilot, lambda: "None of 17 exchanges matches." in screen_text(app))
-        assert "esc     clears the filter" in screen_text(app)
+        assert "esc     leaves the filter" in screen_text(app)
         assert "0 of 17 exchanges · 4 errors hidden" in screen_text(app)
         await pilot.press("j", "space", "v", "m", "enter", "escape", "escape")
         await until(pilot, lambda: len(shown(app)) == ALL)

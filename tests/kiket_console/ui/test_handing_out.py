@@ -6,7 +6,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
-from tests.snap import scene
+from tests.snap import producer, scene
 from tests.snap.scene import filtered, screen_text, settled, until
 
 from kiket_console.exporting import reading
@@ -199,10 +199,13 @@ async def test_what_cannot_be_a_test_is_refused_before_a_name_is_asked_for(
     story = scene.Story()
     delivery = story.webhook("issue.created", "v1", b"{}", 200, 900)
     story.call(delivery, "POST extensions/logs", 204, 90, after_us=10)
+    producer.tell_of_messages(story)
     app = console(story)
     async with app.run_test(size=TALL, notifications=True) as pilot:
         await settled(pilot)
         await pilot.press("G", "s")
+        await until(pilot, lambda: "is a message to a producer, not a delivery" in said(app))
+        await pilot.press("g", "j", "s")
         await until(pilot, lambda: "is a call, not a delivery" in said(app))
         assert not app.screen.query(Entry)
 

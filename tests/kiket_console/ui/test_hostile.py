@@ -68,15 +68,28 @@ PLACES = (
     "right_square_bracket", "right_square_bracket", "escape", "j", "j", "j", "pagedown",
     "2", "j", "enter", "pagedown", "escape", "3", "g", "j", "enter", "escape", "G",
     "8", "j", "enter", "j", "enter", "pagedown", "escape", "escape", "s", "pagedown", "escape",
+    "6", "j", "enter", "pagedown", "escape", "G",
+    "7", "j", "enter", "pagedown", "escape", "f5", "j", "G",
 )  # fmt: skip
-DIALOGS: tuple[tuple[str, ...], ...] = (
-    ("ctrl+p",), ("question_mark",), ("T",), ("q",), ("t", "down", "enter"), ("R", "enter"), ("d",),
-    ("y",), ("x",), ("s",), ("e",), ("m",), ("delete",), ("u",), ("r",), ("M",), ("n",), ("O",),
-    ("semicolon", "enter"), ("slash", *"event:"), ("slash", "tab", "tab"), ("colon", *"note 1180"),
-    ("2", "K"), ("2", "r"), ("2", "colon", *"restart ", "tab", "tab", "enter"), ("2", "l"),
-    ("3", "slash", *"from:"), ("3", "y"), ("3", "w"), ("3", "c"),
-    ("8", "a", "f5"), ("8", "f", "tab"), ("8", "s", "e"), ("8", "colon", *"rows ", "tab"),
-)  # fmt: skip
+DIALOGS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "of all places": (
+        ("ctrl+p",), ("question_mark",), ("T",), ("q",), ("d",), ("y",), ("x",), ("s",), ("e",),
+        ("m",), ("M",), ("n",), ("O",), ("r",), ("delete",), ("u",),
+    ),
+    "of Traffic": (
+        ("t", "down", "enter"), ("R", "enter"), ("semicolon", "enter"), ("slash", *"event:"),
+        ("slash", "tab", "tab"), ("colon", *"note 1180"),
+    ),
+    "of Processes and Logs": (
+        ("2", "K"), ("2", "r"), ("2", "colon", *"restart ", "tab", "tab", "enter"), ("2", "l"),
+        ("3", "slash", *"from:"), ("3", "y"), ("3", "w"), ("3", "c"),
+    ),
+    "of Secrets, Producer and Platform": (
+        ("6", "v", "right", "enter"), ("6", "R", "enter"), ("6", "K"), ("6", "y"), ("6", "delete"),
+        ("7", "R", "down", "enter"), ("7", "f6"), ("7", "p"), ("7", "e", "f2"),
+        ("8", "a", "f5"), ("8", "f", "tab"), ("8", "s", "e"), ("8", "colon", *"rows ", "tab"),
+    ),
+}  # fmt: skip
 """What opens each dialog, from Traffic."""
 
 
@@ -128,14 +141,17 @@ async def test_only_our_own_sequences_reach_the_terminal(
     check_harmless("".join(written))
 
 
-async def test_no_dialog_lets_anything_through(paths: ProjectPaths, written: list[str]) -> None:
+@pytest.mark.parametrize("dialogs", DIALOGS.values(), ids=DIALOGS)
+async def test_no_dialog_lets_anything_through(
+    paths: ProjectPaths, written: list[str], dialogs: tuple[tuple[str, ...], ...]
+) -> None:
     """Each is opened on hostile rows, and all of the corpus is pasted where one can type."""
     scene.write_store(paths.store, hostile_story())
     engine = HostileEngine(hostile_status("ok"))
     app = ConsoleApp(paths, open_engine=lambda: engine, driver_class=Recorder)
     async with app.run_test(headless=False, size=(100, 30), notifications=True) as pilot:
         await settled(pilot)
-        for keys in DIALOGS:
+        for keys in dialogs:
             await pilot.press(*keys)
             await pilot.pause()
             if (focused := app.screen.focused) is not None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.snap.scene import settled, until
+from textual._xterm_parser import XTermParser
+from textual.constants import ESCAPE_DELAY
 from textual.events import Key, Paste
 
+from kiket_console.ui.key_order import Followed, KeyOrder, tell_digits_from_signs
 from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.ui.screens.help import KeysScreen
 from kiket_console.ui.screens.processes import ProcessesScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
+from kiket_console.ui.screens.trigger import TriggerScreen
+from kiket_console.ui.widgets.editor import Editor
+from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -62,6 +71,25 @@ async def test_keys_reach_the_dialog_that_a_key_before_them_opened(
         assert not isinstance(app.screen, KeysScreen)
 
 
+async def test_keys_wait_for_a_dialog_that_has_to_be_read_first(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """Each letter of it is a command in the list: `u` undoes, `d` compares, `s` saves, `A` ends."""
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        burst(app, "t", "u")
+        await pilot.press("d")  # and not only what was typed before anything happened
+        burst(app, *"ateds", "backspace")
+        await until(pilot, lambda: bool(app.screen.query("#typed")))
+        assert isinstance(app.screen, TriggerScreen)
+        await until(pilot, lambda: app.screen.query_one("#typed", Entry).value == "udated")
+        burst(app, "escape", "e", *"dA")
+        await until(pilot, lambda: bool(app.screen.query("#edit-payload")))
+        payload = app.screen.query_one("#edit-payload", Editor)
+        await until(pilot, lambda: payload.text.startswith("dA"))
+
+
 async def test_what_a_key_closes_is_closed_before_the_next_one(
     console: Callable[..., ConsoleApp],
 ) -> None:
@@ -88,3 +116,32 @@ async def test_a_letter_right_behind_escape_is_a_key_of_its_own(
         assert not app.query(Prompt)
         app.post_message(Key("alt+shift+t", "T"))
         await until(pilot, lambda: isinstance(app.screen, Chooser))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="Option and a digit are a sign there")
+def test_a_digit_right_behind_escape_is_read_as_one() -> None:
+    tell_digits_from_signs()
+    parser = XTermParser()
+    assert not list(parser.feed("\x1b4"))
+    time.sleep(ESCAPE_DELAY)  # the parser reads the clock: past this nothing more belongs to it
+    keys = [event for event in parser.tick() if isinstance(event, Key)]
+    assert [(key.key, key.character) for key in keys] == [("alt+4", "4")]
+
+
+async def test_keys_under_way_while_the_console_ends_go_nowhere(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    handed_on: list[object] = []
+
+    async def hand_on(typed: object) -> None:
+        handed_on.append(typed)
+
+    order = KeyOrder(app, hand_on)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await order.take(Key("a", "a"))
+    await order.followed(Followed(1))
+    await order.take(Key("b", "b"))
+    await order.followed(Followed(1, rounds=1))
+    assert len(handed_on) == 1

@@ -6,11 +6,17 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from kiket_console.model import EngineStatus, Notice
+from tests.snap import scene
+
+from kiket_console.model import Notice
 from kiket_console.ui import link
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
+
+    from kiket_console.engine_status import EngineStatus
 
 MANY = 500
 
@@ -51,7 +57,7 @@ class Told:
     def heard_status(self, status: EngineStatus) -> None:
         raise AssertionError(status)
 
-    def link_changed(self, up: bool) -> None:
+    def link_changed(self, up: bool, silent_s: float = 0.0) -> None:  # noqa: ARG002 - it is told
         self.is_up = up
 
 
@@ -66,3 +72,52 @@ async def test_the_first_and_the_last_of_many_notices_are_told_and_few_between()
     assert told.is_up
     assert told.notices[-1] == MANY
     assert len(told.notices) < MANY / 10
+
+
+class Stopped:
+    """An engine that is stopped while it is asked how things are, and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+
+    async def notices(self) -> AsyncIterator[Notice]:
+        yield Notice(1, 0, 0, 0)
+        await asyncio.Event().wait()
+
+    async def status(self) -> Any:
+        await self.goes_on.wait()
+        return scene.status()
+
+    async def close(self) -> None:
+        pass
+
+
+class Heard:
+    """Keeps what it is told, in a queue."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[object] = asyncio.Queue()
+
+    def heard_notice(self, notice: Notice) -> None:
+        pass
+
+    def heard_status(self, status: EngineStatus) -> None:
+        self.told.put_nowait(status.project)
+
+    def link_changed(self, up: bool, silent_s: float = 0.0) -> None:
+        self.told.put_nowait((up, silent_s))
+
+
+async def test_an_engine_that_falls_silent_is_told_as_soon_as_it_answers_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "SILENT_AFTER_S", 0.05)
+    engine, heard = Stopped(), Heard()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(link.keep_listening(engine, heard))  # type: ignore[arg-type]  # what it asks of it
+        assert await heard.told.get() == (True, 0.0)
+        assert await heard.told.get() == (False, 0.05)
+        engine.goes_on.set()
+        assert await heard.told.get() == (True, 0.0)
+        assert await heard.told.get() == "marketing"
+        listening.cancel()

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.snap import scene
+from tests.snap.raised import FRAMES, TRACEBACK
 from tests.snap.scene import screen_text, settled, until
 
+from kiket_console import traced_frames
+from kiket_console.filters import log_lines
 from kiket_console.model import LogLine
 from kiket_console.store.reader import Reader
 from kiket_console.store.records import NewLog
 from kiket_console.text import cell_width, uncoloured
 from kiket_console.ui import frames
 from kiket_console.ui.feed import Feed
+from kiket_console.ui.log_filters import LogFilters
+from kiket_console.ui.log_levels import LevelCounts
 from kiket_console.ui.log_rows import LogRows
 from kiket_console.ui.pages import LogPages
-from kiket_console.ui.paint import logs
+from kiket_console.ui.paint import logs, tracebacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 
 SIZE = (110, 30)
 LIBRARY = "/srv/marketing/.venv/lib/python3.11/site-packages/lru/cache.py"
-DEEP = f"""{scene.TRACEBACK.rpartition(chr(10))[0]}
+DEEP = f"""{TRACEBACK.rpartition(chr(10))[0]}
   File "{LIBRARY}", line 12, in get
     raise KeyError(key)
 KeyError: 'reporter'"""
@@ -133,8 +138,44 @@ class TestPainting:
         rows = DEEP.split("\n")
         for text, own in (("/srv/marketing/crm.py", True), (LIBRARY, False)):
             part = next(at for at, each in enumerate(rows) if f'"{text}"' in each)
-            roles = {role for _, role in logs.row_below(record, part, 200, "/srv/marketing")}
+            roles = {role for _, role in tracebacks.row(record, part, 200, "/srv/marketing")}
             assert ("name" in roles) is own
+
+    def test_locals_stand_below_the_frame_that_held_them(self) -> None:
+        """In the list those of the project's own frames, in the details with the code around."""
+        frames = traced_frames.stored(FRAMES, str)
+        record = line(f"failed\n{DEEP}", level="ERROR", frames=frames)
+        parts = tracebacks.parts(record, "/srv/marketing")
+        rows = [text_of(tracebacks.row(record, part, 120, "/srv/marketing")).strip()
+                for part in range(len(parts))]  # fmt: skip
+        at = rows.index('return contacts[issue["reporter"]]')
+        assert rows[at + 1] == '│ self = Crm(base="https://crm.test", api_key=[redacted])'
+        assert rows[at + 2].startswith('│ issue = {"id": 43')
+        assert parts[at + 2].row == parts[at].row
+        details = [text_of(each) for each in logs.whole(record, 80, "/srv/marketing")]
+        code = next(at for at, each in enumerate(details) if "▸ 17" in each)
+        assert details[code - 1].endswith("16      contacts = await self.contacts()")
+        assert details[code + 1].strip() == rows[at + 1]
+        assert all(cell_width(each) <= 80 for each in details)
+
+    def test_the_tab_of_an_exchange_has_room_for_tracebacks(self) -> None:
+        """They begin at its left edge; locals and places are as they are elsewhere."""
+        frames = traced_frames.stored(FRAMES, str)
+        for text in (f"failed\n{TRACEBACK}", TRACEBACK):
+            record = line(text, level="ERROR", frames=frames)
+            shown = logs.of_exchange((record,), 100, "/srv/marketing")
+            rows = [text_of(each) for each in shown]
+            assert text.split("\n")[0] in rows[0]
+            assert '      File "/srv/marketing/crm.py", line 17, in contact_of' in rows
+            assert any(row.strip().startswith("│ issue = ") for row in rows)
+            assert all(cell_width(row) <= 100 for row in rows)
+
+    def test_locals_of_another_place_are_not_shown(self) -> None:
+        """What does not fit the text, or is damaged, tells of nothing."""
+        other = traced_frames.stored((traced_frames.TracedFrame("x.py", 1, "f"),), str)
+        for kept in (other, "damaged"):
+            record = line(DEEP, level="ERROR", frames=kept)
+            assert len(tracebacks.parts(record)) == len(DEEP.split("\n"))
 
     def test_json_is_told_by_its_members(self) -> None:
         """The line itself stays as it was written."""
@@ -143,6 +184,17 @@ class TestPainting:
         assert "event     sent" in shown
         assert 'customer  {"id": 7}' in shown
         assert any(each.startswith('{"event"') for each in shown)
+
+    def test_json_of_a_logger_is_told_as_its_message(self) -> None:
+        """Its traceback is unfolded like any other; in the details it stands as it was written."""
+        text = '{"level": "error", "event": "broke", "order": 7, "exception": "%s"}'
+        record = line(text % TRACEBACK.replace("\n", "\\n").replace('"', "'"), level="ERROR")
+        row = text_of(logs.row(record, 120))
+        assert "broke  order=7" in text_of(logs.row(record, 120, unfolded=True))
+        assert "KeyError" in row
+        assert "{" not in row
+        assert len(tracebacks.parts(record)) == len(TRACEBACK.split("\n")) + 1
+        assert any('{"level"' in text_of(each) for each in logs.whole(record, 80))
 
     @pytest.mark.parametrize("width", [20, 40, 80, 120, 200, 400])
     @pytest.mark.parametrize(
@@ -153,8 +205,8 @@ class TestPainting:
         record = line(text, level="ERROR")
         for unfolded in (False, True):
             assert cell_width(text_of(logs.row(record, width, unfolded=unfolded))) <= width
-        for part in range(1, len(logs.lines_of(record))):
-            assert cell_width(text_of(logs.row_below(record, part, width))) <= width
+        for part in range(1, len(tracebacks.lines_of(record))):
+            assert cell_width(text_of(tracebacks.row(record, part, width))) <= width
 
 
 class TestRows:
@@ -220,6 +272,20 @@ class TestRows:
         assert walked == list(range(rows.count))
         rows.wrap(None)
         assert rows.count == 5
+
+    def test_what_is_sought_is_marked_in_what_is_said(self, rows: LogRows) -> None:
+        """Whatever its case; not in the columns before."""
+        rows.seek(["MARKETING", "paid 12", "crm"])
+        marked = [text for text, role in rows.line(2, 100) if role == "match"]
+        assert marked == ["paid 12"]
+        assert not [text for text, role in rows.line(0, 100) if role == "match"]
+        rows.move(1)
+        rows.toggle()
+        below = [rows.line(position, 200) for position in range(2, 6)]
+        found = [text for row in below for text, role in row if role == "match"]
+        assert found == ["marketing", "crm", "marketing", "crm"]
+        rows.seek([])
+        assert not [text for text, role in rows.line(2, 100) if role == "match"]
 
     def test_a_single_line_does_not_fold(self, rows: LogRows) -> None:
         """`enter` opens its details instead."""
@@ -290,12 +356,17 @@ async def test_what_is_typed_narrows_the_log_as_it_is_typed(
 
 
 async def test_a_line_is_copied_whole(console: Callable[..., ConsoleApp]) -> None:
-    """All of a traceback, without colour codes."""
-    app = console(tell(("marketing", "stderr", "", f"\x1b[31m{DEEP}\x1b[0m")))
+    """All of a traceback, without colour codes; of JSON what was written, not what is told."""
+    text = '{"level":"warning","event":"the CRM is slow","tries":3}'
+    traceback = ("marketing", "stderr", "", f"\x1b[31m{DEEP}\x1b[0m")
+    app = console(tell(("marketing", "stdout", "WARNING", text), traceback))
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("3", "y")
         await until(pilot, lambda: app.clipboard == DEEP)
+        await pilot.press("up", "y")
+        await until(pilot, lambda: app.clipboard == text)
+        assert "the CRM is slow  tries=3" in screen_text(app)
 
 
 async def test_long_lines_are_wrapped_and_wrapped_again(
@@ -315,6 +386,17 @@ async def test_long_lines_are_wrapped_and_wrapped_again(
         await until(pilot, lambda: " end" not in screen_text(app).split("─ 14:")[0])
 
 
+@pytest.mark.parametrize("text", ["漢" * 30_000, "\x1b[31mword " * 9_000], ids=["wide", "coloured"])
+def test_of_a_very_long_line_no_more_is_looked_at_than_a_row_may_show(text: str) -> None:
+    """Forty of them on a screen would hold it up for seconds."""
+    long = line(text)
+    assert len(tracebacks.beginning(uncoloured(text), 100)) == 400
+    assert text_of(logs.row(long, 100)).endswith("…")
+    rows = [text_of(logs.wrapped_row(long, part, 100)) for part in range(3)]
+    assert all(row.strip() for row in rows)
+    assert logs.rows_below(long, 100) > 100
+
+
 async def test_several_lines_are_copied_together(console: Callable[..., ConsoleApp]) -> None:
     """Those that are picked one by one, or as a range."""
     app = console(tell(*MIXED))
@@ -327,6 +409,94 @@ async def test_several_lines_are_copied_together(console: Callable[..., ConsoleA
         await until(pilot, lambda: app.clipboard == copied)
         await pilot.press("escape")
         await until(pilot, lambda: "selected" not in screen_text(app))
+
+
+async def test_a_search_hides_nothing_and_standard_error_stands_alone(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """`n` asks what to look for and goes on to older lines with `N`; `e` narrows."""
+    app = console(tell(*MIXED, ("billing", "stderr", "", "disk is full")))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("3", "n", *"KI", "enter")
+        await until(pilot, lambda: "SIGKILL" in cursor_row(app))
+        await until(pilot, lambda: "2 errors · 2 info · 6 lines" in screen_text(app))
+        await pilot.press("N")
+        await until(pilot, lambda: "labelled KIK-40" in cursor_row(app))
+        await pilot.press("N")
+        await until(pilot, lambda: "No match in that direction." in screen_text(app))
+        await pilot.press("n")
+        await until(pilot, lambda: "SIGKILL" in cursor_row(app))
+        await pilot.press("escape", "e")
+        await until(pilot, lambda: "1 of 6 lines" in screen_text(app))
+        assert "┃ disk is full" in cursor_row(app)
+        await pilot.press("e")
+        await until(pilot, lambda: "2 errors · 2 info · 6 lines" in screen_text(app))
+
+
+async def test_one_goes_to_the_lines_of_an_exchange_and_comes_back(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """`L` shows its lines among no others; `c` of a line its place in the timeline; `esc` back."""
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await pilot.press("{", "{", "{", "L")
+        await until(pilot, lambda: "2 of 10 lines" in screen_text(app))
+        assert "/ exchange:1191" in screen_text(app)
+        await pilot.press("c")
+        await until(pilot, lambda: "▌   log      error issue.trans" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "/ exchange:1191" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "signature" in screen_text(app))
+        await pilot.press("3")
+        await until(pilot, lambda: "10 lines" in screen_text(app))
+
+
+@pytest.mark.parametrize(
+    ("text", "narrowed"),
+    [
+        ("", "stream:stderr"),
+        ("crm level:>=warn", "crm level:>=warn stream:stderr"),
+        ("crm OR disk", "(crm OR disk) stream:stderr"),
+        ("(crm | disk) full", "((crm | disk) full) stream:stderr"),
+    ],
+)
+def test_a_filter_is_narrowed_to_standard_error_and_back(
+    tmp_path: Path, text: str, narrowed: str
+) -> None:
+    """What was there before stays as it was written."""
+    filters = LogFilters(tmp_path)
+    assert filters.with_stderr(text) == narrowed
+    assert filters.with_stderr(narrowed) == text
+    filters.parse(narrowed)
+
+
+def test_what_an_exchange_is_called_is_offered_for_its_lines(
+    tmp_path: Path, paths: ProjectPaths
+) -> None:
+    """As for exchanges, values that were seen with how often."""
+    scene.write_store(paths.store)
+    with Reader(paths.store) as reader:
+        offers = LogFilters(tmp_path).completions("crm event:sla", 13, reader)
+        assert [(each.text, each.note) for each in offers] == [("sla.breach", "1")]
+
+
+def test_lines_are_counted_by_how_grave_they_are(paths: ProjectPaths) -> None:
+    """All, or those that a filter lets through; what comes later is added."""
+    story = tell(*MIXED, ("billing", "stderr", "", DEEP), ("billing", "log", "WARNING", "slow"))
+    scene.write_store(paths.store, story)
+    with Reader(paths.store) as reader:
+        counts = LevelCounts()
+        assert counts.said() == []
+        for _ in (*counts.count(reader), *counts.count(reader)):  # the second has nothing to do
+            pass
+        said = [text_of(line) for _, line in counts.said()]
+        assert said == ["3 errors", "1 warning", "2 info"]
+        counts = LevelCounts(log_lines.parse("worker:billing"))
+        assert list(counts.count(reader)) == [None]
+        assert [text_of(line) for _, line in counts.said()] == ["1 error", "1 warning", "1 info"]
 
 
 def cursor_row(app: ConsoleApp) -> str:

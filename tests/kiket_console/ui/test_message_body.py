@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.kiket_console.ui.test_paint import MESSAGE, lines_of
 
 from kiket_console.carried import as_base64, as_numbers

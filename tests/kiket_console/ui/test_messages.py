@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.kiket_console.ui.test_deliveries import at
 from tests.snap import messages, modules, scene
 from tests.snap.scene import screen_text, settled, until
+from tests.snap.secrets import ACKS
 
 from kiket_console.ui.widgets.editor import Editor
 
@@ -173,20 +174,21 @@ async def test_a_secret_is_rotated_and_each_module_says_whether_it_took_it(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
     engine.said = scene.status(scene.module())
+    engine.secrets.acks, engine.secrets.restarted = ACKS, ("marketing",)
     app = console(empty=True)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await settled(pilot)
         await pilot.press("2", "R")
         await until(pilot, lambda: "MAIL_KEY" in screen_text(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "new value of DATABASE_URL" in screen_text(app))
-        await pilot.press(*"s3cr3t")
+        await until(pilot, lambda: "Rotate DATABASE_URL" in screen_text(app))
+        await pilot.press("right", "tab", *"s3cr3t")
         assert "s3cr3t" not in screen_text(app)
         await pilot.press("enter")
-        await until(pilot, lambda: "Not all took DATABASE_URL" in screen_text(app))
+        await until(pilot, lambda: "DATABASE_URL is rotated, but not by all" in screen_text(app))
 
         shown = screen_text(app)
         assert "✓ billing  success in 2.9 ms" in shown
         assert "✗ search  no answer: It said nothing within 5 s." in shown
         assert "marketing is started anew" in shown
-        assert engine.asked == [("rotate", "DATABASE_URL", "s3cr3t")]
+        assert engine.secrets.asked == [("rotate", "DATABASE_URL", "s3cr3t", None, "project")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.snap import scene
 
 from kiket_console.model import (
@@ -15,7 +15,6 @@ from kiket_console.model import (
     Exchange,
     Judgement,
     LogLine,
-    Message,
     Problem,
     Source,
     State,
@@ -23,7 +22,7 @@ from kiket_console.model import (
     WorkerState,
 )
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint import line, logs, processes, signature, timeline, traffic
+from kiket_console.ui.paint import line, logs, processes, signature, traffic
 from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
@@ -106,12 +105,20 @@ class TestTraffic:
             drawn = traffic.row(row, columns, below_cause=False, now_us=scene.NOW_US)
             assert cell_width(text_of(drawn)) == wide
 
-    @pytest.mark.parametrize(("width", "last"), [(80, "of 1187"), (120, "ok k0     of 1187")])
-    def test_a_replay_names_its_original_whatever_its_signature(
-        self, width: int, last: str
+    @pytest.mark.parametrize(
+        ("width", "row", "last"),
+        [
+            (80, replace(EXCHANGE, replay_of=1187), "of 1187"),
+            (120, replace(EXCHANGE, replay_of=1187), "ok k0     of 1187"),
+            (120, replace(EXCHANGE, duplicate_of=1187), "ok k0     dup 1187"),
+        ],
+        ids=("narrow", "replay", "duplicate"),
+    )
+    def test_a_replay_names_its_original_and_a_duplicate_what_came_first(
+        self, width: int, row: Exchange, last: str
     ) -> None:
         drawn = traffic.row(
-            replace(EXCHANGE, replay_of=1187),
+            row,
             traffic.columns(width, 1204),
             below_cause=False,
             now_us=scene.NOW_US,
@@ -192,15 +199,6 @@ class TestTraffic:
         drawn = traffic.row(row, traffic.columns(92, 1204), below_cause=False, now_us=at_us)
         said = text_of(drawn).partition("/invoices")[2].partition("stdio")[0]
         assert " ".join(said.split()) == shown
-
-    def test_the_timeline_says_which_way_messages_went(self) -> None:
-        asked = replace(MESSAGE, direction="out", name="service_request", method="", path="")
-        detail = Detail(MESSAGE, Message(), None, (), (asked,))
-        lines, _ = timeline.timeline(detail, (), 100, scene.NOW_US)
-        assert [" ".join(text_of(each).split()[:4]) for each in lines[2:]] == [
-            "ipc ← billing POST",
-            "ipc → billing service_request",
-        ]
 
     def test_a_picked_row_is_marked_without_colour_too(self) -> None:
         drawn = traffic.row(
@@ -354,7 +352,7 @@ class TestProcesses:
 class TestSentences:
     def detail(self, judgement: Judgement | None, **changes: object) -> Detail:
         request = scene.signed(EXCHANGE.started_us, b"{}")
-        exchange = replace(EXCHANGE, **changes)  # type: ignore[arg-type]  # one dict for all kinds
+        exchange = replace(EXCHANGE, **changes)
         return Detail(exchange, request, judgement, (), ())
 
     def test_an_accepted_signature_says_what_it_does_not_cover(self) -> None:
@@ -409,21 +407,6 @@ class TestSentences:
     def test_any_timestamp_makes_a_sentence(self, value: object) -> None:
         message = scene.message(b"", ("x-kiket-timestamp", str(value)))
         signature.signature(replace(self.detail(scene.OK_K0), request=message), 80)
-
-    @given(
-        st.integers(0, 10**12), st.none() | st.integers(0, 10**10), st.integers(-(10**9), 10**10)
-    )
-    def test_bars_fit_whatever_the_times_are(
-        self, took_us: int, child_us: int | None, offset_us: int
-    ) -> None:
-        child = replace(
-            EXCHANGE, id=7, duration_us=child_us, started_us=EXCHANGE.started_us + offset_us
-        )
-        detail = replace(self.detail(None, duration_us=took_us), children=(child,))
-        for width in (40, 80, 120):
-            lines, targets = timeline.timeline(detail, (), width, scene.NOW_US)
-            assert {len(text_of(each)) for each in lines[2:4]} == {len(text_of(lines[2]))}
-            assert targets == {3: "exchange:7"}
 
 
 class TestLines:

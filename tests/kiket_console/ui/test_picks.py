@@ -42,6 +42,24 @@ def test_a_range_follows_the_cursor_until_it_is_taken_in() -> None:
     assert (picks.ids, picks.ranging) == ([5, 9], False)
 
 
+def test_what_arrives_meanwhile_is_in_no_range() -> None:
+    """A command would act on rows that nobody chose."""
+    table = Table(1, 3, 5)
+    feed: Feed[Numbered] = Feed(table)
+    feed.open()
+    picks = Picks(feed)
+    assert feed.follow
+    picks.toggle_range()
+    feed.move(1)
+    feed.move(2)  # the newest, which is followed else
+    table.add(9)
+    feed.extend()
+    assert (feed.count, picks.ids) == (4, [5])
+    picks.clear()
+    feed.to_newest()
+    assert feed.follow
+
+
 def test_clearing_says_whether_there_was_anything() -> None:
     feed, picks = picking(1, 2)
     assert not picks.clear()

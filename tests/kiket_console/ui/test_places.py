@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 from textual.events import Key
@@ -139,7 +140,7 @@ async def test_the_keys_page_lists_what_works_here(console: Callable[..., Consol
         await settled(pilot)
         await pilot.press("3", "question_mark")
         await until(pilot, lambda: "Keys in Logs" in screen_text(app))
-        assert "Go to the exchange that the selected line belongs to." in screen_text(app)
+        assert "Show where this line stands in the timeline" in screen_text(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.place)
 
@@ -180,13 +181,15 @@ async def test_staying_is_one_key_away(console: Callable[..., ConsoleApp], keys:
 async def test_the_question_says_how_many_workers_run(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
-    engine.said = scene.status(scene.worker(), scene.worker(name="billing"))
+    workers = scene.status(scene.worker(), scene.worker(name="billing"))
+    engine.said = replace(workers, vault="this session only")
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
         await pilot.press("q")
         sentence = "2 workers run. Detach keeps them and the recording."
         await until(pilot, lambda: sentence in screen_text(app))
+        assert "Stop all forgets the secrets of this session." in screen_text(app)
 
 
 async def test_the_question_wraps_where_it_is_narrow(console: Callable[..., ConsoleApp]) -> None:
@@ -348,25 +351,15 @@ async def test_trouble_with_recording_is_said_at_the_top(
 async def test_what_went_wrong_at_the_edges_is_counted_at_the_top(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
-    engine.said = scene.status(interrupted=3, refused=1_200, dropped_logs=7)
+    engine.said = scene.status(interrupted=3, refused=1_200)
     for width, counts in (
-        (160, "3 cut off by an earlier end, 1,200 refused unread, 7 log lines dropped"),
-        (80, "3 cut off, 1,200 refused, 7 logs dropped"),
+        (160, "3 cut off by an earlier end, 1,200 refused unread"),
+        (80, "3 cut off, 1,200 refused"),
     ):
         app = console(empty=True)
         async with app.run_test(size=(width, 24)) as pilot:
             await settled(pilot)
             assert counts in screen_text(app).splitlines()[0]
-
-
-async def test_messages_of_modules_that_were_not_recorded_are_counted_at_the_top(
-    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-) -> None:
-    engine.said = scene.status(dropped_frames=1_024)
-    app = console(empty=True)
-    async with app.run_test(size=(160, 24)) as pilot:
-        await settled(pilot)
-        assert "1,024 messages not recorded" in screen_text(app).splitlines()[0]
 
 
 async def test_of_several_workers_the_one_in_trouble_is_named_at_the_top(

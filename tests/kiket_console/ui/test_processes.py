@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
@@ -116,6 +116,13 @@ def test_the_details_say_what_runs_where_and_why_it_ended() -> None:
     ):  # fmt: skip
         assert piece in said, piece
     assert said.index("marketing#3 was") < said.index("marketing#1 ended")
+
+
+def test_only_a_release_that_kiket_toml_names_is_told() -> None:
+    """An extension meets the platform of every release at once, unless it is said."""
+    for era in ("all", ""):
+        assert "Made for" not in told(scene.worker(era=era))
+    assert "newest alone, as kiket.toml says" in told(scene.worker(era="newest"))
 
 
 def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> None:

@@ -170,7 +170,7 @@ async def test_everything_can_be_deleted_and_undone_one_step_after_the_other(
             await pilot.press("delete")
             await until(pilot, lambda before=before: traffic(app).feed.count < before)  # type: ignore[misc]  # a loop's lambda
             removed += 1
-        assert "Nothing has arrived yet." in screen_text(app)
+        await until(pilot, lambda: "Nothing has arrived yet." in screen_text(app))
         await pilot.press("delete", "m")
         for _ in range(removed):
             before = len(engine.reader.ids())

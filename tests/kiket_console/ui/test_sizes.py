@@ -20,6 +20,8 @@ OPENED_BY = {
     "signature": ("enter", *["right_square_bracket"] * 3),
     "processes": ("2",),
     "logs": ("3",),
+    "secret": ("6", "a"),
+    "message": ("7", "i", "f2"),
     "platform": ("8", "enter"),
     "row of the platform": ("8", "a"),
     "failure": ("8", "f", "x"),
@@ -59,7 +61,8 @@ async def test_no_size_and_no_resize_is_too_much(
 
 
 @pytest.mark.parametrize(
-    ("place", "row"), [("1", "1196"), ("2", "mark"), ("3", "14:05:38"), ("8", "contacts")]
+    ("place", "row"),
+    [("1", "1196"), ("2", "mark"), ("3", "14:05:38"), ("6", "API_KEY"), ("8", "contacts")],
 )
 async def test_in_the_smallest_terminal_the_selected_row_can_be_read(
     console: Callable[..., ConsoleApp], place: str, row: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
 
 FORBIDDEN = (
-    "httpx", "starlette", "uvicorn", "fastapi", "pydantic", "msgspec", "pygments",
+    "httpx", "starlette", "uvicorn", "fastapi", "pydantic", "pygments",
     "keyring", "psutil", "watchfiles", "yaml", "botocore", "rich.traceback",
 )  # fmt: skip
 FIRST_FRAME = """

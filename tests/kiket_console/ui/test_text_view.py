@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import json
 import threading
-from dataclasses import replace
+from textwrap import dedent
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 
@@ -225,19 +226,6 @@ async def test_an_attempt_is_chosen_by_its_line(console: Callable[..., ConsoleAp
         assert '"second": true' in screen_text(app)
 
 
-async def test_a_row_of_the_timeline_leads_to_its_exchange(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await settled(pilot)
-        await pilot.press(*["k"] * 5, "c")
-        await pilot.pause()
-        row = next(at for at, line in enumerate(shown(app)) if "POST notifications" in line)
-        await pilot.press(*["j"] * row, "enter")
-        await until(pilot, lambda: "─ 1193 POST notifications" in screen_text(app))
-
-
 async def test_what_is_selected_is_copied_as_it_was_sent(
     console: Callable[..., ConsoleApp],
 ) -> None:
@@ -255,6 +243,31 @@ async def test_what_is_selected_is_copied_as_it_was_sent(
         await pilot.press("ctrl+c")
         assert app.clipboard == '"a": "one\u202etwo",\n  "b": 1'
         assert "Press ctrl+c again" not in screen_text(app)
+
+
+async def test_what_is_dragged_over_in_a_list_is_copied_as_it_is_drawn(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("escape", "g")
+        await pilot.pause()
+        rows = app.place.list  # type: ignore[union-attr]  # a place is shown
+        top, cursor = rows.region.y, rows.rows.cursor
+        lines = [each.rstrip()[1:] for each in screen_text(app).splitlines()[top + 2 : top + 4]]
+        await pilot.mouse_down(offset=(1, top + 2))
+        await pilot.hover(offset=(40, top + 2))
+        await pilot.hover(offset=(78, top + 3))
+        await pilot.mouse_up(offset=(78, top + 3))
+        await pilot.pause()
+        assert rows.rows.cursor == cursor, "dragging over rows selects none"
+        await pilot.press("ctrl+c")
+        assert app.clipboard == dedent("\n".join(lines))
+        await pilot.click(offset=(20, top + 3))
+        await pilot.pause()
+        assert rows.rows.cursor == cursor + 2
+        assert not app.screen.get_selected_text()
 
 
 async def test_what_is_read_stays_while_others_come(

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
+from tests.snap.scene import until
 from textual.app import App
 from textual.widgets._toast import Toast
 
 from kiket_console.ui.toast import Sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kiket_console.ui.app import ConsoleApp
 
 
 def test_a_sentence_whose_time_is_over_has_expired_and_a_moment_left() -> None:
@@ -19,6 +26,24 @@ def test_a_sentence_that_is_fresh_has_its_time_left() -> None:
     sentence = Sentence("saved", timeout=4)
     assert not sentence.has_expired
     assert 3 < sentence.time_left <= 4
+
+
+async def test_what_is_said_again_stands_there_once_and_for_its_whole_time(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(empty=True)
+    async with app.run_test(notifications=True) as pilot:
+        app.say("No engine runs.")
+        await until(pilot, lambda: len(app.screen.query(Toast)) == 1)
+        [first] = app._notifications
+        app.say("No engine runs.")
+        app.say("Another thing.")
+        await until(pilot, lambda: len(app.screen.query(Toast)) == 2)
+        assert [each.message for each in app._notifications] == [
+            "No engine runs.",
+            "Another thing.",
+        ]
+        assert first not in app._notifications
 
 
 async def test_showing_one_that_expired_meanwhile_does_not_stop_the_clock() -> None:

@@ -77,6 +77,20 @@ async def test_keys_move_the_cursor(
         assert selected(app) == expected
 
 
+async def test_a_step_of_the_cursor_is_taken_in_once(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Textual asks each class of a screen that would hear of it, on top of what `super` does."""
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        times: list[int] = []
+        monkeypatch.setattr(traffic(app), "show_summary", lambda: times.append(1))
+        await pilot.press("k")
+        await pilot.pause()
+        assert times == [1]
+
+
 async def test_a_step_of_the_cursor_draws_two_lines(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +162,7 @@ async def test_in_a_wide_terminal_the_details_stand_beside_the_list(
         (2, "x-kiket-delivery-id"),
         (3, "Accepted by dialect k0 (HMAC-SHA256 of the body, hex)."),
         (4, "until it was tried"),
-        (5, "KeyError: 'reporter'"),
+        (5, "line 41, in transitioned"),
     ],
 )
 async def test_each_tab_shows_its_part_of_an_exchange(
@@ -339,12 +353,12 @@ async def test_a_store_that_cannot_be_read_is_a_sentence_and_the_console_goes_on
         await until(pilot, lambda: "store" in screen_text(app))
 
 
-def append(paths: ProjectPaths, engine: scene.ToldEngine) -> None:
+def append(paths: ProjectPaths, engine: scene.ToldEngine, *, took_us: int = 2_000) -> None:
     """Record one more webhook, and let the engine say so."""
     story = scene.Story()
     with Reader(paths.store) as reader:
         story._id = reader.newest()[0]
-    story.webhook("issue.updated", "v2", scene.issue(47), 200, 2_000)
+    story.webhook("issue.updated", "v2", scene.issue(47), 200, took_us)
     writer = Writer(paths.store)
     writer.submit(story.rows).result(10)
     writer.close()
@@ -355,3 +369,70 @@ def tell(engine: scene.ToldEngine, paths: ProjectPaths) -> None:
     """Let the engine say what is newest in the store."""
     with Reader(paths.store) as reader:
         engine.news.put_nowait(Notice(*reader.newest(), 1))
+
+
+def shown_ids(app: ConsoleApp) -> list[int]:
+    feed = traffic(app).feed
+    return [feed.id_at(at) for at in range(feed.count)]
+
+
+async def test_the_list_is_ordered_by_a_column_reversed_and_in_time_again(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        in_time = shown_ids(app)
+        await pilot.press("o")
+        await until(pilot, lambda: "now   oldest first; again: newest first" in screen_text(app))
+        await pilot.press("d")
+        await until(pilot, lambda: selected(app) == 1191)
+        assert "slowest first · 17 exchanges" in screen_text(app)
+        assert shown_ids(app)[:3] == [1191, 1193, 1192]
+        await pilot.press("o", "o")
+        await until(pilot, lambda: "fastest first" in screen_text(app))
+        await until(pilot, lambda: shown_ids(app)[-3:] == [1192, 1193, 1191])
+        assert selected(app) == 1191, "the cursor stays on its exchange"
+        await pilot.press("escape")
+        assert shown_ids(app) == in_time
+        assert selected(app) == 1191
+        await pilot.press("o", "t")
+        await until(pilot, lambda: shown_ids(app) == in_time[::-1])
+        await pilot.press("f")
+        assert shown_ids(app) == in_time
+        assert traffic(app).feed.follow
+
+
+async def test_an_order_goes_with_a_filter_and_esc_undoes_one_after_the_other(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("o", "s")
+        await until(pilot, lambda: shown_ids(app)[0] == 1191)
+        await traffic(app).action_filter("is:error")
+        await until(pilot, lambda: shown_ids(app) == [1191, 1193, 1194, 1189])
+        await pilot.press("right_curly_bracket")
+        await until(pilot, lambda: selected(app) == 1193)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(shown_ids(app)) == 17)
+        assert shown_ids(app)[:4] == [1191, 1193, 1194, 1189]
+        await pilot.press("escape")
+        assert shown_ids(app) == sorted(shown_ids(app))
+
+
+async def test_what_comes_gets_its_place_in_the_order_and_is_gone_to(
+    console: Callable[..., ConsoleApp], paths: ProjectPaths, engine: scene.ToldEngine
+) -> None:
+    app = console()
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        traffic(app).action_order("duration")
+        await until(pilot, lambda: selected(app) == 1191)
+        append(paths, engine, took_us=7_000_000)
+        traffic(app).go_to(1197)
+        await until(pilot, lambda: shown_ids(app)[0] == 1197)
+        assert selected(app) == 1197
+        with pytest.raises(ConsoleError, match="no column 'colour'"):
+            traffic(app).action_order("colour")

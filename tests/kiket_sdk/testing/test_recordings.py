@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 from tests.kiket_console.exporting.conftest import make_detail
 
 from kiket_console.exporting.case import case
@@ -96,8 +97,9 @@ def test_several_calls_to_one_place_are_answered_in_turn(
     delivery = make_detail(b'{"issue": 42}')
     [first] = delivery.attempts
     begun_us = first.started_us
-    last = replace(first, number=2, started_us=begun_us + 1_000_000)
-    delivery = replace(delivery, attempts=(replace(first, status=503), last))
+    last = structs.replace(first, number=2, started_us=begun_us + 1_000_000)
+    failed = structs.replace(first, status=503)
+    delivery = structs.replace(delivery, attempts=(failed, last))
     forms = [
         make_detail(
             b"",

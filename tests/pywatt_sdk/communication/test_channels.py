@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.pywatt_sdk.communication.conftest import Certificates, serving
+from tests.pywatt_sdk.communication.conftest import serving
 
 from pywatt_sdk import _connecting
 from pywatt_sdk.communication.channel_types import ChannelCapabilities, ChannelPreferences
@@ -26,6 +26,8 @@ from pywatt_sdk.core.error import ConfigError, NetworkError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.certificates import Certificates
 
 SOON = ReconnectPolicy.fixed(0.01)
 PING = Message({"ping": 1})

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.pywatt_sdk.communication.conftest import Certificates, serving
+from tests.pywatt_sdk.communication.conftest import serving
 from tests.pywatt_sdk.communication.registering import Registry
 
 from pywatt_sdk._protocol import ProtocolError
@@ -28,6 +28,8 @@ from pywatt_sdk.services.registration import HealthStatus, ModuleInfo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from tests.certificates import Certificates
 
 router = HttpTcpRouter()
 

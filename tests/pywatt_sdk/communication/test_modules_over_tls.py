@@ -13,7 +13,7 @@ from pywatt_sdk._assembly import Plan
 from pywatt_sdk.core.error import BootstrapError
 
 if TYPE_CHECKING:
-    from tests.pywatt_sdk.communication.conftest import Certificates
+    from tests.certificates import Certificates
 
 
 def plan(**tls: Any) -> Plan:

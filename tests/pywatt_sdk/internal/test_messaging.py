@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import BaseModel
 from tests.pywatt_sdk.far_end import FarEnd
 
+from kiket_core import trace
 from pywatt_sdk._link import Link
 from pywatt_sdk._protocol import (
     EncodingFormat,
@@ -290,6 +292,19 @@ async def test_a_handler_that_fails_replies_why_without_its_insides(
          "code": "target_endpoint_not_found"},
     ]  # fmt: skip
     assert "KeyError: 'inside'" in caplog.text
+
+
+async def test_a_handler_is_in_the_trace_of_the_message(
+    client: InternalMessagingClient, orchestrator: FarEnd
+) -> None:
+    """So are its log lines and its calls; the next message, which names none, is in none."""
+    client.on_message()(lambda _: {"trace": trace.current_trace_id()})
+    named = replace(told({}, asks=True), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+
+    orchestrator.say(named, told({}, asks=True))
+
+    replies = [content(await orchestrator.hears(RouteToModule)) for _ in "12"]
+    assert replies == [{"trace": "a" * 32}, {"trace": None}]
 
 
 async def test_a_payload_that_is_not_what_it_says_is_refused(

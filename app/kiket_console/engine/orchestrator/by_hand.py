@@ -19,11 +19,11 @@ from kiket_console.engine.orchestrator import ops
 from kiket_console.engine.orchestrator.gateway import Visit
 from kiket_console.engine.orchestrator.http_over_ipc import fault
 from kiket_console.engine.orchestrator.ports import Errand
-from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.ipc import Channel, Direction
 from kiket_console.model import Source, State
 from kiket_console.wire import CHANNELS, IpcResult
+from kiket_console.wire_secrets import SECRET_NAME
 from kiket_core.secret import is_credential, redactor
 from pywatt_sdk import _protocol as p
 
@@ -119,11 +119,14 @@ class ByHand:
         return await self._sent(detail.exchange.worker, _renewed(message), errand, timeout_s)
 
     async def _original(self, detail: Detail) -> bytes:
-        """Return a message as it went, but for credentials in its headers, which nobody kept."""
+        """Return a message as it went, with secrets as they are now.
+
+        Credentials in its headers are left out, as nobody kept them.
+        """
         body = detail.request.body
         kept = without_credentials(body.raw)
         if kept == body.raw:
-            return await bodies.original(body, self._value_of)
+            return await bodies.present(body, self._value_of)
         return await bodies.edited(body, kept, self._value_of)
 
     async def _detail(self, exchange_id: int) -> Detail:
@@ -278,7 +281,7 @@ def _renewed(message: _Module) -> _Module:
         case p.HttpRequest():
             return replace(message, request_id=p.new_uuid())
         case p.RoutedModuleMessage():
-            return replace(message, original_request_id=p.new_uuid())
+            return replace(message, original_request_id=p.new_uuid(), traceparent=None)
         case p.Rotated():
             return replace(message, rotation_id=p.new_uuid())
         case _:

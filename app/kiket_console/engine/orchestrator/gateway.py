@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.engine import trace
 from kiket_console.engine.asgi import BODY_BYTES, JSON_TYPE, error_body
@@ -54,8 +55,7 @@ _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _RETRY: Final[Headers] = (*JSON_TYPE, ("retry-after", "1"))
 
 
-@dataclass(slots=True)
-class Visit:
+class Visit(Struct):
     """An HTTP request for a module."""
 
     module: str
@@ -76,8 +76,7 @@ class Visit:
     """Likewise: why the module did not answer, in a sentence."""
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What is known of one start of a module."""
 
     label: str

@@ -1,21 +1,31 @@
-"""A secret's new value, handed to those who have the old one: modules confirm it while they run."""
+"""A secret's new value, handed to those who have the old one.
+
+Modules confirm it while they run. Extensions are started anew, and what serves goes on until its
+successor does; so that whoever rotates can tell a sender, it is waited for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import ROTATION_LIMIT_S, Rotation, RotationAck
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from kiket_console.engine.orchestrator.ports import Peer
-    from kiket_console.engine.ports import Secrets
+
+
+class Restart(Protocol):
+    """Start the extensions anew that declare a secret; see `Supervisor.secret_changed`."""
+
+    def __call__(self, secret: str, *, is_kept: bool = True) -> tuple[str, ...]:
+        """Return who is started."""
+        ...
 
 
 SAID_LIMIT: Final = 1000
@@ -23,44 +33,39 @@ SAID_LIMIT: Final = 1000
 
 
 class HandingOver:
-    """Rotate secrets: keep a new value in *vault*, and hand it to the *modules* that run.
+    """Hand the values that are in the vault to the *modules* that run.
 
     *restart* starts the extensions anew that declare a secret, and returns their names: they take
-    secrets at their start alone.
+    secrets at their start alone. *serve* waits for them, so many seconds at most, and returns those
+    that do not serve with what they were given.
     """
 
     def __init__(
         self,
-        vault: Secrets,
         modules: Callable[[], Iterable[Peer]],
-        restart: Callable[[str], tuple[str, ...]],
+        restart: Restart,
+        serve: Callable[[tuple[str, ...], float], Awaitable[tuple[str, ...]]],
     ) -> None:
-        self._vault = vault
         self._modules = modules
         self._restart = restart
+        self._serve = serve
 
-    async def rotate(self, name: str, value: str | None, timeout_s: float) -> Rotation:
-        """Hand out a secret's new *value*, None: the one that the vault has; return who took it.
+    async def hand_out(self, name: str, timeout_s: float, *, is_kept: bool = True) -> Rotation:
+        """Hand out the value that the vault has now; return who took it, after *timeout_s* at most.
 
-        Raises `ConsoleError` when there is no value, or the vault does not take it.
+        *is_kept*: there is one, it was not forgotten.
         """
-        if value is not None:
-            await self._vault.set(name, value)
-        elif await self._vault.get(name) is None:
-            raise ConsoleError(
-                f"The secret {name} has no value that could be handed out.",
-                hint="Say the new one.",
-                exit_code=ExitCode.USAGE,
-            )
         rotation_id = str(uuid.uuid4())
+        restarted = self._restart(name, is_kept=is_kept)
         holders = [peer for peer in self._modules() if _asked(peer, name)]
         limit_s = min(timeout_s, ROTATION_LIMIT_S)
         async with asyncio.TaskGroup() as tasks:
             asking = [
                 tasks.create_task(_handed(peer, name, rotation_id, limit_s)) for peer in holders
             ]
+            failed = await self._serve(restarted, limit_s)
         acks = tuple(sorted((task.result() for task in asking), key=lambda ack: ack.module))
-        return Rotation(name, rotation_id, acks, self._restart(name))
+        return Rotation(name, rotation_id, acks, restarted, failed=failed)
 
 
 def _asked(peer: Peer, name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ EVERY_S: Final = 1.0
 DEGRADED_AFTER: Final = 3
 """Heartbeats in a row without an answer (§13-10)."""
 UNHEALTHY_AFTER: Final = 10
+NEWEST: Final = 3
+"""So many answers are remembered by how long they took."""
 
 
 class Heartbeats:
@@ -37,6 +40,8 @@ class Heartbeats:
         """When one was last answered; 0: never."""
         self.answered = 0
         """How many were."""
+        self._sent_s = 0.0
+        self._took_us: deque[int] = deque(maxlen=NEWEST)
 
     @property
     def word(self) -> str:
@@ -44,6 +49,11 @@ class Heartbeats:
         if self._unanswered >= UNHEALTHY_AFTER:
             return "unhealthy"
         return "degraded" if self._unanswered >= DEGRADED_AFTER else ""
+
+    @property
+    def took_us(self) -> int:
+        """How long the slowest of the newest few took to be answered; 0: none was."""
+        return max(self._took_us, default=0)
 
     def start(self) -> None:
         """Beat now, and from now on."""
@@ -56,10 +66,14 @@ class Heartbeats:
             self._timer.cancel()
             self._timer = None
         self._unanswered = 0
+        self._sent_s = 0.0
 
     def acknowledged(self) -> None:
         """Take note of an answer; one answers for all before it."""
         earlier = self.word
+        if self._sent_s:
+            self._took_us.append(round((time.monotonic() - self._sent_s) * 1_000_000))
+            self._sent_s = 0.0
         self._unanswered = 0
         self.answered += 1
         self.answered_us = time.time_ns() // 1000
@@ -69,6 +83,7 @@ class Heartbeats:
     def _tick(self) -> None:
         earlier = self.word
         self._unanswered += 1
+        self._sent_s = self._sent_s or time.monotonic()  # one that is late is waited for still
         self._timer = asyncio.get_running_loop().call_later(self._every_s, self._tick)
         self._beat()
         if self.word != earlier:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from kiket_console.config import Config
     from kiket_console.engine.forward import Forwarder
     from kiket_console.engine.orchestrator.wattson import Wattson
+    from kiket_console.engine.secrets.vault import Vault
     from kiket_console.engine.supervisor import Supervisor
-    from kiket_console.engine.vault import Vault
     from kiket_console.module_facts import Registrations
     from kiket_console.store.reader import Reader
 
@@ -53,12 +53,12 @@ class ModuleDesk:
             value_of=vault.get,
         )
         self._handing_over = HandingOver(
-            vault, lambda: tuple(orchestrator.peers), workers.secret_changed
+            lambda: tuple(orchestrator.peers), workers.secret_changed, workers.settled
         )
         self.ops = self._by_hand.ops
         self.send = self._by_hand.send
         self.replay = self._by_hand.replay
-        self.rotate = self._handing_over.rotate
+        self.hand_out = self._handing_over.hand_out
 
     def registrations(self) -> Registrations:
         """Return the programs that registered themselves."""

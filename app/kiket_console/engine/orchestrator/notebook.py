@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kiket_console.engine import bodies
 from kiket_console.engine.orchestrator.ports import Errand, Frame
@@ -24,8 +25,7 @@ SECOND: Final = "second reply"
 """What is wrong with a reply that is taken down as invalid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """A message from the module, before it is known what it is to others."""
 
     frame: Frame

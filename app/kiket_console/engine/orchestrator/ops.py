@@ -62,6 +62,7 @@ _OPS: Final[tuple[tuple[type[Any], str, _Said, dict[str, Any], str], ...]] = (
             "payload": _PAYLOAD,
             "target_endpoint": (_TEXT, "what it is for; modules of other SDKs do not see it"),
             "expects_reply": (_BOOLEAN, "false for a notification"),
+            "traceparent": (_TEXT, "what it is a part of; made when it is left out"),
         },
         {
             "source_module_id": "console",

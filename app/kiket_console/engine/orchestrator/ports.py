@@ -7,8 +7,9 @@ gateway ──► Peer: `address`, or `http` over the module's channels
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from kiket_console.model import State
 
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One message as it went over a channel."""
 
     module: str
@@ -54,8 +54,7 @@ class Frame:
     """Of HTTP that went directly; what is in the message itself is read from there."""
 
 
-@dataclass(slots=True)
-class Errand:
+class Errand(Struct):
     """Why a message is sent to a module, and, once it is sent, as which exchange."""
 
     channel: str = ""
@@ -107,6 +106,10 @@ class Tape(Protocol):
         edited: bool = False,
     ) -> int | None:
         """Take down a message that nobody answers; return its exchange, None if dropped."""
+        ...
+
+    def traceparent(self, exchange_id: int | None) -> str | None:
+        """Return what says that a message is a part of an exchange; None where that is dropped."""
         ...
 
 

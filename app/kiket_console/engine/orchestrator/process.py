@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec.structs import replace
 
 from kiket_console import __version__
 from kiket_console.engine import health, holders
@@ -86,6 +87,7 @@ class ModuleProcess(Bootstrapped):
     ) -> None:
         self.finding = health.NOTHING
         self.handlers: tuple[Handler, ...] = ()
+        self.webhook_secrets: tuple[str, ...] = ()  # deliveries go to extensions alone
         self._open_session = open_session
         self._give_port = free_port
         self._orchestrator_api = orchestrator_api

@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kiket_console.engine import trace
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.model import State
 from pywatt_sdk._protocol import Payload, RoutedModuleMessage, RoutedModuleResponse
@@ -43,8 +46,7 @@ TIMEOUT: Final = "timeout"
 """What `code` says to who is told why no reply comes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Person:
+class _Person(Struct, frozen=True, eq=False):
     """Somebody who sends by hand under a module's name; they are told by the tape."""
 
     name: str
@@ -54,8 +56,7 @@ class _Person:
         """Send nothing: what it is about is taken down already."""
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
+class _Waiting(Struct, eq=False):
     """A request that was passed on, until its reply."""
 
     source: Peer | _Person
@@ -70,8 +71,7 @@ class _Waiting:
     """The exchange of the message to the target."""
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     """A message to a module that is being started."""
 
     source: Peer
@@ -146,6 +146,9 @@ class Router:
 
         Raises ConnectionError when it takes nothing any more.
         """
+        if peer.label in self._ours and message.traceparent is None:
+            traceparent = trace.new_trace().parent(trace.new_span_id())
+            message = replace(message, traceparent=traceparent)
         peer.send(message, errand)
         if message.expects_reply is not False:
             self._wait(
@@ -228,6 +231,7 @@ class Router:
             payload=message.payload,
             target_endpoint=message.target_endpoint if is_ours else None,
             expects_reply=message.expects_reply if is_ours else None,
+            traceparent=self._tape.traceparent(asked.asked) if is_ours else None,
         )
         try:
             peer.send(passed, errand)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from kiket_console.engine.ports import SECRET_NAME
 from kiket_console.errors import ConsoleError
-from kiket_core.secret import RedactorFullError, redactor
+from kiket_console.wire_secrets import SECRET_NAME
+from kiket_core.secret import redactor
 from kiket_sdk.utils import environment_secret_name
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Desk:
     """Answers one module's questions for secrets.
 
     *given* are the values that the person set for this start, which win until one is rotated;
-    *note* takes a level and a sentence for the module's log.
+    *note* takes a level and a sentence for the module's log, *on_given* the name of each secret
+    that it is about to be told.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Desk:
         given: Mapping[str, str],
         vault: Secrets,
         note: Callable[[str, str], None],
+        on_given: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._declared = frozenset(declared)
         self._given = dict(given)
         self._vault = vault
         self._note = note
+        self._on_given = on_given
         self._asked: dict[str, bool] = {}
         self._stale: set[str] = set()
 
@@ -70,7 +73,7 @@ class Desk:
         if value is None:
             try:
                 value = await self._vault.get(name)
-            except (ConsoleError, RedactorFullError) as error:
+            except ConsoleError as error:
                 return self._refused(name, f"cannot be had: {error}")
         if value is None:
             variable = environment_secret_name(name)
@@ -78,6 +81,7 @@ class Desk:
             return self._refused(name, f"has no value: {how}")
         self._remember(name, is_answered=True)
         self._stale.discard(name)
+        self._on_given(name)
         return Found(value, "")
 
     def rotated(self, names: Collection[str]) -> tuple[str, ...]:

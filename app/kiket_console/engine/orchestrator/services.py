@@ -9,11 +9,12 @@ without end, and with its echo, by which they find who waits.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from kiket_console.errors import ConsoleError
-from kiket_core.secret import RedactorFullError, Secret
+from kiket_core.secret import Secret
 from pywatt_sdk._protocol import ServiceOperationResult, ServiceResponse, ServiceType
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class ServiceError(Exception):
     """An operation is not carried out; the text says why, in a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Connection:
+class _Connection(Struct, frozen=True):
     label: str
     key: Secret
 
@@ -91,7 +91,7 @@ class Services:
         name = str(config.get("secret") or KEY_NAME)
         try:
             value = await self._secret(module, name)
-        except (ConsoleError, RedactorFullError) as error:
+        except ConsoleError as error:
             raise ServiceError(f"The secret {name} cannot be had: {error}") from error
         if value is None:
             raise ServiceError(

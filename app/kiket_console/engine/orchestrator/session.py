@@ -60,7 +60,8 @@ class ModuleSession:
     """One start of a module, as its process and others see it; see `ports.Session`.
 
     *pid* gives the root of its process tree, *given* what the person set for it, *on_change* is
-    called when its facts should be looked at, *note* takes a level and a sentence for its log.
+    called when its facts should be looked at, *note* takes a level and a sentence for its log, and
+    *on_given* the name of each secret that it is told.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class ModuleSession:
         on_change: Callable[[], None],
         note: Callable[[str, str], None],
         pid: Callable[[], int | None],
+        on_given: Callable[[str], None] = lambda _: None,
         records_heartbeats: bool = False,
         body_bytes: int = BODY_BYTES,
         beat_s: float = 1.0,
@@ -104,7 +106,7 @@ class ModuleSession:
             body_bytes=body_bytes,
             beat_s=beat_s,
         )
-        self._desk = Desk(spec.declared.secrets, given.answers, vault, note)
+        self._desk = Desk(spec.declared.secrets, given.answers, vault, note, on_given)
         self._http = HttpOverIpc(
             tape, send=self._pass, repeat=self._repeat_http, is_ours=lambda: self._wires.is_ours
         )
@@ -209,6 +211,7 @@ class ModuleSession:
             asked=self._desk.asked,
             heartbeat_us=self._wires.heartbeat_us,
             heartbeats=self._wires.heartbeats,
+            heartbeat_took_us=self._wires.heartbeat_took_us,
             frames_in=self._book.frames_in,
             frames_out=self._book.frames_out,
             stray=self._book.stray,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from kiket_console.engine import trace
 from kiket_console.engine.orchestrator import contents
@@ -43,8 +44,7 @@ ORCHESTRATOR = "orchestrator"
 """Whom a module's own requests are tried on."""
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A request without a reply so far."""
 
     recorded: Recorded
@@ -136,6 +136,11 @@ class RecordedTape:
         recorded = self._begin(frame, None, parent, replay_of, edited=edited)
         return None if recorded is None else recorded.id
 
+    def traceparent(self, exchange_id: int | None) -> str | None:
+        """Return what says that a message is a part of an exchange; None where that is dropped."""
+        known = self._traces.get(exchange_id) if exchange_id is not None else None
+        return None if known is None else known.parent(trace.new_span_id())
+
     def _begin(
         self,
         frame: Frame,
@@ -170,10 +175,10 @@ class RecordedTape:
             channel=frame.channel,
         )
         body = self._recorder.clear(frame.raw, contents.private(frame, headers))
+        cause = self._cause(frame, headers, parent)
+        seen = trace.sent(contents.trace_of(frame)) if cause is None else None
         try:
-            recorded = self._recorder.begin(
-                arrival, body, target=target, parent=self._cause(frame, headers, parent)
-            )
+            recorded = self._recorder.begin(arrival, body, target=target, parent=cause, seen=seen)
         except ConsoleError:  # the store is busy with deliveries, or gone
             self.dropped += 1
             return None
@@ -188,13 +193,12 @@ class RecordedTape:
         if parent is not None:
             known = self._traces.get(parent)
             return Parent(parent, frame.module, known or trace.new_trace(), guessed=False)
-        said = headers or (contents.trace_of(frame) if frame.direction == Direction.OUT else ())
-        found = self._recorder.parent(said) if said else None
-        if found is not None and not found.guessed:
+        is_out = frame.direction == Direction.OUT
+        said = headers or (contents.trace_of(frame) if is_out else ())
+        found = self._recorder.parent(said, frame.module if is_out else "") if said else None
+        if found is not None:
             return found
-        if frame.direction == Direction.OUT:
-            return self._recorder.parent_of_message(frame.module)
-        return None
+        return self._recorder.parent_of_message(frame.module) if is_out else None
 
     def _answer(self, frame: Frame, headers: Headers) -> Body:
         """Return a reply's body as it may be stored; only its size where there is no room."""

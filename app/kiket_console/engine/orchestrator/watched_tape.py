@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.model import State
 
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.orchestrator.ports import Frame, Tape
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a request ended: with a reply, or without one and a sentence that says why."""
 
     frame: Frame | None
@@ -29,6 +29,7 @@ class WatchedTape:
         self._tape = tape
         self.lone = tape.lone
         self.request = tape.request
+        self.traceparent = tape.traceparent
         self._watching: dict[int, asyncio.Future[Ended]] = {}
 
     def watch(self, exchange_id: int) -> asyncio.Future[Ended]:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from kiket_console.config import Config
     from kiket_console.engine.orchestrator.tape import OnAnswer
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.secret_uses import SecretUses
+    from kiket_console.engine.secrets.vault import Vault
     from kiket_console.engine.surroundings import Surroundings
-    from kiket_console.engine.vault import Vault
     from kiket_console.model import Worker
     from kiket_console.worker_spec import ModuleSpec
     from pywatt_sdk._protocol import Init
@@ -41,7 +42,7 @@ class Wattson:
     """Speak with the modules among *workers*, which are asked for only once there are some.
 
     *note* takes a sentence for the person, *own_ports* are those that the engine itself listens on.
-    *on_answer* is told of what modules answered; see `RecordedTape`.
+    *uses* is told which secrets they are given, *on_answer* what they answered; see `RecordedTape`.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Wattson:
         config: Config,
         *,
         note: Callable[[str], None],
+        uses: SecretUses,
         own_ports: Collection[int],
         workers: Callable[[], tuple[Worker, ...]],
         on_answer: OnAnswer,
     ) -> None:
         self._vault = vault
+        self._uses = uses
         self._workers = workers
         self._recorded = RecordedTape(recorder, on_answer)
         self.tape = WatchedTape(self._recorded)
@@ -87,7 +90,8 @@ class Wattson:
     ) -> ModuleSession:
         """Return the session of one start; it is the processes' `ports.OpenSession`."""
         self._has_modules.set()
-        return self._open(spec, label, init, given, **told)
+        given_to = partial(self._uses.note, spec.name, "message")
+        return self._open(spec, label, init, given, on_given=given_to, **told)
 
     async def run(self) -> None:
         """Do what modules wait for, and take registrations once there is a module."""

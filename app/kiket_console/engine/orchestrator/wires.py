@@ -228,6 +228,11 @@ class Wires:
         return sum(hearts.answered for hearts in self._all_hearts())
 
     @property
+    def heartbeat_took_us(self) -> int:
+        """How long the slowest of the newest few took to be answered; 0: none was."""
+        return max(hearts.took_us for hearts in self._all_hearts())
+
+    @property
     def facts(self) -> tuple[ModuleChannel, ...]:
         """How each channel is."""
         state = "connected" if self._since_us and not self._is_closed else "closed"
@@ -321,7 +326,9 @@ class Wires:
 def _as_rust(message: p.ToModule) -> p.ToModule:
     """Leave out what only a module of ours understands."""
     if isinstance(message, p.RoutedModuleMessage):
-        return msgspec.structs.replace(message, target_endpoint=None, expects_reply=None)
+        return msgspec.structs.replace(
+            message, target_endpoint=None, expects_reply=None, traceparent=None
+        )
     if isinstance(message, p.Secret) and message.error is not None:
         return msgspec.structs.replace(message, error=None)
     return message

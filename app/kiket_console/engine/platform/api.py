@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kiket_console.engine.platform import audit, scopes
 from kiket_console.engine.platform.audit import Audit
@@ -29,11 +31,13 @@ from kiket_console.errors import ConsoleError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from kiket_console.engine.parentage import Parent
     from kiket_console.engine.platform.callers import Caller
     from kiket_console.engine.platform.settings import Settings
     from kiket_console.engine.platform.state import State
     from kiket_console.engine.platform.tokens import RuntimeTokens
     from kiket_console.engine.ports import Secrets, Workers
+    from kiket_console.engine.telemetry.handlers import Handlers
     from kiket_console.model import Headers
     from kiket_console.wire import ForcedFailure
 
@@ -43,8 +47,7 @@ _EMPTY = frozenset({204, 205, 304})
 _LATER = frozenset({429, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """One thing that can be asked of the platform."""
 
     method: str
@@ -54,10 +57,11 @@ class Route:
     """What the caller must have been granted; empty: nothing."""
     open: bool = False
     """Whether a token is not asked for, and calls are not counted."""
+    is_telling: bool = False
+    """Whether a call may be kept as something else than an exchange (see `Reply.is_kept`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request as it came, and who sent it."""
 
     method: str
@@ -68,13 +72,15 @@ class Asked:
     caller: Caller | None
     """None when it shows no token that is good."""
     user_agent: str = ""
+    parent: Parent | None = None
+    """The delivery during which it was sent, as far as that is known."""
 
 
 class Api:
     """Answer what extensions ask.
 
     `address` gives where others post an action for an extension, by the worker's name; *base_url*
-    is where the platform itself is reached.
+    is where the platform itself is reached. `handlers` is told how handlers ended.
     """
 
     def __init__(
@@ -88,13 +94,15 @@ class Api:
         tokens: RuntimeTokens,
         address: Callable[[str, str], str],
         base_url: str,
+        handlers: Handlers,
     ) -> None:
         self._state = state
         self._settings = settings
         self._workers = workers
         self._rates = Rates()
         kept, told, forms = SecretRoutes(secrets), Events(state), Intake(state, base_url)
-        installed, proofs = Installation(workers, tokens, address), Audit(state, base_url)
+        installed = Installation(workers, tokens, address, handlers)
+        proofs = Audit(state, base_url)
         tables, self.issues = CustomData(state, modules, workers), Issues(state)
         asked, issue = self.issues, "/ext/issues/{issue}"
         mine = installed.for_extension
@@ -119,8 +127,8 @@ class Api:
             _route("DELETE", one, mine(self._noted("secret.delete", kept.delete)), write),
             _route("GET", "/ext/rate_limit", installed.rate_limit),
             _route("GET", "/ext/webhook_url", installed.webhook_url),
-            _route("POST", "/ext", installed.telemetry, is_open=True),
-            _route("POST", "/ext/telemetry", installed.telemetry, is_open=True),
+            _telling("POST", "/ext", installed.telemetry),
+            _telling("POST", "/ext/telemetry", installed.telemetry),
             _route("GET", table, tables.list, "custom_data.read"),
             _route("POST", table, tables.create, "custom_data.write"),
             _route("GET", row, tables.read, "custom_data.read"),
@@ -146,6 +154,7 @@ class Api:
             _route("GET", "/audit/records/{record}/proof", proofs.proof, "audit.read"),
             _route("POST", "/audit/verify", proofs.verify, "audit.read"),
         )
+        self._telling = [route for route in self.routes if route.is_telling]
 
     def is_open(self, method: str, path: str) -> bool:
         """Return whether a request needs no token."""
@@ -153,6 +162,10 @@ class Api:
             route.open and route.method == method and route.path.fullmatch(path)
             for route in self.routes
         )
+
+    def is_telling(self, method: str, path: str) -> bool:
+        """Return whether a request may be kept as something else than an exchange."""
+        return any(each.method == method and each.path.fullmatch(path) for each in self._telling)
 
     async def reply(self, asked: Asked, exchange_id: int = 0) -> Reply:
         """Return what a request is answered; *exchange_id* is what records it, 0 when nothing."""
@@ -180,6 +193,7 @@ class Api:
             exchange_id,
             rate,
             settings,
+            asked.parent,
         )
         reply = await _answered(route, call, asked.caller)
         return replace(reply, headers=(*reply.headers, *rate.headers())) if rate else reply
@@ -276,6 +290,10 @@ def _route(
     pieces = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template.lstrip("?!")))
     prefix = {"?": f"(?:{_PREFIX})?", "!": ""}.get(template[0], _PREFIX)
     return Route(method, re.compile(prefix + pieces), answer, scope, is_open)
+
+
+def _telling(method: str, template: str, answer: Callable[[Call], Awaitable[Reply]]) -> Route:
+    return replace(_route(method, template, answer, is_open=True), is_telling=True)
 
 
 # Wider than our routes: a value sent to a path that we refuse is not recorded either.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.engine.headers import value_of
 from kiket_console.engine.platform.calls import RefusedError
@@ -25,8 +26,7 @@ _EXPECTED = (
 _AGAIN = "Send the delivery again, signed anew; its handler is given a new one."
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Whose call it is."""
 
     worker: str

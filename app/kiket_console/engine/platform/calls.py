@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from kiket_console.wire import PlatformSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kiket_console.engine.parentage import Parent
     from kiket_console.engine.platform.rates import Rate
     from kiket_console.model import Headers
 
@@ -20,8 +22,7 @@ BODY_BYTES: Final = 1024**2
 MiB of small values would take seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One authenticated call; `parts` are the named pieces of its path."""
 
     parts: Mapping[str, str]
@@ -36,6 +37,8 @@ class Call:
     rate: Rate | None = None
     """What is left of the caller's rate limit, this call counted."""
     settings: PlatformSettings = field(default_factory=PlatformSettings)
+    parent: Parent | None = None
+    """The delivery during which it was made, as far as that is known."""
 
     def json(self) -> Any:
         """Return the body; raises `RefusedError` when it is no JSON in UTF-8."""
@@ -90,8 +93,7 @@ class Call:
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a call is answered; `body` None answers without one."""
 
     status: int
@@ -99,6 +101,8 @@ class Reply:
     headers: Headers = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Secret values in the body, by name: to be left out of the record."""
+    is_kept: bool = False
+    """Whether what the call said is kept as what it is, so that the call is no exchange besides."""
 
 
 Errors = tuple[str, ...] | dict[str, list[str]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from kiket_console.engine.platform import columns
 from kiket_console.engine.platform.columns import Column, InvalidError, iso
@@ -26,8 +27,7 @@ _MOMENTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Struct, frozen=True):
     """Rows of one kind, and what holds of each."""
 
     name: str

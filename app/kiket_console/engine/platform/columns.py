@@ -6,10 +6,11 @@ The types are those of module schemas (kiket-and-kindo.md §4.5).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.wire import PlatformColumn
 
@@ -37,8 +38,7 @@ class InvalidError(Exception):
         self.errors = dict(errors)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """What each row of a collection has under one name."""
 
     name: str

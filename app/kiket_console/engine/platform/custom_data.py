@@ -6,8 +6,9 @@ A row belongs to one project; a unique column is unique within it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console.engine.platform import audit
 from kiket_console.engine.platform.calls import Call, RefusedError, Reply, invalid
@@ -29,8 +30,7 @@ MOST = 500
 _PROJECT = Column("project_id", "id", null=False, default=PROJECT_ID)
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """The tables that there are, by their collections' names, and what is wrong with schemas."""
 
     collections: dict[str, Collection]

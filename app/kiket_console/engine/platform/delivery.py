@@ -9,10 +9,11 @@ import json
 import re
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import assets_dir
@@ -33,8 +34,7 @@ _MOMENT_KEYS = ("timestamp", "occurred_at", "createdAt")
 _PLATFORM_URL = "{{platform_url}}"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """An event that can be triggered as it stands, or edited first."""
 
     event: str

@@ -10,8 +10,9 @@ import json
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError
 
@@ -45,8 +46,7 @@ AND id < (SELECT max(id) FROM row AS newer WHERE newer.collection = row.collecti
 _COLUMNS = "id, fields, created_us, updated_us"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row as it is kept; moments are microseconds since 1970."""
 
     id: int

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from msgspec import Struct
+
 from kiket_console.engine.platform.delivery import encoded
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import ERAS
@@ -47,8 +49,7 @@ class Authenticate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Era:
+class Era(Struct, frozen=True):
     """What one time's platform put around an event."""
 
     keys: tuple[str, ...] = _ENVELOPE

@@ -1,6 +1,7 @@
 """What an extension tells of itself, and what it can learn of how it is installed.
 
-What is logged, measured or told by telemetry is nowhere else: the exchange is the record.
+What is logged or measured is nowhere else: the exchange is the record. What telemetry tells of a
+handler is kept as a span of the delivery.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.tokens import RuntimeTokens
     from kiket_console.engine.ports import Workers
+    from kiket_console.engine.telemetry.handlers import Handlers
     from kiket_console.model import Worker
 
 
 class Installation:
-    """Answer for the extensions of this project; `address` is as `Api` has it."""
+    """Answer for the extensions of this project; `address` and `handlers` are as `Api` has them."""
 
     def __init__(
-        self, workers: Workers, tokens: RuntimeTokens, address: Callable[[str, str], str]
+        self,
+        workers: Workers,
+        tokens: RuntimeTokens,
+        address: Callable[[str, str], str],
+        handlers: Handlers,
     ) -> None:
         self._workers = workers
+        self._handlers = handlers
         self._tokens = tokens
         self._address = address
 
@@ -47,9 +54,8 @@ class Installation:
         return Reply(204)
 
     async def telemetry(self, call: Call) -> Reply:
-        """Take how a handler ended."""
-        call.fields()
-        return Reply(204)
+        """Take how a handler ended; at once, for some releases have the sender wait for it."""
+        return Reply(204, is_kept=self._handlers.told(call.fields(), call.caller, call.parent))
 
     async def event(self, call: Call) -> Reply:
         """Take an event, which is what other SDKs call a line of the log."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from kiket_console.wire import PlatformSettings
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 WINDOW_S = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """How much of the rate limit is left."""
 
     limit: int

@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.engine.platform.calls import BODY_BYTES, Call, RefusedError, Reply
-from kiket_console.engine.ports import SECRET_NAME
+from kiket_console.wire_secrets import SECRET_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kiket_console.engine.ports import SecretName, Secrets
+    from kiket_console.engine.ports import Secrets
+    from kiket_console.wire_secrets import SecretEntry
 
 _NAME = re.compile(SECRET_NAME, re.ASCII)
+_OWN = re.compile(r"KIKET_(?:WEBHOOK_SECRET|WORKSPACE_TOKEN)(?:\..*)?", re.ASCII)
+"""By what a worker is known, and its deliveries: who has it could pass for another."""
 _NAME_RULE = "key must be 1 to 128 letters, digits, and . _ -"
 _OTHER_SDKS = re.compile(
     r"kiket-sdk-(?!python)|node|undici|axios|Go-http-client|Java|okhttp|Apache-HttpClient|Ruby|Faraday"
@@ -53,9 +56,10 @@ class SecretRoutes:
 
     async def list(self, call: Call) -> Reply:
         """Answer with every secret's name and times; the other SDKs expect names alone."""
+        found = [each for each in await self._secrets.names() if not _OWN.fullmatch(each.name)]
         if _OTHER_SDKS.match(call.user_agent):
-            return Reply(200, {"keys": [each.name for each in await self._secrets.names()]})
-        return Reply(200, [_times(each) for each in await self._secrets.names()])
+            return Reply(200, {"keys": [each.name for each in found]})
+        return Reply(200, [_times(each) for each in found])
 
     async def read(self, call: Call) -> Reply:
         """Answer with one secret, value included."""
@@ -70,8 +74,9 @@ class SecretRoutes:
         """Keep a secret that has no value yet."""
         secret = _secret(call)
         key = secret.get("key")
-        if not isinstance(key, str) or not _NAME.fullmatch(key):
+        if not isinstance(key, str):
             raise _invalid(_NAME_RULE)
+        _check_new(key)
         value = _value(secret)
         async with self._turn:
             if await self._secrets.get(key) is not None:
@@ -86,8 +91,7 @@ class SecretRoutes:
     async def put(self, call: Call) -> Reply:
         """Keep a secret, whether it had a value or not: what other SDKs do."""
         key, fields = call.parts["key"], call.fields()
-        if not _NAME.fullmatch(key):
-            raise _invalid(_NAME_RULE)
+        _check_new(key)
         value = _value(_secret(call) if "secret" in fields else fields)
         async with self._turn:
             is_new = await self._secrets.get(key) is None
@@ -108,6 +112,8 @@ class SecretRoutes:
         """Forget a secret."""
         key = _named(call)
         if not await self._secrets.delete(key):
+            if await self._secrets.get(key) is not None:
+                raise RefusedError(403, f"The secret {key!r} is shared by all of your projects.")
             raise _unknown(key)
         return Reply(204)
 
@@ -121,9 +127,17 @@ class SecretRoutes:
 def _named(call: Call) -> str:
     """Return the name of a secret that there may be; raises `RefusedError` for any other."""
     key = call.parts["key"]
-    if not _NAME.fullmatch(key):
+    if not _NAME.fullmatch(key) or _OWN.fullmatch(key):
         raise _unknown(key)
     return key
+
+
+def _check_new(key: str) -> None:
+    """Raise `RefusedError` for a name that no extension can give a value here."""
+    if not _NAME.fullmatch(key):
+        raise _invalid(_NAME_RULE)
+    if _OWN.fullmatch(key):
+        raise RefusedError(403, f"{key} is the engine's to set: `kiket-console secrets set {key}`.")
 
 
 def _secret(call: Call) -> Mapping[str, Any]:
@@ -148,7 +162,7 @@ def _unknown(key: str) -> RefusedError:
     return RefusedError(404, f"There is no secret {key[:128]!r}.")
 
 
-def _times(secret: SecretName) -> dict[str, str]:
+def _times(secret: SecretEntry) -> dict[str, str]:
     return {
         "key": secret.name,
         "created_at": _iso(secret.created_us),

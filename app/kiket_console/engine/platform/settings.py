@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import ForcedFailure, PlatformSettings
@@ -44,7 +44,7 @@ class Settings:
 
     async def change(self, changes: Mapping[str, Any]) -> PlatformSettings:
         """Change what *changes* names; raises `ConsoleError` for a value that makes no sense."""
-        settings = checked({**asdict(await self.now()), **changes})
+        settings = checked({**msgspec.to_builtins(await self.now()), **changes})
         await self._keep(settings)
         return settings
 
@@ -64,7 +64,9 @@ class Settings:
     async def _keep(self, settings: PlatformSettings) -> None:
         before, self._now = self._now, settings  # at once: the next call counts from here
         try:
-            await self._state.ask(lambda documents: documents.set(_NAME, asdict(settings)))
+            await self._state.ask(
+                lambda documents: documents.set(_NAME, msgspec.to_builtins(settings))
+            )
         except ConsoleError:
             if self._now is settings:
                 self._now = before
@@ -82,7 +84,7 @@ def matches(route: str, method: str, path: str) -> bool:
 
 def checked(document: Mapping[str, Any]) -> PlatformSettings:
     """Return the settings that *document* says; raises `ConsoleError`, which says what is wrong."""
-    known = PlatformSettings.__dataclass_fields__
+    known = PlatformSettings.__struct_fields__
     unknown = next((name for name in document if name not in known), None)
     if unknown is not None:
         raise _wrong(f'There is no setting "{unknown}".', f"Known: {', '.join(known)}.")
@@ -128,7 +130,7 @@ def _kept(document: Any) -> PlatformSettings:
     """Return what was kept; of an older or newer program's settings what makes sense today."""
     if not isinstance(document, dict):
         return PlatformSettings()
-    known = {n: v for n, v in document.items() if n in PlatformSettings.__dataclass_fields__}
+    known = {n: v for n, v in document.items() if n in PlatformSettings.__struct_fields__}
     try:
         return checked(known)
     except ConsoleError:

@@ -1,8 +1,9 @@
 """The HTTP surface of the platform's stand-in: who may call, what answers, and what is recorded.
 
 Every call of a worker is an exchange of source `api`, a child of the delivery during which it was
-made. What is logged or measured is nowhere else: the exchange is the record. Of what comes without
-a token that is good, a sample is recorded.
+made. What is logged or measured is nowhere else: the exchange is the record; what telemetry tells
+of a handler is a span of that delivery instead. Of what comes without a token that is good, a
+sample is recorded.
 """
 
 from __future__ import annotations
@@ -83,9 +84,15 @@ class Platform:
         began_ns = time.perf_counter_ns()
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         agent = value_of(headers, "user-agent")
-        asked = Asked(method, path, query, raw_body, caller, agent)
+        asked = Asked(method, path, query, raw_body, caller, agent, parent)
+        reply = refused
+        if reply is None and self._api.is_telling(method, path):
+            reply = await self._reply(asked)
+            if reply.is_kept:
+                await asgi.send_answer(send, reply.status, *written(reply))
+                return
         if stranger and not self._is_kept(refused):
-            reply = refused or await self._reply(asked)
+            reply = reply or await self._reply(asked)
             await asgi.send_answer(send, reply.status, *written(reply))
             return
         known, readable = self._api.secrets_in(path, raw_body)
@@ -108,7 +115,7 @@ class Platform:
         except ConsoleError as error:
             await _unrecorded(send, error)
             return
-        reply = refused or await self._reply(asked, recorded.id)
+        reply = reply or await self._reply(asked, recorded.id)
         await self._answer(send, recorded, reply, {**known, **reply.secrets}, began_ns)
 
     def _caller(

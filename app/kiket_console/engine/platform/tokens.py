@@ -15,10 +15,11 @@ import secrets
 import stat
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict, Unpack
+
+from msgspec import Struct
 
 from kiket_console.errors import ConsoleError
 from kiket_console.private_file import write_private
@@ -59,8 +60,7 @@ class TokenError(Exception):
     """A runtime token that is one of ours and no longer good; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True):
     """What a good token says."""
 
     extension_id: str

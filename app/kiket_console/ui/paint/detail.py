@@ -12,6 +12,7 @@ from kiket_console.ui import moment
 from kiket_console.ui.paint import body, fate
 from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.line import joined, wrap
+from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.message_body import MessageView
 from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import NOTED, status
@@ -85,7 +86,9 @@ def request(detail: Detail, view: BodyView, width: int) -> LineSource:
     exchange = detail.exchange
     place = f"{exchange.method} {visible(exchange.path)}".strip()
     inwards = exchange.source is Source.WEBHOOK or exchange.direction == Direction.IN
-    whose = f"{'to' if inwards else 'from'} {visible(exchange.worker)}" if exchange.worker else ""
+    whose = (
+        f"{'to' if inwards else 'from'} {short_name(exchange.worker)}" if exchange.worker else ""
+    )
     if exchange.channel:
         whose = f"{whose} over {visible(exchange.channel)}".lstrip()
     wrong = detail.attempts[-1].error if is_invalid(exchange) and detail.attempts else ""
@@ -173,8 +176,3 @@ def _no_answer(
             [(MARGIN + "Press ", "muted"), ("r", "accent"), (" to send it again.", "muted")],
         ]
     return lines
-
-
-def may_grow(detail: Detail) -> bool:
-    """Return whether a new exchange or log line may belong to this exchange."""
-    return detail.exchange.state in (State.RECEIVED, State.HELD)

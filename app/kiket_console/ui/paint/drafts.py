@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.sending import head, payload
 from kiket_console.text import size, visible
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What was found about a draft."""
 
     fault: Fault | None

@@ -116,7 +116,9 @@ def wrap(text: str, width: int, role: str = PLAIN, indent: str = "") -> list[Lin
         while len(shown) - at > _NARROW * room or cell_width(shown[at:]) > room:
             head = _head(shown[at : at + room], room)
             space = head.rfind(" ")
-            if space > room // 3:
+            rest = at + space + 1
+            is_word = " " in shown[rest : rest + room + 1] or len(shown) - rest <= room
+            if space > 0 and (space > room // 3 or is_word):
                 head = head[:space]
             lines.append([(indent + head, role)])
             at += len(head)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from kiket_console.log_levels.told import told
 from kiket_console.text import cell_width, clock, fit, uncoloured, visible
-from kiket_console.ui.frames import frames, is_own
 from kiket_console.ui.paint.line import PICKED, cut, joined, line_width, wrap
-from kiket_console.ui.paint.syntax import traceback_lines
+from kiket_console.ui.paint.tracebacks import beginning, holds_traceback, lines_of, text_lines
 from kiket_console.ui.paint.wraps import breaks
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line, Piece
 
 MARGIN = "  "
-TEXT_LINES = 2_000
+STDERR = "┃ "
+"""Before what was written to standard error."""
+BEFORE_TEXT = 7
+"""So many pieces of a row stand before what is said."""
 _FULL_TIME = 92
 _TRACEBACK = "Traceback "
-_HEAD = re.compile(r"^\s*(?:\+ )?(?:Exception Group )?Traceback \(", re.MULTILINE)
 _LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
 _SOURCES = ("webhook", "api", "ipc", "producer")
@@ -42,15 +45,10 @@ def level(line: LogLine) -> tuple[str, str]:
     return ("stderr", "warning") if line.stream == "stderr" else (line.stream, "muted")
 
 
-def lines_of(line: LogLine) -> list[str]:
-    """Return the lines of a record, without the codes that colour them."""
-    return uncoloured(line.text).split("\n", TEXT_LINES)
-
-
 def sign(line: LogLine) -> tuple[str, str]:
     """Return a sign and its role: errors and what went to standard error stand out."""
     _, role = level(line)
-    if role == "error" or _holds_traceback(line.text):
+    if role == "error" or holds_traceback(told(line.text)):
         return "✗", "error"
     return ("!", "warning") if role == "warning" else (" ", "")
 
@@ -71,22 +69,23 @@ def row(
     word, role = level(line)
     first, *rest = lines_of(line)
     time = clock(line.at_us, milliseconds=width >= _FULL_TIME)
-    said = (visible(first), role if role == "error" else "")
+    said = (beginning(first, width), role if role == "error" else "")
     pieces: list[Piece] = [
         (" ", ""),
         sign(line),
         (PICKED if picked else " ", "accent"),
         (f"{time}  ", "picked" if picked else "muted"),
         (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker, workers)),
-        (fit(word, 8) + "  ", role),
+        (fit(word, 8), role),
+        (STDERR if line.stream == "stderr" else "  ", "warning"),
     ]
     if unfolded:
         return cut([*pieces, ("▾ ", "accent"), said], width)
-    last = visible(next((each for each in reversed(rest) if each.strip()), "").strip())
+    last = beginning(next((each for each in reversed(rest) if each.strip()), "").strip(), width)
     if not last:
         return cut([*pieces, said], width)
     pieces.append(("▸ ", "accent"))
-    is_traceback = _holds_traceback(line.text)
+    is_traceback = holds_traceback(told(line.text))
     more = (f"  +{len(rest)}", "muted")
     whole_row = [*pieces, said, (f"  ⏎ {last}", "error" if is_traceback else "muted"), more]
     if line_width(whole_row) <= width or not is_traceback:
@@ -104,45 +103,35 @@ def text_column(width: int) -> int:
 
 def rows_below(line: LogLine, width: int) -> int:
     """Return how many rows more a line takes when it is wrapped; none if it has several lines."""
-    return len(_breaks(line, width))
+    text = told(line.text)
+    return 0 if "\n" in text else len(_pieces(text, width)) - 1
 
 
-def _breaks(line: LogLine, width: int) -> list[int]:
-    if "\n" in line.text:
-        return []
+@lru_cache(maxsize=16)
+def _pieces(text: str, width: int) -> list[str]:
+    """Return what the rows of a line that is wrapped say; kept, for its rows are drawn together."""
+    said = uncoloured(text)
     room = max(8, width - text_column(width))
-    return breaks(uncoloured(line.text), room, room)
+    starts = [0, *breaks(said, room, room)]
+    return [said[begin:end] for begin, end in zip(starts, [*starts[1:], None], strict=True)]
 
 
 def wrapped_row(
     line: LogLine, part: int, width: int, workers: Sequence[str] = (), *, picked: bool = False
 ) -> Line:
     """Return one of the rows of a line that is wrapped; *part* counts them from 0."""
-    starts = [0, *_breaks(line, width)]
-    if part >= len(starts):  # counted for another width, a moment before it is counted anew
+    whole_text = told(line.text)
+    pieces = [] if "\n" in whole_text else _pieces(whole_text, width)
+    if part >= max(1, len(pieces)):  # counted for another width, a moment before it is counted anew
         return [(" ", "")]
-    if len(starts) == 1:
+    if len(pieces) < 2:
         return row(line, width, workers, picked=picked)
-    said = uncoloured(line.text)[starts[part] : [*starts[1:], None][part]]
+    said = pieces[part]
     if not part:
         return row(replace(line, text=said.rstrip()), width, workers, picked=picked)
     role = level(line)[1]
     text = (visible(said.rstrip()), role if role == "error" else "")
     return cut([(" " * text_column(width), ""), text], width)
-
-
-def row_below(line: LogLine, part: int, width: int, folder: str = "") -> Line:
-    """Return one of the lines of an unfolded record; *part* counts them from 0."""
-    lines = lines_of(line)
-    text = lines[part] if part < len(lines) else ""
-    indent = ("     ", "") if width < _FULL_TIME else (" " * 16, "")
-    if not _holds_traceback("\n".join(lines[: part + 1])):
-        return cut([indent, (visible(text), "")], width)
-    shown = traceback_lines(text, width - len(indent[0]))[0]
-    named = frames(text)
-    if named and not is_own(named[0].file, folder):
-        shown = [(piece, "muted") for piece, _ in shown]
-    return cut([indent, *shown], width)
 
 
 def brief(line: LogLine) -> Line:
@@ -167,7 +156,7 @@ def whole(line: LogLine, width: int, folder: str = "") -> list[Line]:
         facts.append([(f"trace {visible(line.trace_id)}", "muted")])
     said = uncoloured(line.text)
     fields = _fields(said, width - 4)
-    text = [[(MARGIN, ""), *each] for each in _text_lines(said, width - 4, folder)]
+    text = [[(MARGIN, ""), *each] for each in text_lines(line, width - 4, folder)]
     shown = [[(MARGIN, ""), *each] for each in fields]
     head = [*_facts(facts, width), []] if facts else []
     return [*head, *text, *([[], *shown] if shown else [])]
@@ -204,38 +193,22 @@ def _fields(text: str, width: int) -> list[Line]:
     return shown
 
 
-def of_exchange(lines: list[LogLine], width: int) -> list[Line]:
+def of_exchange(lines: Sequence[LogLine], width: int, folder: str = "") -> list[Line]:
     """Return the log lines of one exchange, each in full."""
     if not lines:
         return [[(MARGIN + "Nothing was logged while this was handled.", "muted")]]
     shown: list[Line] = []
     for line in lines:
         word, role = level(line)
-        first, *rest = _text_lines(uncoloured(line.text), width - 28)
+        said, _, below = told(line.text).partition("\n")
+        first, *more = wrap(uncoloured(said), width - 28)
         head = [(MARGIN + clock(line.at_us) + "  ", "muted"), (fit(word, 8) + "  ", role)]
         shown.append([*head, *first])
-        shown += [[(" " * 26, ""), *each] for each in rest]
-    return shown
-
-
-def _holds_traceback(text: str) -> bool:
-    return _HEAD.search(text) is not None
-
-
-def _text_lines(text: str, width: int, folder: str = "") -> list[Line]:
-    """Return a logged text: tracebacks with their colours, anything else wrapped."""
-    shown: list[Line] = []
-    in_traceback = False
-    for each in text.split("\n", TEXT_LINES):
-        in_traceback = in_traceback or _holds_traceback(each)
-        if not in_traceback:
-            shown += wrap(each, width)
-            continue
-        named = frames(each)
-        lines = traceback_lines(each, width)
-        if named and folder and not is_own(named[0].file, folder):
-            lines = [[(piece, "muted") for piece, _ in line] for line in lines]
-        shown += lines
+        shown += [[(" " * 26, ""), *each] for each in more]
+        if below:
+            rest = replace(line, text=below)
+            others = text_lines(rest, width - 6, folder, inside=holds_traceback(said))
+            shown += [[(MARGIN * 2, ""), *each] for each in others]
     return shown
 
 

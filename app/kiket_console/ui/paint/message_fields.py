@@ -8,9 +8,10 @@ http_request  An HTTP request for the module's app; http_response answers it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from kiket_console.sending import payload
 from kiket_console.text import fit, visible
@@ -34,8 +35,7 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What is found about a message as it is typed."""
 
     op: IpcOp | None

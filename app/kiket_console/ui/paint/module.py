@@ -18,7 +18,8 @@ from kiket_console.text import age, plural, visible
 from kiket_console.ui.paint.labels import address, labelled, sentence
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
     from kiket_console.module_facts import ModuleChannel, ModuleEndpoint, ModuleFacts
     from kiket_console.ui.paint.line import Line
 
@@ -97,7 +98,12 @@ def _heartbeat(facts: ModuleFacts, now_us: int) -> Line:
     if not facts.heartbeat_us:
         return [("none answered yet", "muted")]
     since = _since(facts.heartbeat_us, now_us)
-    return [(f"{since} ago", ""), (f", {facts.heartbeats:,} answered", "muted")]
+    answered = f", {facts.heartbeats:,} answered"
+    if facts.heartbeat_took_us:
+        from kiket_console.telemetry.words import took
+
+        answered += f", the newest within {took(facts.heartbeat_took_us)}"
+    return [(f"{since} ago", ""), (answered, "muted")]
 
 
 def _since(at_us: int, now_us: int) -> str:

@@ -16,7 +16,7 @@ from kiket_console.ui.paint.table import Table, cell
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.teach import KeyOf
     from kiket_console.wire import (

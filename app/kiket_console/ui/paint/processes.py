@@ -16,7 +16,7 @@ from kiket_console.model import WorkerState
 from kiket_console.text import age, cell_width, fit, fit_right, size, visible
 from kiket_console.ui.paint.line import shortened
 from kiket_console.ui.paint.logs import short_name
-from kiket_console.ui.paint.module import SHAKY, heartbeat_sentences
+from kiket_console.ui.paint.module import heartbeat_sentences
 
 if TYPE_CHECKING:
     from kiket_console.model import Worker
@@ -45,7 +45,6 @@ _WORDS = {
     WorkerState.FATAL: "gave up",
 }
 _ANSWERED = re.compile("^answered (its |a )?")
-_SILENT = "has not "
 _BAD = (WorkerState.BROKEN, WorkerState.BACKOFF, WorkerState.FATAL)
 
 
@@ -60,11 +59,17 @@ def state_sign(worker: Worker) -> Piece:
     return ("○", "muted") if worker.state is WorkerState.STOPPED else ("…", "warning")
 
 
+def light(worker: Worker, now_us: int) -> Piece:
+    """Return the sign of a worker's state as far as that is sure now, and its role."""
+    sign, role = state_sign(worker)
+    is_old = role == "ok" and state_role(worker, now_us) != ""
+    return ("?", "warning") if is_old else (sign, role)
+
+
 def doubtful(worker: Worker) -> bool:
     """Return whether a worker serves and its last check found something wrong."""
-    silent = worker.evidence.startswith(_SILENT)
-    shaky = worker.module is not None and worker.module.handshake in SHAKY
-    return worker.state is WorkerState.SERVING and (silent or shaky or worker.problem is not None)
+    is_well = worker.answers and worker.problem is None
+    return worker.state is WorkerState.SERVING and not is_well
 
 
 def state_word(worker: Worker) -> str:
@@ -121,10 +126,15 @@ def _tries(worker: Worker, now_us: int) -> list[str]:
     return [f"{often}, {again}", f"{word}, {again}", word]
 
 
+def sure_us(worker: Worker) -> int:
+    """Return when it was last seen to answer."""
+    return max(worker.evidence_us, worker.module.heartbeat_us if worker.module else 0)
+
+
 def state_role(worker: Worker, now_us: int) -> str:
     """Return the role of what is said of a worker: one that serves is plain while that is sure."""
     _, role = state_sign(worker)
-    if worker.state is WorkerState.SERVING and now_us - worker.evidence_us > SURE_FOR_US:
+    if worker.state is WorkerState.SERVING and now_us - sure_us(worker) > SURE_FOR_US:
         return "warning"
     return "" if role == "ok" else role
 
@@ -150,7 +160,7 @@ def row(worker: Worker, width: int, now_us: int) -> Line:
     }
     right = " ".join(fit_right(values[column], cells) for column, cells in _numbers(width))
     name, kind, state = _cells(width, len(right))
-    sign, role = state_sign(worker)
+    sign, role = light(worker, now_us)
     said = fit(_said(worker, now_us, state - 1), state - 1)
     return [
         (f" {sign} ", role),

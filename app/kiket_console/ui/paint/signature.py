@@ -59,6 +59,8 @@ def signature(detail: Detail, width: int) -> list[Line]:
     judgement = detail.judgement
     if judgement is None:
         return wrap(_no_judgement(detail), width, "muted", MARGIN)
+    if detail.exchange.source is Source.PRODUCER:  # it says by whom and for what it is signed
+        return wrap(judgement.sentence, width, "" if judgement.ok else "error", MARGIN)
     warnings = _warnings(detail, judgement)
     parts = (
         _verdict(judgement, width),
@@ -99,6 +101,8 @@ def _nearest(detail: Detail, nearest: str) -> str:
 def _no_judgement(detail: Detail) -> str:
     if detail.exchange.source is Source.WEBHOOK:
         return "Nobody has judged this signature: the exchange ended before that."
+    if detail.exchange.source is Source.PRODUCER:
+        return "Nothing has signed this message: there were no credentials."
     if detail.exchange.source is Source.IPC:
         return "A module's messages are not signed: their channel is known to be the module's."
     return "An API call carries a token of its own, not a webhook signature."

@@ -55,6 +55,10 @@ class LineSource:
         """Fold or unfold a row; return the row that it is now."""
         return index
 
+    def turn(self, index: int) -> int:
+        """Do what `enter` does on a row that leads nowhere; return the row that it is now."""
+        return self.fold(index)
+
     def fold_level(self, index: int, by: int | None) -> int:  # noqa: ARG002 - JSON looks at it
         """Fold one level more (-1) or less (1); 0: fold everything; None: unfold everything.
 
@@ -73,6 +77,18 @@ class LineSource:
     def target(self, index: int) -> str:  # noqa: ARG002 - sources that lead somewhere look at it
         """Return what `enter` leads to from a row, in the source's own words; empty: nothing."""
         return ""
+
+    def name(self, index: int) -> str:
+        """Return what a row is called, whatever stands above it; empty where it has no name."""
+        return self.target(index)
+
+    def row_of(self, name: str) -> int | None:  # noqa: ARG002 - sources with names look at it
+        """Return the row that is called *name*; None where there is none."""
+        return None
+
+    def notable(self, index: int, by: int) -> int | None:  # noqa: ARG002 - timelines look at it
+        """Return the next row (1), or the one before (-1), that a person should look at."""
+        return None
 
     def find(self, query: Query) -> Iterator[Sequence[int]]:
         """Yield the places of *query* from top to bottom, a few milliseconds of work at a time."""
@@ -94,11 +110,21 @@ class LineSource:
 
 
 class Lines(LineSource):
-    """Lines that are there already; *targets*: what `enter` leads to from some of them."""
+    """Lines that are there already.
 
-    def __init__(self, lines: Sequence[Line] = (), targets: dict[int, str] | None = None) -> None:
+    *targets*: what `enter` leads to from some of them. *names*: what some are called, where that is
+    not what they lead to.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line] = (),
+        targets: dict[int, str] | None = None,
+        names: dict[int, str] | None = None,
+    ) -> None:
         self._lines = lines
         self._targets = targets or {}
+        self._names = self._targets if names is None else names
 
     @property
     def count(self) -> int:
@@ -112,6 +138,14 @@ class Lines(LineSource):
     def target(self, index: int) -> str:
         """Return what a line leads to."""
         return self._targets.get(index, "")
+
+    def name(self, index: int) -> str:
+        """Return what a line is called."""
+        return self._names.get(index, "")
+
+    def row_of(self, name: str) -> int | None:
+        """Return the first line of that name."""
+        return next((row for row, known in self._names.items() if known == name), None)
 
 
 class Chain(LineSource):

@@ -7,41 +7,47 @@ What matters least goes first when there is no room.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.model import WorkerState
 from kiket_console.text import age, duration, visible
 from kiket_console.ui.paint.line import joined, line_width, shortened, spread
+from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.processes import (
     doubtful,
+    light,
     state_role,
     state_sentences,
     state_sign,
     state_word,
+    sure_us,
 )
 
 if TYPE_CHECKING:
-    from kiket_console.model import EngineStatus, Worker
-    from kiket_console.ui.paint.line import Line
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
+    from kiket_console.ui.paint.line import Line, Piece
 
 
 _FRESH_US = 60_000_000
 """For as long as this a save says more than how the traffic goes."""
 _MUCH = 24
 _ROOMY = 100
-_NO_KEYRING = "this session only: "
-"""How the engine begins to say that it wanted a keyring and found none."""
+_STALE_US = 30_000_000
+"""The store is written every ten seconds; what was written longer ago says little of now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """Whether the engine can be reached, and since when (Unix microseconds)."""
 
     up: bool
     since_us: int
     ever: bool
     """Whether it has been reached at all since the start."""
+    silent: bool = False
+    """Whether it is there, and has not answered since."""
 
 
 def status_line(
@@ -49,19 +55,21 @@ def status_line(
 ) -> Line:
     """Return the line of truth in *width* cells."""
     if status is None:
-        chip = _chip(link, now_us) or [("engine starting…", "muted")]
+        chip = _chip(link, None, now_us) or [("engine starting…", "muted")]
         return spread(
             [(" ◆ ", "accent"), (visible(project), "strong"), ("   ", ""), *chip], [], width
         )
     if link.up and status.recording != "ok":
         return _not_recording(status, width, now_us)
-    recording = _recording(status, width)
     if not link.up:
-        return spread(
-            [*_who(status, short=False), ("   ", ""), *(_chip(link, now_us) or [])], [], width
-        )
+        chip = _chip(link, status.pid, now_us)
+        return spread([*_who(status, short=False), ("   ", ""), *chip], [], width)
     who, name = _who(status, short=False), _who(status, short=True)
     state, brief = (_state(status, now_us, short=short) for short in (False, True))
+    room = width - line_width(joined([name, brief], "   ")) - 3
+    recording = _recording(status, width, now_us)
+    degraded = _degraded(status, width, room - line_width(recording), now_us)
+    recording = [*degraded, *recording]
     reload, rates = _reload(status, now_us), _rates(status)
     counts, few = (_counts(status, short=short) for short in (False, True))
     fresh = bool(reload) and now_us - _last_reload(status).last_reload_us < _FRESH_US
@@ -78,6 +86,8 @@ def status_line(
     elif fresh:
         candidates += [[who, brief, reload, rates], [name, brief, reload, rates]]
         candidates += [[name, brief, reload, rates[:1]], [name, brief, reload[:-1]]]
+        if degraded:  # it takes the room of both, and a save just made is what is looked for
+            candidates += [[name, brief[:2], reload[:-1]]]
     candidates += [[who, state, rates], [who, brief, rates]]
     candidates += [[name, brief, rates[:1]], [name, brief], [name, brief[:2]]]
     for candidate in candidates:
@@ -88,12 +98,13 @@ def status_line(
 
 
 def _who(status: EngineStatus, *, short: bool) -> Line:
-    version = _only(status).extension_version if len(status.workers) == 1 else ""
-    name = _only(status).name if len(status.workers) == 1 else status.project
-    line: list[tuple[str, str]] = [(" ◆ ", "accent"), (visible(name), "strong")]
-    if version and not short:
-        line.append((f" {visible(version)}", "muted"))
-    return line
+    name, version = visible(status.project), ""
+    if len(status.workers) == 1:
+        whole = _only(status).name
+        name = short_name(whole) if short else visible(whole)
+        version = "" if short else visible(_only(status).extension_version)
+    line: list[tuple[str, str]] = [(" ◆ ", "accent"), (name, "strong")]
+    return [*line, (f" {version}", "muted")] if version else line
 
 
 def _only(status: EngineStatus) -> Worker:
@@ -104,9 +115,9 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
     if not status.workers:
         return [("nothing to run here yet", "warning")]
     if len(status.workers) > 1:
-        return _states(status, short=short)
+        return _states(status, now_us, short=short)
     worker = _only(status)
-    sign, role = state_sign(worker)
+    sign, role = light(worker, now_us)
     said = state_role(worker, now_us)
     if not short:
         return [(f"{sign} ", role), (state_sentences(worker, now_us)[0], said)]
@@ -120,19 +131,29 @@ def _state(status: EngineStatus, now_us: int, *, short: bool) -> Line:
     return [(f"{sign} ", role), (word + serves, said)]
 
 
-def _states(status: EngineStatus, *, short: bool) -> Line:
+def _states(status: EngineStatus, now_us: int, *, short: bool) -> Line:
     """Return how several workers are: the first that is wrong by its name, the others counted."""
-    serving = sum(worker.serving for worker in status.workers)
+    serving = sum(worker.serving and not doubtful(worker) for worker in status.workers)
     counted = f"{serving} of {len(status.workers)} serve"
     wrong = _wrong(status)
     if wrong is None:
         role = "ok" if serving == len(status.workers) else "warning"
-        return [("● ", role), (counted, "")]
+        oldest = min((each for each in status.workers if each.serving), key=sure_us, default=None)
+        if oldest is None:
+            return [("● ", role), (counted, "")]
+        sign, sure = light(oldest, now_us)
+        is_old = sure != "ok"
+        pieces: Line = [(f"{sign if is_old else '●'} ", sure if is_old else role), (counted, "")]
+        since = _ago(sure_us(oldest), now_us)
+        role = state_role(oldest, now_us) or "muted"
+        return [*pieces, (f" · {since}" if short else f" · checked {since}", role)]
     sign, role = state_sign(wrong)
     said = f"{visible(wrong.name)} {state_word(wrong)}"
     if short:
-        return [(f"{sign} ", role), (said, role)]
+        return [(f"{sign} ", role), (f"{said} ?" if doubtful(wrong) else said, role)]
     problem = f": {visible(wrong.problem.sentence)}" if wrong.problem is not None else ""
+    if doubtful(wrong) and not problem:
+        said = f"{visible(wrong.name)}: {state_sentences(wrong, now_us)[0]}"
     return [(f"{sign} ", role), (said + problem, role), (f" · {counted}", "muted")]
 
 
@@ -144,7 +165,7 @@ def _wrong(status: EngineStatus) -> Worker | None:
 
 def _in_trouble(status: EngineStatus) -> bool:
     wrong = _wrong(status)
-    return wrong is not None and wrong.problem is not None
+    return wrong is not None and (wrong.problem is not None or doubtful(wrong))
 
 
 def _last_reload(status: EngineStatus) -> Worker:
@@ -176,20 +197,36 @@ def _counts(status: EngineStatus, *, short: bool) -> Line:
     counts = (
         (status.interrupted, "cut off by an earlier end", "cut off"),
         (status.refused, "refused unread", "refused"),
-        (status.dropped_logs, "log lines dropped", "logs dropped"),
-        (status.dropped_frames, "messages not recorded", "not recorded"),
     )
     said = [f"{count:,} {brief if short else full}" for count, full, brief in counts if count]
     return [(", ".join(said), "warning")] if said else []
 
 
-def _recording(status: EngineStatus, width: int) -> Line:
-    """Return whether what is kept is safe: recordings, and secrets where that is not by choice."""
-    told = width >= _ROOMY and status.vault.startswith(_NO_KEYRING)
-    vault: Line = [("no keyring   ", "warning")] if told else []
+def _degraded(status: EngineStatus, width: int, room: int, now_us: int) -> list[Piece]:
+    """Return what does less than it should, and for how long; the first, where room is short."""
+    found = [each for each in status.degraded if each.part != "recording"]
+    for count in range(len(found) if width >= _ROOMY else min(1, len(found)), 0, -1):
+        pieces: list[Piece] = []
+        for each in found[:count]:
+            pieces += [(f"! {visible(each.brief)}", "warning")]
+            pieces += [(f" {age((now_us - each.since_us) / 1e6)}   ", "muted")]
+        if len(found) > count:
+            pieces[-1:] = [(f"{pieces[-1][0].rstrip()} +{len(found) - count}   ", "muted")]
+        if count == 1 or line_width(pieces) <= room:
+            return pieces
+    return []
+
+
+def _recording(status: EngineStatus, width: int, now_us: int) -> list[Piece]:
+    """Return whether what happens is kept, and since when that is known."""
+    age_us = now_us - status.written_us if status.written_us else 0
+    is_old = age_us > _STALE_US
+    pieces: list[Piece] = [("rec ", "muted"), ("ok", "warning" if is_old else "ok")]
     if status.durability == "process":
-        return [*vault, ("rec ", "muted"), ("ok", "ok"), (" (process) ", "warning")]
-    return [*vault, ("rec ", "muted"), ("ok", "ok"), (" ", "")]
+        pieces.append((" (process)", "warning"))
+    if status.written_us and (is_old or width >= _ROOMY):
+        pieces.append((f" {age(age_us / 1e6)}", "warning" if is_old else "muted"))
+    return [*pieces, (" ", "")]
 
 
 def _not_recording(status: EngineStatus, width: int, now_us: int) -> Line:
@@ -205,12 +242,15 @@ def _not_recording(status: EngineStatus, width: int, now_us: int) -> Line:
     return spread([*left, (shortened(said, room), "error")], [], width)
 
 
-def _chip(link: Connection, now_us: int) -> Line:
+def _chip(link: Connection, pid: int | None, now_us: int) -> Line:
     if link.up:
         return []
+    gone = age((now_us - link.since_us) / 1e6)
+    if link.silent:
+        who = f"engine, pid {pid}," if pid else "engine"
+        return [(f"✗ {who} has not answered for {gone}", "error")]
     if not link.ever:
         return [("… engine starting", "warning")]
-    gone = age((now_us - link.since_us) / 1e6)
     return [(f"✗ engine gone {gone}, connecting again by itself", "error")]
 
 

@@ -13,7 +13,8 @@ from kiket_console.ui.registry import usual_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiket_console.model import EngineStatus, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Worker
     from kiket_console.ui.paint.line import Line
     from kiket_console.wire import PlatformCollection
 
@@ -105,7 +106,7 @@ def nothing_matches(
         [],
         [(MARGIN + said, "strong")],
         [],
-        [(f"{MARGIN}{key('back'):<8}", "accent"), ("clears the filter", "")],
+        [(f"{MARGIN}{key('back'):<8}", "accent"), ("leaves the filter", "")],
         [
             (f"{MARGIN}{key('traffic.suspend'):<8}", "accent"),
             ("shows all for now and keeps it", ""),

@@ -12,8 +12,9 @@ event and status stay in any. In a wide one notes are shown in full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_console.model import Source, State
 from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
@@ -54,11 +55,12 @@ STATE_WORDS = {
     State.INTERRUPTED: ("cut off ?", "warning"),
     State.REJECTED: ("refused ✗", "error"),
 }
-_SIGNATURE_ROLES = {"ok": "muted", "re-signed": "muted", "unsigned": "warning", "": "muted"}
+_SIGNATURE_ROLES = {
+    "ok": "muted", "re-signed": "muted", "sigv4": "muted", "unsigned": "warning", "": "muted",
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """How many cells each column takes; 0 is a column that is not shown."""
 
     number: int
@@ -138,7 +140,7 @@ def neighbour(exchange: Exchange, above: Exchange | None) -> bool:
 
 def pending(exchange: Exchange) -> bool:
     """Return whether an answer is still to come."""
-    return exchange.state in (State.RECEIVED, State.HELD)
+    return exchange.is_open
 
 
 def status(exchange: Exchange, now_us: int) -> tuple[str, str]:
@@ -264,6 +266,8 @@ def source_cell(exchange: Exchange, *, below_cause: bool) -> str:
     shown = messages.source(exchange)
     if exchange.parent_id is None or exchange.source is Source.WEBHOOK:
         return shown
+    if exchange.source is Source.PRODUCER:
+        shown = "prod"  # the column has no room for more behind a sign
     return (" └ " if below_cause else "└ ") + shown
 
 
@@ -272,6 +276,8 @@ def _note(exchange: Exchange, below_cause: bool, width: int) -> tuple[str, str, 
     tail = ""
     if exchange.replay_of is not None:
         tail = f"of {exchange.replay_of}"
+    elif exchange.duplicate_of is not None:
+        tail = f"dup {exchange.duplicate_of}"
     elif exchange.parent_id is not None and not below_cause:
         tail = f"└ {exchange.parent_id}"
     if exchange.parent_guessed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kiket_console.telemetry.words import took
 from kiket_console.text import age, clock, duration, fit, plural, size, visible
 from kiket_console.ui.paint import logs
 from kiket_console.ui.paint.labels import LABEL, MARGIN, labelled, sentence
@@ -11,13 +12,19 @@ from kiket_console.ui.paint.line import cut, wrap
 from kiket_console.ui.paint.module import module_lines
 from kiket_console.ui.paint.processes import ago, place, state_sign, state_word
 from kiket_console.ui.paint.syntax import traceback_lines
+from kiket_console.ui.paint.usage import engine_lines, usage_lines
+from kiket_console.wire import EVERY_ERA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiket_console.model import Draining, EngineStatus, LogLine, Worker
+    from kiket_console.engine_status import EngineStatus
+    from kiket_console.model import Draining, LogLine, Worker
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.paint.usage import Used
 
+LATE_S = 0.1
+"""An event loop that is later than that keeps everybody waiting who asks it for anything."""
 _DURABILITIES = {
     "full": "each exchange is on disk before it is answered",
     "process": "an answer may come before the disk has it: a power cut can lose the newest",
@@ -31,14 +38,17 @@ def about(
     now_us: int,
     tail: Sequence[LogLine] = (),
     checked: Sequence[Line] = (),
+    used: Used | None = None,
+    own: Used | None = None,
 ) -> list[Line]:
     """Return what is known of a worker: what is wrong first, then what it handles and needs.
 
-    *tail*: what it logged last; *checked*: what is told of its manifest. The engine comes last,
-    unless nothing can be recorded.
+    *tail*: what it logged last; *checked*: what is told of its manifest; *used*, *own*: what it and
+    the engine used lately. The engine comes last, unless nothing can be recorded.
     """
     unsafe = status.recording != "ok"
-    lines: list[Line] = [*_engine(status, width, now_us), []] if unsafe else []
+    engine = [*_engine(status, width, now_us), *engine_lines(own, width)]
+    lines: list[Line] = [*engine, []] if unsafe else []
     if worker.problem is not None:
         lines += problem_lines(worker, width)
     lines += labelled("Process", _process(worker, now_us), width)
@@ -51,6 +61,7 @@ def about(
         lines += module_lines(worker, worker.module, status, width, now_us)
     else:
         lines += _extension(worker, status, width, checked)
+    lines += usage_lines(worker, used, width, now_us)
     lines += [[], *labelled("Command" if _is_command(worker) else "Code", _code(worker), width)]
     if worker.guessed:
         lines += labelled("Guessed", [[(visible(worker.guessed), "muted")]], width)
@@ -62,7 +73,7 @@ def about(
         lines += _crashes(worker, width, now_us)
     if tail:
         lines += [[], *_tail(tail, width)]
-    return lines if unsafe else [*lines, [], *_engine(status, width, now_us)]
+    return lines if unsafe else [*lines, [], *engine]
 
 
 def _extension(
@@ -82,7 +93,7 @@ def _extension(
     if worker.dialects:
         accepted: list[Line] = [[(visible(name), "")] for name in worker.dialects]
         lines += labelled("Accepts", accepted, width)
-    if worker.era:
+    if worker.era not in {"", EVERY_ERA}:
         era: Line = [(visible(worker.era), ""), (" alone, as kiket.toml says", "muted")]
         lines += labelled("Made for", [era], width)
     return lines
@@ -105,6 +116,8 @@ def _process(worker: Worker, now_us: int) -> list[Line]:
     if worker.cpu_percent is not None and worker.memory_bytes is not None:
         uses = f"{worker.cpu_percent:.0f} % of a core, {size(worker.memory_bytes)}"
         facts.append([(uses, ""), (" with all it started", "muted")])
+    if worker.lag_s is not None and worker.lag_s >= LATE_S:
+        facts.append([(f"its event loop was {took(worker.lag_s * 1e6)} late", "warning")])
     counts = (worker.starts, "start"), (worker.reloads, "reload"), (worker.restarts, "restart")
     return [*facts, [(", ".join(plural(count, noun) for count, noun in counts if count), "")]]
 
@@ -153,16 +166,28 @@ def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
     if status.recording == "ok":
         safe = _DURABILITIES.get(status.durability, visible(status.durability))
         role = "" if status.durability == "full" else "warning"
-        lines = labelled("Recording", [[("ok", "ok")], [(safe, role)]], width)
+        facts: list[Line] = [[("ok", "ok")], [(safe, role)]]
+        if status.written_us:
+            facts.append([(f"last written {ago(status.written_us, now_us)}", "muted")])
+        lines = labelled("Recording", facts, width)
     else:
         since = _since(status.recording_since_us, now_us)
         lines = sentence("Recording", f"✗ {status.recording}{since}", width, "error")
-    if status.dropped_logs:
-        said = f"{plural(status.dropped_logs, 'log line')} dropped: more came than can be kept"
+    kept: list[Line] = [[(visible(status.vault), "")]]
+    if status.vault_us:
+        kept.append([(f"answered {ago(status.vault_us, now_us)}", "muted")])
+    lines += labelled("Vault", kept, width)
+    for each in status.degraded:
+        if each.part != "recording":
+            said = f"! {each.sentence}{_since(each.since_us, now_us)}"
+            lines += sentence(each.part.capitalize(), said, width, "warning")
+    told = {each.part for each in status.degraded}
+    if status.dropped_logs and "logs" not in told:
+        said = f"{plural(status.dropped_logs, 'log line')} dropped: more came than is kept"
         lines += sentence("Logs", said, width, "warning")
-    if status.dropped_frames:
-        told = plural(status.dropped_frames, "message")
-        said = f"{told} of modules not recorded: more came than can be kept"
+    if status.dropped_frames and "messages" not in told:
+        lost = plural(status.dropped_frames, "message")
+        said = f"{lost} of modules not recorded: more came than is kept"
         lines += sentence("Modules", said, width, "warning")
     if status.interrupted:
         cut_off = plural(status.interrupted, "exchange")

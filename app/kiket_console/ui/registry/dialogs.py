@@ -25,6 +25,10 @@ COMMANDS = (
             "Take the selected answer.", Scope.DIALOG, palette=False),
     Command("dialog.cancel", "escape,q", "cancel", "cancel",
             "Change nothing.", Scope.DIALOG, palette=False),
+    Command("field.next", "right,l,space,enter", "choose(1)", "next value",
+            "Take the next value.", Scope.FIELD, pair="field.previous", palette=False),
+    Command("field.previous", "left,h", "choose(-1)", "value before",
+            "Take the value before.", Scope.FIELD, palette=False),
     Command("prompt.complete", "tab", "complete(1)", "complete",
             "Take what is offered, or go to the next offer.", Scope.PROMPT, palette=False),
     Command("prompt.complete-back", "shift+tab", "complete(-1)", "previous offer",
@@ -38,4 +42,6 @@ COMMANDS = (
             "Enter what is typed.", Scope.PROMPT, palette=False),
     Command("prompt.cancel", "escape", "cancel", "cancel",
             "Change nothing.", Scope.PROMPT, palette=False),
+    Command("jump.cancel", "escape", "cancel", "stay",
+            "Leave jump mode and stay.", Scope.JUMP, palette=False),
 )  # fmt: skip

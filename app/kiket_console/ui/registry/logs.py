@@ -6,8 +6,8 @@ from kiket_console.ui.command import Command, Scope
 from kiket_console.ui.registry import growing
 
 COMMANDS = (
-    Command("logs.cause", "c", "cause", "its exchange",
-            "Go to the exchange that the selected line belongs to.",
+    Command("logs.timeline", "c", "timeline", "timeline",
+            "Show where this line stands in the timeline of the exchange that it belongs to.",
             Scope.LOGS),
     Command("logs.source", "O", "source", "open in editor",
             "Open the place in the code that the line names, the project's own first.",
@@ -19,6 +19,13 @@ COMMANDS = (
     Command("logs.worker", "w", "worker", "worker",
             "Show only what the selected line's worker logged; again: the next worker's, then all.",
             Scope.LOGS),
+    Command("logs.stderr", "e", "stderr", "stderr",
+            "Show only what was written to standard error, or no longer.", Scope.LOGS),
+    Command("logs.next-match", "n", "match(1)", "next match",
+            "Go to the next line that the filter finds, be it suspended; without a filter, ask "
+            "what to look for, and hide nothing.", Scope.LOGS, names="find"),
+    Command("logs.previous-match", "N", "match(-1)", "previous match",
+            "Go to the line before that the filter finds.", Scope.LOGS, palette=False),
     Command("logs.wrap", "W", "wrap", "wrap",
             "Wrap long lines, or no longer.", Scope.LOGS, names="wrap-lines"),
     *growing.filters(Scope.LOGS),

@@ -18,7 +18,7 @@ COMMANDS = (
     _move("half-up", "ctrl+u", "half_page(-1)", "half a page up", "Go half a page up."),
     _move("oldest", "g,home", "oldest", "oldest", "Go to the top."),
     _move("newest", "G,end", "newest", "newest", "Go to the bottom; follow what is new there."),
-    Command("view.turn", "enter,space", "turn", "fold",
+    Command("view.turn", "enter,space", "turn", "open/fold",
             "Fold or unfold what begins here; go to what the line leads to.",
             Scope.VIEW, palette=False),
     Command("view.right", "right", "sideways(1)", "right",
@@ -38,7 +38,8 @@ COMMANDS = (
     Command("view.search", "slash", "search", "search",
             "Look for a text in all of this, also where it is folded.", Scope.VIEW),
     Command("view.next-match", "n", "match(1)", "next",
-            "Go to the next place that was found.", Scope.VIEW, palette=False),
+            "Go to the next place that was found; in a timeline without a search, to what failed "
+            "or took long.", Scope.VIEW, palette=False),
     Command("view.previous-match", "N", "match(-1)", "previous",
             "Go to the place that was found before.", Scope.VIEW, palette=False),
     Command("view.end-search", "escape", "end_search", "end search",

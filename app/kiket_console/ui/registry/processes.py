@@ -28,6 +28,9 @@ COMMANDS = (
             argument=Argument.WORKER),
     Command("processes.logs", "l", "logs", "its logs",
             "Show what the selected worker logged.", Scope.PROCESSES, names="its-logs"),
+    Command("processes.timeline", "c", "timeline", "timeline",
+            "Show the timeline of the selected worker's newest exchange; esc comes back.",
+            Scope.PROCESSES),
     Command("processes.source", "O", "source", "open in editor",
             "Open the place of the problem, the manifest's first error, or else the first handler, "
             "in your editor.",

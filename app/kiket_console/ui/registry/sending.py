@@ -34,6 +34,8 @@ COMMANDS = (
             Scope.MESSAGE, palette=False),
     Command("preview.close", "escape,q", "close", "back",
             "Go back to what is being edited.", Scope.PREVIEW, palette=False),
+    Command("preview.copy", "y", "copy", "copy",
+            "Copy all that is shown.", Scope.PREVIEW, palette=False),
     Command("ways.down", "down,ctrl+n", "step(1)", "way",
             "Go to the next way.", Scope.WAYS, pair="ways.up", palette=False),
     Command("ways.up", "up", "step(-1)", "up",

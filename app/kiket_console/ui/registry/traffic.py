@@ -7,14 +7,14 @@ from kiket_console.ui.registry import growing
 
 COMMANDS = (
     Command("traffic.replay", "r", "replay", "replay",
-            "Send the chosen deliveries, or a call's cause, signed anew; messages to modules as "
-            "they were.",
+            "Send the chosen deliveries, or a call's cause, signed anew; messages to modules, or "
+            "to a producer, as they were.",
             Scope.TRAFFIC, argument=Argument.EXCHANGE),
     Command("traffic.ways", "R", "ways", "replay in a way",
             "Send again exactly, stale, badly signed, in another dialect or version, or many "
             "times.", Scope.TRAFFIC, names="ways,replay-as", argument=Argument.EXCHANGE),
     Command("traffic.edit", "e", "edit", "edit & send",
-            "Change the payload, headers, event or version, or a module's message, and send that.",
+            "Change the payload, headers, event or version, or a message, and send that.",
             Scope.TRAFFIC,
             names="edit", argument=Argument.EXCHANGE),
     Command("traffic.edit-outside", "E", "edit_outside", "edit in your editor",
@@ -35,6 +35,9 @@ COMMANDS = (
             Scope.TRAFFIC, names="give-up,cancel", argument=Argument.EXCHANGE),
     *growing.filters(Scope.TRAFFIC),
     *growing.commands(Scope.TRAFFIC),
+    Command("traffic.order", "o", "order", "order",
+            "Choose a column to order the list by; o and the same again reverses, esc or time "
+            "restores.", Scope.TRAFFIC, names="order,sort", argument=Argument.COLUMN),
     Command("traffic.next-failing", "right_curly_bracket", "failing(1)", "next failing",
             "Go to the next exchange that failed.", Scope.TRAFFIC),
     Command("traffic.previous-failing", "left_curly_bracket", "failing(-1)", "previous failing",
@@ -75,8 +78,11 @@ COMMANDS = (
     Command("tab.next", "right_square_bracket", "tab(1)", "next tab",
             "Show the next tab of the details.", Scope.TRAFFIC, palette=False),
     Command("tab.timeline", "c", "show_tab('timeline')", "timeline",
-            "Show what this exchange caused, and when.", Scope.TRAFFIC),
+            "Show what caused this exchange and what it caused, on one scale.", Scope.TRAFFIC),
     Command("tab.logs", "l", "show_tab('logs')", "its logs",
             "Show what was logged while this exchange was handled.", Scope.TRAFFIC,
             names="its-logs"),
+    Command("traffic.lines", "L", "lines", "its lines in Logs",
+            "Go to Logs, to the lines of this exchange alone; esc comes back.", Scope.TRAFFIC,
+            names="its-lines"),
 )  # fmt: skip

@@ -10,11 +10,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec.structs import replace
 from textual import work
-from textual.screen import Screen
 
 from kiket_console import ignored_paths
 from kiket_console.comparing.exchanges import compare_exchanges
@@ -25,6 +24,7 @@ from kiket_console.ui.closing import close
 from kiket_console.ui.comparing import in_words, manner_of, read_pair
 from kiket_console.ui.diff_rows import TABS, DiffRows, counts
 from kiket_console.ui.paint import diff
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
 
 
-class DiffScreen(Screen[None]):
+class DiffScreen(Copying[None]):
     """Two exchanges next to each other; *before* None stands for the one to compare *after* with.
 
     That is the one it repeats, or else the one before it of the same event.
@@ -56,7 +56,7 @@ class DiffScreen(Screen[None]):
         self._before, self._after = before, after
         self._rule, self._tabs, self._footer = Rule("Difference"), TabBar(), Footer()
         self._verdict, self._place = Told(id="verdict"), Told(id="place")
-        self.list = ListView(self.rows, id="difference")
+        self.list = ListView(self.rows, id="difference", selects=True)
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""

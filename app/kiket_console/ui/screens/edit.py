@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 
 from kiket_console.sending.draft import SLOW_BYTES, Draft
 from kiket_console.text import visible
@@ -24,6 +23,7 @@ from kiket_console.ui.closing import is_open
 from kiket_console.ui.paint import drafts
 from kiket_console.ui.paint.edits import change_lines
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.screens.question import QuestionScreen
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule
@@ -58,7 +58,7 @@ class Rest(StrEnum):
     GO_ON = "Go on"
 
 
-class EditScreen(Screen[None]):
+class EditScreen(Copying[None]):
     """Edit what a delivery is made of; *kept* is a draft of an earlier time."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

@@ -12,11 +12,14 @@ from textual.worker import get_current_worker
 
 from kiket_console.text import size
 from kiket_console.ui import moment
+from kiket_console.ui.frames import targets
 from kiket_console.ui.paint import detail as paint
 from kiket_console.ui.paint.body import SHOWN_BYTES, BodyView
 from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.threads import hand_over
+from kiket_console.ui.timeline_tab import TimelineTab
+from kiket_console.ui.way_back import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +42,13 @@ GROWN_EVERY_S: Final = 0.1
 class ExchangeDetails:
     """What stands in the details of the selected exchange."""
 
-    def __init__(self, screen: PlaceScreen, bar: TabBar) -> None:
+    def __init__(
+        self, screen: PlaceScreen, bar: TabBar, visit: Callable[[Stop, Stop], None]
+    ) -> None:
+        """*visit* is to go to the first stop, and back to the second one."""
         self._screen = screen
         self._bar = bar
+        self._visit = visit
         self._views: OrderedDict[tuple[int, str, int], BodyView] = OrderedDict()
         self._tab = 0
         self._attempt = 0
@@ -49,6 +56,9 @@ class ExchangeDetails:
         self._reading = 0
         self._job: tuple[BodyView, Shape, bool] | None = None
         """What a thread is laying out."""
+        self._timeline = TimelineTab(screen, self._timeline_changed)
+        self._stop: Stop | None = None
+        """Where a person has gone to, until it is read."""
         self.detail: Detail | None = None
         """What is shown; None while nothing is selected."""
 
@@ -95,7 +105,10 @@ class ExchangeDetails:
         if not same:
             self._attempt = 0
         self._say_what_it_is(found)
-        self._show_tab(stay=same)
+        if self._stop is not None and self._stop.exchange_id == found.exchange.id:
+            self._arrive(self._stop)
+        else:
+            self._show_tab(stay=same)
 
     def _say_what_it_is(self, found: Detail) -> None:
         outcome = paint.outcome(found, moment.now_us())
@@ -105,6 +118,55 @@ class ExchangeDetails:
         self.detail = None
         said: Line = [(f"  reading {size(stored)} …", "muted")]
         self._screen.text.show(lambda _: Lines([said]))
+
+    # Where a person goes
+
+    @property
+    def stop(self) -> Stop | None:
+        """Where a person is; None while nothing is shown."""
+        if self.detail is None:
+            return None
+        text = self._screen.text
+        at = text.source.name(text.cursor) if text.source.count > text.cursor else ""
+        return Stop(self.detail.exchange.id, self._tabs[self._tab], at, self._attempt)
+
+    def go(self, exchange: Exchange, stop: Stop) -> None:
+        """Go to a row of a tab of an exchange."""
+        if self.detail is not None and self.detail.exchange.id == exchange.id:
+            self._arrive(stop)
+        else:
+            self._stop = stop
+            self.show(exchange)
+
+    def _arrive(self, stop: Stop) -> None:
+        self._stop = None
+        self._attempt = stop.attempt
+        self._tab = self._tabs.index(stop.tab) if stop.tab in self._tabs else 0
+        self._show_tab(at=stop.at)
+
+    def follow(self, target: str) -> None:
+        """Go to what a row leads to: an exchange, an attempt's answer, a log line, or code."""
+        here, (kind, *numbers) = self.stop, target.split(":")
+        if here is None:
+            return
+        if kind == "exchange":
+            self._visit(Stop(int(numbers[0]), "response"), here)
+        elif kind == "attempt":
+            exchange_id = int(numbers[0]) if len(numbers) > 1 else here.exchange_id
+            self._visit(Stop(exchange_id, "response", attempt=int(numbers[-1])), here)
+        elif kind == "log":
+            self._visit(Stop(int(numbers[-1]), "logs", target), here)
+        elif kind == "trace":
+            self._screen.console.show_calls(target)
+        else:
+            from kiket_console.ui.external import open_target
+
+            open_target(self._screen.console, target)
+
+    def tick(self) -> None:
+        """Take in that a second went by."""
+        if self.shows_timeline and self._screen.text.size.height:
+            self._timeline.tick()
 
     # Tabs
 
@@ -122,22 +184,16 @@ class ExchangeDetails:
         self._tab = index
         self._show_tab()
 
-    def choose_attempt(self, number: int) -> None:
-        """Show the answer of an attempt."""
-        self._attempt = number
-        self.choose_tab(TABS.index("response"))
+    @property
+    def shows_timeline(self) -> bool:
+        """Whether the timeline is the tab that is shown."""
+        return self.detail is not None and self._tabs[self._tab] == "timeline"
 
-    def follow(self, target: str) -> None:
-        """Go to what a row leads to: an exchange, an attempt's answer, or a log line in full."""
-        kind, _, number = target.partition(":")
-        if kind == "exchange":
-            self._screen.console.show_exchange(int(number))
-        elif kind == "attempt":
-            self.choose_attempt(int(number))
-        elif kind == "log":
-            self.choose_tab(TABS.index("logs"))
+    def _timeline_changed(self) -> None:
+        if self.shows_timeline:
+            self._show_tab(stay=True)
 
-    def _show_tab(self, *, stay: bool = False) -> None:
+    def _show_tab(self, *, stay: bool = False, at: str = "") -> None:
         found = self.detail
         if found is None:
             return
@@ -145,10 +201,14 @@ class ExchangeDetails:
         self._tab = min(self._tab, len(tabs) - 1)
         labels = [name.capitalize() for name in tabs]
         labels[1] = f"Response {len(found.attempts)}" if len(found.attempts) > 1 else labels[1]
-        labels[4] = f"Timeline {1 + len(found.children)}"
+        labels[4] = self._timeline.label(found.exchange.id)
         labels[5] = f"Logs {len(self._logs)}" if self._logs else "Logs"
         self._bar.show(tuple(labels), self._tab)
-        self._screen.text.show(partial(self._source, found, tabs[self._tab]), stay=stay)
+        if not self.shows_timeline:
+            self._timeline.forget()
+        elif not stay and not at:
+            at = f"exchange:{found.exchange.id}"
+        self._screen.text.show(partial(self._source, found, tabs[self._tab]), stay=stay, at=at)
 
     def _source(self, found: Detail, tab: str, width: int) -> LineSource:
         """Return the rows of a tab."""
@@ -163,16 +223,21 @@ class ExchangeDetails:
 
             return Lines(signature(found, width))
         if tab == "timeline":
-            from kiket_console.ui.paint.timeline import timeline
-
-            return Lines(*timeline(found, self._logs, width, moment.now_us()))
+            return self._timeline.rows(found.exchange.id, width)
         if tab == EDITED:
             from kiket_console.ui.edited import edited_lines
 
             return Lines(edited_lines(self._screen.console.reader, found, width))
         from kiket_console.ui.paint.logs import of_exchange
 
-        return Lines(of_exchange(list(self._logs), width))
+        status = self._screen.console.status
+        folder = status.folder if status is not None else str(self._screen.console.folder)
+        lines: list[Line] = [] if self._logs else of_exchange((), width)
+        names: dict[int, str] = {}
+        for each in self._logs:
+            names[len(lines)] = f"log:{each.id}:{each.exchange_id}"
+            lines += of_exchange((each,), width, folder)
+        return Lines(lines, targets(lines), names)
 
     # Bodies
 

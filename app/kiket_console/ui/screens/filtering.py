@@ -31,12 +31,18 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
     _bar: FilterBar
     _filter: F | None = None
     _suspended = False
+    _journey: tuple[str, str, F | None] | None = None
+    """A filter that another place led to, that place, and the filter before."""
     _seeking_reader: StoreView | None = None
 
     def above_list(self) -> Iterable[Widget]:
         """Put the bar there."""
         self._bar = FilterBar()
         return (self._bar,)
+
+    def forget_journey(self) -> None:
+        """Forget where a person came from: they came of their own accord."""
+        self._journey = None
 
     def on_unmount(self) -> None:
         """Give the store back."""
@@ -100,9 +106,28 @@ class FilteringScreen(ScanningScreen[R], Generic[R, F]):
         self.language.forget(name)
         self.console.say(f"@{name} is forgotten.")
 
+    def narrow_to(self, wanted: str, back: str) -> None:
+        """Show what a filter lets through; `esc` then leads *back* to the place of that name."""
+        self.run_worker(self.narrow(wanted, back), group="filter")
+
+    async def narrow(self, wanted: str, back: str) -> None:
+        """Do the same, to the end; raises `ConsoleError` for a filter that cannot be read."""
+        before = self._filter
+        self.use_filter(await self._parsed(wanted))
+        is_elsewhere = back != self.PLACE.name.lower()
+        self._journey = (self.filter_text, back, before) if is_elsewhere else None
+
     def action_back(self) -> None:
-        """Step out of the details; in the list, show all rows again."""
-        if not self.opened and self._filter is not None:
+        """Step out of the details; in the list, go back where this filter came from, or show all.
+
+        Then the list is as it was before a person came.
+        """
+        journey = self._journey
+        if not self.opened and journey is not None and self.filter_text == journey[0]:
+            self._journey = None
+            self.use_filter(journey[2])
+            self.console.go_to(journey[1])
+        elif not self.opened and self._filter is not None:
             self.use_filter(None)
         else:
             super().action_back()

@@ -13,6 +13,7 @@ from kiket_console.ui.command import PLACES, TYPING
 from kiket_console.ui.command_line import usage
 from kiket_console.ui.paint.line import wrap
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -56,7 +57,7 @@ def _rank(scope: Scope) -> int:
     return _LAST.index(scope) if scope in _LAST else -1
 
 
-class KeysScreen(ModalScreen[None]):
+class KeysScreen(ModalScreen[None], Copying[None]):
     """List commands in their groups; typing keeps those that have the typed words."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

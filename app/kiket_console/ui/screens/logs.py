@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,28 +13,38 @@ from textual.worker import get_current_worker
 from kiket_console.errors import ConsoleError
 from kiket_console.filters.log_filter import LogFilter
 from kiket_console.model import LogLine
-from kiket_console.text import clock, visible
+from kiket_console.text import clock, uncoloured, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
 from kiket_console.ui.frames import targets, to_open
 from kiket_console.ui.log_filters import LogFilters
+from kiket_console.ui.log_levels import LevelCounts
 from kiket_console.ui.log_rows import LogRows
 from kiket_console.ui.pages import LogPages
-from kiket_console.ui.paint import logs
+from kiket_console.ui.paint import logs, tracebacks
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens.picking import PickingScreen
 from kiket_console.ui.threads import hand_over
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Callable
+
     from textual.events import Resize
 
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
+    from kiket_console.ui.pages import Reader
+    from kiket_console.ui.paint.line import Part
     from kiket_console.ui.paint.source import LineSource
+    from kiket_console.ui.scan import Sieve
     from kiket_console.ui.widgets.text_view import TextView
 
 
 MEASURED_TOGETHER = 2_000
+COUNT_EVERY_S = 0.25
+RECOUNT_EVERY_S = 10.0
+"""A flood makes room for itself all the time."""
 
 
 class LogsScreen(PickingScreen[LogLine, LogFilter]):
@@ -51,6 +62,9 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
         self._rows = LogRows(feed, lambda: console.status)
         self.language = LogFilters(console.folder)
         super().__init__(console, LogPages, feed, self._rows)
+        self._levels = LevelCounts()
+        self._is_counting = False
+        self._counted_anew_s = 0.0
 
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Read new lines."""
@@ -58,6 +72,56 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
             self.feed.extend()
         if self.feed.stale:
             self.load_older()
+        self._count_soon()
+
+    def show_matching(self, sieve: Callable[[Reader], Sieve] | None) -> None:
+        """Show what a sieve lets through, and count how grave it is."""
+        super().show_matching(sieve)
+        self._levels = LevelCounts(None if sieve is None else self._filter)
+        self._count_soon()
+
+    def _loaded(self, ids: array[int]) -> None:
+        """Take in all ids there are; what went away counts no longer, be it a little later."""
+        super()._loaded(ids)
+        now_s = time.monotonic()
+        if now_s - self._counted_anew_s > RECOUNT_EVERY_S:
+            self._counted_anew_s = now_s
+            self._levels = LevelCounts(self._levels.wanted)
+            self._count_soon()
+
+    def counts(self) -> list[Part]:
+        """Return how many lines there are, and how grave they are."""
+        return [*self._levels.said(), *super().counts()]
+
+    def on_mount(self) -> None:
+        """Count what there is."""
+        self._count_soon()
+
+    def _count_soon(self) -> None:
+        """Count what has come, at once when nothing is counted yet."""
+        if self._is_counting or not self.is_mounted:
+            return
+        self._is_counting = True
+        if self._levels.newest:
+            self.set_timer(COUNT_EVERY_S, self._count)
+        else:
+            self._count()
+
+    @work(thread=True, group="levels")
+    def _count(self) -> None:
+        """Count how grave the lines are, without holding up the screen."""
+        levels, worker = self._levels, get_current_worker()
+        with closing(self.console.another_reader()) as reader:
+            for _ in levels.count(reader):
+                if worker.is_cancelled or levels is not self._levels:
+                    break
+        hand_over(self.app, self._counted)
+
+    def _counted(self) -> None:
+        self._is_counting = False
+        self.show_summary()
+        if self._levels.newest < self.console.newest.newest_log:
+            self._count_soon()
 
     def show_details(self) -> None:
         """Show the selected line in full."""
@@ -70,9 +134,10 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
         folder = status.folder if status is not None else ""
         self.text.show(partial(_whole, line, folder))
 
-    def only(self, worker: str) -> None:
-        """Show what one worker logged, and nothing else."""
-        self.call_later(self.use_filter, self.language.of_worker(worker))  # once it is laid out
+    def use_filter(self, wanted: LogFilter | None) -> None:
+        """Show what *wanted* lets through, or all rows, and mark what it looks for."""
+        super().use_filter(wanted)
+        self._rows.seek(wanted.sought if wanted is not None else ())
 
     # What a person does
 
@@ -93,11 +158,42 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
         names = [*known, "engine"]
         shown = self.language.worker_of(self.filter_text)
         if shown is None:
-            self.only(selected.worker if selected is not None else names[0])
+            self._only(selected.worker if selected is not None else names[0])
         elif shown in names[:-1]:
-            self.only(names[names.index(shown) + 1])
+            self._only(names[names.index(shown) + 1])
         else:
             self.use_filter(None)
+
+    def _only(self, worker: str) -> None:
+        self.use_filter(self.language.of_worker(worker))
+
+    async def action_stderr(self) -> None:
+        """Show only what was written to standard error, or no longer."""
+        wanted = self.language.with_stderr(self.filter_text)
+        self.use_filter(await self._parsed(wanted) if wanted else None)
+
+    async def action_match(self, direction: int) -> None:
+        """Go to the next line that the filter finds, or the one before; without one, ask for it."""
+        wanted, selected = self._filter, self.feed.selected_id
+        if wanted is not None and selected is not None:
+            self._find(wanted, selected, direction, "No match in that direction.")
+            return
+        from kiket_console.ui.widgets.prompt import Prompt
+
+        history = self.console.history(self.language.history).entries
+        placeholder = self.language.example
+        prompt = Prompt("n", history=history, placeholder=placeholder, verb="search", is_above=True)
+        self.ask(prompt, self._sought, before=self._bar)
+
+    async def _sought(self, text: str) -> str:
+        """Go to the newest line that is found, and hide none; raises `ConsoleError`."""
+        wanted = await self._parsed(text)
+        self._remember(text)
+        if text.strip():
+            self.use_filter(wanted)
+            self.action_suspend()
+            self._find(wanted, self.feed.newest_id + 1, -1, "Nothing is found.")
+        return ""
 
     def action_wrap(self) -> None:
         """Wrap long lines in the list, or no longer."""
@@ -127,9 +223,8 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
             self._rows.wrap(below, width, newest)
         self.list.redraw()
 
-    def on_resize(self, event: Resize) -> None:
+    def on_resize(self, _: Resize) -> None:
         """Wrap for the new width."""
-        super().on_resize(event)
         if self._rows.wraps:
             self.call_after_refresh(self._wrap_again)
 
@@ -140,22 +235,24 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
         """Go to the next error, or the one before."""
         selected = self.feed.selected_id
         if selected is not None:
-            self._find_error(selected, direction)
+            self._find(None, selected, direction, "No error in that direction.")
 
-    @work(thread=True, exclusive=True, group="error")
-    def _find_error(self, beyond: int, direction: int) -> None:
+    @work(thread=True, exclusive=True, group="find")
+    def _find(self, wanted: LogFilter | None, beyond: int, direction: int, else_say: str) -> None:
+        """Go to the line next to *beyond* that *wanted* finds; without it, to an error."""
         try:
-            wanted = self.language.errors(self.filter_text if self.feed.narrowed else "")
+            also = self.filter_text if self.feed.narrowed else ""
+            wanted = self.language.errors(also) if wanted is None else wanted
         except ConsoleError as error:  # a saved filter that it names may be gone
             hand_over(self.app, self.console.say, str(error), error=True)
             return
         with closing(self.console.another_reader()) as reader:
             found = reader.next_log(wanted, beyond, newer=direction > 0)
-        hand_over(self.app, self._go_to_error, found)
+        hand_over(self.app, self._go_to, found, else_say)
 
-    def _go_to_error(self, found: int | None) -> None:
+    def _go_to(self, found: int | None, else_say: str) -> None:
         if found is None or not self.feed.select(found):
-            self.console.say("No error in that direction.")
+            self.console.say(else_say)
             return
         self.list.sync()
         self.show_summary()
@@ -171,7 +268,7 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
             open_target(self.console, target)
             return
         folder = status.folder if status is not None else str(self.console.folder)
-        frame = to_open("\n".join(logs.lines_of(line)), folder, self._rows.part)
+        frame = to_open("\n".join(tracebacks.lines_of(line)), folder, self._rows.text_row)
         if frame is None:
             self.console.say("This line names no place in the code.")
         else:
@@ -183,15 +280,15 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
 
         open_target(self.console, event.target)
 
-    def action_cause(self) -> None:
-        """Go to the exchange that the selected line belongs to."""
+    def action_timeline(self) -> None:
+        """Go to the timeline of the exchange that the selected line belongs to, and to its row."""
         line = self.feed.selected
         if line is None or line.exchange_id is None:
             self.console.say("This line belongs to no exchange.")
         elif not self.console.reader.page([line.exchange_id]):
             self.console.say(f"Exchange {line.exchange_id} is not there any more.")
         else:
-            self.console.show_exchange(line.exchange_id)
+            self.console.show_timeline(line.exchange_id, f"log:{line.id}:{line.exchange_id}")
 
     def action_copy(self) -> None:
         """Copy the lines that are picked, else the one under the cursor, all of each."""
@@ -201,7 +298,7 @@ class LogsScreen(PickingScreen[LogLine, LogFilter]):
         selected = self.feed.selected
         lines = picked or ([selected] if selected is not None else [])
         if lines:
-            text = "\n".join(part for line in lines for part in logs.lines_of(line))
+            text = "\n".join(uncoloured(line.text) for line in lines)
             one = f"The line of {visible(lines[0].worker)}"
             copy(self.console, text, one if len(lines) == 1 else f"What {len(lines):,} lines say")
 

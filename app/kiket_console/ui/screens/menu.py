@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from textual import work
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 UNREDACTED = "!"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line: its key, what it is called, how large it is, and how it begins."""
 
     key: str
@@ -40,8 +39,7 @@ class Item:
     value: object
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What was taken, and whether what looks like a secret was left out of it."""
 
     value: object

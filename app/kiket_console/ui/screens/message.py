@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from kiket_console.sending import payload
 from kiket_console.text import visible
@@ -20,6 +19,7 @@ from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.closing import is_open
 from kiket_console.ui.paint import message_fields
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.screens.edit import CHECK_DELAY_S
 from kiket_console.ui.screens.question import QuestionScreen
 from kiket_console.ui.screens.row import Left
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kiket_console.wire import IpcOp
 
 
-class MessageScreen(Screen[None]):
+class MessageScreen(Copying[None]):
     """Edit a message; *ops* are those that can be sent."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from kiket_console.ui.platform_rows import PlatformRows, Words
+from kiket_console.ui.platform_rows import Words
 from kiket_console.ui.screens.reading import ReadingScreen
 from kiket_console.ui.widgets.filter_bar import FilterBar
 
@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
     from kiket_console.ui.widgets.prompt import Prompt
 
-HISTORY = "platform"
-"""The name under which what was typed is remembered."""
+
+class Narrowed(Protocol):
+    """Rows that can be narrowed."""
+
+    words: Words | None
+
+    def narrow(self, words: Words | None) -> None:
+        """Show those that have some words, or all of them."""
 
 
 class NarrowedScreen(ReadingScreen):
     """Narrow the rows while words are typed; the bar above the list says which are in effect."""
 
-    _rows: PlatformRows
+    HISTORY: ClassVar[str]
+    """The name under which what was typed is remembered; empty: it is not."""
+    _rows: Narrowed
     _bar: FilterBar
 
     def above_list(self) -> Iterable[Widget]:
@@ -39,9 +47,10 @@ class NarrowedScreen(ReadingScreen):
         from kiket_console.ui.widgets.prompt import Prompt
 
         before = self._rows.words
+        history = self.console.history(self.HISTORY).entries if self.HISTORY else ()
         prompt = Prompt(
             "/", before.text if before is not None else "", verb="filter", is_above=True,
-            history=self.console.history(HISTORY).entries,
+            history=history,
             placeholder="words, or name=value for one column",
         )  # fmt: skip
         self.ask(
@@ -75,7 +84,7 @@ class NarrowedScreen(ReadingScreen):
         self.action_filter()
 
     def _entered(self, text: str) -> str:
-        if text.strip():
-            self.console.history(HISTORY).add(text.strip())
+        if self.HISTORY and text.strip():
+            self.console.history(self.HISTORY).add(text.strip())
         self.use(Words(text))
         return ""

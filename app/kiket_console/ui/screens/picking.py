@@ -47,9 +47,9 @@ class PickingScreen(FilteringScreen[R, F], Generic[R, F]):
         said = f"{picks.count:,} selected{' in a range' if picks.ranging else ''}"
         return [(1, [(said, "accent")]), *super().counts()]
 
-    def on_list_view_moved(self) -> None:
+    def cursor_moved(self) -> None:
         """Show the details of the row once the cursor rests on it; a range goes along."""
-        super().on_list_view_moved()
+        super().cursor_moved()
         if self._rows.picks.ranging:
             self.list.refresh()
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.actions import SkipAction
 from textual.containers import Vertical
 
 from kiket_console.ui import actions
 from kiket_console.ui.places import PLACES
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.screens.layout import LaidOut
 from kiket_console.ui.widgets.bars import Footer, PlacesBar, Rule, StatusBar, TooSmall
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -53,7 +53,7 @@ TOLD_EVERY_S = 8.0
 """How often a person is told that a key does nothing."""
 
 
-class PlaceScreen(LaidOut):
+class PlaceScreen(LaidOut, Copying[None]):
     """What the places have in common; each says what its rows and details are."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
@@ -66,7 +66,7 @@ class PlaceScreen(LaidOut):
         self.console = console
         self.opened = False
         self._between = between
-        self.list = ListView(rows, id="list")
+        self.list = ListView(rows, id="list", selects=True)
         self.text = TextView(id="text")
         self.details_rule = Rule(id="details-rule")
         self.details_rule.remark = self.text.remark
@@ -96,6 +96,10 @@ class PlaceScreen(LaidOut):
         """Whether there is no row, and so nothing to show the details of."""
         return not self.list.rows.count
 
+    def above_panes(self) -> Iterable[Widget]:
+        """Return what stands above list and details, across the screen."""
+        return ()
+
     def above_list(self) -> Iterable[Widget]:
         """Return what stands between the list's rule and the list."""
         return ()
@@ -110,6 +114,9 @@ class PlaceScreen(LaidOut):
     def refresh_rows(self, notice: Notice | None = None) -> None:
         """Take in what changed, before the list is drawn."""
 
+    def hide_values(self) -> None:
+        """Hide what is shown for seconds alone."""
+
     def tick(self) -> None:
         """Take in that a second went by."""
         self._status_bar.refresh()
@@ -119,6 +126,7 @@ class PlaceScreen(LaidOut):
         yield self._status_bar
         bar = [(each.digit, each.label, each.name) for each in PLACES]
         yield PlacesBar(bar, self.PLACE.name.lower())
+        yield from self.above_panes()
         with Vertical(id="panes"):
             with Vertical(id="list-pane"):
                 yield self._list_rule
@@ -175,6 +183,13 @@ class PlaceScreen(LaidOut):
         self._show_footer()
 
     def on_list_view_moved(self) -> None:
+        """Take in that the cursor is on another row.
+
+        Textual calls this method of each class that has one, so others define the one below.
+        """
+        self.cursor_moved()
+
+    def cursor_moved(self) -> None:
         """Show the details of the row once the cursor rests on it."""
         self.show_summary()
         delay_s = DETAILS_DELAY_S
@@ -225,19 +240,6 @@ class PlaceScreen(LaidOut):
             self.show_details()
             self._set_opened(True)
             self.text.focus()
-
-    def text_select_all(self) -> None:
-        """Select nothing with three clicks: a place is no text."""
-
-    def action_copy_text(self) -> None:
-        """Copy what is selected with the mouse; without a selection, ctrl+c says how to leave."""
-        selected = self.get_selected_text()
-        if not selected:
-            raise SkipAction
-        from kiket_console.ui.clipboard import copy
-
-        copy(self.console, selected, "The selection")
-        self.clear_selection()
 
     def action_back(self) -> None:
         """Step out of the details."""

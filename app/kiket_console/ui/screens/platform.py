@@ -49,6 +49,8 @@ class PlatformScreen(NarrowedScreen):
 
     PLACE = Scope.PLATFORM
     TITLE = "Platform"
+    HISTORY = "platform"
+    _rows: PlatformRows
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PLACE, Scope.PLATFORM)]
 
     def __init__(self, console: ConsoleApp) -> None:
@@ -182,9 +184,9 @@ class PlatformScreen(NarrowedScreen):
         rows = self._rows.rows_of(found.name)
         return Lines(paint.collection_lines(found, rows, status, width, self.console.registry.key))
 
-    def on_list_view_moved(self) -> None:
+    def cursor_moved(self) -> None:
         """Read the collection under the cursor."""
-        super().on_list_view_moved()
+        super().cursor_moved()
         found = self._rows.selected_collection
         if found is not None and self._rows.rows_of(found.name) is None:
             self.read_soon()

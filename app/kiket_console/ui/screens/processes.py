@@ -16,6 +16,7 @@ from kiket_console.ui.paint.module import routes_url
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.worker import about, webhooks_url
 from kiket_console.ui.rows import ProcessRows
+from kiket_console.ui.samples import Samples
 from kiket_console.ui.screens.layout import Layout
 from kiket_console.ui.screens.place import PlaceScreen
 
@@ -43,6 +44,7 @@ class ProcessesScreen(PlaceScreen):
         self._rows = ProcessRows(lambda: console.status)
         super().__init__(console, self._rows)
         self._checks = Checks(self, self.show_details)
+        self._samples = Samples(self, console.another_reader, self.show_details)
 
     def natural_layout(self, size: Size) -> Layout:  # noqa: ARG002 - there are few rows
         """Show a worker below the list in any size."""
@@ -51,7 +53,7 @@ class ProcessesScreen(PlaceScreen):
     def summary(self) -> Line:
         """Return how many serve."""
         workers = self._rows.workers
-        serving = sum(worker.serving for worker in workers)
+        serving = sum(worker.answers for worker in workers)
         count = plural(len(workers), "worker")
         return [(f"{count}, {serving} serving", "muted")] if workers else ()
 
@@ -69,6 +71,7 @@ class ProcessesScreen(PlaceScreen):
         if worker is None:
             return
         self._checks.look(worker)
+        self._samples.look(worker)
         sign, role = processes.state_sign(worker)
         self.details_rule.show(
             visible(worker.name), [(f"{sign} {processes.state_word(worker)}", role)]
@@ -133,6 +136,15 @@ class ProcessesScreen(PlaceScreen):
         worker = self._rows.selected
         if worker is not None:
             self.console.show_logs(worker.name)
+
+    def action_timeline(self) -> None:
+        """Show what the selected worker did last, and why."""
+        worker = self._rows.selected
+        newest = self.console.reader.newest_of(worker.name) if worker is not None else None
+        if newest is not None:
+            self.console.show_timeline(newest)
+        elif worker is not None:
+            self.console.say(f"{visible(worker.name)} has had nothing to do lately.")
 
     def action_source(self) -> None:
         """Open what is wrong with the selected worker or its manifest, or else a handler of it."""
@@ -207,7 +219,8 @@ class ProcessesScreen(PlaceScreen):
         tail = self.console.reader.recent_logs(worker.name, TAIL_LINES)
         result = self._checks.of(worker)
         checked = result_lines(result, width, self.console.folder) if result else ()
-        lines = about(worker, status, width, moment.now_us(), tail, checked)
+        used, own = self._samples.of(worker), self._samples.engine
+        lines = about(worker, status, width, moment.now_us(), tail, checked, used, own)
         return Lines(lines, targets(lines))
 
     def tick(self) -> None:
@@ -216,3 +229,4 @@ class ProcessesScreen(PlaceScreen):
         self.list.changed(list(range(self._rows.count)))
         if (worker := self._rows.selected) is not None:
             self._checks.look(worker)
+            self._samples.look(worker)

@@ -1,4 +1,4 @@
-"""Several deliveries on their way: how many were sent, how they were answered, and how to stop."""
+"""Several messages on their way: how many were sent, how they were answered, and how to stop."""
 
 from __future__ import annotations
 
@@ -15,31 +15,43 @@ from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.said import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from textual.app import ComposeResult
     from textual.worker import Worker
 
-    from kiket_console.sending.repeating import Plan
-    from kiket_console.ui.deliveries import Deliveries
+    from kiket_console.sending.repeating import Tally
+    from kiket_console.ui.app import ConsoleApp
 
 
 class ProgressScreen(ModalScreen[None]):
-    """Send what is planned; `esc` stops."""
+    """Send what is planned; `esc` stops.
+
+    *send* hears whom to tell how it goes and returns how it went, which *tell* then says.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.PROGRESS)]
 
-    def __init__(self, deliveries: Deliveries, plan: Plan, way: str, version: str) -> None:
+    def __init__(
+        self,
+        console: ConsoleApp,
+        title: str,
+        send: Callable[[Callable[[str], None]], Awaitable[Tally]],
+        tell: Callable[[Tally], None],
+    ) -> None:
         super().__init__()
-        self._deliveries = deliveries
-        self._plan = plan
-        self._asked = way, version
+        self.console = console
+        self._heading = title
+        self._carry_out = send
+        self._tell = tell
         self._said = ""
         self._work: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the dialog out."""
         with Vertical(id="dialog", classes="-small"):
-            yield Rule(f"Sending {self._plan.count:,} deliveries")
+            yield Rule(self._heading)
             yield Said()
             yield Footer()
 
@@ -47,20 +59,18 @@ class ProgressScreen(ModalScreen[None]):
         """Begin."""
         self.query_one(Rule).active = True
         self.query_one(Said).say("…", "muted")
-        registry = self._deliveries.console.registry
-        self.query_one(Footer).show(registry.footer(Scope.PROGRESS))
+        self.query_one(Footer).show(self.console.registry.footer(Scope.PROGRESS))
         self._work = self.run_worker(self._send(), exclusive=True)
 
     async def _send(self) -> None:
-        way, version = self._asked
         try:
-            tally = await self._deliveries.repeat(self._plan, way, version, self._step)
+            tally = await self._carry_out(self._step)
         except ConsoleError as error:
             close(self)
-            self._deliveries.console.say(str(error), error=True)
+            self.console.say(str(error), error=True)
         else:
             close(self)
-            self._deliveries.tell_all(tally)
+            self._tell(tally)
 
     def _step(self, said: str) -> None:
         self._said = said
@@ -71,5 +81,5 @@ class ProgressScreen(ModalScreen[None]):
         """Send no more."""
         if self._work is not None:
             self._work.cancel()
-        self._deliveries.console.say(f"Stopped. {self._said}".rstrip())
+        self.console.say(f"Stopped. {self._said}".rstrip())
         self.dismiss(None)

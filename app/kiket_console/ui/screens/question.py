@@ -15,7 +15,7 @@ from kiket_console.ui.widgets.ink import INK_CLASSES, Inked, OneLine
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
-    from textual.events import Click
+    from textual.events import Click, Key
     from textual.geometry import Size
     from textual.strip import Strip
 
@@ -89,7 +89,10 @@ class Answers(OneLine, Generic[A], can_focus=True):
 
 
 class QuestionScreen(ModalScreen[A]):
-    """Ask something; the first of *answers* is selected, `esc` answers with *otherwise*."""
+    """Ask something; the first of *answers* is selected, `esc` answers with *otherwise*.
+
+    So does `n`, and `y` with the other one, where there are but two.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.DIALOG)]
@@ -114,6 +117,13 @@ class QuestionScreen(ModalScreen[A]):
         """Let keys choose at once."""
         self.query_one(Rule).active = True
         self.query_one(Answers).focus()
+
+    def on_key(self, event: Key) -> None:
+        """Take yes or no for an answer, where these are the two."""
+        others = [each for each in self._answers if each is not self._otherwise]
+        if len(others) == 1 and event.character in ("y", "n"):
+            event.stop()
+            self.dismiss(others[0] if event.character == "y" else self._otherwise)
 
     def action_next(self, by: int) -> None:
         """Go to the next answer."""

@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from textual.containers import Vertical
-from textual.screen import Screen
 
 from kiket_console.errors import ConsoleError
 from kiket_console.sending import payload
@@ -22,6 +21,7 @@ from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.closing import close, is_open
 from kiket_console.ui.paint.edits import change_lines, payload_changes
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.screens.edit import CHECK_DELAY_S, ROOMY_ROWS
 from kiket_console.ui.screens.question import QuestionScreen
 from kiket_console.ui.widgets.bars import Footer, Rule
@@ -49,8 +49,7 @@ class Left(StrEnum):
     GO_ON = "Go on"
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """What is edited: its title, its members as they are, and what saving them does."""
 
     title: str
@@ -76,7 +75,7 @@ class Form:
         return members
 
 
-class RowScreen(Screen[None]):
+class RowScreen(Copying[None]):
     """Edit what a form says."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

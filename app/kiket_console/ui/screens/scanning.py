@@ -151,7 +151,7 @@ class ScanningScreen(FollowingScreen[R]):
         self.show_summary()
         if self.feed.selected_id != self._cursor_id:
             self._cursor_id = self.feed.selected_id
-            self.on_list_view_moved()
+            self.cursor_moved()
 
     def heard(self, notice: Notice | None) -> None:
         """Take in that something was recorded, and look whether it matches."""

@@ -16,6 +16,7 @@ from kiket_console.ui.frames import targets
 from kiket_console.ui.paint.findings import finding_lines
 from kiket_console.ui.paint.setup import step_lines, wizard_title
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule, TabBar
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -57,7 +58,7 @@ def show_setup(console: ConsoleApp, worker: Worker) -> None:
     console.run_worker(read, thread=True, exclusive=True, group="setup")
 
 
-class SetupScreen(ModalScreen[None]):
+class SetupScreen(ModalScreen[None], Copying[None]):
     """Show one step at a time."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

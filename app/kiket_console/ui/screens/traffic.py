@@ -11,14 +11,17 @@ from kiket_console.filters import Filter
 from kiket_console.model import Exchange, Source
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.feed import Feed
+from kiket_console.ui.looking import Looking
 from kiket_console.ui.pages import TrafficPages
 from kiket_console.ui.paint import fate
-from kiket_console.ui.paint.detail import may_grow
+from kiket_console.ui.produced import edit as edit_message
+from kiket_console.ui.produced import produced, resend
 from kiket_console.ui.rows import TrafficRows
 from kiket_console.ui.scan import nearest
 from kiket_console.ui.screens.exchange_details import TABS, ExchangeDetails
-from kiket_console.ui.screens.picking import PickingScreen
+from kiket_console.ui.screens.ordering import OrderingScreen
 from kiket_console.ui.traffic_filters import TrafficFilters, toggled_marks
+from kiket_console.ui.way_back import Stop
 from kiket_console.ui.widgets.bars import TabBar
 
 if TYPE_CHECKING:
@@ -27,12 +30,13 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.scan import Haul
+    from kiket_console.ui.way_back import Back
     from kiket_console.ui.widgets.text_view import TextView
 
 PENDING_EVERY_S = 0.25
 
 
-class TrafficScreen(PickingScreen[Exchange, Filter]):
+class TrafficScreen(OrderingScreen[Exchange, Filter]):
     """The list of exchanges and the details of one."""
 
     PLACE = Scope.TRAFFIC
@@ -47,8 +51,12 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         self._tab_bar = TabBar()
         self.language = TrafficFilters(console.folder)
         super().__init__(console, TrafficPages, feed, self._rows, self._tab_bar)
-        self._details = ExchangeDetails(self, self._tab_bar)
+        self._details = ExchangeDetails(self, self._tab_bar, self.visit)
+        self._looking = Looking(console)
         self._wanted: int | None = None
+        self._visited: Exchange | None = None
+        """What a person went to from the details of another; a filter may hide it."""
+        self._way_back: list[Back] = []
         self._instead: list[Exchange] | None = None
 
     def on_mount(self) -> None:
@@ -70,14 +78,22 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
             self.go_to(self._wanted)
         if self.feed.stale:
             self.load_older()
-        selected = self.feed.selected
+        selected = self._looked_at
         shown_detail = self._details.detail
         if selected is not None and shown_detail is not None:
             known = shown_detail.exchange
             if selected.id == known.id and (
-                selected.change != known.change or (fresh and may_grow(shown_detail))
+                selected.change != known.change or (fresh and known.is_open)
             ):
                 self.show_details()
+
+    @property
+    def _looked_at(self) -> Exchange | None:
+        """The exchange that the details are of, as it is now."""
+        visited = self._visited
+        if visited is None or self.feed.selected_id == visited.id:
+            return self.feed.selected
+        return next(iter(self.console.reader.page([visited.id])), None)
 
     def _redraw_rows(self) -> None:
         """Draw the list again after rows went away or came back, and the details with it."""
@@ -89,8 +105,46 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
             self.action_back()
 
     def show_details(self) -> None:
-        """Show the selected exchange in the tab that is chosen."""
-        self._details.show(self.feed.selected)
+        """Show the exchange that is visited, or selected, in the tab that is chosen."""
+        self._details.show(self._visited or self.feed.selected)
+
+    def visit(self, stop: Stop, back: Back | None = None) -> None:
+        """Go to the details of an exchange, whether the list shows it or not; `esc` goes *back*."""
+        found = self.console.reader.page([stop.exchange_id])
+        if not found:
+            self.console.say(f"Exchange {stop.exchange_id} is not there any more.")
+            return
+        if back is not None:
+            self._way_back.append(back)
+        self._visited = found[0]
+        if self.feed.select(stop.exchange_id):
+            self.list.sync()
+            self.show_summary()
+        self._details.go(found[0], stop)
+        self._set_opened(True)
+        self.text.focus()
+
+    def forget_way(self) -> None:
+        """Show what is selected; `esc` leads to the list again."""
+        self._visited = None
+        self._way_back.clear()
+
+    def cursor_moved(self) -> None:
+        """Leave what was visited when the cursor goes elsewhere."""
+        if self._visited is not None and self.feed.selected_id != self._visited.id:
+            self.forget_way()
+        super().cursor_moved()
+
+    def action_back(self) -> None:
+        """Go back to where a person came from, else step out of the details."""
+        back = self._way_back.pop() if self.opened and self._way_back else None
+        if isinstance(back, Stop):
+            self.visit(back)
+            return
+        self.forget_way()
+        super().action_back()
+        if back is not None:
+            self.console.go_to(back)
 
     def go_to(self, exchange_id: int) -> None:
         """Put the cursor on an exchange, as soon as it is in the list, which then goes on."""
@@ -107,10 +161,17 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         wanted = self._wanted
         if wanted is None or not any(haul.is_about(wanted) for haul in hauls):
             return
+        if self.feed.lets(wanted) and not self.feed.shows(wanted):
+            return  # it gets its place in the order soon
         self._wanted = None
         if not self.feed.select(wanted):
             key = self.console.registry.key("back")
             self.console.say(f"The filter hides {wanted}; {key} clears it.")
+
+    def placed(self) -> None:
+        """Go to the exchange that is waited for, once it has its place in the order."""
+        if self._wanted is not None and self.feed.select(self._wanted):
+            self._wanted = None
 
     def action_failing(self, direction: int) -> None:
         """Go to the next failing exchange."""
@@ -122,7 +183,10 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         """Look for it in a thread: it may be a million exchanges away."""
         last = self.feed.newest_id if direction > 0 else 1
         failing = self.language.failing(self.seeking_reader)
-        found = await asyncio.to_thread(nearest, failing, at, last, self.feed.shows)
+        if (arrangement := self.feed.arrangement) is not None:
+            found = await asyncio.to_thread(arrangement.next, failing, at, direction)
+        else:
+            found = await asyncio.to_thread(nearest, failing, at, last, self.feed.shows)
         if found is None or not self.feed.select(found):
             self.console.say("No failing exchange in that direction.")
         self.list.sync()
@@ -131,7 +195,11 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         """Send the chosen deliveries again, signed anew, or the chosen messages as they were."""
         chosen = self.chosen()
         messages = _messages(chosen)
-        if not messages:
+        if chosen and len(produced(chosen)) == len(chosen):
+            resend(self.console, chosen)
+        elif produced(chosen):
+            self.console.say("Choose messages to a producer, or others: not both at once.")
+        elif not messages:
             self.console.deliveries.replay(chosen)
         elif len(messages) == len(chosen):
             self.console.messages.replay(chosen)
@@ -141,7 +209,9 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
     def action_ways(self) -> None:
         """Choose how to send them again."""
         chosen = self.chosen()
-        if _messages(chosen):
+        if produced(chosen[:1]):
+            edit_message(self.console, chosen[0])
+        elif _messages(chosen):
             key = self.console.registry.key("traffic.replay")
             self.console.say(f"Messages of modules are not signed; {key} sends them again.")
         else:
@@ -158,6 +228,9 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
     def tick(self) -> None:
         """Count the seconds until the selected delivery is tried again."""
         super().tick()
+        self._details.tick()
+        detail = self._details.detail if self.text.size.height else None
+        self._looking.tick(None if detail is None else detail.exchange)
         if (selected := self.feed.selected) is not None and fate.waits(selected):
             self.show_details()
 
@@ -175,7 +248,9 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
 
     def _edit(self, *, outside: bool = False, linked: bool = True) -> None:
         chosen = self.chosen()
-        if chosen and _messages(chosen[:1]):
+        if produced(chosen[:1]):
+            edit_message(self.console, chosen[0])
+        elif _messages(chosen[:1]):
             self.console.messages.edit(chosen[0], outside=outside, linked=linked)
         else:
             self.console.deliveries.edit(chosen, outside=outside, linked=linked)
@@ -216,8 +291,13 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         picked = self._rows.picks.ids
         if picked:
             return self.console.reader.page(picked)
-        selected = self.feed.selected
+        selected = self._looked_at if self.opened else self.feed.selected
         return [] if selected is None else [selected]
+
+    async def action_filter(self, text: str = "") -> None:
+        """Narrow the list to what *text* says, which can ask for what it shows; without it, ask."""
+        self.language.look_at(self.feed, self.filter_text)
+        await super().action_filter(text)
 
     async def action_marked(self) -> None:
         """Show marked exchanges only, or what was shown before."""
@@ -263,6 +343,11 @@ class TrafficScreen(PickingScreen[Exchange, Filter]):
         if chosen := self.chosen():
             self._rows.picks.clear()
             self.console.requests.remove(chosen)
+
+    def action_lines(self) -> None:
+        """Go to Logs, to the lines of the exchange that is looked at."""
+        if (looked_at := self._looked_at) is not None:
+            self.console.show_log_lines(f"exchange:{looked_at.id}")
 
     def action_undo(self) -> None:
         """Take back what was done last."""

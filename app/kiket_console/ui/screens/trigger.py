@@ -12,9 +12,9 @@ $.issue.priority="high" $.issue.id=${n}
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec.structs import replace
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
@@ -30,6 +30,7 @@ from kiket_console.ui.paint.processes import state_word
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.paint.syntax import coloured
 from kiket_console.ui.screens.chooser import Chooser
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -75,7 +76,7 @@ def extension_dialog(workers: Sequence[Worker]) -> Chooser[str]:
     return Chooser("Send it to which extension?", choices, empty="No extension has this name.")
 
 
-class TriggerScreen(ModalScreen[None]):
+class TriggerScreen(ModalScreen[None], Copying[None]):
     """Choose among *bases*, those that are handled first; *maker* makes events of them.
 
     *typed*: what narrows them at first.
@@ -216,14 +217,11 @@ class TriggerScreen(ModalScreen[None]):
     async def _send(self) -> None:
         try:
             event = await self._made()
-            if event is not None:
-                self._say("…", "muted")
-                selected = self._choices.selected
-                result = await self._deliveries.console.connected().send_event(event)
-                if selected is not None:
-                    self._maker.remember(selected.value, self._set.value)
+            selected = self._choices.selected
+            if event is not None and selected is not None:
+                self._maker.remember(selected.value, self._set.value)
+                self._deliveries.send_event(event)
                 close(self)
-                self._deliveries.tell(f"{event.name} {event.version}".strip(), result)
         except ConsoleError as error:
             self._refused(error)
         finally:

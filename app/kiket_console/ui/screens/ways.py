@@ -1,9 +1,10 @@
-"""How recorded deliveries are sent again: the way, the version, how often and how far apart."""
+"""How something is sent: the way, how often, how far apart, and a delivery in which version."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from msgspec import Struct
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
     from textual.app import ComposeResult
 
-    from kiket_console.ui.deliveries import Deliveries
+    from kiket_console.sending.repeating import Plan
+    from kiket_console.ui.app import ConsoleApp
 
-WAYS = (
+DELIVERY_WAYS = (
     Choice("exact bytes", "as it came: the old signature and time", "", "exact"),
     Choice("signed now", "as the extension prefers, with a new id and time", "", "resigned"),
     Choice("stale", "signed, and ten minutes old: to be refused", "", "stale"),
@@ -37,31 +39,61 @@ WAYS = (
     Choice("as sw1", "Standard Webhooks: id, time and body", "", "sw1"),
     Choice("as es256", "a runtime token in the body, and no signature", "", "es256"),
 )
+"""Ways to send a recorded delivery again."""
+MESSAGE_WAYS = (
+    Choice("signed", "as it should be", "", "signed"),
+    Choice("wrong secret", "signed with another secret key", "", "wrong-secret"),
+    Choice("wrong region", "signed for another region", "", "wrong-region"),
+    Choice("wrong service", "signed for another service", "", "wrong-service"),
+    Choice("clock skew", "signed by a clock that is fifteen minutes late", "", "clock-skew"),
+    Choice("altered body", "changed after it was signed", "", "altered-body"),
+    Choice("no signature", "without one", "", "unsigned"),
+)
+"""Ways to send a producer's message."""
 
 
-class WaysScreen(ModalScreen[None]):
-    """Choose how to send deliveries *ids* again; *name* is the first one's."""
+class Asked(Struct, frozen=True):
+    """How to send."""
+
+    way: str
+    plan: Plan
+    version: str = ""
+    """Of deliveries; empty: as it was."""
+
+
+class WaysScreen(ModalScreen[Asked | None]):
+    """Choose how to send what *title* says: exchanges *ids*, or one message that is none yet."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.WAYS)]
 
-    def __init__(self, deliveries: Deliveries, ids: Sequence[int], name: str) -> None:
+    def __init__(
+        self,
+        console: ConsoleApp,
+        title: str,
+        ways: Sequence[Choice[str]],
+        ids: Sequence[int] = (1,),
+        *,
+        note: str = "",
+        has_version: bool = False,
+    ) -> None:
         super().__init__()
-        self._deliveries = deliveries
-        self._ids = ids
-        self._name = name
-        self._ways = Choices(WAYS, "")
+        self.console = console
+        self._heading = title
+        self._ids = tuple(ids)
+        self._note = note
+        self._has_version = has_version
+        self._ways = Choices(ways, "")
 
     def compose(self) -> ComposeResult:
         """Lay the dialog out."""
-        several = f"{len(self._ids):,} deliveries"
-        what = several if len(self._ids) > 1 else f"{self._ids[0]} {self._name}"
-        with Vertical(id="dialog", classes="-ways"):
-            yield Rule(f"Send {visible(what)} again")
+        with Vertical(id="dialog", classes="-ways" if self._has_version else "-ways -few"):
+            yield Rule(self._heading)
             yield ListView(self._ways, id="ways", has_header=False)
             with Horizontal(id="ways-fields"):
-                yield Label("version")
-                yield Entry(placeholder="as it was", id="ways-version", compact=True)
+                if self._has_version:
+                    yield Label("version")
+                    yield Entry(placeholder="as it was", id="ways-version", compact=True)
                 yield Label("times")
                 yield Entry("1", id="ways-times", compact=True)
                 yield Label("apart")
@@ -73,8 +105,9 @@ class WaysScreen(ModalScreen[None]):
         """Begin in the list."""
         self.query_one(Rule).active = True
         self.query_one(ListView).focus()
-        registry = self._deliveries.console.registry
-        keys = [*registry.footer(Scope.WAYS), ("tab", "version, times")]
+        self.query_one(Said).say(self._note, "muted")
+        fields = "version, times" if self._has_version else "times"
+        keys = [*self.console.registry.footer(Scope.WAYS), ("tab", fields)]
         self.query_one(Footer).show(keys)
 
     def on_input_submitted(self) -> None:
@@ -94,30 +127,25 @@ class WaysScreen(ModalScreen[None]):
         self.dismiss(None)
 
     def action_send(self) -> None:
-        """Send again as it is chosen."""
+        """Send it as it is chosen."""
+        from kiket_console.sending.repeating import Plan, seconds
+
         chosen = self._ways.selected
         if chosen is None:
             return
         try:
-            times, apart_s = self._times(), self._apart_s()
-            version = self._field("version")
-            plan = self._deliveries.plan(self._ids, times, apart_s)
+            plan = Plan(self._ids, self._times(), seconds(self._field("apart") or "0 ms"))
         except ConsoleError as error:
             self.query_one(Said).say(visible(str(error)), "error")
             return
-        self.dismiss(None)
-        self._deliveries.carry_out(plan, chosen.value, version)
+        version = self._field("version") if self._has_version else ""
+        self.dismiss(Asked(chosen.value, plan, version))
 
     def _times(self) -> int:
         said = self._field("times") or "1"
         if not said.isdecimal() or len(said) > 6:
             raise ConsoleError(f"“{said}” is no number of times.", hint="Write 5, for instance.")
         return int(said)
-
-    def _apart_s(self) -> float:
-        from kiket_console.sending.repeating import seconds
-
-        return seconds(self._field("apart") or "0 ms")
 
     def _field(self, name: str) -> str:
         return self.query_one(f"#ways-{name}", Entry).value.strip()

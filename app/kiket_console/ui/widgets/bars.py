@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -12,13 +13,14 @@ from kiket_console.ui import moment
 from kiket_console.ui.paint.line import PLAIN, cut, joined, line_width, spread
 from kiket_console.ui.paint.status import Connection, status_line
 from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.spots import Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.events import Click
 
-    from kiket_console.model import EngineStatus
+    from kiket_console.engine_status import EngineStatus
     from kiket_console.ui.paint.line import Line
 
 RULE = "─"
@@ -64,22 +66,46 @@ class PlacesBar(OneLine):
 
     def line(self, width: int) -> Line:
         """Return the line to draw."""
+        labels, gap = self._fitting(width)
         groups: list[Line] = [
             [(f"{digit} ", "accent"), (label, "title")]
             if name == self._shown
-            else [(f"{digit} ", "muted"), (label, "muted")]
-            for digit, label, name in self._places
+            else [(f"{digit} {label}".rstrip(), "muted")]
+            for (digit, _, name), label in zip(self._places, labels, strict=True)
         ]
-        return cut([(" ", PLAIN), *joined(groups)], width)
+        return cut([(" ", PLAIN), *joined(groups, " " * gap)], width)
 
     def on_click(self, event: Click) -> None:
         """Go to the place under the pointer."""
-        left = 1
-        for digit, label, name in self._places:
-            right = left + len(digit) + 1 + len(label)
+        for left, right, _, name in self._spans():
             if left <= event.x < right:
                 self.post_message(self.Chosen(name))
-            left = right + 3
+
+    def spots(self) -> Iterator[Spot]:
+        """Return each place, by its digit."""
+        for left, _, digit, name in self._spans():
+            yield Spot(left - 1, 0, partial(self.post_message, self.Chosen(name)), 1, digit)
+
+    def _spans(self) -> Iterator[tuple[int, int, str, str]]:
+        """Return of each place its first cell, the one behind its last, its digit, its name."""
+        labels, gap = self._fitting(self.size.width)
+        left = 1
+        for (digit, _, name), label in zip(self._places, labels, strict=True):
+            right = left + len(f"{digit} {label}".rstrip())
+            yield left, right, digit, name
+            left = right + gap
+
+    def _fitting(self, width: int) -> tuple[list[str], int]:
+        """Return what each place is called in *width* cells, and how many are between two.
+
+        Where even the least room between them is too much, only the one that is shown is named.
+        """
+        labels = [label for _, label, _ in self._places]
+        cells = 1 + sum(len(digit) + 1 + len(label) for digit, label, _ in self._places)
+        for gap in (3, 2, 1):
+            if cells + gap * (len(labels) - 1) <= width:
+                return labels, gap
+        return [label if name == self._shown else "" for _, label, name in self._places], 2
 
 
 class Rule(OneLine):
@@ -154,17 +180,31 @@ class TabBar(OneLine):
             [(label, "title" if index == self._shown else "muted")]
             for index, label in enumerate(self._labels)
         ]
-        gap = 3 if sum(cell_width(label) + 3 for label in self._labels) < width else 1
-        return cut([("  ", PLAIN), *joined(groups, " " * gap)], width)
+        return cut([("  ", PLAIN), *joined(groups, " " * self._gap(width))], width)
 
     def on_click(self, event: Click) -> None:
         """Show the tab under the pointer."""
-        left = 2
-        for index, label in enumerate(self._labels):
-            right = left + cell_width(label)
+        for index, (left, right) in enumerate(self._spans()):
             if left <= event.x < right:
                 self.post_message(self.Chosen(index))
-            left = right + 3
+
+    def spots(self) -> Iterator[Spot]:
+        """Return each tab."""
+        for index, (left, _) in enumerate(self._spans()):
+            at = max(0, left - self._gap(self.size.width))
+            yield Spot(at, 0, partial(self.post_message, self.Chosen(index)), 1)
+
+    def _gap(self, width: int) -> int:
+        """Return how far apart the tabs stand in *width* cells."""
+        return 3 if sum(cell_width(label) + 3 for label in self._labels) < width else 1
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Return of each tab its first cell, and the one behind its last."""
+        left, gap = 2, self._gap(self.size.width)
+        for label in self._labels:
+            right = left + cell_width(label)
+            yield left, right
+            left = right + gap
 
 
 class Footer(OneLine):

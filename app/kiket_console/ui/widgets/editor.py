@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
+from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import TextArea
 
 from kiket_console.text import visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.syntax import coloured
+from kiket_console.ui.widgets.selecting import copy_of_screen
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -52,6 +54,10 @@ class Editor(TextArea, inherit_bindings=False):
         binding
         for binding in TextArea.BINDINGS
         if not isinstance(binding, tuple) and not _TAKEN & {*binding.key.split(",")}
+    ] + [
+        Binding(f"ctrl+{shift}{key}", f"{end}({select})", show=False)
+        for key, end in (("home", "begin"), ("end", "finish"))
+        for shift, select in (("", False), ("shift+", True))
     ]
 
     def __init__(self, *, id: str, json: bool, read_only: bool = False) -> None:  # noqa: A002 - Textual's name for it
@@ -103,11 +109,19 @@ class Editor(TextArea, inherit_bindings=False):
         self.move_cursor((0, 0))
 
     def action_copy(self) -> None:
-        """Copy what is selected; without a selection, ctrl+c asks how to leave, as elsewhere."""
-        if self.selected_text:
-            super().action_copy()
+        """Copy what is selected here, else what is on the screen; else ctrl+c says how to leave."""
+        if not self.selected_text:
+            copy_of_screen(self.screen)
         else:
-            self.app.action_help_quit()
+            super().action_copy()
+
+    def action_begin(self, select: bool) -> None:
+        """Go to the first character, or select as far as there."""
+        self.move_cursor(self.document.start, select=select)
+
+    def action_finish(self, select: bool) -> None:
+        """Go behind the last character, or select as far as there."""
+        self.move_cursor(self.document.end, select=select)
 
     async def _on_key(self, event: Key) -> None:
         if self.read_only and (event.is_printable or event.key in _EDITING):

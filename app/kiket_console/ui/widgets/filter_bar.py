@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from kiket_console.ui.paint.line import cut, line_width
 from kiket_console.ui.widgets.ink import OneLine
+from kiket_console.ui.widgets.spots import Spot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.ui.filtering import Filter
     from kiket_console.ui.paint.line import Line
 
@@ -39,6 +43,10 @@ class FilterBar(OneLine):
     def on_click(self) -> None:
         """Let a person change the filter."""
         self.post_message(self.Chosen())
+
+    def spots(self) -> Sequence[Spot]:
+        """Return the filter, to change it."""
+        return (Spot(0, 0, partial(self.post_message, self.Chosen()), 1),)
 
     def line(self, width: int) -> Line:
         """Return the line to draw."""

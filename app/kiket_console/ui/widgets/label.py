@@ -14,11 +14,18 @@ if TYPE_CHECKING:
 class Label(OneLine):
     """The name of a field."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(classes="field-label")
+    def __init__(self, text: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id, classes="field-label")
         self._text = visible(text)
+        self._bad = False
         self.styles.width = cell_width(self._text) + 4
 
     def line(self, width: int) -> Line:  # noqa: ARG002 - it is as wide as it is
         """Return the line to draw."""
-        return [(f"  {self._text}", "muted")]
+        return [(f"✗ {self._text}", "error")] if self._bad else [(f"  {self._text}", "muted")]
+
+    def mark(self, *, bad: bool) -> None:
+        """Show that something is wrong with the field, or no longer."""
+        if bad != self._bad:
+            self._bad = bad
+            self.refresh()

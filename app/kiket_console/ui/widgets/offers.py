@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.message import Message
 
 from kiket_console.text import cell_width, visible
@@ -23,8 +23,7 @@ OFFERS_SHOWN = 8
 _NOTE_CELLS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A text that may take the place of what is typed from *start* up to *end*."""
 
     text: str

@@ -120,8 +120,7 @@ class Prompt(Vertical):
     """Ask for one line of text.
 
     *history*: what was entered earlier, oldest first. *is_above*: it stands above a list, so that
-    what is said and offered goes below it. *verb*: what `enter` does. *hidden*: a dot stands for
-    each character. Whoever asks
+    what is said and offered goes below it. *verb*: what `enter` does. Whoever asks
     answers `Changed` with `offer()`, `complain()` or `say()`, and takes the prompt away when it is
     done with it.
     """
@@ -158,7 +157,6 @@ class Prompt(Vertical):
         placeholder: str = "",
         is_above: bool = False,
         verb: str = "done",
-        hidden: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's name for it
     ) -> None:
         super().__init__(id=id)
@@ -174,7 +172,7 @@ class Prompt(Vertical):
         self._outdated = False
         self._asked_for = 0  # a step through offers that are not known yet
         self._wrong = _Wrong()
-        self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder, password=hidden)
+        self._entry = _Line(text, highlighter=self._wrong, placeholder=placeholder)
         self._offers = Offers()
         self._is_above = is_above
         self._sentence = _Sentence(is_below=is_above)

@@ -95,10 +95,16 @@ class Seeking(Widget):
         return f"{text!r} is not in this text."
 
     def action_match(self, by: int) -> None:
-        """Go to the next place, or the one before; after the last comes the first."""
-        if not self._places:
-            if self._query is None:
+        """Go to the next place, or the one before; after the last comes the first.
+
+        Where nothing is looked for, go to what the text itself points out.
+        """
+        if self._query is None:
+            row = self._text.source.notable(self._text.cursor, by)
+            if row is None:
                 raise SkipAction
+            self._text.look_at(row, 0)
+        if not self._places:
             return
         self._go_to((self._current + by) % len(self._places))
 

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -18,13 +18,14 @@ from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import marked
 from kiket_console.ui.paint.source import Lines, LineSource
-from kiket_console.ui.threads import hand_over
+from kiket_console.ui.widgets.folding import Folding
 from kiket_console.ui.widgets.pane import STRIPS, Pane
 from kiket_console.ui.widgets.seeking import Seeking
 from kiket_console.ui.widgets.selecting import Selecting
+from kiket_console.ui.widgets.spots import Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from rich.style import Style
     from textual.events import Click
@@ -33,11 +34,10 @@ if TYPE_CHECKING:
 
 SIDEWAYS_CELLS = 16
 WIDEST = 2_100
-SLOW_ROWS = 50_000
-"""In more rows, folding by levels belongs in a thread."""
+_BESIDE = 3  # cells that the letter of jump mode takes
 
 
-class TextView(Seeking, Selecting, Pane, can_focus=True):
+class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
     """A text to read; it keeps its place while it is shown anew."""
 
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST, Scope.VIEW)]
@@ -70,17 +70,28 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         self._brought: tuple[int, int | None] = (-1, None)
         """A row that the cursor was brought to, and for which place in it."""
         self._drawn: LRUCache[Hashable, tuple[Strip, Strip]] = LRUCache(STRIPS)
+        self._wanted = ""
+        """What the row is called that the cursor is to be on once the rows are laid out."""
 
-    def show(self, make: Callable[[int], LineSource], *, stay: bool = False) -> None:
-        """Show the rows that *make* returns for a width; *stay* keeps place and search."""
+    def show(self, make: Callable[[int], LineSource], *, stay: bool = False, at: str = "") -> None:
+        """Show the rows that *make* returns for a width, with the cursor *at* a row's name.
+
+        *stay* keeps place and search; the cursor stays with its row where that has a name.
+        """
         self._make = make
+        named = self.source.name(self.cursor) if stay and self.source.count > self.cursor else ""
+        top = int(self.scroll_offset.y) - self.cursor
         if not stay:
             self.cursor = 0
-            self._brought = (-1, None)
+            self.let_go()
             self.forget_search()
+        self._wanted = at or (self._wanted if stay and not named else "")
         self._lay_out()
-        if not stay:
+        if not stay and not at:
             self.scroll_to(0, 0, animate=False)
+        elif named and not at and (row := self.source.row_of(named)) not in {None, self.cursor}:
+            self.scroll_to(y=max(0, top + row), animate=False)
+            self._go(row)
 
     def grown(self) -> None:
         """Take in that the source has other rows, or more, than when it was made."""
@@ -100,6 +111,10 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         self.grown()
         if row == self.cursor:
             self._bring(place)
+
+    def let_go(self) -> None:
+        """Forget which place the cursor was brought to: its row may be another now."""
+        self._brought = (-1, None)
 
     def _bring(self, place: int | None) -> None:
         """Put the cursor on the row of a place, and remember which place that was."""
@@ -158,6 +173,14 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         self._margin = 0
         self.grown()
         self.scroll_to(x=0, animate=False)
+        self._land()
+
+    def _land(self) -> None:
+        """Put the cursor on the row that is wanted, as soon as there is one."""
+        row = self.source.row_of(self._wanted) if self._wanted else None
+        if row is not None:
+            self._wanted = ""
+            self.look_at(row, 0)
 
     def _measure(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
@@ -223,6 +246,25 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         """Make room to scroll sideways once a wide row has been seen."""
         if width > self.virtual_size.width:
             self.virtual_size = Size(width, self.source.count)
+
+    def spots(self) -> Iterator[Spot]:
+        """Return the text itself, and each row in sight that leads somewhere."""
+        if not self.focusable:
+            return
+        yield Spot(0, 0, self.focus)
+        top = int(self.scroll_offset.y)
+        for row in range(top, min(top + self.rows_shown, self.source.count)):
+            if target := self.source.target(row):
+                text = self.source.text(row)
+                left = self._margin + len(text) - len(text.lstrip(" ▸▾└├│─")) - _BESIDE
+                left = max(left, _BESIDE if row == top else 0)
+                yield Spot(left, row - top, partial(self._follow, row, target), 2)
+
+    def _follow(self, row: int, target: str) -> None:
+        """Go where a row leads, as if the cursor was on it."""
+        self.focus()
+        self._go(row)
+        self.post_message(self.Followed(target))
 
     # The cursor
 
@@ -325,55 +367,13 @@ class TextView(Seeking, Selecting, Pane, can_focus=True):
         """Fold and unfold where that can be done; scroll sideways; go to what holds this."""
         folded = self.source.folded(self.cursor) if self.source.count else None
         if folded is (by > 0):
-            self.action_turn()
+            self.folded(self.source.fold(self.cursor))
         elif by > 0 or self.scroll_x > 0:
             self.scroll_relative(x=by * SIDEWAYS_CELLS, animate=False)
         else:
             self._go(self.source.above(self.cursor))
 
-    # What can be done with a row, and with the whole
-
-    def action_turn(self) -> None:
-        """Follow what the cursor's row leads to, else fold or unfold it."""
-        if not self.source.count:
-            return
-        target = self.source.target(self.cursor)
-        if target:
-            self.post_message(self.Followed(target))
-            return
-        self._folded(self.source.fold(self.cursor))
-
-    def action_fold_level(self, by: int) -> None:
-        """Fold one level more (-1), or one less (1)."""
-        self._fold_level(by)
-
-    def action_fold_all(self) -> None:
-        """Fold everything."""
-        self._fold_level(0)
-
-    def action_unfold_all(self) -> None:
-        """Unfold everything."""
-        self._fold_level(None)
-
-    def _fold_level(self, by: int | None) -> None:
-        count = self.source.count
-        if count > SLOW_ROWS:
-            self._fold_slowly(by)
-        elif count:
-            self._folded(self.source.fold_level(self.cursor, by))
-
-    @work(thread=True, exclusive=True, group="fold", exit_on_error=False)
-    def _fold_slowly(self, by: int | None) -> None:
-        hand_over(self.app, self._folded, self.source.fold_level(self.cursor, by))
-
-    def _folded(self, row: int) -> None:
-        self._brought = (-1, None)
-        before = self.cursor - int(self.scroll_offset.y)
-        self.cursor = row
-        self.grown()
-        top = int(self.scroll_offset.y)
-        if row - top != before and not top <= row < top + self.rows_shown:
-            self.scroll_to(y=max(0, row - before), animate=False)
+    # What can be done with the whole
 
     def action_wrap(self) -> None:
         """Wrap long lines, or no longer."""

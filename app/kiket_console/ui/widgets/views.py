@@ -11,6 +11,7 @@ from textual.strip import Strip
 
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.widgets.pane import Pane
+from kiket_console.ui.widgets.selecting import SelectingDrawn
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -48,13 +49,15 @@ class Rows(Protocol):
         """Return what an empty list says."""
 
 
-class ListView(Pane, can_focus=True):
+class ListView(SelectingDrawn, Pane, can_focus=True):
     """A list with a cursor and, when its rows have one, a line of column names that stays.
 
     *active*: draw the cursor as if the list had the focus, where another widget gets its keys.
+    *selects*: what the mouse is dragged over can be copied.
     """
 
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST)]
+    MARGIN = 1  # the cursor's cell
 
     class Moved(Message):
         """The cursor is on another row, or on none."""
@@ -73,13 +76,20 @@ class ListView(Pane, can_focus=True):
         id: str | None = None,  # noqa: A002 - Textual's name for it
         has_header: bool = True,
         active: bool = False,
+        selects: bool = False,
     ) -> None:
         super().__init__(id=id)
+        self._selects = selects
         self._active = active
         self.rows = rows
         self._has_header = has_header
         self._head = 1 if has_header else 0
         self._drawn_cursor = -1
+
+    @property
+    def allow_select(self) -> bool:
+        """Whether what the mouse is dragged over is selected."""
+        return self._selects
 
     def on_mount(self) -> None:
         """Show the newest rows at once."""
@@ -149,11 +159,13 @@ class ListView(Pane, can_focus=True):
         """Draw one line."""
         width, ground = self.scrollable_content_region.width, self.ground
         if not self.rows.count:
-            lines = self.rows.teach(width)
-            line = lines[y] if y < len(lines) else ()
+            line = self.drawn(y)
+            line = self.with_selection(line, y) or line
             return self.strip(line, ground).adjust_cell_length(width, ground)
         if y < self._head:
-            return self.strip(self.rows.header(width), ground).adjust_cell_length(width, ground)
+            line = self.rows.header(width)
+            line = self.with_selection(line, 0) or line
+            return self.strip(line, ground).adjust_cell_length(width, ground)
         position = y + self.first_shown - self._head
         if position >= self.rows.count:
             return Strip.blank(width, ground)
@@ -163,16 +175,40 @@ class ListView(Pane, can_focus=True):
         selected = position == self.rows.cursor
         depends = self.rows.key(position)
         key = (depends, selected, self._lively, width)
-        strip = self._strips.get(key) if depends is not None else None
+        is_marked = self.text_selection is not None
+        strip = self._strips.get(key) if depends is not None and not is_marked else None
         if strip is None:
             line = self.rows.line(position, width)
+            line = self.with_selection(line, position + self._head) or line
             if selected:
                 ground = self._cursor_style()
                 line = _with_bar(line, "accent" if self._lively else "muted")
             strip = self.strip(line, ground).adjust_cell_length(width, ground)
-            if depends is not None:
+            if depends is not None and not is_marked:
                 self._strips[key] = strip
         return strip
+
+    def drawn(self, y: int) -> Line:
+        """Return the names of the columns, or a row; of an empty list what it says instead."""
+        width = self.scrollable_content_region.width
+        if not self.rows.count:
+            lines = self.rows.teach(width)
+            return lines[y] if y < len(lines) else ()
+        if y < self._head:
+            return self.rows.header(width)
+        position = y - self._head
+        return self.rows.line(position, width) if position < self.rows.count else ()
+
+    @property
+    def drawn_on_screen(self) -> range:
+        """Which lines are on screen."""
+        if not self.rows.count:
+            return range(self.rows_shown)
+        return range(self.first_shown + self._head, self.last_shown + self._head + 1)
+
+    def line_at(self, row: int) -> int:
+        """Return which line stands in a row of the screen: the names of the columns stay there."""
+        return row if row < self._head or not self.rows.count else row + self.first_shown
 
     @property
     def _lively(self) -> bool:
@@ -213,6 +249,8 @@ class ListView(Pane, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Select the row under the pointer; open it with a double click."""
+        if self.text_selection is not None:
+            return  # it was dragged over
         position = event.y + self.first_shown - self._head
         if self._head <= event.y and position < self.rows.count:
             self._move(position)

@@ -85,6 +85,7 @@ class Notes:
     ended: list[tuple[int | None, str]] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     replies: list[tuple[int | None, Frame | None, int | None]] = field(default_factory=list)
+    traces: dict[int, str] = field(default_factory=dict)
 
     def request(self, frame: Frame, **more: Any) -> int | None:
         """Keep a request."""
@@ -110,3 +111,7 @@ class Notes:
     def lone(self, frame: Frame, **more: Any) -> int | None:
         """Keep a message that nobody answers."""
         return self.request(frame, **more)
+
+    def traceparent(self, exchange_id: int | None) -> str | None:
+        """Know what the test says of an exchange."""
+        return self.traces.get(exchange_id or 0)

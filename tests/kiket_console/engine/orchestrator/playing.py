@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.declared import Declared
 from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.engine.surroundings import Surroundings
+from kiket_console.wire_secrets import SecretEntry
 from kiket_console.worker_spec import ModuleSpec
 from pywatt_sdk._protocol import Init
 
@@ -59,6 +60,11 @@ class Tape:
         """Keep what nobody answers."""
         self.taken.append(Took(frame, ended=True))
         return len(self.taken) - 1
+
+    def traceparent(self, exchange_id: int | None) -> str | None:
+        """Know of no trace."""
+        del exchange_id
+        return None
 
     def reply(self, exchange_id: int | None, frame: Frame | None, **how: Any) -> None:
         """Keep how a request ended."""
@@ -122,9 +128,10 @@ class Vault:
         self.asked.append(name)
         return self.values.get(name)
 
-    async def set(self, name: str, value: str) -> None:
+    async def set(self, name: str, value: str) -> SecretEntry:
         """Keep another."""
         self.values[name] = value
+        return SecretEntry(name, present=True)
 
     async def delete(self, name: str) -> bool:
         """Forget one."""

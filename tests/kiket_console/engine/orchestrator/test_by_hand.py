@@ -383,34 +383,30 @@ async def test_a_message_that_cannot_be_sent_shows_no_secret(
 # Rotation
 
 
-class Shelf:
-    """A vault that keeps what it is told."""
+def handing(modules: list[Party], *restarted: str, failing: tuple[str, ...] = ()) -> HandingOver:
+    """Return what hands values to *modules*, and starts *restarted* anew, some in vain."""
 
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
+    async def serve(names: tuple[str, ...], timeout_s: float) -> tuple[str, ...]:
+        assert (names, timeout_s) == (restarted, 0.5)
+        return failing
 
-    async def get(self, name: str) -> str | None:
-        """Return a value."""
-        return self.kept.get(name)
+    def restart(secret: str, *, is_kept: bool = True) -> tuple[str, ...]:
+        assert (secret, is_kept) == ("KEY", True)
+        return restarted
 
-    async def set(self, name: str, value: str) -> None:
-        """Keep a value."""
-        self.kept[name] = value
+    return HandingOver(lambda: modules, restart, serve)
 
 
 async def test_a_new_value_goes_to_those_who_have_the_old_one() -> None:
-    shelf: Any = Shelf()
     took = Party("took", asked=(("KEY", True),), ack=p.RotationAck("r", "success"))
     refused = Party("refused", asked=(("KEY", True),), ack=p.RotationAck("r", "error", "no"))
     silent = Party("silent", asked=(("KEY", False),))
     ended = Party("ended", asked=(("KEY", True),), has_ended=True)
     other = Party("other", asked=(("OTHER", True),))
     modules = [took, refused, silent, ended, other]
-    handing = HandingOver(shelf, lambda: modules, lambda name: (f"shop has {name}",))
 
-    rotation = await handing.rotate("KEY", "new", 0.5)
+    rotation = await handing(modules, "shop", "blog", failing=("blog",)).hand_out("KEY", 0.5)
 
-    assert shelf.kept == {"KEY": "new"}
     assert [(ack.module, ack.status) for ack in rotation.acks] == [
         ("ended", "no answer"),
         ("refused", "error"),
@@ -422,26 +418,21 @@ async def test_a_new_value_goes_to_those_who_have_the_old_one() -> None:
     assert not rotation.ok
     assert took.rotated == [(["KEY"], rotation.rotation_id)]
     assert other.rotated == []
-    assert rotation.restarted == ("shop has KEY",)
+    assert rotation.restarted == ("shop", "blog")
+    assert rotation.failed == ("blog",)
+
+
+async def test_what_does_not_come_to_serve_with_a_new_value_did_not_take_it() -> None:
+    assert (await handing([], "shop").hand_out("KEY", 0.5)).ok
+    assert not (await handing([], "shop", failing=("shop",)).hand_out("KEY", 0.5)).ok
 
 
 async def test_a_module_that_repeats_the_new_value_does_not_show_it() -> None:
     ack = p.RotationAck("r", KEY, f"{KEY} is a fine value{'!' * 9000}")
     modules = [Party("lying", asked=(("KEY", True),), ack=ack)]
     redactor.add("KEY", KEY)
-    shelf: Any = Shelf()
 
-    (said,) = (await HandingOver(shelf, lambda: modules, lambda _: ()).rotate("KEY", KEY, 1)).acks
+    (said,) = (await handing(modules).hand_out("KEY", 0.5)).acks
 
     assert (said.status, len(said.message)) == ("[secret:KEY]", 1000)
     assert said.message.startswith("[secret:KEY] is a fine value!")
-
-
-async def test_the_same_value_is_handed_out_again_if_there_is_one() -> None:
-    shelf: Any = Shelf()
-    handing = HandingOver(shelf, list, lambda _: ())
-
-    with pytest.raises(ConsoleError, match="KEY has no value"):
-        await handing.rotate("KEY", None, 1.0)
-    shelf.kept["KEY"] = "old"
-    assert (await handing.rotate("KEY", None, 1.0)).ok

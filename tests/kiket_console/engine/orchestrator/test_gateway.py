@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 
 from kiket_console.engine.forward import Forwarder

@@ -67,6 +67,13 @@ def test_what_is_no_record_stays_a_line(text: str) -> None:
     assert read_log_line(line(text)) == line(text)
 
 
+def test_a_record_of_any_depth_is_read_or_stays_a_line() -> None:
+    """One that can be just read is too deep to be written again."""
+    for depth in range(500, 1_100, 3):
+        text = f'{{"level":"INFO","message":"x","a":{"[" * depth}{"]" * depth}}}'
+        assert read_log_line(line(text)).text in (text, f"x  a={'[' * depth}{']' * depth}")
+
+
 def test_a_trace_that_is_none_is_left_out_and_half_a_line_is_no_record() -> None:
     text = '{"level":"info","message":"x","trace_id":"mine"}'
     assert read_log_line(line(text)).trace_id == ""

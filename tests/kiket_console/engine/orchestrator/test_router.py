@@ -12,7 +12,9 @@ from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 
 from kiket_console.engine.orchestrator import router as routing
 from kiket_console.engine.orchestrator.peers import Peers
+from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.orchestrator.router import Router
+from kiket_core import trace
 from pywatt_sdk._protocol import (
     Payload,
     RoutedModuleMessage,
@@ -91,6 +93,28 @@ async def test_a_message_and_its_reply_pass_byte_for_byte(house: House) -> None:
     assert house.a.sent == [RoutedModuleResponse("b", request_id, Payload(b"\x00"))]
     assert house.a.errands[0].answers == 7
     assert house.router.waiting == 0
+
+
+async def test_what_a_message_is_a_part_of_goes_with_it_to_modules_that_know_that(
+    house: House,
+) -> None:
+    house.tape.traces[7] = f"00-{'a' * 32}-{'b' * 16}-01"
+    rust = house.join(Party("rust", sdk=""))
+    for target in ("b", "rust"):
+        house.say(house.a, target, exchange=7)
+
+    assert house.b.sent[0].traceparent == house.tape.traces[7]
+    assert rust.sent[0].traceparent is None
+
+
+async def test_a_person_begins_a_trace_and_may_say_another(house: House) -> None:
+    for said in (None, "mine"):
+        message = RoutedModuleMessage("console", str(uuid4()), PAYLOAD, traceparent=said)
+        house.router.send_by_hand(house.b, message, Errand())
+
+    first, second = house.b.sent
+    assert trace.read(first.traceparent)
+    assert second.traceparent == "mine"
 
 
 async def test_two_modules_may_choose_the_same_id(house: House) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from kiket_console.engine.orchestrator import tape as module
 from kiket_console.engine.orchestrator.ports import Frame
@@ -70,6 +70,20 @@ async def test_a_request_and_its_reply_are_one_exchange(
     assert attempt.target == "orchestrator"
     assert attempt.answer is not None
     assert attempt.answer.body.raw == told.raw
+
+
+async def test_a_message_that_names_its_trace_is_of_it_and_so_is_what_it_causes(
+    tape: RecordedTape, recorder: Recorder, writer: Writer, reader: Reader
+) -> None:
+    """What its module logs of that trace is its, then."""
+    named = frame("routed_module_message", Direction.IN, traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+
+    exchange_id = tape.request(named)
+
+    assert kept(writer, reader, recorder, exchange_id).exchange.trace_id == "a" * 32
+    assert recorder.by_trace("a" * 32, "search") == exchange_id
+    assert (tape.traceparent(exchange_id) or "").startswith(f"00-{'a' * 32}-")
+    assert tape.traceparent(None) is None
 
 
 async def test_what_is_pending_is_seen_as_such_and_a_failure_says_why(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from kiket_console.engine.platform.api import Api
 from kiket_console.engine.platform.callers import Callers
@@ -17,9 +18,10 @@ from kiket_console.engine.platform.settings import Settings
 from kiket_console.engine.platform.state import State
 from kiket_console.engine.platform.surface import Platform
 from kiket_console.engine.platform.tokens import RuntimeTokens
-from kiket_console.engine.ports import SecretName
 from kiket_console.engine.refusals import Refusals
+from kiket_console.engine.telemetry.handlers import Handlers
 from kiket_console.errors import ConsoleError
+from kiket_console.wire_secrets import PROJECT, SecretEntry
 from kiket_core.secret import Redactor, Secret
 from kiket_sdk.client import KiketClient
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from kiket_console.contract import Contract
     from kiket_console.engine.recorder import Recorder
+    from kiket_console.engine.telemetry.placing import Untold
     from kiket_console.model import Worker
 
 TOKEN = "wk_local_0123456789abcdef"
@@ -40,6 +43,8 @@ class Vault:
     """Secrets in memory, with times that tell which change was the last."""
 
     values: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    """What all projects see, and no call changes."""
     times: dict[str, tuple[int, int]] = field(default_factory=dict)
     clock_s: int = 1_800_000_000
     trouble: str = ""
@@ -48,22 +53,29 @@ class Vault:
         """Return a value."""
         if self.trouble:
             raise ConsoleError(self.trouble)
-        return self.values.get(name)
+        return self.values.get(name, self.shared.get(name))
 
-    async def set(self, name: str, value: str) -> None:
+    async def set(self, name: str, value: str) -> SecretEntry:
         """Keep a value."""
         self.clock_s += 1
         now_us = self.clock_s * 1_000_000
         self.times[name] = (self.times.get(name, (now_us, 0))[0], now_us)
         self.values[name] = value
+        return self._entry(name)
 
     async def delete(self, name: str) -> bool:
         """Forget a value."""
         return self.values.pop(name, None) is not None
 
-    async def names(self) -> list[SecretName]:
+    async def names(self) -> list[SecretEntry]:
         """List what has a value."""
-        return [SecretName(name, *self.times[name]) for name in sorted(self.values)]
+        return [self._entry(name) for name in sorted(self.values)]
+
+    def _entry(self, name: str) -> SecretEntry:
+        created_us, updated_us = self.times[name]
+        return SecretEntry(
+            name, present=True, scope=PROJECT, created_us=created_us, updated_us=updated_us
+        )
 
 
 Pairs = Iterable[tuple[str, Secret]]
@@ -80,6 +92,8 @@ class World:
     desk: Desk
     tokens: RuntimeTokens
     notes: list[str]
+    told: list[Untold]
+    """What handlers were told of."""
 
     def sdk(self, runtime_token: str | None = None) -> KiketClient:
         """Return the SDK's client, as a handler of `marketing` has it."""
@@ -114,6 +128,7 @@ def make(recorder: Recorder, vault: Vault, redactor: Redactor, tmp_path: Path) -
 
     def make(workers: Any, pairs: Pairs) -> World:
         notes: list[str] = []
+        told: list[Untold] = []
         state = State(tmp_path / "platform.sqlite3", notes.append)
         settings, modules = Settings(state), Modules()
         tokens = RuntimeTokens(tmp_path / "token-key.pem")
@@ -130,6 +145,7 @@ def make(recorder: Recorder, vault: Vault, redactor: Redactor, tmp_path: Path) -
             tokens=tokens,
             address=address,
             base_url=BASE_URL,
+            handlers=Handlers(workers, told.extend),
         )
         desk = Desk(
             state=state,
@@ -142,7 +158,7 @@ def make(recorder: Recorder, vault: Vault, redactor: Redactor, tmp_path: Path) -
         )
         callers = Callers(lambda: pairs, tokens)
         platform = Platform(recorder, workers, Refusals(recorder.log), callers, api)
-        made.append(World(platform, api, state, settings, desk, tokens, notes))
+        made.append(World(platform, api, state, settings, desk, tokens, notes, told))
         return made[-1]
 
     yield make

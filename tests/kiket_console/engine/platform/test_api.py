@@ -168,6 +168,35 @@ async def test_other_sdks_set_read_list_and_delete_secrets_their_way(
     assert (await extension.post(f"{place}/API_KEY", json={"value": ""})).status_code == 422
 
 
+async def test_a_secret_that_all_projects_share_is_read_and_changed_here_but_not_deleted(
+    extension: httpx.AsyncClient, vault: Vault
+) -> None:
+    place = f"/api/v1/extensions/{ID}/secrets/API_KEY"
+    vault.shared["API_KEY"] = "of-all-projects"
+    assert (await extension.delete(place)).status_code == 403
+    changed = await extension.patch(place, json={"secret": {"value": "of-this-project"}})
+    assert (changed.status_code, vault.values) == (200, {"API_KEY": "of-this-project"})
+    assert (await extension.delete(place)).status_code == 204
+    assert vault.shared == {"API_KEY": "of-all-projects"}
+
+
+@pytest.mark.parametrize("key", ["KIKET_WEBHOOK_SECRET", "KIKET_WORKSPACE_TOKEN.other"])
+async def test_what_workers_are_known_by_is_no_secret_of_an_extension(
+    extension: httpx.AsyncClient, vault: Vault, key: str
+) -> None:
+    """Else one could read what another is given, and pass for it."""
+    await vault.set(key, "of-another-worker")
+    place = f"/api/v1/extensions/{ID}/secrets"
+    secret = {"key": key, "value": "of-mine"}
+    assert (await extension.get(place)).json() == []
+    assert (await extension.get(f"{place}/{key}")).status_code == 404
+    assert (await extension.patch(f"{place}/{key}", json={"secret": secret})).status_code == 404
+    assert (await extension.delete(f"{place}/{key}")).status_code == 404
+    assert (await extension.post(place, json={"secret": secret})).status_code == 403
+    assert (await extension.post(f"{place}/{key}", json=secret)).status_code == 403
+    assert vault.values == {key: "of-another-worker"}
+
+
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 async def test_other_sdks_log_events_and_ask_about_their_extension(
     extension: httpx.AsyncClient, prefix: str

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kiket_console.engine.platform.calls import BODY_BYTES
-from kiket_console.engine.recorder import Arrival, Recorder
+from kiket_console.engine.recorder import Arrival, Ending, Recorder
 from kiket_console.model import Detail, Source, State
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def recorded(reader: Reader, writer: Writer) -> list[Detail]:
         ("extensions/logs", {"message": "hi", "metadata": {"a": 1}}),
         ("extensions/metrics", {"name": "n", "value": 1.5, "unit": "count"}),
         ("extensions/notifications", {"title": "t", "body": "b", "level": "info"}),
-        ("ext/telemetry", {"event": "e", "duration_ms": 1}),
-        ("ext", {"event": "e", "duration_ms": 1}),
+        ("ext/telemetry", {"event": "e"}),  # not how long it took
+        ("ext", {"event": "", "duration_ms": 1}),
     ],
 )
 async def test_what_an_extension_tells_is_taken_and_recorded(
@@ -65,6 +65,58 @@ async def test_what_an_extension_tells_is_taken_and_recorded(
     assert json.loads(detail.request.body.raw) == fields
     assert detail.attempts[0].target == "platform"
     assert detail.request.header("authorization") == "Bearer [redacted]"
+
+
+@pytest.mark.parametrize("route", ["ext/telemetry", "ext"])
+@pytest.mark.parametrize("token", [TOKEN, ""])
+async def test_telemetry_of_a_handler_is_a_span_of_its_delivery_and_no_exchange(
+    world: World, recorder: Recorder, reader: Reader, writer: Writer, route: str, token: str
+) -> None:
+    arrival = Arrival(Source.WEBHOOK, "marketing", "e", "v1", "POST", "/", (), b"{}")
+    delivery = await recorder.receive(arrival, target="marketing#1")
+    await recorder.answered(delivery, Ending(State.FORWARDED, 200, 1))  # telemetry follows
+    traceparent = delivery.trace.parent("00f067aa0ba902b7")
+    authorization = f"Bearer {token}" if token else ""
+    async with world.client(authorization=authorization, traceparent=traceparent) as client:
+        told = {"event": "e", "version": "v1", "duration_ms": 1, "status": "ok"}
+        answer = await client.post(f"/api/v1/{route}", json=told)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [each.exchange.id for each in recorded(reader, writer)] == [delivery.id]
+    [untold] = world.told
+    span = untold.span
+    assert (span.exchange_id, span.worker, span.name) == (delivery.id, "marketing", "e@v1")
+    assert span.trace_id == delivery.trace.trace_id
+
+
+@pytest.mark.parametrize(
+    ("said", "workers"),
+    [
+        ({}, ("marketing",)),  # there is no other
+        ({"extension_id": "com.example.marketing"}, ("marketing",)),
+        ({"extension_id": "com.example.other"}, ()),
+    ],
+)
+async def test_without_trace_and_token_telemetry_says_whose_it_is(
+    world: World, said: dict[str, str], workers: tuple[str, ...]
+) -> None:
+    async with world.client() as client:
+        await client.post("/api/v1/ext", json={"event": "e", "duration_ms": 1, **said})
+
+    [untold] = world.told
+    assert (untold.span.exchange_id, untold.workers, untold.event) == (None, workers, "e")
+
+
+async def test_telemetry_that_is_made_to_fail_is_recorded_as_a_call(
+    world: World, reader: Reader, writer: Writer
+) -> None:
+    await world.settings.change({"failures": [{"route": "POST telemetry", "status": 500}]})
+    async with world.client() as client:
+        answer = await client.post("/api/v1/ext/telemetry", json={"event": "e", "duration_ms": 1})
+
+    assert answer.status_code == 500
+    assert [each.exchange.status for each in recorded(reader, writer)] == [500]
+    assert world.told == []
 
 
 async def test_a_call_is_named_without_what_every_path_of_the_project_repeats(

@@ -1,0 +1,1 @@
+"""What is measured while the engine runs, and what code tells of itself."""

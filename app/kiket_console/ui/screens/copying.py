@@ -1,0 +1,46 @@
+"""Select with the mouse and copy, on any screen that has something to select."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from textual.actions import SkipAction
+from textual.errors import NoWidget
+from textual.screen import Screen, ScreenResultType
+
+from kiket_console.ui.widgets.selecting import SelectingDrawn
+
+if TYPE_CHECKING:
+    from textual.geometry import Offset
+    from textual.widget import Widget
+
+    from kiket_console.ui.app import ConsoleApp
+
+
+class Copying(Screen[ScreenResultType]):
+    """A screen of which texts, and lists and pictures as they are drawn, can be copied.
+
+    It stands behind other bases: Textual takes styles from the first one alone.
+    """
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """Return what is drawn at a cell, and which place in it: for selecting."""
+        with suppress(NoWidget):
+            widget, _ = self.get_widget_at(x, y)
+            if isinstance(widget, SelectingDrawn):
+                return widget, widget.place_at(x, y)
+        return super().get_widget_and_offset_at(x, y)
+
+    def text_select_all(self) -> None:
+        """Select nothing with three clicks: a screen is no text."""
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected with the mouse; without a selection, ctrl+c says how to leave."""
+        selected = self.get_selected_text()
+        if not selected:
+            raise SkipAction
+        from kiket_console.ui.clipboard import copy
+
+        copy(cast("ConsoleApp", self.app), selected, "The selection")
+        self.clear_selection()

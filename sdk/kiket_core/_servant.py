@@ -1,0 +1,28 @@
+"""What a guard may stand in front of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from kiket_core._admission import Refusal
+
+
+class Servant(HttpToolsProtocol):
+    """uvicorn's protocol, which also hears of refusals."""
+
+    as_they_came: list[tuple[bytes, bytes]]
+    """The headers of the head that is read, or was read last."""
+    named: dict[bytes, bytes]
+    """The same by their names in lower case, of repeated ones the last; once the head is whole."""
+
+    def on_refused(self, refusal: Refusal) -> None:
+        """Take note that the request that is being read is refused; the guard answers it."""
+
+    def wait_anew(self) -> None:
+        """Give the sender all its time again, because it was we who read no further until now."""
+
+    def let_go(self) -> None:
+        """Stop every clock: the connection is handed to somebody else."""
