@@ -104,7 +104,7 @@ class PlatformChanges:
             await engine.platform.remove(collection.name, row["id"])
             self._done(collection, None, Step(take_back), f"Deleted {name}")
 
-        self._console.requests.carry_out(remove)
+        self._console.requests.change(remove)
 
     # Settings
 
@@ -133,7 +133,7 @@ class PlatformChanges:
         async def force(_: Engine) -> None:
             await self._set(_with(settings, failures), settings, said)
 
-        self._console.requests.carry_out(force)
+        self._console.requests.change(force)
 
     async def _set(self, wanted: PlatformSettings, was: PlatformSettings, said: str) -> None:
         await _apply(self._console.connected(), wanted)
@@ -176,7 +176,7 @@ class PlatformChanges:
         async def save(_: Engine) -> None:
             await form.save(form.read(edited))
 
-        self._console.requests.carry_out(save)
+        self._console.requests.change(save)
 
     @property
     def _key(self) -> str:

@@ -5,6 +5,7 @@ Whatever can be undone is done at once, without a question; `undo` takes it back
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -40,11 +41,12 @@ class Step(Struct, frozen=True):
 
 
 class Requests:
-    """Carry out what is asked, one request after the other as they come."""
+    """Carry out what is asked; what changes something, one after the other as it was asked."""
 
     def __init__(self, console: ConsoleApp) -> None:
         self._console = console
         self._steps: deque[Step] = deque(maxlen=STEPS)
+        self._turn = asyncio.Lock()
 
     def command_worker(self, name: str, verb: str) -> None:
         """Restart, stop, start or kill a worker; all but a restart can be undone."""
@@ -64,7 +66,7 @@ class Requests:
                 self._steps.append(Step(take_back))
             self._console.say(f"{said}{'; u starts it again' if verb in _ENDING else ''}.")
 
-        self.carry_out(command)
+        self.change(command)
 
     def pin(self, exchanges: Sequence[Exchange]) -> None:
         """Keep exchanges whatever their age; when all of them are kept, no longer."""
@@ -86,7 +88,7 @@ class Requests:
             self._console.say(await change(engine, to=pinned))
             self._steps.append(Step(take_back))
 
-        self.carry_out(pin)
+        self.change(pin)
 
     def note(self, exchanges: Sequence[Exchange], text: str) -> None:
         """Write one line about exchanges; an empty text takes away what was written."""
@@ -108,7 +110,7 @@ class Requests:
             said = f"Noted at {name}." if text.strip() else f"Removed the note of {name}."
             self._console.say(said)
 
-        self.carry_out(note)
+        self.change(note)
 
     def remove(self, exchanges: Sequence[Exchange]) -> None:
         """Take exchanges out of the list and the store, with the calls that they caused."""
@@ -126,7 +128,7 @@ class Requests:
             self._steps.append(Step(take_back))
             self._console.say(f"Deleted {name}{calls}; u undoes it.")
 
-        self.carry_out(remove)
+        self.change(remove)
 
     def attempt(self, exchanges: Sequence[Exchange]) -> None:
         """Make the next attempt at deliveries that failed, at once."""
@@ -151,17 +153,17 @@ class Requests:
 
     @property
     def can_undo(self) -> bool:
-        """Whether something was done that can be taken back."""
-        return bool(self._steps)
+        """Whether something was done, or is under way, that can be taken back."""
+        return bool(self._steps) or self._turn.locked()
 
     def undo(self) -> None:
         """Take back what was done last."""
-        if not self._steps:
-            self._console.say("There is nothing to undo.")
-            return
-        step = self._steps.pop()
 
         async def undo(engine: Engine) -> None:
+            if not self._steps:
+                self._console.say("There is nothing to undo.")
+                return
+            step = self._steps.pop()
             try:
                 self._console.say(await step.take_back(engine))
             except ConsoleError as error:
@@ -169,11 +171,20 @@ class Requests:
                     self._steps.append(step)
                 raise
 
-        self.carry_out(undo)
+        self.change(undo)
 
     def remember(self, step: Step) -> None:
         """Let a step be taken back that was done elsewhere."""
         self._steps.append(step)
+
+    def change(self, request: Callable[[Engine], Awaitable[None]]) -> None:
+        """Carry out what can be undone, or undoes, once what was asked before it is done."""
+
+        async def in_turn(engine: Engine) -> None:
+            async with self._turn:
+                await request(engine)
+
+        self.carry_out(in_turn)
 
     def carry_out(self, request: Callable[[Engine], Awaitable[None]], group: str = "ask") -> None:
         """Carry out a request; say what went wrong with it."""

@@ -100,7 +100,7 @@ class SecretChanges:
             self._changed(name, scope)
             self._console.say(f"Deleted {visible(name)}; u brings it back, for a day.")
 
-        self._console.requests.carry_out(remove)
+        self._console.requests.change(remove)
 
     def restore(self, entry: SecretEntry) -> None:
         """Bring back the value before the last change; ask when that replaces one."""
@@ -108,12 +108,12 @@ class SecretChanges:
             self._console.say(f"No value of {visible(entry.name)} from before is kept.")
             return
         if not entry.present:
-            self._console.requests.carry_out(partial(self._restore, entry))
+            self._console.requests.change(partial(self._restore, entry))
             return
 
         def answered(answer: Back | None) -> None:
             if answer is Back.RESTORE:
-                self._console.requests.carry_out(partial(self._restore, entry))
+                self._console.requests.change(partial(self._restore, entry))
 
         from kiket_console.ui.screens.question import QuestionScreen
 

@@ -234,6 +234,24 @@ async def test_a_log_line_of_a_deleted_exchange_says_that_it_is_gone(
         await until(pilot, lambda: "Exchange 1191 is not there any more." in screen_text(app))
 
 
+async def test_u_right_behind_delete_waits_for_it_and_brings_back_what_it_took(
+    app: ConsoleApp, engine: CuratingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, may_go_on = engine.remove, asyncio.Event()
+
+    async def slowly(ids: Sequence[int]) -> Selection:
+        await may_go_on.wait()
+        return await remove(ids)
+
+    monkeypatch.setattr(engine, "remove", slowly)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("delete", "u")
+        may_go_on.set()
+        await until(pilot, lambda: "1196 issue.created is back." in screen_text(app))
+        assert 1196 in engine.reader.ids()
+
+
 async def test_what_an_absent_engine_could_not_undo_can_be_undone_later(
     app: ConsoleApp, engine: CuratingEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
