@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console import __version__, cli
+from kiket_console import __main__, __version__, cli
 from kiket_console.cli import CommandTree
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import state_dir
@@ -293,6 +294,33 @@ def test_doctor_json_has_a_level_for_everything(extension_folder: Path) -> None:
     assert levels["terminal"] == "warn"
     assert set(levels.values()) <= {"ok", "warn", "fail"}
     assert done.returncode == (1 if "fail" in levels.values() else 0)
+
+
+@pytest.mark.parametrize("loading", ["click", "kiket_console.commands.engine", "orjson"])
+def test_ctrl_c_while_it_is_still_loading_ends_it_without_a_word(loading: str) -> None:
+    """Not even a module that makes another error of it can make it one of ours."""
+    code = f"""
+import signal, sys
+class Finder:
+    def find_spec(name, *_):
+        if name == {loading!r}:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except BaseException:
+                raise SystemError
+sys.meta_path.insert(0, Finder)
+sys.argv = ["kiket-console", "stop", "--json"]
+from kiket_console.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
+
+
+def test_ctrl_c_while_nothing_is_loading_is_what_it_always_is() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        __main__.interrupt(signal.SIGINT, sys._getframe())
+    assert __main__.INTERRUPTED == ExitCode.INTERRUPTED
 
 
 def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:

@@ -131,7 +131,7 @@ def test_it_names_its_command_and_its_pytest_plugin(wheel: Path, names: set[str]
     with zipfile.ZipFile(wheel) as archive:
         written = archive.read(entry_points).decode()
 
-    assert "kiket-console = kiket_console.cli:main" in written
+    assert "kiket-console = kiket_console.__main__:main" in written
     assert "[pytest11]\nkiket_sdk = kiket_sdk.testing.plugin" in written
     assert "\npywatt_sdk = pywatt_sdk.testing.plugin" in written
 

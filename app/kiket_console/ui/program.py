@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ def run_console(
     """
     app = ConsoleApp(paths, engine=engine, demo=demo, **personal)
     tell_digits_from_signs()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # asyncio's own ends it in order
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     stop = app.run()
     if app.crash is not None:
         complain(app.crash)
