@@ -148,7 +148,7 @@ def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped
         assert engine.trigger("issue.created", "--data", '{"issue": {"key": "B"}}')["status"] == 200
         done = engine.cli("stop")
         assert (done.returncode, done.stderr) == (0, "Stopped.\n")
-        assert engine.process.wait(5) == 0
+        assert engine.process.wait(20) == 0
         assert engine.said("stopped")[-1]["reason"] == "stop"
 
 

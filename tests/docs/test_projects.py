@@ -247,7 +247,7 @@ def _serves(extension: subprocess.Popen[bytes], url: str, deadline_s: float = 20
     until = time.monotonic() + deadline_s
     while extension.poll() is None and time.monotonic() < until:
         try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 (this machine)
+            urllib.request.urlopen(url, timeout=20).close()  # noqa: S310 (this machine)
         except urllib.error.URLError:
             time.sleep(0.02)
         else:

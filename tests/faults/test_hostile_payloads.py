@@ -92,7 +92,7 @@ class Trap:
         """Stop listening."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(20)
 
 
 @pytest.fixture(scope="module")

@@ -366,7 +366,7 @@ class TestConnections:
                 connection.sendall(get())
                 assert statuses(served.answer(connection)) == [200]
             assert statuses(served.exchange(get("/next", "Connection: close"))) == [200]
-            [ended], _, _ = select.select(idle, [], [], 5)
+            [ended], _, _ = select.select(idle, [], [], 20)
             assert served.rest(ended) == b""
             idle.remove(ended)
             idle[0].sendall(get())
@@ -499,7 +499,7 @@ def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
         return first + served.rest(connection)
 
 
-def wait_until(condition: Callable[[], bool], patience_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], patience_s: float = 20.0) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

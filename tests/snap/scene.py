@@ -412,7 +412,7 @@ def screen_text(app: App[Any]) -> str:
     return "\n".join("".join(text for text, *_ in strip).rstrip() for strip in strips)
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float = 10) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float = 20) -> None:
     """Let the console work until something is true; fail when it does not become so."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not true():

@@ -17,7 +17,7 @@ NOTHING = Notice(0, 0, 0, 0)
 async def test_a_new_peer_is_told_the_newest_at_once() -> None:
     hub = Hub(Notice(7, 9, 3, 1))
     notices = hub.notices()
-    assert await asyncio.wait_for(anext(notices), 1) == Notice(7, 9, 3, 1)
+    assert await asyncio.wait_for(anext(notices), 20) == Notice(7, 9, 3, 1)
     await notices.aclose()
 
 
@@ -28,7 +28,7 @@ async def test_what_happens_while_a_peer_is_slow_is_one_notice() -> None:
     for number in range(1, 1001):
         hub.committed(exchange=number, change=number * 2, log=0)
     hub.workers_changed()
-    assert await asyncio.wait_for(anext(notices), 1) == Notice(1000, 2000, 0, 1)
+    assert await asyncio.wait_for(anext(notices), 20) == Notice(1000, 2000, 0, 1)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(notices), 0.1)
 

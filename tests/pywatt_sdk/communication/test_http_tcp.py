@@ -76,7 +76,7 @@ async def asking() -> AsyncIterator[HttpTcpClient]:
 async def _rest(reader: asyncio.StreamReader) -> bytes:
     """Return what still comes before the other end closes the connection, however it does."""
     try:
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 20)
     except ConnectionError:
         return b""
 

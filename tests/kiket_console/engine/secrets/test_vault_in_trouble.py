@@ -277,6 +277,6 @@ async def test_a_keyring_that_begins_to_hang_shows_the_list_and_answers_later(
     finally:
         hanging.answers.set()
     for each in waiting:
-        each.join(5)
+        each.join(20)
     assert await vault.get("token") == "the-first"
     assert (await vault.set("token", "the-second")).version == 2
