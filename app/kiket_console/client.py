@@ -38,15 +38,15 @@ DELIVERY_TIMEOUT_S = 7300.0
 """Longer than the engine may be set to hold a delivery and to wait for its answer, together."""
 
 
+START_ONE = "Start one with `kiket-console` or `kiket-console run --headless`."
+
+
 class EngineGone(ConsoleError):  # noqa: N818 - it is a state of the world that callers wait out
     """No engine answers for this project."""
 
-    def __init__(self, folder: object, reason: str = "") -> None:
-        super().__init__(
-            f"No engine runs for {folder}{f' ({reason})' if reason else ''}.",
-            hint="Start one with `kiket-console` or `kiket-console run --headless`.",
-            exit_code=ExitCode.NETWORK,
-        )
+    def __init__(self, folder: object, reason: str = "", hint: str = START_ONE) -> None:
+        message = f"No engine runs for {folder}{f' ({reason})' if reason else ''}."
+        super().__init__(message, hint=hint, exit_code=ExitCode.NETWORK)
 
 
 class Client(AbstractAsyncContextManager["Client"]):
@@ -54,14 +54,15 @@ class Client(AbstractAsyncContextManager["Client"]):
 
     Every call raises `EngineGone` when no engine answers, and `ConsoleError` with the engine's
     sentence when it refuses. Making one loads the HTTP library (0.1 s): a screen does that in a
-    thread, so that its first call finds it ready.
+    thread, so that its first call finds it ready. *when_gone*: what a person is to do then.
     """
 
-    def __init__(self, paths: ProjectPaths) -> None:
+    def __init__(self, paths: ProjectPaths, when_gone: str = START_ONE) -> None:
         import httpx  # noqa: F401 - see above
         import httpx_sse  # noqa: F401 - see above
 
         self._paths = paths
+        self._when_gone = when_gone
         self._http: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -303,8 +304,8 @@ class Client(AbstractAsyncContextManager["Client"]):
                     if event.event == "notice":
                         yield msgspec.json.decode(event.data, type=Notice)
         except httpx.TransportError as error:
-            raise EngineGone(self._paths.folder) from error
-        raise EngineGone(self._paths.folder, "it ended")
+            raise EngineGone(self._paths.folder, hint=self._when_gone) from error
+        raise EngineGone(self._paths.folder, "it ended", self._when_gone)
 
     async def _ask(
         self,
@@ -334,13 +335,13 @@ class Client(AbstractAsyncContextManager["Client"]):
                 exit_code=ExitCode.NETWORK,
             ) from error
         except httpx.TransportError as error:
-            raise EngineGone(self._paths.folder) from error
+            raise EngineGone(self._paths.folder, hint=self._when_gone) from error
         if response.status_code >= 400:
             raise _refusal(response.content)
         return msgspec.json.decode(response.content, type=kind) if kind else None  # type: ignore[return-value]  # T is None there
 
     def _connected(self) -> httpx.AsyncClient:
-        _check_socket(self._paths)
+        _check_socket(self._paths, self._when_gone)
         if self._http is None:
             import ssl
 
@@ -364,13 +365,13 @@ def call(request: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(request)
 
 
-def _check_socket(paths: ProjectPaths) -> None:
+def _check_socket(paths: ProjectPaths, when_gone: str) -> None:
     """Refuse a control socket that somebody else put there."""
     try:
         seen = paths.control_socket.lstat()
         folder = paths.run.lstat()
     except FileNotFoundError:
-        raise EngineGone(paths.folder) from None
+        raise EngineGone(paths.folder, hint=when_gone) from None
     ours = seen.st_uid == folder.st_uid == os.getuid()
     if not (ours and stat.S_ISSOCK(seen.st_mode) and not folder.st_mode & 0o077):
         raise ConsoleError(

@@ -1,4 +1,4 @@
-"""An engine that dies and comes back, seen from a console that stays."""
+"""An engine that dies, and the next one, seen from a console that stays."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from kiket_console.engine_process import lock_holder
+from kiket_console.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.needs("tmux")
-def test_a_console_outlives_its_engine_and_finds_the_next_one_by_itself(
+def test_a_console_outlives_its_engine_and_starts_the_next_one(
     terminal: Callable[..., Any], running: Running, folder: Path, until: Callable[..., object]
 ) -> None:
     """What is recorded is readable meanwhile, what asks the engine is refused with a sentence."""
@@ -29,12 +32,12 @@ def test_a_console_outlives_its_engine_and_finds_the_next_one_by_itself(
         before = _exchanges(screen, until)
 
         first.stop(signal.SIGKILL)
-        screen.shows(r"✗ engine gone \d s, connecting again by itself")
+        screen.shows(r"✗ engine gone \d s; ! starts a new one")
         screen.press("g", "Enter")
         screen.shows("issue.created")
         screen.shows('"event"')
         screen.press("r")
-        screen.shows("No engine runs for")
+        screen.shows(r"No engine runs for[^!]*! starts")
         screen.press("Escape")
         screen.shows("enter open")
         screen.press("3")
@@ -44,18 +47,20 @@ def test_a_console_outlives_its_engine_and_finds_the_next_one_by_itself(
         screen.press("1")
         screen.shows(f"{before} exchanges")
 
-    (folder.parent / f"{folder.name}.ready").unlink()
-    with running(folder) as second:
-        second.wait_serving()
+        screen.press("!")
+        screen.shows("You have not said yet that the code in")
+        Trust().trust(folder)
+        screen.press("!")
         screen.shows("● serving")
         assert "engine gone" not in screen.screen()
         assert _exchanges(screen, until) == before
-        second.trigger("issue.created")
+        first.trigger("issue.created")
         until(lambda: _exchanges(screen, until) > before, "the list goes on")
         numbers = re.findall(r"^[▌ ] +(\d+)[★ ] \d\d:\d\d:", screen.screen(), re.MULTILINE)
         assert len(numbers) == len(set(numbers)) == _exchanges(screen, until)
-        screen.press("q", "Enter")
+        screen.press("q", "s")
         screen.shows("left with 0")
+        assert lock_holder(first.paths) is None
 
 
 def _exchanges(screen: Any, until: Callable[..., object]) -> int:

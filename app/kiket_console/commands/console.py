@@ -14,7 +14,7 @@ from kiket_console.commands.options import directory_option, engine_options, pat
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from subprocess import Popen
     from typing import Any
@@ -70,7 +70,7 @@ def console(
     arguments += [] if durability is None else ["--durability", durability]
     arguments += ["--session-secrets"] if session_secrets else []
     arguments += [] if env_file is None else ["--env-file", env_file]
-    return show(paths, start_engine(paths, arguments), variables)
+    return show(paths, start_engine(paths, arguments), variables, arguments=arguments)
 
 
 @click.command()
@@ -93,23 +93,27 @@ def show(
     variables: EnvFile | None = None,
     *,
     demo: bool = False,
+    arguments: Sequence[str] = (),
 ) -> int:
     """Run the screen to its end. *engine* was just started; it starts while the screen is loaded.
 
-    *variables* may hold settings, too.
+    *variables* may hold settings, too; *arguments* are those of the engine.
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
     os.environ.setdefault("ESCDELAY", ESCAPE_MS)
     gc.disable()  # until the first frame: collecting while modules are loaded takes a sixth of it
     try:
-        return _show(paths, engine, variables, demo=demo)
+        return _show(paths, engine, variables, None if demo else arguments)
     finally:
         gc.enable()
 
 
 def _show(
-    paths: ProjectPaths, engine: Popen[bytes] | None, variables: EnvFile | None, *, demo: bool
+    paths: ProjectPaths,
+    engine: Popen[bytes] | None,
+    variables: EnvFile | None,
+    arguments: Sequence[str] | None,
 ) -> int:
     from kiket_console import config
     from kiket_console.engine_process import start_failure
@@ -124,7 +128,8 @@ def _show(
     return run_console(
         paths,
         engine=engine,
-        demo=demo,
+        demo=arguments is None,
+        arguments=arguments,
         theme=settings.theme,
         keys=keymap.load(own),
         settings=own,

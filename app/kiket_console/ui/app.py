@@ -23,6 +23,7 @@ from kiket_console.ui.journeys import Journeys
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.messages import Messages
+from kiket_console.ui.own_engine import OwnEngine
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.places import PLACES
 from kiket_console.ui.requests import Requests
@@ -56,6 +57,7 @@ class ConsoleApp(Journeys):
 
     *keys* is a checked keymap. *settings* is the person's config.toml: own themes are beside it,
     and a chosen theme is written into it unless *theme_fixed_by* names what else decides on it.
+    *engine* was started with *arguments*; with None, no other one can be.
     """
 
     TITLE = "kiket-console"
@@ -78,6 +80,7 @@ class ConsoleApp(Journeys):
         keys: Mapping[str, str] | None = None,
         settings: Path | None = None,
         theme_fixed_by: str = "",
+        arguments: Sequence[str] | None = (),
         open_reader: Callable[[], Reader] | None = None,
         open_engine: Callable[[], Engine] | None = None,
         **options: Any,
@@ -98,6 +101,7 @@ class ConsoleApp(Journeys):
         self.messages = Messages(self)
         self.secrets = SecretChanges(self)
         self.link = Connection(up=False, since_us=moment.now_us(), ever=False)
+        self.own_engine = OwnEngine(self, paths, engine, arguments)
         self.manner: Manner | None = None
         """How exchanges are compared in this session; None before any were."""
         self.crash: ConsoleError | None = None
@@ -106,7 +110,6 @@ class ConsoleApp(Journeys):
         self._paths = paths
         self._histories: dict[str, History] = {}
         self.runner = Runner(self)
-        self._started = engine
         self._open_reader = open_reader or self._store
         self._open_engine = open_engine or self._client
         self._engine: Engine | None = None
@@ -203,10 +206,12 @@ class ConsoleApp(Journeys):
 
     def link_changed(self, up: bool, silent_s: float = 0.0) -> None:
         """Show that the engine can, or cannot, be reached, or has been silent for a while."""
-        silent = silent_s > 0
-        if (up, silent) != (self.link.up, self.link.silent):
+        self.own_engine.is_starting &= not up
+        now = (up, silent_s > 0, self.own_engine.is_starting)
+        if now != (self.link.up, self.link.silent, self.link.starting):
             since_us = moment.now_us() - round(silent_s * 1e6)
-            self.link = Connection(up, since_us, self.link.ever or up, silent)
+            ever, remedy = self.link.ever or up, self.own_engine.remedy
+            self.link = Connection(up, since_us, ever, *now[1:], remedy)
             if (place := self.place) is not None:
                 place.status_changed()
 
@@ -276,6 +281,10 @@ class ConsoleApp(Journeys):
             self.place.hide_values()  # what is written then stays in the terminal
             show_plain(self, self.place)
 
+    def action_start_engine(self) -> None:
+        """Start a new engine where there is none any more."""
+        self.run_worker(self.own_engine.start(), group="engine")
+
     def action_leave(self) -> None:
         """Ask how to leave; asked twice at once, stop all."""
         self._leaving.ask()
@@ -283,15 +292,6 @@ class ConsoleApp(Journeys):
     def action_help_quit(self) -> None:
         """Say how to leave, and ask when it is pressed twice."""
         self._leaving.tell_how()
-
-    def started(self) -> subprocess.Popen[bytes] | None:
-        """Return the engine that was started for this console, unless another one's was first."""
-        if self._started is not None and self._started.poll():
-            from kiket_console.engine_process import lock_holder
-
-            if lock_holder(self._paths) is not None:
-                self._started = None
-        return self._started
 
     # Behind the scenes
 
@@ -302,8 +302,9 @@ class ConsoleApp(Journeys):
         return self._engine
 
     def _tick(self) -> None:
-        if not self.link.ever and (ours := self.started()) is not None and ours.poll():
-            self.exit()  # it could not start; `run_console` says why
+        if self.own_engine.could_not_start:
+            self.exit()  # `run_console` says why
+        self.own_engine.look()
         if (place := self.place) is not None and place.is_current:
             place.tick()
 
@@ -339,7 +340,7 @@ class ConsoleApp(Journeys):
     def _client(self) -> Engine:
         from kiket_console.client import Client
 
-        return Client(self._paths)
+        return Client(self._paths, when_gone=f"{self.own_engine.remedy.capitalize()}.")
 
     def _store_trouble(self, error: ConsoleError) -> None:
         now_s = time.monotonic()

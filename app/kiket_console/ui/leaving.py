@@ -58,6 +58,8 @@ class Leaving:
         status = self._app.status
         if self._demo:
             return ["Stop all ends the demo and leaves nothing behind."]
+        if self._app.link.ever and not (self._app.link.up or self._app.link.silent):
+            return ["The engine has gone, and its workers with it."]
         if status is None or not self._app.link.up:
             return ["The engine cannot be reached.", "Detach leaves everything as it is."]
         running = sum(worker.pid is not None for worker in status.workers)

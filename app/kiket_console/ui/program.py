@@ -42,10 +42,10 @@ def run_console(
         return int(ExitCode.FAILURE)
     if (status := app.signals.status(demo=demo)) is not None:
         return status
-    ours = app.started()
+    ours = app.own_engine.process()
     if stop:
         return stop_engine(paths, ours)
-    if ours is not None and ours.poll():
+    if ours is not None and app.own_engine.could_not_start:
         from kiket_console.engine_process import start_failure
 
         raise start_failure(paths, ours.returncode)

@@ -274,7 +274,7 @@ async def test_an_engine_that_goes_is_said_and_found_again_by_itself(
         await settled(pilot)
         engine.news.put_nowait(ConsoleError("No engine runs."))
         await until(pilot, lambda: not app.link.up)
-        assert "✗ engine gone 0 s, connecting again by itself" in screen_text(app)
+        assert "✗ engine gone 0 s; ! starts a new one" in screen_text(app)
         await until(pilot, lambda: app.link.up)
         assert "engine gone" not in screen_text(app)
 

@@ -90,9 +90,12 @@ def test_a_long_name_leaves_room_for_a_save_just_made() -> None:
 
 
 def test_an_engine_that_is_gone_comes_before_everything_else() -> None:
-    gone = Connection(up=False, since_us=scene.NOW_US - 3_000_000, ever=True)
-    assert "✗ engine gone 3 s, connecting again by itself" in shown(link=gone)
+    since_us = scene.NOW_US - 3_000_000
+    gone = Connection(up=False, since_us=since_us, ever=True, remedy="! starts a new one")
+    assert "✗ engine gone 3 s; ! starts a new one" in shown(link=gone)
     assert "rec ok" not in shown(link=gone)
+    starting = Connection(up=False, since_us=since_us, ever=True, starting=True)
+    assert "… a new engine is starting 3 s" in shown(link=starting)
 
 
 def test_an_engine_that_is_there_and_silent_is_named_by_its_pid() -> None:

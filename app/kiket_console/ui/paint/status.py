@@ -48,6 +48,10 @@ class Connection(Struct, frozen=True):
     """Whether it has been reached at all since the start."""
     silent: bool = False
     """Whether it is there, and has not answered since."""
+    starting: bool = False
+    """Whether the next one was started since."""
+    remedy: str = ""
+    """What a person can do when it has gone."""
 
 
 def status_line(
@@ -251,7 +255,9 @@ def _chip(link: Connection, pid: int | None, now_us: int) -> Line:
         return [(f"✗ {who} has not answered for {gone}", "error")]
     if not link.ever:
         return [("… engine starting", "warning")]
-    return [(f"✗ engine gone {gone}, connecting again by itself", "error")]
+    if link.starting:
+        return [(f"… a new engine is starting {gone}", "warning")]
+    return [("; ".join(filter(None, (f"✗ engine gone {gone}", link.remedy))), "error")]
 
 
 def _ago(at_us: int, now_us: int) -> str:
