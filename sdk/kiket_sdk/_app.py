@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.routing import Route
+
+from kiket_sdk._entrance import webhook_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,19 +16,6 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from kiket_sdk._dispatch import WebhookDispatcher
-
-_SEGMENTS = 5  # around the slashes of /v/{version}/webhooks/{event}
-
-
-@lru_cache(maxsize=64)  # an extension has few handlers, and senders repeat themselves
-def _webhook(path: str) -> tuple[str, str | None] | None:
-    """Return the event and the version that a webhook's path names, None for another path."""
-    match path.split("/", _SEGMENTS):
-        case ["", "v", version, "webhooks", event] if version and event:
-            return event, version
-        case ["", "webhooks", event] if event:
-            return event, None
-    return None
 
 
 class ExtensionApp(FastAPI):
@@ -66,7 +54,7 @@ class ExtensionApp(FastAPI):
             and not self.user_middleware
             and not scope.get("root_path")
         ):
-            webhook = _webhook(scope["path"])
+            webhook = webhook_of(scope["path"])
             if webhook is not None:
                 event, version = webhook
                 await self._dispatcher.dispatch(event, version, scope, receive, send)

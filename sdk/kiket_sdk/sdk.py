@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.responses import JSONResponse
@@ -11,12 +12,12 @@ from starlette.responses import JSONResponse
 from kiket_core import env
 from kiket_core.secret import redactor
 from kiket_sdk import _json
-from kiket_sdk._app import ExtensionApp
 from kiket_sdk._authentication import Authenticator
 from kiket_sdk._claims import AuthenticationContext, JwtPayload
 from kiket_sdk._clients import PlatformClients
 from kiket_sdk._context import HandlerContext, SecretReader, Surroundings, scope_checker
 from kiket_sdk._dispatch import WebhookDispatcher
+from kiket_sdk._entrance import HEALTH, Entrance
 from kiket_sdk._origins import checked_base_url, checked_key_address, checked_origins
 from kiket_sdk._running import checked_limit_s
 from kiket_sdk._scopes import missing
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
     from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
 
     from kiket_sdk._replay import ReplayGuard
     from kiket_sdk.replay_stores import ReplayStore
@@ -182,13 +184,33 @@ class KiketSDK:
             body_limit_bytes=body_limit_bytes,
             handler_limit_s=handler_limit_s,
         )
-        if debug is None:
-            debug = env.flag("KIKET_SDK_DEBUG")
-        self.app: FastAPI = ExtensionApp(self._dispatcher, lifespan=self._running, debug=debug)
-        self.app.router.add_route("/health", self._health, methods=["GET"])
+        self._debug = env.flag("KIKET_SDK_DEBUG") if debug is None else debug
+        self._entrance = Entrance(
+            self._dispatcher,
+            health=self._health,
+            lifespan=self._running,
+            loaded_app=lambda: vars(self).get("app"),
+            whole_app=lambda: self.app,
+        )
 
     def __repr__(self) -> str:
         return f"KiketSDK({self.config.extension_id!r}, events={self.registry.event_names()})"
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The FastAPI application of this extension, for routes and middleware of its own.
+
+        FastAPI is loaded for the first who asks.
+        """
+        from kiket_sdk._app import ExtensionApp
+
+        app = ExtensionApp(self._dispatcher, lifespan=self._running, debug=self._debug)
+        app.router.add_route(HEALTH, self._health, methods=["GET"])
+        return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection; FastAPI is loaded for what is no webhook."""
+        await self._entrance(scope, receive, send)
 
     def register(
         self,
@@ -282,7 +304,7 @@ class KiketSDK:
     _build_scope_checker = staticmethod(scope_checker)
 
     @asynccontextmanager
-    async def _running(self, _app: FastAPI) -> AsyncIterator[None]:
+    async def _running(self, _app: FastAPI | None = None) -> AsyncIterator[None]:
         """Keep one set of connections to the platform, and the telemetry queue, while serving."""
         self._authenticator.prepare()
         try:
@@ -292,7 +314,7 @@ class KiketSDK:
             if self._replays is not None:
                 await self._replays.aclose()
 
-    async def _health(self, _request: Request) -> JSONResponse:
+    async def _health(self, _request: Request | None) -> JSONResponse:
         return JSONResponse(
             {
                 "status": "ok",

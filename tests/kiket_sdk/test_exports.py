@@ -99,7 +99,7 @@ def test_the_version_is_the_distributions() -> None:
         ("kiket_sdk.routing", "fastapi starlette httpx yaml"),
         ("kiket_sdk.testing.plugin", "kiket_sdk.sdk fastapi starlette httpx yaml"),
         ("kiket_sdk.client", "fastapi starlette yaml"),
-        ("kiket_sdk.sdk", "uvicorn pytest textual kiket_console jwt cryptography"),
+        ("kiket_sdk.sdk", "fastapi pydantic uvicorn pytest textual kiket_console jwt cryptography"),
     ],
 )
 def test_importing_a_corner_leaves_the_rest_alone(module: str, kept_out: str) -> None:

@@ -198,15 +198,17 @@ def app_of(found: Any, entry: str) -> Any:
     Raises:
         Refused: when it is none.
     """
-    app = found.app if _is_sdk(found) else found
+    # Releases of the SDK before ours are no app themselves.
+    app = found.app if _is_sdk(found) and not callable(found) else found
     if not callable(app) or inspect.isclass(app):
         raise Refused(f"`{entry}` is {type(found).__name__!r}: no KiketSDK and no ASGI app.")
     return app
 
 
 def _is_sdk(found: Any) -> bool:
+    # The class is asked first: an `app` that is made on demand is not made for this.
     return not inspect.isclass(found) and all(
-        hasattr(found, name) for name in ("registry", "config", "app")
+        hasattr(type(found), name) or hasattr(found, name) for name in ("registry", "config", "app")
     )
 
 

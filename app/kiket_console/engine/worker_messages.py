@@ -27,8 +27,14 @@ _SERVER_PRELOAD = (
     "kiket_core.guard",
     "yaml",
 )
-_SDK_PRELOAD = ("kiket_sdk.sdk", "httpcore", "anyio._backends._asyncio", "stamina")
-"""The SDK, and what its client would import within the first delivery, which then waits for it."""
+_SDK_PRELOAD = (
+    "kiket_sdk.sdk",
+    "kiket_sdk._typed",
+    "httpcore",
+    "anyio._backends._asyncio",
+    "stamina",
+)
+"""The SDK, and what of it comes with the first handler and the first delivery, which then wait."""
 _MODULE_PRELOAD = ("pywatt_sdk", "pywatt_sdk.module")
 
 

@@ -1,0 +1,89 @@
+"""Where an extension's requests come in: webhooks go past FastAPI, which is loaded for the rest.
+
+Loading FastAPI takes longer than all else of an extension together.
+"""
+
+from __future__ import annotations
+
+import traceback
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from kiket_sdk._dispatch import WebhookDispatcher
+
+HEALTH = "/health"
+_SEGMENTS = 5  # around the slashes of /v/{version}/webhooks/{event}
+
+
+@lru_cache(maxsize=64)  # an extension has few handlers, and senders repeat themselves
+def webhook_of(path: str) -> tuple[str, str | None] | None:
+    """Return the event and the version that a webhook's path names, None for another path."""
+    match path.split("/", _SEGMENTS):
+        case ["", "v", version, "webhooks", event] if version and event:
+            return event, version
+        case ["", "webhooks", event] if event:
+            return event, None
+    return None
+
+
+class Entrance:
+    """Serve webhooks, health checks, start and end of an extension; `whole_app` all the rest.
+
+    `loaded_app` is what `whole_app` has returned, None before; once it is there it gets
+    everything, for it may have been given routes and middleware.
+    """
+
+    def __init__(
+        self,
+        dispatcher: WebhookDispatcher,
+        *,
+        health: Callable[[Request | None], Awaitable[Response]],
+        lifespan: Callable[[], AbstractAsyncContextManager[None]],
+        loaded_app: Callable[[], ASGIApp | None],
+        whole_app: Callable[[], ASGIApp],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._health = health
+        self._lifespan = lifespan
+        self._loaded_app = loaded_app
+        self._whole_app = whole_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        app = self._loaded_app()
+        if app is None:
+            if scope["type"] == "lifespan":
+                await self._live(receive, send)
+                return
+            if scope["type"] == "http" and not scope.get("root_path"):
+                webhook = webhook_of(scope["path"]) if scope["method"] == "POST" else None
+                if webhook is not None:
+                    await self._dispatcher.dispatch(*webhook, scope, receive, send)
+                    return
+                if scope["method"] == "GET" and scope["path"] == HEALTH:
+                    await (await self._health(None))(scope, receive, send)
+                    return
+            app = self._whole_app()
+        await app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start, and end when the server does."""
+        step = "startup"
+        try:
+            await receive()
+            async with self._lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                step = "shutdown"
+                await receive()
+        except BaseException:
+            await send({"type": f"lifespan.{step}.failed", "message": traceback.format_exc()})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
