@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from kiket_console import env_file
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.private_file import write_private
+from kiket_console.text import reading_order
 from kiket_console.wire_secrets import SECRET_NAME
 from kiket_sdk.utils import environment_secret_name
 
@@ -160,7 +161,7 @@ def to_export(kept: Mapping[str, str], file: EnvFile | None) -> tuple[Row, ...]:
 
     A name that no variable can have is written as the SDK reads it: KIKET_SECRET_….
     """
-    return tuple(_outgoing(name, kept, file) for name in sorted(kept))
+    return tuple(_outgoing(name, kept, file) for name in sorted(kept, key=reading_order))
 
 
 def _outgoing(name: str, kept: Mapping[str, str], file: EnvFile | None) -> Row:

@@ -161,6 +161,11 @@ def clock(at_us: int, *, milliseconds: bool = True) -> str:
     return f"{shown}.{at_us // 1000 % 1000:03d}" if milliseconds else shown
 
 
+def reading_order(name: str) -> tuple[str, str]:
+    """Return what to sort names by: as people look for them, not capitals first."""
+    return name.casefold(), name
+
+
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: `1 worker`, `1,204 exchanges`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -72,6 +72,7 @@ def test_an_export_keeps_all_other_lines_and_is_for_this_user_alone(file: Path) 
         "NUL": ("unusable", "no variable can hold a NUL character"),
         "crm.apiKey": ("new", ""),
     }
+    assert [row.name for row in rows] == ["API_KEY", "CERT", "crm.apiKey", "DB", "NUL"]
     secrets.export(file, [row for row in rows if row.chosen])
     assert file.read_text() == (
         "# of the shop\nexport API_KEY='new one'\n\nREGION=eu\nDB=same\n"

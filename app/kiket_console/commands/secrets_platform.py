@@ -230,10 +230,11 @@ async def _there(platform: PlatformSecrets, kept: dict[str, str]) -> dict[str, s
 def _compared(given: dict[str, str], there: dict[str, str], proposed: set[str]) -> tuple[Row, ...]:
     """Return what would become of *given* where *there* is what is there."""
     from kiket_console.dotenv_secrets import compared
+    from kiket_console.text import reading_order
 
     return tuple(
         compared(name, given[name], there.get(name), proposed=name in proposed)
-        for name in sorted(given)
+        for name in sorted(given, key=reading_order)
     )
 
 

@@ -82,7 +82,7 @@ class OwnEngine:
             arguments = [*self._arguments, *_alike(self._app.status, self._paths)]
             self._process = await asyncio.to_thread(start_engine, self._paths, arguments)
             self._app.link_changed(False)
-        except ConsoleError as error:
+        except (ConsoleError, OSError) as error:
             self.is_starting = False
             self._app.say(str(error), error=True)
 

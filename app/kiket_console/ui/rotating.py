@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kiket_console.text import duration, visible
+from kiket_console.text import duration, reading_order, visible
 from kiket_console.ui.choices import Choice
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def rotate(place: PlaceScreen, worker: Worker) -> None:
     known = dict(worker.secrets)
     if worker.module is not None:
         known = dict(worker.module.asked) | known
-    names = [name for name, _ in sorted(known.items())]
+    names = sorted(known, key=reading_order)
     if not names:
         place.console.say(f"{visible(worker.name)} asks for no secret.")
     elif len(names) == 1:

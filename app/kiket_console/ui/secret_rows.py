@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kiket_console.text import cell_width, visible
+from kiket_console.text import cell_width, reading_order, visible
 from kiket_console.ui import moment
 from kiket_console.ui.paint import secrets as paint
 from kiket_console.ui.registry import usual_key
@@ -34,7 +34,7 @@ class SecretRows:
 
     def take(self, state: SecretsState) -> None:
         """Take in how the secrets are."""
-        entries = sorted(state.entries, key=lambda each: (each.name.lower(), each.scope))
+        entries = sorted(state.entries, key=lambda each: (reading_order(each.name), each.scope))
         self.state = replace(state, entries=tuple(entries))
         self._all = entries
         self._narrow()

@@ -12,6 +12,7 @@ from kiket_console import env_file
 from kiket_console.engine.secrets import generate
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Worker, WorkerState
+from kiket_console.text import reading_order
 from kiket_console.wire import ROTATION_WAIT_S, Rotation
 from kiket_console.wire_secrets import (
     PROJECT,
@@ -89,7 +90,7 @@ class SecretDesk:
                 env_file=in_file,
             )
 
-        in_order = sorted(entries, key=lambda entry: (entry.name, entry.scope))
+        in_order = sorted(entries, key=lambda entry: (reading_order(entry.name), entry.scope))
         return SecretsState(self._vault.facts, tuple(map(told, in_order)))
 
     async def set(self, name: str, value: str, scope: str, version: int | None) -> Rotation:

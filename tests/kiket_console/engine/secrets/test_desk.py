@@ -98,23 +98,23 @@ async def test_what_is_kept_and_what_is_asked_for_are_in_one_list(
     backend: MemoryKeyring, paths: ProjectPaths
 ) -> None:
     here = await house(paths)
-    (paths.folder / ".env").write_text("KIKET_SECRET_PIN=1234\nUNUSED=x\n")
-    await here.desk.set("UNUSED", "a-value-of-use", SHARED, None)
+    (paths.folder / ".env").write_text("KIKET_SECRET_PIN=1234\nidle=x\n")
+    await here.desk.set("idle", "a-value-of-use", SHARED, None)
     await here.desk.set("TOKEN", "a-value", PROJECT, None)
     state = await here.desk.state()
     assert state.vault.state == "keyring"
     assert [(each.name, each.scope, each.present) for each in state.entries] == [
+        ("idle", SHARED, True),
         ("OTHER", "", False),
         ("PIN", "", False),
         ("TOKEN", PROJECT, True),
-        ("UNUSED", SHARED, True),
     ]
-    other, pin, token, unused = state.entries
+    idle, other, pin, token = state.entries
     assert (other.declared_by, pin.declared_by) == (("billing",), ("shop",))
     assert token.declared_by == ("shop", "billing")
     assert token.uses == (SecretUse("shop", 5, "pipe", 1),)
-    assert [each.env_file for each in state.entries] == [False, True, False, True]
-    assert (token.short, unused.short) == (True, False)
+    assert [each.env_file for each in state.entries] == [True, False, True, False]
+    assert (token.short, idle.short) == (True, False)
     await here.desk.set("TOKEN", "of-everybody", SHARED, None)
     own, shared = [each for each in (await here.desk.state()).entries if each.name == "TOKEN"]
     assert (own.hides_shared, own.declared_by) == (True, ("shop", "billing"))
