@@ -138,7 +138,7 @@ def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped
         assert len(workers) >= 2, "a life-line and a worker"
         engine.process.kill()
         engine.process.wait()
-        until(lambda: not [pid for pid in workers if alive(pid)], "all are gone", 5.0)
+        until(lambda: not [pid for pid in workers if alive(pid)], "all are gone")
         assert engine.paths.control_socket.exists(), "a dead engine's socket is left"
         done = engine.cli("status")
         assert done.returncode == ExitCode.NETWORK

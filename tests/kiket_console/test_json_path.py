@@ -86,7 +86,7 @@ def test_steps_at_any_depth_cost_no_more_in_a_document_that_nests_deeply() -> No
     deep: Any = {"a": 1}
     for _ in range(1000):
         deep = {"a": deep}
-    began_s = time.perf_counter()
+    began_s = time.process_time()
 
     assert sum(1 for _ in json_path.parse("$..a..a..a..a").values(deep)) == 998
-    assert time.perf_counter() - began_s < 5
+    assert time.process_time() - began_s < 5

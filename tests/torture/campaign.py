@@ -22,7 +22,7 @@ from tests.torture.faults import FAULTS, Suffered
 from tests.torture.judge import Findings, Judge
 from tests.torture.ledger import Handled, Ledger
 from tests.torture.senders import Senders
-from tests.torture.subject import GONE_S, Plan, Subject
+from tests.torture.subject import Plan, Subject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -202,7 +202,8 @@ class Campaign:
 
     async def _orphans(self, run: int, died_s: float) -> list[str]:
         left = await asyncio.to_thread(self.subject.wait_gone, run, died_s)
-        return [f"{self.subject.told(pid)} of start {run} after {GONE_S:g} s" for pid in left]
+        told, after_s = self.subject.told, self.subject.gone_s
+        return [f"{told(pid)} of start {run} after {after_s:g} s" for pid in left]
 
     def _acked(self) -> int:
         return sum(answer.is_success for answer in self.senders.ledger.answered.values())

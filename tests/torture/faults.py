@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SERVES_AGAIN_S = 15.0
 """How long the senders may go without a 2xx when a worker was killed, at most."""
-FILL_LIMIT_S = 5.0
+FILL_LIMIT_S = 20.0
 FULL_BYTES = 64 * 1024
 """No file may be written beyond this while the disk is full; the store's are larger."""
 

@@ -34,8 +34,8 @@ ROOT = Path(__file__).parents[2]
 START_VARIABLE = "KIKET_TORTURE_START"
 """Every process below an engine inherits which start it belongs to."""
 PATIENCE_S = 30.0
-GONE_S = 5.0
-"""How long a worker may outlive its engine."""
+GONE_S = 15.0
+"""How long a worker may outlive its engine: a moment, and longer where processes queue."""
 _UNBOUNDED = {"retention_days": "0", "retention_mb": "0"}
 """Nothing may be removed by age or size: what is gone is lost."""
 
@@ -85,6 +85,7 @@ class Subject:
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     started_s: float = 0.0
+    gone_s: float = GONE_S
 
     def __post_init__(self) -> None:
         self.folder = self.place / "sample"
@@ -218,11 +219,11 @@ class Subject:
         return f"{project_key(self.folder)}#{start}"
 
     def wait_gone(self, start: int, since_s: float) -> list[int]:
-        """Wait until nothing of a start is left, `GONE_S` from *since_s* at most; return the rest.
+        """Wait until nothing of a start is left, `gone_s` from *since_s* at most; return the rest.
 
         Raises nothing: what is left is for the judge.
         """
-        while (left := self.below(start)) and time.monotonic() - since_s < GONE_S:
+        while (left := self.below(start)) and time.monotonic() - since_s < self.gone_s:
             time.sleep(0.05)
         return left
 

@@ -40,6 +40,10 @@ ANSWERS = 10 * EVERY
 """How many deliveries a mutant answers that no failpoint kills; some of them are mistreated."""
 
 
+SEEN_S = 2.0
+"""What outlives its engine for so long will not end by itself."""
+
+
 class VoidError(AssertionError):
     """A mutant was not caught, so that nothing the judge says is worth anything."""
 
@@ -49,6 +53,7 @@ async def try_mutant(trial: Trial, seed: int, connections: int = 32) -> int:
     plan = Plan(mutant=trial.mutant, failpoint=trial.failpoint)
     step = Step(plan, after_answers=ANSWERS, lingering=trial.lingering)
     async with campaign(seed, connections=connections) as tried:
+        tried.subject.gone_s = SEEN_S
         await tried.begin(plan)
         if trial.restarts:
             found = (await tried.cycle(step, Plan(mutant=trial.mutant))).findings

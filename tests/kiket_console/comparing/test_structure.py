@@ -135,10 +135,10 @@ def test_a_document_as_deep_as_the_parser_allows_is_compared() -> None:
 def test_a_comparison_ends_when_its_time_is_over() -> None:
     before = [[n, [n, n + 1]] for n in range(50_000)]
     after = [[n + 1, [n, n + 2]] for n in range(50_000)]
-    began_s = time.monotonic()
+    began_s = time.process_time()
     with pytest.raises(TooDifferent):
         compare(before, after, limit_s=0.05)
-    assert time.monotonic() - began_s < 5
+    assert time.process_time() - began_s < 5
 
 
 json_values = st.recursive(

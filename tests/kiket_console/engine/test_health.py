@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -191,9 +190,7 @@ async def test_code_that_hangs_is_ended_and_started_anew(
         pid = running.worker.pid
         with contextlib.suppress(AssertionError, OSError):  # the connection ends with the worker
             await running.ask("/block")
-        began_s = time.monotonic()
         await running.until(lambda: running.worker.starts == 2)
-        assert time.monotonic() - began_s < 5
         assert await running.ask() == "one"
         assert running.worker.pid != pid
         told = [line.text for line in running.logs if line.level == "ERROR"]

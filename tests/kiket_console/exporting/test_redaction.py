@@ -79,9 +79,9 @@ def test_fields_of_a_form_are_left_out_by_their_names(
 
 def test_a_path_of_question_marks_costs_nothing(make_detail: MakeDetail) -> None:
     path = "/" + "?" * 60_000
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert for_others(make_detail(path=path)).exchange.path == path
-    assert time.perf_counter() - began_s < 1
+    assert time.process_time() - began_s < 1
 
 
 def test_where_others_post_is_left_out_wherever_it_stands(make_detail: MakeDetail) -> None:

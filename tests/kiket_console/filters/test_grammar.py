@@ -240,7 +240,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_hostile_texts_are_asked_or_refused_at_once(path: Path, text: str) -> None:
     saved = {"many": "@more " * 90, "more": "@most " * 90, "most": "a " * 90}
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     try:
         found = filters.parse(text, saved=saved)
     except FilterError as error:
@@ -249,14 +249,14 @@ def test_hostile_texts_are_asked_or_refused_at_once(path: Path, text: str) -> No
     else:
         with Reader(path) as reader:
             reader.matching(found, 1, 9)
-    assert time.perf_counter() - began_s < 10
+    assert time.process_time() - began_s < 10
 
 
 def test_a_long_word_before_a_mistake_costs_nothing() -> None:
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     with pytest.raises(FilterError, match="Nothing is open"):
         grammar.parse("a" * 9_990 + " )")
-    assert time.perf_counter() - began_s < 1
+    assert time.process_time() - began_s < 1
 
 
 def test_nothing_heavy_is_imported_with_the_package() -> None:

@@ -196,10 +196,10 @@ def test_on_a_command_line_blanks_belong_to_the_value() -> None:
 
 
 def test_a_value_of_unclosed_braces_costs_nothing() -> None:
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     [override] = overrides.read("$.a=" + "${" * 20_000)
     assert override.value == "${" * 20_000
-    assert time.perf_counter() - began_s < 3
+    assert time.process_time() - began_s < 3
 
 
 def test_a_path_may_not_change_half_the_document() -> None:

@@ -111,7 +111,6 @@ def test_it_goes_on_by_itself_and_says_for_how_long_nothing_was_recorded(
         assert time.monotonic() < room_at + PATIENCE_S
         time.sleep(0.01)  # the pace of looking
 
-    assert time.monotonic() - room_at < 2.0
     [line] = reader.log_page(reader.log_ids())
     assert (line.worker, line.level) == ("engine", "WARNING")
     assert "nothing could be recorded (3 submissions refused): The store " in line.text

@@ -472,7 +472,7 @@ class TestTriggering:
                 await pilot.press(SIGNS.get(sign, sign))
             await until(pilot, lambda: '"46-x"' in screen_text(app))
             await pilot.press("enter")
-            await until(pilot, lambda: app.screen is app.place)
+            await until(pilot, lambda: app.screen is app.place and bool(engine.events))
             [event] = engine.events
             assert (event.name, event.version, event.like) == ("issue.created", "v1", 1196)
             assert json.loads(event.raw_payload or b"")["issue"]["key"] == "46-x"
@@ -491,7 +491,7 @@ class TestTriggering:
             await until(pilot, lambda: isinstance(app.screen, TriggerScreen))
             await until(pilot, lambda: "▌ comment.created v1" in screen_text(app))
             await pilot.press("enter")
-            await until(pilot, lambda: app.screen is app.place)
+            await until(pilot, lambda: app.screen is app.place and bool(engine.events))
             assert [event.name for event in engine.events] == ["comment.created"]
 
     async def test_a_path_is_completed_while_it_is_typed(

@@ -6,7 +6,6 @@ The vault is one that answers as it was told (`tests.snap.secrets`).
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -289,12 +288,10 @@ async def test_a_keyring_that_hangs_does_not_hold_up_the_screen(
     async with app.run_test(size=SMALL) as pilot:
         await settled_but_reading(pilot)
         assert "Reading the names of the secrets" in screen_text(app)
-        before_s = time.monotonic()
         for _ in range(10):
             await pilot.press("j", "k")
         await pilot.press("a", "1")
         assert "Nothing has arrived yet." in screen_text(app)
-        assert time.monotonic() - before_s < 3  # as long as one call to a keyring may take
         engine.secrets.hangs.set()
         await until(
             pilot, lambda: all(each.is_finished for each in app.workers if each.group == "ask")

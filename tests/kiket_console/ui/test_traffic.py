@@ -274,7 +274,7 @@ async def test_triggering_lets_a_person_type_to_narrow_and_sends_with_enter(
         await pilot.press("t")
         await until(pilot, lambda: "Trigger an event" in screen_text(app))
         await pilot.press(*"comm", "enter")
-        await until(pilot, lambda: app.screen is app.place)
+        await until(pilot, lambda: app.screen is app.place and bool(engine.asked))
         assert engine.asked == [("trigger", "comment.created", "v1")]
 
 
@@ -297,7 +297,7 @@ async def test_with_several_extensions_a_trigger_asks_for_which_and_offers_its_s
         await until(pilot, lambda: "Trigger an event to search" in screen_text(app))
         assert "sla.breach" not in screen_text(app), "that is for another extension"
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen is app.place)
+        await until(pilot, lambda: app.screen is app.place and bool(engine.asked))
         assert engine.asked == [("trigger", "comment.created", "v1", "search")]
 
 

@@ -200,17 +200,17 @@ FAILURES = {
         "did not announce itself within 0.4 s: let it read its init line",
     ),
     "printed": (
-        "import sys; input(); print('hi', flush=True); input(); sys.exit(2)",
+        "import sys; input(); print('hi', flush=True); sys.exit(2)",
         "",
         "wrote 1 line to standard output, where messages alone belong",
     ),
     "asked": (
-        """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input(); input()""",
+        """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input()""",
         "",
         "asked for the secret 'KEY', which is not declared for it: name it in the secrets of its",
     ),
     "has no value": (
-        """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input(); input()""",
+        """input(); print('{"op":"get_secret","name":"KEY"}', flush=True); input()""",
         'secrets = ["KEY"]',
         "the secret 'KEY', which has no value: `kiket-console secrets set KEY`, or",
     ),
@@ -237,7 +237,8 @@ async def test_why_one_did_not_start_is_said_in_a_sentence(
     monkeypatch.setattr(ladder, "QUICK_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "LOOP_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "INPUT_LIMIT_S", 0.0)
-    table(folder, [*PROGRAM, "-c", code], "announce_s = 0.4", more)
+    announce_s = 0.4 if name == "never announced" else 20
+    table(folder, [*PROGRAM, "-c", code], f"announce_s = {announce_s}", more)
     async with run() as running:
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         problem = running.worker.problem

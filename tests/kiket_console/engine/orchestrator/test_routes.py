@@ -103,6 +103,6 @@ def test_several_rests_are_what_they_can_be(pattern: str, path: str, is_found: b
 
 def test_no_address_takes_long_to_be_looked_up() -> None:
     endpoints = (ModuleEndpoint("/*/*/*/*/*/*/end", ("GET",)),)
-    began_s = time.perf_counter()
+    began_s = time.process_time()
     assert routes.find("search", endpoints, "GET", "/a" * 2000) is not None
-    assert time.perf_counter() - began_s < 1.0
+    assert time.process_time() - began_s < 1.0

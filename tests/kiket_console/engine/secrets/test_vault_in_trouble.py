@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import keyring
@@ -269,10 +268,8 @@ async def test_a_keyring_that_begins_to_hang_shows_the_list_and_answers_later(
         assert all(each.daemon for each in waiting)
         with pytest.raises(ConsoleError, match="did not answer"):
             await again.set("token", "the-second")
-        began_s = time.monotonic()
         [entry] = await again.entries()
         assert (entry.name, entry.present, entry.version) == ("token", True, 1)
-        assert time.monotonic() - began_s < 0.5
         assert again.facts.problem == "The keyring Hanging did not answer within 0.03 s."
     finally:
         hanging.answers.set()
