@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.text import visible
 
 if TYPE_CHECKING:
     import asyncio
@@ -87,6 +90,27 @@ def complain(error: ConsoleError) -> None:
     """Say on standard error what went wrong, and what to do about it."""
     hint = f"       {error.hint}\n" if error.hint else ""
     sys.stderr.write(f"Error: {error.message}\n{hint}")
+
+
+def tell_what_goes_on(paths: ProjectPaths) -> None:
+    """Say on standard error whether the engine goes on, and how to come back to it or to end it."""
+    from kiket_console.engine_process import lock_holder
+
+    name, command = visible(paths.folder.name), "kiket-console"
+    if not _is_here(paths.folder):
+        command += f" -C {shlex.quote(visible(str(paths.folder)))}"
+    if lock_holder(paths) is None:
+        said = f"No engine runs for {name} any more; `{command}` starts one."
+    else:
+        said = f"The engine of {name} goes on; `{command}` shows it, `{command} stop` ends it."
+    sys.stderr.write(f"{said}\n")
+
+
+def _is_here(folder: Path) -> bool:
+    try:
+        return folder.samefile(Path.cwd())
+    except OSError:  # one of them is gone
+        return False
 
 
 def stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:

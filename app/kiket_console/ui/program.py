@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import sys
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.errors import ExitCode
 from kiket_console.ui.app import ConsoleApp
-from kiket_console.ui.ending import complain, stop_engine
+from kiket_console.ui.ending import complain, stop_engine, tell_what_goes_on
 from kiket_console.ui.key_order import tell_digits_from_signs
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def run_console(
     if app.crash is not None:
         complain(app.crash)
         if not demo:
-            sys.stderr.write("The engine goes on; `kiket-console` shows it again.\n")
+            tell_what_goes_on(paths)
         return int(ExitCode.FAILURE)
     if (status := app.signals.status(demo=demo)) is not None:
         return status
@@ -49,4 +48,6 @@ def run_console(
         from kiket_console.engine_process import start_failure
 
         raise start_failure(paths, ours.returncode)
+    if not demo:
+        tell_what_goes_on(paths)
     return int(ExitCode.INTERRUPTED if stop is None else ExitCode.OK)
