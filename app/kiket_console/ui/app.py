@@ -349,11 +349,17 @@ class ConsoleApp(Journeys):
             self.say(str(error), error=True)
 
     def _handle_exception(self, error: Exception) -> None:
-        """End because of a fault of our own, leaving a file without values behind."""
+        """End because of a fault of our own, leaving a file without values behind.
+
+        A dialog that opens while the console ends gets no widgets any more: that is none.
+        """
+        from textual.css.query import NoMatches
         from textual.worker import WorkerFailed
 
         from kiket_console.crash import record
 
+        if isinstance(error, NoMatches) and not self.is_running:
+            return
         self.secrets.copied.clear()
         self._return_code = int(ExitCode.FAILURE)
         if self.crash is None:

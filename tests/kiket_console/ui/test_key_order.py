@@ -145,3 +145,13 @@ async def test_keys_under_way_while_the_console_ends_go_nowhere(
     await order.take(Key("b", "b"))
     await order.followed(Followed(1, rounds=1))
     assert len(handed_on) == 1
+
+
+async def test_a_dialog_that_opens_while_the_console_ends_is_no_fault(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(empty=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        app.push_screen(Chooser("Which?", []))
+    assert app.crash is None
