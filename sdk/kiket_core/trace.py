@@ -12,6 +12,8 @@ import sys
 from contextvars import ContextVar, Token
 from typing import Any
 
+import msgspec
+
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?",
     re.ASCII,
@@ -39,21 +41,19 @@ def new_span_id() -> str:
     return f"{random.getrandbits(64) or 1:016x}"
 
 
-class _Current:
+class _Current(msgspec.Struct):
     """The trace that a request belongs to; read or made when somebody first asks for it."""
 
-    _ids: tuple[str, str] | None = None
+    traceparent: str | None
     attached: object | None = None
     """What OpenTelemetry wants back when the request is over."""
-
-    def __init__(self, traceparent: str | None) -> None:
-        self._traceparent = traceparent
+    _ids: tuple[str, str] | None = None
 
     @property
     def ids(self) -> tuple[str, str]:
         """Return the trace id and the flags of its sender."""
         if self._ids is None:
-            found = read(self._traceparent) if self._traceparent else None
+            found = read(self.traceparent) if self.traceparent else None
             self._ids = found or (new_trace_id(), "01")
         return self._ids
 

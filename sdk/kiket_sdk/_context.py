@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,8 +80,20 @@ _LATER: Final = frozenset(
 class _Opening:
     """Makes what a context has when its handler asks for it: most ask for little."""
 
-    __slots__ = ("_make",)
-    _make: Callable[[HandlerContext, str], Any]
+    __slots__ = ("_base_url", "_raw_headers", "_shares", "_surroundings")
+
+    def _open(
+        self,
+        surroundings: Surroundings,
+        raw_headers: Sequence[tuple[bytes, bytes]],
+        base_url: str,
+        shares: bool,
+    ) -> None:
+        """Note what the rest is made of; `shares` tells whether its client is others' too."""
+        self._surroundings = surroundings
+        self._raw_headers = raw_headers
+        self._base_url = base_url
+        self._shares = shares
 
     if not TYPE_CHECKING:  # to a type checker an unknown name stays a mistake
 
@@ -90,7 +101,7 @@ class _Opening:
             """Make what is not there yet; only a slot that was never filled leads here."""
             if name not in _LATER:
                 raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            made = self._make(self, name)
+            made = self._surroundings.made(self, name)
             setattr(self, name, made)
             return made
 
@@ -151,9 +162,11 @@ class Surroundings:
         """
         config = self._config
         context = HandlerContext.__new__(HandlerContext)
-        base_url = base_url_for(document, config.base_url, config.allowed_api_origins)
+        base_url, allowed = config.base_url, config.allowed_api_origins
+        if allowed:
+            base_url = base_url_for(document, base_url, allowed)
         shares = self._clients.is_sharing()
-        context._make = partial(self._made, raw_headers, base_url, shares)
+        context._open(self, raw_headers, base_url, shares)
         context.event = event
         context.event_version = version
         if isinstance(document, dict):
@@ -165,23 +178,20 @@ class Surroundings:
             context.auth = auth
         return context, not shares
 
-    def _made(
-        self,
-        raw_headers: Sequence[tuple[bytes, bytes]],
-        base_url: str,
-        shares: bool,
-        context: HandlerContext,
-        name: str,
-    ) -> Any:
+    def made(self, context: HandlerContext, name: str) -> Any:
         """Return what a context has under a name, newly made."""
         match name:
             case "headers":
-                return decoded(raw_headers)
+                return decoded(context._raw_headers)
             case "client" | "secrets":
                 return getattr(context.endpoints, name)
             case "endpoints":
-                token = context.auth.runtime_token
-                return self._clients.calls(context.event_version, base_url, token, share=shares)
+                return self._clients.calls(
+                    context.event_version,
+                    context._base_url,
+                    context.auth.runtime_token,
+                    share=context._shares,
+                )
             case "settings":
                 return self._config.settings.raw
             case "secret":

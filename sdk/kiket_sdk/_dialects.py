@@ -10,7 +10,10 @@ import itertools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kiket_sdk._keys import (
     decoded_base64,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
 _ISO_LIMIT = 64
 _HEX_BYTES = 64  # of a MAC
-_UNIX = re.compile(rb"[0-9]{1,11}")
+_UNIX_DIGITS = 11
 # a dot in an id would move the seam between id and timestamp
 _MESSAGE_ID = re.compile(rb"[A-Za-z0-9_-]{1,128}")
 _TRIES_LIMIT = 4  # of ed25519, each of which takes long beside a MAC
@@ -39,11 +42,19 @@ _FINE = "Signature and timestamp are fine."
 _OK = Reason.OK  # Python 3.11 looks members up by a descriptor, slowly
 
 
-def _decoded_hex(raw_hex: bytes) -> bytes | None:
+def _mac_in_hex(signature: bytes, prefix: bytes) -> bytes | None:
+    """Return the MAC behind a prefix, None when that is not the hex of 32 bytes."""
+    begins = len(prefix)
+    if len(signature) != begins + _HEX_BYTES or not signature.startswith(prefix):
+        return None
     try:
-        return binascii.unhexlify(raw_hex) if len(raw_hex) == _HEX_BYTES else None
+        return binascii.unhexlify(signature[begins:])
     except ValueError:
         return None
+
+
+def _is_unix(timestamp: bytes) -> bool:
+    return timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS
 
 
 @functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
@@ -67,7 +78,7 @@ def _matching(
     for key in keys:
         wanted = key.mac(raw_signed)
         for mac in macs:
-            if hmac.compare_digest(mac, wanted) and (found is None or not found.holds(now)):
+            if compare_digest(mac, wanted) and (found is None or not found.holds(now)):
                 found = key.term
     return found
 
@@ -93,7 +104,7 @@ def _aged(dialect: str, moment_s: float, now: float, limit_s: float, term: Term)
     """Judge the time of a request whose signature matched."""
     skew_s = now - moment_s
     if not term.begins_s <= now <= term.ends_s:
-        return _out_of_term(dialect, now, term)._replace(skew_s=skew_s)
+        return _out_of_term(dialect, now, term, skew_s)
     if abs(skew_s) <= limit_s:
         key_id = term.key_id
         sentence = f"Signature and timestamp are fine under {key_id}." if key_id else _FINE
@@ -113,11 +124,11 @@ def _aged(dialect: str, moment_s: float, now: float, limit_s: float, term: Term)
     )
 
 
-def _out_of_term(dialect: str, now: float, term: Term) -> Verdict:
+def _out_of_term(dialect: str, now: float, term: Term, skew_s: float | None = None) -> Verdict:
     name = f" {term.key_id}" if term.key_id else ""
     when = "no longer" if now > term.ends_s else "not yet"
     sentence = f"Signature is fine, but its secret{name} counts {when}."
-    return Verdict(False, Reason.RETIRED, dialect, sentence, None, None, term.key_id)
+    return Verdict(False, Reason.RETIRED, dialect, sentence, skew_s, None, term.key_id)
 
 
 _TIMELESS = Verdict(True, _OK, "k0", "Signature is fine; the request carries no timestamp.")
@@ -175,53 +186,59 @@ class KiketDialect:
         skew_s: float,
     ) -> Verdict:
         """Judge the signature headers of one request, by lower-case name, under every key."""
-        name = self.name
-        signature = sent.get(b"x-kiket-signature")
-        if not signature:
-            return refused(
-                Reason.UNSIGNED, name, "The request carries no X-Kiket-Signature header."
-            )
-        mac = None
-        if signature.startswith(self.prefix):
-            mac = _decoded_hex(signature[len(self.prefix) :])
+        signature = sent.get(b"x-kiket-signature", b"")
+        timestamp = sent.get(b"x-kiket-timestamp", b"")
+        mac = _mac_in_hex(signature, self.prefix)
         if mac is None:
-            return refused(
-                Reason.MALFORMED,
-                name,
-                f"X-Kiket-Signature is not {self.prefix.decode() or 'bare'}"
-                f"{'' if self.prefix else ' '}hex of 32 bytes.",
-            )
-        timestamp = sent.get(b"x-kiket-timestamp")
+            return self._unreadable(signature)
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
-            if term is None:
-                return self._mismatch(len(keys.text))
-            if not timestamp:
-                if not term.holds(now):
-                    return _out_of_term(name, now, term)
-                return _TIMELESS if term.key_id is None else _TIMELESS._replace(key_id=term.key_id)
-            moment_s = _iso_moment_s(timestamp) if len(timestamp) <= _ISO_LIMIT else None
-            if moment_s is None:
-                return refused(
-                    Reason.BAD_TIMESTAMP,
-                    name,
-                    "Signature is fine, but X-Kiket-Timestamp is not ISO-8601 with an offset or Z.",
-                )
-            return _aged(name, moment_s, now, skew_s, term)
+        elif _is_unix(timestamp):
+            term = _matching((mac,), keys.text, b"%b.%b" % (timestamp, raw_body), now)
+        else:
+            return self._untimed(timestamp)
+        if term is None:
+            return self._mismatch(len(keys.text))
+        if self.timestamp_signed:
+            return _aged(self.name, int(timestamp), now, skew_s, term)
+        if not timestamp:
+            return self._timeless(now, term)
+        moment_s = _iso_moment_s(timestamp) if len(timestamp) <= _ISO_LIMIT else None
+        if moment_s is None:
+            return refused(
+                Reason.BAD_TIMESTAMP,
+                self.name,
+                "Signature is fine, but X-Kiket-Timestamp is not ISO-8601 with an offset or Z.",
+            )
+        return _aged(self.name, moment_s, now, skew_s, term)
+
+    def _unreadable(self, signature: bytes) -> Verdict:
+        if not signature:
+            return refused(
+                Reason.UNSIGNED, self.name, "The request carries no X-Kiket-Signature header."
+            )
+        return refused(
+            Reason.MALFORMED,
+            self.name,
+            f"X-Kiket-Signature is not {self.prefix.decode() or 'bare'}"
+            f"{'' if self.prefix else ' '}hex of 32 bytes.",
+        )
+
+    def _untimed(self, timestamp: bytes) -> Verdict:
         if not timestamp:
             return refused(
                 Reason.MISSING_TIMESTAMP,
-                name,
+                self.name,
                 "The request carries no X-Kiket-Timestamp header, and this dialect signs it.",
             )
-        if not _UNIX.fullmatch(timestamp):
-            return refused(
-                Reason.BAD_TIMESTAMP, name, "X-Kiket-Timestamp is not a number of unix seconds."
-            )
-        term = _matching((mac,), keys.text, timestamp + b"." + raw_body, now)
-        if term is None:
-            return self._mismatch(len(keys.text))
-        return _aged(name, int(timestamp), now, skew_s, term)
+        return refused(
+            Reason.BAD_TIMESTAMP, self.name, "X-Kiket-Timestamp is not a number of unix seconds."
+        )
+
+    def _timeless(self, now: float, term: Term) -> Verdict:
+        if not term.holds(now):
+            return _out_of_term(self.name, now, term)
+        return replace(_TIMELESS, key_id=term.key_id)
 
     def _mismatch(self, count: int) -> Verdict:
         signed = "timestamp and body do" if self.timestamp_signed else "body does"
@@ -287,27 +304,11 @@ class StandardWebhooks:
     ) -> Verdict:
         """Judge the signature headers of one request, by lower-case name, under every key."""
         name = self.name
-        signature = sent.get(b"webhook-signature")
+        signature = sent.get(b"webhook-signature", b"")
         message_id = sent.get(b"webhook-id", b"")
-        timestamp = sent.get(b"webhook-timestamp")
-        if not signature:
-            return refused(
-                Reason.UNSIGNED, name, "The request carries no webhook-signature header."
-            )
-        if not _MESSAGE_ID.fullmatch(message_id):
-            return refused(
-                Reason.MALFORMED,
-                name,
-                "webhook-id must be 1 to 128 letters, digits, underscores or hyphens.",
-            )
-        if not timestamp:
-            return refused(
-                Reason.MISSING_TIMESTAMP, name, "The request carries no webhook-timestamp header."
-            )
-        if not _UNIX.fullmatch(timestamp):
-            return refused(
-                Reason.BAD_TIMESTAMP, name, "webhook-timestamp is not a number of unix seconds."
-            )
+        timestamp = sent.get(b"webhook-timestamp", b"")
+        if not (signature and _MESSAGE_ID.fullmatch(message_id) and _is_unix(timestamp)):
+            return self._unreadable(signature, message_id, timestamp)
         entries = signature.split(b" ", _SIGNATURES_LIMIT)
         if len(entries) > _SIGNATURES_LIMIT:
             return refused(
@@ -327,25 +328,47 @@ class StandardWebhooks:
                 name,
                 "The configured secret starts with whsec_, but the rest is not base64.",
             )
-        signed = b"%b.%b.%b" % (message_id, timestamp, raw_body)
-        term = _matching(macs, keys.standard, signed, now)
+        raw_signed = b"%b.%b.%b" % (message_id, timestamp, raw_body)
+        term = _matching(macs, keys.standard, raw_signed, now)
         if term is None and signatures:
             name = "sw1a"
-            term = _verifying(signatures, keys.public, signed, now)
+            term = _verifying(signatures, keys.public, raw_signed, now)
         if term is None:
             count = len(keys.text) + len(keys.public)
             return _mismatch(name, "id, timestamp and body do", "webhook-signature", count)
         return _aged(name, int(timestamp), now, skew_s, term)
 
+    def _unreadable(self, signature: bytes, message_id: bytes, timestamp: bytes) -> Verdict:
+        if not signature:
+            return refused(
+                Reason.UNSIGNED, self.name, "The request carries no webhook-signature header."
+            )
+        if not _MESSAGE_ID.fullmatch(message_id):
+            return refused(
+                Reason.MALFORMED,
+                self.name,
+                "webhook-id must be 1 to 128 letters, digits, underscores or hyphens.",
+            )
+        if not timestamp:
+            return refused(
+                Reason.MISSING_TIMESTAMP,
+                self.name,
+                "The request carries no webhook-timestamp header.",
+            )
+        return refused(
+            Reason.BAD_TIMESTAMP, self.name, "webhook-timestamp is not a number of unix seconds."
+        )
+
 
 def _of_kind(kind: bytes, entries: Sequence[bytes]) -> list[bytes]:
     """Return the readable signatures of a kind in a `webhook-signature` list."""
-    return [
-        raw_signature
-        for each in entries
-        if each.startswith(kind)
-        and (raw_signature := decoded_base64(each[len(kind) :])) is not None
-    ]
+    found = []
+    for each in entries:
+        if each.startswith(kind):
+            raw_signature = decoded_base64(each[len(kind) :])
+            if raw_signature is not None:
+                found.append(raw_signature)
+    return found
 
 
 Judge = KiketDialect | StandardWebhooks

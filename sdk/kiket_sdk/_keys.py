@@ -12,7 +12,10 @@ import hmac
 import math
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +66,7 @@ class WebhookSecret(str):
         return f"WebhookSecret('…', {', '.join(told)})"
 
 
-class Term(NamedTuple):
+class Term(msgspec.Struct, frozen=True):
     """What a key is called, and from when to when it counts, in unix seconds, inclusive."""
 
     key_id: str | None
@@ -75,7 +78,7 @@ class Term(NamedTuple):
         return self.begins_s <= now <= self.ends_s
 
 
-class MacKey(NamedTuple):
+class MacKey(msgspec.Struct, frozen=True):
     """A key of HMAC-SHA256 (RFC 2104) that was read once, whatever it is to sign."""
 
     ready: hmac.HMAC
@@ -88,14 +91,14 @@ class MacKey(NamedTuple):
         return made.digest()
 
 
-class PublicKey(NamedTuple):
+class PublicKey(msgspec.Struct, frozen=True):
     """A key of ed25519; `is_signed(signature, signed)` tells whether they belong together."""
 
     is_signed: Callable[[bytes, bytes], bool]
     term: Term
 
 
-class Keys(NamedTuple):
+class Keys(msgspec.Struct, frozen=True):
     """The keys of some secrets: by their text, by what sw1 reads in them, and the public ones."""
 
     text: tuple[MacKey, ...]
@@ -122,7 +125,7 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
     for place, (secret, given) in enumerate(usable, 1):
         term = given or Term(None, -math.inf, math.inf)
         if term.key_id is None and len(usable) > 1:
-            term = term._replace(key_id=f"secret {place}")
+            term = replace(term, key_id=f"secret {place}")
         if secret.startswith((_PUBLIC, _PRIVATE)):
             raw_public = _public_bytes(secret)
             if raw_public is not None:

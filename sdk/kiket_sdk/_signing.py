@@ -24,6 +24,8 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec.structs import replace
+
 from kiket_sdk._dialects import Judge, KiketDialect, StandardWebhooks
 from kiket_sdk._keys import Keys, WebhookSecret, is_asymmetric, key_length, keys_of, problem_of
 from kiket_sdk._verdict import Reason, Verdict, refused, signature_headers
@@ -227,8 +229,6 @@ def _explained(
         if judge.name in accept and (judge is _SW1) is standard:
             continue  # asked above
         if _depth(judge.judge(keys, raw_body, sent, moment_s, skew_s)) == _MAC_MATCHED:
-            return best._replace(
-                nearest=judge.name,
-                sentence=f"{best.sentence} It would match as {judge.name}.",
-            )
+            sentence = f"{best.sentence} It would match as {judge.name}."
+            return replace(best, nearest=judge.name, sentence=sentence)
     return best
