@@ -376,7 +376,7 @@ async def test_a_body_has_all_its_time_from_when_there_is_room_for_it(
     await asyncio.sleep(1.5)  # longer than a body may take
     claims[0].is_granted = True
     claims[0].granted()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.1)
     writer.write(body[-100 * KIB :])
     async with asyncio.timeout(PATIENCE_S):
         answer = await reader.read()

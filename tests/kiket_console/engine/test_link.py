@@ -282,7 +282,7 @@ async def test_a_large_answer_is_read_on_when_there_is_room_for_it(path: Path) -
         await writer.drain()
 
     async with talking(path, answer, room) as link, asyncio.TaskGroup() as tasks:
-        asked = tasks.create_task(link.ask(ASKED, b"", 0.2))
+        asked = tasks.create_task(link.ask(ASKED, b"", 0.4))
         await asyncio.sleep(0.5)
         early = asked.done()
         read = len(link._body)

@@ -180,8 +180,9 @@ async def test_a_request_under_way_is_answered_by_the_code_that_took_it(
 ) -> None:
     slow = app.replace(
         '    body = str(answer(scope["path"]))',
-        '    import asyncio\n    if scope["path"] == "/slow":\n        print("took it")\n'
-        '        await asyncio.sleep(1.5)\n    body = str(answer(scope["path"]))',
+        '    import asyncio, pathlib\n    if scope["path"] == "/slow":\n'
+        '        print("took it")\n        while not pathlib.Path("go_on").exists():\n'
+        '            await asyncio.sleep(0.01)\n    body = str(answer(scope["path"]))',
     )
     async with supervise() as running:
         await running.serving()
@@ -194,6 +195,7 @@ async def test_a_request_under_way_is_answered_by_the_code_that_took_it(
             await running.until(lambda: running.worker.reloads == 2)
             assert await running.ask() == "two"
             assert not old.done()
+            (running.folder / "go_on").touch()
         assert old.result() == "one"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def opened(paths: ProjectPaths, mode: str = "auto") -> Vault:
-    return await open_vault(paths, mode, call_limit_s=2.0)
+    return await open_vault(paths, mode, call_limit_s=20)
 
 
 def on_disk(paths: ProjectPaths) -> str:

@@ -255,9 +255,9 @@ async def test_a_keyring_that_begins_to_hang_shows_the_list_and_answers_later(
     hanging = HangingKeyring()
     hanging.answers.set()
     keyring.set_keyring(hanging)
-    vault = await open_vault(paths, call_limit_s=0.03)
+    vault, again = await opened(paths), await opened(paths)
     await vault.set("token", "the-first")
-    again = await open_vault(paths, call_limit_s=0.03)
+    again._calls.limit_s = 0.03
     hanging.answers.clear()
     try:
         for _ in range(10):
