@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-
-from kiket_console.engine import holders
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +114,7 @@ def test_no_delivery_is_lost_through_saves_of_a_command(
     """On a fixed port deliveries wait for the new process; a broken save would serve nothing."""
     folder = own_places / "shop"
     folder.mkdir()
-    port = f"port = {holders.free_port()}\n" if is_fixed else ""
+    port = f"port = {free_port()}\n" if is_fixed else ""
     command = json.dumps([sys.executable, "server.py"])
     (folder / "kiket.toml").write_text(f"[[extension]]\ncommand = {command}\n{port}")
     server = folder / "server.py"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.docs.blocks import Block, block, write
 from tests.docs.conftest import SECRET, deliver
+from tests.ports import free_port
 
 import kiket_sdk.sdk
 import kiket_sdk.testing.plugin
@@ -216,8 +216,7 @@ def test_the_quickstart_runs_alone_and_is_called_by_hand(
     reader: Path, platform: FakePlatform
 ) -> None:
     """Only the port is another one than on the page, and the token is a whole one."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     (reader / "main.py").write_text(HELLO.text.replace("8080", port))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path}

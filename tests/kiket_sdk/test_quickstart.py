@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from tests.docs.blocks import SEED, block
+from tests.ports import free_port
 
 from kiket_sdk.testing import webhook_payload_factory
 
@@ -24,8 +24,7 @@ QUICKSTART = block(SEED, "Quickstart", 1)
 
 
 def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     program = tmp_path / "main.py"
     program.write_text(
         QUICKSTART.text.replace("0.0.0.0", "127.0.0.1").replace("8080", str(port))  # noqa: S104

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.ports import free_port
 
 from kiket_core.secret import redactor
 from kiket_sdk import KiketSDK
@@ -63,8 +63,7 @@ sdk.run(port=int(sys.argv[1]))
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the program in a process of its own; yield its URL and the process."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "main.py").write_text(PROGRAM)
     with subprocess.Popen(
         [sys.executable, "main.py", str(port)], cwd=folder, stderr=subprocess.PIPE, text=True

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.ports import free_port
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "samples" / "marketing"
 DEPLOY = SAMPLE / "deploy"
@@ -144,9 +145,7 @@ def test_the_container_s_command_serves_and_its_health_check_sees_it(tmp_path: P
         copy(SAMPLE / source, tmp_path / source)
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "MAILER_TOKEN").write_text("mt_1\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     surroundings = {
         **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
         **environment(),

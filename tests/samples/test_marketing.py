@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from kiket_sdk.testing import webhook_payload_factory
 
@@ -44,9 +44,7 @@ def test_its_own_tests_pass(sample: Path) -> None:
 
 def test_it_runs_alone(sample: Path) -> None:
     """`python main.py` serves, verifies signatures and refuses what is not signed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "PORT": str(port),

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from tests.ports import free_port
 from tests.torture.sample import write_sample
 
 from kiket_console.paths import APP, project_key
@@ -52,12 +52,6 @@ def until(found: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> 
             raise SubjectError(f"{what}: not within {patience_s:g} s")
         time.sleep(0.01)
     return value
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 import uvloop
+from tests.ports import free_port
 
 from kiket_console import project as projects
 from kiket_console.contract import NOTHING, Contract
-from kiket_console.engine import holders
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.secrets.vault import Vault, open_vault
@@ -490,7 +490,7 @@ def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager
             on_reload=lambda mark: running.marks.append(mark),
             is_busy=is_busy,
             open_session=open_session,
-            free_port=lambda _: holders.free_port(),
+            free_port=lambda _: free_port(),
             inherited={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder.parent),

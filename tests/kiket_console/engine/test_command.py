@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from tests.ports import free_port
 
 from kiket_console.engine import command, health, holders
 from kiket_console.engine.usage import Usages
@@ -170,7 +171,7 @@ async def test_no_request_is_lost_when_a_save_starts_it_anew_beside_the_old_one(
 
 
 async def test_on_a_fixed_port_the_old_one_ends_first(supervise: Supervise, folder: Path) -> None:
-    port = holders.free_port()
+    port = free_port()
     settings(folder, sys.executable, "server.py", more=f"port = {port}\n")
     async with supervise() as running:
         first = await running.serving()
@@ -252,7 +253,7 @@ async def test_a_command_that_never_answers_where_it_should_is_told_what_to_do(
     monkeypatch.setattr(command, "START_LIMIT_S", 1.0)
     monkeypatch.setattr(command, "ELSEWHERE_LIMIT_S", 0.1)
     monkeypatch.setattr(command, "LOOK_AROUND_EVERY_S", 0.3)
-    other = str(holders.free_port())
+    other = str(free_port())
     (folder / "server.py").write_text(f"{SERVER}\n{code.replace('OTHER', other)}\n")
     async with supervise() as running:
         problem = await broken(running)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from tests.ports import free_port
 from tests.pywatt_sdk.far_end import FarEnd
 
 from pywatt_sdk._link import Link
@@ -53,12 +53,6 @@ def _no_port() -> Iterator[None]:
     server._Allocated.port = None
     yield
     server._Allocated.port = None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def text_at(port: int) -> str:

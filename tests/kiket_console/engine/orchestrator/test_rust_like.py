@@ -25,8 +25,8 @@ from tests.kiket_console.engine.orchestrator.playing import (
     module_spec,
     until,
 )
+from tests.ports import free_port
 
-from kiket_console.engine import holders
 from kiket_console.engine.orchestrator.ports import Errand
 from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.engine.surroundings import Surroundings
@@ -114,7 +114,7 @@ async def life(*options: str, channels: tuple[str, ...] = ("tcp", "uds")) -> Asy
     session = ModuleSession(
         module_spec(folder, secrets=("A", "B"), command=("rust",), channels=channels),
         "search#1",
-        init_line(listen=f"127.0.0.1:{holders.free_port()}"),
+        init_line(listen=f"127.0.0.1:{free_port()}"),
         Surroundings(folder, "mark", {}, {}, (), {}),
         tape=tape,
         orchestrating=Answering(),
