@@ -24,6 +24,7 @@ from kiket_console.ui.widgets.editor import Editor
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.pick import Pick
 from kiket_console.ui.widgets.prompt import Prompt
+from kiket_console.ui.widgets.said import Said
 from kiket_console.ui.widgets.views import ListView
 from kiket_console.wire_producer import PRODUCER_WAYS, ProducerMessage, SinkFault
 
@@ -222,13 +223,21 @@ async def test_a_refused_signature_is_explained_and_a_dry_run_shows_what_is_sign
         assert "→ Choose the profile local with p, or set" in shown
         assert "5f1c09d2…" in shown
         assert "9c4ff2d1…" in shown
-        assert "403: The signature was made with another" in shown
+        sentence = composer(pilot).query_one(Said)
+        assert "403: The signature was made with another secret key than the one" in shown
+        assert "access key local." in shown
+        assert sentence.size.height == 2
         engine.producer.answers = [TAKEN, REFUSED, TAKEN]
         await pilot.press("R", "tab", "backspace", "3", "enter")
         await until(pilot, lambda: "3 sent · 2 ok · 1 failed" in screen_text(app))
         assert "The producer refused the signature." in screen_text(app)
         ways = [each.way for each in engine.producer.sent]
         assert ways == ["wrong-secret", "signed", "signed", "signed"]
+        columns = [
+            composer(pilot).query_one(f"#field-{name}").region.x
+            for name in ("event_type", "behavior", "message_channel", "security_level")
+        ]
+        assert (columns[0], columns[2]) == (columns[1], columns[3])  # what is below is in line
 
 
 async def test_history_masks_what_is_sensitive_and_a_message_is_written_again(

@@ -100,10 +100,10 @@ class Composer(Vertical):
             with Horizontal(classes="message-row"):
                 yield Label("event type", id="label-event_type")
                 yield Entry(id="field-event_type", compact=True)
-                yield Label("channel", id="label-message_channel")
+                yield Label("channel", id="label-message_channel", beside="security")
                 yield Entry(id="field-message_channel", compact=True)
             with Horizontal(classes="message-row"):
-                yield Label("behaviour", id="label-behavior")
+                yield Label("behaviour", id="label-behavior", beside="event type")
                 yield Pick(BEHAVIORS, id="field-behavior")
                 yield Label("security", id="label-security_level")
                 yield Pick(SECURITY_LEVELS, id="field-security_level", otherwise="normal")

@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 class Label(OneLine):
-    """The name of a field."""
+    """The name of a field.
 
-    def __init__(self, text: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+    *beside*: the longest of the names that it stands under or above, so that fields are in line.
+    """
+
+    def __init__(self, text: str, *, id: str | None = None, beside: str = "") -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes="field-label")
         self._text = visible(text)
         self._bad = False
-        self.styles.width = cell_width(self._text) + 4
+        self.styles.width = max(cell_width(self._text), cell_width(beside)) + 4
 
     def line(self, width: int) -> Line:  # noqa: ARG002 - it is as wide as it is
         """Return the line to draw."""
