@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SAVES = 4
 BROKEN_EVERY = 3
 PER_S = 40
+AT_ONCE = 50
+"""No more than are held for a process that starts."""
 
 SERVER = """\
 import http.server, json, os
@@ -78,20 +80,23 @@ async def drive(engine: Engine, server: Path, *, breaks: bool) -> list[tuple[int
     """Send deliveries all the time, and save again and again meanwhile."""
     answers: list[tuple[int, int]] = []
     answered = asyncio.Event()
+    under_way: set[asyncio.Task[None]] = set()
 
     async def take() -> None:
         answers.append(await send(engine))
         answered.set()
 
     async def until_build(number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while not answers or answers[-1][1] != number:
                 answered.clear()
                 await answered.wait()
 
     async def keep_sending(tasks: asyncio.TaskGroup) -> None:
         while True:
-            tasks.create_task(take())
+            if len(under_way) < AT_ONCE:
+                under_way.add(task := tasks.create_task(take()))
+                task.add_done_callback(under_way.discard)
             await asyncio.sleep(1 / PER_S)
 
     async with asyncio.TaskGroup() as tasks:
@@ -145,7 +150,7 @@ os.wait()
 """Starts a process in a session of its own, and a daemon; none of the three ends when asked to."""
 
 
-LEFT_LIMIT_S = 5.0
+LEFT_LIMIT_S = 20.0
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -324,7 +324,7 @@ def _leave(console: Terminal) -> None:
 
 def _shows_in_a_tab(console: Terminal, pattern: str) -> None:
     """Go through the tabs of the details until one of them shows a pattern."""
-    for _ in range(TABS):
+    for _ in range(3 * TABS):  # it may not be painted at first
         deadline = time.monotonic() + 1.0
         while time.monotonic() < deadline:
             if re.search(pattern, console.screen()):

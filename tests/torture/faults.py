@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.torture.senders import Senders
     from tests.torture.subject import Subject
 
-SERVES_AGAIN_S = 15.0
+SERVES_AGAIN_S = 40.0
 """How long the senders may go without a 2xx when a worker was killed, at most."""
 FILL_LIMIT_S = 20.0
 FULL_BYTES = 64 * 1024
