@@ -219,12 +219,12 @@ def test_a_crash_loop_ends_in_a_state_that_says_why() -> None:
     code = """\
 import os, sys, threading
 print("a line of its last words", file=sys.stderr)
-threading.Timer(0.2, os._exit, [7]).start()
 
 async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
+        threading.Timer(0.2, os._exit, [7]).start()
 """
     with engine(project_files={"main.py": code, "extension.yaml": "id: a\n"}) as lab:
         until(lambda: lab.status()["workers"][0]["state"] == "fatal", "it is given up")
