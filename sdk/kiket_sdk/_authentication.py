@@ -8,10 +8,10 @@ token decides. The platform's keys come from configured addresses alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kiket_sdk._claims import (
+    OBJECTS,
     AuthContext,
     JwtPayload,
     build_auth_context,
@@ -24,11 +24,14 @@ from kiket_sdk._origins import base_url_for, stranger_in
 from kiket_sdk._replies import Refused
 from kiket_sdk._scopes import without_wildcard
 from kiket_sdk._signing import Reason, Verdict, verify, verify_sent
+from kiket_sdk._token_binding import check_binding
 from kiket_sdk.auth import refusal
 from kiket_sdk.exceptions import AuthenticationError
 from kiket_sdk.routing import SELF_TEST_EVENT
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from kiket_sdk.config import ExtensionConfig
 
 _SHOWN = 200  # characters of what a payload says
@@ -138,8 +141,6 @@ class Authenticator:
 
     async def _claims(self, payload: Any, token: str, raw_body: bytes) -> JwtPayload:
         """Return a token's claims after every check; raises AuthenticationError."""
-        from kiket_sdk._tokens import check_binding
-
         config = self._config
         base_url = base_url_for(payload, config.base_url, config.allowed_api_origins)
         said = unverified(token)
@@ -166,12 +167,12 @@ class Authenticator:
 
 def _organization_in(payload: Any) -> int | str | None:
     """Return the organization that a payload is of; it has one of several forms (spec §6)."""
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, OBJECTS):
         return None
     nested = payload.get("organization")
-    named = nested.get("id") if isinstance(nested, Mapping) else None
+    named = nested.get("id") if nested is not None and isinstance(nested, OBJECTS) else None
     for found in (payload.get("organization_id"), payload.get("org_id"), named):
-        if isinstance(found, int | str):
+        if found is not None and isinstance(found, int | str):
             return found
     return None
 

@@ -17,7 +17,8 @@ from kiket_sdk._scopes import listed
 _READ_LIMIT = 8192
 """Characters of a token that is read; what longer ones claim is nobody's."""
 _REMEMBERED = 256  # a platform may use one token for many deliveries
-_OBJECTS = (dict, Mapping)  # the first is what JSON becomes, and quick to ask for
+OBJECTS = (dict, Mapping)
+"""What a payload may be as an object: the first is what JSON becomes, and quick to ask for."""
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class JwtPayload:
     aud: list[str] | str | None = None
     nbf: int | None = None
     bh: str | None = None
-    """The hash of the body that the token belongs to; see `_tokens.body_hash`."""
+    """The hash of the body that the token belongs to; see `_token_binding.body_hash`."""
     body_hash: str | None = None
     """Another name of `bh`."""
 
@@ -92,13 +93,14 @@ def build_auth_context(jwt_payload: JwtPayload, raw_payload: Mapping[str, Any]) 
 
 def authentication_in(payload: Any) -> Mapping[str, Any] | None:
     """Return the `authentication` object of a payload (spec §1.9), None when it has none."""
-    found = payload.get("authentication") if isinstance(payload, _OBJECTS) else None
-    return found if found is not None and isinstance(found, _OBJECTS) else None
+    found = payload.get("authentication") if isinstance(payload, OBJECTS) else None
+    return found if found is not None and isinstance(found, OBJECTS) else None
 
 
 def runtime_token_in(payload: Any) -> str | None:
     """Return the runtime token that a payload carries, None when it carries none."""
-    token = (authentication_in(payload) or {}).get("runtime_token")
+    authentication = authentication_in(payload)
+    token = None if authentication is None else authentication.get("runtime_token")
     return token if isinstance(token, str) and token else None
 
 

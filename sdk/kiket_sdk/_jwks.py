@@ -74,7 +74,10 @@ class KeySet:
         cannot be reached.
         """
         while True:
-            key = self._keys.get(name) if self._age_s() <= STALE_S else None
+            age_s = self._age_s()
+            key = self._keys.get(name) if age_s <= STALE_S else None
+            if key is not None and age_s <= JWKS_CACHE_TTL:
+                return key
             is_due = self._is_due(is_known=key is not None)
             flight = self._flight
             if flight is not None and flight.get_loop() is not asyncio.get_running_loop():
@@ -92,8 +95,6 @@ class KeySet:
         return self._now_s() - self._fetched_s
 
     def _is_due(self, *, is_known: bool) -> bool:
-        if is_known and self._age_s() <= JWKS_CACHE_TTL:
-            return False
         waited_s = self._now_s() - self._tried_s
         if not self._is_reachable:
             return waited_s >= (AGAIN_S if is_known else RETRY_S)

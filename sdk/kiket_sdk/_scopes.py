@@ -11,6 +11,7 @@ from typing import Any
 
 EVERYTHING = "*"
 
+_SEVERAL = (list, Iterable)  # the first is what JSON becomes, and quick to ask for
 _BETWEEN = re.compile(r"[\s,]+")
 
 
@@ -18,7 +19,7 @@ def listed(scopes: Any) -> list[str]:
     """Return scopes as a list without blanks; a text is taken apart at blanks and commas."""
     if isinstance(scopes, str):
         return [scope for scope in _BETWEEN.split(scopes) if scope]
-    if not isinstance(scopes, Iterable):
+    if not isinstance(scopes, _SEVERAL):
         return []
     return [text for scope in scopes if scope is not None and (text := str(scope).strip())]
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
-import hmac
 import json
+import operator
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -22,6 +21,7 @@ import msgspec
 from jwt.algorithms import ECAlgorithm
 
 from kiket_sdk._claims import JwtPayload
+from kiket_sdk._token_binding import body_hash, check_binding
 from kiket_sdk._token_verdict import TokenReason, TokenRefusedError, TokenVerdict
 from kiket_sdk.auth import ALGORITHM, ISSUER
 
@@ -157,6 +157,23 @@ def verified(
     A token with an audience is for `extension_id` or refused. Strict asks for `sub` and `jti`
     too, for scopes as a list, and for an end within the hour. Raises TokenRefusedError.
     """
+    claims = _lasting_claims(token, key, strict)
+    _check_times(claims, time.time() if now is None else now, strict=strict)
+    if claims.aud is not None and claims.audience and extension_id not in claims.audience:
+        raise TokenRefusedError(
+            TokenReason.AUDIENCE,
+            f"The runtime token is for {', '.join(map(repr, claims.audience))}, "
+            f"and this extension is {extension_id!r}.",
+        )
+    return _copy(claims)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _lasting_claims(token: str, key: PublicKey, strict: bool) -> JwtPayload:
+    """Return the claims of a token after every check that time has no part in; not to be changed.
+
+    Raises TokenRefusedError.
+    """
     document = _signed_claims(token, key)
     for name in ("exp", "iat", "iss", *(("sub", "jti") if strict else ())):
         if document.get(name) in (None, ""):
@@ -171,14 +188,23 @@ def verified(
         raise TokenRefusedError(
             TokenReason.ISSUER, f"The runtime token was issued by {claims.iss!r}, not {ISSUER!r}."
         )
-    _check_times(claims, time.time() if now is None else now, strict=strict)
-    if claims.audience and extension_id not in claims.audience:
-        raise TokenRefusedError(
-            TokenReason.AUDIENCE,
-            f"The runtime token is for {', '.join(map(repr, claims.audience))}, "
-            f"and this extension is {extension_id!r}.",
-        )
+    for name in ("exp", "iat", "nbf"):
+        if abs(getattr(claims, name) or 0) > _TIME_LIMIT_S:
+            raise _bad_claim(f"{name} is no time")
     return claims
+
+
+def _copy(claims: JwtPayload) -> JwtPayload:
+    """Return claims that are their receiver's to change; converting them anew takes five times."""
+    copied = JwtPayload(*_values(claims))
+    if isinstance(copied.scopes, list):
+        copied.scopes = copied.scopes.copy()
+    if isinstance(copied.aud, list):
+        copied.aud = copied.aud.copy()
+    return copied
+
+
+_values = operator.attrgetter(*(each.name for each in fields(JwtPayload)))
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
@@ -194,9 +220,6 @@ def _signed_claims(token: str, key: PublicKey) -> dict[str, Any]:
 
 
 def _check_times(claims: JwtPayload, now: float, *, strict: bool) -> None:
-    for name in ("exp", "iat", "nbf"):
-        if abs(getattr(claims, name) or 0) > _TIME_LIMIT_S:
-            raise _bad_claim(f"{name} is no time")
     if claims.exp <= now:
         raise TokenRefusedError(
             TokenReason.EXPIRED, f"The runtime token expired {now - claims.exp:.0f} s ago."
@@ -213,67 +236,6 @@ def _check_times(claims: JwtPayload, now: float, *, strict: bool) -> None:
             TokenReason.LIFETIME,
             f"The runtime token is good for {claims.exp - claims.iat} s; the limit is {limit_s} s.",
         )
-
-
-def check_binding(
-    claims: JwtPayload,
-    token: str,
-    raw_body: bytes | None,
-    *,
-    extension_id: str | None,
-    organization_id: int | str | None,
-    strict: bool = False,
-    needs_body: bool = False,
-) -> None:
-    """Make sure that a good token belongs to this extension and to this delivery.
-
-    Ids are compared when both are there and both are of one kind, numbers or names: the platform
-    numbers what manifests name. Strict asks for an `aud` or `ext_id` that is this extension,
-    `needs_body` for a hash of the body. Raises TokenRefusedError.
-    """
-    named = extension_id is not None and extension_id in claims.audience
-    if not named and (
-        _differ(claims.ext_id, extension_id)
-        or (strict and (extension_id is None or str(claims.ext_id) != extension_id))
-    ):
-        raise TokenRefusedError(
-            TokenReason.EXTENSION,
-            f"The runtime token is for extension {claims.ext_id!r}, and this one is "
-            f"{extension_id!r}.",
-        )
-    if _differ(claims.org_id, organization_id):
-        raise TokenRefusedError(
-            TokenReason.ORGANIZATION,
-            f"The runtime token is for organization {claims.org_id!r}, and the payload is of "
-            f"{organization_id!r}.",
-        )
-    said_hashes = [said for said in (claims.bh, claims.body_hash) if said is not None]
-    if needs_body and not said_hashes:
-        raise TokenRefusedError(
-            TokenReason.UNBOUND,
-            "The runtime token holds no hash of the body (bh), and no signature covers it.",
-        )
-    if raw_body is None:
-        return
-    for said in said_hashes:
-        if not hmac.compare_digest(_utf8(said), _utf8(body_hash(raw_body, token))):
-            raise TokenRefusedError(
-                TokenReason.BODY, "The runtime token was issued for another body than this."
-            )
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def body_hash(raw_body: bytes, token: str) -> str:
-    """Return the hash that `bh` holds: the body's SHA-256 in base64url, without padding.
-
-    A body that carries the token itself is hashed as if the token were an empty text, for that
-    is how it looked before there was a token.
-    """
-    raw_signed = raw_body.replace(token.encode(), b"") if token else raw_body
-    return base64.urlsafe_b64encode(hashlib.sha256(raw_signed).digest()).rstrip(b"=").decode()
 
 
 def public_keys(document: Any) -> dict[str, PublicKey]:
@@ -357,11 +319,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number")
-
-
-def _differ(one: Any, other: Any) -> bool:
-    """Tell whether two ids of one kind, numbers or names, differ."""
-    if one is None or other is None:
-        return False
-    left, right = str(one), str(other)
-    return left.isdecimal() == right.isdecimal() and left != right

@@ -133,11 +133,12 @@ async def decode_jwt(
 
     Raises AuthenticationError; its text is what the sender may be told.
     """
-    from kiket_sdk import _jwks, _tokens
+    from kiket_sdk._jwks import address, keys_at
+    from kiket_sdk._tokens import key_id, verified
 
-    key_id = _tokens.key_id(token)
-    key = await _jwks.keys_at(jwks_url or _jwks.address(base_url)).key(key_id)
-    return _tokens.verified(token, key, extension_id=extension_id, strict=strict)
+    name = key_id(token)
+    key = await keys_at(jwks_url or address(base_url)).key(name)
+    return verified(token, key, extension_id=extension_id, strict=strict)
 
 
 def clear_jwks_cache() -> None:

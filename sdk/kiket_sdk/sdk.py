@@ -35,7 +35,7 @@ from kiket_sdk.secret_providers import DEFAULT_PROVIDERS, secret_reader
 from kiket_sdk.telemetry import FeedbackHook, TelemetryReporter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
     from types import ModuleType
 
     from fastapi import FastAPI
@@ -325,9 +325,9 @@ class KiketSDK:
         )
 
 
-async def _verify_token(payload: Any, base_url: str, **options: Any) -> JwtPayload:
+def _verify_token(payload: Any, base_url: str, **options: Any) -> Coroutine[Any, Any, JwtPayload]:
     """Check a token by this module's name for it, which tests of the newest release replace."""
-    return await verify_runtime_token(payload, base_url, **options)
+    return verify_runtime_token(payload, base_url, **options)
 
 
 def create_app(**options: Any) -> FastAPI:

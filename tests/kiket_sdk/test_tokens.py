@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.vectors import forge, make_tokens
 
+from kiket_sdk._claims import JwtPayload
 from kiket_sdk._tokens import (
     ISSUER,
     TokenReason,
@@ -102,6 +103,23 @@ def test_a_token_that_comes_again_is_judged_by_the_clock_again() -> None:
         TokenReason.MISMATCH,
         TokenReason.UNKNOWN_KEY,
     ]
+
+
+def test_claims_are_their_receivers_to_change() -> None:
+    token = forge.claiming(aud=["com.example.a"])
+
+    def claims() -> JwtPayload:
+        found = judge(token, KEYS, extension_id="com.example.a", now=forge.NOW).claims
+        assert found is not None
+        return found
+
+    mine, again = claims(), claims()
+    assert isinstance(mine.scopes, list)
+    assert isinstance(mine.aud, list)
+    mine.scopes.append("*")
+    mine.aud.append("com.example.b")
+    mine.sub = "another"
+    assert claims() == again != mine
 
 
 def test_a_body_is_hashed_without_the_token_in_it() -> None:
