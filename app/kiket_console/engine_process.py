@@ -67,7 +67,7 @@ def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subproce
     command = [sys.executable, "-E", "-P", "-m", "kiket_console", "-C", str(paths.folder)]
     try:
         return subprocess.Popen(  # noqa: S603 - our own program
-            [*command, "run", "--headless", *arguments],
+            [*command, "run", "--headless", "--quiet", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

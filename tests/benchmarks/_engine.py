@@ -76,6 +76,8 @@ def engine(
 ) -> Iterator[Engine]:
     """Run `kiket-console run --headless` on *folder*, until the block ends; it serves at once.
 
+    It prints nothing of what it records, like one that a console starts.
+
     *settings* are the program's, by name; the places on disk are new and removed in the end. A
     copy of *store* is what was recorded before.
     """
@@ -92,7 +94,7 @@ def engine(
             _put(store, folder, environment)
         ready, told, talk = (Path(place, name) for name in ("ready", "told", "talk"))
         command = [sys.executable, "-m", "kiket_console", "-C", str(folder), "run", "--headless"]
-        options = ["--json", "--trust", "--session-secrets", "--ready-file", str(ready)]
+        options = ["--quiet", "--json", "--trust", "--session-secrets", "--ready-file", str(ready)]
         options += ["--port", str(free_port())]
         with told.open("wb") as out, talk.open("wb") as errors:
             process = subprocess.Popen(

@@ -53,6 +53,8 @@ class Wanted(Struct, frozen=True):
     as_json: bool = False
     as_lines: bool = False
     """Lines for a person are what is wanted, so that they go to standard output."""
+    is_quiet: bool = False
+    """Nothing is said of what is recorded."""
     ready_file: Path | None = None
     until_stdin_closes: bool = False
     """Stop when whoever started us is gone."""
@@ -81,7 +83,9 @@ class _Run:
     def __init__(self, paths: ProjectPaths, project: Project, wanted: Wanted) -> None:
         self._paths = paths
         self._wanted = wanted
-        self._teller = Teller(paths, as_json=wanted.as_json, to_stdout=wanted.as_lines)
+        self._teller = Teller(
+            paths, as_json=wanted.as_json, to_stdout=wanted.as_lines, is_quiet=wanted.is_quiet
+        )
         self._ready = asyncio.Event()
         self._reason = "stop"
         events = Events(self._on_ready, self._teller.wake, self._teller.worker, self._teller.note)

@@ -29,6 +29,9 @@ Examples:
     "--plain", is_flag=True, help="Without a screen, as coloured lines that scroll in a terminal."
 )
 @click.option(
+    "--quiet", is_flag=True, help="Print nothing of exchanges and log lines; the store has them."
+)
+@click.option(
     "--ready-file",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -42,6 +45,7 @@ def run(
     context: click.Context,
     headless: bool,
     plain: bool,
+    quiet: bool,
     ready_file: str | None,
     directory: Path | None,
     as_json: bool,
@@ -87,6 +91,7 @@ def run(
         env_file=named,
         as_json=as_json,
         as_lines=plain,
+        is_quiet=quiet,
         ready_file=Path(ready_file) if ready_file else None,
     )
     return serve(paths, found, wanted)

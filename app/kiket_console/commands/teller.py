@@ -38,12 +38,21 @@ WORDS = 1000
 class Teller(threading.Thread):
     """Print exchanges and log lines as they are committed, and workers as they change.
 
-    As NDJSON on stdout, else as lines on stderr, or on stdout when those are what is wanted.
+    As NDJSON on stdout, else as lines on stderr, or on stdout when those are what is wanted. One
+    that *is_quiet* prints nothing of what is recorded, and does not read it.
     """
 
-    def __init__(self, paths: ProjectPaths, *, as_json: bool, to_stdout: bool = False) -> None:
+    def __init__(
+        self,
+        paths: ProjectPaths,
+        *,
+        as_json: bool,
+        to_stdout: bool = False,
+        is_quiet: bool = False,
+    ) -> None:
         super().__init__(name="teller", daemon=True)
         self._as_json = as_json
+        self._is_quiet = is_quiet
         self._on_stderr = not (as_json or to_stdout)
         self._paint = colour.paint(err=self._on_stderr)
         self._reader = Reader(paths.store)
@@ -66,7 +75,8 @@ class Teller(threading.Thread):
 
     def wake(self) -> None:
         """Look soon; something was committed."""
-        self._news.set()
+        if not self._is_quiet:
+            self._news.set()
 
     def ready(self, engine: EngineInfo) -> None:
         """Say where the engine serves."""
@@ -146,7 +156,7 @@ class Teller(threading.Thread):
         """Print a page of what is new; tell whether there was any."""
         while self._words:
             self._print(self._words.popleft())
-        if not self._is_placed:
+        if self._is_quiet or not self._is_placed:
             return False
         try:
             return self._tell_recorded()

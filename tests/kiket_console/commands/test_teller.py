@@ -111,3 +111,23 @@ def test_lines_for_a_person_scroll_on_standard_output_where_they_are_wanted(
     assert "\x1b[36mhttp://127.0.0.1:1/webhooks/{event}\x1b[0m" in said.out
     assert "to read\\x1b[2J" in said.out
     assert said.out.endswith("Stopped.\n")
+
+
+def test_a_quiet_one_says_what_the_engine_says_and_nothing_of_what_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So the log of an engine behind a console does not grow with its traffic."""
+    paths = ProjectPaths(tmp_path)
+    paths.make()
+    writer = Writer(paths.store)
+    teller = Teller(paths, as_json=True, is_quiet=True)
+    teller.ready(READY)
+    teller.start()
+    writer.submit([line("not to be told")]).result(PATIENCE_S)
+    teller.wake()
+    teller.note("It is late.")
+    teller.stopped("asked")
+    writer.close()
+
+    told = [json.loads(each)["type"] for each in capsys.readouterr().out.splitlines()]
+    assert told == ["ready", "note", "stopped"]
