@@ -82,7 +82,7 @@ def _event(exchange: Exchange, cells: int, *, with_module: bool) -> str:
     if again := tries(exchange):
         signs += f" {again}"
     room = cells - cell_width(signs)
-    return fit(messages.name(exchange, room, with_module=with_module), room) + signs
+    return fit(messages.name(exchange, cells, with_module=with_module), room) + signs
 
 
 def _ending(exchange: Exchange) -> str:

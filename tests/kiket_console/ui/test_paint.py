@@ -167,9 +167,9 @@ class TestTraffic:
     @pytest.mark.parametrize(
         ("facts", "shown"),
         [
-            ({}, "ipc ← billing http_request POST /invoices 200 stdio"),
-            ({"path": "/invoices/2026/of/all"},
-             "ipc ← billing POST /invoices/2026/of/all 200 stdio"),
+            ({}, "ipc ← billing POST /invoices 200 stdio"),
+            ({"path": "/invoices/2026/of/all/customers/there/are"},
+             "ipc ← billing POST /invoices/2026/of/all/customer… 200 stdio"),
             ({"name": "service_request", "direction": "out", "method": "", "path": "",
               "status": None}, "ipc → billing service_request ok stdio"),
             ({"name": "announce", "kind": "notify", "method": "", "path": ""},
@@ -177,7 +177,7 @@ class TestTraffic:
             ({"name": "stray output", "kind": "invalid", "direction": "out", "method": "",
               "path": "", "state": State.REJECTED}, "ipc → billing stray output invalid ✗ stdio"),
             ({"parent_id": 7, "worker": "a-module-of-a-long-name"},
-             "└ ipc ← a-module-of… http_request POST /invoices 200 └ 7"),
+             "└ ipc ← a-module-of… POST /invoices 200 └ 7"),
         ],
     )  # fmt: skip
     def test_a_modules_message_says_which_way_it_went_whose_it_is_and_by_what(
@@ -188,6 +188,14 @@ class TestTraffic:
             traffic.row(row, traffic.columns(110, 1204), below_cause=False, now_us=row.started_us)
         )
         assert " ".join(drawn.split()[2:]) == shown
+
+    @pytest.mark.parametrize("path", ["/invoices", "/invoices/2026/of/all/customers/there/are"])
+    def test_an_op_stands_before_all_requests_or_before_none(self, path: str) -> None:
+        row = replace(MESSAGE, path=path)
+        for width, several, there in ((119, True, False), (160, True, True), (200, False, True)):
+            columns = traffic.columns(width, 1204, several=several)
+            drawn = text_of(traffic.row(row, columns, below_cause=False, now_us=row.started_us))
+            assert ("http_request POST /invoices" in drawn) is there
 
     @pytest.mark.parametrize(
         ("waits_us", "shown"), [(50_000, ""), (900_000, "…"), (1_000_000, "… 1 s"),

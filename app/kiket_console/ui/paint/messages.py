@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kiket_console.ipc import Direction, Kind
 from kiket_console.model import Source
-from kiket_console.text import cell_width, visible
+from kiket_console.text import visible
 
 if TYPE_CHECKING:
     from kiket_console.model import Exchange
@@ -22,7 +22,9 @@ _ARROWS: Final = {Direction.OUT.value: "→", Direction.IN.value: "←"}
 _MODULE: Final = 12
 """A module's longer name is cut, so that its message is seen too."""
 _ROOMY: Final = 24
-"""In less room one blank parts a module's name from its message."""
+"""In a narrower column one blank parts a module's name from its message."""
+_BOTH: Final = 40
+"""In a narrower column, less its modules' names, a request stands in its op's place."""
 _ENDINGS: Final = {
     Kind.NOTIFICATION.value: ("notify", "muted"),
     Kind.INVALID.value: ("invalid ✗", "error"),
@@ -35,21 +37,22 @@ def source(exchange: Exchange) -> str:
     return f"{exchange.source.value} {arrow}" if arrow else exchange.source.value
 
 
-def name(exchange: Exchange, room: int, *, with_module: bool) -> str:
-    """Return what a row calls an exchange in *room* cells; *with_module*: whose message it is.
+def name(exchange: Exchange, column: int, *, with_module: bool) -> str:
+    """Return what a row calls an exchange; *with_module*: whose message it is.
 
-    What HTTP a message carries, or where to, stands behind its op, or in its place.
+    What HTTP a message carries, or where to, stands behind its op; HTTP stands alone where the
+    column, so many cells wide, has no room for both. That depends on no row, so that they are like.
     """
     op = visible(exchange.name)
     if exchange.source is not Source.IPC:
         return op
-    gap = "  " if room >= _ROOMY else " "
+    gap = "  " if column >= _ROOMY else " "
     whose = _module(exchange) + gap if with_module and exchange.worker else ""
     what = " ".join(visible(each) for each in (exchange.method, exchange.path) if each)
-    full = f"{whose}{op} {what}".rstrip()
-    if not exchange.method or cell_width(full) <= room:
-        return full
-    return f"{whose}{what}"
+    least = _BOTH + (_MODULE + len(gap) if with_module else 0)
+    if exchange.method and column < least:
+        return f"{whose}{what}"
+    return f"{whose}{op} {what}".rstrip()
 
 
 def ending(exchange: Exchange) -> tuple[str, str] | None:

@@ -287,7 +287,7 @@ class TimelineRows(LineSource):
         """Return a row's label and its role, and its name and its role."""
         thing = each.thing
         if isinstance(thing, Exchange):
-            name = messages.name(thing, self._name_cells - 2, with_module=True)
+            name = messages.name(thing, self._name_cells, with_module=True)
             if thing.source is Source.WEBHOOK and thing.version:
                 name = f"{name} {visible(thing.version)}"
             return messages.source(thing), thing.source.value, name, ""

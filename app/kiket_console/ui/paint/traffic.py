@@ -239,7 +239,7 @@ def _event(exchange: Exchange, columns: Columns, now_us: int, *, below_cause: bo
         room, signs = columns.event, []
     child = not columns.source and exchange.parent_id is not None
     lead = (" └ " if below_cause else "└ ") if child else ""
-    name = messages.name(exchange, room - len(lead), with_module=not columns.worker)
+    name = messages.name(exchange, columns.event, with_module=not columns.worker)
     return [(fit(lead + name, room), ""), *signs, ("  ", "")]
 
 
