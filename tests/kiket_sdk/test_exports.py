@@ -94,7 +94,7 @@ def test_the_version_is_the_distributions() -> None:
     ("module", "kept_out"),
     [
         ("kiket_sdk", "kiket_sdk.sdk fastapi starlette httpx yaml msgspec asyncio"),
-        ("kiket_sdk._signing", "fastapi starlette httpx yaml msgspec asyncio pydantic"),
+        ("kiket_sdk._signing", "fastapi starlette httpx yaml asyncio pydantic"),
         ("kiket_core.trace", "fastapi starlette httpx yaml asyncio"),
         ("kiket_sdk.routing", "fastapi starlette httpx yaml"),
         ("kiket_sdk.testing.plugin", "kiket_sdk.sdk fastapi starlette httpx yaml"),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.vectors import forge, make_tokens
 
-from kiket_sdk._claims import JwtPayload
 from kiket_sdk._tokens import (
     ISSUER,
     TokenReason,
@@ -21,6 +20,9 @@ from kiket_sdk._tokens import (
     judge,
     public_keys,
 )
+
+if TYPE_CHECKING:
+    from kiket_sdk._claims import JwtPayload
 
 WRITTEN = (Path(__file__).parent.parent / "vectors" / "tokens.json").read_text("utf-8")
 VECTORS: dict[str, Any] = json.loads(WRITTEN)
