@@ -29,9 +29,10 @@ class Oversize(NamedTuple):
 
 
 class LineFrames:
-    """Cut a stream into lines of at most `limit_bytes`, line ends (LF or CRLF) excluded.
+    """Cut a stream into lines of at most `limit_bytes`, line ends (LF or CRLF) not counted.
 
-    A longer line is discarded up to its end and reported once. Blank lines are given as b"".
+    A line is given with its end, which JSON takes for white space: to cut it off would copy the
+    line once more. A longer line is discarded up to its end and reported once.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -48,41 +49,40 @@ class LineFrames:
         """Take what was read; return the lines that it completes, in order."""
         lines = io.BytesIO(raw).readlines()  # of long ones three times as fast as `split`
         rest = b"" if raw.endswith(b"\n") or not lines else lines.pop()
-        ends = [line[:-1] for line in lines]
-        frames: list[bytes | Oversize] = []
-        if ends and len(raw) <= self._limit_bytes:  # then only the first can be over the limit
-            self._hold(ends[0])
-            frames.append(self._release())
-            del ends[0]
-            frames += [end.removesuffix(b"\r") for end in ends] if b"\r" in raw else ends
-            ends = []
-        for end in ends:
-            self._hold(end)
-            frames.append(self._release())
-        self._hold(rest)
+        frames: list[bytes | Oversize] = [*lines]
+        if len(raw) > self._limit_bytes:
+            frames = [self._completed(line) for line in lines]
+        elif lines and (self._rest or self._discarded_bytes):  # the others are within the limit
+            frames[0] = self._completed(lines[0])
+        if rest:
+            self._hold(rest)
         return frames
 
     def close(self) -> bytes | Oversize | None:
         """Return the line that the stream ended in, which may be cut short, or None."""
         if not self._rest and not self._discarded_bytes:
             return None
-        return self._release()
+        return self._completed(b"")
 
     def _hold(self, raw: bytes) -> None:
         size = len(self._rest) + self._discarded_bytes + len(raw)
-        if self._discarded_bytes or size > self._limit_bytes + 1:  # the 1 may be the CR of a CRLF
-            self._discarded_bytes = size
+        if self._discarded_bytes or size > self._limit_bytes + 2:  # the 2 may be a CRLF
+            self._discarded_bytes = size - raw.endswith(b"\n")
             self._rest.clear()
         else:
             self._rest += raw
 
-    def _release(self) -> bytes | Oversize:
-        size = len(self._rest) + self._discarded_bytes
-        line = bytes(self._rest).removesuffix(b"\r")
-        is_oversize = self._discarded_bytes > 0 or len(line) > self._limit_bytes
+    def _completed(self, end: bytes) -> bytes | Oversize:
+        """Put the end of a line to what is held of it."""
+        self._hold(end)
+        line, discarded_bytes = bytes(self._rest), self._discarded_bytes
         self._rest.clear()
         self._discarded_bytes = 0
-        return Oversize(size) if is_oversize else line
+        if discarded_bytes:
+            return Oversize(discarded_bytes)
+        if len(line) > self._limit_bytes and len(line.rstrip(b"\r\n")) > self._limit_bytes:
+            return Oversize(len(line.removesuffix(b"\n")))
+        return line
 
 
 def encode_line(raw: bytes) -> bytes:

@@ -65,10 +65,6 @@ class Channel(asyncio.Protocol, Generic[_F]):
         self._is_closed = False
         self._fault: Exception | None = None
         self._writable: asyncio.Event | None = None
-        self.received = 0
-        """How many messages came."""
-        self.sent = 0
-        """How many messages were sent."""
 
     # --- sending ---
 
@@ -94,7 +90,6 @@ class Channel(asyncio.Protocol, Generic[_F]):
         if not self._outgoing and not self._is_delivering:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(raw)
-        self.sent += 1
 
     async def room(self) -> None:
         """Wait, where much is to be sent already, until the peer has read most of it."""

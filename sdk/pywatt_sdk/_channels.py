@@ -1,10 +1,10 @@
 """Channels that carry messages both ways: lines over pipes, frames over TCP and Unix sockets.
 
 A channel is an asyncio protocol with one consumer. Each message arrives through `on_message`, in
-order, as its JSON text; what cannot be one (too long, cut short) through `on_invalid`. Whatever the
-peer sends, a channel holds no more than one message of the permitted size: a consumer that lags
-calls `pause()`, and then the peer is not read. Messages sent in one turn of the loop leave in one
-write; a peer that does not read for long is given up.
+order, as its JSON text, a line with its end; what cannot be one (too long, cut short) through
+`on_invalid`. Whatever the peer sends, a channel holds no more than one message of the permitted
+size: a consumer that lags calls `pause()`, and then the peer is not read. Messages sent in one turn
+of the loop leave in one write; a peer that does not read for long is given up.
 
 Both ends use them: a module for its orchestrator, the orchestrator for each module.
 """
@@ -91,8 +91,7 @@ class Lines(Channel["bytes | Oversize"]):
         if isinstance(frame, Oversize):
             reason = f"A line of {frame.size_seen} bytes is over the limit of {self._limit_bytes}."
             self._on_invalid(Invalid(reason, b"", frame.size_seen))
-        elif frame:
-            self.received += 1
+        elif not frame.isspace():
             self._on_message(frame)
 
 
@@ -155,7 +154,6 @@ class Frames(Channel[LengthFrame]):
     def _give(self, frame: LengthFrame) -> None:
         code, raw = frame
         if code is not Format.BASE64:
-            self.received += 1
             self._on_message(raw)
             return
         try:
@@ -164,7 +162,6 @@ class Frames(Channel[LengthFrame]):
             reason = f"A frame of format 3 is not base64: {str(fault).lower()}."
             self._on_invalid(Invalid(reason, frame.raw[:_EXCERPT_BYTES], len(frame.raw)))
         else:
-            self.received += 1
             self._on_message(raw)
 
     def _watch(self, *, is_new: bool) -> None:

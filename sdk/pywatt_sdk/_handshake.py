@@ -25,7 +25,7 @@ def read_init(raw: bytes) -> Init:
     Raises:
         HandshakeError: if it is too long, or no init line.
     """
-    if len(raw) > FIRST_LINE_BYTES:
+    if len(raw.rstrip(b"\r\n")) > FIRST_LINE_BYTES:
         raise HandshakeError(
             f"the init line exceeded 1 MiB ({len(raw):,} bytes); "
             "check what writes to this module's stdin"

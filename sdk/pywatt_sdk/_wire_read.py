@@ -200,11 +200,11 @@ class _TypedWrapper(Struct, frozen=True):
 
 
 # Bodies as base64 text, as programs of ours write them: read in one go.
-_typed_to_module: Final = msgspec.json.Decoder(
+_typed_to_module: Final[msgspec.json.Decoder[m.ToModule]] = msgspec.json.Decoder(
     _ToModule | m.HttpRequest | m.RoutedModuleMessage | m.RoutedModuleResponse,
     dec_hook=read_custom,
 )
-_typed_to_orchestrator: Final = msgspec.json.Decoder(
+_typed_to_orchestrator: Final[msgspec.json.Decoder[m.ToOrchestrator]] = msgspec.json.Decoder(
     _ToOrchestrator | m.HttpResponse | m.RouteToModule, dec_hook=read_custom
 )
 _typed_wrapper: Final = msgspec.json.Decoder(_TypedWrapper, dec_hook=read_custom)
@@ -273,7 +273,7 @@ def decode_to_module(raw: bytes, *, strict: bool = False) -> m.ToModule:
     """
     if not strict:
         try:
-            return cast("m.ToModule", _typed_to_module.decode(raw))
+            return _typed_to_module.decode(raw)
         except Fault:
             pass  # not that, then; below is said what is wrong
     return cast("m.ToModule", _decode(raw, _to_module, m.ToModule, strict=strict))
@@ -289,7 +289,7 @@ def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestra
         try:
             if raw.startswith(b'{"id":'):
                 return _typed_wrapper.decode(raw).content
-            return cast("m.ToOrchestrator", _typed_to_orchestrator.decode(raw))
+            return _typed_to_orchestrator.decode(raw)
         except Fault:
             pass  # not that, then; below is said what is wrong
     if not raw.startswith(b'{"op":'):

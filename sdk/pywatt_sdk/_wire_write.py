@@ -14,7 +14,9 @@ from kiket_core.frames import encode_length
 from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_values import bytes_as_numbers, write_custom
 
-_encode: Final = msgspec.json.Encoder(enc_hook=write_custom).encode
+_encoder: Final = msgspec.json.Encoder(enc_hook=write_custom)
+_encode: Final = _encoder.encode
+_encode_lines: Final = _encoder.encode_lines
 _INIT_REQUIRED: Final = frozenset(
     {"orchestrator_api", "module_id", "env", "listen", "security_level"}
 )
@@ -44,9 +46,13 @@ def encode_line(
     `source`, the module; its body is never null. With base64 it is a message like any other.
     `traceparent` (W3C Trace Context) is ours: of what request the message is a part.
     """
-    if isinstance(message, m.HttpResponse) and not base64:
+    if not base64 and isinstance(message, m.HttpResponse):
         return _http_reply(message, source) + b"\n"
-    return _traced(encode_json(message, base64=base64), traceparent) + b"\n"
+    if type(message) in (_UNREADY_BASE64 if base64 else _UNREADY):
+        message = _ready(message, base64=base64)
+    if traceparent:
+        return _traced(_encode(message), traceparent) + b"\n"
+    return _encode_lines((message,))
 
 
 def encode_frame(

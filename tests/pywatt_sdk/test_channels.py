@@ -77,13 +77,12 @@ class TestLines:
         consumer = Consumer()
         there, back = os.pipe(), os.pipe()
         near = Lines(**consumer.options())
-        far = Lines(lambda raw: far.send(raw.upper() + b"\n"))
+        far = Lines(lambda raw: far.send(raw.upper()))
         await open_pipes(near, os.fdopen(back[0], "rb", 0), os.fdopen(there[1], "wb", 0))
         await open_pipes(far, os.fdopen(there[0], "rb", 0), os.fdopen(back[1], "wb", 0))
         near.send(b"one\n")
         near.send(b"two\n")
-        assert await consumer.until(2) == [b"ONE", b"TWO"]
-        assert (near.sent, near.received) == (2, 2)
+        assert await consumer.until(2) == [b"ONE\n", b"TWO\n"]
         near.close_sending()  # as the end of stdin tells a module to go
         far.close()
         assert await consumer.end() is None
@@ -96,7 +95,7 @@ class TestLines:
             await sendall(peer, part)
         peer.close()
         assert await consumer.end() is None
-        assert consumer.messages == [b"half", b"whole", b"last"]
+        assert consumer.messages == [b"half\r\n", b"whole\n", b"last"]
         channel.close()
 
     async def test_over_the_limit_are_reported_once_and_cost_no_memory(self) -> None:
@@ -113,7 +112,7 @@ class TestLines:
         ((reason, excerpt, size),) = consumer.invalid
         assert (excerpt, size) == (b"", 800 * 262_144)
         assert reason == f"A line of {size} bytes is over the limit of 1000000."
-        assert consumer.messages == [b"next"]
+        assert consumer.messages == [b"next\n"]
 
     async def test_may_come_from_and_go_to_files(self, tmp_path: Path) -> None:
         """As in `python module.py < init.json > said.jsonl`."""
@@ -121,7 +120,7 @@ class TestLines:
         (tmp_path / "in").write_bytes(b"one\ntwo")
         channel = Lines(**consumer.options())
         await open_pipes(channel, (tmp_path / "in").open("rb"), (tmp_path / "out").open("wb"))
-        assert consumer.messages == [b"one", b"two"]
+        assert consumer.messages == [b"one\n", b"two"]
         assert consumer.ends == [None]
         channel.send(b"three\n")
         await channel.drain()
@@ -267,8 +266,8 @@ class TestPausing:
         consumer = Consumer()
         channel = Lines(**(consumer.options() | {"on_message": take_two}))
         _, peer = await over_socket(channel)
-        words = [b"%d" % number for number in range(7)]
-        await sendall(peer, b"\n".join(words))
+        words = [b"%d\n" % number for number in range(7)]
+        await sendall(peer, b"".join(words))
         peer.close()
         while not consumer.ends:  # the end, too, comes after what is held
             await asyncio.sleep(0)
@@ -304,7 +303,7 @@ class TestPausing:
 
         channel = Lines(take)
         channel.data_received(b"1\n2\n3\n")
-        assert taken == [b"1", b"2", b"3"]
+        assert taken == [b"1\n", b"2\n", b"3\n"]
 
     async def test_does_not_count_as_dawdling(self) -> None:
         consumer = Consumer()

@@ -233,7 +233,6 @@ class MessageStream(Frames):
         """Why the peer was not read any further, if it broke the rules."""
 
     def _give(self, frame: LengthFrame) -> None:
-        self.received += 1
         self._inbox.messages.append(EncodedMessage.from_frame(frame))
         self._inbox.news.set()
         if len(self._inbox.messages) >= _HELD:

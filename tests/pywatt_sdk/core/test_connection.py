@@ -17,6 +17,7 @@ from pywatt_sdk._assembly import Plan
 from pywatt_sdk._channels import Frames
 from pywatt_sdk._connecting import connect_tcp
 from pywatt_sdk._handshake import proof
+from pywatt_sdk._link import Link
 from pywatt_sdk.core import connection
 from pywatt_sdk.core.connection import ConnectionConfig, TlsConfig, tcp_settings
 from pywatt_sdk.core.error import BootstrapError, ConfigError
@@ -108,13 +109,19 @@ async def test_who_speaks_first_is_answered_by_the_same_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes may be read before the module's own task goes on."""
+    is_heard = asyncio.Event()
+    hear = Link.heard
+
+    def heard(link: Link, name: str, raw: bytes) -> None:
+        hear(link, name, raw)
+        is_heard.set()
 
     async def late(make: Any, config: ConnectionConfig) -> Frames:
         frames: Frames = await connect_tcp(make, config)
-        while not frames.received:  # noqa: ASYNC110  # a channel has no event for that
-            await asyncio.sleep(0)
+        await is_heard.wait()
         return frames
 
+    monkeypatch.setattr(Link, "heard", heard)
     monkeypatch.setattr(connection, "connect_tcp", late)
     async with listening() as (far, offer), Living(**offer) as module:
         say(await far.connected(), p.Heartbeat())

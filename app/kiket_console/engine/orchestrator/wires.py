@@ -277,7 +277,7 @@ class Wires:
 
     def _take_line(self, raw: bytes) -> None:
         began_s = time.perf_counter()
-        self._heard(raw, Channel.STDIO)
+        self._heard(raw.rstrip(b"\r\n"), Channel.STDIO)
         self.turns.took(began_s, self._lines)
 
     def _beat(self, channel: Channel) -> None:
