@@ -150,7 +150,7 @@ class TestTls:
     ) -> None:
         tls = TlsConfig(ca_cert_path=certificates.ca, server_name=name)
         async with serving(tls=certificates.server()) as server:
-            config = to(server.port, tls_config=tls).with_timeout(0.2)
+            config = to(server.port, tls_config=tls).with_timeout(10)
             channel = TcpChannel(config.with_reconnect_policy(ReconnectPolicy.none()))
             if is_known:
                 await channel.connect()
@@ -161,7 +161,7 @@ class TestTls:
 
     async def test_trusts_no_stranger(self, certificates: Certificates) -> None:
         async with serving(tls=certificates.server()) as server:
-            config = to(server.port, tls_config=TlsConfig()).with_timeout(0.2)
+            config = to(server.port, tls_config=TlsConfig()).with_timeout(10)
             with pytest.raises(NetworkError, match="certificate verify failed"):
                 await TcpChannel(config.with_reconnect_policy(ReconnectPolicy.none())).connect()
 
