@@ -214,16 +214,13 @@ class Keeper:
         save, self._saved = self._saved, None
         self._cause = save or Cause()
         old = self.serving
-        self._go(
-            WorkerState.RELOADING if old else WorkerState.STARTING,
-            f"{save.file} was saved" if save else "started",
-        )
+        state = WorkerState.RELOADING if old else WorkerState.STARTING
+        self._go(state, f"{save.file} was saved" if save else "started")
+        process = None
         try:
             process = await self._started(save)
         except (StartFailed, ConsoleError) as error:
-            problem = error.problem if isinstance(error, StartFailed) else Problem(str(error))
-            self._failed(problem)
-            process = None
+            self._failed(error.problem if isinstance(error, StartFailed) else Problem(str(error)))
         if process is not None:
             self._serving = process
             self._launcher.learn(process)
@@ -245,18 +242,19 @@ class Keeper:
             if process is not None or not self._wanted:
                 return process
         spec = await self._looked_again()
-        return await self._launched(spec) if spec is not None else None
+        return await self._launched(spec, await self._surrounded(spec)) if spec else None
 
     async def _started_as_before(self, known: WorkerSpec) -> Process | None:
         """Start what is known while the folder is looked at; None where that shows a change."""
-        process, failed = None, None
+        process, failed, looking = None, None, None
         async with asyncio.TaskGroup() as tasks:
-            looking = tasks.create_task(self._seen())  # begins when this waits: the code is told
             try:
-                process = await self._launched(known)
+                given = await self._surrounded(known)
+                looking = tasks.create_task(self._seen())  # begins when this waits: code is told
+                process = await self._launched(known, given)
             except (StartFailed, ConsoleError) as error:
                 failed = error
-        seen = looking.result()
+        seen = looking.result() if looking else await self._seen()
         if seen is not None and seen.runs_like(known):
             self._spec = seen
             if failed is not None:
@@ -272,14 +270,18 @@ class Keeper:
             return await asyncio.to_thread(self._look_again)
         return None
 
-    async def _launched(self, spec: WorkerSpec) -> Process | None:
+    async def _surrounded(self, spec: WorkerSpec) -> Surroundings:
+        """Count one more start, and return what it is given; raises `ConsoleError`."""
         self._worker = portrait.launched(self._worker, spec)
-        number = self._worker.starts
-        given = self._given = await self._surrounder.surround(spec, f"{self.name}#{number}")
+        label = f"{self.name}#{self._worker.starts}"
+        given = self._given = await self._surrounder.surround(spec, label)
         self._worker = portrait.surrounded(self._worker, given)
+        return given
+
+    async def _launched(self, spec: WorkerSpec, given: Surroundings) -> Process | None:
         if not self._wanted:
             return None  # asked to stop while there was no process to end yet
-        return await self._launcher.launch(spec, number, given, self._make_way)
+        return await self._launcher.launch(spec, self._worker.starts, given, self._make_way)
 
     async def _make_way(self) -> bool:
         """End what serves on the port that its successor needs; requests wait meanwhile.
@@ -287,7 +289,7 @@ class Keeper:
         Returns whether a successor is still wanted then.
         """
         process, self._serving = self._serving, None
-        self._worker = replace(self._worker, serving=False)
+        self.noted(serving=False)
         if process is not None:
             await process.drain(self._drains.limit_s)
         return self._wanted
@@ -312,10 +314,8 @@ class Keeper:
         if self._cause.file:
             self._worker = portrait.reloaded(self._worker, self._cause.file, after_ms)
         self._worker = portrait.with_code(self._worker, self._spec, process)
-        found, began_us, pid = process.finding, process.started_us, process.pid
-        self._go(
-            WorkerState.SERVING, found.said, started_us=began_us, pid=pid, problem=found.problem
-        )
+        found = process.finding
+        self._go(WorkerState.SERVING, found.said, problem=found.problem)
         self._chronicle.doubts(found.problem)
 
     def _checked(self, process: Process, found: health.Finding, silent_s: float | None) -> None:
@@ -324,11 +324,10 @@ class Keeper:
             return
         is_news = self._chronicle.checked(process.label, silent_s=silent_s)
         if self._worker.state is WorkerState.SERVING:  # else the evidence is about a newer start
-            seen = replace(self._worker, evidence=found.said, evidence_us=_now_us())
+            self.noted(evidence=found.said, evidence_us=_now_us())
             if silent_s is None:
                 is_news |= self._chronicle.doubts(found.problem)
-                seen = replace(seen, problem=found.problem)
-            self._worker = seen
+                self.noted(problem=found.problem)
         if silent_s is not None and health.is_hung(silent_s, process.modules):
             self._chronicle.hung(process.label, silent_s)
             process.cut()
@@ -346,9 +345,9 @@ class Keeper:
 
     async def _crashed(self, process: Process) -> None:
         alive_s = time.monotonic() - self._serving_since_s
-        returncode = await process.returncode_soon()
+        ended = how_ended(await process.returncode_soon())
         self._launcher.soon(process.end())
-        how = f"{process.label} {how_ended(returncode)} after {alive_s:.1f} s"
+        how = f"{process.label} {ended} after {alive_s:.1f} s"
         count = self._crashes.add(time.monotonic(), alive_s)
         self._chronicle.failed(Problem(f"{how}."))
         self._crashes.tell(process.label, f"{how}.")

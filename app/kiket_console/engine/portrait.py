@@ -86,6 +86,8 @@ def with_code(worker: Worker, spec: WorkerSpec, process: Process) -> Worker:
         worker,
         extension_id=(found.extension_id if found else "") or declared.extension_id,
         extension_version=(found.extension_version if found else "") or declared.version,
+        started_us=process.started_us,
+        pid=process.pid,
         handlers=process.handlers,
         unhandled=tuple(event for event in declared.events if event not in handled and is_sdk),
         dialects=spec.dialects or (found.accepts if found else ()),
