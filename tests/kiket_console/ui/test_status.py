@@ -89,6 +89,13 @@ def test_a_long_name_leaves_room_for_a_save_just_made() -> None:
     assert told.startswith(" ◆ marketing   ● serving   ⟳ app.py 12 s ago   ! keyring locked 4 m +1")
 
 
+def test_what_broke_comes_before_what_is_degraded_of_which_a_count_is_left() -> None:
+    status = scene.status(scene.worker(**scene.BROKEN), **trouble.DEGRADED)
+    told = "".join(text for text, _ in status_line("x", status, UP, 80, scene.NOW_US))
+    assert "✗ broken, old code serves: NameError: " in told
+    assert told.endswith("! +2   rec ok ")
+
+
 def test_an_engine_that_is_gone_comes_before_everything_else() -> None:
     since_us = scene.NOW_US - 3_000_000
     gone = Connection(up=False, since_us=since_us, ever=True, remedy="! starts a new one")

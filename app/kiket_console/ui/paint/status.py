@@ -81,6 +81,8 @@ def status_line(
     if _in_trouble(status):
         candidates += [[who, state, counts, rates], [who, state, counts], [who, state]]
         sign, (text, role), *_ = state
+        if degraded and line_width(joined([name, state, recording], "   ")) > width:
+            recording[: len(degraded)] = [(f"! +{len(status.degraded)}   ", "warning")]
         room = width - line_width(joined([name, [sign], recording], "   ")) - 3
         if room >= _MUCH:  # what is wrong comes before any number
             candidates += [[name, [sign, (shortened(text, room), role)]]]
