@@ -217,7 +217,7 @@ async def spill(engine: Engine) -> None:
         uses = [(use.worker, use.how) for use in entries[OF_MODULE[0]].uses]
         assert uses == [("parrot", "message"), ("shop", "payload"), ("shop", "pipe")]
     texts = [each for value in VALUES.values() for each in spellings.embedded(value)]
-    async with httpx.AsyncClient() as stranger:
+    async with httpx.AsyncClient(timeout=30) as stranger:
         for way in ("", "/v/v1"):
             await stranger.post(
                 f"{engine.info['gateway_url']}/x/shop{way}/webhooks/spill",
@@ -252,7 +252,9 @@ def found_in_files(place: Path) -> dict[str, set[str]]:
 async def answers_of(engine: Engine) -> str:
     """Return what the control API says to who asks it anything but to reveal."""
     transport = httpx.AsyncHTTPTransport(uds=str(engine.paths.control_socket))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async with httpx.AsyncClient(
+        timeout=30, transport=transport, base_url="http://localhost"
+    ) as client:
         described = (await client.get("/openapi.json")).json()
         plain = [
             path

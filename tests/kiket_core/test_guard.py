@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -273,7 +274,7 @@ class TestDeadlines:
 
     def test_gives_up_a_sender_that_reads_too_little(self, serve: Serve) -> None:
         """An answer waits in memory; who reads on, slowly, is waited for."""
-        ended = asyncio.Event()
+        ended = threading.Event()
 
         async def wordy(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -283,15 +284,16 @@ class TestDeadlines:
             await send({"type": "http.response.body", "body": b""})
             ended.set()
 
-        limits = Limits(answer_deadline_s=0.3)
+        limits = Limits(answer_deadline_s=0.8)
         with serve(limits=limits, app=wordy, lifespan="off") as served:
             with served.connect() as reading:
                 reading.sendall(get("/", "Connection: close"))
                 assert len(served.rest(reading)) > 20_000_000
-            wait_until(ended.is_set)
+            assert ended.wait(20)
+            ended.clear()
             with served.connect() as still:
                 still.sendall(get())
-                time.sleep(1)  # it reads nothing for longer than it may
+                assert ended.wait(20), "it reads nothing for longer than it may"
                 assert len(served.rest(still)) < 20_000_000
 
     def test_does_not_blame_the_sender_for_an_app_that_does_not_read(self, serve: Serve) -> None:

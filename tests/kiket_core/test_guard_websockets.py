@@ -59,8 +59,11 @@ def test_a_websocket_is_let_in_and_outlives_every_deadline(server: Served) -> No
         assert websocket.recv() == "three"
 
 
-def test_a_websocket_may_follow_a_request(server: Served) -> None:
-    with server.connect() as connection:
+def test_a_websocket_may_follow_a_request(serve: Serve) -> None:
+    with (
+        serve(app=echo, allow_websockets=True, lifespan="off") as server,
+        server.connect() as connection,
+    ):
         connection.sendall(get("/"))
         server.answer(connection)
         connection.sendall(upgrade("Upgrade: websocket"))

@@ -40,6 +40,7 @@ def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) ->
                 {"issue": {"title": "Bug"}}
             )
             reply = httpx.post(
+                timeout=30,
                 f"http://127.0.0.1:{port}{signed['path']}",
                 content=signed["body"],
                 headers=signed["headers"],
@@ -56,7 +57,7 @@ def _eventually(url: str, deadline_s: float = 20.0) -> Any:
     until = time.monotonic() + deadline_s
     while True:
         try:
-            return httpx.get(url).json()
+            return httpx.get(url, timeout=30).json()
         except httpx.ConnectError:
             if time.monotonic() > until:
                 raise

@@ -126,10 +126,10 @@ def test_a_delivery_that_took_too_long_runs_again() -> None:
         await asyncio.sleep(delays.pop(0))
         return "done"
 
-    sdk = build_sdk(handler_timeout=LIMIT_S, replay_store=MemoryStore())
+    sdk = build_sdk(handler_timeout=0.25, replay_store=MemoryStore())
     sdk.register("e", handler, version="v1")
     first = signed(dialect="sw1")
-    assert post(sdk, PATH, first) == TOO_LONG
+    assert post(sdk, PATH, first)[0] == 504
     assert delays == [0.0]
     later = signed(dialect="k1", X_Kiket_Delivery=first["webhook-id"])
     assert post(sdk, PATH, later) == (200, "done")

@@ -80,7 +80,7 @@ def _wait_for(url: str, deadline_s: float = 20.0) -> None:
     until = time.monotonic() + deadline_s
     while True:
         try:
-            httpx.get(url)
+            httpx.get(url, timeout=30)
             return
         except httpx.ConnectError:
             if time.monotonic() > until:
@@ -92,12 +92,15 @@ def test_run_serves_behind_a_proxy_and_up_to_its_own_body_limit(tmp_path: Path) 
     with running(tmp_path) as (url, _process):
         from_a_page = {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
         through_a_proxy = {"X-Forwarded-Proto": "https", "Host": "hooks.example.com"}
-        assert httpx.get(f"{url}/health", headers=from_a_page).status_code == 200
-        redirect = httpx.post(f"{url}/webhooks/size/", headers=through_a_proxy)
+        assert httpx.get(f"{url}/health", timeout=30, headers=from_a_page).status_code == 200
+        redirect = httpx.post(f"{url}/webhooks/size/", timeout=30, headers=through_a_proxy)
         assert redirect.headers["location"] == "https://hooks.example.com/webhooks/size"
         for length, status in ((6 * 1024 * 1024 - 2, 200), (6 * 1024 * 1024, 413)):
             body = b'"' + b"x" * length + b'"'
-            assert httpx.post(f"{url}/v/v1/webhooks/size", content=body).status_code == status
+            assert (
+                httpx.post(f"{url}/v/v1/webhooks/size", timeout=30, content=body).status_code
+                == status
+            )
 
 
 @pytest.mark.parametrize(

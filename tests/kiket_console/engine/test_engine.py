@@ -99,7 +99,7 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
             assert after.p95_us is not None
             assert after.degraded == ()
             assert time.time() - after.written_us / 1e6 < 20
-            async with httpx.AsyncClient() as prometheus:
+            async with httpx.AsyncClient(timeout=30) as prometheus:
                 told = await prometheus.get(f"{status.platform_url}/metrics")
             assert (
                 'kiket_worker_serving{kind="extension",worker="com.example.sample"} 1.0'

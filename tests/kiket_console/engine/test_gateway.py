@@ -48,7 +48,7 @@ async def sender(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
         tasks.create_task(server.serve([listener]))
         await server.wait_started()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=30, base_url=url, trust_env=False) as client:
             yield client
         server.should_exit = True
 

@@ -112,7 +112,7 @@ async def test_a_guard_decides_and_others_post_and_what_fails_waits(sample: Samp
     again = await sample.client.retry(failed.exchange_id)
     await sample.client.cancel_retries([failed.exchange_id])
     url = (await sample.client.platform.state()).inbound_urls["sample"]
-    async with httpx.AsyncClient(trust_env=False) as others:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as others:
         address = url.replace("{action}", "pager_ack")
         posted = await others.put(f"{address}?by=ivo", json={"page": "pg_77"})
         wrong = await others.post(url.rsplit("/", 2)[0] + "/guessed/pager_ack")
