@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from textual.actions import SkipAction
 from textual.errors import NoWidget
 from textual.screen import Screen, ScreenResultType
 
+from kiket_console.ui.redrawing import ChangedLines
 from kiket_console.ui.widgets.selecting import SelectingDrawn
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class Copying(Screen[ScreenResultType]):
 
     It stands behind other bases: Textual takes styles from the first one alone.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._compositor = ChangedLines()
 
     def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
         """Return what is drawn at a cell, and which place in it: for selecting."""

@@ -213,7 +213,7 @@ class PlaceScreen(LaidOut, Copying[None]):
 
     def on_text_view_remarked(self) -> None:
         """Show what is to be said of the text."""
-        self.details_rule.refresh()
+        self.details_rule.remarked()
 
     def on_list_view_opened(self) -> None:
         """Open what was double-clicked."""

@@ -119,11 +119,19 @@ class Rule(OneLine):
         self._right: Line = []
         self.remark: Callable[[int], Line] | None = None
         """Says in so many cells what stands before the right end."""
+        self._remarked: tuple[int, Line] = (0, [])
+        """In how many cells it said what was drawn last, and that."""
 
     def show(self, title: str, right: Line = ()) -> None:
         """Take in a title, and what stands at the right end."""
         if (title, right) != (self._title, self._right):
             self._title, self._right = title, right
+            self.refresh()
+
+    def remarked(self) -> None:
+        """Take in that something else may stand before the right end."""
+        room, said = self._remarked
+        if self.remark is not None and self.remark(room) != said:
             self.refresh()
 
     def line(self, width: int) -> Line:
@@ -138,8 +146,10 @@ class Rule(OneLine):
         if line_width(right) > width - 12:
             right = []
         room = width - line_width(left) - line_width(right) - 4
-        if self.remark is not None and (said := self.remark(room)):
-            right = [(" ", PLAIN), *said, (f" {RULE}", "faint"), *right]
+        if self.remark is not None:
+            self._remarked = room, self.remark(room)
+            if said := self._remarked[1]:
+                right = [(" ", PLAIN), *said, (f" {RULE}", "faint"), *right]
         return spread(left, right, width, (RULE, "faint"))
 
 

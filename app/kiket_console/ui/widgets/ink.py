@@ -17,6 +17,7 @@ from kiket_console.ui.paint.line import ROLES
 
 if TYPE_CHECKING:
     from rich.style import Style
+    from textual.geometry import Region
 
     from kiket_console.ui.paint.line import Line
 
@@ -59,6 +60,24 @@ class Inked(Widget):
             width += cell_width(shown)
             segments.append(Segment(shown, ground + self.ink(role) if role else ground))
         return Strip(segments, width)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw lines; where nothing stands around them, a strip that is kept is drawn as it is.
+
+        Textual would make a new one of each, and know nothing of what it knew of the other.
+        """
+        if self.styles.gutter:
+            return super().render_lines(crop)
+        width, ground = self.outer_size.width, self.ground
+        (first, last), (_, background) = crop.column_span, self.background_colors
+        filters = self.get_line_filters()
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y).adjust_cell_length(width, ground)
+            for each in filters:
+                strip = strip.apply_filter(each, background)
+            strips.append(strip if (first, last) == (0, width) else strip.crop(first, last))
+        return strips
 
     def notify_style_update(self) -> None:
         """Forget styles when a theme changes."""

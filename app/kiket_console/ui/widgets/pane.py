@@ -15,6 +15,7 @@ from kiket_console.ui.widgets.ink import Inked
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from textual.geometry import Size
     from textual.strip import Strip
 
 STRIPS = 512
@@ -35,6 +36,18 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
     def redraw(self) -> None:
         """Draw all visible lines again."""
         self._strips.clear()
+        self.refresh()
+
+    def resize(self, size: Size) -> None:
+        """Take in how large what is shown is; only what moves others lays the screen out anew."""
+        if size == self.virtual_size:
+            return
+        scrolls = size.height > self.container_size.height
+        if self.styles.is_auto_height or scrolls != self.show_vertical_scrollbar:
+            self.virtual_size = size
+        else:
+            self.set_reactive(Pane.virtual_size, size)
+            self._scroll_update(size)
         self.refresh()
 
     @property

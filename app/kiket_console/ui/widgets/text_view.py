@@ -188,8 +188,8 @@ class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
         self.cursor = max(0, min(self.cursor, count - 1))
         self._margin = sum(len(text) for text, _ in self.source.margin(count - 1)) if count else 0
         wide = self.virtual_size.width if self.scroll_x else 0
-        # What is about to be drawn counts at once: each other size means another layout.
-        self.virtual_size = Size(max(width, wide, self._widest_shown()), count)
+        # What is about to be drawn counts at once: another size may mean another layout.
+        self.resize(Size(max(width, wide, self._widest_shown()), count))
         self.post_message(self.Remarked())
 
     def _widest_shown(self) -> int:
@@ -245,7 +245,7 @@ class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
     def _widen(self, width: int) -> None:
         """Make room to scroll sideways once a wide row has been seen."""
         if width > self.virtual_size.width:
-            self.virtual_size = Size(width, self.source.count)
+            self.resize(Size(width, self.source.count))
 
     def spots(self) -> Iterator[Spot]:
         """Return the text itself, and each row in sight that leads somewhere."""

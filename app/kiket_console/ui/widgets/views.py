@@ -113,22 +113,10 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
         """Take in that rows were added or the cursor was moved."""
         empty = not self.rows.count
         height = self._head + self.rows.count
-        self._resize(Size(self.scrollable_content_region.width, height))
+        self.resize(Size(self.scrollable_content_region.width, height))
         if empty:
             self.refresh()
         self._show_cursor()
-
-    def _resize(self, size: Size) -> None:
-        """Take in how long the list is; only what moves other widgets lays the screen out anew."""
-        if size == self.virtual_size:
-            return
-        scrolls = size.height > self.container_size.height
-        if self.styles.is_auto_height or scrolls != self.show_vertical_scrollbar:
-            self.virtual_size = size
-        else:
-            self.set_reactive(ListView.virtual_size, size)
-            self._scroll_update(size)
-        self.refresh()
 
     @contextmanager
     def steady(self) -> Iterator[None]:
