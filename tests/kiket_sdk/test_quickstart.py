@@ -40,10 +40,10 @@ def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) ->
                 {"issue": {"title": "Bug"}}
             )
             reply = httpx.post(
-                timeout=30,
                 f"http://127.0.0.1:{port}{signed['path']}",
                 content=signed["body"],
                 headers=signed["headers"],
+                timeout=30,
             )
             assert reply.json() == {"ok": True}
         finally:
