@@ -23,7 +23,7 @@ from kiket_console.ui.journeys import Journeys
 from kiket_console.ui.key_order import Followed, KeyOrder
 from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.messages import Messages
-from kiket_console.ui.own_engine import OwnEngine
+from kiket_console.ui.own_engine import OwnEngine, after_its_end
 from kiket_console.ui.paint.status import Connection
 from kiket_console.ui.places import PLACES
 from kiket_console.ui.requests import Requests
@@ -212,6 +212,8 @@ class ConsoleApp(Journeys):
             since_us = moment.now_us() - round(silent_s * 1e6)
             ever, remedy = self.link.ever or up, self.own_engine.remedy
             self.link = Connection(up, since_us, ever, *now[1:], remedy)
+            if self.status is not None and not (up or silent_s) and self.own_engine.has_gone:
+                self.status = after_its_end(self.status, since_us)
             if (place := self.place) is not None:
                 place.status_changed()
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from kiket_console.errors import ConsoleError
+from kiket_console.model import WorkerState
 
 if TYPE_CHECKING:
     import subprocess
@@ -66,6 +69,13 @@ class OwnEngine:
         ours = None if self._app.link.ever else self.process()
         return ours is not None and bool(ours.poll())
 
+    @property
+    def has_gone(self) -> bool:
+        """Whether no engine has the project, be it serving, starting or stopping."""
+        from kiket_console.engine_process import lock_holder
+
+        return lock_holder(self._paths) is None
+
     async def start(self) -> None:
         """Start the next one; say why where none can be."""
         from kiket_console.engine_process import lock_holder, start_engine
@@ -105,6 +115,22 @@ class OwnEngine:
                 hint=f"Let it go on (kill -CONT {pid}), or end it first (kill -KILL {pid}).",
             )
         return ConsoleError(f"{who} has this project and is on its way up, or down.")
+
+
+def after_its_end(status: EngineStatus, at_us: int) -> EngineStatus:
+    """Return how things are once the engine that said *status* has gone: its workers go with it."""
+    ended = {
+        "state": WorkerState.STOPPED,
+        "serving": False,
+        "evidence": "ended with the engine",
+        "evidence_us": at_us,
+        "pid": None,
+        "draining": (),
+        "cpu_percent": None,
+        "memory_bytes": None,
+        "next_try_us": 0,
+    }
+    return replace(status, workers=tuple(replace(each, **ended) for each in status.workers))
 
 
 def _alike(status: EngineStatus | None, paths: ProjectPaths) -> list[str]:

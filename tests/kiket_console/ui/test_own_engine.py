@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from msgspec.structs import replace
@@ -19,10 +19,9 @@ from kiket_console.ui.own_engine import OwnEngine
 from kiket_console.ui.paint.status import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kiket_console.engine_status import EngineStatus
-    from kiket_console.model import Notice
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.app import ConsoleApp
 
@@ -145,9 +144,11 @@ async def test_it_is_said_that_it_starts_until_it_is_there(
     app = console(empty=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
-        engine.notices = _nobody  # type: ignore[method-assign]  # gone for good
+        engine.notices = engine.status = _nobody  # type: ignore[method-assign]  # gone for good
         engine.news.put_nowait(ConsoleError("No engine runs."))
         await until(pilot, lambda: "engine gone" in screen_text(app))
+        await pilot.press("2")
+        assert "stopped 0 s ago" in screen_text(app)
         await pilot.press("exclamation_mark")
         await until(pilot, lambda: "a new engine is starting" in screen_text(app))
         app.link_changed(True)
@@ -157,5 +158,5 @@ async def test_it_is_said_that_it_starts_until_it_is_there(
     assert len(started) == 1
 
 
-def _nobody() -> AsyncIterator[Notice]:
+def _nobody() -> NoReturn:
     raise ConsoleError("No engine runs.")
