@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from contextlib import closing
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.snap import scene
 
+from kiket_console.commands import teller as tellers
 from kiket_console.commands.teller import Teller
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.records import NewLog
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 10
 READY = EngineInfo(1, "0", "/x", 5, "http://127.0.0.1:1", "http://127.0.0.1:2")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a teller say all that is left when it is to stop, however long that takes."""
+    monkeypatch.setattr(tellers, "END_TIMEOUT_S", PATIENCE_S)
 
 
 def line(text: str) -> NewLog:
@@ -62,15 +68,10 @@ def test_only_what_is_new_is_told_though_the_store_had_to_be_mended(
     teller.ready(READY)
     writer.submit([line("new")]).result(PATIENCE_S)
     teller.wake()
-    told = ""
-    deadline = time.monotonic() + PATIENCE_S
-    while '"log"' not in told and time.monotonic() < deadline:
-        told += capsys.readouterr().out
-        time.sleep(0.01)  # the pace of looking
     teller.stopped("asked")
     writer.close()
 
-    told += capsys.readouterr().out
+    told = capsys.readouterr().out
     texts = [each["text"] for each in map(json.loads, told.splitlines()) if each["type"] == "log"]
     assert texts == ["new"]
     assert len(writer.notes) == 1
