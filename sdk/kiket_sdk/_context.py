@@ -77,23 +77,16 @@ _LATER: Final = frozenset(
 )
 
 
+_Brought = tuple["Surroundings", "Sequence[tuple[bytes, bytes]]", str, bool]
+"""Who makes the rest of a context, and what of: raw headers, base URL, whether clients are shared.
+"""
+
+
 class _Opening:
     """Makes what a context has when its handler asks for it: most ask for little."""
 
-    __slots__ = ("_base_url", "_raw_headers", "_shares", "_surroundings")
-
-    def _open(
-        self,
-        surroundings: Surroundings,
-        raw_headers: Sequence[tuple[bytes, bytes]],
-        base_url: str,
-        shares: bool,
-    ) -> None:
-        """Note what the rest is made of; `shares` tells whether its client is others' too."""
-        self._surroundings = surroundings
-        self._raw_headers = raw_headers
-        self._base_url = base_url
-        self._shares = shares
+    __slots__ = ("_brought",)
+    _brought: _Brought
 
     if not TYPE_CHECKING:  # to a type checker an unknown name stays a mistake
 
@@ -101,7 +94,7 @@ class _Opening:
             """Make what is not there yet; only a slot that was never filled leads here."""
             if name not in _LATER:
                 raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            made = self._surroundings.made(self, name)
+            made = self._brought[0].made(self, name)
             setattr(self, name, made)
             return made
 
@@ -166,7 +159,8 @@ class Surroundings:
         if allowed:
             base_url = base_url_for(document, base_url, allowed)
         shares = self._clients.is_sharing()
-        context._open(self, raw_headers, base_url, shares)
+        brought = (self, raw_headers, base_url, shares)
+        context._brought = brought  # type: ignore[misc]  # mypy misses the slots of a base
         context.event = event
         context.event_version = version
         if isinstance(document, dict):
@@ -180,18 +174,15 @@ class Surroundings:
 
     def made(self, context: HandlerContext, name: str) -> Any:
         """Return what a context has under a name, newly made."""
+        _, raw_headers, base_url, shares = context._brought
         match name:
             case "headers":
-                return decoded(context._raw_headers)
+                return decoded(raw_headers)
             case "client" | "secrets":
                 return getattr(context.endpoints, name)
             case "endpoints":
-                return self._clients.calls(
-                    context.event_version,
-                    context._base_url,
-                    context.auth.runtime_token,
-                    share=context._shares,
-                )
+                token = context.auth.runtime_token
+                return self._clients.calls(context.event_version, base_url, token, share=shares)
             case "settings":
                 return self._config.settings.raw
             case "secret":

@@ -76,7 +76,9 @@ def _matching(
     """
     found: Term | None = None
     for key in keys:
-        wanted = key.mac(raw_signed)
+        making = key.ready.copy()
+        making.update(raw_signed)
+        wanted = making.digest()
         for mac in macs:
             if compare_digest(mac, wanted) and (found is None or not found.holds(now)):
                 found = key.term
@@ -194,7 +196,7 @@ class KiketDialect:
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
         elif _is_unix(timestamp):
-            term = _matching((mac,), keys.text, b"%b.%b" % (timestamp, raw_body), now)
+            term = _matching((mac,), keys.text, b".".join((timestamp, raw_body)), now)
         else:
             return self._untimed(timestamp)
         if term is None:
@@ -328,7 +330,7 @@ class StandardWebhooks:
                 name,
                 "The configured secret starts with whsec_, but the rest is not base64.",
             )
-        raw_signed = b"%b.%b.%b" % (message_id, timestamp, raw_body)
+        raw_signed = b".".join((message_id, timestamp, raw_body))
         term = _matching(macs, keys.standard, raw_signed, now)
         if term is None and signatures:
             name = "sw1a"

@@ -98,7 +98,7 @@ class WebhookDispatcher:
             version = path_version.strip() if path_version else ""
             if not version:
                 version = _version(headers, scope)
-            handler = self._registry.get(event, version)
+            handler = self._registry.handlers.get((event, version))
             if handler is None:
                 raise Refused(
                     404, f"No handler registered for event '{event}' with version '{version}'"

@@ -82,13 +82,8 @@ class MacKey(msgspec.Struct, frozen=True):
     """A key of HMAC-SHA256 (RFC 2104) that was read once, whatever it is to sign."""
 
     ready: hmac.HMAC
+    """Takes what is to be signed in a `copy`."""
     term: Term
-
-    def mac(self, raw_signed: bytes) -> bytes:
-        """Return the MAC of some bytes."""
-        made = self.ready.copy()
-        made.update(raw_signed)
-        return made.digest()
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -140,7 +135,9 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
 
 def mac_key(raw_key: bytes, term: Term) -> MacKey:
     """Prepare a key of HMAC-SHA256; one of any length is one."""
-    return MacKey(hmac.new(raw_key, digestmod=sha256), term)
+    made = hmac.new(raw_key, digestmod=sha256)
+    # what OpenSSL made has the same methods, without one in Python around each
+    return MacKey(getattr(made, "_hmac", None) or made, term)
 
 
 def _term(secret: str) -> Term | None:

@@ -66,7 +66,8 @@ class HandlerRegistry:
     """Find the handler of an event and version; both are compared exactly."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, dict[str, HandlerMetadata]] = {}
+        self.handlers: dict[tuple[str, str], HandlerMetadata] = {}
+        """By event and version, which has no blanks around it."""
 
     def register(
         self,
@@ -83,20 +84,20 @@ class HandlerRegistry:
         version = stripped_version(version)
         if event == SELF_TEST_EVENT:
             raise ValueError(f"The event {event!r} is reserved for checks and never handled.")
-        self._handlers.setdefault(event, {})[version] = HandlerMetadata(
-            handler, version, needed(required_scopes)
-        )
+        self.handlers[event, version] = HandlerMetadata(handler, version, needed(required_scopes))
 
     def get(self, event: str, version: str | None) -> HandlerMetadata | None:
         """Return the handler, or None; raises ValueError when the version is blank."""
         if version is None:
             return None
-        versions = self._handlers.get(event, {})
-        return versions.get(version) or versions.get(stripped_version(version))
+        return self.handlers.get((event, stripped_version(version)))
 
     def all(self) -> dict[str, dict[str, HandlerMetadata]]:
         """Return a copy: event → version → handler."""
-        return {event: dict(versions) for event, versions in self._handlers.items()}
+        found: dict[str, dict[str, HandlerMetadata]] = {}
+        for (event, version), handler in self.handlers.items():
+            found.setdefault(event, {})[version] = handler
+        return found
 
     def events(self) -> dict[str, dict[str, HandlerMetadata]]:
         """Return the same as `all`."""
@@ -104,11 +105,7 @@ class HandlerRegistry:
 
     def event_names(self) -> list[str]:
         """Return `event@version` of every handler, sorted."""
-        return sorted(
-            f"{event}@{version}"
-            for event, versions in self._handlers.items()
-            for version in versions
-        )
+        return sorted(f"{event}@{version}" for event, version in self.handlers)
 
 
 def webhook(
