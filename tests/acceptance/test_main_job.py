@@ -155,13 +155,13 @@ def test_several_at_once_are_counted_and_measured(own_engine: Engine) -> None:
 
 
 def test_a_broken_manifest_is_said_with_its_place_and_heals_by_itself(
-    folder: Path, running: Running
+    folder: Path, running: Running, until: Until
 ) -> None:
     good = (folder / "extension.yaml").read_text()
     (folder / "extension.yaml").write_text("id: [unclosed\n")
     with running(folder) as engine:
+        until(lambda: engine.status()["workers"][0]["state"] == "broken", "the worker is broken")
         worker = engine.status()["workers"][0]
-        assert worker["state"] == "broken"
         assert worker["problem"]["file"] == "extension.yaml"
         assert "extension.yaml" in worker["problem"]["sentence"]
         status, answer = engine.post(ROUTE, BODY)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
     from kiket_console.store.writer import Writer
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 RAW = b'{"issue": {"title": "t"}}'
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     RawWorker = Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 SOON_S = 5
 """Within a second where nothing else runs, and not after a limit of the gateway."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

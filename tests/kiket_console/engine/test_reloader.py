@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import NewLog
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Saves:

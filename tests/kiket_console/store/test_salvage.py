@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 START_S = 3.0
 EXCHANGES = 600
 LOGS = 300

@@ -25,7 +25,7 @@ from kiket_console.store.writer import Writer
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import Committed
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class Stall:
