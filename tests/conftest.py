@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.partition("::")[0]
             return module if module in TOGETHER else nodeid
+
+        @cached_property
+        def places(self) -> dict[str, int]:
+            return {nodeid: place for place, nodeid in enumerate(self.collection)}
+
+        def _assign_work_unit(self, node: Any) -> None:
+            scope, unit = self.workqueue.popitem(last=False)
+            self.assigned_work[node][scope] = unit
+            node.send_runtest_some([self.places[nodeid] for nodeid in unit])
+
+        def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:  # noqa: ARG002  # as it is called
+            nodeid = self.registered_collections[node][item_index]
+            scope, work = self._split_scope(nodeid), self.assigned_work[node]
+            del work[scope][nodeid]  # else all that is done is counted again after each test
+            if not work[scope]:
+                del work[scope]
+            self._reschedule(node)
 
     return ByTest(config, log)
 
