@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CONSOLE = """
 import sys
 from pathlib import Path
+sys.modules["httpx._main"] = None  # as the program does
 from kiket_console.commands.console import show
 from kiket_console.paths import ProjectPaths
 show(ProjectPaths(Path(sys.argv[1])), None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.pages import Pages
     from kiket_console.ui.scan import Haul
 
-PAGE = 128
+PAGE = 64
 KEPT_PAGES = 8
 FIRST_ROWS = 5_000
 """How many of the newest ids are read before the first frame; the rest come from a thread."""

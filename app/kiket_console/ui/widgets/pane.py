@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
     from textual.strip import Strip
 
-STRIPS = 512
+STRIPS = 128
 
 
 class Pane(Inked, ScrollView, inherit_bindings=False):
