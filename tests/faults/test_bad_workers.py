@@ -20,7 +20,7 @@ from kiket_console.engine import lifeline
 
 TIMEOUT_S = 1.0
 TRIALS = 10
-NOISE_MS = TIMEOUT_S * 1000 / 4
+NOISE_MS = TIMEOUT_S * 1000 * 3 / 4
 """What a core that others use may cost a delivery: far less than waiting for one that hangs."""
 
 APPS = """\

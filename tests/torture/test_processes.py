@@ -86,7 +86,7 @@ async def test_a_terminated_engine_answers_all_it_has_and_leaves_nothing(
         status = await asyncio.to_thread(subject.stop)
         took_s = time.monotonic() - told_s
         stop.set()
-    assert (status, took_s < 8.0) == (0, True), took_s
+    assert (status, took_s < 20.0) == (0, True), took_s
     assert [task.result()[1] for task in slow] == [200] * 8
     assert subject.wait_gone(1, told_s) == []
     found = judge.look(2, again=True)
