@@ -111,7 +111,7 @@ def page(command: click.Command, context: click.Context, path: str) -> Page:
     """Return what a command says of itself."""
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     options = [
-        (re.sub(r" (INTEGER|FLOAT)( RANGE)?", " N", record[0]), record[1])
+        (re.sub(r" (INTEGER|FLOAT|NUMBER)( RANGE)?", " N", record[0]), record[1])
         for parameter in command.get_params(context)
         if isinstance(parameter, click.Option) and "--help" not in parameter.opts
         if (record := parameter.get_help_record(context)) is not None

@@ -9,6 +9,7 @@ import click
 from kiket_console.commands import completing
 from kiket_console.commands.deliver import dry_run_option, read_file, retry_option, set_option
 from kiket_console.commands.finding import chosen_argument, chosen_filter_option, filter_of
+from kiket_console.commands.numbers import EXCHANGE, Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire import WAYS
 
@@ -52,7 +53,7 @@ Examples:
 @way_option
 @click.option("--exact", is_flag=True, help="The same as --way exact.")
 @click.option("--version", default="", help="Send it to the handler of another version.")
-@click.option("--count", default=1, type=click.IntRange(1, 1000), help="Send it so many times.")
+@click.option("--count", default=1, type=Number(1, 1000), help="Send it so many times.")
 @click.option(
     "--spacing",
     default="0ms",
@@ -156,9 +157,7 @@ Examples:
   kiket-console send 1187 --payload issue.json --header 'X-Trace: on' --version v2
   kiket-console send 1187 --set $.issue.id=7 --dry-run"""
 )
-@click.argument(
-    "exchange_id", metavar="ID", type=click.IntRange(1), shell_complete=completing.exchange_ids
-)
+@click.argument("exchange_id", metavar="ID", type=EXCHANGE, shell_complete=completing.exchange_ids)
 @click.option("--payload", metavar="FILE|-", help="Send the bytes of a file, or of stdin.")
 @set_option
 @click.option(

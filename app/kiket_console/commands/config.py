@@ -254,9 +254,24 @@ def set_value(
     from kiket_console.config import checked, parsed
 
     used = checked(name, parsed(name, value), "the command line")
+    if name == "theme":
+        _check_theme(value)
     written = json.dumps(list(used) if isinstance(used, tuple) else used, ensure_ascii=False)
     paths = paths_of(context, directory)
     _change(paths, name, written, in_project=project, as_json=as_json)
+
+
+def _check_theme(name: str) -> None:
+    """Raise `ConsoleError` when there is no theme *name*: no console would open any more."""
+    from textual.theme import BUILTIN_THEMES
+
+    from kiket_console.paths import config_file
+    from kiket_console.ui.own_themes import load
+    from kiket_console.ui.themes import THEMES, known
+    from kiket_console.ui.wardrobe import FOLDER
+
+    own, _ = load(config_file().parent / FOLDER)
+    known(name, {theme.name for theme in (*own, *THEMES)} | BUILTIN_THEMES.keys())
 
 
 @config.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _command(name: str, sentence: str, ask: Ask, tell: Tell) -> click.Command:
         metavar="ID...",
         nargs=-1,
         required=True,
-        type=click.IntRange(1),
+        type=EXCHANGE,
         shell_complete=completing.exchange_ids,
     )
     made = click.pass_context(run)
@@ -87,7 +88,7 @@ def _deleted(named: Sequence[int], done: Sequence[int]) -> str:
 @click.argument(
     "exchange_id",
     metavar="ID",
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
 )
 @click.argument("text")

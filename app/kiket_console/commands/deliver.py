@@ -9,6 +9,7 @@ import click
 from msgspec.structs import replace
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.settings import MOST_BODY_MIB
 from kiket_console.wire import ERAS
@@ -82,7 +83,7 @@ Examples:
     help="Make it as the platform of one SDK release did; without it, as kiket.toml says.",
 )
 @retry_option
-@click.option("--count", default=1, type=click.IntRange(1, 10_000), help="Send it so many times.")
+@click.option("--count", default=1, type=Number(1, 10_000), help="Send it so many times.")
 @dry_run_option
 @directory_option
 @json_option

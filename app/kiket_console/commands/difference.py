@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -31,14 +32,12 @@ It ends with 0 when nothing differs, and with 6 when something does. Durations d
 Without B, exchange A is compared with the one that it repeats, or else with the one before it of
 the same event. Paths in [compare] ignore of kiket.toml are ignored too.""",
 )
-@click.argument(
-    "first", metavar="A", type=click.IntRange(1), shell_complete=completing.exchange_ids
-)
+@click.argument("first", metavar="A", type=EXCHANGE, shell_complete=completing.exchange_ids)
 @click.argument(
     "second",
     metavar="[B]",
     required=False,
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
 )
 @click.option("--ignore", multiple=True, metavar="PATH", help="Leave a JSON path out. Repeatable.")

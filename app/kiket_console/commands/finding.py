@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.filters.error import FilterError
 from kiket_console.text import cell_width, visible
 
@@ -32,7 +33,7 @@ chosen_argument = click.argument(
     "exchange_ids",
     metavar="[ID]...",
     nargs=-1,
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
 )
 """Exchanges by number, for a command that takes `chosen_filter_option` too."""

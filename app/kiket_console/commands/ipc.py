@@ -10,6 +10,7 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.group import CommandGroup
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire import CHANNELS
 
@@ -133,7 +134,7 @@ def send(
 
 
 @ipc.command()
-@click.argument("exchange_id", metavar="ID", type=int, shell_complete=completing.exchange_ids)
+@click.argument("exchange_id", metavar="ID", type=EXCHANGE, shell_complete=completing.exchange_ids)
 @wait_option
 @directory_option
 @json_option

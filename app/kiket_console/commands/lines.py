@@ -52,7 +52,7 @@ def exchange_line(
     columns = (
         paint("muted", fit_right(str(exchange.id), 6)) + (PINNED if exchange.pinned else " "),
         paint("muted", clock(exchange.started_us)),
-        *([" " + paint("accent", fit(visible(exchange.worker), _WORKER))] if worker else []),
+        *([" " + paint("accent", _worker(exchange))] if worker else []),
         " " + paint(exchange.source, fit(source_cell(exchange, below_cause=below_cause), 8)),
         " " + _event(exchange, 32, with_module=not worker),
         paint("muted", fit(visible(exchange.version), 8)),
@@ -62,6 +62,11 @@ def exchange_line(
         " " + paint(_trust_role(exchange), word),
     )
     return " ".join(columns).rstrip()
+
+
+def _worker(exchange: Exchange) -> str:
+    name = visible(exchange.worker)
+    return fit(name if len(name) <= _WORKER else short_name(exchange.worker), _WORKER)
 
 
 def _trust_role(exchange: Exchange) -> str:

@@ -10,6 +10,7 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.finding import pointing
+from kiket_console.commands.numbers import EXCHANGE, Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ Examples:
 @click.option(
     "--limit",
     default=50,
-    type=click.IntRange(0, 1_000_000),
+    type=Number(0, 1_000_000),
     show_default=True,
     help="The newest so many.",
 )
@@ -56,7 +57,7 @@ Examples:
 @click.option(
     "--exchange",
     metavar="ID",
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
     help="Lines that were logged while an exchange was handled.",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ Examples:
     help="Only what one extension or module did.",
 )
 @click.option("--since-save", is_flag=True, help="Count only what came after the newest save.")
-@click.option("--limit", default=50, type=click.IntRange(1, 10_000), help="At most so many rows.")
+@click.option("--limit", default=50, type=Number(1, 10_000), help="At most so many rows.")
 @click.option("--watch", is_flag=True, help="Say it anew each second, until interrupted.")
 @click.option(
     "--fail-if",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import Number
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.settings import DURABILITIES
 
@@ -57,9 +58,7 @@ def engine_options(command: F) -> F:
             metavar="NAME",
             help="Accept webhooks under this host name too, as a tunnel sends them.",
         ),
-        click.option(
-            "--port", type=click.IntRange(1, 65535), help="The gateway's port; exactly this one."
-        ),
+        click.option("--port", type=Number(1, 65535), help="The gateway's port; exactly this one."),
         click.option("--trust", is_flag=True, help="Run this project's code without asking."),
     ):
         command = option(command)

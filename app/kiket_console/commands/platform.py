@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands.group import CommandGroup
+from kiket_console.commands.numbers import Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.platform_changes import COMMANDS, collection_argument
 
@@ -56,7 +57,7 @@ def collections(context: click.Context, directory: Path | None, as_json: bool) -
 
 @platform.command()
 @collection_argument
-@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="The newest so many.")
+@click.option("--limit", default=50, type=Number(1, 100_000), help="The newest so many.")
 @click.option("--find", default="", metavar="TEXT", help="Those that have TEXT somewhere.")
 @click.option(
     "--columns", is_flag=True, help="Say instead what a row can be given, and what it has to be."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def restore(
 @click.command()
 @click.option(
     "--rate-limit",
-    type=click.IntRange(0, 1_000_000),
+    type=Number(0, 1_000_000),
     metavar="N",
     help="Calls that each extension has in a minute; 0 for no limit.",
 )

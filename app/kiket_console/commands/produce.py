@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import EXCHANGE, Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.wire_producer import FAULTS, PRODUCER_WAYS
 
@@ -76,7 +77,7 @@ Examples:
     default=PRODUCER_WAYS[0],
     help="Break the signature on purpose, to see what is answered.",
 )
-@click.option("--count", default=1, type=click.IntRange(1, 10_000), help="Send it so many times.")
+@click.option("--count", default=1, type=Number(1, 10_000), help="Send it so many times.")
 @click.option("--every", default="", metavar="TIME", help="So far apart, as 200ms or 1.5s.")
 @click.option(
     "--dry-run", is_flag=True, help="Show what would be sent, and what is signed; send nothing."
@@ -84,7 +85,7 @@ Examples:
 @click.option(
     "--resend",
     "exchange_id",
-    type=int,
+    type=EXCHANGE,
     metavar="ID",
     shell_complete=completing.exchange_ids,
     help="Send a recorded message again, as it was and where it went.",

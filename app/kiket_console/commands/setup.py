@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kiket_console.commands.numbers import Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ Examples:
 Nothing is asked for and nothing is set. Exit status 1 says that a step has errors."""
 )
 @click.argument("path", required=False, type=click.Path())
-@click.option(
-    "--step", "number", type=click.IntRange(1), metavar="N", help="Show the Nth step alone."
-)
+@click.option("--step", "number", type=Number(1), metavar="N", help="Show the Nth step alone.")
 @directory_option
 @json_option
 @click.pass_context

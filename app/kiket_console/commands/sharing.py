@@ -10,6 +10,7 @@ import click
 
 from kiket_console.commands import completing
 from kiket_console.commands.finding import chosen_argument, chosen_filter_option, filter_of
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("har", "jsonl", "curl", "markdown", "bundle")
 
 _one_id = click.argument(
-    "exchange_id", metavar="ID", type=click.IntRange(1), shell_complete=completing.exchange_ids
+    "exchange_id", metavar="ID", type=EXCHANGE, shell_complete=completing.exchange_ids
 )
 _replace = click.option("--force", is_flag=True, help="Replace what is there already.")
 

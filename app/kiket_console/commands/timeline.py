@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
+from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ PLAIN_WIDTH = 120
 @click.argument(
     "exchange_id",
     metavar="ID",
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
 )
 @directory_option

@@ -14,6 +14,7 @@ from kiket_console.commands.difference import diff
 from kiket_console.commands.filters import filters
 from kiket_console.commands.finding import filter_of, filter_option
 from kiket_console.commands.group import CommandGroup
+from kiket_console.commands.numbers import EXCHANGE, Number
 from kiket_console.commands.options import directory_option, json_option, paths_of
 from kiket_console.commands.sharing import curl, export, save
 from kiket_console.commands.timeline import timeline
@@ -57,7 +58,7 @@ for command in (*COMMANDS, diff, export, curl, save, filters, timeline):
 @click.option(
     "--limit",
     default=50,
-    type=click.IntRange(1, 100_000),
+    type=Number(1, 100_000),
     help="The newest so many; with --order, the first so many in that order.",
 )
 @click.option(
@@ -136,7 +137,7 @@ def _ids_of(reader: Reader, wanted: Filter | None, worker: str | None, limit: in
 @click.argument(
     "exchange_id",
     metavar="ID",
-    type=click.IntRange(1),
+    type=EXCHANGE,
     shell_complete=completing.exchange_ids,
 )
 @directory_option
@@ -161,7 +162,7 @@ def show(context: click.Context, exchange_id: int, directory: Path | None, as_js
 @directory_option
 @json_option
 @filter_option
-@click.option("--limit", default=10, type=click.IntRange(0, 10_000), help="Begin so many back.")
+@click.option("--limit", default=10, type=Number(0, 10_000), help="Begin so many back.")
 @click.pass_context
 def tail(
     context: click.Context,

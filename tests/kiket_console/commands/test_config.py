@@ -106,7 +106,7 @@ def test_a_setting_is_changed_and_everything_else_stays(say: Say, tmp_path: Path
     for arguments in (
         ("set", "port", "8710"),
         ("set", "allow_hosts", "a.example,b.example"),
-        ("set", "theme", "dawn"),
+        ("set", "theme", "kiket-dawn"),
         ("unset", "theme"),
     ):
         code, shown, _ = say("config", *arguments, "--project")
@@ -166,6 +166,7 @@ def test_what_makes_no_sense_is_never_written(say: Say) -> None:
     for arguments, sentence in (
         (("prot", "1"), 'unknown setting "prot"'),
         (("port", "eighty"), "\"port\" of the command line is 'eighty'"),
+        (("theme", "dawn"), 'There is no theme "dawn".'),
     ):
         code, _, talk = say("config", "set", *arguments)
         assert code == ExitCode.CONFIG
