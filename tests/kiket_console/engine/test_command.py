@@ -236,21 +236,31 @@ async def test_an_end_before_it_listens_is_told_with_what_it_wrote_last(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "limit_s", "told"),
     [
-        ("time.sleep(60)", r"did not listen on port \d+ within 1 s. Let it listen on \$HOST"),
-        ("serve(port=OTHER)", r"listens on port OTHER, not on \d+. Let it .* port = OTHER in"),
-        ("serve(host='127.0.0.2')", r"listens on 127.0.0.2, not on 127.0.0.1. Let it .* \$HOST"),
+        ("time.sleep(60)", 1, r"did not listen on port \d+ within 1 s. Let it listen on \$HOST"),
+        ("serve(port=OTHER)", 60, r"listens on port OTHER, not on \d+. Let it .* port = OTHER in"),
+        (
+            "serve(host='127.0.0.2')",
+            60,
+            r"listens on 127.0.0.2, not on 127.0.0.1. Let it .* \$HOST",
+        ),
         (
             f"{MUTE}\ntime.sleep(60)",
+            2,
             r"listens on port \d+, but does not answer HTTP there",
         ),
     ],
 )
 async def test_a_command_that_never_answers_where_it_should_is_told_what_to_do(
-    supervise: Supervise, folder: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+    supervise: Supervise,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    limit_s: float,
+    told: str,
 ) -> None:
-    monkeypatch.setattr(command, "START_LIMIT_S", 1.0)
+    monkeypatch.setattr(command, "START_LIMIT_S", limit_s)
     monkeypatch.setattr(command, "ELSEWHERE_LIMIT_S", 0.1)
     monkeypatch.setattr(command, "LOOK_AROUND_EVERY_S", 0.3)
     other = str(free_port())
