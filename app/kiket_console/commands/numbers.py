@@ -13,7 +13,7 @@ class Number(click.IntRange):
     name = "number"  # "an integer range" is what is asked for, not what a word is
 
 
-class ExchangeNumber(click.ParamType):
+class ExchangeNumber(click.types.IntParamType):
     """The number of an exchange."""
 
     name = "number"
