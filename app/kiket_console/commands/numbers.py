@@ -7,6 +7,10 @@ from typing import Any
 import click
 
 
+_LONGEST = 19
+"""Digits of the largest number that a store can hold."""
+
+
 class Number(click.IntRange):
     """A whole number between two others."""
 
@@ -20,7 +24,9 @@ class ExchangeNumber(click.types.IntParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number; raises `click.BadParameter` with what lists them."""
-        number = int(value) if str(value).isascii() and str(value).isdecimal() else 0
+        text = str(value)
+        is_number = text.isascii() and text.isdecimal() and len(text) <= _LONGEST
+        number = int(text) if is_number else 0
         if number < 1:
             listed = "`kiket-console traffic list` lists them"
             self.fail(f"{value!r} is not the number of an exchange; {listed}.", param, ctx)
