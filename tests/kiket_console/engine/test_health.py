@@ -63,11 +63,11 @@ async def test_a_start_up_may_take_longer_than_an_answer(
     supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked before it listens, and has its time from then on."""
-    monkeypatch.setattr(worker, "HEALTH_LIMIT_S", 0.3)
+    monkeypatch.setattr(worker, "HEALTH_LIMIT_S", 0.6)
     (project_folder / "main.py").write_text(
         "import asyncio, contextlib\nfrom starlette.applications import Starlette\n\n"
         "@contextlib.asynccontextmanager\nasync def lifespan(app):\n"
-        "    await asyncio.sleep(0.4)\n    yield\n\napp = Starlette(lifespan=lifespan)\n"
+        "    await asyncio.sleep(0.7)\n    yield\n\napp = Starlette(lifespan=lifespan)\n"
     )
     async with supervise() as running:
         await running.serving()
