@@ -6,7 +6,6 @@ import functools
 import http
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,8 +45,7 @@ _DEFAULT_PORT: Final = re.compile(r"^(http://.*):80$|^(https://.*):443$")
 _MAX_QUOTED: Final = 80
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What one connection may cost."""
 
     body_bytes: int = 5 * 1024 * 1024

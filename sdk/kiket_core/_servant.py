@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from kiket_core._uvicorn import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from kiket_core._admission import Refusal

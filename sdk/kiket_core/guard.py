@@ -21,8 +21,7 @@ import contextlib
 import importlib.util
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
+from kiket_core import _uvicorn
 from kiket_core._admission import LOOPBACK, Admission, Limits, Refusal
 from kiket_core._guarded_protocol import GuardedProtocol, Policy
 from kiket_core._servant import Servant
@@ -87,7 +86,7 @@ def server_config(
     on_refusal: Callable[[int, str], None] | None = None,
     protocol: type[Servant] = Servant,
     **overrides: Any,
-) -> uvicorn.Config:
+) -> _uvicorn.Config:
     """Configure uvicorn to serve `app` guarded, and to leave logging to the host program.
 
     It names no server software, trusts no forwarding header, speaks WebSocket only when told, and
@@ -113,7 +112,7 @@ def server_config(
         "proxy_headers": False,
         "timeout_graceful_shutdown": 5,
     }
-    return uvicorn.Config(app, **settings | overrides)
+    return _uvicorn.Config(app, **settings | overrides)
 
 
 def _websocket(**settings: Any) -> asyncio.Protocol:
@@ -123,10 +122,10 @@ def _websocket(**settings: Any) -> asyncio.Protocol:
     return WebSocketsSansIOProtocol(**settings)
 
 
-class Server(uvicorn.Server):
+class Server(_uvicorn.Server):
     """Serve inside a program that keeps its own signal handlers; stop it with `should_exit`."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: _uvicorn.Config) -> None:
         super().__init__(config)
         self._settled = asyncio.Event()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from pywatt_sdk.core.error import BootstrapError, SecretError
 from pywatt_sdk.core.state import AppState
@@ -30,8 +31,7 @@ DRAIN_S: Final = 5.0
 _logger = logging.getLogger("pywatt_sdk")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True, eq=False):
     """What `@pywatt_module` was given; see there for what each means.
 
     Without a `factory` the module serves nothing itself: it announces what it was told to.
@@ -49,7 +49,7 @@ class Plan:
     bind_http: bool = True
     specific_port: int | None = None
     listen_addr: str | None = None
-    jwt_secret: str | JwtConfig | None = field(default=None, repr=False)
+    jwt_secret: str | JwtConfig | None = None
     enable_tcp: bool | None = None
     enable_ipc: bool | None = None
     tcp_config: Mapping[str, Any] | None = None
@@ -57,6 +57,10 @@ class Plan:
     drain_s: float = DRAIN_S
     wanted_later: tuple[str, ...] = ()
     """Parts it asks for that come with a later release."""
+
+    def __repr__(self) -> str:
+        """Name the function alone: there may be secrets in the rest."""
+        return f"{type(self).__name__}(factory={self.factory!r})"
 
 
 class Module(NamedTuple):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,8 +65,7 @@ class Pattern:
         return self._regex.fullmatch(path) is not None
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(Struct, frozen=True, eq=False, dict=True):
     """One route: its path as the wire has it (`/users/:id`), and its methods without HEAD."""
 
     path: str
@@ -73,9 +73,9 @@ class Route:
     spans: frozenset[int] = frozenset()
     """Which of its segments, counted from 1, may be several."""
     is_websocket: bool = False
-    guards: tuple[str, ...] = field(default=(), compare=False)
+    guards: tuple[str, ...] = ()
     """The names of what its framework runs before it: FastAPI's dependencies."""
-    name: str = field(default="", compare=False)
+    name: str = ""
 
     @cached_property
     def pattern(self) -> Pattern:

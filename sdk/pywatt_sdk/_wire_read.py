@@ -7,7 +7,8 @@ without `op`, bodies as base64 text, words in the wrong case. `strict` leaves th
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,6 +16,9 @@ from msgspec import Raw, Struct
 from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_mending import mended_init, mended_message
 from pywatt_sdk._wire_values import EncodingFormat, is_ip_address, is_uuid, read_bytes, read_custom
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MENDED_BYTES: Final = 4 * 1024 * 1024
 """Longer messages are not taken apart: as Python values they would need many times their size."""
@@ -140,6 +144,20 @@ _WITH_BODY = (
 
 # --- decoders ---
 
+_T = TypeVar("_T")
+
+
+class _Decoder(Generic[_T]):
+    """A decoder, made when it is used first: a module starts sooner, and few need them all."""
+
+    def __init__(self, kind: Any) -> None:
+        self._kind = kind
+
+    @cached_property
+    def decode(self) -> Callable[[bytes | Raw], _T]:
+        """Read JSON text; raises what `Fault` names."""
+        return msgspec.json.Decoder(self._kind, dec_hook=read_custom).decode
+
 
 _NOTHING: Final = Raw(b"")
 
@@ -163,11 +181,11 @@ class _Wrapper(Struct, frozen=True):
     content: Raw
 
 
-_probe: Final = msgspec.json.Decoder(_Probe)
-_wrapper: Final = msgspec.json.Decoder(_Wrapper)
-_http_response: Final = msgspec.json.Decoder(_HttpResponse)
-_any: Final = msgspec.json.Decoder()
-_init: Final = msgspec.json.Decoder(m.Init)
+_probe: Final[_Decoder[_Probe]] = _Decoder(_Probe)
+_wrapper: Final[_Decoder[_Wrapper]] = _Decoder(_Wrapper)
+_http_response: Final[_Decoder[_HttpResponse]] = _Decoder(_HttpResponse)
+_any: Final[_Decoder[Any]] = _Decoder(Any)
+_init: Final[_Decoder[m.Init]] = _Decoder(m.Init)
 _ToModule = (
     m.Secret
     | m.Rotated
@@ -200,22 +218,19 @@ class _TypedWrapper(Struct, frozen=True):
 
 
 # Bodies as base64 text, as programs of ours write them: read in one go.
-_typed_to_module: Final[msgspec.json.Decoder[m.ToModule]] = msgspec.json.Decoder(
-    _ToModule | m.HttpRequest | m.RoutedModuleMessage | m.RoutedModuleResponse,
-    dec_hook=read_custom,
+_typed_to_module: Final[_Decoder[m.ToModule]] = _Decoder(
+    _ToModule | m.HttpRequest | m.RoutedModuleMessage | m.RoutedModuleResponse
 )
-_typed_to_orchestrator: Final[msgspec.json.Decoder[m.ToOrchestrator]] = msgspec.json.Decoder(
-    _ToOrchestrator | m.HttpResponse | m.RouteToModule, dec_hook=read_custom
+_typed_to_orchestrator: Final[_Decoder[m.ToOrchestrator]] = _Decoder(
+    _ToOrchestrator | m.HttpResponse | m.RouteToModule
 )
-_typed_wrapper: Final = msgspec.json.Decoder(_TypedWrapper, dec_hook=read_custom)
+_typed_wrapper: Final[_Decoder[_TypedWrapper]] = _Decoder(_TypedWrapper)
 
 # Bodies as Rust writes them.
-_to_module: Final = msgspec.json.Decoder(
-    _ToModule | _HttpRequest | _RoutedModuleMessage | _RoutedModuleResponse, dec_hook=read_custom
+_to_module: Final[_Decoder[Any]] = _Decoder(
+    _ToModule | _HttpRequest | _RoutedModuleMessage | _RoutedModuleResponse
 )
-_to_orchestrator: Final = msgspec.json.Decoder(
-    _ToOrchestrator | _HttpResponse | _RouteToModule, dec_hook=read_custom
-)
+_to_orchestrator: Final[_Decoder[Any]] = _Decoder(_ToOrchestrator | _HttpResponse | _RouteToModule)
 
 
 def envelope(raw: bytes) -> Envelope:
@@ -314,10 +329,7 @@ def _unwrapped(raw: bytes, *, strict: bool) -> m.ToOrchestrator:
     return _http_response.decode(probe.content).whole(strict=strict)
 
 
-_T = TypeVar("_T")
-
-
-def _decode(raw: bytes, decoder: msgspec.json.Decoder[_T], kinds: Any, *, strict: bool) -> Any:
+def _decode(raw: bytes, decoder: _Decoder[Any], kinds: Any, *, strict: bool) -> Any:
     try:
         try:
             return _whole(decoder.decode(raw), strict=strict)

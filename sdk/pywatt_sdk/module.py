@@ -12,10 +12,9 @@ import asyncio
 import functools
 import inspect
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, overload
 
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from pywatt_sdk._assembly import DRAIN_S, Plan, assemble
 from pywatt_sdk._handshake import read_given

@@ -56,12 +56,11 @@ async def app(scope, receive, send):
 
 LAUNCH = """\
 import json, resource, sys
-from dataclasses import replace
 descriptors, limits = json.loads(sys.argv.pop(1))
 if descriptors:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
 from kiket_console.engine import engine
-engine.LIMITS = replace(engine.LIMITS, **limits)
+engine.LIMITS = engine.LIMITS._replace(**limits)
 from kiket_console.cli import main
 main()
 """

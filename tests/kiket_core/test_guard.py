@@ -488,6 +488,19 @@ def test_the_pure_modules_do_not_import_uvicorn() -> None:
     assert output.stdout.strip() == b"[]"
 
 
+def test_uvicorn_is_whole_for_who_asks_it_for_more_than_its_server() -> None:
+    program = (
+        "import sys, kiket_core.guard;"
+        "parts = 'click' in sys.modules, 'uvicorn.main' in sys.modules;"
+        "import uvicorn, uvicorn.config, uvicorn.server;"
+        "same = uvicorn.Config is uvicorn.config.Config, uvicorn.Server is uvicorn.server.Server;"
+        "print(*parts, *same, callable(uvicorn.run), type(uvicorn.main).__name__,"
+        " uvicorn.__version__ != '', hasattr(uvicorn, 'nothing'))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert output.stdout.split() == b"False False True True True Command True False".split()
+
+
 def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
     """Send a piece every 50 ms until an answer comes; return it all."""
     connection.settimeout(0.05)

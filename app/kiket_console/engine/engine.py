@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -146,8 +145,8 @@ class Engine:
         gateway = Server(
             front_config(
                 parts.gateway,
-                replace(
-                    LIMITS, connections=share.gateway, body_bytes=self._config.body_mib * 1024**2
+                LIMITS._replace(
+                    connections=share.gateway, body_bytes=self._config.body_mib * 1024**2
                 ),
                 hosts=(*LOOPBACK, *self._config.allow_hosts),
                 inbound=parts.inbound,
@@ -160,7 +159,7 @@ class Engine:
                 parts.producer.before(
                     parts.measuring.exposition.before(parts.otlp.before(parts.platform.app))
                 ),
-                limits=replace(LIMITS, connections=share.platform, body_bytes=MESSAGE_BYTES),
+                limits=LIMITS._replace(connections=share.platform, body_bytes=MESSAGE_BYTES),
                 on_refusal=parts.refusals.told_by("platform"),
                 lifespan="off",
             )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import socket
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -111,7 +110,7 @@ class TestOrchestrator:
             listen="127.0.0.1:0",
             orchestrator=f"pywatt_sdk.testing/{__version__}",
         )
-        life = Life(dataclasses.replace(plan, bind_http=bind_http))
+        life = Life(msgspec.structs.replace(plan, bind_http=bind_http))
         peer = self._peer(module_id)
 
         async def reside() -> None:

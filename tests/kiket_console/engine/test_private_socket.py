@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +21,7 @@ HASTY = type(
     (OwnPeers,),
     {
         "policy": OwnPeers.policy._replace(
-            limits=replace(LIMITS, header_deadline_s=0.2, body_deadline_s=0.2)
+            limits=LIMITS._replace(header_deadline_s=0.2, body_deadline_s=0.2)
         )
     },
 )
