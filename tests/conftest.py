@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import tempfile
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,24 +95,40 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(2_000, 20, 20)
 
 
+@pytest.fixture(scope="session")
+def unused_places() -> Iterator[list[TemporaryDirectory[str]]]:
+    """Keep what `own_places` gave to tests that wrote nothing: most of them."""
+    unused: list[TemporaryDirectory[str]] = []
+    yield unused
+    for folder in unused:
+        folder.cleanup()
+
+
 @pytest.fixture(autouse=True)
-def own_places(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def own_places(
+    monkeypatch: pytest.MonkeyPatch, unused_places: list[TemporaryDirectory[str]]
+) -> Iterator[Path]:
     """Point the program's places at a folder of this test, and hide the developer's settings.
 
     The folder's path is short: Unix sockets lie below it.
     """
-    with tempfile.TemporaryDirectory(prefix="kc", dir="/tmp") as folder:
-        place = Path(folder)
-        for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-            monkeypatch.setenv(variable, str(place / variable.split("_")[1].lower()))
-        runtime = place / "r"
+    folder = unused_places.pop() if unused_places else TemporaryDirectory(prefix="kc", dir="/tmp")
+    place = Path(folder.name)
+    runtime = place / "r"
+    if not runtime.exists():
         runtime.mkdir(mode=0o700)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        for variable in [name for name in os.environ if name.startswith("KIKET_")]:
-            monkeypatch.delenv(variable)
-        yield place
-        for report in place.glob("state/kiket-console/crashes/*"):
-            print(report.read_text("utf-8"))  # shown where the test failed
+    for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, f"{place}/{variable.split('_')[1].lower()}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    for variable in [name for name in os.environ if name.startswith("KIKET_")]:
+        monkeypatch.delenv(variable)
+    yield place
+    if [*place.iterdir()] == [runtime] and not any(runtime.iterdir()):
+        unused_places.append(folder)
+        return
+    for report in place.glob("state/kiket-console/crashes/*"):
+        print(report.read_text("utf-8"))  # shown where the test failed
+    folder.cleanup()
 
 
 @pytest.fixture(autouse=True)
