@@ -159,8 +159,7 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's sign for "not there"
     preload.run(given["learned"])
     code.compile_early(given["sources"])
-    gc.collect()
-    gc.freeze()  # the collector need not go through what stays anyway
+    gc.freeze()  # the collector need not go through what stays: imports leave next to no garbage
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
     return preload
 
