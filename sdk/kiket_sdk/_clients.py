@@ -42,10 +42,10 @@ class PlatformClients:
             for client in clients:
                 await client.aclose()
 
-    def is_sharing(self) -> bool:
-        """Tell whether webhooks of the running event loop share connections."""
+    def is_sharing(self, thread: int) -> bool:
+        """Tell whether webhooks that come in in a thread, by its identifier, share connections."""
         # a thread runs one loop at a time; to ask for the running one costs a system call
-        return self._loop is not None and self._thread == get_ident() and self._loop.is_running()
+        return self._loop is not None and self._thread == thread and self._loop.is_running()
 
     def calls(
         self, version: str, base_url: str, runtime_token: str | None, *, share: bool

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from kiket_sdk._claims import AuthContext, vouched_for
 from kiket_sdk._origins import base_url_for
@@ -77,16 +80,23 @@ _LATER: Final = frozenset(
 )
 
 
-_Brought = tuple["Surroundings", "Sequence[tuple[bytes, bytes]]", str, bool]
-"""Who makes the rest of a context, and what of: raw headers, base URL, whether clients are shared.
-"""
+class Brought(msgspec.Struct):
+    """Who makes the rest of a context, and what of."""
+
+    surroundings: Surroundings
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    base_url: str
+    thread: int
+    """Where the webhook came in; its handler may ask in another."""
+    own_client: KiketClient | None = None
+    """A client that was made for this webhook alone, to be closed behind its handler."""
 
 
 class _Opening:
     """Makes what a context has when its handler asks for it: most ask for little."""
 
     __slots__ = ("_brought",)
-    _brought: _Brought
+    _brought: Brought
 
     if not TYPE_CHECKING:  # to a type checker an unknown name stays a mistake
 
@@ -94,7 +104,7 @@ class _Opening:
             """Make what is not there yet; only a slot that was never filled leads here."""
             if name not in _LATER:
                 raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
-            made = self._brought[0].made(self, name)
+            made = self._brought.surroundings.made(self, name)
             setattr(self, name, made)
             return made
 
@@ -147,8 +157,8 @@ class Surroundings:
         raw_headers: Sequence[tuple[bytes, bytes]],
         document: Any,
         auth: AuthContext | None,
-    ) -> tuple[HandlerContext, bool]:
-        """Return the context of one webhook, and whether its client is its own, to be closed.
+    ) -> tuple[HandlerContext, Brought]:
+        """Return the context of one webhook, and what the rest of it is made of.
 
         What the payload brings is taken at once, for it is the handler's to change; the rest is
         made later. `auth` is whom a verified token speaks for.
@@ -158,8 +168,7 @@ class Surroundings:
         base_url, allowed = config.base_url, config.allowed_api_origins
         if allowed:
             base_url = base_url_for(document, base_url, allowed)
-        shares = self._clients.is_sharing()
-        brought = (self, raw_headers, base_url, shares)
+        brought = Brought(self, raw_headers, base_url, get_ident())
         context._brought = brought  # type: ignore[misc]  # mypy misses the slots of a base
         context.event = event
         context.event_version = version
@@ -170,19 +179,17 @@ class Surroundings:
                 auth = vouched_for(document)
         if auth is not None:
             context.auth = auth
-        return context, not shares
+        return context, brought
 
     def made(self, context: HandlerContext, name: str) -> Any:
         """Return what a context has under a name, newly made."""
-        _, raw_headers, base_url, shares = context._brought
         match name:
             case "headers":
-                return decoded(raw_headers)
+                return decoded(context._brought.raw_headers)
             case "client" | "secrets":
                 return getattr(context.endpoints, name)
             case "endpoints":
-                token = context.auth.runtime_token
-                return self._clients.calls(context.event_version, base_url, token, share=shares)
+                return self._endpoints(context)
             case "settings":
                 return self._config.settings.raw
             case "secret":
@@ -194,3 +201,12 @@ class Surroundings:
             case "require_scopes":
                 return scope_checker(self._granted(context.auth))
         return getattr(self._config, name)  # the extension's id and version
+
+    def _endpoints(self, context: HandlerContext) -> ExtensionEndpoints:
+        brought = context._brought
+        shares = self._clients.is_sharing(brought.thread)
+        token = context.auth.runtime_token
+        made = self._clients.calls(context.event_version, brought.base_url, token, share=shares)
+        if not shares:
+            brought.own_client = made.client
+        return made

@@ -53,10 +53,6 @@ def _mac_in_hex(signature: bytes, prefix: bytes) -> bytes | None:
         return None
 
 
-def _is_unix(timestamp: bytes) -> bool:
-    return timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS
-
-
 @functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
 def _iso_moment_s(timestamp: bytes) -> float | None:
     """Return unix seconds, None when the text is not ISO-8601 or names no offset."""
@@ -195,7 +191,7 @@ class KiketDialect:
             return self._unreadable(signature)
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
-        elif _is_unix(timestamp):
+        elif timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS:
             term = _matching((mac,), keys.text, b".".join((timestamp, raw_body)), now)
         else:
             return self._untimed(timestamp)
@@ -309,7 +305,8 @@ class StandardWebhooks:
         signature = sent.get(b"webhook-signature", b"")
         message_id = sent.get(b"webhook-id", b"")
         timestamp = sent.get(b"webhook-timestamp", b"")
-        if not (signature and _MESSAGE_ID.fullmatch(message_id) and _is_unix(timestamp)):
+        is_dated = timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS
+        if not (signature and is_dated and _MESSAGE_ID.fullmatch(message_id)):
             return self._unreadable(signature, message_id, timestamp)
         entries = signature.split(b" ", _SIGNATURES_LIMIT)
         if len(entries) > _SIGNATURES_LIMIT:

@@ -108,7 +108,7 @@ class WebhookDispatcher:
             payload = document
             if handler.payload_type is not None:
                 payload = handler.payload_type.read(raw_body, document)
-            context, is_own = self._surroundings.context(
+            context, brought = self._surroundings.context(
                 event, version, raw_headers, document, auth
             )
             if handler.required_scopes:
@@ -140,8 +140,8 @@ class WebhookDispatcher:
                     raise
                 answer, told = failure(exc, context)
             duration_ms = (time.perf_counter() - started_s) * 1000
-            if is_own:
-                await context.client.aclose()
+            if brought.own_client is not None:
+                await brought.own_client.aclose()
             if replays is not None and delivery is not None:
                 await replays.end(delivery, None if told else answer)
             telemetry = self._telemetry

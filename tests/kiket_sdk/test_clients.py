@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from kiket_sdk._clients import PlatformClients
@@ -24,7 +25,7 @@ def opened(
     clients: PlatformClients, version: str, base_url: str, runtime_token: str | None
 ) -> tuple[ExtensionEndpoints, bool]:
     """Return the calls of a webhook whose handler asks for them, and whether they are its own."""
-    shares = clients.is_sharing()
+    shares = clients.is_sharing(get_ident())
     return clients.calls(version, base_url, runtime_token, share=shares), not shares
 
 
@@ -83,7 +84,7 @@ def test_a_server_that_stands_still_lends_nothing_to_the_next_loop_of_its_thread
     clients = PlatformClients(ExtensionConfig(base_url="http://127.0.0.1:1"))
 
     async def is_sharing() -> bool:
-        return clients.is_sharing()
+        return clients.is_sharing(get_ident())
 
     with asyncio.Runner() as server, asyncio.Runner() as other:
         shared = clients.shared()
