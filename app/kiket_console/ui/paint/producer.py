@@ -24,6 +24,9 @@ SENSITIVE: Final = "▒"
 SHOWN_CHARACTERS: Final = 64 * 1024
 _ROOMY: Final = 96
 _MIDDLE: Final = 56
+_NARROW: Final = 46
+_NARROWEST: Final = 34
+_TIME: Final = 8
 _STATUS: Final = 8
 _TOOK: Final = 8
 _CHANNEL: Final = 14
@@ -34,10 +37,12 @@ _CHANNEL: Final = 14
 
 def header(width: int) -> Line:
     """Return the names of the columns."""
-    event, channel, rest = _columns(width)
-    said = f"  {fit('time', 8)}  {fit('event type', event)}"
+    time, event, channel, took, rest = _columns(width)
+    said = f"  {fit('time', time)}" if time else ""
+    said += f"  {fit('event type', event)}"
     said += f"  {fit('channel', channel)}" if channel else ""
-    said += f"  {fit('status', _STATUS)}  {fit_right('took', _TOOK)}"
+    said += f"  {fit('status', _STATUS)}"
+    said += f"  {fit_right('took', took)}" if took else ""
     return cut([(said + ("  tracking id" if rest else ""), "muted")], width)
 
 
@@ -46,16 +51,16 @@ def row(each: Sent, width: int) -> Line:
 
     The value of a sensitive payload is nowhere in it.
     """
-    event, channel, rest = _columns(width)
+    time, event, channel, took, rest = _columns(width)
     word, role = status(each)
-    took = duration(each.took_us) if each.took_us is not None else ""
-    pieces: list[Piece] = [
-        (f"  {clock(each.at_us, milliseconds=False)}  ", "muted"),
-        *_event(each, event),
-    ]
+    at = f"  {clock(each.at_us, milliseconds=False)}" if time else ""
+    pieces: list[Piece] = [(f"{at}  ", "muted"), *_event(each, event)]
     if channel:
         pieces.append((f"  {fit(visible(each.channel), channel)}", "muted"))
-    pieces += [(f"  {fit(word, _STATUS)}", role), (f"  {fit_right(took, _TOOK)}", "")]
+    pieces.append((f"  {fit(word, _STATUS)}", role))
+    if took:
+        lasted = duration(each.took_us) if each.took_us is not None else ""
+        pieces.append((f"  {fit_right(lasted, took)}", ""))
     if rest:
         said = (visible(each.tracking_id), "muted") if each.is_taken else (
             visible(each.trouble), "error")  # fmt: skip
@@ -79,15 +84,17 @@ def status(each: Sent) -> Piece:
     return STATE_WORDS.get(each.state, ("", ""))
 
 
-def _columns(width: int) -> tuple[int, int, int]:
-    """Return the cells of event type, channel (0: none), and what stands last (0: nothing)."""
+def _columns(width: int) -> tuple[int, int, int, int, int]:
+    """Return the cells of time, event type, channel, duration and what stands last; 0: none."""
     channel = _CHANNEL if width >= _ROOMY else 0
-    fixed = 2 + 8 + 2 + (channel and channel + 2) + 2 + _STATUS + 2 + _TOOK
-    left = max(8, width - fixed - 1)
+    time = _TIME if width >= _NARROWEST else 0
+    took = _TOOK if width >= _NARROW else 0
+    fixed = sum(cells + 2 for cells in (time, channel, _STATUS, took) if cells)
+    left = max(8, width - fixed - 3)
     if width < _MIDDLE:
-        return left, channel, 0
+        return time, left, channel, took, 0
     event = max(min(20, left // 2 + 4), min(32, left * 2 // 5))
-    return event, channel, max(0, left - event - 2)
+    return time, event, channel, took, max(0, left - event - 2)
 
 
 # One message in full
