@@ -181,7 +181,7 @@ class Gateway:
 
     def _worker(self, name: str | None) -> Worker | str:
         """Return the worker that takes deliveries for *name*, or say why there is none."""
-        workers = [worker for worker in self._workers.workers() if worker.kind == "extension"]
+        workers = self._workers.extensions()
         if name is None and len(workers) == 1:
             return workers[0]
         names = ", ".join(worker.name for worker in workers)

@@ -81,7 +81,7 @@ class Holding:
 
     def why_not_yet(self, name: str) -> str:
         """Say why no worker came for a request that has waited."""
-        worker = next((each for each in self._workers.workers() if each.name == name), None)
+        worker = self._workers.worker(name)
         if worker is not None and not worker.serving and worker.state in _HOPELESS:
             return _why_not(worker)
         return f"No worker of {name!r} was ready within {self.hold_s:g} s; send it again."

@@ -61,7 +61,19 @@ class Workers(Protocol):
     """The developer's code, as the gateway sees it."""
 
     def workers(self) -> tuple[Worker, ...]:
-        """Return every worker, the project's first extension first."""
+        """Return every worker, the project's first extension first.
+
+        What modules tell of themselves is gathered for that: where each request asks, it is for
+        those that it needs.
+        """
+        ...
+
+    def extensions(self) -> tuple[Worker, ...]:
+        """Return the workers that take deliveries; modules take none."""
+        ...
+
+    def worker(self, name: str) -> Worker | None:
+        """Return one worker, None when there is none of that name."""
         ...
 
     def serving(self, name: str) -> Target | None:
@@ -86,7 +98,7 @@ class Workers(Protocol):
 
 def named(workers: Workers, name: str) -> Worker:
     """Return a worker by its name; raises `ConsoleError` when there is none."""
-    found = next((each for each in workers.workers() if each.name == name), None)
+    found = workers.worker(name)
     if found is None:
         names = ", ".join(each.name for each in workers.workers())
         raise ConsoleError(
@@ -95,11 +107,6 @@ def named(workers: Workers, name: str) -> Worker:
             exit_code=ExitCode.USAGE,
         )
     return found
-
-
-def extensions(workers: Workers) -> tuple[Worker, ...]:
-    """Return the workers that take deliveries; modules take none."""
-    return tuple(each for each in workers.workers() if each.kind == "extension")
 
 
 class Secrets(Protocol):

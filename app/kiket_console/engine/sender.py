@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiket_console.engine import bodies, judging, replay, routing
 from kiket_console.engine.headers import request_head, signed
 from kiket_console.engine.platform import delivery as deliveries
-from kiket_console.engine.ports import extensions, named, told
+from kiket_console.engine.ports import named, told
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import WAYS, Event, Preview, Result, Template
 from kiket_sdk._signing import DIALECTS
@@ -258,7 +258,7 @@ class Sender:
 
         An empty name means the only one.
         """
-        workers = extensions(self._workers)
+        workers = self._workers.extensions()
         if not extension and len(workers) != 1:
             names = ", ".join(worker.name for worker in workers)
             raise ConsoleError(

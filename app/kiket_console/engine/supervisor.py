@@ -153,6 +153,16 @@ class Supervisor:
         """Return every worker: the extensions in the project's order, then the modules."""
         return tuple([keeper.worker for keeper in self._keepers.values()])
 
+    def extensions(self) -> tuple[Worker, ...]:
+        """Return the workers that take deliveries; modules take none."""
+        keepers = self._keepers.values()
+        return tuple([each.worker for each in keepers if each.spec.kind != ModuleSpec.kind])
+
+    def worker(self, name: str) -> Worker | None:
+        """Return one worker, None when there is none of that name."""
+        keeper = self._keepers.get(name)
+        return keeper.worker if keeper else None
+
     def serving(self, name: str) -> Target | None:
         """Return where requests for worker *name* go now, or None when nothing serves."""
         keeper = self._keepers.get(name)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvicorn
 import uvloop
+from tests.kiket_console.engine.found import Found
 from tests.ports import free_port
 
 from kiket_console import project as projects
@@ -234,7 +235,7 @@ def raw_worker() -> Callable[[str, RawAnswer], AbstractAsyncContextManager[None]
 
 
 @dataclass
-class Crew:
+class Crew(Found):
     """The workers of a project: one extension, `marketing`, that serves unless a test says so."""
 
     socket_path: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
+from tests.kiket_console.engine.found import Found
 from tests.kiket_console.engine.test_control import WORKER
 
 from kiket_console import project
@@ -192,7 +193,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
 ) -> None:
     """A secret reaches only the worker that had it."""
 
-    class Others:
+    class Others(Found):
         def workers(self) -> tuple[Worker, ...]:
             return (replace(WORKER, name="billing"),)
 

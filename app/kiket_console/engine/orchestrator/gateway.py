@@ -191,10 +191,11 @@ class ModuleGateway:
 
     def _worker(self, name: str) -> Worker | str:
         """Return the module of that name, or say why there is none."""
-        modules = [worker for worker in self._workers.workers() if worker.kind == "module"]
-        found = next((worker for worker in modules if worker.name == name), None)
-        names = ", ".join(worker.name for worker in modules)
-        return found or f"No module is called {name!r} here; there is {names or 'none'}."
+        found = self._workers.worker(name)
+        if found is not None and found.kind == "module":
+            return found
+        modules = [each.name for each in self._workers.workers() if each.kind == "module"]
+        return f"No module is called {name!r} here; there is {', '.join(modules) or 'none'}."
 
     async def _peer(self, worker: Worker) -> Peer | str:
         """Return the start of a module that takes requests, soon; or say why none does."""

@@ -201,7 +201,7 @@ class Api:
     def short(self, path: str) -> str:
         """Return a path without what every path of this project repeats."""
         short = path.removeprefix(_PREFIX).removeprefix("/")
-        for worker in self._workers.workers():
+        for worker in self._workers.extensions():
             if worker.extension_id:
                 short = short.removeprefix(f"extensions/{worker.extension_id}/")
         return short.removeprefix("ext/")

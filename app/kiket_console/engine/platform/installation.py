@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from kiket_console.engine.platform.tokens import RuntimeTokens
     from kiket_console.engine.ports import Workers
     from kiket_console.engine.telemetry.handlers import Handlers
-    from kiket_console.model import Worker
 
 
 class Installation:
@@ -64,9 +63,9 @@ class Installation:
 
     async def about(self, call: Call) -> Reply:
         """Answer with what is known of an extension."""
-        worker = next(
-            (w for w in self._extensions() if call.parts["id"] in {w.extension_id, w.name}), None
-        )
+        asked = call.parts["id"]
+        extensions = self._workers.extensions()
+        worker = next((w for w in extensions if asked in {w.extension_id, w.name}), None)
         body = {"id": call.parts["id"], "name": worker.name if worker else None}
         body["version"] = worker.extension_version or None if worker else None
         events = [f"{each.event}@{each.version}" for each in worker.handlers] if worker else []
@@ -82,7 +81,7 @@ class Installation:
         action = call.query.get("action_name", "").strip()
         if not action:
             raise invalid("There is no address", {"action_name": ["can't be blank"]})
-        names = [call.caller] if call.caller else [each.name for each in self._extensions()]
+        names = [call.caller] if call.caller else [each.name for each in self._workers.extensions()]
         if len(names) != 1:
             raise RefusedError(
                 422, "Several extensions share the token, so it is not said whose address it is."
@@ -96,7 +95,7 @@ class Installation:
 
         async def checked(call: Call) -> Reply:
             by_id: dict[str, set[str]] = {}  # one extension may run several times, as for two eras
-            for each in self._extensions():
+            for each in self._workers.extensions():
                 by_id.setdefault(each.extension_id, set()).add(each.name)
             by_id.pop("", None)
             asked = call.parts["id"]
@@ -114,6 +113,3 @@ class Installation:
             return await answer(call)
 
         return checked
-
-    def _extensions(self) -> list[Worker]:
-        return [each for each in self._workers.workers() if each.kind == "extension"]

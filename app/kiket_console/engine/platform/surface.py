@@ -171,8 +171,8 @@ class Platform:
             return caller.worker
         if parent is not None:
             return parent.worker
-        names = [each.name for each in self._workers.workers() if each.kind == "extension"]
-        return names[0] if len(names) == 1 else ""
+        extensions = self._workers.extensions()
+        return extensions[0].name if len(extensions) == 1 else ""
 
 
 async def _unrecorded(send: Send, error: ConsoleError) -> None:

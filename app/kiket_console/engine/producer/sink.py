@@ -248,7 +248,7 @@ class Sink:
     def _worker(self, path: str) -> str:
         """Return the worker whose URL this is, or nothing."""
         name = unquote(path.removeprefix(f"{PATH}/").partition("/")[0])
-        return name if any(each.name == name for each in self._workers.workers()) else ""
+        return name if self._workers.worker(name) is not None else ""
 
 
 def _read(raw_body: bytes) -> object:

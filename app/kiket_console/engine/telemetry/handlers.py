@@ -50,7 +50,7 @@ class Handlers:
         """Return the workers that it may be of: who says so, who is called so, the only one."""
         if caller:
             return (caller,)
-        extensions = [each for each in self._workers.workers() if each.kind == "extension"]
+        extensions = self._workers.extensions()
         named = [
             each.name
             for each in extensions

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec.structs import replace
+from tests.kiket_console.engine.found import Found
 from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 
 from kiket_console.engine.forward import Forwarder
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 _WORKER = Worker("search", "module", WorkerState.SERVING, True, "", 0, 0, None, 1, 0, 0)
 
 
-class House:
+class House(Found):
     """A gateway to the module `search`."""
 
     def __init__(self, forwarder: Forwarder) -> None:
-        self.worker = _WORKER
+        self.module_worker = _WORKER
         self.peers, self.tape = Peers(), Notes()
         self.module = Party("search")
         self.module.endpoints = (ModuleEndpoint("/hello", ("GET", "POST")),)
@@ -51,7 +52,7 @@ class House:
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the module and an extension, which is none."""
-        return (self.worker, replace(_WORKER, name="shop", kind="extension"))
+        return (self.module_worker, replace(_WORKER, name="shop", kind="extension"))
 
     def serving(self, name: str) -> Target | None:
         """Return the module if it runs."""
@@ -267,7 +268,7 @@ async def test_a_request_waits_for_a_module_that_is_being_started(house: House) 
 
 async def test_a_module_that_does_not_run_is_said(house: House) -> None:
     house.peers.gone(house.module)
-    house.worker = replace(_WORKER, serving=False, state=WorkerState.STOPPED)
+    house.module_worker = replace(_WORKER, serving=False, state=WorkerState.STOPPED)
 
     answer = await house.ask()
 

@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kiket_console.engine.found import Found
 from tests.kiket_console.engine.orchestrator.parties import Notes, Party
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
@@ -34,7 +35,7 @@ NOBODY: Any = None
 WORKER = Worker("chat", "module", WorkerState.SERVING, True, "", 0, 0, None, 1, 0, 0)
 
 
-class House:
+class House(Found):
     """A gateway to the module `chat`, which echoes at `/chat`."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from msgspec.structs import replace
+from tests.kiket_console.engine.found import Found
 
 from kiket_console.engine.platform.api import Api
 from kiket_console.engine.platform.callers import Callers
@@ -186,7 +187,7 @@ tables:
 
 
 @dataclass
-class Placed:
+class Placed(Found):
     """The workers of a test's crew, with a folder where their code is."""
 
     crew: Any

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from msgspec.structs import replace
+from tests.kiket_console.engine.found import Found
 
 from kiket_console.engine.platform.callers import Callers
 from kiket_console.engine.platform.calls import RefusedError
@@ -32,7 +33,7 @@ FOREIGN_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @dataclass
-class Pair:
+class Pair(Found):
     """The workers of a project with two extensions."""
 
     crew: Any
