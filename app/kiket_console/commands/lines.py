@@ -20,8 +20,8 @@ from kiket_console.text import (
     visible,
 )
 from kiket_console.ui.paint import fate, messages
-from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.traffic import PINNED, STATE_WORDS, source_cell, tries
+from kiket_console.ui.paint.workers import short_name
 
 if TYPE_CHECKING:
     from kiket_console.commands.colour import Paint

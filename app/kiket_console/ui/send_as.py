@@ -8,11 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kiket_console.ui.choices import Choice
-from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.wire import ERAS, ES256
 
 if TYPE_CHECKING:
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.screens.chooser import Chooser
     from kiket_console.wire import Event
 
 
@@ -62,6 +62,8 @@ _DIALECTS: Final = {
 
 def send_as_dialog(now: SendAs) -> Chooser[SendAs]:
     """Return the dialog that asks how events are made from now on."""
+    from kiket_console.ui.screens.chooser import Chooser
+
     choices = [
         Choice("as it prefers", "what the extension's code and kiket.toml say", "", USUAL, "muted"),
         *(

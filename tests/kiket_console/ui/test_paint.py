@@ -22,7 +22,7 @@ from kiket_console.model import (
     WorkerState,
 )
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint import line, logs, processes, signature, traffic
+from kiket_console.ui.paint import line, logs, processes, signature, traffic, workers
 from kiket_console.ui.paint.syntax import coloured, traceback_line, traceback_lines
 
 if TYPE_CHECKING:
@@ -286,8 +286,8 @@ class TestLogs:
 
     def test_neighbours_among_the_workers_have_colours_of_their_own(self) -> None:
         names = ("marketing", "billing", "search", "crm")
-        assert len({logs.worker_role(name, names) for name in names}) == len(names)
-        assert logs.worker_role("engine", names) == "log"
+        assert len({workers.worker_role(name, names) for name in names}) == len(names)
+        assert workers.worker_role("engine", names) == "log"
 
     def test_a_bare_traceback_is_its_exception(self) -> None:
         assert self.shown(scene.TRACEBACK, 64).endswith("error     ▸ KeyError: 'reporter'  +5")

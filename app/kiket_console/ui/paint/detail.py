@@ -12,10 +12,10 @@ from kiket_console.ui import moment
 from kiket_console.ui.paint import body, fate
 from kiket_console.ui.paint.attempts import attempt_lines
 from kiket_console.ui.paint.line import joined, wrap
-from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.message_body import MessageView
 from kiket_console.ui.paint.source import Chain, Lines
 from kiket_console.ui.paint.traffic import NOTED, status
+from kiket_console.ui.paint.workers import short_name
 
 if TYPE_CHECKING:
     from kiket_console.model import Attempt, Detail, Exchange, Message

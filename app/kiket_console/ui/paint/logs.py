@@ -12,6 +12,7 @@ from kiket_console.log_levels.told import told
 from kiket_console.text import cell_width, clock, fit, uncoloured, visible
 from kiket_console.ui.paint.line import PICKED, cut, joined, line_width, wrap
 from kiket_console.ui.paint.tracebacks import beginning, holds_traceback, lines_of, text_lines
+from kiket_console.ui.paint.workers import short_name, worker_role
 from kiket_console.ui.paint.wraps import breaks
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _FULL_TIME = 92
 _TRACEBACK = "Traceback "
 _LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
-_SOURCES = ("webhook", "api", "ipc", "producer")
 
 
 def header(width: int) -> Line:
@@ -210,20 +210,3 @@ def of_exchange(lines: Sequence[LogLine], width: int, folder: str = "") -> list[
             others = text_lines(rest, width - 6, folder, inside=holds_traceback(said))
             shown += [[(MARGIN * 2, ""), *each] for each in others]
     return shown
-
-
-def short_name(worker: str) -> str:
-    """Return the last part of a worker's name, which is enough to tell it from others."""
-    return visible(worker.rstrip(".").rpartition(".")[2])
-
-
-def worker_role(worker: str, workers: Sequence[str] = ()) -> str:
-    """Return the colour that a worker keeps; the engine itself stays muted.
-
-    Among the project's *workers*, neighbours differ.
-    """
-    if worker == "engine":
-        return "log"
-    if worker in workers:
-        return _SOURCES[workers.index(worker) % len(_SOURCES)]
-    return _SOURCES[sum(worker.encode("utf-8", "replace")) % len(_SOURCES)]

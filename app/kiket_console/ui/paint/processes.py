@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from kiket_console.model import WorkerState
 from kiket_console.text import age, cell_width, fit, fit_right, size, visible
 from kiket_console.ui.paint.line import shortened
-from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.module import heartbeat_sentences
+from kiket_console.ui.paint.workers import short_name
 
 if TYPE_CHECKING:
     from kiket_console.model import Worker

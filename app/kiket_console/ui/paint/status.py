@@ -14,7 +14,6 @@ from msgspec import Struct
 from kiket_console.model import WorkerState
 from kiket_console.text import age, duration, visible
 from kiket_console.ui.paint.line import joined, line_width, shortened, spread
-from kiket_console.ui.paint.logs import short_name
 from kiket_console.ui.paint.processes import (
     doubtful,
     light,
@@ -24,6 +23,7 @@ from kiket_console.ui.paint.processes import (
     state_word,
     sure_us,
 )
+from kiket_console.ui.paint.workers import short_name
 
 if TYPE_CHECKING:
     from kiket_console.engine_status import EngineStatus

@@ -20,7 +20,7 @@ from kiket_console.model import Source, State
 from kiket_console.text import age, clock, duration, fit, fit_right, size, visible
 from kiket_console.ui.paint import fate, messages
 from kiket_console.ui.paint.line import PICKED
-from kiket_console.ui.paint.logs import short_name, worker_role
+from kiket_console.ui.paint.workers import short_name, worker_role
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,6 @@ from textual.worker import get_current_worker
 from kiket_console.text import size
 from kiket_console.ui import moment
 from kiket_console.ui.frames import targets
-from kiket_console.ui.paint import detail as paint
-from kiket_console.ui.paint.body import SHOWN_BYTES, BodyView
-from kiket_console.ui.paint.layout import Shape
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.timeline_tab import TimelineTab
@@ -25,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kiket_console.model import Detail, Exchange, LogLine
+    from kiket_console.ui.paint.body import BodyView
+    from kiket_console.ui.paint.layout import Shape
     from kiket_console.ui.paint.line import Line
     from kiket_console.ui.paint.source import LineSource
     from kiket_console.ui.screens.place import PlaceScreen
@@ -85,6 +84,8 @@ class ExchangeDetails:
         self._take(reader.detail(selected.id), reader.exchange_logs(selected.id))
 
     def _read(self, exchange_id: int) -> None:
+        from kiket_console.ui.paint.body import SHOWN_BYTES
+
         with closing(self._screen.console.another_reader()) as reader:
             found = reader.detail(exchange_id, SHOWN_BYTES)
             logs = reader.exchange_logs(exchange_id)
@@ -111,6 +112,8 @@ class ExchangeDetails:
             self._show_tab(stay=same)
 
     def _say_what_it_is(self, found: Detail) -> None:
+        from kiket_console.ui.paint import detail as paint
+
         outcome = paint.outcome(found, moment.now_us())
         self._screen.details_rule.show(paint.title(found), outcome)
 
@@ -242,6 +245,8 @@ class ExchangeDetails:
     # Bodies
 
     def _body(self, found: Detail, tab: str, width: int) -> LineSource:
+        from kiket_console.ui.paint.layout import Shape
+
         view = self._view(found, tab)
         text = self._screen.text
         shape = Shape(width, text.wraps)
@@ -258,12 +263,17 @@ class ExchangeDetails:
         return self._rows(found, tab, view, width)
 
     def _rows(self, found: Detail, tab: str, view: BodyView | None, width: int) -> LineSource:
+        from kiket_console.ui.paint import detail as paint
+
         if tab == "request" and view is not None:
             return paint.request(found, view, width)
         return paint.response(found, view, self._attempt, width)
 
     def _view(self, found: Detail, tab: str) -> BodyView | None:
         """Return the view of a body; the same one each time, so that what is folded stays so."""
+        from kiket_console.ui.paint import detail as paint
+        from kiket_console.ui.paint.body import SHOWN_BYTES
+
         message = paint.message_of(found, tab, self._attempt)
         if message is None:
             return None

@@ -51,6 +51,16 @@ class LaidOut(Asking[None]):
         self.zoomed = not self.zoomed
         self.lay_out(self.size)
 
+    def begin_in(self, size: Size) -> None:
+        """Begin as a screen of *size*: else all would be styled, and laid out, again for it."""
+        app = self.app
+        for cells, classes in (
+            (size.width, app.HORIZONTAL_BREAKPOINTS), (size.height, app.VERTICAL_BREAKPOINTS),
+        ):  # fmt: skip
+            fitting = [name for least, name in classes or () if cells >= least]
+            self.add_class(*fitting[-1:], update=False)
+        self.add_class(f"-{self.natural_layout(size)}", update=False)
+
     def lay_out(self, size: Size) -> None:
         """Put the panes where they belong in a screen of *size*."""
         layout = self._chosen or self.natural_layout(size)

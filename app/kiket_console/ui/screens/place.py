@@ -123,6 +123,7 @@ class PlaceScreen(LaidOut, Copying[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the place out."""
+        self.begin_in(self.console.size)
         yield self._status_bar
         bar = [(each.digit, each.label, each.name) for each in PLACES]
         yield PlacesBar(bar, self.PLACE.name.lower())
