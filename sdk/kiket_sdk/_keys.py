@@ -227,17 +227,12 @@ def signer(secret: str) -> Callable[[bytes], bytes] | None:
     return Ed25519PrivateKey.from_private_bytes(raw_key[:_ED25519_BYTES]).sign
 
 
-def decoded_base64(text: str | bytes) -> bytes | None:
-    """Return what standard base64 with its padding stands for, None for anything else."""
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        return None
-
-
 def _decoded(secret: str, prefix: str) -> bytes | None:
     encoded = secret[len(prefix) :].rstrip("=")  # secrets are also handed out unpadded
-    return decoded_base64(encoded + "=" * (-len(encoded) % 4))
+    try:
+        return binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
+    except ValueError:
+        return None
 
 
 def _public_bytes(secret: str) -> bytes | None:
