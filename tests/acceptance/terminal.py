@@ -48,7 +48,7 @@ class Terminal:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self._tmux, *arguments], capture_output=True, text=True, timeout=20, check=True
+            [*self._tmux, *arguments], capture_output=True, text=True, timeout=120, check=True
         )
         return done.stdout
 
@@ -93,4 +93,4 @@ class Terminal:
 
     def close(self) -> None:
         """End the terminal."""
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=20, check=False)
+        subprocess.run([*self._tmux, "kill-server"], capture_output=True, timeout=120, check=False)

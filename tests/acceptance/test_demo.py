@@ -57,7 +57,7 @@ def test_within_five_seconds_there_is_something_of_everything(places: Path) -> N
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=40,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines()]
@@ -82,7 +82,7 @@ def test_interrupted_it_leaves_nothing(
 ) -> None:
     with playing(stdin=subprocess.DEVNULL) as (process, left):
         process.send_signal(number)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     assert process.returncode == (ExitCode.INTERRUPTED if number == signal.SIGINT else 0)
     assert not [pid for pid in left if alive(pid)]
     assert list(places.iterdir()) == []
@@ -98,7 +98,7 @@ def test_when_its_starter_is_gone_it_ends_and_cleans_up(
     with playing("--home", str(home), stdin=reader) as (process, left):
         os.close(reader)
         os.close(writer)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     assert process.returncode == 0
     assert not [pid for pid in left if alive(pid)]
     assert not home.exists()

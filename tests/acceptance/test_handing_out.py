@@ -23,7 +23,7 @@ def shell_status(engine: Engine, exchange_id: int) -> int:
     assert made.returncode == 0, made.stderr
     ended = subprocess.run(
         ["sh", "-c", made.stdout],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "KIKET_WEBHOOK_SECRET": engine.secret, "no_proxy": "*"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -59,7 +59,7 @@ def test_a_delivery_becomes_a_test_that_passes(engine: Engine) -> None:
     known = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", module],
-        cwd=engine.folder, capture_output=True, text=True, timeout=55, check=False, env=known,
+        cwd=engine.folder, capture_output=True, text=True, timeout=120, check=False, env=known,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout
     with open(fixture, encoding="utf-8") as opened:  # noqa: PTH123 - a name that was printed

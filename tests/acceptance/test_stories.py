@@ -76,7 +76,7 @@ def test_2_my_own_code_without_configuration(terminal: Open, folder: Path) -> No
     screen.press("1")
     answered = subprocess.run(
         ["sh", "-c", f"{curl} -s -o /dev/null -w '%{{http_code}}'"],
-        capture_output=True, text=True, check=True, timeout=20,
+        capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert answered.stdout == "401"
     screen.shows(r"webhook +issue\.created +.*401 ✗.*unsigned")
@@ -236,7 +236,7 @@ def test_9_edit_and_send_and_keep_it_as_a_test(
     console.shows(r"tests/test_\w+\.py is written")
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert tested.returncode == 0, tested.stdout + tested.stderr
     assert "1 passed" in tested.stdout
@@ -246,7 +246,7 @@ def test_9_edit_and_send_and_keep_it_as_a_test(
     answered = subprocess.run(
         ["sh", "-c", console.copied()],
         env={**os.environ, "KIKET_WEBHOOK_SECRET": SECRET},
-        capture_output=True, text=True, timeout=20, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert '"ok":true' in answered.stdout.replace(" ", ""), answered
     console.shows(r"webhook +issue\.created +v2 +200 .*ok (k0|sw1)")

@@ -124,7 +124,7 @@ def test_a_second_interrupt_hurries(folder: Path, running: Running, until: Until
             engine.process.send_signal(signal.SIGINT)
             until(lambda: not engine.paths.engine_info.exists(), "the engine is stopping")
             engine.process.send_signal(signal.SIGINT)
-            assert engine.process.wait(20) == ExitCode.INTERRUPTED
+            assert engine.process.wait(60) == ExitCode.INTERRUPTED
             assert time.monotonic() - begun < 10
 
 
@@ -148,7 +148,7 @@ def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped
         assert engine.trigger("issue.created", "--data", '{"issue": {"key": "B"}}')["status"] == 200
         done = engine.cli("stop")
         assert (done.returncode, done.stderr) == (0, "Stopped.\n")
-        assert engine.process.wait(20) == 0
+        assert engine.process.wait(60) == 0
         assert engine.said("stopped")[-1]["reason"] == "stop"
 
 
@@ -166,7 +166,7 @@ def test_an_engine_started_for_a_console_outlives_it(
         assert stat.S_IMODE(paths.engine_log.stat().st_mode) == 0o600
         assert program("-C", str(folder), "stop").returncode == 0
     finally:
-        process.wait(20)
+        process.wait(60)
     assert find_engine(paths) is None
 
 
@@ -175,7 +175,7 @@ def test_an_engine_that_cannot_start_says_why_to_who_started_it(folder: Path) ->
     process = start_engine(paths)
     with pytest.raises(ConsoleError) as refused:
         wait_ready(paths, process)
-    assert process.wait(20) == ExitCode.AUTH
+    assert process.wait(60) == ExitCode.AUTH
     assert refused.value.exit_code is ExitCode.AUTH
     assert refused.value.message.startswith("You have not said yet that the code in")
     assert "--trust" in refused.value.hint

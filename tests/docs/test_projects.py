@@ -236,7 +236,7 @@ def test_the_quickstart_runs_alone_and_is_called_by_hand(
             )
         finally:
             extension.send_signal(signal.SIGTERM)
-            extension.communicate(timeout=20)
+            extension.communicate(timeout=120)
     assert called.stdout == '{"ok":true,"greeting":"Hello, Bug!"}'
     assert platform.calls[0].headers["authorization"] == "Bearer wk_of_the_reader"
 
@@ -246,7 +246,7 @@ def _serves(extension: subprocess.Popen[bytes], url: str, deadline_s: float = 20
     until = time.monotonic() + deadline_s
     while extension.poll() is None and time.monotonic() < until:
         try:
-            urllib.request.urlopen(url, timeout=20).close()  # noqa: S310 (this machine)
+            urllib.request.urlopen(url, timeout=120).close()  # noqa: S310 (this machine)
         except urllib.error.URLError:
             time.sleep(0.02)
         else:

@@ -253,7 +253,7 @@ async def answers_of(engine: Engine) -> str:
     """Return what the control API says to who asks it anything but to reveal."""
     transport = httpx.AsyncHTTPTransport(uds=str(engine.paths.control_socket))
     async with httpx.AsyncClient(
-        timeout=30, transport=transport, base_url="http://localhost"
+        timeout=120, transport=transport, base_url="http://localhost"
     ) as client:
         described = (await client.get("/openapi.json")).json()
         plain = [

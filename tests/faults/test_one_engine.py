@@ -148,7 +148,7 @@ def test_consoles_that_start_together_attach_to_one_engine(folder: Path) -> None
                 served.append(wait_ready(paths, engine).pid)
             except ConsoleError as error:
                 refused.append(error.message)
-                assert engine.wait(20) == ExitCode.NETWORK
+                assert engine.wait(60) == ExitCode.NETWORK
         assert len(served) == 1
         assert refused == [f"An engine (pid {served[0]}) runs for {folder} already."] * 2
         assert lock_holder(paths) == served[0]
@@ -159,7 +159,7 @@ def test_consoles_that_start_together_attach_to_one_engine(folder: Path) -> None
         for engine in engines:
             if engine.poll() is None:
                 engine.send_signal(signal.SIGTERM)
-            engine.wait(20)
+            engine.wait(60)
     deadline = time.monotonic() + 20
     while lock_holder(paths) is not None:
         assert time.monotonic() < deadline

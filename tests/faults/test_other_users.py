@@ -46,7 +46,7 @@ def as_nobody(lab: Lab) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         cwd="/",
     )
     assert done.returncode == 0, done.stderr
@@ -102,7 +102,7 @@ def started(folder: Path) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
 

@@ -111,7 +111,7 @@ def test_the_man_page_and_the_reference_are_as_the_program_is() -> None:
         [sys.executable, ROOT / "packaging" / "reference.py", "--check"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -120,7 +120,7 @@ def test_the_man_page_and_the_reference_are_as_the_program_is() -> None:
 def test_the_man_page_renders_without_a_warning() -> None:
     page = ROOT / "packaging" / "man" / "kiket-console.1"
     for judge in (["mandoc", "-T", "lint", "-W", "warning"], ["man", "--warnings", "-l"]):
-        done = subprocess.run([*judge, page], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*judge, page], capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stderr) == (0, ""), judge
     for path, command in COMMANDS:
         assert path == "console" or command.hidden or f"{PROGRAM} {path}" in done.stdout

@@ -32,7 +32,7 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         text=True,
         stdin=subprocess.DEVNULL,
         cwd=cwd,
-        timeout=30,
+        timeout=120,
     )
 
 
@@ -45,7 +45,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
         "    __import__(place.partition(':')[0])\n"
         "print(*sorted(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     loaded = done.stdout.split()
     assert "click" in loaded, done.stderr
     assert not [name for name in HEAVY if name in loaded]
@@ -61,7 +61,7 @@ def test_a_client_does_not_load_the_command_line_of_its_http_library(tmp_path: P
         "    print(*sorted(name for name, module in sys.modules.items() if module))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, cwd=tmp_path
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
     loaded = done.stdout.split()
     assert "httpx" in loaded, done.stderr
@@ -143,7 +143,7 @@ def test_a_terminal_that_cannot_be_drawn_on_is_said(
         while chunk := os.read(leader, 4096):
             shown += chunk
     os.close(leader)
-    told = process.communicate(timeout=20)[1] or shown
+    told = process.communicate(timeout=120)[1] or shown
     assert process.returncode == ExitCode.USAGE
     assert sentence in told.decode()
 
@@ -196,7 +196,7 @@ def test_the_question_about_trust_is_asked_first_and_no_is_the_default(
             break
         shown += chunk
     os.close(leader)
-    assert process.wait(20) == ExitCode.AUTH
+    assert process.wait(60) == ExitCode.AUTH
     text = shown.decode()
     assert str(extension_folder) in text
     assert "main:sdk" in text
@@ -313,7 +313,7 @@ sys.argv = ["kiket-console", "stop", "--json"]
 from kiket_console.__main__ import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
 
 
@@ -331,7 +331,7 @@ def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:
         stdout=writer,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
-        timeout=30,
+        timeout=120,
     )
     os.close(writer)
     assert done.stderr == b""

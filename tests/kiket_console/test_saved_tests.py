@@ -61,7 +61,7 @@ def run_pytest(folder: Path, file: Path) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)],
-        cwd=folder, capture_output=True, text=True, timeout=55, check=False, env=known,
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=known,
     )  # fmt: skip
 
 

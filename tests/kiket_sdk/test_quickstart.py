@@ -43,12 +43,12 @@ def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) ->
                 f"http://127.0.0.1:{port}{signed['path']}",
                 content=signed["body"],
                 headers=signed["headers"],
-                timeout=30,
+                timeout=120,
             )
             assert reply.json() == {"ok": True}
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=20)
+            process.communicate(timeout=120)
     assert process.returncode in {0, -signal.SIGTERM}
 
 

@@ -171,7 +171,7 @@ def test_processes_share_one_file(tmp_path: Path) -> None:
     processes = [context.Process(target=_add_many, args=(path, count, found)) for _ in range(2)]
     for process in processes:
         process.start()
-    new = [found.get(timeout=30) for _ in processes]
+    new = [found.get(timeout=120) for _ in processes]
     for process in processes:
         process.join(10)
     assert sum(new) == count

@@ -49,7 +49,7 @@ def test_a_synchronous_handler_is_not_waited_for_any_longer() -> None:
     finish = threading.Event()
 
     def slow(_payload: Any, _context: Any) -> None:
-        finish.wait(30)
+        finish.wait(60)
 
     sdk = build_sdk(handler_timeout=LIMIT_S)
     sdk.register("e", slow, version="v1")

@@ -112,7 +112,7 @@ def test_run_ends_in_order(tmp_path: Path, number: signal.Signals, statuses: set
     """Ctrl-C is how a developer leaves: no traceback."""
     with running(tmp_path) as (_url, process):
         process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode in statuses
     assert "Application shutdown complete." in errors
     assert "Traceback" not in errors
@@ -127,7 +127,7 @@ def test_run_ends_with_a_status_when_it_cannot_serve(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=120,
         )
     assert second.returncode == 3
     assert "address already in use" in second.stderr

@@ -326,7 +326,7 @@ class TestTheClient:
         def slow(profile: str | None = None) -> Credentials:
             turned = threading.Event()
             loop.call_soon_threadsafe(turned.set)
-            assert turned.wait(20), "the loop goes on meanwhile"
+            assert turned.wait(60), "the loop goes on meanwhile"
             return find_credentials(profile)
 
         monkeypatch.setattr(aio, "find_credentials", slow)

@@ -70,7 +70,7 @@ class Module:
 
 async def get(address: str, path: str, **headers: str) -> httpx.Response:
     async with httpx.AsyncClient(
-        timeout=30, base_url=f"http://{address}", headers=headers
+        timeout=120, base_url=f"http://{address}", headers=headers
     ) as client:
         return await client.get(path)
 

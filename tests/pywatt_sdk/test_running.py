@@ -74,7 +74,7 @@ def run(
             tell(running, json.dumps(value).encode() + b"\n")
         if heard[-1].get("op") == "announce":
             tell(running, *said, b'{"op":"shutdown"}\n')
-    running.communicate(timeout=30)
+    running.communicate(timeout=120)
     return Ended(running.returncode, heard, (program.parent / "stderr").read_text())
 
 
@@ -168,7 +168,7 @@ def test_it_ends_with_0_without_waiting_for_stdin(tmp_path: Path, end: str) -> N
         tell(running, b'{"op":"shutdown"}\n')
     else:
         running.send_signal(signal.SIGTERM)
-    assert running.wait(30) == 0
+    assert running.wait(60) == 0
     running.communicate()
     assert end in (tmp_path / "stderr").read_text()
 
@@ -299,7 +299,7 @@ def test_without_a_stdin_it_says_in_one_sentence_why_it_cannot_run(
 ) -> None:
     program = write(tmp_path, "@pywatt_module\ndef create_app(state): return Starlette()")
     line = f"{sys.executable} {program} {ends}"
-    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=30, check=False)
+    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert json.loads(ended.stderr)["message"].endswith(
         "stdin closed unexpectedly during handshake"

@@ -81,7 +81,7 @@ def get(url: str) -> bytes:
     deadline = time.monotonic() + STARTED_WITHIN_S
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 (our own address)
+            with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 (our own address)
                 return bytes(answer.read())
         except urllib.error.URLError:
             if time.monotonic() > deadline:
@@ -95,7 +95,7 @@ def post(port: int, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
         f"http://127.0.0.1:{port}/v/v1/webhooks/issue.updated", body.encode(), headers
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (our own address)
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 (our own address)
             return answer.status, answer.read()
     except urllib.error.HTTPError as refused:
         with refused:

@@ -104,7 +104,7 @@ def write_store(path: Path, story: Story | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = Writer(path)
     try:
-        writer.submit([*story.rows, *usage.rows(NOW_US)]).result(timeout=20)
+        writer.submit([*story.rows, *usage.rows(NOW_US)]).result(timeout=120)
     finally:
         writer.close()
 

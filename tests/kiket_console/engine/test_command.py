@@ -76,7 +76,7 @@ def folder(project_folder: Path) -> Path:
 
 def asked(target: Target, path: str = "/") -> str:
     assert target.port is not None
-    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=120)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()

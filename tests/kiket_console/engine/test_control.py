@@ -310,7 +310,7 @@ async def test_a_payload_may_be_sent_as_json_by_hand(paths: ProjectPaths) -> Non
     async with (
         served(paths, desk, new_hub()),
         httpx.AsyncClient(
-            timeout=30,
+            timeout=120,
             transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
             base_url="http://engine",
         ) as http,
@@ -400,7 +400,7 @@ async def test_what_is_no_json_is_told_so(raw_body: bytes, paths: ProjectPaths) 
     async with (
         served(paths, Post(), new_hub()),
         httpx.AsyncClient(
-            timeout=30,
+            timeout=120,
             transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
             base_url="http://engine",
         ) as http,
@@ -417,7 +417,7 @@ async def test_openapi_describes_every_route(paths: ProjectPaths) -> None:
     async with (
         served(paths, Post(), new_hub()),
         httpx.AsyncClient(
-            timeout=30,
+            timeout=120,
             transport=httpx.AsyncHTTPTransport(uds=str(paths.control_socket)),
             base_url="http://engine",
         ) as http,

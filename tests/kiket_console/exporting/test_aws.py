@@ -53,7 +53,7 @@ def test_curl_signs_a_message_anew_for_what_it_was_signed_for(
 
     command = curl(message(make_detail, sentence), server.url)
     ended = subprocess.run(
-        ["sh", "-c", command.text], capture_output=True, text=True, env=environ, timeout=20
+        ["sh", "-c", command.text], capture_output=True, text=True, env=environ, timeout=120
     )
 
     assert ended.returncode == 0, ended.stderr

@@ -52,7 +52,7 @@ def run(command: str, shell: str = "sh", **more: str) -> subprocess.CompletedPro
         script.flush()
         return subprocess.run(
             [shell, script.name],
-            capture_output=True, text=True, timeout=50, check=False,
+            capture_output=True, text=True, timeout=120, check=False,
             env={**os.environ, "no_proxy": "*", **more},
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
             NewLog(number, worker, "log", level, logger, text)
             for number, (worker, level, logger, text) in enumerate(LINES, start=1)
         ]
-        writer.submit(told).result(timeout=20)
+        writer.submit(told).result(timeout=120)
     finally:
         writer.close()
     with Reader(path) as opened:

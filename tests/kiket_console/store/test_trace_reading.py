@@ -31,7 +31,7 @@ def reader(path: Path, writer: Writer) -> Iterator[Reader]:
 
 
 def written(writer: Writer, *rows: Row) -> None:
-    writer.submit(rows).result(timeout=20)
+    writer.submit(rows).result(timeout=120)
 
 
 def family(arrived: MakeExchange) -> list[Row]:

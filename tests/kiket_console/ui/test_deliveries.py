@@ -104,7 +104,7 @@ class TestEditing:
         edit = Original.edit
 
         def slow(original: Original, draft: Draft) -> Edit:
-            go_on.wait(10)
+            go_on.wait(60)
             return edit(original, draft)
 
         monkeypatch.setattr(Original, "edit", slow)
@@ -429,7 +429,7 @@ class TestTriggering:
 
         def slowly(*asked: Any) -> Any:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             return make(*asked)
 
         monkeypatch.setattr(EventMaker, "make", slowly)

@@ -447,7 +447,7 @@ async def test_while_older_rows_are_looked_at_the_list_says_so_and_the_details_s
 
     def held(reader: Reader, wanted: Any, low: int, high: int) -> Any:
         if wanted.text == "status:500" and high < 1193:
-            may_go_on.wait(10)
+            may_go_on.wait(60)
         return original(reader, wanted, low, high)
 
     monkeypatch.setattr(Reader, "matching", held)

@@ -172,7 +172,7 @@ async def test_what_is_made_too_late_is_not_taken_for_what_was_asked_for_since(
 
     def late(*arguments: Any, redact: bool, **options: Any) -> list[Piece]:
         if not redact:
-            go_on.wait(10)
+            go_on.wait(60)
         return pieces(*arguments, redact=redact, **options)
 
     monkeypatch.setattr(handing_out, "pieces", late)

@@ -38,7 +38,7 @@ asyncio.run(First(ProjectPaths(Path("/tmp"))).run_async(headless=True, size=(80,
 def test_the_first_frame_loads_only_what_it_shows() -> None:
     script = f"FORBIDDEN = {FORBIDDEN!r}\n{FIRST_FRAME}"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=50
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
 

@@ -161,7 +161,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     def waiting(view: body.BodyView, shape: Shape, *, pretty: bool) -> Iterator[None]:
         if view.slow:
-            go_on.wait(10)
+            go_on.wait(60)
         yield from lay(view, shape, pretty=pretty)
 
     monkeypatch.setattr(body.BodyView, "lay", waiting)
@@ -281,7 +281,7 @@ async def test_what_is_read_stays_while_others_come(
         later.rows.clear()
         later.webhook("sla.breach", "v1", b"{}", 200, 1_000)
         writer = Writer(paths.store)
-        writer.submit(later.rows).result(timeout=20)
+        writer.submit(later.rows).result(timeout=120)
         writer.close()
         place = app.place
         assert place is not None

@@ -19,7 +19,7 @@ async def test_what_nobody_waits_for_any_more_is_dropped(cancelled: bool, taken:
 
     def work() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         hand_over(app, got.append, "found")
         ended.set()
 

@@ -163,7 +163,7 @@ def test_requests_over_stdin_are_answered_on_stdout(tmp_path: Path) -> None:
         [sys.executable, str(program)],
         input=said,
         capture_output=True,
-        timeout=20,
+        timeout=120,
         check=True,
         env={**os.environ, "PYTHONPATH": "sdk"},
     )

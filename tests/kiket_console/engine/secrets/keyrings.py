@@ -45,11 +45,11 @@ class HangingKeyring(MemoryKeyring):
         self.answers = threading.Event()
 
     def get_password(self, service: str, username: str) -> str | None:
-        self.answers.wait(30)
+        self.answers.wait(60)
         return super().get_password(service, username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.answers.wait(30)
+        self.answers.wait(60)
         super().set_password(service, username, password)
 
 

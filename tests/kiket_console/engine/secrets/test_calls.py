@@ -29,7 +29,7 @@ class Hanging:
     def __call__(self, what: str = "read") -> str:
         self.began += 1
         self.has_begun.set()
-        assert self.goes_on.wait(30)
+        assert self.goes_on.wait(60)
         self.did.append(what)
         return what
 

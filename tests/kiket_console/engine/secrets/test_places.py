@@ -43,7 +43,9 @@ sys.addaudithook(lambda event, _: runs.append(event) if event == "subprocess.Pop
 places._look(lambda _: None)
 print(runs)
 """
-    found = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=30)
+    found = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, timeout=120
+    )
     assert found.stdout == "[]\n", found.stderr
 
 

@@ -135,7 +135,7 @@ def test_a_real_secret_service_keeps_secrets_and_its_lock_is_told_from_its_absen
         env=environment,
         capture_output=True,
         text=True,
-        timeout=45,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
