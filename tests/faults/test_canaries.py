@@ -39,7 +39,7 @@ OF_MODULE = NAMES[:5]
 ROTATED = NAMES[7]
 """Has another value before it; that one is not to be seen either."""
 BEFORE = "BEFORE"
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 
 PROJECT = """\
 [[extension]]

@@ -104,7 +104,7 @@ def test_with_256_descriptors_store_and_control_have_theirs() -> None:
             for _ in range(100):
                 stack.enter_context(lab.connect(lab.platform))
             assert lab.descriptors() <= 256 - 32
-            assert lab.deliver() < 1
+            assert lab.deliver() < 5
         assert lab.status()["exchanges"] >= 5
         call = lab.send(post(path="/api/v1/ext/telemetry", body=b"{}"), lab.platform)
         assert statuses(call) == [204]
