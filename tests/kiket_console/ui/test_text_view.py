@@ -203,7 +203,7 @@ async def test_a_body_of_which_the_store_has_more_says_so(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange_details, "SLOW_READ_BYTES", 100)
-    monkeypatch.setattr(exchange_details, "SHOWN_BYTES", 5_000)
+    monkeypatch.setattr("kiket_console.ui.paint.body.SHOWN_BYTES", 5_000)
     app = console(told(b"[" + b"1, " * 4_000 + b"1]"))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
