@@ -284,6 +284,12 @@ class TestLogs:
         assert "The handler of issue.created failed.  ⏎ KeyError: 'reporter'  +6" in wide
         assert narrow.endswith("▸ KeyError: 'reporter' · The handler of …  +6")
 
+    def test_in_a_narrow_list_what_is_said_has_most_of_the_room(self) -> None:
+        for width, begins in ((40, 15), (48, 27), (60, 35), (92, 39)):
+            assert self.shown("labelled KIK-42", width)[begins:] == "labelled KIK-42"
+            assert text_of(logs.header(width))[begins:] == "text"
+            assert logs.text_column(width) == begins
+
     def test_neighbours_among_the_workers_have_colours_of_their_own(self) -> None:
         names = ("marketing", "billing", "search", "crm")
         assert len({workers.worker_role(name, names) for name in names}) == len(names)

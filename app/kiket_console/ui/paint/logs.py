@@ -27,6 +27,10 @@ STDERR = "┃ "
 BEFORE_TEXT = 7
 """So many pieces of a row stand before what is said."""
 _FULL_TIME = 92
+_WITH_LEVEL = 60
+"""In a narrower list the sign alone says how grave a line is."""
+_WITH_WORKER = 48
+"""In a narrower one the details alone say whose it is."""
 _TRACEBACK = "Traceback "
 _LEVEL_ROLES = {"DEBUG": "muted", "INFO": "muted", "WARNING": "warning", "ERROR": "error"}
 _LEVEL_ROLES |= {"CRITICAL": "error"}
@@ -34,8 +38,17 @@ _LEVEL_ROLES |= {"CRITICAL": "error"}
 
 def header(width: int) -> Line:
     """Return the names of the columns."""
+    worker, grave = _worker("from", width), _level("level", width)
     time = fit("time", 12 if width >= _FULL_TIME else 8)
-    return [(f"   {time}  {fit('from', 10)}  {fit('level', 8)}  text", "muted")]
+    return [(f"   {time}  {worker}{grave}  text", "muted")]
+
+
+def _worker(name: str, width: int) -> str:
+    return fit(name, 10) + "  " if width >= _WITH_WORKER else ""
+
+
+def _level(word: str, width: int) -> str:
+    return fit(word, 8) if width >= _WITH_LEVEL else ""
 
 
 def level(line: LogLine) -> tuple[str, str]:
@@ -75,8 +88,8 @@ def row(
         sign(line),
         (PICKED if picked else " ", "accent"),
         (f"{time}  ", "picked" if picked else "muted"),
-        (fit(short_name(line.worker), 10) + "  ", worker_role(line.worker, workers)),
-        (fit(word, 8), role),
+        (_worker(short_name(line.worker), width), worker_role(line.worker, workers)),
+        (_level(word, width), role),
         (STDERR if line.stream == "stderr" else "  ", "warning"),
     ]
     if unfolded:
@@ -98,7 +111,7 @@ def row(
 
 def text_column(width: int) -> int:
     """Return in which cell of a row the text begins."""
-    return 27 + (12 if width >= _FULL_TIME else 8)
+    return line_width(header(width)) - len("text")
 
 
 def rows_below(line: LogLine, width: int) -> int:
