@@ -232,7 +232,7 @@ class TestDeadlines:
 
     def test_is_not_fooled_by_dripping_line_ends(self, hasty: Served) -> None:
         with hasty.connect() as connection:
-            connection.sendall(get())
+            connection.sendall(get() + b"\r\n")  # else it is idle until the first drop
             assert statuses(hasty.answer(connection)) == [200]
             assert statuses(drip(hasty, connection, b"\r\n")) == [408]
 
