@@ -150,6 +150,8 @@ def import_entry(start: Message) -> Any:
         Refused: with a sentence, when the object is not there or the code starts a server.
     """
     module_name, _, attribute = start["entry"].partition(":")
+    with contextlib.suppress(ImportError, AttributeError, TypeError):  # or another uvicorn
+        importlib.import_module("kiket_core.guard")  # which leaves uvicorn's command line out
     try:
         uvicorn = importlib.import_module("uvicorn")
     except ImportError as error:
