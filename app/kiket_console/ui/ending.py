@@ -102,7 +102,7 @@ def tell_what_goes_on(paths: ProjectPaths) -> None:
     if lock_holder(paths) is None:
         said = f"No engine runs for {name} any more; `{command}` starts one."
     else:
-        said = f"The engine of {name} goes on; `{command}` shows it, `{command} stop` ends it."
+        said = f"{name} goes on; `{command}` shows it, `{command} stop` ends it."
     sys.stderr.write(f"{said}\n")
 
 
