@@ -60,9 +60,7 @@ def test_trigger_fail_read_fix_replay_and_leave_nothing(
     screen.press("q")
     screen.shows("1 worker runs. Detach keeps it")
     screen.press("Enter")
-    screen.shows(
-        "The engine of sample goes on; `kiket-console` shows it, `kiket-console stop` ends it"
-    )
+    screen.shows("sample goes on; `kiket-console` shows it, `kiket-console stop` ends it.")
     screen.shows("left with 0")
     engine = find_engine(paths)
     assert engine is not None
