@@ -7,41 +7,18 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # as in `typing`, which takes its time
-if TYPE_CHECKING:
-    from types import FrameType
-
-INTERRUPTED = 130
-"""`errors.ExitCode.INTERRUPTED`, without loading it."""
-LOADING = "<frozen importlib._bootstrap>"
-
 
 def main() -> None:
     """Run the program and exit with its status; interrupted while it loads, end without a word."""
     try:
-        import signal
+        from kiket_console import interrupting
 
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, interrupt)  # else a script wants it to be ignored
+        interrupting.listen()
         from kiket_console.cli import main as program
 
         program()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
-
-def interrupt(_signal: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, but end the process at once while a module is being loaded.
-
-    Some modules make another error of it there, and some that are written in C crash.
-    """
-    while frame is not None:
-        if frame.f_code.co_filename == LOADING:
-            import os
-
-            os._exit(INTERRUPTED)
-        frame = frame.f_back
-    raise KeyboardInterrupt
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console import __main__, __version__, cli
+from kiket_console import __version__, cli, interrupting
 from kiket_console.cli import CommandTree
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import state_dir
@@ -317,10 +317,15 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, "", "")
 
 
-def test_ctrl_c_while_nothing_is_loading_is_what_it_always_is() -> None:
+def test_ctrl_c_while_nothing_is_loading_is_what_it_always_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(interrupting, "before_the_end", [lambda: done.append("ended")])
     with pytest.raises(KeyboardInterrupt):
-        __main__.interrupt(signal.SIGINT, sys._getframe())
-    assert __main__.INTERRUPTED == ExitCode.INTERRUPTED
+        interrupting.interrupt(signal.SIGINT, sys._getframe())
+    assert done == ["ended"]
+    assert interrupting.INTERRUPTED == ExitCode.INTERRUPTED
 
 
 def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:

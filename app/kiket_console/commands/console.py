@@ -101,10 +101,18 @@ def show(
 
     Raises `ConsoleError` with the engine's own sentence when it could not start.
     """
+    from kiket_console import interrupting
+
+    if engine is not None:  # nobody has seen it yet
+        interrupting.before_the_end.append(engine.terminate)
     os.environ.setdefault("ESCDELAY", ESCAPE_MS)
     gc.disable()  # until the first frame: collecting while modules are loaded takes a sixth of it
     try:
         return _show(paths, engine, variables, None if demo else arguments)
+    except ConsoleError:  # the screen was never there
+        if engine is not None:
+            engine.terminate()
+        raise
     finally:
         gc.enable()
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-
 _LONGEST = 19
 """Digits of the largest number that a store can hold."""
 

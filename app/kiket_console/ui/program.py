@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Any
 
+from kiket_console import interrupting
 from kiket_console.errors import ExitCode
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.ending import complain, stop_engine, tell_what_goes_on
@@ -31,8 +31,7 @@ def run_console(
     """
     app = ConsoleApp(paths, engine=engine, demo=demo, **personal)
     tell_digits_from_signs()
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # asyncio's own ends it in order
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupting.listen_no_more()
     stop = app.run()
     if app.crash is not None:
         complain(app.crash)

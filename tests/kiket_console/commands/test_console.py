@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kiket_console import interrupting
 from kiket_console import project as projects
+from kiket_console.commands import console as commands
 from kiket_console.commands.console import need_trust
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +72,24 @@ def test_a_no_is_not_remembered_and_nothing_runs(project: Project) -> None:
         with pytest.raises(ConsoleError) as refused:
             need_trust(project, trust=False, ask=lambda *_, **__: False)
         assert refused.value.exit_code is ExitCode.AUTH
+
+
+def test_an_engine_of_a_console_that_never_opens_is_ended(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started:
+        ended = 0
+
+        def terminate(self) -> None:
+            self.ended += 1
+
+    def fail(*_: object) -> int:
+        raise ConsoleError('There is no theme "nope".')
+
+    engine = Started()
+    monkeypatch.setattr(interrupting, "before_the_end", [])
+    monkeypatch.setattr(commands, "_show", fail)
+    with pytest.raises(ConsoleError):
+        commands.show(ProjectPaths(own_places), engine)  # type: ignore[arg-type]  # all it asks
+    assert engine.ended == 1
+    assert interrupting.before_the_end == [engine.terminate]
