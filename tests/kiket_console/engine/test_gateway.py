@@ -116,6 +116,20 @@ async def test_an_answer_names_one_date_and_the_workers_own_is_recorded(
     assert recorded.header("date")
 
 
+@pytest.mark.usefixtures("fake_worker")
+async def test_a_delivery_does_not_ask_every_worker_how_it_is(
+    gateway: Gateway, crew: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gathering what modules tell of themselves took longer than a delivery."""
+    extensions = crew.extensions()
+    monkeypatch.setattr(crew, "extensions", lambda: extensions)
+    monkeypatch.setattr(crew, "workers", lambda: pytest.fail("All workers were asked."))
+
+    outcome = await gateway.deliver(delivery())
+
+    assert outcome.status == 200
+
+
 async def test_the_answer_is_durable_before_the_sender_has_it(
     gateway: Gateway, fake_worker: Any, stall: Callable[[], Any], reader: Reader
 ) -> None:
