@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """`errors.ExitCode.INTERRUPTED`, without loading it."""
+_ERRORS = 2
 _LOADING = "<frozen importlib._bootstrap>"
 
 before_the_end: list[Callable[[], object]] = []
@@ -40,6 +41,8 @@ def interrupt(_signal: int, frame: FrameType | None) -> None:
         each()
     while frame is not None:
         if frame.f_code.co_filename == _LOADING:
+            if os.isatty(_ERRORS):  # the shell goes on below the ^C
+                os.write(_ERRORS, b"\n")
             os._exit(INTERRUPTED)
         frame = frame.f_back
     raise KeyboardInterrupt
