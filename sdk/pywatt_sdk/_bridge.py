@@ -95,11 +95,15 @@ class Serving:
             exchange = Exchange(request, state=self._state, answer_bytes=answer_bytes)
             task = self._tasks.create_task(self._ask(exchange))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-            task.add_done_callback(lambda _: _give_up(exchange))
+            task.add_done_callback(functools.partial(self._asked_for, exchange))
             return await _within(timeout_s, exchange, task)
         finally:
             self._asked.discard(request_id)
+
+    def _asked_for(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        """Answer what was cut off before its turn came, at the end of the drain."""
+        self._under_way.discard(task)
+        exchange.conclude(_SERVICE_UNAVAILABLE, "The module stopped before it answered.")
 
     async def _ask(self, exchange: Exchange) -> None:
         """Ask the app when it is this one's turn, which ends with the answer."""
@@ -256,22 +260,21 @@ def address_of(listener: socket.socket) -> str:
 
 async def _within(timeout_s: float, exchange: Exchange, task: asyncio.Task[None]) -> HttpResponse:
     """Wait for an answer, or give one: 504. Who is cancelled meanwhile gives up the request."""
+    timer = asyncio.get_running_loop().call_later(timeout_s, _time_out, exchange, timeout_s)
     try:
-        await asyncio.wait({exchange.response}, timeout=timeout_s)
-        exchange.conclude(
-            _GATEWAY_TIMEOUT,
-            f"The module gave no complete answer within {timeout_s:g} seconds; "
-            "what goes on for long is to be asked for over HTTP.",
-        )
-        return exchange.response.result()
+        return await exchange.response
     finally:
+        timer.cancel()
         if not exchange.is_answered:
             task.cancel()
 
 
-def _give_up(exchange: Exchange) -> None:
-    """Answer what was cut off before its turn came, at the end of the drain."""
-    exchange.conclude(_SERVICE_UNAVAILABLE, "The module stopped before it answered.")
+def _time_out(exchange: Exchange, timeout_s: float) -> None:
+    exchange.conclude(
+        _GATEWAY_TIMEOUT,
+        f"The module gave no complete answer within {timeout_s:g} seconds; "
+        "what goes on for long is to be asked for over HTTP.",
+    )
 
 
 def _bound(host: str, port: int, path: str | Path | None) -> list[socket.socket]:

@@ -35,6 +35,10 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _URI_SAFE: Final = "/:@!$&'()*+,;=-._~%"
+_PLAIN: Final = re.compile(
+    r"(/[/:@!$&'()*+,;=\-.~\w]*)(?:\?([/:@!$&'()*+,;=\-.~%?\[\]\w]*))?", re.ASCII
+)
+"""A path and a query that are as browsers send them; a path with `%` is to be read yet."""
 _OF_ONE_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
 )
@@ -195,6 +199,10 @@ def _target(uri: str) -> _Target:
     Raises:
         _UnfitRequestError: if it is no path, or longer than servers take.
     """
+    plain = _PLAIN.fullmatch(uri)
+    if plain is not None and len(uri) <= URI_BYTES:
+        path, query = plain.groups("")
+        return _Target(path, path.encode(), query.encode())
     origin = _ORIGIN.match(uri)
     if origin is not None:
         uri = uri[origin.end() :] or "/"

@@ -10,6 +10,7 @@ specification §2.3).
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 from collections import Counter, defaultdict
@@ -265,12 +266,15 @@ class Link:
             self._busy[kind] += 1
             task = self._group.create_task(self._see_through(outcome, message, name))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-            task.add_done_callback(lambda _: self._busy.subtract((kind,)))
+            task.add_done_callback(functools.partial(self._handled, kind))
         else:
             if inspect.iscoroutine(outcome):
                 outcome.close()
             self._refuse(message, name)
+
+    def _handled(self, kind: type, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._busy[kind] -= 1
 
     async def _see_through(
         self, outcome: Awaitable[ToOrchestrator | None], message: ToModule, name: str
