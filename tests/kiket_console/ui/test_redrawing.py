@@ -45,7 +45,7 @@ async def test_the_lines_of_a_part_of_the_screen_are_those_of_the_whole(
     async with app.run_test(size=TALL) as pilot:
         await settled(pilot)
         compositor = app.screen._compositor
-        parts = [Region(0, y, TALL[0], 1) for y in range(TALL[1])]
+        parts = [Region(0, y, TALL[0], 1) for y in (0, 2, 7, 16, 20, 35)]
         parts += [Region(5, 3, 20, 15), Region(60, 15, 60, 12)]
         ours = [drawn(compositor, part) for part in parts]
         monkeypatch.setattr(
@@ -54,7 +54,7 @@ async def test_the_lines_of_a_part_of_the_screen_are_those_of_the_whole(
         assert ours == [drawn(compositor, part) for part in parts]
 
 
-async def test_a_text_of_another_length_lays_nothing_out_unless_its_scrollbar_comes_or_goes(
+async def test_a_text_is_laid_out_and_its_scrollbar_drawn_where_that_looks_different(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = console()
@@ -79,3 +79,11 @@ async def test_a_text_of_another_length_lays_nothing_out_unless_its_scrollbar_co
             assert bool(layouts) is expected
             assert text.show_vertical_scrollbar is (count > text.size.height)
             assert text.max_scroll_y == max(0, count - text.size.height)
+        bar, kept = text.vertical_scrollbar, 0
+        for top in range(20):  # a scrollbar that is not drawn again looks as if it was
+            text.scroll_to(y=top, animate=False)
+            kept += not bar._dirty_regions
+            drawn = bar.render_lines(bar.size.region)
+            bar.refresh()
+            assert (bar.position, drawn) == (top, bar.render_lines(bar.size.region))
+        assert kept >= 5

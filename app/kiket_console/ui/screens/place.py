@@ -77,6 +77,8 @@ class PlaceScreen(LaidOut, Copying[None]):
         self._details_shown_s = 0.0
         self._verb = ""
         self._tell_again_s = 0.0
+        self._meant: dict[type[Widget | None], frozenset[str]] = {}
+        """Which keys do something, by what has the focus."""
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -150,12 +152,19 @@ class PlaceScreen(LaidOut, Copying[None]):
         """Say where keys are listed when one does nothing: it means something elsewhere."""
         typed = event.is_printable or event.key.startswith("ctrl+")
         now_s = time.monotonic()
-        if typed and event.key not in self.active_bindings and now_s >= self._tell_again_s:
+        if typed and now_s >= self._tell_again_s and not self._means_something(event.key):
             self._tell_again_s = now_s + TOLD_EVERY_S
             key = self.console.registry.key("help")
             sign = (event.character or "").strip() if event.is_printable else ""
             pressed = sign or actions.shown_key(event.key)
             self.console.say(f"{pressed} does nothing here; {key} lists the keys.")
+
+    def _means_something(self, key: str) -> bool:
+        """Whether a key does something where the focus is; which ones do stays as it is."""
+        kind = type(self.focused)
+        if kind not in self._meant:
+            self._meant[kind] = frozenset(self.active_bindings)
+        return key in self._meant[kind]
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual.cache import LRUCache
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 
 from kiket_console.ui.widgets.ink import Inked
 
@@ -49,6 +50,20 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
             self.set_reactive(Pane.virtual_size, size)
             self._scroll_update(size)
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Draw the scrollbar again where its thumb moves: in a long list a row is far less."""
+        if self.show_vertical_scrollbar and self._thumb(old_value) == self._thumb(new_value):
+            self.vertical_scrollbar.set_reactive(ScrollBar.position, new_value)
+            self.refresh(self.size.region)
+        else:
+            super().watch_scroll_y(old_value, new_value)
+
+    def _thumb(self, position: float) -> int:
+        """Return how many eighths of a cell the thumb is from the top, as Textual draws it."""
+        cells, rows, shown = self.size.height, self.virtual_size.height, self.max_scroll_y
+        thumb = max(1.0, cells * cells / rows)
+        return int((cells - thumb) * position / shown * 8) if shown else 0
 
     @property
     def rows_shown(self) -> int:
