@@ -24,6 +24,10 @@ ASKED_FOR_JSON = f"{__name__}.json"
 """Where a context keeps whether the line has `--json`, for what is answered before it is read."""
 
 
+ASKED_IN_WORDS = {"help": "--help", "version": "--version"}
+"""`help trigger` means `trigger --help`, unless there is a folder of this name."""
+
+
 class CommandTree(CommandGroup):
     """Commands by name, each imported when it is needed; no name at all means the console."""
 
@@ -86,6 +90,9 @@ class CommandTree(CommandGroup):
         rest = args[position:]
         if ctx.resilient_parsing and not rest:
             return super().parse_args(ctx, args)  # a shell asks what can stand here
+        if rest and rest[0] in ASKED_IN_WORDS and not Path(rest[0]).is_dir():
+            rest = [*rest[1:], ASKED_IN_WORDS[rest[0]]]
+            args = [*args[:position], *rest]
         if not rest or (rest[0] not in self.places and not self._is_own_option(rest[0])):
             args = [*args[:position], self.default, *rest]
         return super().parse_args(ctx, args)

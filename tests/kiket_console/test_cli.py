@@ -100,6 +100,22 @@ def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named(
     assert "status" in done.stderr
 
 
+def test_help_and_the_version_can_be_asked_for_in_words(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words, said in (
+        ("help", "Usage: kiket-console [OPTIONS] COMMAND"),
+        ("help trigger", "Usage: kiket-console trigger [OPTIONS]"),
+        ("help traffic list", "Usage: kiket-console traffic list [OPTIONS]"),
+        ("version", f"kiket-console {__version__}\n"),
+    ):
+        assert cli.run(words.split()) == ExitCode.OK
+        assert capsys.readouterr().out.startswith(said)
+    (tmp_path / "help").mkdir()
+    assert cli.run(["help"]) == ExitCode.USAGE  # a folder is opened, for which there is no terminal
+
+
 def test_an_unknown_option_is_usage() -> None:
     done = run("status", "--nonsense")
     assert done.returncode == ExitCode.USAGE
