@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 BREAKS = "_KIKET_CONSOLE_BREAKS"
 """The characters at which bash breaks words, beside those at which a shell does."""
-LIMIT_S = 1.0
+LIMIT_S = 5.0
+"""In all: a moment, and longer where processes queue for the processor."""
+ENGINE_LIMIT_S = 1.0
 NEWEST = 20
 """So many ids are offered."""
 HELP_LIMIT = 70
@@ -48,6 +50,7 @@ def answer(cli: click.Command, program: str, arguments: Sequence[str]) -> int:
         cut = _kept_by_bash(incomplete)
         lines = [_line(way, before, cut) for way in ways]
         click.echo("".join(f"{line}\n" for line in lines if line), nl=False)
+    signal.setitimer(signal.ITIMER_REAL, 0)  # Python ends without our handler
     return 0
 
 
@@ -228,7 +231,7 @@ def _ask(context: click.Context, path: str) -> Any:
     class Local(HTTPConnection):
         def connect(self) -> None:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(LIMIT_S)
+            self.sock.settimeout(ENGINE_LIMIT_S)
             self.sock.connect(str(_paths(context).control_socket))
 
     try:

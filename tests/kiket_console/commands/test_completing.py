@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.snap import scene
 
-from kiket_console.commands import ASKED_BY_A_SHELL
+from kiket_console.cli import cli
+from kiket_console.commands import ASKED_BY_A_SHELL, completing
 from kiket_console.paths import ProjectPaths, completions_dir
 from kiket_console.store.records import AddMeasures
 from kiket_console.telemetry.histogram import Histogram
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAM = Path(sys.executable).parent / "kiket-console"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 STARTS = {
     "bash": (
         ["bash", "--norc", "--noprofile", "-i"],
@@ -197,3 +199,17 @@ def test_the_command_prints_the_script(name: str) -> None:
     )
     assert done.returncode == 0
     assert ASKED_BY_A_SHELL in done.stdout
+
+
+def test_a_program_that_has_answered_may_take_its_time_to_end(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv(ASKED_BY_A_SHELL, "zsh")
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        assert completing.answer(cli, "kiket-console", ["traff"]) == 0
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert "traffic" in capsys.readouterr().out
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
