@@ -70,16 +70,18 @@ def encode_frame(
         base64: write bodies as base64 text.
         traceparent: of what request the message is a part; ours, as in `encode_line`.
     """
-    raw = _traced(encode_json(message, base64=base64), traceparent)
+    raw = encode_json(message, base64=base64)
+    if traceparent:
+        raw = _traced(raw, traceparent)
     if to == "orchestrator":
-        id_ = b"%s%012x" % (_WRAPPERS, next(_wrapper_numbers))
-        raw = b'{"id":"%s","content":%s,"metadata":{}}' % (id_, raw)
+        wrapped = _WRAPPERS, next(_wrapper_numbers), raw
+        raw = b'{"id":"%s%012x","content":%s,"metadata":{}}' % wrapped
     return encode_length(raw)
 
 
 def _traced(raw: bytes, traceparent: str) -> bytes:
     """Put a trace at the end of a message, where a reader finds it without reading the rest."""
-    return b'%s,"traceparent":"%s"}' % (raw[:-1], traceparent.encode()) if traceparent else raw
+    return b'%s,"traceparent":"%s"}' % (raw[:-1], traceparent.encode())
 
 
 def new_uuid() -> str:
