@@ -30,7 +30,8 @@ LATE_S = 0.25
 """How often is looked when nobody woke us."""
 PAUSE_S = 0.05
 """Between two looks, so that what is committed meanwhile is read and printed together."""
-END_TIMEOUT_S = 1.0
+END_TIMEOUT_S = 3.0
+"""How long the end waits for whoever reads what is printed."""
 WORDS = 1000
 """Of what the engine says itself, the newest so many wait to be printed."""
 
