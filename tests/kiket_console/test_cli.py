@@ -261,7 +261,7 @@ def test_data_that_is_no_json_never_leaves(
 def test_bytes_that_are_no_text_are_usage(
     own_places: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["config", "set", "theme", "\udcff"]) == ExitCode.USAGE
+    assert cli.run(["config", "set", "allow_hosts", "\udcff"]) == ExitCode.USAGE
     assert capfd.readouterr().err == "Error: An argument is not UTF-8.\n"
     assert not (state_dir() / "crashes").exists()
 
