@@ -25,14 +25,16 @@ demo: app-env  ## the bundled sample in the console; without a terminal, ten sec
 run: app-env  ## your own project: make run DIR=path/to/project
 	@exec $(bin)/kiket-console "$(DIR)" $(ARGS)
 
-test: check units  ## all checks and tests, as CI runs them
+test: dev-env  ## all checks and tests, as CI runs them, beside each other
+	@$(MAKE) --no-print-directory -j2 check units
 
 check: dev-env  ## format, lint, types and layers
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	for sample in marketing modules; do (cd assets/samples/$$sample && \
-	    $(abspath $(bin))/mypy --strict --explicit-package-bases --no-error-summary .) || exit; done
+	    $(abspath $(bin))/mypy --strict --explicit-package-bases --no-error-summary \
+	        --cache-dir $(abspath .mypy_cache)/$$sample .) || exit; done
 	$(bin)/lint-imports
 
 units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"

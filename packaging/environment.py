@@ -13,10 +13,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
@@ -106,7 +112,10 @@ def install(venv: Path, name: str) -> None:
     else:
         run(sys.executable, "-m", "venv", str(venv))  # adds pip where uv had made it without
         pip = (python, "-m", "pip", "install", "--quiet", "--no-deps")
-        run(*pip, "--require-hashes", "-r", pinned)
+        with tempfile.TemporaryDirectory() as folder:
+            halves = [Path(folder, "one.txt"), Path(folder, "other.txt")]
+            split(Path(pinned), halves)
+            run_all([(*pip, "--require-hashes", "-r", str(half)) for half in halves])
         if name != PEERS:
             run(*pip, "--no-build-isolation", "-e", str(ROOT))
     stamp_file(venv).write_text(key(name))
@@ -122,14 +131,34 @@ def is_ours(venv: Path) -> bool:
     return answer.strip() == f"{sys.base_prefix} {sys.version}"
 
 
+def split(pinned: Path, parts: list[Path]) -> None:
+    """Deal the requirements of *pinned* out to *parts*: none needs another to be installed."""
+    _, *entries = re.split(r"^(?=[A-Za-z0-9])", pinned.read_text(), flags=re.MULTILINE)
+    for index, part in enumerate(parts):
+        part.write_text("".join(entries[index :: len(parts)]))
+
+
 def run(*command: str) -> None:
     """Run *command* to its end, what it says on stderr; raise when it fails."""
+    run_all([command])
+
+
+def run_all(commands: Sequence[tuple[str, ...]]) -> None:
+    """Run *commands* beside each other to their ends; raise when one fails.
+
+    Pip does one thing after the other, and looks long for each of a hundred packages.
+    """
     environment = {
         **os.environ,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
-    subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=sys.stderr)
+    running = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=sys.stderr)
+        for command in commands
+    ]
+    for each in [each for each in running if each.wait() != 0]:
+        raise subprocess.CalledProcessError(each.returncode, each.args)
 
 
 if __name__ == "__main__":
