@@ -317,6 +317,7 @@ def test_ctrl_c_while_it_is_still_loading_ends_it_without_a_word(loading: str) -
     """Not even a module that makes another error of it can make it one of ours."""
     code = f"""
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
 class Finder:
     def find_spec(name, *_):
         if name == {loading!r}:

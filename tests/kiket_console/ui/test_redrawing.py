@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.snap.scene import settled
 from textual._compositor import Compositor
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
-    from textual.geometry import Size
 
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
@@ -87,3 +86,6 @@ async def test_a_text_is_laid_out_and_its_scrollbar_drawn_where_that_looks_diffe
             bar.refresh()
             assert (bar.position, drawn) == (top, bar.render_lines(bar.size.region))
         assert kept >= 5
+        text.resize(Size(0, 0))  # emptied, and not laid out yet: the scrollbar is still there
+        text.scroll_to(y=0, animate=False, force=True, immediate=True)
+        assert text.scroll_y == 0

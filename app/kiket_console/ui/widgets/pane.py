@@ -61,9 +61,11 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
 
     def _thumb(self, position: float) -> int:
         """Return how many eighths of a cell the thumb is from the top, as Textual draws it."""
-        cells, rows, shown = self.size.height, self.virtual_size.height, self.max_scroll_y
-        thumb = max(1.0, cells * cells / rows)
-        return int((cells - thumb) * position / shown * 8) if shown else 0
+        cells, way = self.size.height, self.max_scroll_y
+        if not way:  # nor need there be a row, when a list was emptied and is not laid out yet
+            return 0
+        thumb = max(1.0, cells * cells / self.virtual_size.height)
+        return int((cells - thumb) * position / way * 8)
 
     @property
     def rows_shown(self) -> int:
