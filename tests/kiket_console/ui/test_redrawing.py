@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.snap.scene import settled
 from textual._compositor import Compositor
 from textual.geometry import Region, Size
@@ -11,11 +12,10 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 from kiket_console.ui.paint.source import Lines
+from kiket_console.ui.widgets.offers import Offers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
@@ -89,3 +89,20 @@ async def test_a_text_is_laid_out_and_its_scrollbar_drawn_where_that_looks_diffe
         text.resize(Size(0, 0))  # emptied, and not laid out yet: the scrollbar is still there
         text.scroll_to(y=0, animate=False, force=True, immediate=True)
         assert text.scroll_y == 0
+
+
+async def test_what_was_taken_away_and_is_still_laid_out_is_drawn_as_nothing(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        assert app.place is not None
+        await pilot.press("slash", *"status:")
+        offers = app.screen.query(Offers).first()
+        offers.select(0)
+        part = Region(0, 0, offers.size.width, 1)
+        assert offers.render_lines(part)[0].text.strip()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(offers, "_parent", None)
+            assert not offers.render_lines(part)[0].text.strip()

@@ -69,6 +69,8 @@ class Inked(Widget):
         if self.styles.gutter:
             return super().render_lines(crop)
         width, ground = self.outer_size.width, self.ground
+        if not self.is_attached:  # it is going, and its screen has not been laid out without it
+            return [Strip.blank(crop.width, ground)] * crop.height
         (first, last), (_, background) = crop.column_span, self.background_colors
         filters = self.get_line_filters()
         strips = []
