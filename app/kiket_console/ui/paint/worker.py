@@ -40,14 +40,16 @@ def about(
     checked: Sequence[Line] = (),
     used: Used | None = None,
     own: Used | None = None,
+    gone_us: int = 0,
 ) -> list[Line]:
     """Return what is known of a worker: what is wrong first, then what it handles and needs.
 
     *tail*: what it logged last; *checked*: what is told of its manifest; *used*, *own*: what it and
-    the engine used lately. The engine comes last, unless nothing can be recorded.
+    the engine used lately; *gone_us*: since when there is no engine. The engine comes last, unless
+    nothing can be recorded.
     """
-    unsafe = status.recording != "ok"
-    engine = [*_engine(status, width, now_us), *engine_lines(own, width)]
+    unsafe = gone_us or status.recording != "ok"
+    engine = [*_engine(status, width, now_us, gone_us), *engine_lines(own, width)]
     lines: list[Line] = [*engine, []] if unsafe else []
     if worker.problem is not None:
         lines += problem_lines(worker, width)
@@ -161,9 +163,13 @@ def _tail(tail: Sequence[LogLine], width: int) -> list[Line]:
     return lines
 
 
-def _engine(status: EngineStatus, width: int, now_us: int) -> list[Line]:
+def _engine(status: EngineStatus, width: int, now_us: int, gone_us: int) -> list[Line]:
     """Return how safe recording is, and what a person should know of the engine."""
-    if status.recording == "ok":
+    if gone_us:
+        since = _since(gone_us, now_us)
+        said = f"✗ The engine has gone: nothing is received or recorded.{since}"
+        lines = sentence("Recording", said, width, "error")
+    elif status.recording == "ok":
         safe = _DURABILITIES.get(status.durability, visible(status.durability))
         role = "" if status.durability == "full" else "warning"
         facts: list[Line] = [[("ok", "ok")], [(safe, role)]]

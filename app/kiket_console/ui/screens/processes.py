@@ -220,7 +220,9 @@ class ProcessesScreen(PlaceScreen):
         result = self._checks.of(worker)
         checked = result_lines(result, width, self.console.folder) if result else ()
         used, own = self._samples.of(worker), self._samples.engine
-        lines = about(worker, status, width, moment.now_us(), tail, checked, used, own)
+        link = self.console.link
+        gone_us = 0 if link.up or link.silent else link.since_us
+        lines = about(worker, status, width, moment.now_us(), tail, checked, used, own, gone_us)
         return Lines(lines, targets(lines))
 
     def tick(self) -> None:
