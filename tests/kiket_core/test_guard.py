@@ -501,6 +501,23 @@ def test_uvicorn_is_whole_for_who_asks_it_for_more_than_its_server() -> None:
     assert output.stdout.split() == b"False False True True True Command True False".split()
 
 
+def test_what_uvicorn_only_names_is_left_to_who_uses_it() -> None:
+    program = (
+        "import sys, kiket_core.guard;"
+        "named = 'configparser', 'uvicorn._types', 'uvicorn.middleware.wsgi', 'logging.handlers';"
+        "left = not any(name in sys.modules for name in named);"
+        "import logging.config, uvicorn, uvicorn.config;"
+        "from configparser import RawConfigParser;"
+        "from uvicorn._types import HTTPScope;"
+        "config = uvicorn.Config(lambda environment, start: [b''], interface='wsgi');"
+        "config.load();"
+        "print(left, RawConfigParser.__module__, HTTPScope.__module__,"
+        " callable(config.loaded_app), logging.config.DictConfigurator.__module__)"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert output.stdout.split() == b"True configparser uvicorn._types True logging.config".split()
+
+
 def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
     """Send a piece every 50 ms until an answer comes; return it all."""
     connection.settimeout(0.05)
