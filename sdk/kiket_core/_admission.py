@@ -38,6 +38,8 @@ _AT_MOST_ONCE: Final = frozenset(
         b"webhook-timestamp",
     }
 )
+_RARE: Final = frozenset({b"upgrade", b"sec-fetch-site", b"origin", b"transfer-encoding"})
+"""What has rules of its own, beside those for every head."""
 _HOST: Final = re.compile(
     r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\\\[\]?#,]+)(?::\d{1,5})?", re.IGNORECASE
 )
@@ -113,12 +115,14 @@ class Admission:
             single = _single_headers(head.headers)
         except _AmbiguousError as error:
             return Refusal(400, str(error))
+        if single.keys().isdisjoint(_RARE):
+            return self._host_refusal(single) or self._length_refusal(single)
         return (
             self._upgrade_refusal(single, head.version)
             or self._host_refusal(single)
             or (None if self._allow_cross_site else _cross_site_refusal(single))
-            or _framing_refusal(single, head.version)
-            or self._size_refusal(single)
+            or _coding_refusal(single, head.version)
+            or self._length_refusal(single)
         )
 
     def _upgrade_refusal(self, single: Mapping[bytes, bytes], version: str) -> Refusal | None:
@@ -148,8 +152,12 @@ class Admission:
             )
         return None
 
-    def _size_refusal(self, single: Mapping[bytes, bytes]) -> Refusal | None:
+    def _length_refusal(self, single: Mapping[bytes, bytes]) -> Refusal | None:
         raw_length = single.get(b"content-length", b"0")
+        if not raw_length.isdigit():
+            return Refusal(
+                400, f"The Content-Length {_quoted(raw_length)} is not a number of bytes."
+            )
         if len(raw_length) > 18 or int(raw_length) > self._limits.body_bytes:
             return body_too_large(self._limits)
         return None
@@ -212,13 +220,13 @@ def _cross_site_refusal(single: Mapping[bytes, bytes]) -> Refusal | None:
     return None
 
 
-def _framing_refusal(single: Mapping[bytes, bytes], version: str) -> Refusal | None:
-    length, coding = single.get(b"content-length"), single.get(b"transfer-encoding")
-    if length is not None and coding is not None:
+def _coding_refusal(single: Mapping[bytes, bytes], version: str) -> Refusal | None:
+    coding = single.get(b"transfer-encoding")
+    if coding is None:
+        return None
+    if b"content-length" in single:
         return Refusal(400, "Content-Length and Transfer-Encoding may not stand together.")
-    if length is not None and not length.isdigit():
-        return Refusal(400, f"The Content-Length {_quoted(length)} is not a number of bytes.")
-    if coding is not None and (coding.lower() != b"chunked" or version != "1.1"):
+    if coding.lower() != b"chunked" or version != "1.1":
         return Refusal(400, f"The Transfer-Encoding {_quoted(coding)} is not 'chunked'.")
     return None
 

@@ -33,8 +33,8 @@ _CHUNK_OVERHEAD_BYTES: Final = 32
 _REQUEST_LINE_BYTES: Final = 64
 """Method, version and line ends: what stands in a head besides target and headers."""
 
-
-_HEADER_FRAMING_BYTES: Final = len(b": \r\n")
+_FRAMING_BYTES: Final = len(b": \r\n")
+"""What stands in a head for each header besides its name and value."""
 
 
 _MALFORMED: Final = Refusal(400, "The request is not well-formed HTTP/1.1.")
@@ -80,7 +80,6 @@ class GuardedProtocol(Servant):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._head_wire_bytes = 0
-        self._header_bytes = 0
         self._body_wire_bytes = 0
         self._body_bytes = 0
         self._body_chunks = 0
@@ -113,7 +112,8 @@ class GuardedProtocol(Servant):
         if self._phase is _BODY:
             self._body_wire_bytes += len(data)
         else:
-            self._expect_head()
+            if self._phase is _IDLE:
+                self._expect_head()
             self._head_wire_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -147,9 +147,9 @@ class GuardedProtocol(Servant):
     def on_message_begin(self) -> None:
         """Start a head."""
         super().on_message_begin()
-        self._expect_head()
+        if self._phase is _IDLE:
+            self._expect_head()
         self.as_they_came = []
-        self._header_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Collect the request target, bounded."""
@@ -158,21 +158,22 @@ class GuardedProtocol(Servant):
             self._stop(414, f"The request target is longer than {self._limits.url_bytes} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header, bounded; drop a trailer, which nobody has judged."""
+        """Collect a header; drop a trailer, which nobody has judged."""
         if self._phase is _BODY:
             return
         came = self.as_they_came
         came.append((name, value))
-        self._header_bytes += len(name) + len(value) + _HEADER_FRAMING_BYTES
-        if self._header_bytes > self._most_header_bytes:
-            self._stop(*self._head_too_large())
         if len(came) > self._most_headers:
             self._stop(431, f"The request has more than {self._most_headers} headers.")
 
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
-        headers = self.headers
-        headers += [(name.lower(), value) for name, value in self.as_they_came]
+        came, headers = self.as_they_came, self.headers
+        if came:
+            names, values = zip(*came, strict=True)  # all at once: each step for each takes long
+            if sum(map(len, names + values)) + len(came) * _FRAMING_BYTES > self._most_header_bytes:
+                self._stop(*self._head_too_large())
+            headers += zip(b"\n".join(names).lower().split(b"\n"), values, strict=True)
         named = self.named = dict(headers)
         head = Head(self.url, self.parser.get_http_version(), headers)
         refusal = self.policy.admission.refusal(head)
@@ -236,8 +237,6 @@ class GuardedProtocol(Servant):
     # Limits
 
     def _expect_head(self) -> None:
-        if self._phase is not _IDLE:
-            return
         self._phase = _HEAD
         self._head_wire_bytes = 0
 

@@ -65,15 +65,6 @@ class Matcher:
 
     def spans(self, text: str) -> list[Span]:
         """List every place of every pattern, overlapping ones too, by start, longest first."""
-        found = self._substrings(text)
-        if self._tokens_known and any(token in text for token in self._tokens_known):
-            found += self._tokens(text)
-        if len(found) > 1:
-            found.sort(key=lambda span: (span.start, -span.end))
-        return found
-
-    def _substrings(self, text: str) -> list[Span]:
-        probes, names = self._probes, self._names
         stride = self._stride
         groups_of_text = zip(  # each of `_GROUP` characters; the slices are made in one go
             text[::stride],
@@ -83,9 +74,18 @@ class Matcher:
             text[4::stride],
             strict=False,
         )
-        if self._groups.isdisjoint(groups_of_text):  # nearly always, and it is fast
-            return []
-        groups = range(0, len(text) - _GROUP + 1, stride)
+        found: list[Span] = []
+        if not self._groups.isdisjoint(groups_of_text):  # hardly ever, and looking is fast
+            found = self._substrings(text)
+        if self._tokens_known and any(token in text for token in self._tokens_known):
+            found += self._tokens(text)
+        if len(found) > 1:
+            found.sort(key=lambda span: (span.start, -span.end))
+        return found
+
+    def _substrings(self, text: str) -> list[Span]:
+        probes, names = self._probes, self._names
+        groups = range(0, len(text) - _GROUP + 1, self._stride)
         found = []
         for at in [at for at in groups if text[at : at + _GROUP] in probes]:
             for offset, length in probes[text[at : at + _GROUP]]:

@@ -108,7 +108,10 @@ class Redactor:
 
         Where secrets overlap, the whole stretch becomes the marker of the longest one.
         """
-        if self._is_empty or len(text) < (matcher := self._current().text).shortest:
+        if self._is_empty:
+            return text
+        matcher = (self._snapshot or self._current()).text
+        if len(text) < matcher.shortest:
             return text
         spans = matcher.spans(text)
         return _mask(text, spans) if spans else text
@@ -121,15 +124,26 @@ class Redactor:
         """
         if self._is_empty:
             return []
-        spans = self._current().raw.spans(raw.decode("latin-1"))  # one character is one byte
+        snapshot = self._snapshot or self._current()
+        spans = snapshot.raw.spans(raw.decode("latin-1"))  # one character is one byte
+        if not spans:
+            return []
         return [
             Match(span.start, span.end - span.start, span.name) for span in _without_overlaps(spans)
         ]
 
-    def redact_headers(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return HTTP headers with credentials masked by header name, and secrets by value."""
-        values = "\n".join([value for _, value in pairs])
-        hides = not self._is_empty and bool(self._current().text.spans(values))
+    def redact_headers(self, pairs: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        """Return HTTP headers with credentials masked by header name, and secrets by value.
+
+        Where there are none these are *pairs* themselves.
+        """
+        if not pairs:
+            return pairs
+        names, values = zip(*pairs, strict=True)
+        snapshot = self._snapshot or self._current()
+        hides = not self._is_empty and bool(snapshot.text.spans("\n".join(values)))
+        if not hides and not _has_credential(names):
+            return pairs
         return [
             (name, _mask_credential(value))
             if is_credential(name)
@@ -200,6 +214,11 @@ def is_credential(header: str) -> bool:
     """Tell whether the HTTP header called `header` carries a credential, whatever its value."""
     folded = header.lower()
     return folded in _CREDENTIAL_HEADERS or _CREDENTIAL_WORD.search(folded) is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _has_credential(headers: tuple[str, ...]) -> bool:
+    return any(map(is_credential, headers))
 
 
 def _mask_credential(value: str) -> str:
