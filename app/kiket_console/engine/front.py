@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.front_request import FrontRequest
-from kiket_console.engine.headers import value_of
+from kiket_console.engine.headers import answer_lines, as_text, value_of
 from kiket_console.engine.inbound import Posted
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator.gateway import Visit
@@ -200,7 +200,7 @@ class WebhookProtocol(Servant):
         return FrontRequest(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
-            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
+            as_text(self.as_they_came),
             keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
         )
 
@@ -350,21 +350,14 @@ class WebhookProtocol(Servant):
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return
-        lines = []
-        measured = status in _WITHOUT_BODY
-        for name, value in headers:
-            folded = name.lower()
-            if folded != "date":  # the server says it, for every answer
-                measured = measured or folded == "content-length"
-                lines.append(f"{name}: {value}")
-        if not measured:
-            lines.append(f"content-length: {len(raw_body)}")
-        if not request.keep_alive:
-            lines.append("connection: close")
+        length = None if status in _WITHOUT_BODY else len(raw_body)
         pieces = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
         pieces += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        pieces.append("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
-        if request.method != "HEAD" and status not in _WITHOUT_BODY:
+        pieces.append(answer_lines(headers, length))
+        if not request.keep_alive:
+            pieces.append(b"connection: close\r\n")
+        pieces.append(b"\r\n")
+        if request.method != "HEAD" and length is not None:
             pieces.append(raw_body)
         request.response_started = request.response_complete = True
         self.transport.write(b"".join(pieces))

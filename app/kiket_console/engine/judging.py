@@ -9,10 +9,12 @@ from urllib.parse import parse_qs
 
 from msgspec.structs import replace
 
-from kiket_console.engine.headers import signed
+from kiket_console.engine.headers import signed, value_of
 from kiket_console.model import Judgement
 from kiket_console.wire import ES256
 from kiket_sdk import _signing
+from kiket_sdk._keys import keys_of
+from kiket_sdk._verdict import signature_values
 
 _WANTS = "code that has a webhook secret wants a signature"
 SHOWN_SIGNS = 8
@@ -62,15 +64,18 @@ def _by_token(delivery: Delivery, tokens: TokenJudge, extension_id: str) -> Judg
 
 
 def _by_signature(delivery: Delivery, judging: Judging) -> Judgement:
-    verdict = _signing.verify(
-        judging.secrets, delivery.raw_body, delivery.headers, accept=judging.accept
-    )
+    secrets, raw_body, values = judging.secrets, delivery.raw_body, delivery.values
+    if len(values) == len(delivery.headers):  # none is repeated
+        keys, sent = keys_of(secrets), signature_values(values)
+        verdict = _signing.verify_sent(keys, raw_body, sent, judging.accept)
+    else:
+        verdict = _signing.verify(secrets, raw_body, delivery.headers, accept=judging.accept)
     expected, received = "", ""
     if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect is not None:
         expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,
-        verdict.reason.value,
+        verdict.reason._value_,  # at once, which `value` is not
         verdict.dialect,
         verdict.sentence,
         verdict.skew_s,
@@ -120,17 +125,18 @@ def asked_version(delivery: Delivery) -> str:
     """Return the version that a delivery asks for: by path, else header, else query."""
     if delivery.version:
         return delivery.version
-    for name, value in delivery.headers:
-        if name.lower() == "x-kiket-event-version" and value.strip():
-            return value.strip()
+    asked = value_of(delivery.headers, "x-kiket-event-version").strip()
+    if asked:
+        return asked
     query = delivery.path.partition("?")[2]
     return parse_qs(query).get("version", [""])[0].strip()
 
 
 def nearest_handler(event: str, version: str, handlers: Sequence[Handler]) -> str | None:
     """Return the handler that was probably meant, as `event@version`; None when one fits."""
-    if any(each.event == event and each.version == version for each in handlers):
-        return None
+    for each in handlers:
+        if each.event == event and each.version == version:
+            return None
     return _nearest(event, version, tuple((each.event, each.version) for each in handlers))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import httptools
 from msgspec import Struct
 
+from kiket_console.engine.headers import as_text, values_of
 from kiket_console.engine.room import SMALL_BYTES
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class WorkerLink(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
+        """What somebody waits for; None as soon as it is there."""
         self._deadline: asyncio.TimerHandle
         self._is_one_piece = False
         self._is_head = False
@@ -83,10 +85,15 @@ class WorkerLink(asyncio.Protocol):
         self._claim: Claim | None = None
         self._head_size = 0
         """What came for an answer until its headers were all there, interim answers included."""
-        self._headers: list[tuple[str, str]]
-        self._body: bytearray
+        self._came: list[tuple[bytes, bytes]]
+        self._headers: Headers = ()
+        self._pieces: list[bytes]
+        """Of the body."""
+        self._body_size = 0
+        self._status = 0
         self._most = answer_bytes
         """How long the body can be, as far as its headers say."""
+        self._is_answering = False
         self._begin()
         self.idle_since_s = 0.0
         self.usable = True
@@ -109,6 +116,7 @@ class WorkerLink(asyncio.Protocol):
         self._is_head = raw_head.startswith(b"HEAD ")
         self._head_size = 0
         self._begin()
+        self._is_answering = False
         try:
             if self._is_one_piece:
                 self._transport.write(raw_head + raw_body)
@@ -153,7 +161,7 @@ class WorkerLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        if self._answer is None or self._answer.done():
+        if self._answer is None:
             self.said_too_much = True
             self.close()
             return
@@ -176,7 +184,7 @@ class WorkerLink(asyncio.Protocol):
         if self._until_end and not self._in_headers:
             self._finish()
         elif self._is_answering:
-            size = f"{len(self._body):,}"
+            size = f"{self._body_size:,}"
             self._fail_with(BrokenError(f"broke the connection after {size} bytes of its answer."))
         elif isinstance(exc, BrokenPipeError) and self._is_one_piece:
             # The worker had gone before the request, so the system took nothing of it.
@@ -187,60 +195,58 @@ class WorkerLink(asyncio.Protocol):
     # What the parser tells
 
     def on_message_begin(self) -> None:
-        """Begin an answer."""
-        if self._answer is None or self._answer.done():
+        """Begin an answer, or another one behind it."""
+        if self._answer is None:
             self.said_too_much = True
             self.usable = False
-        self._begin()
-        self._is_answering = True
+        elif not self._in_headers:  # what came was an interim one
+            self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which nobody asked for."""
         if self._in_headers:
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+            self._came.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Tell whether there is a body, and whether it ends with the connection."""
         self._in_headers = False
-        status = self._parser.get_status_code()
+        self._status = status = self._parser.get_status_code()
         if status in _INTERIM:
             return
+        self._headers = as_text(self._came)
         if self._is_head:
             self.usable = False  # the parser would take what comes next for a body
             self._finish()
         elif status not in _WITHOUT_BODY:
-            self._most = self._answer_bytes
-            self._until_end = True
-            for name, value in self._headers:
-                folded = name.lower()
-                if folded == "content-length":
-                    self._until_end = False
-                    self._most = min(int(value), self._most)  # the parser has seen that it is one
-                elif folded == "transfer-encoding":
-                    self._until_end = False
+            values = values_of(self._headers)
+            length = values.get("content-length")  # the parser has seen that it is one
+            limit = self._answer_bytes
+            self._most = limit if length is None else min(int(length), limit)
+            self._until_end = length is None and "transfer-encoding" not in values
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
-        if self._answer is None or self._answer.done():
+        if self._answer is None:
             return
-        self._body += chunk
-        if len(self._body) > self._answer_bytes:
+        self._pieces.append(chunk)
+        size = self._body_size = self._body_size + len(chunk)
+        if size > self._answer_bytes:
             self._refuse_size()
-        elif len(self._body) > SMALL_BYTES and self._claim is None and self._transport is not None:
+        elif size > SMALL_BYTES and self._claim is None and self._transport is not None:
             self._transport.pause_reading()
             self._claim = self._room.ask(self._most, self._transport.resume_reading)
 
     def on_message_complete(self) -> None:
         """Finish an answer."""
-        if self._parser.get_status_code() not in _INTERIM:
+        if self._status not in _INTERIM:
             self.usable = self.usable and not self._unsent and self._parser.should_keep_alive()
             self._finish()
 
     # The rest
 
     def _begin(self) -> None:
-        self._headers, self._body = [], bytearray()
-        self._in_headers, self._until_end, self._is_answering = True, False, False
+        self._came, self._pieces, self._body_size = [], [], 0
+        self._in_headers, self._until_end = True, False
 
     def _send_more(self) -> None:
         """Send a large body in pieces, as fast as the worker reads."""
@@ -249,23 +255,22 @@ class WorkerLink(asyncio.Protocol):
             self._transport.write(piece)
 
     def _finish(self) -> None:
-        if self._answer is None or self._answer.done():
+        answer, self._answer = self._answer, None
+        if answer is None or answer.done():
             return
-        status = self._parser.get_status_code()
-        raw_body, self._body = bytes(self._body), bytearray()
+        raw_body, self._pieces = b"".join(self._pieces), []
         claim, self._claim = self._claim, None
         if claim is not None and not claim.is_granted and self._transport is not None:
             self._transport.resume_reading()
-        self._answer.set_result(Answer(status, tuple(self._headers), raw_body, claim))
+        answer.set_result(Answer(self._status, self._headers, raw_body, claim))
 
     def _refuse_size(self) -> None:
-        status = self._parser.get_status_code()
-        beginning = bytes(self._body[:SMALL_BYTES])
+        beginning = b"".join(self._pieces)[:SMALL_BYTES]
         self._fail_with(
             TooLargeError(
-                f"answered {status} with more than {self._answer_bytes // 1024**2} MiB, "
+                f"answered {self._status} with more than {self._answer_bytes // 1024**2} MiB, "
                 "which is too large; the answer was dropped.",
-                Answer(status, tuple(self._headers), beginning),
+                Answer(self._status, self._headers, beginning),
             )
         )
 
@@ -281,8 +286,9 @@ class WorkerLink(asyncio.Protocol):
 
     def _fail_with(self, error: LinkError) -> None:
         self.close()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
 
     def _give_room_back(self) -> None:
         claim, self._claim = self._claim, None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
+from kiket_console.engine.headers import values_of
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import Result
 
@@ -133,8 +134,7 @@ class Secrets(Protocol):
         ...
 
 
-@dataclass(slots=True)  # not frozen: one for each delivery, and that costs three times as much
-class Delivery:
+class Delivery(Struct, eq=False):
     """A webhook on its way to a worker, whoever sent it."""
 
     extension: str | None
@@ -157,11 +157,22 @@ class Delivery:
     """How long the answer may take; None: as long as the gateway allows."""
     is_retried: bool = False
     """Whether it is tried again by the platform's schedule when it fails."""
-    signed_with: str = field(default="", repr=False)
+    signed_with: str = ""
     """The webhook secret that signed `headers`; empty for what somebody else has signed."""
-    sign: Callable[[str], Headers] | None = field(default=None, repr=False)
+    sign: Callable[[str], Headers] | None = None
     """Return its headers as another webhook secret signs them; None: they go as they are.
     Raises `ConsoleError` for a secret that its dialect cannot use."""
+    _values: dict[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Delivery({self.event!r} {self.version!r} to {self.extension!r})"
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Return the values of `headers` by their names; see `headers.values_of`."""
+        if self._values is None:
+            self._values = values_of(self.headers)
+        return self._values
 
     def headers_for(self, target: Target) -> Headers:
         """Return the headers that *target* takes: the secret may have changed since they were made.
