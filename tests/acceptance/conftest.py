@@ -18,8 +18,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from tests.acceptance.terminal import Terminal
 
+from kiket_console import cli
 from kiket_console.client import Client, call
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
@@ -71,11 +73,24 @@ def until(
     return value
 
 
-def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run one command of the program to its end."""
-    options.setdefault("stdin", subprocess.DEVNULL)
+def program(
+    *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one command of the program to its end: in this process, which has it loaded."""
+    known: dict[str, str | None] = dict.fromkeys(os.environ)
+    with CliRunner().isolation(env=None if env is None else known | dict(env)) as (out, errors, _):
+        status = cli.run(list(arguments))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        told = [each.getvalue().decode() for each in (out, errors)]
+    return subprocess.CompletedProcess(arguments, status, *told)
+
+
+def process(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run one command of the program to its end in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "kiket_console", *arguments],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -246,6 +261,12 @@ def program_fixture() -> Callable[..., subprocess.CompletedProcess[str]]:
     return program
 
 
+@pytest.fixture(name="process")
+def process_fixture() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what runs one command of the program in a process of its own."""
+    return process
+
+
 @pytest.fixture(name="alive")
 def alive_fixture() -> Callable[[int], bool]:
     """Return what tells whether a process is there."""
@@ -311,7 +332,13 @@ def code() -> str:
 
 
 @pytest.fixture(scope="module")
-def lasting_engine(code: str) -> Iterator[Engine]:
+def arguments() -> tuple[str, ...]:
+    """Return what the module's engine is told when it is started."""
+    return ()
+
+
+@pytest.fixture(scope="module")
+def lasting_engine(code: str, arguments: tuple[str, ...]) -> Iterator[Engine]:
     """Return one running engine for all tests of a module, in places that outlast each of them."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kc", dir="/tmp")))
@@ -321,7 +348,7 @@ def lasting_engine(code: str) -> Iterator[Engine]:
             for name in ("STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "RUNTIME_DIR"):
                 (place / name).mkdir(mode=0o700)
                 patch.setenv(f"XDG_{name}", str(place / name))
-            started = stack.enter_context(running(lay_out(place, code)))
+            started = stack.enter_context(running(lay_out(place, code), *arguments))
         started.wait_serving()
         yield started
 

@@ -54,6 +54,12 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_for
 """
 
 
+@pytest.fixture(scope="module")
+def arguments() -> tuple[str, ...]:
+    """Return what the module's engine is told when it is started."""
+    return ("--durability", "process", "--allow-host", "demo.example")
+
+
 def listed(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
     """Return `traffic list --json`."""
     done = engine.cli("traffic", "list", "--json", *arguments)
@@ -93,35 +99,20 @@ def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, unt
     assert engine.cli("traffic", "show", str(sent)).returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("command", "sentence"),
-    [("delete", "Exchange 77 is not recorded"), ("restore", "Exchange 77 cannot be brought back")],
-)
-def test_an_exchange_that_is_not_there_is_named(
-    engine: Engine, command: str, sentence: str
-) -> None:
-    done = engine.cli("traffic", command, "77")
-    assert done.returncode == ExitCode.USAGE
-    assert done.stderr.startswith(f"Error: {sentence}")
+def test_an_exchange_that_is_not_there_is_named(engine: Engine) -> None:
+    for command, sentence in (
+        ("delete", "Exchange 77 is not recorded"),
+        ("restore", "Exchange 77 cannot be brought back"),
+    ):
+        done = engine.cli("traffic", command, "77")
+        assert done.returncode == ExitCode.USAGE
+        assert done.stderr.startswith(f"Error: {sentence}")
 
 
-def test_what_was_deleted_is_gone_for_good_when_the_engine_has_quit(
-    folder: Path, running: Running
-) -> None:
-    with running(folder) as engine:
-        engine.wait_serving()
-        sent = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
-        engine.cli("traffic", "delete", str(sent))
-        assert engine.stop() == 0
-    assert engine.cli("traffic", "delete", str(sent)).returncode == ExitCode.NETWORK
-    with running(folder) as engine:
-        assert engine.cli("traffic", "restore", str(sent)).returncode == ExitCode.USAGE
-        assert sent not in [each["id"] for each in listed(engine)]
-
-
-def test_two_extensions_one_of_them_a_command_are_addressed_by_name(
+def test_two_extensions_are_addressed_by_name_and_what_was_deleted_is_gone_for_good(
     folder: Path, running: Running, until: Until
 ) -> None:
+    """One of them is a command. What one engine deleted, the next one cannot bring back."""
     (folder / "kiket.toml").write_text(SEVERAL)
     (folder / "second").mkdir()
     (folder / "second" / "server.py").write_text(SERVER)
@@ -135,13 +126,10 @@ def test_two_extensions_one_of_them_a_command_are_addressed_by_name(
         assert refused.returncode == ExitCode.USAGE
         assert "Name one of first, second" in refused.stderr
 
-        assert (
-            engine.trigger("issue.created", "--extension", "first", "--data", BODY)["status"] == 200
-        )
-        assert (
-            engine.trigger("issue.created", "--extension", "second", "--data", BODY)["status"]
-            == 201
-        )
+        sent = engine.trigger("issue.created", "--extension", "first", "--data", BODY)
+        assert sent["status"] == 200
+        other = engine.trigger("issue.created", "--extension", "second", "--data", BODY)
+        assert other["status"] == 201
         assert engine.post("/x/nobody/webhooks/issue.created", b"{}")[0] == 404
 
         assert {each["worker"] for each in listed(engine)} == {"first", "second"}
@@ -158,15 +146,21 @@ def test_two_extensions_one_of_them_a_command_are_addressed_by_name(
         told = {each["name"] for each in engine.said("worker") if each["serving"]}
         assert told == {"first", "second"}
 
+        deleted = str(sent["exchange_id"])
+        assert engine.cli("traffic", "delete", deleted).returncode == 0
+        assert engine.stop() == 0
+    assert engine.cli("traffic", "delete", deleted).returncode == ExitCode.NETWORK
+    with running(folder) as engine:
+        assert engine.cli("traffic", "restore", deleted).returncode == ExitCode.USAGE
+        kept = [each["id"] for each in listed(engine)]
+        assert sent["exchange_id"] not in kept
+        assert other["exchange_id"] in kept
 
-def test_what_the_command_line_says_of_durability_and_hosts_is_so(
-    folder: Path, running: Running
-) -> None:
-    with running(folder, "--durability", "process", "--allow-host", "demo.example") as engine:
-        engine.wait_serving()
-        assert engine.status()["durability"] == "process"
-        assert re.search(r"recording  ok\b.* \(process\)\n", engine.cli("status").stdout)
-        assert engine.post("/webhooks/x", b"{}", {"host": "demo.example"})[0] != 421
-        assert engine.post("/webhooks/x", b"{}", {"host": "other.example"})[0] == 421
-        assert engine.status()["refused"] == 1
-        assert "refused    1 request unread" in engine.cli("status").stdout
+
+def test_what_the_command_line_says_of_durability_and_hosts_is_so(engine: Engine) -> None:
+    assert engine.status()["durability"] == "process"
+    assert re.search(r"recording  ok\b.* \(process\)\n", engine.cli("status").stdout)
+    assert engine.post("/webhooks/x", b"{}", {"host": "demo.example"})[0] != 421
+    assert engine.post("/webhooks/x", b"{}", {"host": "other.example"})[0] == 421
+    assert engine.status()["refused"] == 1
+    assert "refused    1 request unread" in engine.cli("status").stdout

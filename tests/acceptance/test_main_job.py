@@ -9,11 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
-    from subprocess import CompletedProcess
 
     from tests.acceptance.conftest import Engine
 
-    Program = Callable[..., CompletedProcess[str]]
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
 
@@ -34,22 +32,6 @@ def test_a_triggered_event_is_handled_answered_and_stored(engine: Engine) -> Non
     assert (child["name"], child["status"], child["source"]) == ("POST extensions/logs", 204, "api")
     assert [line["text"] for line in shown["logs"]] == ["handling KIK-1"]
     assert engine.secret not in done.stdout
-
-
-def test_what_happens_is_told_as_ndjson_without_escape_codes(
-    own_engine: Engine, until: Until
-) -> None:
-    result = own_engine.trigger("issue.created", "--data", BODY.decode())
-    until(
-        lambda: result["exchange_id"] in [each["id"] for each in own_engine.said("exchange")],
-        "the exchange is told",
-    )
-    until(lambda: own_engine.said("log"), "the log line is told")
-    assert own_engine.stop() == 0
-    assert [each["reason"] for each in own_engine.said("stopped")] == ["SIGTERM"]
-    raw = own_engine.out.read_bytes()
-    assert b"\x1b" not in raw
-    assert all(json.loads(line)["schema"] == 1 for line in raw.splitlines())
 
 
 def test_a_broken_handler_is_seen_mended_and_sent_again(engine: Engine) -> None:
@@ -134,31 +116,13 @@ def test_a_body_that_is_no_json_is_answered_and_kept_as_it_came(engine: Engine) 
     assert detail.request.body.raw == raw
 
 
-def test_several_at_once_are_counted_and_measured(own_engine: Engine) -> None:
-    done = own_engine.cli("trigger", "issue.created", "--data", BODY.decode(), "--count", "5")
-    assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 5
-    status = json.loads(own_engine.cli("status", "--json").stdout)
-    assert status["recording"] == "ok"
-    assert status["exchanges"] >= 10, "five deliveries and their calls"
-    assert status["p95_us"] > 0
-    assert status["error_share"] == 0
-    assert status["rate_per_s"] > 0
-    listed = [
-        json.loads(line) for line in own_engine.cli("traffic", "list", "--json").stdout.splitlines()
-    ]
-    assert [each["id"] for each in listed] == sorted(each["id"] for each in listed)
-    assert (
-        sorted(each["name"] for each in listed)
-        == ["POST extensions/logs"] * 5 + ["issue.created"] * 5
-    )
-
-
-def test_a_broken_manifest_is_said_with_its_place_and_heals_by_itself(
+def test_what_cannot_be_read_or_imported_is_said_with_its_place_and_heals_by_itself(
     folder: Path, running: Running, until: Until
 ) -> None:
-    good = (folder / "extension.yaml").read_text()
+    manifest = (folder / "extension.yaml").read_text()
+    code = (folder / "main.py").read_text()
     (folder / "extension.yaml").write_text("id: [unclosed\n")
+    (folder / "main.py").write_text(code.replace("import logging", "import loging"))
     with running(folder) as engine:
         until(lambda: engine.status()["workers"][0]["state"] == "broken", "the worker is broken")
         worker = engine.status()["workers"][0]
@@ -167,24 +131,15 @@ def test_a_broken_manifest_is_said_with_its_place_and_heals_by_itself(
         status, answer = engine.post(ROUTE, BODY)
         assert status == 503
         assert "extension.yaml" in json.dumps(answer)
-        engine.save("extension.yaml", good)
-        assert engine.trigger("issue.created", "--data", BODY.decode())["status"] == 200
 
-
-def test_code_that_cannot_be_imported_is_said_with_file_and_line(
-    folder: Path, running: Running, until: Until
-) -> None:
-    good = (folder / "main.py").read_text()
-    (folder / "main.py").write_text(good.replace("import logging", "import loging"))
-    with running(folder) as engine:
-        until(
-            lambda: any(told["state"] == "broken" for told in engine.said("worker")),
-            "the worker is broken",
+        engine.save("extension.yaml", manifest)
+        told = until(
+            lambda: [each for each in engine.said("worker") if each.get("where") == "main.py:1"],
+            "the next thing that is wrong is told",
         )
-        told = engine.said("worker")[-1]
-        assert "loging" in told["problem"]
-        assert told["where"] == "main.py:1"
-        engine.save("main.py", good)
+        assert "loging" in told[-1]["problem"]
+
+        engine.save("main.py", code)
         assert engine.trigger("issue.created", "--data", BODY.decode())["status"] == 200
 
 
@@ -200,8 +155,32 @@ def test_a_syntax_error_leaves_the_old_code_serving(engine: Engine, until: Until
 
 
 def test_requests_that_arrive_before_the_code_is_up_are_held(
-    folder: Path, running: Running
+    folder: Path, running: Running, until: Until
 ) -> None:
+    """What came of it is counted, and told to the last word as JSON without escape codes."""
     with running(folder) as engine:
         status, _ = engine.post(ROUTE, BODY, engine.signed(BODY))
         assert status == 200
+        done = engine.cli("trigger", "issue.created", "--data", BODY.decode(), "--count", "5")
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) == 5
+
+        status_now = json.loads(engine.cli("status", "--json").stdout)
+        assert status_now["recording"] == "ok"
+        assert status_now["exchanges"] == 12, "six deliveries and their calls"
+        assert status_now["p95_us"] > 0
+        assert status_now["error_share"] == 0
+        printed = engine.cli("traffic", "list", "--json").stdout.splitlines()
+        listed = [json.loads(line) for line in printed]
+        assert [each["id"] for each in listed] == sorted(each["id"] for each in listed)
+        names = sorted(each["name"] for each in listed)
+        assert names == ["POST extensions/logs"] * 6 + ["issue.created"] * 6
+
+        told = {each["id"] for each in listed}
+        until(lambda: {each["id"] for each in engine.said("exchange")} >= told, "all are told")
+        until(lambda: len(engine.said("log")) >= 6, "the log lines are told")
+        assert engine.stop() == 0
+    assert [each["reason"] for each in engine.said("stopped")] == ["SIGTERM"]
+    raw = engine.out.read_bytes()
+    assert b"\x1b" not in raw
+    assert all(json.loads(line)["schema"] == 1 for line in raw.splitlines())

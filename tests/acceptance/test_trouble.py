@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import stat
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.acceptance.conftest import Engine
 
+    Process = Callable[..., CompletedProcess[str]]
     Program = Callable[..., CompletedProcess[str]]
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 RUN = ("run", "--headless", "--trust")
 
 
-def test_a_port_that_is_taken_is_named(folder: Path, program: Program) -> None:
+def test_a_port_that_is_taken_is_named(folder: Path, process: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        done = program("-C", str(folder), *RUN, "--port", str(port))
+        done = process("-C", str(folder), *RUN, "--port", str(port))
     assert done.returncode == ExitCode.NETWORK
     assert done.stderr == (
         f"Error: Port {port} is already in use.\n  Stop what uses it or pass --port.\n"
@@ -42,59 +42,43 @@ def test_a_port_that_is_taken_is_named(folder: Path, program: Program) -> None:
     assert done.stdout == ""
 
 
-def test_a_second_engine_is_refused_and_the_first_goes_on(engine: Engine) -> None:
-    done = engine.cli(*RUN)
-    assert done.returncode == ExitCode.NETWORK
-    assert done.stderr.startswith(
-        f"Error: An engine (pid {engine.process.pid}) runs for {engine.folder} already.\n"
-    )
-    assert "kiket-console attach" in done.stderr
-    assert engine.status()["pid"] == engine.process.pid
-
-
 def test_a_state_folder_that_cannot_be_written_is_named(
-    folder: Path, own_places: Path, program: Program
+    folder: Path, own_places: Path, process: Process
 ) -> None:
     (own_places / "file").write_text("")
     environment = {**os.environ, "XDG_STATE_HOME": str(own_places / "file")}
-    done = program("-C", str(folder), *RUN, env=environment)
+    done = process("-C", str(folder), *RUN, env=environment)
     assert done.returncode == ExitCode.FAILURE
     assert done.stderr.startswith("Error: Cannot write to the state folder ")
     assert "XDG_STATE_HOME" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_keyring_the_engine_says_so_and_works(
-    folder: Path, running: Running, until: Until
+def test_a_second_engine_is_refused_and_an_interrupt_stops_the_first_in_order(
+    folder: Path, running: Running, process: Process, alive: Callable[[int], bool]
 ) -> None:
-    environment = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
-    with running(folder, environment=environment) as engine:
-        until(lambda: engine.status()["vault"].startswith("this session only: "), "none was found")
-        status = engine.status()
-        [degraded] = status["degraded"]
-        assert degraded["brief"] == "no keyring"
-        assert "Secrets cannot be kept" in degraded["sentence"]
-        assert engine.trigger("issue.created", "--data", '{"issue": {"key": "A"}}')["status"] == 200
-
-
-def test_a_session_that_was_asked_for_needs_no_note(folder: Path, running: Running) -> None:
     with running(folder, environment={"KIKET_CONSOLE_SESSION_SECRETS": "true"}) as engine:
+        engine.wait_serving()
+        done = process("-C", str(folder), *RUN)
+        assert done.returncode == ExitCode.NETWORK
+        assert done.stderr.startswith(
+            f"Error: An engine (pid {engine.process.pid}) runs for {folder} already.\n"
+        )
+        assert "kiket-console attach" in done.stderr
+
         status = engine.status()
+        assert status["pid"] == engine.process.pid
         assert status["vault"] == "this session only"
-        assert not any("ecrets" in note for note in status["notes"])
+        assert not any("ecrets" in note for note in status["notes"]), "it was asked for"
 
-
-def test_an_interrupt_stops_everything_in_order(
-    own_engine: Engine, alive: Callable[[int], bool]
-) -> None:
-    workers = own_engine.descendants()
-    assert workers
-    assert own_engine.stop(signal.SIGINT) == ExitCode.INTERRUPTED
+        workers = engine.descendants()
+        assert workers
+        assert engine.stop(signal.SIGINT) == ExitCode.INTERRUPTED
     assert not [pid for pid in workers if alive(pid)]
-    assert not own_engine.paths.control_socket.exists()
-    assert not own_engine.paths.engine_info.exists()
-    assert own_engine.said("stopped")[-1]["reason"] == "SIGINT"
-    wal = own_engine.paths.store.with_name(own_engine.paths.store.name + "-wal")
+    assert not engine.paths.control_socket.exists()
+    assert not engine.paths.engine_info.exists()
+    assert engine.said("stopped")[-1]["reason"] == "SIGINT"
+    wal = engine.paths.store.with_name(engine.paths.store.name + "-wal")
     assert not wal.exists() or wal.stat().st_size == 0, "the store was closed"
 
 
@@ -103,10 +87,10 @@ def test_a_second_interrupt_hurries(folder: Path, running: Running, until: Until
     slow = (
         (folder / "main.py")
         .read_text()
-        .replace('log.info("handling', 'import time; time.sleep(60); log.info("handling')
+        .replace('log.info("handling', 'import time; time.sleep(600); log.info("handling')
     )
     (folder / "main.py").write_text(slow)
-    with running(folder) as engine:
+    with running(folder, environment={"KIKET_CONSOLE_FORWARD_TIMEOUT_S": "600"}) as engine:
         engine.wait_serving()
         port = int(engine.info["gateway_url"].rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)) as sender:
@@ -120,20 +104,26 @@ def test_a_second_interrupt_hurries(folder: Path, running: Running, until: Until
                 + raw_body
             )
             until(lambda: engine.reader.ids(), "the request is recorded")
-            begun = time.monotonic()
             engine.process.send_signal(signal.SIGINT)
             until(lambda: not engine.paths.engine_info.exists(), "the engine is stopping")
             engine.process.send_signal(signal.SIGINT)
             assert engine.process.wait(60) == ExitCode.INTERRUPTED
-            assert time.monotonic() - begun < 10
 
 
 def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped(
     folder: Path, running: Running, alive: Callable[[int], bool], until: Until
 ) -> None:
-    with running(folder) as engine:
-        engine.wait_serving()
-        kept = engine.trigger("issue.created", "--data", '{"issue": {"key": "A"}}')["exchange_id"]
+    """Without a keyring the first one says so, and works."""
+    environment = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+    with running(folder, environment=environment) as engine:
+        until(lambda: engine.status()["vault"].startswith("this session only: "), "none was found")
+        [degraded] = engine.status()["degraded"]
+        assert degraded["brief"] == "no keyring"
+        assert "Secrets cannot be kept" in degraded["sentence"]
+
+        told = engine.trigger("issue.created", "--data", '{"issue": {"key": "A"}}')
+        assert told["status"] == 200
+        kept = told["exchange_id"]
         workers = engine.descendants()
         assert len(workers) >= 2, "a life-line and a worker"
         engine.process.kill()
