@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
-from kiket_console.model import State
+from kiket_console.model import Source, State
 from kiket_console.store import digests, measuring
 from kiket_console.store.records import (
     AddMeasures,
@@ -47,11 +47,15 @@ _NEW_EXCHANGE = (
     " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
     " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited,"
     " kind, direction, channel, duplicate_of, unread)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,1)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,"
+    "nullif(?,0),1)"
 )
+"""Rows have 0 for no exchange: sqlite3 takes an int at once, and looks for an adapter of None."""
 _CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
 _PLANNED = slice(23, 25)
 _RECEIVED = State.RECEIVED.value
+_WORDS: dict[str, str] = {word: word.value for word in (*Source, *State)}
+"""Plain texts: sqlite3 looks for an adapter of any other type."""
 _REQUEST = "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?)"
 _UPDATE_TRIED = (
     "UPDATE exchange SET change = ?, state = ?, attempts = ?, target = ?, tried_us = ?, retry = '',"
@@ -61,7 +65,8 @@ _UPDATE_ENDED = (
     "UPDATE exchange SET change = ?, state = ?, status = ?, duration_us = ?, decision = ?,"
     " retry = ?, next_try_us = ? WHERE id = ?"
 )
-_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
+_ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_LATER_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
     "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
 _NOT_TRIED = (0, "", 0)
@@ -102,6 +107,7 @@ class Batch:
         self._tried: list[Sequence[Any]] = []
         self._ended: dict[int, Sequence[Any]] = {}
         self._attempts: list[Sequence[Any]] = []
+        self._later_attempts: list[Sequence[Any]] = []
         self._logs: list[Sequence[Any]] = []
         self._measured: list[measuring.Measured] = []
 
@@ -155,7 +161,7 @@ class Batch:
         self._exchange_id = max(self._exchange_id, row.id)
         # What never changes, in the order of `verification.EXCHANGE_COLUMNS`.
         said = (
-            row.source.value,  # a plain text: sqlite3 looks for an adapter of any other type
+            _WORDS[row.source],
             row.worker,
             row.name,
             row.version,
@@ -164,29 +170,32 @@ class Batch:
             row.started_us,
         )
         size = row.request.body.size
-        parent = (row.parent_id, int(row.parent_guessed), row.replay_of)
-        mine = (row.signature, row.trace_id, row.span_id, *parent)
+        known = (row.signature, row.trace_id, row.span_id)
+        guessed, parent_id, replay_of = int(row.parent_guessed), row.parent_id, row.replay_of
         self._exchanges[row.id] = [
             row.id,
             self._change,
             *said,
-            row.state.value,
+            _WORDS[row.state],
             size,
-            *mine,
+            *known,
+            parent_id or 0,
+            guessed,
+            replay_of or 0,
             *_NOT_TRIED,
             *_NOT_ENDED,
             int(row.edited),
             row.kind,
             row.direction,
             row.channel,
-            row.duplicate_of,
+            row.duplicate_of or 0,
         ]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
-        covered = (*said, size, *mine, verdict, digests.of_message(*message))
+        mine = (*said, size, *known, parent_id, guessed, replay_of)
         later = digests.of_later(row.edited, row.kind, row.direction, row.channel, row.duplicate_of)
-        digest = digests.digest(row.id, *covered, *later)
-        self._requests.append((row.id, *message, verdict, digest))
+        covered = (row.id, *mine, verdict, digests.of_message(*message), *later)
+        self._requests.append((row.id, *message, verdict, digests.digest(*covered)))
 
     def _add_attempt(self, row: NewAttempt) -> None:
         if row.exchange_id in self._ended:
@@ -207,7 +216,7 @@ class Batch:
         if row.exchange_id in self._ended:
             self._flush()
         self._change += 1
-        ended = (row.state.value, row.status, row.duration_us)
+        ended = (_WORDS[row.state], row.status, row.duration_us)
         after = (row.decision, row.retry, row.next_try_us)
         pending = self._exchanges.get(row.exchange_id)
         if pending is None:
@@ -218,12 +227,11 @@ class Batch:
         begun = self._running.pop(row.exchange_id, None) or self._begun(row.exchange_id)
         if begun is not None and begun[0] == row.number:
             answer = None if row.answer is None else _message_values(row.answer)
-            self._attempts.append(
-                (
-                    *attempt_values(row.exchange_id, begun, (*ended, row.error), answer),
-                    row.exchange_id,
-                )
-            )
+            values = attempt_values(row.exchange_id, begun, (*ended, row.error), answer)
+            if pending is None:
+                self._later_attempts.append((*values, row.exchange_id))
+            else:
+                self._attempts.append(values)
 
     def _begun(self, exchange_id: int) -> Begun | None:
         """Return number, target and start of the attempt that an exchange is in, from the store."""
@@ -301,6 +309,9 @@ class Batch:
         if self._attempts:
             run(_ATTEMPT, self._attempts)
             self._attempts = []
+        if self._later_attempts:
+            run(_LATER_ATTEMPT, self._later_attempts)
+            self._later_attempts = []
         if self._logs:
             run(_NEW_LOG, self._logs)
             self._log_count += len(self._logs)
@@ -353,14 +364,14 @@ def read_counters(connection: sqlite3.Connection) -> Committed:
     return Committed(exchange, change, log, 0, exchanges, logs)
 
 
-def _message_values(message: Message) -> tuple[str, bytes, int, bytes, int, str]:
+def _message_values(message: Message) -> tuple[str, bytearray, int, bytearray, int, str]:
     """Return headers, body, size, sha256, truncated and references as a row has them."""
     body = message.body
     return (
         _encode(message.headers).decode(),
-        body.raw,
+        bytearray(body.raw),
         body.size,
-        body.sha256,
+        bytearray(body.sha256),
         int(body.truncated),
         _references_text(body) if body.references else "[]",
     )

@@ -6,7 +6,7 @@ digest too.
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,16 +17,28 @@ if TYPE_CHECKING:
 DIGEST_BYTES = 16
 SHA256_BYTES = 32
 
-_encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
 
 
-def digest(*values: Any) -> bytes:
+def digest(*values: Any) -> bytearray:
     """Return the digest of *values*: numbers, texts, bytes, None, and sequences of them."""
-    return sha256(_encode(values)).digest()[:DIGEST_BYTES]
+    return bytearray(blake2b(_pack(values), digest_size=DIGEST_BYTES).digest())
+
+
+def fits(found: bytes, *values: Any) -> bool:
+    """Tell whether a row's digest is that of *values*, or what was made of them before."""
+    if found == digest(*values):
+        return True
+    return found == sha256(msgspec.json.encode(values)).digest()[:DIGEST_BYTES]
 
 
 def of_message(
-    headers: str, raw_body: bytes, size: int, body_sha256: bytes, truncated: int, references: str
+    headers: str,
+    raw_body: bytes | bytearray,
+    size: int,
+    body_sha256: bytes | bytearray,
+    truncated: int,
+    references: str,
 ) -> Sequence[Any]:
     """Return what a digest covers of a message, as its row has it.
 
@@ -58,6 +70,6 @@ def of_frames(frames: str) -> Sequence[str]:
     return (frames,) if frames else ()
 
 
-def is_whole(body_sha256: bytes, truncated: int, references: str) -> bool:
+def is_whole(body_sha256: bytes | bytearray, truncated: int, references: str) -> bool:
     """Tell whether a body is stored as it came, so that its SHA-256 is of the stored bytes."""
     return references == "[]" and not truncated and len(body_sha256) == SHA256_BYTES

@@ -161,7 +161,7 @@ class _Verification:
             self._report.logs += 1
             if digest is None and row[0] <= self._undigested_log:
                 self._report.undigested += 1
-            elif digest is None or digests.digest(*row, *digests.of_frames(frames)) != digest:
+            elif digest is None or not digests.fits(digest, *row, *digests.of_frames(frames)):
                 self._found(f"log line {row[0]:,}", "was changed")
 
     def _digest(
@@ -172,7 +172,7 @@ class _Verification:
                 self._report.undigested += 1
             else:
                 self._found(name, f"{what} was lost, or written by another program")
-        elif digests.digest(*covered) != digest:
+        elif not digests.fits(digest, *covered):
             self._found(name, f"{what} was changed")
 
     def _counts(self, *_: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,24 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
 
     assert report.findings == []
     assert (report.exchanges, report.bodies, report.logs, report.undigested) == (12, 19, 7, 0)
+
+
+def test_digests_that_an_earlier_version_made_still_hold(filled: Path) -> None:
+    """It made them of JSON, with SHA-256: of this log line's columns here."""
+    with closing(sqlite3.connect(filled)) as connection:
+        *row, frames = connection.execute(
+            "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, frames"
+            " FROM log WHERE id = 5"
+        ).fetchone()
+        raw = json.dumps([*row, frames], separators=(",", ":")).encode()
+        former = hashlib.sha256(raw).digest()[:16]
+        connection.execute("UPDATE log SET digest = ? WHERE id = 5", (former,))
+        connection.commit()
+        assert verify(filled).findings == []
+        connection.execute("UPDATE log SET text = 'another' WHERE id = 5")
+        connection.commit()
+
+    assert verify(filled).findings == [Finding("log line 5", "was changed")]
 
 
 @pytest.mark.parametrize(
