@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FIELDS: Final = 7
 _WIDTH: Final = 20
+_FORM: Final = " ".join([f"%{_WIDTH}d"] * _FIELDS).encode()
 
 
 class CleanEnd(NamedTuple):
@@ -60,10 +61,9 @@ class Mark:
             newest.logs,
             *(clean or (-1, -1)),
         )
-        text = " ".join(f"{number:{_WIDTH}d}" for number in numbers)
-        raw = f"{text} {zlib.crc32(text.encode()):08x}\n".encode()
+        raw = _FORM % numbers
         try:
-            os.pwrite(self._descriptor, raw, 0)
+            os.pwrite(self._descriptor, b"%b %08x\n" % (raw, zlib.crc32(raw)), 0)
         except OSError:  # a full disk: the store says so
             return
 
