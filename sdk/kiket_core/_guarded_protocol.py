@@ -73,7 +73,6 @@ class GuardedProtocol(Servant):
         self._most_headers = self._limits.header_count
         self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
         self._phase = _IDLE
-        self._is_upgrade = False
         self._refusal: Refusal | None = None
         self._admitted_app, self.app = self.app, self._call_unless_abandoned
         self._abandoned_scope: HTTPScope | None = None
@@ -118,7 +117,7 @@ class GuardedProtocol(Servant):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            if self._is_upgrade:
+            if self.is_upgrade:
                 self.let_go()
                 self.handle_websocket_upgrade()
                 self.app = self._admitted_app
@@ -169,19 +168,18 @@ class GuardedProtocol(Servant):
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
         came, headers = self.as_they_came, self.headers
-        if came:
-            names, values = zip(*came, strict=True)  # all at once: each step for each takes long
-            if sum(map(len, names + values)) + len(came) * _FRAMING_BYTES > self._most_header_bytes:
-                self._stop(*self._head_too_large())
-            headers += zip(b"\n".join(names).lower().split(b"\n"), values, strict=True)
+        size = sum([len(name) + len(value) for name, value in came])
+        if size + len(came) * _FRAMING_BYTES > self._most_header_bytes:
+            self._stop(*self._head_too_large())
+        headers += [(name.lower(), value) for name, value in came]
         named = self.named = dict(headers)
         head = Head(self.url, self.parser.get_http_version(), headers)
         refusal = self.policy.admission.refusal(head)
         if refusal is not None:
             self._stop(*refusal)
         self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
-        self._is_upgrade = b"upgrade" in named and self._should_upgrade()
-        if self._is_upgrade and not (self._owes_nothing() and self.parser.should_upgrade()):
+        self.is_upgrade = b"upgrade" in named and self._should_upgrade()
+        if self.is_upgrade and not (self._owes_nothing() and self.parser.should_upgrade()):
             self._stop(400, "An upgrade must be asked for alone, with 'Connection: Upgrade'.")
         super().on_headers_complete()
         self._phase = _BODY
@@ -204,7 +202,7 @@ class GuardedProtocol(Servant):
         self._phase = _IDLE
         self._disarm()
         super().on_message_complete()
-        if self._is_upgrade:
+        if self.is_upgrade:
             return
         if self.cycle.response_complete and not self.transport.is_closing():
             # The answer went out before the body was in; reading on has stopped the idle timer.

@@ -17,6 +17,8 @@ class Servant(HttpToolsProtocol):
     """The headers of the head that is read, or was read last."""
     named: dict[bytes, bytes]
     """The same by their names in lower case, of repeated ones the last; once the head is whole."""
+    is_upgrade: bool = False
+    """Whether that head asks for a WebSocket, as it may."""
 
     def on_refused(self, refusal: Refusal) -> None:
         """Take note that the request that is being read is refused; the guard answers it."""

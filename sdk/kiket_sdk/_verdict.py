@@ -50,7 +50,6 @@ _CARRIERS = frozenset(
         b"webhook-signature",
     }
 )
-_CARRIERS_BY_NAME = [(raw.decode(), raw) for raw in sorted(_CARRIERS)]
 
 
 def signature_headers(
@@ -65,11 +64,6 @@ def signature_headers(
                 return raw_name.decode()
             found[raw_name] = _raw(value)
     return found
-
-
-def signature_values(values: Mapping[str, str]) -> dict[bytes, bytes]:
-    """Pick the headers that carry a signature out of all, by their names in lower case."""
-    return {raw: _raw(values[name]) for name, raw in _CARRIERS_BY_NAME if name in values}
 
 
 def _raw(text: str) -> bytes:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from kiket_console.engine.headers import values_of
+from kiket_console.engine.headers import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
+    from kiket_console.model import Headers
     from kiket_console.store.reader import Received
 
 KEPT: Final = 10_000
@@ -41,9 +42,7 @@ class Duplicates:
     def recall(self, received: Iterable[Received]) -> None:
         """Remember what the store holds, the oldest first."""
         for each in received:
-            known = identity(
-                each.worker, each.name, each.version, values_of(each.headers), each.sha256
-            )
+            known = identity(each.worker, each.name, each.version, each.headers, each.sha256)
             if known is not None:
                 first = each.duplicate_of or each.exchange_id
                 self.remember(known, first, each.started_us)
@@ -66,14 +65,11 @@ class Duplicates:
 
 
 def identity(
-    worker: str, name: str, version: str, values: Mapping[str, str], sha256: bytes
+    worker: str, name: str, version: str, headers: Headers, sha256: bytes
 ) -> Identity | None:
-    """Return by what a delivery is known again, None where nothing is: it was stored in part.
-
-    *values* are those of its headers, by their names in lower case.
-    """
+    """Return by what a delivery is known again, None where nothing is: it was stored in part."""
     for header in IDS:
-        sent = values.get(header, "")
+        sent = value_of(headers, header)
         if 0 < len(sent) <= LONGEST_ID:
             return worker, sent
     return (worker, name, version, sha256) if sha256 else None

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
 from kiket_console.engine.front_request import FrontRequest
-from kiket_console.engine.headers import answer_lines, as_text, value_of
+from kiket_console.engine.headers import value_of
 from kiket_console.engine.inbound import Posted
 from kiket_console.engine.link import Answer
 from kiket_console.engine.orchestrator.gateway import Visit
@@ -156,11 +156,10 @@ class WebhookProtocol(Servant):
 
     def on_headers_complete(self) -> None:
         """Begin a request that the guard has let in; it waits for earlier ones."""
-        if self._becomes_websocket():
+        if self.is_upgrade:
             return
         before = self.cycle
         request = self.cycle = self._begun()
-        request.waiting_for_100_continue = self.expect_100_continue
         length = int(self.named.get(b"content-length", b"0"))
         if length > SMALL_BYTES:
             self._ask_room(request, length)
@@ -169,9 +168,6 @@ class WebhookProtocol(Servant):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # as `cycle`
-
-    def _becomes_websocket(self) -> bool:
-        return bool(self.parser.should_upgrade() and self._should_upgrade())
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over (uvicorn's name for it): it leads to a module, or nowhere."""
@@ -200,34 +196,34 @@ class WebhookProtocol(Servant):
         return FrontRequest(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
-            as_text(self.as_they_came),
-            keep_alive=parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
+            self.named,
+            parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+            self.expect_100_continue,
         )
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        request = self._current()
+        request = self.cycle
+        if request is None:
+            return
         request.body += body
         if len(request.body) > SMALL_BYTES and request.claim is None:
             self._ask_room(request, self.gateway.body_bytes)  # it did not say how long it is
 
     def on_message_complete(self) -> None:
         """Serve a request that is all there, when it is its turn."""
-        if self._becomes_websocket():
+        request = self.cycle
+        if self.is_upgrade or request is None:
             return
-        request = self._current()
         request.is_complete = True
         if request.is_due:
-            self._serve_soon(request)
+            self._go(self._serve(request))
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Go on with the request that waited for the one before (uvicorn's name for it)."""
         del app
         self._start(cycle)
-
-    def _current(self) -> FrontRequest:
-        assert self.cycle is not None  # noqa: S101 (the parser begins with the head)
-        return self.cycle
 
     # Serving
 
@@ -240,24 +236,20 @@ class WebhookProtocol(Servant):
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self.wait_anew()
-            if request.is_due:
+            if request.is_due and request.waiting_for_100_continue:
                 self._continue(request)
 
     def _start(self, request: FrontRequest) -> None:
         request.is_due = True
-        if request.claim is None or request.claim.is_granted:
+        if request.waiting_for_100_continue and (not request.claim or request.claim.is_granted):
             self._continue(request)
         if request.is_complete:
-            self._serve_soon(request)
+            self._go(self._serve(request))
 
     def _continue(self, request: FrontRequest) -> None:
         """Tell a sender that asked whether to go on that it may."""
-        if request.waiting_for_100_continue:
-            request.waiting_for_100_continue = False
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _serve_soon(self, request: FrontRequest) -> None:
-        self._go(self._serve(request))
+        request.waiting_for_100_continue = False
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
@@ -342,6 +334,7 @@ class WebhookProtocol(Servant):
             request.headers,
             raw_body,
             sender=sender,
+            named=request.named,
         )
 
     def _answer(
@@ -350,14 +343,21 @@ class WebhookProtocol(Servant):
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return
-        length = None if status in _WITHOUT_BODY else len(raw_body)
+        lines = []
+        measured = status in _WITHOUT_BODY
+        for name, value in headers:
+            folded = name.lower()
+            if folded != "date":  # the server says it, for every answer
+                measured = measured or folded == "content-length"
+                lines.append(f"{name}: {value}")
+        if not measured:
+            lines.append(f"content-length: {len(raw_body)}")
+        if not request.keep_alive:
+            lines.append("connection: close")
         pieces = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
         pieces += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        pieces.append(answer_lines(headers, length))
-        if not request.keep_alive:
-            pieces.append(b"connection: close\r\n")
-        pieces.append(b"\r\n")
-        if request.method != "HEAD" and length is not None:
+        pieces.append("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
+        if request.method != "HEAD" and status not in _WITHOUT_BODY:
             pieces.append(raw_body)
         request.response_started = request.response_complete = True
         self.transport.write(b"".join(pieces))

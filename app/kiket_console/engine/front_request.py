@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from kiket_console.engine.room import Claim
@@ -19,38 +21,27 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-class FrontRequest:
+class FrontRequest(Struct, eq=False):
     """A request, from its head to its answer."""
 
-    __slots__ = (
-        "body",
-        "claim",
-        "disconnected",
-        "headers",
-        "is_complete",
-        "is_due",
-        "keep_alive",
-        "method",
-        "response_complete",
-        "response_started",
-        "target",
-        "waiting_for_100_continue",
-    )
-    message_event = _NOBODY
-    scope = None
+    method: str
+    target: str
+    headers: Headers
+    named: dict[bytes, bytes]
+    """The same by their names in lower case, of repeated ones the last."""
+    keep_alive: bool
+    waiting_for_100_continue: bool
+    body: bytearray = field(default_factory=bytearray)
+    claim: Claim | None = None
+    is_complete: bool = False
+    is_due: bool = False
+    """Whether those that came before it on the connection are answered."""
+    disconnected: bool = False
+    response_started: bool = False
+    response_complete: bool = False
 
-    def __init__(self, method: str, target: str, headers: Headers, *, keep_alive: bool) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.keep_alive = keep_alive
-        self.body = bytearray()
-        self.claim: Claim | None = None
-        self.is_complete = False
-        self.is_due = False
-        """Whether those that came before it on the connection are answered."""
-        self.waiting_for_100_continue = False
-        self.disconnected = self.response_started = self.response_complete = False
+    message_event: ClassVar[_Nobody] = _NOBODY
+    scope: ClassVar[None] = None
 
     def give_room_back(self) -> None:
         """Let other large bodies have what this one took."""

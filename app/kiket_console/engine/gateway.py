@@ -148,7 +148,7 @@ class Gateway:
             if len(delivery.raw_body) > self.body_bytes:
                 limit = f"The body has more than {self.body_bytes // 1024**2} MiB."
                 return await self._reject(delivery, worker, 413, limit, self.body_bytes)
-            if delivery.values.get(HOP):
+            if value_of(delivery.headers, HOP):
                 return await self._reject(
                     delivery,
                     worker,

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
-from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from kiket_console.sending.head import DROPPED, REWRITTEN
 from kiket_console.sending.head import HOP as HOP  # marks what the gateway has forwarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kiket_console.model import Headers
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_FORWARDED = "\r\nx-forwarded-proto: http"
-_NOTHING: frozenset[str] = frozenset()
 _WITHOUT_BODY = frozenset({204, 304})
 _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
 
@@ -34,33 +29,6 @@ _KINDS = {
     "content-length": _LENGTH,
     "traceparent": _TRACE,
 }
-
-
-class _Form(NamedTuple):
-    """Header lines to be filled in: what their names alone decide is decided once.
-
-    Senders use the same names in the same order again and again.
-    """
-
-    lines: str
-    """With `%s` where values belong."""
-    places: tuple[int, ...]
-    """Which value belongs to each."""
-    passed: tuple[int, ...]
-    """Which of them go on as they came."""
-    host: int | None
-    """Which one said what host was asked for."""
-
-    def filled(self, values: Sequence[str]) -> str:
-        return self.lines % tuple(map(values.__getitem__, self.places))
-
-
-def as_text(came: Sequence[tuple[bytes, bytes]]) -> Headers:
-    """Return headers as a parser has read them, as text."""
-    texts = b"\n".join(chain.from_iterable(came)).decode("latin-1").split("\n")
-    if len(texts) != 2 * len(came):  # there are none, or the end of a line is in one
-        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in came])
-    return tuple(zip(texts[::2], texts[1::2], strict=True))
 
 
 def request_head(
@@ -81,53 +49,36 @@ def request_head(
     """
     if not _TARGET.fullmatch(path):
         raise ValueError(f"{path!r} is not a path of HTTP's")
-    names, values = _apart(headers)
-    form = _request_form(names, _taken_out(names, values), bool(traceparent), bool(sender))
-    joined = "".join(values)
-    if not (joined.isascii() and joined.isprintable()):
-        for place in form.passed:
-            if not _VALUE.fullmatch(values[place]):
-                name = names[place]
+    lines = [f"{method} {path} HTTP/1.1"]
+    own = {_HOST: host, _LENGTH: str(length)}
+    if traceparent:
+        own[_TRACE] = traceparent
+    asked_host = ""
+    named = _named_in_connection(headers)
+    for name, value in headers:
+        kind = _request_kind(name)
+        if kind == _PASSED:
+            if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
                 raise ValueError(
                     f"the value of the header {name} has control or foreign characters"
                 )
-    asked_host = host if form.host is None else values[form.host] or host
-    own = host, str(length), traceparent, sender, asked_host
-    return f"{method} {path} HTTP/1.1{form.filled(values + own)}".encode("latin-1")
-
-
-@functools.lru_cache(maxsize=64)
-def _request_form(
-    names: tuple[str, ...], taken_out: frozenset[str], traced: bool, forwarded: bool
-) -> _Form:
-    """Return the form of a request's headers, without those called as what is *taken_out*."""
-    count = len(names)
-    own = {_HOST: count, _LENGTH: count + 1}
-    if traced:
-        own[_TRACE] = count + 2
-    lines: list[tuple[str, int]] = []
-    passed: list[int] = []
-    host = None
-    for place, name in enumerate(names):
-        kind = _request_kind(name)
-        if kind == _PASSED:
-            if name.lower() not in taken_out:
-                lines.append((name, place))
-            passed.append(place)
+            if not named or name.lower() not in named:
+                lines.append(f"{name}: {value}")
         elif kind in own:
-            lines.append((name, own.pop(kind)))
-            host = place if kind == _HOST else host
+            asked_host = value if kind == _HOST else asked_host
+            lines.append(f"{name}: {own.pop(kind)}")
     if _HOST in own:
-        lines.insert(0, ("host", own[_HOST]))
+        lines.insert(1, f"host: {host}")
     if _LENGTH in own:
-        lines.append(("content-length", own[_LENGTH]))
+        lines.append(f"content-length: {length}")
     if _TRACE in own:
-        lines.append(("traceparent", own[_TRACE]))
-    if forwarded:
-        lines += ("x-forwarded-for", count + 3), ("x-forwarded-host", count + 4)
-    said = "".join([f"\r\n{name.replace('%', '%%')}: %s" for name, _ in lines])
-    end = f"{_FORWARDED if forwarded else ''}\r\n{HOP}: 1\r\n\r\n"
-    return _Form(said + end, tuple([place for _, place in lines]), tuple(passed), host)
+        lines.append(f"traceparent: {traceparent}")
+    if sender:
+        lines.append(f"x-forwarded-for: {sender}")
+        lines.append(f"x-forwarded-host: {asked_host or host}")
+        lines.append("x-forwarded-proto: http")
+    lines.append(f"{HOP}: 1\r\n\r\n")
+    return "\r\n".join(lines).encode("latin-1")
 
 
 def from_own_page(headers: Headers, host: str) -> Headers:
@@ -152,15 +103,11 @@ def answer_headers(headers: Headers, length: int | None) -> Headers:
 
     None for an answer that has no body by its status.
     """
-    names, values = _apart(headers)
-    measured_at = _measured_at(names)
-    if measured_at is not None and values[measured_at] == str(length):
-        return headers
-    taken_out = _taken_out(names, values)
+    named = _named_in_connection(headers)
     kept: list[tuple[str, str]] = []
     for pair in headers:
         kind = _answer_kind(pair[0])
-        if kind == _PASSED and (not taken_out or pair[0].lower() not in taken_out):
+        if kind == _PASSED and (not named or pair[0].lower() not in named):
             kept.append(pair)
         elif kind == _LENGTH and length is not None:
             kept.append((pair[0], str(length)))
@@ -168,27 +115,6 @@ def answer_headers(headers: Headers, length: int | None) -> Headers:
     if length is not None:
         kept.append(("content-length", str(length)))
     return tuple(kept)
-
-
-def answer_lines(headers: Headers, length: int | None) -> bytes:
-    """Return the header lines of an answer to a sender, each with its end.
-
-    The server says the date, for every answer; Content-Length (*length*) is added where it is
-    missing, unless there is no body (None).
-    """
-    names, values = _apart(headers)
-    form = _answer_form(names, length is not None)
-    return form.filled((*values, str(length))).encode("latin-1")
-
-
-@functools.lru_cache(maxsize=64)
-def _answer_form(names: tuple[str, ...], has_body: bool) -> _Form:
-    kept = [place for place, name in enumerate(names) if name.lower() != "date"]
-    lines = [f"{names[place].replace('%', '%%')}: %s\r\n" for place in kept]
-    if has_body and "content-length" not in _folded(names):
-        kept.append(len(names))
-        lines.append("content-length: %s\r\n")
-    return _Form("".join(lines), tuple(kept), (), None)
 
 
 def answer_length(method: str, status: int, headers: Headers, raw_body: bytes) -> int | None:
@@ -213,12 +139,6 @@ def value_of(headers: Headers, wanted: str) -> str:
     return ""
 
 
-def values_of(headers: Headers) -> dict[str, str]:
-    """Return the values of headers by their names in lower case; of repeated ones the first."""
-    names, values = _apart(headers)
-    return dict(zip(_folded(names)[::-1], values[::-1], strict=True))
-
-
 def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
     """Return each dialect whose headers are there, and what its MAC covers before the body."""
     found: list[tuple[str, str]] = []
@@ -233,35 +153,16 @@ def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _apart(headers: Headers) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return names and values."""
-    if not headers:
-        return (), ()
-    names, values = zip(*headers, strict=True)
-    return names, values
-
-
-@functools.lru_cache(maxsize=64)
-def _folded(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names in lower case."""
-    return tuple([name.lower() for name in names])
-
-
-@functools.lru_cache(maxsize=64)
-def _measured_at(names: tuple[str, ...]) -> int | None:
-    """Return which header says an answer's length, if there is one and all of them go on."""
-    kinds = [_answer_kind(name) for name in names]
-    is_plain = kinds.count(_LENGTH) == 1 and kinds.count(_PASSED) == len(kinds) - 1
-    return kinds.index(_LENGTH) if is_plain else None
-
-
-def _taken_out(names: tuple[str, ...], values: tuple[str, ...]) -> frozenset[str]:
+def _named_in_connection(headers: Headers) -> frozenset[str]:
     """Return the names that Connection headers take out, in lower case."""
-    folded = _folded(names)
-    if "connection" not in folded:
-        return _NOTHING
-    said = [value for name, value in zip(folded, values, strict=True) if name == "connection"]
-    return frozenset({each.strip().lower() for each in ",".join(said).split(",")} - REWRITTEN)
+    length = len("connection")
+    values = [
+        value for name, value in headers if len(name) == length and name.lower() == "connection"
+    ]
+    if not values:
+        return frozenset()
+    tokens = {token.strip().lower() for value in values for token in value.split(",")}
+    return frozenset(tokens - REWRITTEN)
 
 
 @functools.lru_cache(maxsize=256)  # senders use the same names again and again

@@ -14,7 +14,6 @@ from kiket_console.model import Judgement
 from kiket_console.wire import ES256
 from kiket_sdk import _signing
 from kiket_sdk._keys import keys_of
-from kiket_sdk._verdict import signature_values
 
 _WANTS = "code that has a webhook secret wants a signature"
 SHOWN_SIGNS = 8
@@ -64,12 +63,11 @@ def _by_token(delivery: Delivery, tokens: TokenJudge, extension_id: str) -> Judg
 
 
 def _by_signature(delivery: Delivery, judging: Judging) -> Judgement:
-    secrets, raw_body, values = judging.secrets, delivery.raw_body, delivery.values
-    if len(values) == len(delivery.headers):  # none is repeated
-        keys, sent = keys_of(secrets), signature_values(values)
-        verdict = _signing.verify_sent(keys, raw_body, sent, judging.accept)
+    secrets, raw_body, accept = judging.secrets, delivery.raw_body, judging.accept
+    if delivery.named is not None:  # it is let in with one signature at most
+        verdict = _signing.verify_sent(keys_of(secrets), raw_body, delivery.named, accept)
     else:
-        verdict = _signing.verify(secrets, raw_body, delivery.headers, accept=judging.accept)
+        verdict = _signing.verify(secrets, raw_body, delivery.headers, accept=accept)
     expected, received = "", ""
     if verdict.reason is _signing.Reason.MISMATCH and verdict.dialect is not None:
         expected, received = _beginnings(verdict.dialect, delivery, judging)

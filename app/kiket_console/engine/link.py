@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 import httptools
 from msgspec import Struct
 
-from kiket_console.engine.headers import as_text, values_of
 from kiket_console.engine.room import SMALL_BYTES
 
 if TYPE_CHECKING:
@@ -85,8 +84,7 @@ class WorkerLink(asyncio.Protocol):
         self._claim: Claim | None = None
         self._head_size = 0
         """What came for an answer until its headers were all there, interim answers included."""
-        self._came: list[tuple[bytes, bytes]]
-        self._headers: Headers = ()
+        self._headers: list[tuple[str, str]]
         self._pieces: list[bytes]
         """Of the body."""
         self._body_size = 0
@@ -205,7 +203,7 @@ class WorkerLink(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which nobody asked for."""
         if self._in_headers:
-            self._came.append((name, value))
+            self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """Tell whether there is a body, and whether it ends with the connection."""
@@ -213,16 +211,19 @@ class WorkerLink(asyncio.Protocol):
         self._status = status = self._parser.get_status_code()
         if status in _INTERIM:
             return
-        self._headers = as_text(self._came)
         if self._is_head:
             self.usable = False  # the parser would take what comes next for a body
             self._finish()
         elif status not in _WITHOUT_BODY:
-            values = values_of(self._headers)
-            length = values.get("content-length")  # the parser has seen that it is one
-            limit = self._answer_bytes
-            self._most = limit if length is None else min(int(length), limit)
-            self._until_end = length is None and "transfer-encoding" not in values
+            self._most = self._answer_bytes
+            self._until_end = True
+            for name, value in self._headers:
+                folded = name.lower()
+                if folded == "content-length":
+                    self._until_end = False
+                    self._most = min(int(value), self._most)  # the parser has seen that it is one
+                elif folded == "transfer-encoding":
+                    self._until_end = False
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
@@ -245,7 +246,7 @@ class WorkerLink(asyncio.Protocol):
     # The rest
 
     def _begin(self) -> None:
-        self._came, self._pieces, self._body_size = [], [], 0
+        self._headers, self._pieces, self._body_size = [], [], 0
         self._in_headers, self._until_end = True, False
 
     def _send_more(self) -> None:
@@ -262,7 +263,7 @@ class WorkerLink(asyncio.Protocol):
         claim, self._claim = self._claim, None
         if claim is not None and not claim.is_granted and self._transport is not None:
             self._transport.resume_reading()
-        answer.set_result(Answer(self._status, self._headers, raw_body, claim))
+        answer.set_result(Answer(self._status, tuple(self._headers), raw_body, claim))
 
     def _refuse_size(self) -> None:
         beginning = b"".join(self._pieces)[:SMALL_BYTES]
@@ -270,7 +271,7 @@ class WorkerLink(asyncio.Protocol):
             TooLargeError(
                 f"answered {self._status} with more than {self._answer_bytes // 1024**2} MiB, "
                 "which is too large; the answer was dropped.",
-                Answer(self._status, self._headers, beginning),
+                Answer(self._status, tuple(self._headers), beginning),
             )
         )
 

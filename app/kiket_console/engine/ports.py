@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from kiket_console.engine.headers import values_of
 from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.wire import Result
 
@@ -162,17 +161,12 @@ class Delivery(Struct, eq=False):
     sign: Callable[[str], Headers] | None = None
     """Return its headers as another webhook secret signs them; None: they go as they are.
     Raises `ConsoleError` for a secret that its dialect cannot use."""
-    _values: dict[str, str] | None = None
+    named: dict[bytes, bytes] | None = None
+    """The values of `headers` by their names in lower case, of repeated ones the last; None where
+    nobody has them at hand."""
 
     def __repr__(self) -> str:
         return f"Delivery({self.event!r} {self.version!r} to {self.extension!r})"
-
-    @property
-    def values(self) -> dict[str, str]:
-        """Return the values of `headers` by their names; see `headers.values_of`."""
-        if self._values is None:
-            self._values = values_of(self.headers)
-        return self._values
 
     def headers_for(self, target: Target) -> Headers:
         """Return the headers that *target* takes: the secret may have changed since they were made.

@@ -16,17 +16,19 @@ class Pulse:
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, int, bool]] = deque(maxlen=WINDOW_COUNT)
-        self._ticks: deque[tuple[int, int]] = deque(maxlen=int(RATE_S / TICK_S) + 1)
+        self._ticks: deque[list[int]] = deque(maxlen=int(RATE_S / TICK_S) + 1)
+        """The newest tenths of a second in which one ended, and how many did."""
 
     def ended(self, duration_us: int, *, failing: bool, at_s: float | None = None) -> None:
         """Count a delivery that has ended; *at_s* is a moment of `time.monotonic`."""
         now = time.monotonic() if at_s is None else at_s
         self._recent.append((now, duration_us, failing))
         tick = int(now / TICK_S)
-        if self._ticks and self._ticks[-1][0] == tick:
-            self._ticks[-1] = (tick, self._ticks[-1][1] + 1)
+        newest = self._ticks[-1] if self._ticks else None
+        if newest is not None and newest[0] == tick:
+            newest[1] += 1
         else:
-            self._ticks.append((tick, 1))
+            self._ticks.append([tick, 1])
 
     def rate_per_s(self, at_s: float | None = None) -> float:
         """Return deliveries per second over the last `RATE_S`."""

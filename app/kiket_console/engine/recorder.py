@@ -18,7 +18,7 @@ from msgspec import Struct
 from kiket_console.engine import bodies, trace
 from kiket_console.engine.commit_teller import CommitTeller
 from kiket_console.engine.duplicates import RECALLED, Duplicates, identity
-from kiket_console.engine.headers import values_of
+from kiket_console.engine.headers import value_of
 from kiket_console.engine.log_queue import LogQueue
 from kiket_console.engine.outbox import Outbox, Ticket
 from kiket_console.engine.parentage import Parentage
@@ -174,16 +174,16 @@ class Recorder:
 
         *seen* is the trace of what says it elsewhere than in headers, and has no parent.
         """
-        values = values_of(arrival.headers)
-        said = trace.sent(arrival.headers) if "traceparent" in values else None
-        seen = said or (parent.trace if parent else seen or trace.new_trace())
+        seen = trace.sent(arrival.headers) or (
+            parent.trace if parent else seen or trace.new_trace()
+        )
         exchange_id = self._newest_id + 1
         span_id = trace.new_span_id()
         started_us = arrival.came_us or _now_us()
         name = self._redactor.redact(arrival.name)
         known, first = None, None
         if arrival.may_repeat:
-            known = identity(arrival.worker, name, arrival.version, values, body.sha256)
+            known = identity(arrival.worker, name, arrival.version, arrival.headers, body.sha256)
             first = self._duplicates.first(known, started_us) if known else None
         rows: list[Row] = [
             NewExchange(  # by place, because 22 names take a microsecond to be looked up
@@ -218,7 +218,7 @@ class Recorder:
         if known is not None:
             self._duplicates.remember(known, first or exchange_id, started_us)
         if arrival.source is Source.WEBHOOK:
-            delivery_id = values.get("x-kiket-delivery", "")
+            delivery_id = value_of(arrival.headers, "x-kiket-delivery")
             self._parentage.began(exchange_id, arrival.worker, seen, delivery_id, span_id)
         elif arrival.direction == Direction.IN and target is not None:
             self._parentage.asked(exchange_id, arrival.worker, seen)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine import duplicates
 from kiket_console.engine.duplicates import KEPT, WHILE_US, Duplicates, identity
-from kiket_console.engine.headers import values_of
 from kiket_console.engine.recorder import Arrival, Recorder
 from kiket_console.model import Source
 
@@ -53,8 +52,8 @@ async def test_what_comes_again_is_a_duplicate_of_what_came_first(
 
 def test_a_body_is_the_same_for_a_while_and_an_id_for_long() -> None:
     came = Duplicates()
-    by_id = identity("marketing", "issue.created", "v1", values_of(ID), b"sha")
-    by_body = identity("marketing", "issue.created", "v1", {}, b"sha")
+    by_id = identity("marketing", "issue.created", "v1", ID, b"sha")
+    by_body = identity("marketing", "issue.created", "v1", (), b"sha")
     assert by_id is not None
     assert by_body is not None
     came.remember(by_id, 1, 0)
@@ -62,8 +61,8 @@ def test_a_body_is_the_same_for_a_while_and_an_id_for_long() -> None:
 
     assert (came.first(by_id, WHILE_US + 1), came.first(by_body, WHILE_US)) == (1, 2)
     assert came.first(by_body, WHILE_US + 1) is None
-    assert identity("marketing", "issue.created", "v1", {}, b"") is None  # stored in part
-    longest = {"x-kiket-delivery": "x" * (duplicates.LONGEST_ID + 1)}
+    assert identity("marketing", "issue.created", "v1", (), b"") is None  # stored in part
+    longest = (("X-Kiket-Delivery", "x" * (duplicates.LONGEST_ID + 1)),)
     assert identity("marketing", "issue.created", "v1", longest, b"sha") == by_body
 
 

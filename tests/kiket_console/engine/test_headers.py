@@ -4,15 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kiket_console.engine.headers import (
-    HOP,
-    answer_headers,
-    answer_lines,
-    as_text,
-    request_head,
-    value_of,
-    values_of,
-)
+from kiket_console.engine.headers import HOP, answer_headers, request_head, value_of
 
 if TYPE_CHECKING:
     from kiket_console.model import Headers
@@ -147,33 +139,3 @@ def test_an_answer_without_a_body_has_no_length() -> None:
 def test_a_header_is_found_whatever_its_case() -> None:
     assert value_of((("A", "1"), ("X-b", "2"), ("x-B", "3")), "x-b") == "2"
     assert value_of((), "x-b") == ""
-
-
-def test_of_repeated_headers_the_first_one_counts() -> None:
-    assert values_of((("A", "1"), ("X-b", "2"), ("x-B", "3"))) == {"a": "1", "x-b": "2"}
-    assert values_of(()) == {}
-
-
-@pytest.mark.parametrize(
-    "came",
-    [
-        [],
-        [(b"A", b"1"), (b"x-b", b""), (b"X-B", b"caf\xe9")],
-        [(b"A", b"1\n2"), (b"B", b"3")],
-    ],
-)
-def test_what_a_parser_has_read_becomes_text_byte_by_byte(came: list[tuple[bytes, bytes]]) -> None:
-    text = as_text(came)
-    assert [(name.encode("latin-1"), value.encode("latin-1")) for name, value in text] == came
-
-
-def test_names_with_a_percent_sign_go_on_as_they_came() -> None:
-    headers = (("X-%s", "%d"), ("Content-Length", "2"))
-    assert lines_of(headers) == ["host: localhost", "X-%s: %d", "Content-Length: 2", f"{HOP}: 1"]
-    assert answer_lines(headers, 2) == b"X-%s: %d\r\nContent-Length: 2\r\n"
-
-
-def test_a_sender_is_told_the_length_of_a_body_and_the_date_by_the_server() -> None:
-    headers = (("Date", "long ago"), ("A", "1"))
-    assert answer_lines(headers, 2) == b"A: 1\r\ncontent-length: 2\r\n"
-    assert answer_lines(headers, None) == b"A: 1\r\n"
