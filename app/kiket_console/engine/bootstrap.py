@@ -5,8 +5,9 @@
 FD is a Unix stream socket to the engine; both sides send JSON, one message a line.
 
 engine to worker: `prepare` once (what is installed and to be imported early, where to listen),
-`start` once, at once or whenever there is something to start (what to import, secrets), `drain`
-(finish what is under way, then end). When the socket closes the engine is gone and the worker ends.
+`compile` (what was just saved, and is to be imported soon), `start` once, at once or whenever there
+is something to start (what to import, secrets), `drain` (finish what is under way, then end). When
+the socket closes the engine is gone and the worker ends.
 Without a place to listen the code is a program, run as `python main.py` would: its input and output
 are its own, and it is sent `report` instead of `drain` (`bootstrap_program.py`).
 
@@ -94,7 +95,7 @@ def main(descriptor: int) -> int:
         (watch_import, (channel, start, begun, imported)),
     ):
         threading.Thread(target=work, args=args, name="kiket-engine", daemon=True).start()
-    start.update(json.loads(channel.received.readline() or b"{}"))
+    start.update(_start(channel))
     if not start:
         return 0  # it was not needed
     begun.set()
@@ -114,8 +115,8 @@ def main(descriptor: int) -> int:
 
 def _run_program(given: code.Message, channel: output.Channel) -> int:
     preload = _prepare(given, channel)
-    start = json.loads(channel.received.readline() or b"null")
-    if start is None:
+    start = _start(channel)
+    if not start:
         return 0  # it was not needed
     program = _beside("bootstrap_program")
 
@@ -162,6 +163,16 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
     gc.freeze()  # the collector need not go through what stays: imports leave next to no garbage
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
     return preload
+
+
+def _start(channel: output.Channel) -> code.Message:
+    """Wait for `start`, and compile meanwhile what was just saved; empty when none comes."""
+    for raw in channel.received:
+        message: code.Message = json.loads(raw)
+        if message["type"] == "start":
+            return message
+        code.compile_early(message["files"])
+    return {}
 
 
 def _import(

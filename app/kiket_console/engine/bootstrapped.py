@@ -28,6 +28,7 @@ from kiket_console.engine.worker_messages import (
     Prepared,
     Ready,
     Unfit,
+    compile_message,
     decode,
 )
 from kiket_console.engine.worker_tree import REST_LIMIT_S, WorkerTree
@@ -36,7 +37,7 @@ from kiket_core.frames import LineFrames
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_log import WorkerLog
@@ -49,6 +50,8 @@ SHOWN_LIMIT = 1000
 """Characters of a line that says why a start failed."""
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+FORESEEN = 8
+"""Files that are compiled ahead of a start; of more at once it is better to wait for all."""
 
 
 class UnfitError(StartFailed):
@@ -104,6 +107,12 @@ class Bootstrapped(WorkerTree):
         self._log.release()
         if self._control is not None:
             self._control.write(self._raw_start)
+
+    def foresee(self, files: Iterable[str]) -> None:
+        """Have files that were just saved compiled while it waits, if its code imports them."""
+        known = [file for file in files if file in self._learned.sources][:FORESEEN]
+        if known and self._control is not None and not self._control.is_closing():
+            self._control.write(compile_message(known))
 
     def _start_message(self) -> bytes:
         """Return what tells the process to start its code."""

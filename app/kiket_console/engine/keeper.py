@@ -66,6 +66,7 @@ class Keeper:
         self._chronicle = Chronicle(self.name, on_log, on_reload)
         self._wake = asyncio.Event()
         self._launcher = Launcher(make_process, self._chronicle, on_gone=self._wake.set)
+        self.foresee = self._launcher.foresee
         self._drains = Drains(self._chronicle, self._drains_changed, drain_limit_s)
         self._serving: Process | None = None
         self._serving_since_s = 0.0

@@ -12,7 +12,7 @@ from kiket_console.engine.process import StartFailed
 from kiket_console.engine.standby import Standby
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
     from types import TracebackType
     from typing import Any, Self
 
@@ -99,6 +99,10 @@ class Launcher:
     def prepare_next(self, spec: WorkerSpec, number: int, given: Surroundings) -> None:
         """Have a process wait for the next start; *number* is of the newest one."""
         self.soon(self._refill(spec, number, given))
+
+    def foresee(self, files: Iterable[str]) -> None:
+        """Have what waits compile *files*, which were just saved, before it is told to start."""
+        self._standby.foresee(files)
 
     def learn(self, process: Process) -> None:
         """Prepare the next one as *process*, which serves, is."""

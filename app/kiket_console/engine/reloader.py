@@ -15,7 +15,7 @@ from kiket_console.engine.pace import Pace, Settling
 from kiket_console.engine.watches import watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kiket_console.engine.watches import Watch
     from kiket_console.store.records import NewLog
@@ -35,6 +35,7 @@ class Reloader:
     """Watches a worker's folders and calls `reload(file, is_code)`.
 
     The file is relative to the first folder; *is_code* says that Python code alone was saved.
+    `foresee(files)` is called before, as soon as files are seen that are going to cause it.
 
     Reloads that chase each other, as when the code itself writes what is watched, are spaced out
     more and more; what was written meanwhile becomes one reload. The files *settings* do not
@@ -47,12 +48,14 @@ class Reloader:
         settings: Sequence[Path],
         reload: Callable[[str, bool], None],
         on_log: Callable[[NewLog], None],
+        foresee: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self._roots = spec.watch
         self._foreign = () if spec.command else tuple(tree.COMMAND_SUFFIXES)
         self._settings = {str(file) for file in settings}
         self._reload = reload
         self._on_log = on_log
+        self._foresee = foresee
         self._pace = Pace(on_log)
         self._settling = Settling()
         self._changed = Seen()
@@ -112,6 +115,8 @@ class Reloader:
         if seen.written or seen.gone:
             self._changed.add(seen)
             self._settling.changed(time.monotonic(), gone=bool(self._changed.gone))
+            if not self._settling.is_busy:
+                self._foresee(seen.written)
 
     def _take_up(self) -> None:
         """Reload."""

@@ -59,6 +59,12 @@ class Standby:
         waiting.begin(spec, number, given)
         return waiting
 
+    def foresee(self, files: Iterable[str]) -> None:
+        """Tell what waits that *files* were just saved: it is going to start with them."""
+        waiting: object = self._waiting
+        if isinstance(waiting, Bootstrapped):
+            waiting.foresee(files)
+
     def learn(self, process: Process) -> None:
         """Remember a process that serves, for what it has imported of what is installed."""
         if isinstance(process, Bootstrapped):

@@ -33,7 +33,7 @@ from kiket_core.secret import Secret
 from kiket_sdk._keys import PREVIOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from kiket_console.contract import Contract
@@ -219,6 +219,12 @@ class Supervisor:
         keeper = self._keepers.get(name)
         if keeper is not None:
             keeper.reload(file, is_code)
+
+    def foresee(self, name: str, files: Iterable[str]) -> None:
+        """Make ready for the `reload` of worker *name* that *files*, just saved, will lead to."""
+        keeper = self._keepers.get(name)
+        if keeper is not None:
+            keeper.foresee(files)
 
     def reload_all(self, file: str) -> None:
         """Start every worker anew because *file* was saved."""

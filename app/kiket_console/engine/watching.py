@@ -19,7 +19,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
     from kiket_console.project import Project
@@ -36,6 +36,10 @@ class Reloaded(Protocol):
 
     def reload(self, name: str, file: str, is_code: bool = False) -> None:
         """Start worker *name* anew because *file* was saved; *is_code*: Python code alone was."""
+        ...
+
+    def foresee(self, name: str, files: Iterable[str]) -> None:
+        """Make ready for the `reload` of worker *name* that *files*, just saved, will lead to."""
         ...
 
     def adopt(self, project: Project) -> tuple[WorkerSpec, ...]:
@@ -87,7 +91,13 @@ class Watching:
         for name, spec in wanted.items():
             if name not in self._watched:
                 ours = (self._settings, *([self._env_file] if self._env_file else []))
-                watch = Reloader(spec, ours, partial(self._workers.reload, name), self._on_log)
+                watch = Reloader(
+                    spec,
+                    ours,
+                    partial(self._workers.reload, name),
+                    self._on_log,
+                    partial(self._workers.foresee, name),
+                )
                 following = tasks.create_task(self._follow(spec, watch))
                 self._watched[name] = (spec, watch, following)
 

@@ -13,7 +13,7 @@ from kiket_console.traced_frames import TracedFrame  # noqa: TC001 (read by msgs
 from kiket_sdk._keys import WebhookSecret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from kiket_console.worker_spec import WorkerSpec
 
@@ -87,6 +87,11 @@ def start_message(
             "locals": shows_locals,
         }
     )
+
+
+def compile_message(files: Sequence[str]) -> bytes:
+    """Say to compile files that were just saved, and are about to be imported."""
+    return _encoded({"type": "compile", "files": files})
 
 
 REPORT = b'{"type":"report"}\n'

@@ -33,6 +33,7 @@ class Saves:
 
     def __init__(self) -> None:
         self.files: list[str] = []
+        self.foreseen: list[str] = []
         self.is_code = False
         self.logs: list[NewLog] = []
         self.came = asyncio.Event()
@@ -77,7 +78,9 @@ async def watching(folder: Path) -> AsyncIterator[Saves]:
     """Watch the project in *folder* until the block ends."""
     saves = Saves()
     extension = projects.find(folder).extensions[0]
-    watch = saves.watch = Reloader(extension, [folder / "kiket.toml"], saves, saves.log)
+    watch = saves.watch = Reloader(
+        extension, [folder / "kiket.toml"], saves, saves.log, saves.foreseen.extend
+    )
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(watch.run())
         yield saves
@@ -109,8 +112,10 @@ async def settled(saves: Saves) -> None:
 
 
 async def test_a_save_names_its_file(project_folder: Path, saves: Saves) -> None:
-    (project_folder / "pages" / "titles.py").write_text("A = 1\n")
+    file = project_folder / "pages" / "titles.py"
+    file.write_text("A = 1\n")
     assert await saves.next() == "pages/titles.py"
+    assert str(file) in saves.foreseen
 
 
 async def test_a_save_by_rename_is_seen(project_folder: Path, saves: Saves) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine import launcher
 from kiket_console.engine.leftovers import MARK
 from kiket_console.model import WorkerState
 
@@ -21,10 +20,10 @@ Supervise = Any
 WHO = "\nimport os as _os\ndef answer(path):\n    return _os.getpid()\n"
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher, "REFILL_AFTER_S", 0.0)
-    monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", 0.0)
+@pytest.fixture
+def spare_after_s() -> float:
+    """Have a process wait for the next save at once."""
+    return 0.0
 
 
 @pytest.fixture
@@ -57,6 +56,14 @@ async def until_waiting(running: Any) -> psutil.Process:
     return found
 
 
+async def until_prepared(running: Any) -> None:
+    """Wait until a process that waits can be told something."""
+    standby = running.supervisor._keepers[running.name]._launcher._standby
+    await running.until(
+        lambda: standby._waiting is not None and standby._waiting._prepared.is_set()
+    )
+
+
 async def save(running: Any, text: str, name: str = "main.py") -> str:
     """Save, and return what the new code answers."""
     reloads = running.worker.reloads
@@ -66,14 +73,24 @@ async def save(running: Any, text: str, name: str = "main.py") -> str:
     return answer
 
 
-async def test_a_save_is_taken_up_by_the_process_that_waits(supervise: Supervise, app: str) -> None:
+async def test_a_save_is_taken_up_by_the_process_that_waits(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
     async with supervise() as running:
         await running.serving()
         ready = await until_waiting(running)
         assert await save(running, app) == str(ready.pid)
+
         again = await until_waiting(running)
         assert again.pid != ready.pid
-        assert await save(running, app) == str(again.pid)
+        (project_folder / "uv.lock").write_text("version = 1\n")
+        answer = await save(running, app)
+        assert answer != str(again.pid), "installed packages may have changed"
+
+        killed = await until_waiting(running)
+        killed.kill()
+        await running.until(lambda: not psutil.pid_exists(killed.pid))
+        assert int(await save(running, app)) not in (killed.pid, int(answer)), "a fresh one serves"
 
 
 async def test_a_save_that_does_not_start_leaves_one_waiting_for_the_next(
@@ -87,16 +104,6 @@ async def test_a_save_that_does_not_start_leaves_one_waiting_for_the_next(
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         ready = await until_waiting(running)
         assert await save(running, app) == str(ready.pid)
-
-
-async def test_a_save_that_comes_before_one_waits_is_taken_up_by_a_fresh_process(
-    supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", 60.0)
-    async with supervise() as running:
-        await running.serving()
-        assert waiting(running) is None
-        assert int(await save(running, app)) > 0
 
 
 async def test_what_waits_has_no_secret_and_nothing_of_the_project(
@@ -125,31 +132,7 @@ async def test_a_stopped_worker_has_none_waiting(supervise: Supervise, app: str)
         await running.until(lambda: not psutil.pid_exists(ready.pid))
         assert waiting(running) is None
         running.supervisor.start(running.name)
-        await running.serving()
         await until_waiting(running)
-
-
-async def test_one_that_was_killed_is_replaced_by_a_fresh_process(
-    supervise: Supervise, app: str
-) -> None:
-    async with supervise() as running:
-        await running.serving()
-        ready = await until_waiting(running)
-        ready.kill()
-        await running.until(lambda: not psutil.pid_exists(ready.pid))
-        assert int(await save(running, app)) != ready.pid
-
-
-async def test_one_is_stale_when_installed_packages_may_have_changed(
-    supervise: Supervise, app: str, project_folder: Path
-) -> None:
-    async with supervise() as running:
-        await running.serving()
-        ready = await until_waiting(running)
-        (project_folder / "uv.lock").write_text("version = 1\n")
-        assert await save(running, app) != str(ready.pid)
-        ready = await until_waiting(running)
-        assert await save(running, app) == str(ready.pid)
 
 
 @pytest.fixture
@@ -178,7 +161,7 @@ async def test_what_the_code_imported_of_installed_packages_is_imported_early(
         await running.until(lambda: f"heavy in {again.pid}" in running.texts("stdout"))
 
 
-@pytest.mark.parametrize("harm", ["raise SystemExit", "os._exit(3)", "os.abort()"])
+@pytest.mark.parametrize("harm", ["raise SystemExit", "os.abort()"])
 async def test_a_package_that_cannot_be_imported_early_costs_nothing_but_time(
     supervise: Supervise, app: str, packages: Path, harm: str
 ) -> None:
@@ -192,9 +175,8 @@ async def test_a_package_that_cannot_be_imported_early_costs_nothing_but_time(
     (folder / "main.py").write_text(main)
     async with supervise() as running:
         first = await running.ask()
-        for _ in range(3):
-            answer = await save(running, main)
-            assert answer != first
+        await until_waiting(running)
+        assert await save(running, main) != first
         assert running.worker.state is WorkerState.SERVING
 
 
@@ -235,6 +217,25 @@ async def test_a_secret_that_a_package_reads_is_there_after_a_save_too(
         assert await save(running, main) == "the-value"
 
 
+async def test_what_was_just_saved_is_compiled_before_the_start_is_told(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    """Of what it imported last time; the process that waits had compiled the one before."""
+    early = "sys.modules['kiket_console_bootstrap_code'].FreshLoader.compiled"
+    main = f"import sys\nEARLY = {{path: raw for path, (raw, _) in {early}.items()}}\n{app}"
+    found = "EARLY.get(answers.__file__, b'').decode() + answers.ANSWER"
+    main = f"{main.replace('_os.getpid()', found)}import answers\n"
+    answers = project_folder / "answers.py"
+    (project_folder / "main.py").write_text(main)
+    answers.write_text("ANSWER = 'aaa'\n")
+    async with supervise() as running:
+        assert await running.ask() == "aaa"
+        await until_prepared(running)
+        answers.write_text("ANSWER = 'bbb'\n")
+        running.supervisor.foresee(running.name, [str(answers), str(project_folder / "no.py")])
+        assert await save(running, main) == "ANSWER = 'bbb'\nbbb"
+
+
 async def test_only_what_changed_is_compiled_and_the_change_is_seen(
     supervise: Supervise, app: str, project_folder: Path
 ) -> None:
@@ -245,7 +246,7 @@ async def test_only_what_changed_is_compiled_and_the_change_is_seen(
     async with supervise() as running:
         assert await running.ask() == "aaa"
         moment = (project_folder / "answers.py").stat().st_mtime
-        for text in ("bbb", "ccc", "ddd"):
+        for text in ("bbb", "ccc"):
             await until_waiting(running)
             (project_folder / "answers.py").write_text(f"ANSWER = '{text}'\n")
             os.utime(project_folder / "answers.py", (moment, moment))
