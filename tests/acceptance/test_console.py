@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from tests.acceptance.conftest import until
+from tests.acceptance.terminal import Terminal
 
 from kiket_console.engine_process import find_engine
 from kiket_console.paths import ProjectPaths
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.acceptance.terminal import Terminal
 
-    Until = Callable[..., object]
+@pytest.fixture
+def shell(own_places: Path, folder: Path) -> Iterator[Terminal]:
+    """Return a terminal with a shell in the project's folder."""
+    command = ["bash", "--norc", "--noprofile", "-i"]
+    terminal = Terminal(own_places / "shell", until, command, folder)
+    yield terminal
+    terminal.close()
 
 
 @pytest.mark.needs("tmux")
 def test_trigger_fail_read_fix_replay_and_leave_nothing(
     terminal: Callable[..., Terminal],
+    shell: Terminal,
     folder: Path,
-    until: Until,
     alive: Callable[[int], bool],
     program: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
@@ -65,54 +74,55 @@ def test_trigger_fail_read_fix_replay_and_leave_nothing(
     engine = find_engine(paths)
     assert engine is not None
 
-    screen = terminal("attach")
-    screen.shows("● serving")
-    screen.shows("400 ✗")
+    shell.type(shlex.join([sys.executable, "-m", "kiket_console", "attach"]))
+    shell.press("Enter")
+    shell.shows("● serving")
+    shell.shows("400 ✗")
+    _pin_delete_and_bring_back(shell)
+    _to_the_background_and_back(shell)
+    _show_plain_text_on_the_terminal_itself(shell)
     below = _below(engine.pid)
     assert below
-    screen.press("q", "Right", "Enter")
-    screen.shows("left with 0")
+    shell.press("q", "Right", "Enter")
+    shell.shows(r"\^C\n[^─]*bash")
+    shell.type("echo left with $?")
+    shell.press("Enter")
+    shell.shows("left with 0")
     assert find_engine(paths) is None
     until(lambda: not any(map(alive, (engine.pid, *below))), "no process is left")
 
 
-@pytest.mark.needs("tmux")
-def test_a_row_is_pinned_deleted_and_brought_back_by_key(
-    terminal: Callable[..., Terminal], program: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
-    screen = terminal("--trust")
-    screen.shows("● serving")
-    screen.press("t")
-    screen.shows(r"issue\.created v1 .*handler")
-    screen.press("Enter")
-    screen.shows("2 exchanges")  # the delivery and its call
+def _pin_delete_and_bring_back(screen: Terminal) -> None:
     screen.press("g", "m")
     screen.shows(r"▌ +1★ .*issue\.created")
     screen.press("DC")
     screen.shows(r"Deleted 1 issue\.created and \d calls?; u undoes it\.")
-    screen.shows("Nothing has arrived yet")
+    until(lambda: "1★" not in screen.screen(), "it is not shown any more")
     screen.press("u")
     screen.shows(r"▌ +1★ .*issue\.created")
-    screen.press("q", "Right", "Enter")
-    screen.shows("left with 0")
 
 
-@pytest.mark.needs("tmux")
-def test_two_consoles_opened_at_once_share_one_engine(
-    terminal: Callable[..., Terminal], folder: Path, until: Until
-) -> None:
-    consoles = [terminal("--trust"), terminal("--trust")]
-    for console in consoles:
-        console.shows("● serving")
-    log = ProjectPaths(folder).engine_log
-    until(lambda: b"runs for" in log.read_bytes(), "the other engine has said why it ended")
-    assert b"\0" not in log.read_bytes()
-    consoles[0].press("q", "Enter")
-    consoles[0].shows("left with 0")
-    consoles[1].shows("● serving")
-    consoles[1].press("q", "Right", "Enter")
-    consoles[1].shows("left with 0")
-    assert find_engine(ProjectPaths(folder)) is None
+def _to_the_background_and_back(screen: Terminal) -> None:
+    screen.press("C-z")
+    screen.shows("Stopped")
+    screen.type("echo in the shell")
+    screen.press("Enter")
+    screen.shows("(?m)^in the shell")
+    screen.type("fg")
+    screen.press("Enter")
+    screen.shows("● serving")
+    screen.shows("enter open")
+
+
+def _show_plain_text_on_the_terminal_itself(screen: Terminal) -> None:
+    """Leave it as one leaves anything that runs in a shell."""
+    screen.press("C-l")
+    screen.shows("-- enter goes back to the console --")
+    screen.shows(r"1★? .*webhook +issue\.created")
+    assert "─" not in screen.screen()
+    screen.press("C-c")
+    screen.press("Enter")
+    screen.shows("enter open")
 
 
 def _below(pid: int) -> list[int]:

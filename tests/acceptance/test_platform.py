@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.acceptance.conftest import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,40 +59,10 @@ def documents(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_rows_are_written_by_code_and_by_a_person(with_table: Path, running: Running) -> None:
-    """Code and command line are held to the same columns, and calls fail as they are told to."""
-    with running(with_table) as engine:
-        engine.wait_serving()
-        empty = engine.cli("platform", "rows", "contacts").stderr
-        assert "`kiket-console platform rows contacts --columns` says what it takes" in empty
-        columns = engine.cli("platform", "rows", "contacts", "--columns").stdout.splitlines()
-        assert [each.split() for each in columns] == [
-            ["email", "text", "required", "unique"],
-            ["score", "integer", "default", "0"],
-            ["project_id", "id", "default", "27"],
-        ]
-        [told] = documents(engine.cli("platform", "rows", "contacts", "--columns", "--json").stdout)
-        assert [each["name"] for each in told["columns"]] == ["email", "score", "project_id"]
-
-        engine.trigger("issue.created", "--data", BODY.format("ada@example.com"))
-        again = engine.cli("platform", "add", "contacts", "email=ada@example.com")
-        assert again.returncode == 2
-        assert "The row does not fit: email has already been taken." in again.stderr
-        engine.cli("platform", "set", "contacts", "1", "score=7")
-        rows = documents(engine.cli("platform", "rows", "contacts", "--json").stdout)
-        found = [(each["row"]["email"], each["row"]["score"]) for each in rows]
-        assert found == [("ada@example.com", 7)]
-
-        engine.cli("platform", "fail", "POST custom_data/* 503 1x")
-        assert engine.trigger("issue.created", "--data", BODY.format("x"))["status"] == 400
-        assert engine.trigger("issue.created", "--data", BODY.format("y"))["status"] == 200
-
-
 @pytest.mark.needs("tmux")
-def test_a_person_changes_a_row_on_screen(
+def test_rows_are_written_by_code_and_by_a_person(
     with_table: Path, running: Running, terminal: Callable[..., Terminal]
 ) -> None:
-    """What code writes appears while one looks at it."""
     with running(with_table) as engine:
         engine.wait_serving()
         screen = terminal()
@@ -101,15 +72,48 @@ def test_a_person_changes_a_row_on_screen(
         screen.type(":rows contacts")
         screen.press("Enter")
         screen.shows("It has no rows yet")
-        engine.trigger("issue.created", "--data", BODY.format("ada@example.com"))
-        screen.shows("1  ada@example.com")
-        screen.press("e")
-        screen.shows('"email": "ada@example.com"')
-        screen.press("Down", "Down", "End", "Left", "BSpace")
-        screen.type("42")
-        screen.press("F5")
-        screen.shows(r"ada@example.com +42")
-        screen.press("DC")
-        screen.shows("It has no rows yet")
-        screen.press("u")
-        screen.shows(r"ada@example.com +42")
+        _on_the_command_line(engine)
+        _on_screen(screen)
+
+
+def _on_the_command_line(engine: Engine) -> None:
+    """Code and command line are held to the same columns, and calls fail as they are told to."""
+    empty = engine.cli("platform", "rows", "contacts").stderr
+    assert "`kiket-console platform rows contacts --columns` says what it takes" in empty
+    columns = engine.cli("platform", "rows", "contacts", "--columns").stdout.splitlines()
+    assert [each.split() for each in columns] == [
+        ["email", "text", "required", "unique"],
+        ["score", "integer", "default", "0"],
+        ["project_id", "id", "default", "27"],
+    ]
+    [told] = documents(engine.cli("platform", "rows", "contacts", "--columns", "--json").stdout)
+    assert [each["name"] for each in told["columns"]] == ["email", "score", "project_id"]
+
+    engine.trigger("issue.created", "--data", BODY.format("ada@example.com"))
+    again = engine.cli("platform", "add", "contacts", "email=ada@example.com")
+    assert again.returncode == 2
+    assert "The row does not fit: email has already been taken." in again.stderr
+    engine.cli("platform", "set", "contacts", "1", "score=7")
+    rows = documents(engine.cli("platform", "rows", "contacts", "--json").stdout)
+    found = [(each["row"]["email"], each["row"]["score"]) for each in rows]
+    assert found == [("ada@example.com", 7)]
+
+    engine.cli("platform", "fail", "POST custom_data/* 503 1x")
+    assert engine.trigger("issue.created", "--data", BODY.format("x"))["status"] == 400
+    assert engine.trigger("issue.created", "--data", BODY.format("y"))["status"] == 200
+
+
+def _on_screen(screen: Terminal) -> None:
+    """See what was written meanwhile; change it, delete it and bring it back."""
+    screen.shows(r"1  ada@example.com +7")
+    screen.shows(r"\d  y ")
+    screen.press("G", "e")
+    screen.shows('"email": "ada@example.com"')
+    screen.press("Down", "Down", "End", "Left", "BSpace")
+    screen.type("42")
+    screen.press("F5")
+    screen.shows(r"ada@example.com +42")
+    screen.press("DC")
+    until(lambda: "ada@example.com" not in screen.screen(), "it is deleted")
+    screen.press("u")
+    screen.shows(r"ada@example.com +42")

@@ -35,11 +35,14 @@ ENV_FILE = "AWS_ACCESS_KEY_ID=local\nAWS_SECRET_ACCESS_KEY=local\n"
 async def test_a_person_and_a_worker_send_messages_without_an_aws_account(
     folder: Path, running: Any, own_places: Path
 ) -> None:
+    """The worker has its variables from the file that is named, not from the project's own."""
     (folder / "main.py").write_text(MAIN)
-    (folder / ".env").write_text(ENV_FILE)
+    (folder / ".env").write_text("AWS_ACCESS_KEY_ID=of-the-project\n")
+    named = own_places / "staging.env"
+    named.write_text(ENV_FILE)
     message = ProducerMessage(templates.named(folder, "payment").text)
     broken_message = ProducerMessage(message.message, way="wrong-secret")
-    with running(folder) as engine:
+    with running(folder, "--env-file", str(named)) as engine:
         engine.wait_serving()
         async with Client(ProjectPaths(folder)) as client:
             broken = await client.producer.send(broken_message)

@@ -52,16 +52,6 @@ def test_variables_of_the_project(folder: Path, running: Running, until: Until) 
         assert _answer(engine)["name"] == "market"  # the old code goes on
 
 
-def test_another_file_can_be_named(folder: Path, own_places: Path, running: Running) -> None:
-    (folder / "main.py").write_text(MAIN)
-    (folder / ".env").write_text("SHOP_NAME=of-the-project\n")
-    other = own_places / "staging.env"
-    other.write_text("SHOP_NAME=staging\nSHOP_TOKEN=x\n")
-    with running(folder, "--env-file", str(other)) as engine:
-        engine.wait_serving()
-        assert _answer(engine)["name"] == "staging"
-
-
 def _answer(engine: Engine) -> Any:
     """Trigger an event; return the worker's answer as it was recorded."""
     number = engine.trigger("issue.created@v1")["exchange_id"]

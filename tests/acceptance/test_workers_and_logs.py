@@ -12,11 +12,7 @@ import pytest
 from tests.acceptance.conftest import MAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.acceptance.conftest import Engine
-    from tests.acceptance.terminal import Terminal
 
 TALKATIVE = """
 import logging, sys, traceback
@@ -130,27 +126,3 @@ def test_the_log_is_followed(engine: Engine) -> None:
             following.terminate()
     assert first["text"] == second["text"] == "CRM is slow"
     assert second["id"] > first["id"]
-
-
-def test_the_editor_has_the_terminal_for_itself(
-    terminal: Callable[..., Terminal], folder: Path, own_places: Path
-) -> None:
-    """The frame of the project's own code is opened at its line; afterwards the list is back."""
-    main = folder / "main.py"
-    main.write_text(main.read_text() + TALKATIVE)
-    number = main.read_text().splitlines().index('    {}["reporter"]') + 1
-    editor = own_places / "vim"
-    editor.write_text('#!/bin/sh\necho "editing $@"\nread line\necho "$line" >> "$2"\n')
-    editor.chmod(0o755)
-    screen = terminal("--trust", "--session-secrets", environment={"EDITOR": str(editor)})
-    screen.press("3")
-    screen.shows("KeyError: 'reporter'")
-    screen.press("{")
-    screen.shows("▌✗ .* KeyError: 'reporter'")
-    screen.press("O")
-    screen.shows(rf"editing \+{number} {main}")
-    assert "Logs" not in screen.screen()
-    screen.type("# mended\n")
-    screen.shows("3 Logs")
-    assert main.read_text().endswith("# mended\n")
-    screen.shows("main.py .* ago")  # the save was taken up
