@@ -20,7 +20,7 @@ from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals
 from kiket_console.ui.history import History
 from kiket_console.ui.journeys import Journeys
-from kiket_console.ui.key_order import Followed, KeyOrder
+from kiket_console.ui.key_order import Followed, KeyOrder, Typed
 from kiket_console.ui.leaving import Leaving
 from kiket_console.ui.messages import Messages
 from kiket_console.ui.own_engine import OwnEngine, after_its_end
@@ -36,6 +36,7 @@ from kiket_console.ui.themes import DEFAULT, fallbacks
 from kiket_console.ui.toast import Sentence
 from kiket_console.ui.turns import Turns, tell
 from kiket_console.ui.wardrobe import Wardrobe
+from kiket_console.ui.widgets.pane import Pane
 
 if TYPE_CHECKING:
     import subprocess
@@ -118,7 +119,7 @@ class ConsoleApp(Journeys):
         """When a person pressed a key or moved the mouse last (s), or began."""
         self._leaving = Leaving(self, demo=demo)
         self._filter = ControlFilter()
-        self._key_order = KeyOrder(self, super().on_event)
+        self._key_order = KeyOrder(self, self._hand_on)
         self._turns = Turns()
         self.reader = self.another_reader()
         self.wardrobe = Wardrobe(self, settings, theme_fixed_by)
@@ -173,6 +174,22 @@ class ConsoleApp(Journeys):
             await self._key_order.take(event)
         else:
             await super().on_event(event)
+
+    async def _hand_on(self, typed: Typed) -> bool:
+        """Hand a key on; return whether its action was carried out at once."""
+        place, pane = self.screen, self.focused
+        if (
+            isinstance(typed, Key) and isinstance(place, PlaceScreen) and isinstance(pane, Pane)
+            and self.app_focus
+        ):  # fmt: skip
+            for action, node in place.actions(pane, typed.key):
+                if await self.run_action(action, node):
+                    if node is pane:
+                        pane.draw_now()
+                        memory.sweep()
+                    return True
+        await super().on_event(typed)
+        return False
 
     async def on_followed(self, event: Followed) -> None:
         """Take note that a key has taken effect."""
@@ -314,8 +331,7 @@ class ConsoleApp(Journeys):
         self._is_shown = True
         if not self.is_headless:
             memory.settle()
-            self.set_timer(memory.TIDY_AFTER_S, memory.tidy)
-            self.set_interval(memory.TIDY_EVERY_S, memory.tidy)
+            self.set_interval(memory.TIDY_EVERY_S, memory.Tidying(lambda: self.acted_s).look)
         self.run_worker(self._listen(), group="link", exclusive=True)
 
     def exit(self, *arguments: Any, **options: Any) -> None:

@@ -4,8 +4,9 @@
     Followed, close behind it ───────────────────► app: around once more, behind what that said,
                                                    then the next key, once what opened has the focus
 
-Textual hands each key at once to who has the focus then. So the letters after a `/` typed quickly,
-or pasted by a terminal as keys, went to the list as commands before there was a line to type into.
+A key whose action is carried out at once is spared the first way around. Textual hands each key at
+once to who has the focus then. So the letters after a `/` typed quickly, or pasted by a terminal as
+keys, went to the list as commands before there was a line to type into.
 """
 
 from __future__ import annotations
@@ -61,9 +62,12 @@ def tell_digits_from_signs() -> None:
 
 
 class KeyOrder:
-    """Hand keys on with *hand_on*, each when the one before it has taken effect."""
+    """Hand keys on with *hand_on*, each when the one before it has taken effect.
 
-    def __init__(self, app: App[bool], hand_on: Callable[[Typed], Awaitable[None]]) -> None:
+    It returns whether an action was carried out, so that none is on its way any more.
+    """
+
+    def __init__(self, app: App[bool], hand_on: Callable[[Typed], Awaitable[bool]]) -> None:
         self._app = app
         self._hand_on = hand_on
         self._waiting: deque[Typed] = deque()
@@ -91,10 +95,15 @@ class KeyOrder:
             event.rounds = ROUNDS  # what is open by then may have asked for the focus only
             self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
         elif event.rounds > 1:
-            self._target = self._app.focused or self._app.screen
-            self._target.post_message(Followed(event.number, event.rounds - 1))
+            self._follow(event.rounds - 1)
         else:
             await self._go_on()
+
+    def _follow(self, rounds: int) -> None:
+        """Go around behind what an action has told others."""
+        if self._app.screen_stack:
+            self._target = self._app.focused or self._app.screen
+            self._target.post_message(Followed(self._number, rounds))
 
     async def _begin(self, typed: Typed) -> None:
         if not self._app.screen_stack:
@@ -104,9 +113,11 @@ class KeyOrder:
             typed = Key("escape", None)
         self._number += 1
         self._under_way = True
-        target = self._target = self._app.focused or self._app.screen
-        await self._hand_on(typed)
-        target.post_message(Followed(self._number))
+        self._target = self._app.focused or self._app.screen
+        if await self._hand_on(typed):
+            self._follow(1)
+        else:
+            self._target.post_message(Followed(self._number))
         if self._waiting:
             self._app.set_timer(WAIT_S, self._give_up_on(self._number))
 

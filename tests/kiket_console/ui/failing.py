@@ -35,7 +35,7 @@ class Failing(ConsoleApp):
         if self.where == "message":
             fail()
         if self.where == "render":
-            ListView.render_line = fail  # type: ignore[method-assign]  # on purpose
+            ListView.draw = fail  # type: ignore[method-assign]  # on purpose
             assert self.place is not None
             self.place.list.redraw()
         if self.where == "async worker":

@@ -134,8 +134,9 @@ async def test_keys_under_way_while_the_console_ends_go_nowhere(
     app = console()
     handed_on: list[object] = []
 
-    async def hand_on(typed: object) -> None:
+    async def hand_on(typed: object) -> bool:
         handed_on.append(typed)
+        return False
 
     order = KeyOrder(app, hand_on)
     async with app.run_test(size=SIZE) as pilot:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.snap.scene import settled
+from tests.snap.scene import settled, until
 from textual._compositor import Compositor
 from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widgets._toast import Toast
 
 from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.widgets.offers import Offers
@@ -20,16 +22,19 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.source import LineSource
 
-TALL = (120, 36)
+TALL, WIDE = (120, 36), (200, 50)
 
 
-def drawn(compositor: Compositor, part: Region) -> list[list[tuple[str, object]]]:
-    """Return the characters and styles of some lines."""
-    chops = compositor._render_chops(part, lambda y: y in part.line_range)
-    return [
-        [(text, style and style.without_color) for text, style, _ in Strip.join(chop.values())]
-        for chop in chops[part.y : part.bottom]
-    ]
+def drawn(render_chops: Callable[..., Any], part: Region) -> list[object]:
+    """Return the characters and styles of a part of the screen."""
+    chops = render_chops(part, lambda y: y in part.line_range)
+    found: list[object] = []
+    for chop in chops[part.y : part.bottom]:
+        there = {x: strip for x, strip in chop.items() if strip is not None and x < part.right}
+        line = Strip.join(there.values())
+        line = line.crop(part.x - min(there), part.right - min(there))
+        found.append([(text, style and style.without_color) for text, style, _ in line.simplify()])
+    return found
 
 
 def rows(count: int) -> Callable[[int], LineSource]:
@@ -38,19 +43,46 @@ def rows(count: int) -> Callable[[int], LineSource]:
 
 
 async def test_the_lines_of_a_part_of_the_screen_are_those_of_the_whole(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await settled(pilot)
+        compositor = app.screen._compositor
+        parts = [Region(0, y, WIDE[0], 1) for y in (0, 2, 7, 16, 20, 49)]
+        parts += [Region(5, 3, 20, 15), Region(60, 15, 90, 12), Region(0, 0, *WIDE)]
+        whole = partial(Compositor._render_chops, compositor)
+        for part in parts:
+            assert drawn(compositor._render_chops, part) == drawn(whole, part)
+        app.say("In front of the details.")
+        await until(pilot, lambda: bool(app.screen.query(Toast)))
+        for part in parts:
+            assert drawn(compositor._render_chops, part) == drawn(whole, part)
+
+
+async def test_a_step_of_the_cursor_is_drawn_before_word_of_it_goes_around(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = console()
     async with app.run_test(size=TALL) as pilot:
         await settled(pilot)
-        compositor = app.screen._compositor
-        parts = [Region(0, y, TALL[0], 1) for y in (0, 2, 7, 16, 20, 35)]
-        parts += [Region(5, 3, 20, 15), Region(60, 15, 60, 12)]
-        ours = [drawn(compositor, part) for part in parts]
-        monkeypatch.setattr(
-            compositor, "_get_renders", lambda crop=None: Compositor._get_renders(compositor, crop)
-        )
-        assert ours == [drawn(compositor, part) for part in parts]
+        assert app.place is not None
+        happened: list[str] = []
+        compositor, moved = app.screen._compositor, app.place.cursor_moved
+        render = compositor.render_update
+
+        def drawn(**how: Any) -> object:
+            happened.append("drawn")
+            return render(**how)
+
+        def told() -> None:
+            happened.append("told")
+            moved()
+
+        monkeypatch.setattr(compositor, "render_update", drawn)
+        monkeypatch.setattr(app.place, "cursor_moved", told)
+        await pilot.press("k")
+        assert happened[:2] == ["drawn", "told"]
 
 
 async def test_a_text_is_laid_out_and_its_scrollbar_drawn_where_that_looks_different(

@@ -17,7 +17,7 @@ from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.wire import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from textual.strip import Strip
 
@@ -99,13 +99,13 @@ async def test_a_step_of_the_cursor_draws_two_lines(
         await settled(pilot)
         drawn: list[int] = []
         rows = traffic(app).list
-        original = rows.render_line
+        original = rows.draw
 
-        def counted(y: int) -> Strip:
-            drawn.append(y)
-            return original(y)
+        def counted(lines: range) -> Iterator[Strip]:
+            drawn.extend(lines)
+            return original(lines)
 
-        monkeypatch.setattr(rows, "render_line", counted)
+        monkeypatch.setattr(rows, "draw", counted)
         await pilot.press("k")
         await pilot.pause()
         assert len(drawn) == 2

@@ -16,6 +16,7 @@ layout, or give all room to the pane that has the focus.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Vertical
@@ -30,9 +31,10 @@ from kiket_console.ui.widgets.text_view import TextView
 from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from textual.app import ComposeResult
+    from textual.dom import DOMNode
     from textual.events import DescendantFocus, Key, Resize
     from textual.timer import Timer
     from textual.widget import Widget
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Notice
     from kiket_console.ui.app import ConsoleApp
     from kiket_console.ui.paint.line import Line
+    from kiket_console.ui.widgets.pane import Pane
     from kiket_console.ui.widgets.prompt import Prompt
     from kiket_console.ui.widgets.views import Rows
 
@@ -79,6 +82,8 @@ class PlaceScreen(LaidOut, Copying[None]):
         self._tell_again_s = 0.0
         self._meant: dict[type[Widget | None], frozenset[str]] = {}
         """Which keys do something, by what has the focus."""
+        self._actions: dict[Pane, dict[str, list[tuple[str, DOMNode]]]] = {}
+        """What they do in a pane: actions, and what carries each out."""
 
     def show_details(self) -> None:
         """Show the details of the selected row."""
@@ -165,6 +170,20 @@ class PlaceScreen(LaidOut, Copying[None]):
         if kind not in self._meant:
             self._meant[kind] = frozenset(self.active_bindings)
         return key in self._meant[kind]
+
+    def actions(self, pane: Pane, key: str) -> Sequence[tuple[str, DOMNode]]:
+        """Return what a key does in the pane that has the focus, what comes first at first.
+
+        Textual has the key ask all that holds the pane, and works out each time what it means.
+        """
+        if pane not in self._actions:
+            found = self._actions[pane] = defaultdict(list)
+            prior = [(*each, True) for each in reversed(self._binding_chain)]
+            others = [(*each, False) for each in self._modal_binding_chain]
+            for node, bindings, first in prior + others:
+                for name, bound in bindings.key_to_bindings.items():
+                    found[name] += [(each.action, node) for each in bound if each.priority is first]
+        return self._actions[pane].get(key, ())
 
     def on_resize(self, event: Resize) -> None:
         """Put the details below the list, or beside it, when there is room for both."""

@@ -16,6 +16,8 @@ from kiket_console.text import cell_width, visible
 from kiket_console.ui.paint.line import ROLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from rich.style import Style
     from textual.geometry import Region
 
@@ -68,18 +70,32 @@ class Inked(Widget):
         """
         if self.styles.gutter:
             return super().render_lines(crop)
-        width, ground = self.outer_size.width, self.ground
+        width = self.outer_size.width
         if not self.is_attached:  # it is going, and its screen has not been laid out without it
-            return [Strip.blank(crop.width, ground)] * crop.height
-        (first, last), (_, background) = crop.column_span, self.background_colors
-        filters = self.get_line_filters()
-        strips = []
-        for y in crop.line_range:
-            strip = self.render_line(y).adjust_cell_length(width, ground)
+            return [Strip.blank(crop.width, self.ground)] * crop.height
+        first, last = crop.column_span
+        strips = self.draw(crop.line_range)
+        if (first, last) == (0, width):
+            return [*strips]
+        return [strip.crop(first, last) for strip in strips]
+
+    def draw(self, lines: range) -> Iterable[Strip]:
+        """Return some lines, ready for the terminal."""
+        finish = self.finishing()
+        return (finish(self.render_line(y)) for y in lines)
+
+    def finishing(self) -> Callable[[Strip], Strip]:
+        """Return what makes a strip ready for the terminal: of full width, and filtered."""
+        width, ground = self.outer_size.width, self.ground
+        filters, (_, background) = self.get_line_filters(), self.background_colors
+
+        def finish(strip: Strip) -> Strip:
+            strip = strip.adjust_cell_length(width, ground)
             for each in filters:
                 strip = strip.apply_filter(each, background)
-            strips.append(strip if (first, last) == (0, width) else strip.crop(first, last))
-        return strips
+            return strip
+
+        return finish
 
     def notify_style_update(self) -> None:
         """Forget styles when a theme changes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.cache import LRUCache
+from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
 
@@ -39,6 +40,22 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
         self._strips.clear()
         self.refresh()
 
+    def draw_now(self) -> None:
+        """Draw what changed here at once, not when the screen and its timer have heard of it.
+
+        What has to be laid out first is left to these.
+        """
+        screen = self.screen
+        if screen._layout_required or self._layout_required or self._scroll_required:
+            return
+        bars = [self.vertical_scrollbar] if self.show_vertical_scrollbar else []
+        changed = {each for each in (self, *bars) if each._repaint_required}
+        for each in changed:
+            each._repaint_required = False
+        if changed:
+            screen._dirty_widgets |= changed
+            screen._on_timer_update()
+
     def resize(self, size: Size) -> None:
         """Take in how large what is shown is; only what moves others lays the screen out anew."""
         if size == self.virtual_size:
@@ -55,7 +72,7 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
         """Draw the scrollbar again where its thumb moves: in a long list a row is far less."""
         if self.show_vertical_scrollbar and self._thumb(old_value) == self._thumb(new_value):
             self.vertical_scrollbar.set_reactive(ScrollBar.position, new_value)
-            self.refresh(self.size.region)
+            self.refresh(Region(0, 0, self.row_width, self.size.height))
         else:
             super().watch_scroll_y(old_value, new_value)
 
@@ -66,6 +83,15 @@ class Pane(Inked, ScrollView, inherit_bindings=False):
             return 0
         thumb = max(1.0, cells * cells / self.virtual_size.height)
         return int((cells - thumb) * position / way * 8)
+
+    def refresh_line(self, y: int) -> None:
+        """Draw a line again, and nothing of the scrollbar beside it."""
+        self.refresh(Region(0, y - self.scroll_offset.y, self.row_width, 1))
+
+    @property
+    def row_width(self) -> int:
+        """How many cells a row has."""
+        return self.scrollable_content_region.width
 
     @property
     def rows_shown(self) -> int:

@@ -16,7 +16,6 @@ from kiket_console.ui.widgets.selecting import SelectingDrawn
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from rich.style import Style
     from textual.events import Click
 
     from kiket_console.ui.paint.line import Line
@@ -113,7 +112,7 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
         """Take in that rows were added or the cursor was moved."""
         empty = not self.rows.count
         height = self._head + self.rows.count
-        self.resize(Size(self.scrollable_content_region.width, height))
+        self.resize(Size(self.row_width, height))
         if empty:
             self.refresh()
         self._show_cursor()
@@ -143,42 +142,45 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
         """The position of the row at the bottom."""
         return min(self.rows.count, self.first_shown + self.rows_shown - self._head) - 1
 
-    def render_line(self, y: int) -> Strip:
-        """Draw one line."""
-        width, ground = self.scrollable_content_region.width, self.ground
-        if not self.rows.count:
-            line = self.drawn(y)
-            line = self.with_selection(line, y) or line
-            return self.strip(line, ground).adjust_cell_length(width, ground)
-        if y < self._head:
-            line = self.rows.header(width)
-            line = self.with_selection(line, 0) or line
-            return self.strip(line, ground).adjust_cell_length(width, ground)
-        position = y + self.first_shown - self._head
-        if position >= self.rows.count:
-            return Strip.blank(width, ground)
-        return self._row(position, width, ground)
-
-    def _row(self, position: int, width: int, ground: Style) -> Strip:
-        selected = position == self.rows.cursor
-        depends = self.rows.key(position)
-        key = (depends, selected, self._lively, width)
+    def draw(self, lines: range) -> Iterator[Strip]:
+        """Return some lines of what is on screen; those of rows that look the same are kept."""
+        width, finish, rows = self.row_width, self.finishing(), self.rows
+        count, cursor, below = rows.count, rows.cursor, self.first_shown - self._head
         is_marked = self.text_selection is not None
-        strip = self._strips.get(key) if depends is not None and not is_marked else None
-        if strip is None:
-            line = self.rows.line(position, width)
-            line = self.with_selection(line, position + self._head) or line
-            if selected:
-                ground = self._cursor_style()
-                line = _with_bar(line, "accent" if self._lively else "muted")
-            strip = self.strip(line, ground).adjust_cell_length(width, ground)
-            if depends is not None and not is_marked:
-                self._strips[key] = strip
-        return strip
+        for y in lines:
+            position = y + below
+            if not count or y < self._head:
+                yield finish(self.strip(self._marked(self.drawn(y), y), self.ground))
+            elif position >= count:
+                yield finish(Strip.blank(width, self.ground))
+            else:
+                lively = self._lively if position == cursor else None
+                depends = None if is_marked else rows.key(position)
+                key = (depends, lively, width)
+                strip = self._strips.get(key) if depends is not None else None
+                if strip is None:
+                    strip = finish(self._row(position, width, lively))
+                    if depends is not None:
+                        self._strips[key] = strip
+                yield strip
+
+    def _row(self, position: int, width: int, lively: bool | None) -> Strip:
+        """Return a row; with the cursor on it, as that is *lively* or rests."""
+        line = self._marked(self.rows.line(position, width), position + self._head)
+        ground = self.ground
+        if lively is not None:
+            name = "ink--cursor" if lively else "ink--cursor-blurred"
+            ground = self.screen.get_component_rich_style(name)
+            line = _with_bar(line, "accent" if lively else "muted")
+        return self.strip(line, ground).adjust_cell_length(width, ground)
+
+    def _marked(self, line: Line, y: int) -> Line:
+        """Return a line with what is selected of it marked."""
+        return self.with_selection(line, y) or line
 
     def drawn(self, y: int) -> Line:
         """Return the names of the columns, or a row; of an empty list what it says instead."""
-        width = self.scrollable_content_region.width
+        width = self.row_width
         if not self.rows.count:
             lines = self.rows.teach(width)
             return lines[y] if y < len(lines) else ()
@@ -201,10 +203,6 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
     @property
     def _lively(self) -> bool:
         return self._active or self.has_focus
-
-    def _cursor_style(self) -> Style:
-        name = "ink--cursor" if self._lively else "ink--cursor-blurred"
-        return self.screen.get_component_rich_style(name)
 
     def _show_cursor(self) -> None:
         cursor = self.rows.cursor
