@@ -155,9 +155,9 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
 
     preload = early.Preload(give_up)
     os.chdir(given["folder"])
-    code.prepare_path(given)
     # httpx loads its own command line where rich and click are installed: a tenth of a start.
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's sign for "not there"
+    code.prepare_path(given)
     preload.run(given["learned"])
     code.compile_early(given["sources"])
     gc.freeze()  # the collector need not go through what stays: imports leave next to no garbage

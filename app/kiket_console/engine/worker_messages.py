@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 SDK_PACKAGES = ("kiket_core", "kiket_sdk", "pywatt_sdk")
 _SERVER_PRELOAD = (
+    "kiket_core.guard",  # first, because it leaves uvicorn's command line out
     "uvicorn",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.auto",
     "uvloop",
-    "kiket_core.guard",
     "yaml",
 )
 _SDK_PRELOAD = (

@@ -217,6 +217,18 @@ async def test_a_secret_that_a_package_reads_is_there_after_a_save_too(
         assert await save(running, main) == "the-value"
 
 
+async def test_no_command_line_of_a_package_is_imported_for_a_start(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    (project_folder / "kiket.toml").write_text("[[extension]]\nentry = 'main:app'\n")
+    looked_for = "{'click', 'rich', 'uvicorn.main', 'httpx._main', 'httpx', 'kiket_sdk.sdk'}"
+    here = "{name for name, module in sys.modules.items() if module}"
+    main = f"import sys\n{app.replace('_os.getpid()', f'sorted({looked_for} & {here})')}"
+    (project_folder / "main.py").write_text(main)
+    async with supervise() as running:
+        assert await running.ask() == "['httpx', 'kiket_sdk.sdk']"
+
+
 async def test_what_was_just_saved_is_compiled_before_the_start_is_told(
     supervise: Supervise, app: str, project_folder: Path
 ) -> None:
