@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MANIFEST_LIMIT_BYTES = 1024 * 1024
 _FAST_NESTING = 500
 """How deep values may be nested for the fast parser."""
+_early: dict[bytes, Any] = {}
+"""What was parsed early, by its text; given out once, because whoever has it may change it."""
+_NOT_EARLY = object()
 
 Keys: TypeAlias = tuple[Any, ...]
 """Where a value is: the keys and list positions that lead to it."""
@@ -97,7 +100,8 @@ class Source:
         self.path = path
         self.raw_text = _bounded(path)
         self._entries: dict[int, dict[tuple[type, Any], tuple[yaml.Node, yaml.Node]]] = {}
-        self.content: Any = _content(path, self.raw_text)
+        early = _early.pop(self.raw_text, _NOT_EARLY)
+        self.content: Any = _content(path, self.raw_text) if early is _NOT_EARLY else early
         """What the file says: mappings, lists and scalars; None when it is empty."""
 
     @cached_property
@@ -168,6 +172,12 @@ class Source:
     def error(self, keys: Keys, message: str) -> ManifestError:
         """Return the error to raise for the value at `keys`."""
         return ManifestError(self.finding("error", keys, message))
+
+
+def parse_early(path: Path) -> None:
+    """Parse a file that is about to be read; raises ManifestError."""
+    raw_text = _bounded(path)
+    _early[raw_text] = _content(path, raw_text)
 
 
 def spelled(keys: Keys) -> str:

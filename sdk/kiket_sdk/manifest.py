@@ -11,6 +11,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -37,6 +38,7 @@ from kiket_sdk._manifest_source import (
     Keys,
     ManifestError,
     Source,
+    parse_early,
 )
 from kiket_sdk._manifest_types import typed_value
 from kiket_sdk.utils import environment_reference, environment_secret_name, resolve_env_reference
@@ -255,6 +257,16 @@ def load_manifest(path: str | os.PathLike[str] | None = None) -> ExtensionManife
         if candidate.is_file():
             return _read(candidate)
     return None
+
+
+def read_early() -> None:
+    """Parse the manifest that `load_manifest()` is going to read, should it stay as it is."""
+    for name in DEFAULT_MANIFEST_FILENAMES:
+        candidate = Path(name)
+        if candidate.is_file():
+            with suppress(ManifestError):  # said to who reads it
+                parse_early(candidate)
+            return
 
 
 def apply_secret_env_overrides(

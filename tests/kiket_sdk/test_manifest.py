@@ -19,6 +19,7 @@ from kiket_sdk.manifest import (
     ManifestNotFoundError,
     apply_secret_env_overrides,
     load_manifest,
+    read_early,
 )
 
 if TYPE_CHECKING:
@@ -162,6 +163,24 @@ def test_the_first_default_name_is_read(tmp_path: Path, monkeypatch: pytest.Monk
         assert manifest is not None
         assert manifest.extension_id == name
         assert manifest.path.as_posix() == name
+
+
+def test_what_was_parsed_early_counts_while_the_file_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read_early()
+    write(tmp_path, "id: [\n")
+    read_early()
+    write(tmp_path, "id: before")
+    read_early()
+    write(tmp_path, "id: after")
+    for text in ("after", "before", "before"):
+        write(tmp_path, f"id: {text}")
+        manifest = load_manifest()
+        assert manifest is not None
+        assert manifest.raw == {"id": text}
+        manifest.raw["id"] = "changed"
 
 
 def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
     code.prepare_path(given)
     preload.run(given["learned"])
     code.compile_early(given["sources"])
+    code.read_manifest_early()
     gc.freeze()  # the collector need not go through what stays: imports leave next to no garbage
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
     return preload

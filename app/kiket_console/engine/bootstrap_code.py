@@ -74,6 +74,12 @@ def compile_early(paths: Sequence[str]) -> None:
             FreshLoader.compiled[path] = (raw_source, loader.source_to_code(raw_source, path))
 
 
+def read_manifest_early() -> None:
+    """Have the SDK parse the extension's manifest, which its code is about to ask for."""
+    with contextlib.suppress(Exception):  # another release of the SDK, or none
+        sys.modules["kiket_sdk.manifest"].read_early()
+
+
 def sources() -> list[str]:
     """Return the files of the developer's code that are imported."""
     return list(FreshLoader.imported)[:SOURCES_LIMIT]
