@@ -56,7 +56,6 @@ class ExtensionApp(FastAPI):
         ):
             webhook = webhook_of(scope["path"])
             if webhook is not None:
-                event, version = webhook
-                await self._dispatcher.dispatch(event, version, scope, receive, send)
+                await self._dispatcher.dispatch(webhook, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)

@@ -20,10 +20,11 @@ from kiket_sdk._claims import (
     vouched_for,
 )
 from kiket_sdk._keys import keys_of
+from kiket_sdk._ordinary import ordinary
 from kiket_sdk._origins import base_url_for, stranger_in
 from kiket_sdk._replies import Refused
 from kiket_sdk._scopes import without_wildcard
-from kiket_sdk._signing import Reason, Verdict, verify, verify_sent
+from kiket_sdk._signing import Reason, verify, verify_sent
 from kiket_sdk._token_binding import check_binding
 from kiket_sdk.auth import refusal
 from kiket_sdk.exceptions import AuthenticationError
@@ -70,6 +71,7 @@ class Authenticator:
         current = config.webhook_secret
         self._secrets = (current, *config.previous_webhook_secrets) if current else ()
         self._keys = keys_of(self._secrets)
+        self._ordinary = ordinary(self._keys, accept)
         # whether runtime tokens are checked, so that the body is read before all else
         self.reads_tokens = not current or config.jwks_url is not None
 
@@ -88,15 +90,19 @@ class Authenticator:
         raw_body: bytes,
         headers: dict[bytes, bytes],
         raw_headers: list[tuple[bytes, bytes]],
-    ) -> Verdict | None:
+    ) -> bool:
         """Let a webhook in by the signature in its headers, whose names are lower-case.
 
-        `headers` has one of repeated ones, `raw_headers` all. The verdict is None where no
-        secret is configured, so that a token has to decide. Raises Refused (401).
+        `headers` has one of repeated ones, `raw_headers` all. Returns whether it is signed: it is
+        not where no secret is configured, so that a token has to decide. Raises Refused (401).
         """
+        has_all = len(headers) == len(raw_headers)
+        ordinary = self._ordinary
+        if ordinary is not None and has_all and ordinary.include(raw_body, headers):
+            return True
         if not self._secrets:
-            return None
-        if len(headers) == len(raw_headers):
+            return False
+        if has_all:
             verdict = verify_sent(self._keys, raw_body, headers, self._accept)
         else:
             pairs = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in raw_headers]
@@ -104,7 +110,7 @@ class Authenticator:
         if verdict.key_id is not None and verdict.ok:
             _note_older(verdict.key_id, self._secrets[0])
         if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
-            return verdict
+            return verdict.ok
         raise _refused(event, verdict.sentence, refusal(verdict))
 
     async def by_token(self, event: str, payload: Any, raw_body: bytes) -> AuthContext:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kiket_sdk.client import KiketClient
     from kiket_sdk.config import ExtensionConfig
     from kiket_sdk.endpoints import ExtensionEndpoints
+    from kiket_sdk.routing import Kind
     from kiket_sdk.secrets import ExtensionSecretManager
 
 SecretReader = Callable[[str], str | None]
@@ -152,34 +153,32 @@ class Surroundings:
 
     def context(
         self,
-        event: str,
-        version: str,
+        kind: Kind,
         raw_headers: Sequence[tuple[bytes, bytes]],
         document: Any,
         auth: AuthContext | None,
-    ) -> tuple[HandlerContext, Brought]:
-        """Return the context of one webhook, and what the rest of it is made of.
+    ) -> HandlerContext:
+        """Return the context of one webhook.
 
         What the payload brings is taken at once, for it is the handler's to change; the rest is
         made later. `auth` is whom a verified token speaks for.
         """
-        config = self._config
         context = HandlerContext.__new__(HandlerContext)
-        base_url, allowed = config.base_url, config.allowed_api_origins
-        if allowed:
-            base_url = base_url_for(document, base_url, allowed)
+        context.event, context.event_version = kind
+        config = self._config
+        base_url = config.base_url
+        if config.allowed_api_origins:
+            base_url = base_url_for(document, base_url, config.allowed_api_origins)
         brought = Brought(self, raw_headers, base_url, get_ident())
         context._brought = brought  # type: ignore[misc]  # mypy misses the slots of a base
-        context.event = event
-        context.event_version = version
-        if isinstance(document, dict):
+        if type(document) is dict:
             if "secrets" in document:
                 context.payload_secrets = secrets_in(document)
             if auth is None and "authentication" in document:
                 auth = vouched_for(document)
         if auth is not None:
             context.auth = auth
-        return context, brought
+        return context
 
     def made(self, context: HandlerContext, name: str) -> Any:
         """Return what a context has under a name, newly made."""

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from kiket_sdk._keys import Keys, MacKey, PublicKey, Term
 
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
-_ISO_LIMIT = 64
+ISO_LIMIT = 64
 _HEX_BYTES = 64  # of a MAC
-_UNIX_DIGITS = 11
+UNIX_DIGITS = 11
 _ID_LIMIT = 128
 # a dot in an id would move the seam between id and timestamp
 _ID_SIGNS = f"{ascii_letters}{digits}_-".encode()
@@ -53,12 +53,13 @@ def _mac_in_hex(signature: bytes, prefix: bytes) -> bytes | None:
         return None
 
 
-def _is_message_id(raw_text: bytes) -> bool:
+def is_message_id(raw_text: bytes) -> bool:
+    """Tell whether an id is one that sw1 can sign."""
     return 0 < len(raw_text) <= _ID_LIMIT and not raw_text.translate(None, _ID_SIGNS)
 
 
 @functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
-def _iso_moment_s(timestamp: bytes) -> float | None:
+def iso_moment_s(timestamp: bytes) -> float | None:
     """Return unix seconds, None when the text is not ISO-8601 or names no offset."""
     try:
         moment = datetime.fromisoformat(timestamp.decode("ascii"))
@@ -195,7 +196,7 @@ class KiketDialect:
             return self._unreadable(signature)
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
-        elif timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS:
+        elif timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS:
             term = _matching((mac,), keys.text, b".".join((timestamp, raw_body)), now)
         else:
             return self._untimed(timestamp)
@@ -205,7 +206,7 @@ class KiketDialect:
             return _aged(self.name, int(timestamp), now, skew_s, term)
         if not timestamp:
             return self._timeless(now, term)
-        moment_s = _iso_moment_s(timestamp) if len(timestamp) <= _ISO_LIMIT else None
+        moment_s = iso_moment_s(timestamp) if len(timestamp) <= ISO_LIMIT else None
         if moment_s is None:
             return refused(
                 Reason.BAD_TIMESTAMP,
@@ -262,7 +263,7 @@ class StandardWebhooks:
         Raises ValueError for an id that the scheme cannot carry or a secret that is not what its
         beginning says.
         """
-        if not _is_message_id(message_id.encode("utf-8", "surrogatepass")):
+        if not is_message_id(message_id.encode("utf-8", "surrogatepass")):
             raise ValueError(
                 f"Message id {message_id!r} cannot be signed; use 1 to 128 letters, digits, _ or -."
             )
@@ -309,8 +310,8 @@ class StandardWebhooks:
         signature = sent.get(b"webhook-signature", b"")
         message_id = sent.get(b"webhook-id", b"")
         timestamp = sent.get(b"webhook-timestamp", b"")
-        is_dated = timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS
-        if not (signature and is_dated and _is_message_id(message_id)):
+        is_dated = timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS
+        if not (signature and is_dated and is_message_id(message_id)):
             return self._unreadable(signature, message_id, timestamp)
         entries = signature.split(b" ", _SIGNATURES_LIMIT)
         if len(entries) > _SIGNATURES_LIMIT:
@@ -346,7 +347,7 @@ class StandardWebhooks:
             return refused(
                 Reason.UNSIGNED, self.name, "The request carries no webhook-signature header."
             )
-        if not _is_message_id(message_id):
+        if not is_message_id(message_id):
             return refused(
                 Reason.MALFORMED,
                 self.name,

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from kiket_sdk._authentication import Authenticator
     from kiket_sdk._claims import AuthContext
-    from kiket_sdk._context import Surroundings
+    from kiket_sdk._context import HandlerContext, Surroundings
     from kiket_sdk._replay import ReplayGuard
-    from kiket_sdk.routing import HandlerRegistry
+    from kiket_sdk.routing import HandlerMetadata, HandlerRegistry, Kind
     from kiket_sdk.telemetry import TelemetryReporter
 
 _VERSION_REQUIRED = (
@@ -66,71 +66,61 @@ class WebhookDispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a webhook whose path parameters are `event` and maybe `version`."""
-        parameters = scope["path_params"]
-        await self.dispatch(parameters["event"], parameters.get("version"), scope, receive, send)
+        named = scope["path_params"]
+        await self.dispatch((named["event"], named.get("version", "")), scope, receive, send)
 
-    async def dispatch(
-        self, event: str, path_version: str | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Answer one webhook; telemetry is posted behind the answer."""
+    async def dispatch(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one webhook; telemetry is posted behind the answer.
+
+        `kind` is what the path says; the version is empty where it says none.
+        """
         raw_headers = scope["headers"]
         headers: dict[bytes, bytes] = dict(reversed(raw_headers))  # the first of repeated counts
         traceparent = headers.get(b"traceparent")
         token = trace.enter(None if traceparent is None else str(traceparent, "latin-1"))
         try:
             message = await receive()
-            raw_body = message.get("body", b"")
-            if message.get("more_body") or message["type"] == "http.disconnect":
+            raw_body = message.get("body")
+            if not raw_body or message.get("more_body"):
                 raw_body = await self._rest_of_body(message, receive)
             if len(raw_body) > self._body_limit_bytes:
                 raise Refused(413, f"Request body exceeds {self._body_limit_bytes} bytes")
-            authenticator = self._authenticator
-            verdict = authenticator.by_signature(event, raw_body, headers, raw_headers)
+            authenticator, replays = self._authenticator, self._replays
+            is_signed = authenticator.by_signature(kind[0], raw_body, headers, raw_headers)
             document: Any = _UNREAD
             auth: AuthContext | None = None
             if authenticator.reads_tokens:
                 document = self._read_json(raw_body)
-                auth = await authenticator.by_token(event, document, raw_body)
-            replays = self._replays
+                auth = await authenticator.by_token(kind[0], document, raw_body)
             delivery = None
             if replays is not None:
-                delivery = await replays.admit(decoded(raw_headers), verdict, auth)
-            version = path_version.strip() if path_version else ""
-            if not version:
-                version = _version(headers, scope)
-            handler = self._registry.handlers.get((event, version))
+                delivery = await replays.admit(decoded(raw_headers), is_signed, auth)
+            handler = self._registry.handlers.get(kind)
             if handler is None:
-                raise Refused(
-                    404, f"No handler registered for event '{event}' with version '{version}'"
-                )
+                kind = _whole(kind, headers, scope)
+                handler = self._handler(kind)
             if document is _UNREAD:
                 document = self._read_json(raw_body)
             payload = document
             if handler.payload_type is not None:
                 payload = handler.payload_type.read(raw_body, document)
-            context, brought = self._surroundings.context(
-                event, version, raw_headers, document, auth
-            )
+            context = self._surroundings.context(kind, raw_headers, document, auth)
             if handler.required_scopes:
                 _check_scopes(handler.required_scopes, authenticator.granted(context.auth))
             if replays is not None and delivery is not None:
-                earlier = await replays.begin(delivery, event, version)
+                earlier = await replays.begin(delivery, *kind)
                 if earlier is not None:
                     await _send(earlier, send)
                     return
             answer: Response | Messages
             told: dict[str, Any] = {}
-            limit_s = self._handler_limit_s
             started_s = time.perf_counter()
             try:
-                if handler.is_async:
-                    running = handler.handler(payload, context)
+                if handler.is_async and self._handler_limit_s is None:
+                    result = await handler.handler(payload, context)
                 else:
-                    running = in_thread(
-                        handler.handler, payload, context, is_limited=limit_s is not None
-                    )
-                result = await (running if limit_s is None else within(limit_s, running))
-                answer = answer_of(result, event, version)
+                    result = await self._run(handler, payload, context)
+                answer = answer_of(result, context)
             except Exception as exc:
                 answer, told = failure(exc, context)
             except asyncio.CancelledError as exc:
@@ -140,15 +130,14 @@ class WebhookDispatcher:
                     raise
                 answer, told = failure(exc, context)
             duration_ms = (time.perf_counter() - started_s) * 1000
-            if brought.own_client is not None:
-                await brought.own_client.aclose()
+            if context._brought.own_client is not None:
+                await context._brought.own_client.aclose()
             if replays is not None and delivery is not None:
                 await replays.end(delivery, None if told else answer)
             telemetry = self._telemetry
             record = None
             if telemetry.is_watched:
-                status = "error" if told else "ok"
-                record = telemetry.build(event, version, status, duration_ms, told)
+                record = telemetry.build(*kind, "error" if told else "ok", duration_ms, told)
                 unfinished = telemetry.notify(record)
                 if unfinished is not None:
                     await unfinished
@@ -164,6 +153,25 @@ class WebhookDispatcher:
             await _send(refused.messages(), send)
         finally:
             trace.leave(token)
+
+    def _handler(self, kind: Kind) -> HandlerMetadata:
+        """Return the handler of a webhook; raises Refused (404)."""
+        handler = self._registry.handlers.get(kind)
+        if handler is None:
+            event, version = kind
+            raise Refused(
+                404, f"No handler registered for event '{event}' with version '{version}'"
+            )
+        return handler
+
+    async def _run(self, handler: HandlerMetadata, payload: Any, context: HandlerContext) -> Any:
+        """Return what a handler returns that is limited in time or needs a thread."""
+        limit_s = self._handler_limit_s
+        if handler.is_async:
+            running = handler.handler(payload, context)
+        else:
+            running = in_thread(handler.handler, payload, context, is_limited=limit_s is not None)
+        return await (running if limit_s is None else within(limit_s, running))
 
     async def _rest_of_body(self, message: Message, receive: Receive) -> bytes:
         """Read a body that came in several messages, at most one message past the limit."""
@@ -189,13 +197,19 @@ def _check_scopes(required: list[str], granted: list[str]) -> None:
         raise Refused(403, detail)
 
 
-def _version(headers: dict[bytes, bytes], scope: Scope) -> str:
-    """Take the version from header or query, whichever is first not blank."""
+def _whole(kind: Kind, headers: dict[bytes, bytes], scope: Scope) -> Kind:
+    """Return what a webhook is; the version is of path, header or query, the first not blank.
+
+    Raises Refused (400) where there is none.
+    """
+    event, path_version = kind
+    if version := path_version.strip():
+        return event, version
     if version := headers.get(b"x-kiket-event-version", b"").decode("latin-1").strip():
-        return version
+        return event, version
     query: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
     if version := query.get("version", "").strip():
-        return version
+        return event, version
     raise Refused(400, _VERSION_REQUIRED)
 
 

@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from kiket_sdk._dispatch import WebhookDispatcher
+    from kiket_sdk.routing import Kind
 
 HEALTH = "/health"
 _SEGMENTS = 5  # around the slashes of /v/{version}/webhooks/{event}
 
 
 @lru_cache(maxsize=64)  # an extension has few handlers, and senders repeat themselves
-def webhook_of(path: str) -> tuple[str, str | None] | None:
-    """Return the event and the version that a webhook's path names, None for another path."""
+def webhook_of(path: str) -> Kind | None:
+    """Return the webhook that a path names, maybe with an empty version; None for another path."""
     match path.split("/", _SEGMENTS):
         case ["", "v", version, "webhooks", event] if version and event:
             return event, version
         case ["", "webhooks", event] if event:
-            return event, None
+            return event, ""
     return None
 
 
@@ -66,7 +67,7 @@ class Entrance:
             if scope["type"] == "http" and not scope.get("root_path"):
                 webhook = webhook_of(scope["path"]) if scope["method"] == "POST" else None
                 if webhook is not None:
-                    await self._dispatcher.dispatch(*webhook, scope, receive, send)
+                    await self._dispatcher.dispatch(webhook, scope, receive, send)
                     return
                 if scope["method"] == "GET" and scope["path"] == HEALTH:
                     await (await self._health(None))(scope, receive, send)

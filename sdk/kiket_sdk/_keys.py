@@ -78,6 +78,10 @@ class Term(msgspec.Struct, frozen=True):
         return self.begins_s <= now <= self.ends_s
 
 
+ALWAYS = Term(None, -math.inf, math.inf)
+"""Of a secret that has no name and counts at any time."""
+
+
 class MacKey(msgspec.Struct, frozen=True):
     """A key of HMAC-SHA256 (RFC 2104) that was read once, whatever it is to sign."""
 
@@ -118,7 +122,7 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
     named = [each if isinstance(each, tuple) else (each, None) for each in secrets]
     usable = [(secret, term) for secret, term in named if secret and not secret.isspace()]
     for place, (secret, given) in enumerate(usable, 1):
-        term = given or Term(None, -math.inf, math.inf)
+        term = given or ALWAYS
         if term.key_id is None and len(usable) > 1:
             term = replace(term, key_id=f"secret {place}")
         if secret.startswith((_PUBLIC, _PRIVATE)):

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from kiket_sdk._claims import AuthContext
     from kiket_sdk._replies import Messages
-    from kiket_sdk._signing import Verdict
 
 BUDGET_S = 0.2
 """How long a webhook waits for its store, each time."""
@@ -101,14 +100,13 @@ class ReplayGuard:
         self._told_at_s = float("-inf")
 
     async def admit(
-        self, headers: Mapping[str, str], verdict: Verdict | None, auth: AuthContext | None
+        self, headers: Mapping[str, str], is_signed: bool, auth: AuthContext | None
     ) -> Delivery:
         """Return the delivery that a webhook belongs to; its header names are lower-case.
 
         Raises Refused: 409 for a signature that was used before, 401 for one without a time, 503
         while the store is down.
         """
-        is_signed = verdict is not None and verdict.ok
         for signature in self._signature_keys(headers) if is_signed else ():
             if not await self._asked(self._store.add_if_absent(signature, SIGNATURE_TTL_S), True):
                 raise _again("signature")

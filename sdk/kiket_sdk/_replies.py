@@ -87,14 +87,14 @@ def messages(
     )
 
 
-def answer_of(result: Any, event: str, version: str) -> Response | Messages:
+def answer_of(result: Any, context: HandlerContext) -> Response | Messages:
     """Return what a handler's result is on the wire."""
     if not result:
         return messages(200, b'{"ok":true}')
     if isinstance(result, Response):
         return result
     try:
-        if hasattr(result, "to_dict"):
+        if type(result) is not dict and hasattr(result, "to_dict"):
             result = result.to_dict()
         return messages(200, encode(result))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
@@ -104,7 +104,10 @@ def answer_of(result: Any, event: str, version: str) -> Response | Messages:
         return messages(200, json.dumps(result, default=_plain).encode())
     except (TypeError, ValueError, RecursionError) as exc:
         _logger.error(
-            "The handler of %s@%s returned what JSON cannot carry: %s.", event, version, exc
+            "The handler of %s@%s returned what JSON cannot carry: %s.",
+            context.event,
+            context.event_version,
+            exc,
         )
         return messages(500, encode({"error": "The handler returned what JSON cannot carry"}))
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Handler = Callable[[Any, "HandlerContext"], Any]
 """Take payload and context, return the reply's JSON; synchronous or asynchronous."""
 
+Kind = tuple[str, str]
+"""What a webhook is: its event and the version of that."""
+
 SELF_TEST_EVENT = "kiket.self-test"
 """An event that is verified as any other and then has no handler: "404" tells that it arrived."""
 
@@ -66,7 +69,7 @@ class HandlerRegistry:
     """Find the handler of an event and version; both are compared exactly."""
 
     def __init__(self) -> None:
-        self.handlers: dict[tuple[str, str], HandlerMetadata] = {}
+        self.handlers: dict[Kind, HandlerMetadata] = {}
         """By event and version, which has no blanks around it."""
 
     def register(

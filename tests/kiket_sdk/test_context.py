@@ -50,7 +50,7 @@ def test_calls_are_made_when_a_handler_asks_for_them_and_once() -> None:
     surroundings = Surroundings(config, Clients(config), secret_reader, lambda auth: auth.scopes)
 
     def context() -> HandlerContext:
-        return surroundings.context("e", "v1", [], {}, None)[0]
+        return surroundings.context(("e", "v1"), [], {}, None)
 
     one = context()
     assert (one.event, opened) == ("e", [])

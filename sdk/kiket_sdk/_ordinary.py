@@ -1,0 +1,90 @@
+"""Let ordinary webhooks in at once: most are signed with one secret that counts at any time.
+
+Here stands only who is let in for certain, in as few steps as that takes. Whoever is not is judged
+by `_signing`, which lets in all whom this does, and says why not.
+"""
+
+from __future__ import annotations
+
+import time
+from binascii import b2a_base64, unhexlify
+from hmac import compare_digest
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kiket_sdk._dialects import ISO_LIMIT, UNIX_DIGITS, is_message_id, iso_moment_s
+from kiket_sdk._keys import ALWAYS, MacKey
+from kiket_sdk._signing import SKEW_S
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from kiket_sdk._keys import Keys
+
+_K1_PREFIX = b"sha256="
+
+
+class OrdinaryWebhooks(msgspec.Struct, frozen=True):
+    """One secret, by its text and by what sw1 reads in it, and the dialects that are let in."""
+
+    text: MacKey
+    standard: MacKey
+    accepts_k0: bool
+    accepts_k1: bool
+    accepts_sw1: bool
+
+    def include(self, raw_body: bytes, sent: Mapping[bytes, bytes]) -> bool:
+        """Tell whether a request is well signed in one dialect alone, and fresh.
+
+        `sent` are all its headers, by lower-case name.
+        """
+        signature = sent.get(b"x-kiket-signature")
+        if signature is None:
+            return self.accepts_sw1 and self._include_standard(raw_body, sent)
+        if b"webhook-signature" in sent or b"webhook-id" in sent or b"webhook-timestamp" in sent:
+            return False
+        timestamp = sent.get(b"x-kiket-timestamp", b"")
+        making = self.text.ready.copy()
+        if signature.startswith(_K1_PREFIX):
+            if not self.accepts_k1 or not timestamp.isdigit() or len(timestamp) > UNIX_DIGITS:
+                return False
+            signature = signature[len(_K1_PREFIX) :]
+            moment_s: float | None = int(timestamp)
+            making.update(timestamp + b".")
+        elif self.accepts_k0 and len(timestamp) <= ISO_LIMIT:
+            moment_s = iso_moment_s(timestamp)
+        else:
+            return False
+        if moment_s is None or abs(time.time() - moment_s) > SKEW_S:
+            return False
+        making.update(raw_body)
+        try:
+            return compare_digest(unhexlify(signature), making.digest())
+        except ValueError:
+            return False
+
+    def _include_standard(self, raw_body: bytes, sent: Mapping[bytes, bytes]) -> bool:
+        message_id = sent.get(b"webhook-id", b"")
+        timestamp = sent.get(b"webhook-timestamp", b"")
+        if (
+            not is_message_id(message_id)
+            or not timestamp.isdigit()
+            or len(timestamp) > UNIX_DIGITS
+            or abs(time.time() - int(timestamp)) > SKEW_S
+        ):
+            return False
+        making = self.standard.ready.copy()
+        making.update(b".".join((message_id, timestamp, raw_body)))
+        wanted = b"v1," + b2a_base64(making.digest(), newline=False)
+        return compare_digest(sent.get(b"webhook-signature", b""), wanted)
+
+
+def ordinary(keys: Keys, accept: Collection[str]) -> OrdinaryWebhooks | None:
+    """Return which webhooks are ordinary, None where no one secret decides at any time."""
+    if len(keys.text) != 1 or len(keys.standard) != 1 or keys.public:
+        return None
+    (text,), (standard,) = keys.text, keys.standard
+    if text.term is not ALWAYS:
+        return None
+    return OrdinaryWebhooks(text, standard, "k0" in accept, "k1" in accept, "sw1" in accept)
