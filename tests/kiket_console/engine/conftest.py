@@ -20,6 +20,7 @@ from tests.ports import free_port
 
 from kiket_console import project as projects
 from kiket_console.contract import NOTHING, Contract
+from kiket_console.engine import launcher
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.secrets.vault import Vault, open_vault
@@ -454,8 +455,18 @@ def no_session(*_: Any, **__: Any) -> Session:
 
 
 @pytest.fixture
-def supervise(project_folder: Path) -> Callable[..., AbstractAsyncContextManager[Running]]:
+def spare_after_s() -> float:
+    """Return after what time a process waits for the next save: no test lasts as long."""
+    return 600.0
+
+
+@pytest.fixture
+def supervise(
+    project_folder: Path, spare_after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractAsyncContextManager[Running]]:
     """Return a way to run a supervisor over the project, ended and checked when left."""
+    monkeypatch.setattr(launcher, "REFILL_AFTER_S", spare_after_s)
+    monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", spare_after_s)
 
     @contextlib.asynccontextmanager
     async def supervised(

@@ -26,7 +26,6 @@ from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import ModuleType
 
 Supervise = Any
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -34,37 +33,37 @@ TRACEPARENT = f"traceparent: 00-{TRACE}-00f067aa0ba902b7-01"
 SDK = "from kiket_sdk import KiketSDK\nsdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        bootstrap,
-        bootstrap_code,
-        bootstrap_frames,
-        bootstrap_output,
-        bootstrap_preload,
-        bootstrap_program,
-        lifeline,
-    ],
+PARTS = (
+    bootstrap,
+    bootstrap_code,
+    bootstrap_frames,
+    bootstrap_output,
+    bootstrap_preload,
+    bootstrap_program,
+    lifeline,
 )
-def test_it_needs_nothing_but_the_standard_library(module: ModuleType) -> None:
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
     """It runs in any interpreter of a project, before the project's own packages are in reach."""
-    tree = ast.parse(inspect.getsource(module))
-    guarded = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    names = set()
-    for node in ast.walk(tree):
-        if id(node) not in guarded and isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        if id(node) not in guarded and isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    assert names
-    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+    for module in PARTS:
+        tree = ast.parse(inspect.getsource(module))
+        guarded = {
+            id(inner)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+            for inner in ast.walk(node)
+        }
+        names = set()
+        for node in ast.walk(tree):
+            if id(node) not in guarded and isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            if id(node) not in guarded and isinstance(node, ast.ImportFrom):
+                names.add(node.module or "")
+        assert names
+        assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names, module
 
 
 async def problem_of(supervise: Supervise, folder: Path, main: str) -> Any:
@@ -138,17 +137,6 @@ async def test_a_problem_shows_no_secret(supervise: Supervise, project_folder: P
     assert len(problem.sentence) == 1000
 
 
-async def test_files_of_the_project_do_not_shadow_what_the_bootstrap_imports(
-    supervise: Supervise, project_folder: Path
-) -> None:
-    """A folder is hostile until its own code runs: `import yaml` inside the SDK finds PyYAML."""
-    for name in ("yaml", "platform", "json", "asyncio", "uvicorn", "sitecustomize"):
-        (project_folder / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
-    (project_folder / "main.py").write_text(SDK)
-    async with supervise() as running:
-        await running.serving()
-
-
 async def test_imports_work_as_with_python_main_py(
     supervise: Supervise, project_folder: Path
 ) -> None:
@@ -168,9 +156,15 @@ async def test_imports_work_as_with_python_main_py(
         assert await running.ask() == str(expected)
 
 
-async def test_handlers_are_found_behind_decorators_partials_and_objects(
+async def test_handlers_are_found_and_no_file_of_the_project_shadows_what_the_bootstrap_imports(
     supervise: Supervise, project_folder: Path
 ) -> None:
+    """A folder is hostile until its own code runs: `import yaml` inside the SDK finds PyYAML.
+
+    Handlers are found behind decorators, partials and objects.
+    """
+    for name in ("yaml", "platform", "json", "asyncio", "uvicorn", "sitecustomize"):
+        (project_folder / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
     (project_folder / "others.py").write_text(
         "import functools\n\ndef logged(f):\n    @functools.wraps(f)\n"
         "    async def wrapper(*a):\n        return await f(*a)\n    return wrapper\n\n"
@@ -192,7 +186,7 @@ async def test_handlers_are_found_behind_decorators_partials_and_objects(
     assert places["d"] == ("", 0)
 
 
-async def test_the_first_call_of_the_platform_imports_nothing(
+async def test_the_first_call_of_the_platform_imports_nothing_and_handlers_print_with_their_trace(
     supervise: Supervise, project_folder: Path
 ) -> None:
     """It would keep the first delivery after each save waiting."""
@@ -210,9 +204,14 @@ async def test_the_first_call_of_the_platform_imports_nothing(
         "            await trying(lambda: client.get('/'), tries=2, again=lambda _: False)\n"
         "    except HTTPError as error:\n"
         "        return [type(error).__name__, *sorted(set(sys.modules) - before)]\n"
+        "@sdk.app.get('/say')\n"
+        "def say():\n    print('in a thread')\n    return 1\n"
     )
     async with supervise() as running:
         assert await running.ask("/imported") == '["ConnectError"]'
+        await running.ask("/say", TRACEPARENT)
+        await running.until(lambda: running.texts("stdout") == ["in a thread"])
+        assert running.logs[-1].trace_id == TRACE
 
 
 async def test_an_interpreter_of_the_project_is_lent_our_sdk(
@@ -301,9 +300,10 @@ def talking(project_folder: Path) -> Path:
     return project_folder
 
 
-async def test_printed_lines_carry_the_trace_of_their_request(
+async def test_all_that_is_written_is_heard_and_printed_lines_carry_the_trace_of_their_request(
     supervise: Supervise, talking: Path
 ) -> None:
+    """Also what is written past Python, of a long line its start, and how much of a flood."""
     async with supervise() as running:
         await running.ask("/print", TRACEPARENT)
         await running.until(lambda: len(running.logs) == 2)
@@ -314,20 +314,25 @@ async def test_printed_lines_carry_the_trace_of_their_request(
         ]
         assert {line.worker for line in running.logs} == {"sample"}
 
+        for path in ("/raw", "/fork", "/surrogate"):
+            await running.ask(path)
+        wanted = {"bytes \\xff\\xfe", "from a child", "from the buffer", "from a fork", "a\\udcffb"}
+        await running.until(lambda: wanted <= set(running.texts("stdout")))
 
-async def test_handlers_of_the_sdk_print_with_their_trace(
-    supervise: Supervise, project_folder: Path
-) -> None:
-    (project_folder / "main.py").write_text(
-        "from kiket_sdk import KiketSDK\n"
-        "sdk = KiketSDK(webhook_secret='a-secret-of-the-tests')\n"
-        "@sdk.app.get('/say')\n"
-        "def say():\n    print('in a thread')\n    return 1\n"
-    )
-    async with supervise() as running:
-        await running.ask("/say", TRACEPARENT)
-        await running.until(lambda: running.texts("stdout") == ["in a thread"])
-        assert running.logs[-1].trace_id == TRACE
+        running.logs.clear()
+        await running.ask("/long")
+        await running.until(lambda: len(running.logs) == 2)
+        for line in running.logs:
+            assert line.text.endswith(" … (6,000 more not kept)")
+            assert len(line.text) < 65_536
+
+        running.logs.clear()
+        await running.ask("/flood")
+        await running.ask("/print")
+    dropped = sum(line.dropped for line in running.logs)
+    kept = sum(line.text.startswith("line ") for line in running.logs)
+    assert kept > 0
+    assert 20_000 <= kept + dropped <= 20_002
 
 
 async def test_log_records_come_as_records_with_their_traceback(
@@ -392,49 +397,3 @@ async def test_a_program_that_sets_up_logging_itself_is_not_heard_twice(
         await running.until(lambda: "hello there" in running.texts("stdout"))
         assert running.texts("stdout") == ["hello there"]
         assert "not asked for" in running.texts("log")
-
-
-async def test_what_is_written_past_python_is_heard_too(
-    supervise: Supervise, talking: Path
-) -> None:
-    async with supervise() as running:
-        await running.ask("/raw")
-        await running.ask("/fork")
-        await running.ask("/surrogate")
-        wanted = {"bytes \\xff\\xfe", "from a child", "from the buffer", "from a fork", "a\\udcffb"}
-        await running.until(lambda: wanted <= set(running.texts("stdout")))
-
-
-async def test_a_long_line_keeps_its_start_and_says_what_is_missing(
-    supervise: Supervise, talking: Path
-) -> None:
-    async with supervise() as running:
-        await running.ask("/long")
-        await running.until(lambda: len(running.logs) == 2)
-        for line in running.logs:
-            assert line.text.endswith(" … (6,000 more not kept)")
-            assert len(line.text) < 65_536
-
-
-async def test_of_a_flood_each_line_is_kept_or_counted(supervise: Supervise, talking: Path) -> None:
-    async with supervise() as running:
-        await running.ask("/flood")
-        await running.ask("/print")
-    dropped = sum(line.dropped for line in running.logs)
-    kept = sum(line.text.startswith("line ") for line in running.logs)
-    assert kept > 0
-    assert 20_000 <= kept + dropped <= 20_002
-
-
-async def test_a_crash_in_c_leaves_its_traceback(
-    supervise: Supervise, project_folder: Path
-) -> None:
-    with (project_folder / "main.py").open("a") as main:
-        main.write("\ndef answer(path):\n    return path == '/crash' and os.abort()\n")
-    async with supervise() as running:
-        with pytest.raises((AssertionError, OSError)):
-            await running.ask("/crash")
-        await running.until(lambda: running.worker.restarts == 1)
-        assert "Fatal Python error: Aborted" in running.texts("stderr")
-        reasons = [seen.problem.sentence for seen in running.seen if seen.problem]
-        assert any("was killed by SIGABRT" in reason for reason in reasons)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kiket_console.engine import crashes
 from kiket_console.engine.crashes import Crashes
 from kiket_console.model import WorkerState
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 Supervise = Any
 
@@ -44,25 +44,34 @@ def test_a_change_of_the_code_forgets_them() -> None:
     assert counted.add(1.0, alive_s=1.0) == 1
 
 
-async def test_code_that_crashes_again_and_again_is_left_alone_with_its_last_words(
+async def test_five_crashes_in_a_minute_are_fatal_until_the_next_save(
     supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It serves for a moment each time, so that no start of it fails."""
+    """It serves each time, so that no start of it fails, and leaves its last words."""
     monkeypatch.setattr(crashes, "FIRST_BACKOFF_S", 0.01)
-    with (project_folder / "main.py").open("a") as main:
-        main.write(
-            "import threading\n"
-            "def crash():\n"
-            "    print('no more memory for', os.getpid(), file=sys.stderr)\n"
-            "    os.abort()\n"
-            "threading.Timer(0.3, crash).start()\n"
-        )
+    code = (project_folder / "main.py").read_text()
+    (project_folder / "main.py").write_text(
+        f"{code}\ndef answer(path):\n"
+        "    if path == '/crash':\n"
+        "        print('no more memory for', os.getpid(), file=sys.stderr)\n"
+        "        os.abort()\n"
+        "    return 'one'\n"
+    )
     async with supervise() as running:
+        for _ in range(crashes.CRASHES_ALLOWED):
+            with pytest.raises((AssertionError, OSError)):
+                await running.ask("/crash")
         await running.until(lambda: running.worker.state is WorkerState.FATAL)
         assert running.worker.starts == crashes.CRASHES_ALLOWED
         problem = running.worker.problem
         assert "was killed by SIGABRT" in problem.sentence
+        assert "5 crashes within 60 s" in problem.sentence
         assert problem.sentence.endswith("Save a file or restart it to try once more.")
         assert any("no more memory for" in line for line in problem.traceback)
         assert "Fatal Python error: Aborted" in problem.traceback
         assert running.supervisor.serving(running.name) is None
+        assert "Fatal Python error: Aborted" in running.texts("stderr")
+        assert await running.supervisor.wait_serving(running.name) is None
+        running.save(code)
+        assert await running.ask() == "one"
+        assert running.worker.state is WorkerState.SERVING

@@ -106,7 +106,10 @@ async def sent(sample: Sample, raw: bytes = PAYLOAD) -> int:
     return event.exchange_id
 
 
-async def test_an_edit_is_a_new_exchange_that_names_the_one_it_repeats(sample: Sample) -> None:
+async def test_an_exchange_is_sent_again_as_it_was_edited_as_another_version_and_in_each_way(
+    sample: Sample,
+) -> None:
+    """What is no JSON is sent as well: what the code answers is what a person wants to see."""
     first = await sent(sample)
     before = sample.detail(first).request
     edit = Edit(b'{"issue": {"title": "Less"}}', HEADERS)
@@ -121,25 +124,27 @@ async def test_an_edit_is_a_new_exchange_that_names_the_one_it_repeats(sample: S
     assert found.request.header("x-mine") == "1"
     assert sample.detail(first).request == before, "the original is as it was"
 
-
-async def test_what_is_not_edited_is_sent_byte_for_byte(sample: Sample) -> None:
-    first = await sent(sample)
     again = sample.detail((await sample.client.replay(first)).exchange_id)
 
     assert again.request.body.raw == PAYLOAD
     assert (again.exchange.replay_of, again.exchange.edited) == (first, False)
 
-
-async def test_another_version_reaches_its_handler(sample: Sample) -> None:
-    first = await sent(sample)
     result = await sample.client.replay(first, version="v2")
 
     assert sample.answer(result.exchange_id)["version"] == 2
     assert sample.detail(result.exchange_id).exchange.edited
 
+    result = await sample.client.send(first, Edit(b"{ not json \xff"))
 
-async def test_each_way_is_answered_as_a_receiver_should(sample: Sample) -> None:
-    first = await sent(sample)
+    assert result.status == 400
+    assert sample.detail(result.exchange_id).request.body.raw == b"{ not json \xff"
+
+    large = b'{"issue": {"title": "Bug"}, "filler": "' + b"x" * (5 * 1024 * 1024 - 60) + b'"}'
+    result = await sample.client.send(first, Edit(large))
+
+    assert result.status == 200
+    assert sample.detail(result.exchange_id).request.body.size == len(large)
+
     answered = {}
     for way in WAYS:
         result = await sample.client.replay(first, way)
@@ -160,6 +165,7 @@ async def test_each_way_is_answered_as_a_receiver_should(sample: Sample) -> None
 
 
 async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample) -> None:
+    """Also into an event that is made from a capture, but into no other event."""
     await sample.client.secrets.set("TOKEN", "a-token-that-nobody-sees")
     first = await sent(sample, b'{"token": "a-token-that-nobody-sees", "n": 1}')
     stored = sample.detail(first).request.body.raw
@@ -175,10 +181,6 @@ async def test_secrets_are_put_back_where_their_markers_were_left(sample: Sample
     assert (preview.raw_body, preview.secrets) == (kept.raw, ("TOKEN",))
     assert preview.size == kept.size == len(b'{"token": "a-token-that-nobody-sees", "n": 2}')
 
-
-async def test_an_event_made_from_a_capture_holds_its_secrets_again(sample: Sample) -> None:
-    await sample.client.secrets.set("TOKEN", "a-token-that-nobody-sees")
-    first = await sent(sample, b'{"token": "a-token-that-nobody-sees"}')
     raw = b'{"token": "[secret:TOKEN]", "n": 2, "secrets": {}}'
     like = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw, like=first))
     plain = await sample.client.send_event(Event("issue.created", "v2", raw_payload=raw))
@@ -218,7 +220,10 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
     )
 
 
-async def test_a_preview_says_what_would_be_sent_and_sends_nothing(sample: Sample) -> None:
+async def test_what_would_be_sent_is_previewed_or_refused_and_nothing_is_recorded(
+    sample: Sample,
+) -> None:
+    """What the code handles and what its manifest names are told as templates."""
     first = await sent(sample)
     preview = await sample.client.preview(first, Edit(b"[]", HEADERS), "k1")
     event = await sample.client.preview_event(Event("issue.created", "v2"))
@@ -238,27 +243,6 @@ async def test_a_preview_says_what_would_be_sent_and_sends_nothing(sample: Sampl
     assert [dialect for dialect, _ in event.signed] == ["k0", "sw1"]
     assert event.head.startswith("POST /v/v2/webhooks/issue.created HTTP/1.1\n")
 
-
-async def test_bytes_that_are_no_json_are_sent_when_they_are_given(sample: Sample) -> None:
-    """What the code answers to them is what a person wants to see."""
-    first = await sent(sample)
-    result = await sample.client.send(first, Edit(b"{ not json \xff"))
-
-    assert result.status == 400
-    assert sample.detail(result.exchange_id).request.body.raw == b"{ not json \xff"
-
-
-async def test_a_payload_of_five_mebibytes_goes_through(sample: Sample) -> None:
-    first = await sent(sample)
-    large = b'{"issue": {"title": "Bug"}, "filler": "' + b"x" * (5 * 1024 * 1024 - 60) + b'"}'
-    result = await sample.client.send(first, Edit(large))
-
-    assert result.status == 200
-    assert sample.detail(result.exchange_id).request.body.size == len(large)
-
-
-async def test_what_cannot_be_sent_is_refused_before_it_is_recorded(sample: Sample) -> None:
-    first = await sent(sample)
     for edit, sentence in (
         (Edit(event="issue created"), "'issue created' cannot be an event's name"),
         (Edit(version="v/2"), "'v/2' cannot be a version's name"),
@@ -271,9 +255,6 @@ async def test_what_cannot_be_sent_is_refused_before_it_is_recorded(sample: Samp
         assert refused.value.exit_code is ExitCode.USAGE
     assert sample.webhooks() == [first]
 
-
-async def test_what_a_manifest_names_can_be_triggered_too(sample: Sample) -> None:
-    await sent(sample)  # so that the code has told of its handlers
     templates = await sample.client.templates()
     found = [(each.event, each.version, each.handled) for each in templates]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from kiket_console.engine import crashes, drains, health, keeper, launcher, worker
+from kiket_console.engine import drains, health, keeper, launcher, worker
 from kiket_console.errors import ConsoleError
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
@@ -40,6 +40,11 @@ async def test_a_worker_serves_once_it_has_answered_its_health_check(supervise: 
         assert seen.starts == 1
         assert seen.pid is not None
         assert seen.guessed == "entry main:app guessed from main.py"
+        assert running.supervisor.serving("nobody") is None
+        assert await running.supervisor.wait_serving("nobody") is None
+        with pytest.raises(ConsoleError, match="There is no worker 'nobody'") as refused:
+            running.supervisor.restart("nobody")
+        assert "sample" in refused.value.hint
 
 
 async def test_a_save_brings_the_new_code_and_says_which_file_it_was(
@@ -87,28 +92,27 @@ async def test_no_request_is_lost_through_good_and_bad_saves(
         async def keep_asking() -> None:
             while not stop.is_set():
                 answers.append(await running.ask())
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.01)
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_asking())
-            for index in range(2):
-                starts = running.worker.starts
-                running.save(f"{app}\nthis is no Python\n")
-                await running.until(lambda starts=starts: running.worker.starts > starts)
-                await running.until(lambda: running.worker.state is WorkerState.BROKEN)
-                running.save(answering(app, f"'version {index}'"))
-                await running.until(lambda: running.worker.state is WorkerState.SERVING)
+            running.save(f"{app}\nthis is no Python\n")
+            await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+            running.save(answering(app, "'two'"))
+            await running.until(lambda: running.worker.state is WorkerState.SERVING)
+            answered = len(answers)
+            await running.until(lambda: len(answers) > answered + 1)
             stop.set()
         assert answers[0] == "one"
-        assert await running.ask() == "version 1"
-        assert len(answers) > 10
+        assert answers[-1] == "two"
 
 
-async def test_code_that_fails_leaves_the_old_code_serving_and_says_where(
+async def test_code_that_fails_leaves_the_old_code_serving_and_says_where_as_do_the_logs(
     supervise: Supervise, app: str
 ) -> None:
     async with supervise() as running:
         await running.serving()
+        assert running.logs == [], "what goes well is no news"
         running.save(f"{app}\nimport elasticsearch_of_nobody\n")
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         problem = running.worker.problem
@@ -121,44 +125,16 @@ async def test_code_that_fails_leaves_the_old_code_serving_and_says_where(
         assert "bootstrap" not in "\n".join(problem.traceback)
         assert running.worker.serving
         assert await running.ask() == "one"
+        (failed,) = running.logs
+        assert (failed.worker, failed.stream, failed.level) == ("sample", "log", "ERROR")
+        assert failed.text.splitlines() == [problem.sentence, *problem.traceback]
         running.save(app)
         await running.until(lambda: running.worker.state is WorkerState.SERVING)
         assert running.worker.problem is None
-
-
-async def test_a_save_that_does_not_start_and_the_one_that_mends_it_are_in_the_logs(
-    supervise: Supervise, app: str
-) -> None:
-    async with supervise() as running:
-        await running.serving()
-        running.save(app)
-        await running.until(lambda: running.worker.reloads == 1)
-        assert running.logs == [], "what goes well is no news"
-        running.save(f"{app}\nimport elasticsearch_of_nobody\n")
-        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
-        (failed,) = running.logs
-        assert (failed.worker, failed.stream, failed.level) == ("sample", "log", "ERROR")
-        sentence, *traceback = failed.text.splitlines()
-        assert sentence == running.worker.problem.sentence
-        assert tuple(traceback) == running.worker.problem.traceback
-        running.save(app)
-        await running.until(lambda: running.worker.state is WorkerState.SERVING)
         _, mended = running.logs
         assert (mended.worker, mended.level) == ("sample", "INFO")
         took_ms = running.worker.last_reload_ms
         assert mended.text == f"main.py saved: new code serves after {took_ms:.0f} ms"
-
-
-async def test_a_crash_and_the_start_after_it_are_in_the_logs(supervise: Supervise) -> None:
-    async with supervise() as running:
-        await running.serving()
-        os.kill(running.worker.pid, signal.SIGKILL)
-        await running.until(lambda: running.worker.restarts == 1 and running.worker.serving)
-        crashed, again = running.logs
-        assert crashed.level == "ERROR"
-        assert crashed.text.startswith("sample#1 was killed by SIGKILL after ")
-        assert again.level == "INFO"
-        assert again.text.startswith("serves again after ")
 
 
 async def test_many_saves_while_a_start_is_under_way_become_one_more_start(
@@ -199,40 +175,29 @@ async def test_a_request_under_way_is_answered_by_the_code_that_took_it(
         assert old.result() == "one"
 
 
-async def test_a_crashed_worker_is_started_again_after_a_visible_pause(
+async def test_a_crashed_worker_is_started_again_after_a_visible_pause_and_requests_wait_for_it(
     supervise: Supervise,
 ) -> None:
     async with supervise() as running:
         target = await running.serving()
         os.kill(running.worker.pid, signal.SIGKILL)
+        await running.until(lambda: running.supervisor.serving(running.name) != target)
+        assert (await running.serving()).label == "sample#2" != target.label
         await running.until(lambda: running.worker.restarts == 1 and running.worker.serving)
         pauses = [seen for seen in running.seen if seen.state is WorkerState.BACKOFF]
         assert pauses[0].evidence == "starts again in 0.1 s"
         assert pauses[0].problem.sentence.startswith("sample#1 was killed by SIGKILL after ")
         assert not pauses[0].serving
         assert pauses[0].next_try_us > pauses[0].evidence_us
-        assert (await running.serving()).label == "sample#2" != target.label
         (crash,) = running.worker.crashes
         assert crash.label == "sample#1"
         assert crash.reason == pauses[0].problem.sentence
         assert running.worker.next_try_us == 0
-
-
-async def test_five_crashes_in_a_minute_are_fatal_until_the_next_save(
-    supervise: Supervise, app: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crashes, "FIRST_BACKOFF_S", 0.01)
-    async with supervise() as running:
-        for start in range(1, crashes.CRASHES_ALLOWED + 1):
-            await running.until(lambda start=start: running.worker.starts == start)
-            await running.serving()
-            os.kill(running.worker.pid, signal.SIGKILL)
-        await running.until(lambda: running.worker.state is WorkerState.FATAL)
-        assert "5 crashes within 60 s" in running.worker.problem.sentence
-        assert await running.supervisor.wait_serving(running.name) is None
-        running.save(answering(app, "'two'"))
-        assert await running.ask() == "two"
-        assert running.worker.state is WorkerState.SERVING
+        await running.until(lambda: len(running.logs) == 2)
+        crashed, again = running.logs
+        assert (crashed.level, crashed.text) == ("ERROR", crash.reason)
+        assert again.level == "INFO"
+        assert again.text.startswith("serves again after ")
 
 
 async def test_a_stopped_worker_stays_stopped_until_a_person_starts_it(
@@ -257,16 +222,6 @@ async def test_a_restart_goes_on_serving_meanwhile(supervise: Supervise) -> None
         await running.until(lambda: running.worker.starts == 2)
         await running.until(lambda: running.worker.state is WorkerState.SERVING)
         assert all(seen.serving for seen in running.seen if seen.starts == 2)
-
-
-async def test_nobody_waits_for_a_worker_that_is_not_going_to_serve(supervise: Supervise) -> None:
-    async with supervise() as running:
-        await running.serving()
-        assert running.supervisor.serving("nobody") is None
-        assert await running.supervisor.wait_serving("nobody") is None
-        with pytest.raises(ConsoleError, match="There is no worker 'nobody'") as refused:
-            running.supervisor.restart("nobody")
-        assert "sample" in refused.value.hint
 
 
 async def test_a_stuck_start_ends_when_the_worker_is_stopped(
@@ -337,12 +292,12 @@ async def test_a_save_gives_up_a_start_that_is_stuck(
 async def test_an_import_that_does_not_end_is_given_up_with_its_line(
     supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "IMPORT_LIMIT_S", 1)
+    monkeypatch.setattr(worker, "IMPORT_LIMIT_S", 3)
     (project_folder / "main.py").write_text("import time\n\ntime.sleep(600)\napp = 1\n")
     async with supervise() as running:
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
         problem = running.worker.problem
-        assert problem.sentence == "main.py:3: the import did not end within 1 s."
+        assert problem.sentence == "main.py:3: the import did not end within 3 s."
         assert (problem.file, problem.line) == ("main.py", 3)
 
 
@@ -365,8 +320,10 @@ async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
     blocking = (
         "import pathlib, time\n"
         "def answer(path):\n"
-        "    while path == '/block' and not pathlib.Path('go-on').exists():\n"
-        "        time.sleep(0.01)\n"
+        "    if path == '/block':\n"
+        "        print('blocks')\n"
+        "        while not pathlib.Path('go-on').exists():\n"
+        "            time.sleep(0.01)\n"
         "    return 'one'\n"
     )
     (project_folder / "main.py").write_text(f"{app}\n{blocking}")
@@ -378,15 +335,16 @@ async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
         assert [line for line in running.logs if line.worker == "engine"] == []
         changes = [seen.evidence_us for seen in running.seen]
         assert running.worker.evidence_us not in changes, "a check that finds nothing is no change"
-        monkeypatch.setattr(health, "LIMIT_S", 0.2)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(running.ask("/block"))
+            await running.until(lambda: "blocks" in running.texts("stdout"))
+            monkeypatch.setattr(health, "LIMIT_S", 0.2)
             await running.until(lambda: running.worker.evidence.startswith("has not answered"))
             assert running.worker.evidence.startswith("has not answered its health check for ")
             assert running.worker.state is WorkerState.SERVING
             silent_us = running.worker.evidence_us
             await running.until(lambda: running.worker.evidence_us > silent_us)
-            monkeypatch.setattr(health, "LIMIT_S", 20)
+            monkeypatch.setattr(health, "LIMIT_S", 60)
             (project_folder / "go-on").touch()
         await running.until(lambda: running.worker.evidence == "answered its health check")
         assert (await running.serving()).label == target.label
@@ -394,16 +352,6 @@ async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
         assert [level for level, _ in told] == ["WARNING", "INFO"]
         assert told[0][1].startswith("sample#1 has not answered its health check for ")
         assert told[1][1] == "sample#1 answers its health check again"
-
-
-async def test_requests_wait_while_a_crashed_worker_comes_back(supervise: Supervise) -> None:
-    async with supervise() as running:
-        await running.serving()
-        os.kill(running.worker.pid, signal.SIGKILL)
-        await running.until(lambda: running.supervisor.serving(running.name) is None)
-        target = await running.supervisor.wait_serving(running.name, 10)
-        assert target is not None
-        assert target.label == "sample#2"
 
 
 async def test_a_workers_children_inherit_no_descriptor_of_ours(
