@@ -78,8 +78,10 @@ class Redactor:
         Raises:
             RedactorFullError: if the values in use already fill the registry.
         """
+        if self._live.get(name) == value:
+            return
         patterns = spellings(value)
-        if not patterns or self._live.get(name) == value:
+        if not patterns:
             return
         with self._lock:
             self._refuse_overflow(name, len(patterns))

@@ -97,7 +97,7 @@ class Supervisor:
             key=paths.key,
             run_folder=paths.run,
             vault=vault,
-            inherited=os.environ if inherited is None else inherited,
+            inherited=dict(os.environ if inherited is None else inherited),
             variables=variables,
             on_log=on_log,
             uses=self._uses,
