@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # On a machine that others use an example may take any time; CI's profile says so as well.
+# `KIKET_TORTURE_EXAMPLES=5000 pytest tests/…` looks longer for what a few examples do not find.
 settings.register_profile(
-    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "patient",
+    settings(),
+    max_examples=int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
 

@@ -322,7 +322,6 @@ def store() -> Iterator[Store]:
 
 
 @settings(
-    max_examples=120,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.text import cell_width, visible
@@ -88,7 +88,6 @@ class TestFolding:
         document.fold_level(0, 0)
         assert len(rows(document)) == 4
 
-    @settings(max_examples=150)
     @given(documents, st.lists(st.tuples(st.booleans(), st.integers(0, 40)), max_size=12))
     def test_whatever_was_folded_unfolds_to_all_of_it(
         self, value: object, steps: list[tuple[bool, int]]
@@ -128,7 +127,6 @@ class TestFolding:
 
 
 class TestWrapping:
-    @settings(max_examples=150)
     @given(st.text(), st.integers(12, 60))
     def test_no_character_is_lost_and_no_row_is_too_wide(self, text: str, width: int) -> None:
         document = laid_out(text.encode("utf-8", "replace"), Shape(width, wrap=True), text=True)

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiket_console import json_path
@@ -89,7 +89,6 @@ def test_what_opens_is_closed_and_counted(value: object) -> None:
             assert index.items(line) == len(found) > 0
 
 
-@settings(max_examples=400)
 @example('{"a": 1,}')
 @example('["a" "b"]')
 @example("[01]")
@@ -110,7 +109,6 @@ def test_json_is_what_python_takes_for_json(text: str) -> None:
         assert read(text).problem is None
 
 
-@settings(max_examples=300)
 @given(documents, st.data())
 def test_the_same_is_found_whatever_is_read_in_one_step(value: object, data: st.DataObject) -> None:
     """A step may end anywhere: what is known of the lines before it is all that it takes."""

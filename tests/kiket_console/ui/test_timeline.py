@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.kiket_console.ui.test_paint import EXCHANGE, MESSAGE, lines_of
@@ -145,7 +145,6 @@ class TestRows:
         assert source.notable(source.count - 1, 1) is None
         assert source.notable(first or 0, -1) is None
 
-    @settings(max_examples=40)
     @given(
         st.integers(0, 10**12), st.none() | st.integers(0, 10**10), st.integers(-(10**9), 10**10)
     )
