@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +21,15 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.paths import state_dir
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    Ended = subprocess.CompletedProcess[str]
 
 HEAVY = ("textual", "httpx", "starlette", "uvicorn", "fastapi", "keyring", "watchfiles", "psutil")
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run_program(*arguments: str, cwd: Path | None = None) -> Ended:
+    """Run the program as a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "kiket_console", *arguments],
         capture_output=True,
@@ -34,6 +38,22 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         cwd=cwd,
         timeout=120,
     )
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Ended]]:
+    """Return what runs the program's own function as its process does: a command takes less."""
+
+    def ended(*arguments: str) -> Ended:
+        status = cli.run([*arguments])
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, status, said.out, said.err)
+
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        yield ended
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
@@ -69,11 +89,11 @@ def test_a_client_does_not_load_the_command_line_of_its_http_library(tmp_path: P
 
 
 def test_version_is_data_on_stdout() -> None:
-    done = run("--version")
+    done = run_program("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"kiket-console {__version__}\n", "")
 
 
-def test_help_lists_every_command_once() -> None:
+def test_help_lists_every_command_once(run: Callable[..., Ended]) -> None:
     done = run("--help")
     assert done.returncode == 0
     for name in CommandTree.places.keys() - {CommandTree.default}:
@@ -85,6 +105,7 @@ def test_help_lists_every_command_once() -> None:
     "group", [(), ("traffic",), ("traffic", "filters"), ("platform",), ("config",)]
 )
 def test_help_says_what_each_command_does_to_the_end_of_the_sentence(
+    run: Callable[..., Ended],
     group: tuple[str, ...],
 ) -> None:
     listed = run(*group, "--help").stdout.partition("\nCommands:\n")[2].partition("\n\n")[0]
@@ -93,7 +114,9 @@ def test_help_says_what_each_command_does_to_the_end_of_the_sentence(
     assert max(map(len, listed.splitlines())) <= 80
 
 
-def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named() -> None:
+def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named(
+    run: Callable[..., Ended],
+) -> None:
     done = run("staus")
     assert done.returncode == ExitCode.USAGE
     assert done.stderr.startswith('Error: The folder "staus" does not exist.\n')
@@ -116,13 +139,14 @@ def test_help_and_the_version_can_be_asked_for_in_words(
     assert cli.run(["help"]) == ExitCode.USAGE  # a folder is opened, for which there is no terminal
 
 
-def test_an_unknown_option_is_usage() -> None:
+def test_an_unknown_option_is_usage(run: Callable[..., Ended]) -> None:
     done = run("status", "--nonsense")
     assert done.returncode == ExitCode.USAGE
     assert "No such option" in done.stderr
 
 
 def test_the_console_without_a_terminal_points_to_the_headless_engine(
+    run: Callable[..., Ended],
     extension_folder: Path,
 ) -> None:
     done = run(str(extension_folder))
@@ -164,13 +188,15 @@ def test_a_terminal_that_cannot_be_drawn_on_is_said(
     assert sentence in told.decode()
 
 
-def test_run_without_headless_says_what_there_is(extension_folder: Path) -> None:
+def test_run_without_headless_says_what_there_is(
+    run: Callable[..., Ended], extension_folder: Path
+) -> None:
     done = run("-C", str(extension_folder), "run")
     assert done.returncode == ExitCode.USAGE
     assert "run --headless" in done.stderr
 
 
-def test_a_folder_without_an_extension_is_taught(tmp_path: Path) -> None:
+def test_a_folder_without_an_extension_is_taught(run: Callable[..., Ended], tmp_path: Path) -> None:
     done = run("-C", str(tmp_path), "run", "--headless")
     assert done.returncode == ExitCode.CONFIG
     assert done.stderr.startswith("Error: There is no extension and no module in")
@@ -181,7 +207,7 @@ def test_untrusted_code_is_not_run_where_nobody_can_be_asked(extension_folder: P
     """A planted module would leave a trace if anything of the project were imported."""
     (extension_folder / "yaml.py").write_text("open('imported', 'w').close()")
     (extension_folder / "sitecustomize.py").write_text("open('imported', 'w').close()")
-    done = run("run", "--headless", cwd=extension_folder)
+    done = run_program("run", "--headless", cwd=extension_folder)
     assert done.returncode == ExitCode.AUTH
     assert done.stderr.startswith("Error: You have not said yet that the code in")
     assert "--trust" in done.stderr
@@ -221,7 +247,9 @@ def test_the_question_about_trust_is_asked_first_and_no_is_the_default(
     assert not (state_dir() / "trusted.json").exists()
 
 
-def test_commands_that_need_an_engine_say_that_there_is_none(extension_folder: Path) -> None:
+def test_commands_that_need_an_engine_say_that_there_is_none(
+    run: Callable[..., Ended], extension_folder: Path
+) -> None:
     for arguments in (["status"], ["trigger", "issue.created"], ["replay", "1"]):
         done = run("-C", str(extension_folder), *arguments)
         assert done.returncode == ExitCode.NETWORK
@@ -229,12 +257,14 @@ def test_commands_that_need_an_engine_say_that_there_is_none(extension_folder: P
         assert done.stdout == ""
 
 
-def test_stop_without_an_engine_is_fine(extension_folder: Path) -> None:
+def test_stop_without_an_engine_is_fine(run: Callable[..., Ended], extension_folder: Path) -> None:
     done = run("stop", "-C", str(extension_folder))
     assert (done.returncode, done.stderr) == (0, "No engine runs here.\n")
 
 
-def test_traffic_without_a_store_is_empty(extension_folder: Path) -> None:
+def test_traffic_without_a_store_is_empty(
+    run: Callable[..., Ended], extension_folder: Path
+) -> None:
     done = run("-C", str(extension_folder), "traffic", "list")
     assert (done.returncode, done.stdout) == (0, "")
     done = run("-C", str(extension_folder), "traffic", "show", "7")
@@ -251,7 +281,7 @@ def test_traffic_without_a_store_is_empty(extension_folder: Path) -> None:
     ],
 )
 def test_data_that_is_no_json_never_leaves(
-    extension_folder: Path, data: str, sentence: str
+    run: Callable[..., Ended], extension_folder: Path, data: str, sentence: str
 ) -> None:
     done = run("-C", str(extension_folder), "trigger", "issue.created", "--data", data)
     assert done.returncode == ExitCode.USAGE
@@ -300,7 +330,9 @@ def test_what_is_said_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[s
     assert said == "Error: Bad \\x1b]52;c;AAAA\\x07 name.\n  Or \\x9b2J.\n"
 
 
-def test_doctor_json_has_a_level_for_everything(extension_folder: Path) -> None:
+def test_doctor_json_has_a_level_for_everything(
+    run: Callable[..., Ended], extension_folder: Path
+) -> None:
     done = run("-C", str(extension_folder), "doctor", "--json")
     found = json.loads(done.stdout)
     assert found["schema"] == 1

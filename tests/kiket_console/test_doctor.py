@@ -23,6 +23,7 @@ from kiket_console.trust import Trust
 from kiket_console.wire import EngineInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kiket_console.engine_status import EngineStatus
@@ -31,6 +32,18 @@ if TYPE_CHECKING:
 @pytest.fixture
 def paths(extension_folder: Path) -> ProjectPaths:
     return ProjectPaths(extension_folder)
+
+
+@pytest.fixture(scope="module")
+def owners() -> Mapping[str, list[str]]:
+    """Return which distributions bring which packages: what takes nearly all of a look."""
+    return metadata.packages_distributions()
+
+
+@pytest.fixture(autouse=True)
+def asked_once(monkeypatch: pytest.MonkeyPatch, owners: Mapping[str, list[str]]) -> None:
+    """Let all looks share what is installed."""
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: owners)
 
 
 def found(paths: ProjectPaths, name: str) -> Finding:
