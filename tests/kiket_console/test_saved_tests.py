@@ -57,33 +57,35 @@ def save(folder: Path, detail: Detail, name: str = "hot lead") -> SavedTest:
     return save_test(folder, detail, name, NoCalls())
 
 
-def run_pytest(folder: Path, file: Path) -> subprocess.CompletedProcess[str]:
+def run_pytest(folder: Path, *files: Path) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, files)],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=known,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("configured", [True, False], ids=["with pytest.ini", "without"])
-def test_it_passes_as_it_is(folder: Path, make_detail: MakeDetail, configured: bool) -> None:
-    """Without a configuration the test itself says which extension is under test."""
-    if not configured:
-        (folder / "pytest.ini").unlink()
-        (folder / "tests/conftest.py").unlink(missing_ok=True)
-    saved = save(folder, recorded(make_detail))
-    assert (saved.module.name, saved.fixture.name) == ("test_hot_lead.py", "hot_lead.json")
-    ended = run_pytest(folder, saved.module)
+def test_it_passes_as_it_is_and_fails_when_the_extension_answers_otherwise(
+    folder: Path, make_detail: MakeDetail
+) -> None:
+    good = save(folder, recorded(make_detail))
+    assert (good.module.name, good.fixture.name) == ("test_hot_lead.py", "hot_lead.json")
+    status = save(folder, recorded(make_detail, status=500), "status")
+    answer = save(folder, recorded(make_detail, {**ANSWER, "score": 99}), "answer")
+    ended = run_pytest(folder, good.module, status.module, answer.module)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "2 failed, 1 passed" in ended.stdout, ended.stdout + ended.stderr
+    assert "::test_hot_lead" not in ended.stdout, "it is the one that passed"
+
+
+def test_without_a_configuration_it_says_itself_which_extension_is_under_test(
+    folder: Path, make_detail: MakeDetail
+) -> None:
+    (folder / "pytest.ini").unlink()
+    (folder / "tests/conftest.py").unlink(missing_ok=True)
+    ended = run_pytest(folder, save(folder, recorded(make_detail)).module)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "1 passed" in ended.stdout
-
-
-@pytest.mark.parametrize("wrong", [{"status": 500}, {"answer": {**ANSWER, "score": 99}}])
-def test_it_fails_when_the_extension_answers_otherwise(
-    folder: Path, make_detail: MakeDetail, wrong: dict[str, object]
-) -> None:
-    saved = save(folder, recorded(make_detail, **wrong))
-    assert run_pytest(folder, saved.module).returncode == 1
 
 
 def test_nothing_is_overwritten(folder: Path, make_detail: MakeDetail) -> None:
