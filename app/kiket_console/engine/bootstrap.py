@@ -157,11 +157,13 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
     os.chdir(given["folder"])
     # httpx loads its own command line where rich and click are installed: a tenth of a start.
     sys.modules["httpx._main"] = None  # type: ignore[assignment]  # Python's sign for "not there"
+    gc.disable()  # imports leave next to no garbage; of packages that are learned nobody knows
     code.prepare_path(given)
+    gc.enable()
     preload.run(given["learned"])
     code.compile_early(given["sources"])
     code.read_manifest_early()
-    gc.freeze()  # the collector need not go through what stays: imports leave next to no garbage
+    gc.freeze()  # the collector need not go through what stays
     channel.send({"type": "prepared", "package_folders": code.package_folders()})
     return preload
 
