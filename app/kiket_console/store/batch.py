@@ -43,16 +43,17 @@ if TYPE_CHECKING:
     from kiket_console.model import Body, Judgement, Message
 
 _NEW_EXCHANGE = (
-    "INSERT INTO exchange (id, change, source, worker, name, version, method, path, started_us,"
-    " state, request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of,"
-    " attempts, target, tried_us, status, duration_us, decision, retry, next_try_us, edited,"
-    " kind, direction, channel, duplicate_of, unread)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,nullif(?,0),?,?,?,?,?,?,?,?,?,?,?,?,"
-    "nullif(?,0),1)"
+    "INSERT INTO exchange (id, source, worker, name, version, method, path, started_us,"
+    " request_bytes, signature, trace_id, span_id, parent_id, parent_guessed, replay_of, edited,"
+    " kind, direction, channel, duplicate_of,"
+    " change, state, attempts, target, tried_us, status, duration_us, decision, retry, next_try_us,"
+    " unread) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,nullif(?,0),?,nullif(?,0),?,?,?,?,nullif(?,0),"
+    "?,?,?,?,?,?,?,?,?,?,1)"
 )
-"""Rows have 0 for no exchange: sqlite3 takes an int at once, and looks for an adapter of None."""
-_CHANGE, _STATE, _TRIED, _ENDED = 1, 9, slice(17, 20), slice(20, 25)  # places in those values
-_PLANNED = slice(23, 25)
+"""First what never changes; 0 for no exchange: sqlite3 takes an int at once, and looks for an
+adapter of None."""
+_CHANGE, _STATE, _TRIED, _ENDED = 20, 21, slice(22, 25), slice(25, 30)  # places in those values
+_PLANNED = slice(28, 30)
 _RECEIVED = State.RECEIVED.value
 _WORDS: dict[str, str] = {word: word.value for word in (*Source, *State)}
 """Plain texts: sqlite3 looks for an adapter of any other type."""
@@ -69,9 +70,8 @@ _ATTEMPT = "INSERT INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _LATER_ATTEMPT = (  # nothing without its exchange: who waits for that one was told
     "INSERT INTO attempt SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,? FROM exchange WHERE id = ?"
 )
-_NOT_TRIED = (0, "", 0)
 _NOT_PLANNED = ("", 0)
-_NOT_ENDED = (None, None, "", *_NOT_PLANNED)
+_NOT_TRIED = (0, "", 0, None, None, "", *_NOT_PLANNED)
 _NO_ANSWER = (None, None, None, None, None, None)
 _NEW_LOG = "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _COUNTERS = "UPDATE counters SET exchange = ?, change = ?, log = ?, exchanges = ?, logs = ?"
@@ -159,8 +159,8 @@ class Batch:
             self._flush()  # and let SQLite refuse the second
         self._change += 1
         self._exchange_id = max(self._exchange_id, row.id)
-        # What never changes, in the order of `verification.EXCHANGE_COLUMNS`.
-        said = (
+        lasting = (
+            row.id,
             _WORDS[row.source],
             row.worker,
             row.name,
@@ -168,34 +168,24 @@ class Batch:
             row.method,
             row.path,
             row.started_us,
-        )
-        size = row.request.body.size
-        known = (row.signature, row.trace_id, row.span_id)
-        guessed, parent_id, replay_of = int(row.parent_guessed), row.parent_id, row.replay_of
-        self._exchanges[row.id] = [
-            row.id,
-            self._change,
-            *said,
-            _WORDS[row.state],
-            size,
-            *known,
-            parent_id or 0,
-            guessed,
-            replay_of or 0,
-            *_NOT_TRIED,
-            *_NOT_ENDED,
+            row.request.body.size,
+            row.signature,
+            row.trace_id,
+            row.span_id,
+            row.parent_id or 0,
+            int(row.parent_guessed),
+            row.replay_of or 0,
             int(row.edited),
             row.kind,
             row.direction,
             row.channel,
             row.duplicate_of or 0,
-        ]
+        )
+        self._exchanges[row.id] = [*lasting, self._change, _WORDS[row.state], *_NOT_TRIED]
         message = _message_values(row.request)
         verdict = _judgement_text(row.judgement)
-        mine = (*said, size, *known, parent_id, guessed, replay_of)
-        later = digests.of_later(row.edited, row.kind, row.direction, row.channel, row.duplicate_of)
-        covered = (row.id, *mine, verdict, digests.of_message(*message), *later)
-        self._requests.append((row.id, *message, verdict, digests.digest(*covered)))
+        digest = digests.digest(lasting, verdict, digests.of_message(*message))
+        self._requests.append((row.id, *message, verdict, digest))
 
     def _add_attempt(self, row: NewAttempt) -> None:
         if row.exchange_id in self._ended:
@@ -333,10 +323,10 @@ def attempt_values(
     """
     if not 0 < begun[0] < ATTEMPTS:
         raise ValueError(f"An exchange has {ATTEMPTS - 1:,} attempts at most.")
-    covered = None if answer is None else digests.of_message(*answer)
-    digest = digests.digest(exchange_id, *begun, *ended, covered)
-    row_id = exchange_id * ATTEMPTS + begun[0]
-    return (row_id, *begun[1:], *ended, *(_NO_ANSWER if answer is None else answer), digest)
+    told = (exchange_id * ATTEMPTS + begun[0], *begun[1:], *ended)
+    if answer is None:
+        return (*told, *_NO_ANSWER, digests.digest(told, None))
+    return (*told, *answer, digests.digest(told, digests.of_message(*answer)))
 
 
 def write_counters(connection: sqlite3.Connection, newest: Committed) -> None:

@@ -25,11 +25,11 @@ def digest(*values: Any) -> bytearray:
     return bytearray(blake2b(_pack(values), digest_size=DIGEST_BYTES).digest())
 
 
-def fits(found: bytes, *values: Any) -> bool:
-    """Tell whether a row's digest is that of *values*, or what was made of them before."""
-    if found == digest(*values):
+def fits(found: bytes, covered: Sequence[Any], former: Sequence[Any]) -> bool:
+    """Tell whether a row's digest is of *covered*, or what was made before, of *former*."""
+    if found == digest(*covered):
         return True
-    return found == sha256(msgspec.json.encode(values)).digest()[:DIGEST_BYTES]
+    return found == sha256(msgspec.json.encode(former)).digest()[:DIGEST_BYTES]
 
 
 def of_message(
@@ -54,9 +54,9 @@ def of_message(
 def of_later(
     edited: bool | int, kind: str, direction: str, channel: str, duplicate_of: int | None
 ) -> Sequence[str | int]:
-    """Return what a digest covers of columns that came later: nothing where they are not set.
+    """Return what former digests cover of columns that came later: nothing where not set.
 
-    So the digests of stores that did not know of them stay right.
+    So the digests of stores that did not know of them stayed right.
     """
     return (
         *(("edited",) if edited else ()),

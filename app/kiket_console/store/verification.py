@@ -28,10 +28,10 @@ _ATTEMPTS = (
     "SELECT id, target, started_us, state, status, duration_us, error, headers, body, size, sha256,"
     " truncated, refs, digest FROM attempt WHERE id BETWEEN ? AND ?"
 )
-_EXCHANGES = (
+_EXCHANGES = (  # first what never changes, as the digest of its request covers it
     "SELECT id, source, worker, name, version, method, path, started_us, request_bytes, signature,"
-    " trace_id, span_id, parent_id, parent_guessed, replay_of, state, status, duration_us, edited,"
-    " kind, direction, channel, duplicate_of"
+    " trace_id, span_id, parent_id, parent_guessed, replay_of, edited, kind, direction, channel,"
+    " duplicate_of, state, status, duration_us"
     " FROM exchange WHERE id BETWEEN ? AND ? ORDER BY id"
 )
 _LOGS = (
@@ -39,7 +39,7 @@ _LOGS = (
     " digest FROM log"
     " WHERE id BETWEEN ? AND ? ORDER BY id"
 )
-_COVERED, _LATER = 15, slice(18, 23)  # of `_EXCHANGES`: what never changes
+_LASTING, _FIRST = 20, 15  # how many of `_EXCHANGES` never change, and were there at first
 
 
 class Finding(Struct, frozen=True):
@@ -120,7 +120,8 @@ class _Verification:
             for attempt in mine:
                 self._attempt(attempt)
             ends = {tuple(attempt[3:6]) for attempt in mine}
-            if ends and row[15] not in {"interrupted", "received"} and row[15:18] not in ends:
+            state = row[_LASTING:]
+            if ends and state[0] not in {"interrupted", "received"} and state not in ends:
                 self._found(_name(row[0]), "has another state or status than its attempts")
 
     def _request(self, row: Sequence[Any], request: Sequence[Any] | None) -> None:
@@ -130,9 +131,12 @@ class _Verification:
             return
         *content, verdict, digest = request
         if self._body(name, "request", content):
-            message, later = digests.of_message(*content), digests.of_later(*row[_LATER])
-            covered = (*row[:_COVERED], verdict, message, *later)
-            self._digest(name, "its request, or what is known of it", digest, covered, row[0])
+            message, lasting = digests.of_message(*content), row[:_LASTING]
+            covered = (tuple([0 if each is None else each for each in lasting]), verdict, message)
+            later = digests.of_later(*lasting[_FIRST:])
+            former = (*lasting[:_FIRST], verdict, message, *later)
+            what = "its request, or what is known of it"
+            self._digest(name, what, row[0], digest, covered, former)
 
     def _attempt(self, row: Sequence[Any]) -> None:
         exchange_id, number = divmod(row[0], ATTEMPTS)
@@ -142,8 +146,9 @@ class _Verification:
             if not self._body(name, f"answer {number}", row[7:13]):
                 return
             answer = digests.of_message(*row[7:13])
-        covered = (exchange_id, number, *row[1:7], answer)
-        self._digest(name, f"attempt {number}", row[13], covered, exchange_id)
+        covered = (row[:7], answer)
+        former = (exchange_id, number, *row[1:7], answer)
+        self._digest(name, f"attempt {number}", exchange_id, row[13], covered, former)
 
     def _body(self, name: str, part: str, content: Sequence[Any]) -> bool:
         """Compare a body with its SHA-256, where that is one of the bytes that are stored."""
@@ -161,18 +166,26 @@ class _Verification:
             self._report.logs += 1
             if digest is None and row[0] <= self._undigested_log:
                 self._report.undigested += 1
-            elif digest is None or not digests.fits(digest, *row, *digests.of_frames(frames)):
+                continue
+            covered = (*row, *digests.of_frames(frames))
+            if digest is None or not digests.fits(digest, covered, covered):
                 self._found(f"log line {row[0]:,}", "was changed")
 
     def _digest(
-        self, name: str, what: str, digest: bytes | None, covered: Sequence[Any], exchange_id: int
+        self,
+        name: str,
+        what: str,
+        exchange_id: int,
+        digest: bytes | None,
+        covered: Sequence[Any],
+        former: Sequence[Any],
     ) -> None:
         if digest is None:
             if exchange_id <= self._undigested_exchange:
                 self._report.undigested += 1
             else:
                 self._found(name, f"{what} was lost, or written by another program")
-        elif not digests.fits(digest, *covered):
+        elif not digests.fits(digest, covered, former):
             self._found(name, f"{what} was changed")
 
     def _counts(self, *_: int) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from kiket_console.model import Body, Judgement, Message, SecretReference, Source, State
@@ -75,21 +75,48 @@ def test_a_store_that_nobody_touched_is_as_it_was_recorded(filled: Path, arrived
 
 
 def test_digests_that_an_earlier_version_made_still_hold(filled: Path) -> None:
-    """It made them of JSON, with SHA-256: of this log line's columns here."""
+    """Of JSON, with SHA-256, without what came later to exchanges and is not set of them."""
     with closing(sqlite3.connect(filled)) as connection:
-        *row, frames = connection.execute(
-            "SELECT id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, frames"
-            " FROM log WHERE id = 5"
+
+        def made(select: str, *more: Any) -> bytes:
+            row = connection.execute(f"SELECT {select} WHERE id IN (5, {5 * 4096 + 2})").fetchone()
+            return hashlib.sha256(msgspec.json.encode((*row, *more))).digest()[:16]
+
+        headers, verdict = connection.execute(
+            "SELECT headers, verdict FROM request WHERE exchange_id = 5"
         ).fetchone()
-        raw = json.dumps([*row, frames], separators=(",", ":")).encode()
-        former = hashlib.sha256(raw).digest()[:16]
-        connection.execute("UPDATE log SET digest = ? WHERE id = 5", (former,))
+        known = "signature, trace_id, span_id, parent_id, parent_guessed, replay_of"
+        said = "id, source, worker, name, version, method, path, started_us, request_bytes"
+        body, answer = b"body 5", b'{"ok":true}'
+        message = (headers, len(body), hashlib.sha256(body).digest(), 0, "[]", b"")
+        answered = ('[["A","ü"]]', len(answer), hashlib.sha256(answer).digest(), 0, "[]", b"")
+        line = "id, at_us, worker, stream, level, logger, text, trace_id, exchange_id, frames"
+        ended = "5, 2, target, started_us, state, status, duration_us, error"
+        former = (
+            (
+                "request",
+                "exchange_id = 5",
+                made(f"{said}, {known} FROM exchange", verdict, message),
+            ),
+            ("attempt", f"id = {5 * 4096 + 2}", made(f"{ended} FROM attempt", answered)),
+            ("log", "id = 5", made(f"{line} FROM log")),
+        )
+        for table, where, digest in former:
+            connection.execute(f"UPDATE {table} SET digest = ? WHERE {where}", (digest,))  # noqa: S608 (ours)
         connection.commit()
+
         assert verify(filled).findings == []
+
+        connection.execute("UPDATE exchange SET path = '/other' WHERE id = 5")
+        connection.execute("UPDATE attempt SET error = 'no' WHERE id = 5 * 4096 + 2")
         connection.execute("UPDATE log SET text = 'another' WHERE id = 5")
         connection.commit()
 
-    assert verify(filled).findings == [Finding("log line 5", "was changed")]
+    assert [(each.row, each.what) for each in verify(filled).findings] == [
+        ("exchange 5", "its request, or what is known of it was changed"),
+        ("exchange 5", "attempt 2 was changed"),
+        ("log line 5", "was changed"),
+    ]
 
 
 @pytest.mark.parametrize(
