@@ -1,4 +1,4 @@
-"""The demo: something in each place within five seconds, and nothing left behind."""
+"""The demo: something in each place, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -51,39 +51,37 @@ def playing(*arguments: str, **options: Any) -> Iterator[tuple[subprocess.Popen[
         process.communicate()
 
 
-def test_within_five_seconds_there_is_something_of_everything(places: Path) -> None:
-    done = subprocess.run(
-        [*COMMAND, "--seconds", "5"],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    hooks = [each for each in said if each["type"] == "exchange" and each["source"] == "webhook"]
-    calls = [each for each in said if each["type"] == "exchange" and each["source"] == "api"]
-    assert {each["status"] for each in hooks} == {200, 400, 401, 404}
-    assert {"mismatch", "stale", "re-signed"} <= {each["signature"] for each in hooks}
-    assert [each for each in hooks if each["replay_of"]]
-    assert [each for each in calls if each["parent_id"]]
-    asked = [each for each in said if each["type"] == "exchange" and each["source"] == "ipc"]
-    assert {"hello", "announce", "http_request", "get_secret"} <= {each["name"] for each in asked}
+def has_something_of_everything(said: list[dict[str, Any]]) -> bool:
+    """Tell whether all that the demo has to show was told."""
+    exchanges = [each for each in said if each["type"] == "exchange"]
+    hooks = [each for each in exchanges if each["source"] == "webhook"]
+    asked = {each["name"] for each in exchanges if each["source"] == "ipc"}
     logs = [each for each in said if each["type"] == "log"]
-    assert any("Traceback" in line["text"] and line["exchange_id"] for line in logs)
-    assert any(each["type"] == "worker" and each["state"] == "serving" for each in said)
-    assert said[-1]["type"] == "stopped"
-    assert list(places.iterdir()) == []
+    return (
+        {each["status"] for each in hooks} >= {200, 400, 401, 404}
+        and {each["signature"] for each in hooks} >= {"mismatch", "stale", "re-signed"}
+        and any(each["replay_of"] for each in hooks)
+        and any(each["parent_id"] for each in exchanges if each["source"] == "api")
+        and asked >= {"hello", "announce", "http_request", "get_secret"}
+        and any("Traceback" in line["text"] and line["exchange_id"] for line in logs)
+    )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_interrupted_it_leaves_nothing(
-    places: Path, number: int, alive: Callable[[int], bool]
+def test_there_is_something_of_everything_and_interrupted_it_leaves_nothing(
+    places: Path, alive: Callable[[int], bool]
 ) -> None:
     with playing(stdin=subprocess.DEVNULL) as (process, left):
-        process.send_signal(number)
-        process.communicate(timeout=120)
-    assert process.returncode == (ExitCode.INTERRUPTED if number == signal.SIGINT else 0)
+        assert process.stdout is not None
+        said: list[dict[str, Any]] = []
+        for line in process.stdout:
+            said.append(json.loads(line))
+            if has_something_of_everything(said):
+                break
+        process.send_signal(signal.SIGINT)
+        last, _ = process.communicate(timeout=120)
+    assert has_something_of_everything(said)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert json.loads(last.splitlines()[-1])["type"] == "stopped"
     assert not [pid for pid in left if alive(pid)]
     assert list(places.iterdir()) == []
 

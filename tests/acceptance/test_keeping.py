@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,7 @@ def test_two_extensions_are_addressed_by_name_and_what_was_deleted_is_gone_for_g
 
         deleted = str(sent["exchange_id"])
         assert engine.cli("traffic", "delete", deleted).returncode == 0
-        assert engine.stop() == 0
+        assert engine.stop(signal.SIGHUP) == 0, "as when its terminal closes"
     assert engine.cli("traffic", "delete", deleted).returncode == ExitCode.NETWORK
     with running(folder) as engine:
         assert engine.cli("traffic", "restore", deleted).returncode == ExitCode.USAGE

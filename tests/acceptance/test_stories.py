@@ -230,6 +230,7 @@ def test_8_find_it_among_ten_thousand_events_of_five_sessions(
 ) -> None:
     _fill(ProjectPaths(folder), sessions=5, each=2_000)
     screen = terminal("--trust", size=(120, 40))
+    screen.shows("● serving")
     screen.shows(r"10,000 exchanges")
 
     screen.press("/")
@@ -237,6 +238,7 @@ def test_8_find_it_among_ten_thousand_events_of_five_sessions(
     screen.shows(r"1 of 10,000 exchanges")
     screen.press("Enter")
     screen.shows(r"▌ +43 .*issue\.created")
+    screen.shows("enter open")  # there is no line to type into any more
 
     screen.press("/", "C-u")
     screen.type("needle-at-the-very-end")
