@@ -48,11 +48,13 @@ def test_the_quickstart_runs_as_a_program(platform: Platform, tmp_path: Path) ->
             assert reply.json() == {"ok": True}
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=120)
+            _, raw_errors = process.communicate(timeout=120)
     assert process.returncode in {0, -signal.SIGTERM}
+    assert b"Application shutdown complete." in raw_errors
+    assert b"Traceback" not in raw_errors
 
 
-def _eventually(url: str, deadline_s: float = 20.0) -> Any:
+def _eventually(url: str, deadline_s: float = 120.0) -> Any:
     """Return the JSON at `url` as soon as somebody answers there."""
     until = time.monotonic() + deadline_s
     while True:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     RawWorker = Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]
 
-PATIENCE_S = 30
-SOON_S = 5
+PATIENCE_S = 120
+SOON_S = 40
 """Within a second where nothing else runs, and not after a limit of the gateway."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -60,9 +60,10 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return event
 
 
-def delivery(number: int = 0, raw_body: bytes = b"{}") -> Delivery:
+def delivery(number: int = 0, raw_body: bytes = b"{}", limit_s: float | None = None) -> Delivery:
     headers = (("x-kiket-delivery", f"dlv_{number}"),)
-    return Delivery(None, "issue.created", "v1", "/v/v1/webhooks/x", headers, raw_body)
+    path = "/v/v1/webhooks/x"
+    return Delivery(None, "issue.created", "v1", path, headers, raw_body, limit_s=limit_s)
 
 
 def only(reader: Reader) -> Detail:
@@ -294,7 +295,7 @@ async def test_a_worker_that_is_replaced_under_load_loses_and_doubles_nothing(
 
 
 async def test_a_worker_that_hangs_is_504_and_its_late_answer_reaches_nobody(
-    crew: Any, recorder: Recorder, raw_worker: RawWorker, reader: Reader
+    gateway: Gateway, crew: Any, raw_worker: RawWorker
 ) -> None:
     late = asyncio.Event()
 
@@ -305,29 +306,27 @@ async def test_a_worker_that_hangs_is_504_and_its_late_answer_reaches_nobody(
                 await late.wait()
             writer.write(OK[:-2] + raw_body[:2])
 
-    forwarder = Forwarder(timeout_s=0.2)
-    gateway = Gateway(crew, recorder, forwarder)
     async with raw_worker(crew.socket_path, answer):
-        slow = await gateway.deliver(delivery(1, b"slow"))
+        slow = await gateway.deliver(delivery(1, b"slow", limit_s=0.2))
         late.set()
         following = [await gateway.deliver(delivery(2, b"%02d" % n)) for n in range(20)]
-        await forwarder.close()
 
     assert (slow.status, slow.state) == (504, State.FAILED)
     assert slow.error == "marketing#3 did not answer within 0.2 s."
     assert [outcome.raw_body for outcome in following] == [b"%02d" % n for n in range(20)]
 
 
-async def test_ten_thousand_answers_reach_those_who_asked(raw_worker: RawWorker, crew: Any) -> None:
+async def test_two_thousand_answers_reach_those_who_asked(raw_worker: RawWorker, crew: Any) -> None:
     """Among workers' answers that come late, twice, broken, or as garbage."""
+    late = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             _, raw_body = await body_of(reader)
             number = int(raw_body)
             said = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(raw_body), raw_body)
-            if number % 970 == 1:
-                await asyncio.sleep(2.5)  # longer than the gateway waits
+            if number % 97 == 1:
+                await late.wait()
             elif number % 97 == 2:
                 said *= 2
             elif number % 97 == 3:
@@ -340,8 +339,9 @@ async def test_ten_thousand_answers_reach_those_who_asked(raw_worker: RawWorker,
 
     async def ask(number: int) -> str:
         raw_body = b"%d" % number
+        limit_s = 0.05 if number % 97 == 1 else PATIENCE_S
         try:
-            answer = await forwarder.forward(target, "POST", "/", (), raw_body)
+            answer = await forwarder.forward(target, "POST", "/", (), raw_body, timeout_s=limit_s)
         except Exception as error:
             return type(error).__name__
         return "own" if answer.raw_body == raw_body else "another's"
@@ -349,20 +349,17 @@ async def test_ten_thousand_answers_reach_those_who_asked(raw_worker: RawWorker,
     async def some(numbers: range) -> list[str]:
         return [await ask(number) for number in numbers]
 
-    forwarder = Forwarder(timeout_s=2.0)
+    forwarder = Forwarder(timeout_s=PATIENCE_S)
     target = Target("marketing", "marketing#3", crew.socket_path)
     async with raw_worker(crew.socket_path, answer), asyncio.TaskGroup() as tasks:
-        parts = [tasks.create_task(some(range(at, 10_000, 200))) for at in range(200)]
-        got = [word for part in parts for word in await part]
+        parts = [tasks.create_task(some(range(at, 2_000, 40))) for at in range(40)]
+        await asyncio.wait(parts)
+        late.set()
         await forwarder.close()
 
-    assert got.count("another's") == 0
-    wrong = [number % 970 == 1 or number % 97 in {3, 4} for number in range(10_000)]
-    in_order = [parts[number % 200].result()[number // 200] for number in range(10_000)]
-    told = [word for word, is_wrong in zip(in_order, wrong, strict=True) if is_wrong]
-    assert set(told) == {"NoAnswerError"}
-    assert set(got) == {"own", "NoAnswerError"}
-    assert got.count("own") > 9_000, "on a slow machine a few more take too long"
+    got = [parts[number % 40].result()[number // 40] for number in range(2_000)]
+    expected = ["NoAnswerError" if number % 97 in {1, 3, 4} else "own" for number in range(2_000)]
+    assert got == expected
 
 
 async def test_what_waits_for_a_worker_keeps_its_place(gateway: Gateway, crew: Any) -> None:

@@ -91,7 +91,7 @@ async def sample(extension_folder: Path) -> AsyncIterator[Sample]:
     engine = Engine(paths, found, Config(), events, session_secrets=True)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(engine.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await ready.wait()
         try:
             async with Client(paths) as client, contextlib.AsyncExitStack() as held:
