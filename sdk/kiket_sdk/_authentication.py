@@ -98,8 +98,12 @@ class Authenticator:
         """
         has_all = len(headers) == len(raw_headers)
         ordinary = self._ordinary
-        if ordinary is not None and has_all and ordinary.include(raw_body, headers):
-            return True
+        if ordinary is not None and has_all:
+            if b"x-kiket-signature" in headers:
+                if ordinary.include(raw_body, headers):
+                    return True
+            elif ordinary.include_standard(raw_body, headers):
+                return True
         if not self._secrets:
             return False
         if has_all:

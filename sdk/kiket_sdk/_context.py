@@ -86,7 +86,8 @@ class Brought(msgspec.Struct):
 
     surroundings: Surroundings
     raw_headers: Sequence[tuple[bytes, bytes]]
-    base_url: str
+    base_url: str | None
+    """Which of several platforms it came from; None for the extension's own."""
     thread: int
     """Where the webhook came in; its handler may ask in another."""
     own_client: KiketClient | None = None
@@ -165,10 +166,9 @@ class Surroundings:
         """
         context = HandlerContext.__new__(HandlerContext)
         context.event, context.event_version = kind
-        config = self._config
-        base_url = config.base_url
-        if config.allowed_api_origins:
-            base_url = base_url_for(document, base_url, config.allowed_api_origins)
+        base_url, allowed = None, self._config.allowed_api_origins
+        if allowed:
+            base_url = base_url_for(document, self._config.base_url, allowed)
         brought = Brought(self, raw_headers, base_url, get_ident())
         context._brought = brought  # type: ignore[misc]  # mypy misses the slots of a base
         if type(document) is dict:
@@ -205,7 +205,8 @@ class Surroundings:
         brought = context._brought
         shares = self._clients.is_sharing(brought.thread)
         token = context.auth.runtime_token
-        made = self._clients.calls(context.event_version, brought.base_url, token, share=shares)
+        base_url = brought.base_url or self._config.base_url
+        made = self._clients.calls(context.event_version, base_url, token, share=shares)
         if not shares:
             brought.own_client = made.client
         return made

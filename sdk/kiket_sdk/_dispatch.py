@@ -13,8 +13,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-from starlette.responses import Response
-
 from kiket_core import trace
 from kiket_sdk._context import decoded
 from kiket_sdk._replies import Messages, Refused, answer_of, failure
@@ -24,6 +22,7 @@ from kiket_sdk._scopes import missing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
     from kiket_sdk._authentication import Authenticator
@@ -137,16 +136,18 @@ class WebhookDispatcher:
             telemetry = self._telemetry
             record = None
             if telemetry.is_watched:
-                record = telemetry.build(*kind, "error" if told else "ok", duration_ms, told)
+                event, version = kind
+                status = "error" if told else "ok"
+                record = telemetry.build(event, version, status, duration_ms, told)
                 unfinished = telemetry.notify(record)
                 if unfinished is not None:
                     await unfinished
-            if isinstance(answer, Response):
-                await answer(scope, receive, send)
-            else:
+            if isinstance(answer, tuple):
                 start, body = answer
                 await send(start)
                 await send(body)
+            else:
+                await answer(scope, receive, send)
             if record is not None and telemetry.telemetry_endpoint:
                 await telemetry.post(record)
         except Refused as refused:

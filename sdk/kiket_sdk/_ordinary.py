@@ -6,6 +6,7 @@ by `_signing`, which lets in all whom this does, and says why not.
 
 from __future__ import annotations
 
+import functools
 import time
 from binascii import b2a_base64, unhexlify
 from hmac import compare_digest
@@ -35,49 +36,52 @@ class OrdinaryWebhooks(msgspec.Struct, frozen=True):
     accepts_sw1: bool
 
     def include(self, raw_body: bytes, sent: Mapping[bytes, bytes]) -> bool:
-        """Tell whether a request is well signed in one dialect alone, and fresh.
+        """Tell whether a request with `x-kiket-signature` is well signed as k0 or k1, and fresh.
 
         `sent` are all its headers, by lower-case name.
         """
-        signature = sent.get(b"x-kiket-signature")
-        if signature is None:
-            return self.accepts_sw1 and self._include_standard(raw_body, sent)
         if b"webhook-signature" in sent or b"webhook-id" in sent or b"webhook-timestamp" in sent:
             return False
-        timestamp = sent.get(b"x-kiket-timestamp", b"")
+        signature, timestamp = sent[b"x-kiket-signature"], sent.get(b"x-kiket-timestamp", b"")
         making = self.text.ready.copy()
-        if signature.startswith(_K1_PREFIX):
-            if not self.accepts_k1 or not timestamp.isdigit() or len(timestamp) > UNIX_DIGITS:
-                return False
+        is_k1 = signature.startswith(_K1_PREFIX)
+        if is_k1:
             signature = signature[len(_K1_PREFIX) :]
-            moment_s: float | None = int(timestamp)
             making.update(timestamp + b".")
-        elif self.accepts_k0 and len(timestamp) <= ISO_LIMIT:
-            moment_s = iso_moment_s(timestamp)
-        else:
-            return False
-        if moment_s is None or abs(time.time() - moment_s) > SKEW_S:
-            return False
         making.update(raw_body)
         try:
-            return compare_digest(unhexlify(signature), making.digest())
+            if not compare_digest(unhexlify(signature), making.digest()):
+                return False
         except ValueError:
             return False
+        if is_k1:
+            moment_s = _unix_moment_s(timestamp) if self.accepts_k1 else None
+        else:
+            is_read = self.accepts_k0 and len(timestamp) <= ISO_LIMIT
+            moment_s = iso_moment_s(timestamp) if is_read else None
+        return moment_s is not None and abs(time.time() - moment_s) <= SKEW_S
 
-    def _include_standard(self, raw_body: bytes, sent: Mapping[bytes, bytes]) -> bool:
+    def include_standard(self, raw_body: bytes, sent: Mapping[bytes, bytes]) -> bool:
+        """Tell whether a request without `x-kiket-signature` is well signed as sw1, and fresh."""
         message_id = sent.get(b"webhook-id", b"")
         timestamp = sent.get(b"webhook-timestamp", b"")
-        if (
-            not is_message_id(message_id)
-            or not timestamp.isdigit()
-            or len(timestamp) > UNIX_DIGITS
-            or abs(time.time() - int(timestamp)) > SKEW_S
-        ):
-            return False
         making = self.standard.ready.copy()
         making.update(b".".join((message_id, timestamp, raw_body)))
         wanted = b"v1," + b2a_base64(making.digest(), newline=False)
-        return compare_digest(sent.get(b"webhook-signature", b""), wanted)
+        if not compare_digest(sent.get(b"webhook-signature", b""), wanted):
+            return False
+        moment_s = _unix_moment_s(timestamp) if self.accepts_sw1 else None
+        return (
+            moment_s is not None
+            and abs(time.time() - moment_s) <= SKEW_S
+            and is_message_id(message_id)
+        )
+
+
+@functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
+def _unix_moment_s(timestamp: bytes) -> float | None:
+    """Return unix seconds that were signed, None when they are not written as such."""
+    return int(timestamp) if timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS else None
 
 
 def ordinary(keys: Keys, accept: Collection[str]) -> OrdinaryWebhooks | None:

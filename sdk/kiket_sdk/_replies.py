@@ -91,11 +91,12 @@ def answer_of(result: Any, context: HandlerContext) -> Response | Messages:
     """Return what a handler's result is on the wire."""
     if not result:
         return messages(200, b'{"ok":true}')
-    if isinstance(result, Response):
-        return result
     try:
-        if type(result) is not dict and hasattr(result, "to_dict"):
-            result = result.to_dict()
+        if type(result) is not dict:  # as most are
+            if isinstance(result, Response):
+                return result
+            if hasattr(result, "to_dict"):
+                result = result.to_dict()
         return messages(200, encode(result))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
         pass
