@@ -107,21 +107,22 @@ class Admission:
 
     def refusal(self, head: Head) -> Refusal | None:
         """Say why the request may not come in, or None if it may."""
-        if head.version not in ("1.0", "1.1"):
-            return Refusal(505, f"HTTP {head.version} is not spoken here; use HTTP/1.1.")
-        if not head.target.startswith(b"/") or b"#" in head.target:
+        target, version, headers = head
+        if version not in ("1.0", "1.1"):
+            return Refusal(505, f"HTTP {version} is not spoken here; use HTTP/1.1.")
+        if not target.startswith(b"/") or b"#" in target:
             return Refusal(400, "The request target must be a path that starts with '/'.")
         try:
-            single = _single_headers(head.headers)
+            single = _single_headers(headers)
         except _AmbiguousError as error:
             return Refusal(400, str(error))
         if single.keys().isdisjoint(_RARE):
             return self._host_refusal(single) or self._length_refusal(single)
         return (
-            self._upgrade_refusal(single, head.version)
+            self._upgrade_refusal(single, version)
             or self._host_refusal(single)
             or (None if self._allow_cross_site else _cross_site_refusal(single))
-            or _coding_refusal(single, head.version)
+            or _coding_refusal(single, version)
             or self._length_refusal(single)
         )
 

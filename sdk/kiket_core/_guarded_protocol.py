@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import httptools
 
 from kiket_core._admission import Admission, Head, Limits, Refusal, answer_to, body_too_large
+from kiket_core._idling import Idling
 from kiket_core._servant import Servant
 
 if TYPE_CHECKING:
@@ -69,15 +70,13 @@ class GuardedProtocol(Servant):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._limits = self.policy.limits
-        self._most_header_bytes = self._limits.header_bytes
-        self._most_headers = self._limits.header_count
-        self.timeout_keep_alive = self._limits.idle_s  # type: ignore[assignment]  # loop.call_later takes floats
         self._phase = _IDLE
         self._refusal: Refusal | None = None
         self._admitted_app, self.app = self.app, self._call_unless_abandoned
         self._abandoned_scope: HTTPScope | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._idling = Idling(self.loop, self._limits.idle_s)
         self._head_wire_bytes = 0
         self._body_wire_bytes = 0
         self._body_bytes = 0
@@ -96,9 +95,7 @@ class GuardedProtocol(Servant):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop every clock."""
-        self._disarm()
-        self._stop_waiting_for_reads()
-        self._unset_keepalive_if_required()
+        self.let_go()
         super().connection_lost(exc)
         # Without a cycle of references what a connection holds goes with it, at once.
         self.app = self._admitted_app
@@ -107,7 +104,7 @@ class GuardedProtocol(Servant):
         """Parse what came, unless this connection is being closed."""
         if self._refusal is not None:
             return
-        self._unset_keepalive_if_required()
+        self._idling.since_s = None
         if self._phase is _BODY:
             self._body_wire_bytes += len(data)
         else:
@@ -148,33 +145,30 @@ class GuardedProtocol(Servant):
         super().on_message_begin()
         if self._phase is _IDLE:
             self._expect_head()
-        self.as_they_came = []
 
     def on_url(self, url: bytes) -> None:
         """Collect the request target, bounded."""
-        super().on_url(url)
+        self.url += url
         if len(self.url) > self._limits.url_bytes:
             self._stop(414, f"The request target is longer than {self._limits.url_bytes} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header; drop a trailer, which nobody has judged."""
-        if self._phase is _BODY:
-            return
-        came = self.as_they_came
-        came.append((name, value))
-        if len(came) > self._most_headers:
-            self._stop(431, f"The request has more than {self._most_headers} headers.")
+        if self._phase is not _BODY:
+            self.as_they_came.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
         came, headers = self.as_they_came, self.headers
-        size = sum([len(name) + len(value) for name, value in came])
-        if size + len(came) * _FRAMING_BYTES > self._most_header_bytes:
+        size = sum([len(name) + len(value) + _FRAMING_BYTES for name, value in came])
+        if size > self._limits.header_bytes:
             self._stop(*self._head_too_large())
+        if len(came) > self._limits.header_count:
+            self._stop(*self._too_many_headers())
         headers += [(name.lower(), value) for name, value in came]
         named = self.named = dict(headers)
-        head = Head(self.url, self.parser.get_http_version(), headers)
-        refusal = self.policy.admission.refusal(head)
+        version = self.version = self.parser.get_http_version()
+        refusal = self.policy.admission.refusal(Head(self.url, version, headers))
         if refusal is not None:
             self._stop(*refusal)
         self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
@@ -184,7 +178,8 @@ class GuardedProtocol(Servant):
         super().on_headers_complete()
         self._phase = _BODY
         self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
-        self._disarm()
+        if self._deadline is not None:
+            self._disarm()
 
     def on_chunk_header(self) -> None:
         """Count chunks, because each may cost some framing."""
@@ -200,15 +195,13 @@ class GuardedProtocol(Servant):
     def on_message_complete(self) -> None:
         """End a request."""
         self._phase = _IDLE
-        self._disarm()
+        if self._deadline is not None:
+            self._disarm()
         super().on_message_complete()
         if self.is_upgrade:
             return
         if self.cycle.response_complete and not self.transport.is_closing():
-            # The answer went out before the body was in; reading on has stopped the idle timer.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._idling.begin(self.transport)  # the answer went out before the body was in
 
     # The app
 
@@ -218,29 +211,41 @@ class GuardedProtocol(Servant):
             await self._admitted_app(scope, receive, send)
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, or with the refusal that had to wait for this answer."""
-        was_last = not self.pipeline
-        super().on_response_complete()
-        if self._refusal is not None and was_last:
-            self._unset_keepalive_if_required()
+        """Go on with the next request, or with the refusal that had to wait for this answer.
+
+        It is all that uvicorn's does, which has a timer for each request.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._refusal is not None:
             self._close_with(
                 answer_to(self._refusal, self.server_state.default_headers, self._is_head())
             )
+        else:
+            self._idling.begin(self.transport)
 
     def let_go(self) -> None:
         """Stop every clock: the connection is handed to somebody else."""
         self._disarm()
         self._stop_waiting_for_reads()
+        self._idling.cancel()
 
     # Limits
 
     def _expect_head(self) -> None:
         self._phase = _HEAD
         self._head_wire_bytes = 0
+        self.as_they_came = []
 
     def _check_wire_bytes(self) -> None:
         """Refuse what the parser swallows without a callback: unfinished headers, extensions."""
         if self._phase is _HEAD:
+            if len(self.as_they_came) > self._limits.header_count:
+                self._refuse(self._too_many_headers())
             most = self._limits.header_bytes + self._limits.url_bytes + _REQUEST_LINE_BYTES
             if self._head_wire_bytes > most:
                 self._refuse(self._head_too_large())
@@ -252,6 +257,9 @@ class GuardedProtocol(Servant):
     def _head_too_large(self) -> Refusal:
         sentence = f"The request headers are larger than {self._limits.header_bytes} bytes."
         return Refusal(431, sentence)
+
+    def _too_many_headers(self) -> Refusal:
+        return Refusal(431, f"The request has more than {self._limits.header_count} headers.")
 
     def _make_room(self) -> None:
         """Give up the connection that has waited longest for its next request to begin or end.
@@ -269,7 +277,7 @@ class GuardedProtocol(Servant):
         _, oldest = min(waiting, key=itemgetter(0), default=(0.0, self))
         if len(peers) > most + most // 4 + 1:  # those being refused have a bound too
             oldest.transport.abort()
-        elif oldest.timeout_keep_alive_task is not None:
+        elif oldest._idling.since_s is not None:
             oldest.transport.close()  # an idle one may be closed at any time, without a word
         else:
             sentence = f"All {most} connections are in use; try again shortly."
@@ -279,8 +287,8 @@ class GuardedProtocol(Servant):
         """Return since when nothing was asked for here; None while something is, or at the end."""
         if self._refusal is not None or self.transport.is_closing():
             return None
-        if self.timeout_keep_alive_task is not None:
-            return self.timeout_keep_alive_task.when() - self._limits.idle_s
+        if self._idling.since_s is not None:
+            return self._idling.since_s
         if self._deadline is not None and self._phase is not _BODY and self._owes_nothing():
             return self._deadline.when() - self._limits.header_deadline_s
         return None

@@ -17,6 +17,8 @@ class Servant(HttpToolsProtocol):
     """The headers of the head that is read, or was read last."""
     named: dict[bytes, bytes]
     """The same by their names in lower case, of repeated ones the last; once the head is whole."""
+    version: str
+    """Of HTTP, as that head says it: `1.1`."""
     is_upgrade: bool = False
     """Whether that head asks for a WebSocket, as it may."""
 

@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 
     from kiket_core.secret import Redactor
 
-_NO_KNOWN: Mapping[str, str] = {}
 _JSON_STRING = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _LONGEST_SECRET = 8192  # bytes beyond a cut that are searched too
 _GUESSES = 256
 """Spellings of secrets to try against the hash; nearly always there is one."""
 
 
-def stored(raw: bytes, redactor: Redactor, known: Mapping[str, str] = _NO_KNOWN) -> Body:
+def stored(raw: bytes, redactor: Redactor, known: Mapping[str, str] | None = None) -> Body:
     """Return *raw* as it may be stored: without any secret that *redactor* knows.
 
     *known* maps names to values that are left out too wherever they are a whole JSON string, be

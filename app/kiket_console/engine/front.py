@@ -9,7 +9,7 @@ the gateway does. The guard in front is the same as everywhere: limits, deadline
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
 
+_Answered: TypeAlias = "tuple[int, Headers, bytes, Claim | None]"
+"""Status, headers, body and the room that it takes."""
 _FAILED = routing.Elsewhere(
     500, JSON_TYPE, error_body("The gateway itself failed; its log has the traceback.")
 )
@@ -164,7 +166,9 @@ class WebhookProtocol(Servant):
         if length > SMALL_BYTES:
             self._ask_room(request, length)
         if before is None or before.response_complete:
-            self._start(request)
+            request.is_due = True
+            if request.waiting_for_100_continue:
+                self._continue(request)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # as `cycle`
@@ -198,7 +202,7 @@ class WebhookProtocol(Servant):
             self.url.decode("latin-1"),
             tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
             self.named,
-            parser.get_http_version() != "1.0" and parser.should_keep_alive(),
+            self.version != "1.0" and parser.should_keep_alive(),
             self.expect_100_continue,
         )
 
@@ -223,7 +227,11 @@ class WebhookProtocol(Servant):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Go on with the request that waited for the one before (uvicorn's name for it)."""
         del app
-        self._start(cycle)
+        cycle.is_due = True
+        if cycle.waiting_for_100_continue:
+            self._continue(cycle)
+        if cycle.is_complete:
+            self._go(self._serve(cycle))
 
     # Serving
 
@@ -239,17 +247,11 @@ class WebhookProtocol(Servant):
             if request.is_due and request.waiting_for_100_continue:
                 self._continue(request)
 
-    def _start(self, request: FrontRequest) -> None:
-        request.is_due = True
-        if request.waiting_for_100_continue and (not request.claim or request.claim.is_granted):
-            self._continue(request)
-        if request.is_complete:
-            self._go(self._serve(request))
-
     def _continue(self, request: FrontRequest) -> None:
-        """Tell a sender that asked whether to go on that it may."""
-        request.waiting_for_100_continue = False
-        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        """Tell a sender that asked whether to go on that it may, once there is room."""
+        if request.claim is None or request.claim.is_granted:
+            request.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _go(self, work: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(work)
@@ -259,39 +261,43 @@ class WebhookProtocol(Servant):
     async def _serve(self, request: FrontRequest) -> None:
         room: Claim | None = None
         try:
-            answer = self._found(request)
-            if isinstance(answer, Posted):
-                answer = await self._taken(answer)
-            if isinstance(answer, Visit) and self.modules is not None and self._streams(answer):
-                request.response_started = request.response_complete = True
-                self.let_go()
-                await carry(self.modules, answer, self._handed_over(), is_stream=True)
-                return
-            if isinstance(answer, Visit):
-                answer, room = await self._visited(answer)
-            elif isinstance(answer, Delivery):
-                try:
-                    outcome = await self.gateway.carry_out(answer)
-                except Exception:
-                    _log.exception("A delivery of %r failed in the gateway.", answer.event)
-                    answer = _FAILED
-                else:
-                    room = outcome.room
-                    answer = routing.Elsewhere(outcome.status, outcome.headers, outcome.raw_body)
-                    if outcome.exchange_id is None:
-                        self._refused(outcome.status, outcome.error)
-            elif answer.status >= 400:
-                asked = f"{request.method} {request.target[:80]!a}"
-                self._refused(answer.status, f"{asked} is nothing that is served here.")
+            found = self._found(request)
+            if isinstance(found, Posted):
+                found = await self._taken(found)
+            if isinstance(found, Delivery):
+                status, headers, raw_body, room = await self._delivered(found)
+            elif isinstance(found, Visit):
+                if self.modules is not None and self._streams(found):
+                    request.response_started = request.response_complete = True
+                    self.let_go()
+                    await carry(self.modules, found, self._handed_over(), is_stream=True)
+                    return
+                status, headers, raw_body, room = await self._visited(found)
+            else:
+                status, headers, raw_body = found
+                if status >= 400:
+                    asked = f"{request.method} {request.target[:80]!a}"
+                    self._refused(status, f"{asked} is nothing that is served here.")
             if self.flow.write_paused:  # else answers would pile up for a sender that reads none
                 await self.flow.drain()
-            self._answer(request, *answer)
-            if len(answer.raw_body) > SMALL_BYTES:
+            self._answer(request, status, headers, raw_body)
+            if len(raw_body) > SMALL_BYTES:
                 await self.flow.drain()
         finally:
             request.give_room_back()
             if room is not None:
                 room.give_back()
+
+    async def _delivered(self, delivery: Delivery) -> _Answered:
+        """Return the answer to a webhook, and the room that it takes."""
+        try:
+            outcome = await self.gateway.carry_out(delivery)
+        except Exception:
+            _log.exception("A delivery of %r failed in the gateway.", delivery.event)
+            return (*_FAILED, None)
+        if outcome.exchange_id is None:
+            self._refused(outcome.status, outcome.error)
+        return outcome.status, outcome.headers, outcome.raw_body, outcome.room
 
     async def _taken(self, posted: Posted) -> routing.Elsewhere:
         """Return the answer to what somebody else posts for an extension."""
@@ -301,16 +307,16 @@ class WebhookProtocol(Servant):
             _log.exception("A post for the action %r failed in the gateway.", posted.action)
             return _FAILED
 
-    async def _visited(self, visit: Visit) -> tuple[routing.Elsewhere, Claim | None]:
+    async def _visited(self, visit: Visit) -> _Answered:
         """Return the answer to a request for a module, and the room that it takes."""
         if self.modules is None:
-            return _NO_MODULES, None
+            return (*_NO_MODULES, None)
         try:
             found = await self.modules.take(visit)
         except Exception:
             _log.exception("A request for the module %r failed in the gateway.", visit.module)
-            return _FAILED, None
-        return routing.Elsewhere(found.status, found.headers, found.raw_body), found.room
+            return (*_FAILED, None)
+        return found.status, found.headers, found.raw_body, found.room
 
     def _found(self, request: FrontRequest) -> Delivery | Posted | Visit | routing.Elsewhere:
         """Return the delivery that a request brings, or the answer to one that brings none."""

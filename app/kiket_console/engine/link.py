@@ -75,7 +75,11 @@ class WorkerLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         """What somebody waits for; None as soon as it is there."""
-        self._deadline: asyncio.TimerHandle
+        self._timeout_s = 0.0
+        self._due_s = 0.0
+        """When what is asked now is given up."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Set for that moment or an earlier one: it is left running from request to request."""
         self._is_one_piece = False
         self._is_head = False
         """Whether only the head of an answer was asked for."""
@@ -109,7 +113,8 @@ class WorkerLink(asyncio.Protocol):
             raise UntouchedError("closed the connection.")
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
-        self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
+        self._timeout_s = timeout_s
+        self._wait_anew()
         self._is_one_piece = len(raw_body) <= SMALL_BYTES
         self._is_head = raw_head.startswith(b"HEAD ")
         self._head_size = 0
@@ -131,13 +136,13 @@ class WorkerLink(asyncio.Protocol):
                     room.give_back()
             raise
         finally:
-            self._deadline.cancel()
             self._answer = None
 
     def close(self) -> None:
         """Close the connection; what is under way is given up."""
         self.usable = False
         self._unsent = memoryview(b"")
+        self._stop_timer()
         self._give_room_back()
         if self._transport is not None:
             self._transport.abort()
@@ -179,6 +184,7 @@ class WorkerLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note of the end."""
         self.usable = False
+        self._stop_timer()
         if self._until_end and not self._in_headers:
             self._finish()
         elif self._is_answering:
@@ -275,12 +281,32 @@ class WorkerLink(asyncio.Protocol):
             )
         )
 
-    def _give_up(self, timeout_s: float) -> None:
-        waits = self._claim is not None and not self._claim.is_granted
-        if waits or self._loop.time() - self._deadline.when() > PAUSE_S:
-            self._deadline = self._loop.call_later(timeout_s, self._give_up, timeout_s)
+    def _wait_anew(self) -> None:
+        """Give the worker all its time from now on."""
+        self._due_s = due_s = self._loop.time() + self._timeout_s
+        if self._timer is not None and self._timer.when() > due_s:
+            self._stop_timer()
+        if self._timer is None:
+            self._timer = self._loop.call_at(due_s, self._look)
+
+    def _look(self) -> None:
+        """Give up what is due."""
+        self._timer = None
+        if self._answer is None:
             return
-        self._fail_with(SilentError(f"did not answer within {timeout_s:g} s."))
+        waits = self._claim is not None and not self._claim.is_granted
+        late_s = self._loop.time() - self._due_s
+        if late_s < 0:
+            self._timer = self._loop.call_at(self._due_s, self._look)
+        elif waits or late_s > PAUSE_S:
+            self._wait_anew()
+        else:
+            self._fail_with(SilentError(f"did not answer within {self._timeout_s:g} s."))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _fail(self, what: str) -> None:
         self._fail_with(LinkError(what))

@@ -84,7 +84,8 @@ class Outbox:
 
         Raises `StoreFailedError` when it is not, and will not be.
         """
-        self.send_until(ticket.exchange_id)
+        if ticket.rows:
+            self.send_until(ticket.exchange_id)
         if ticket.unsettled:
             ticket.settled = self._loop.create_future()
             await ticket.settled

@@ -35,7 +35,8 @@ class Parentage:
     """The deliveries that are under way or were."""
 
     def __init__(self) -> None:
-        self._by_trace: OrderedDict[str, dict[int, str]] = OrderedDict()
+        self._by_trace: OrderedDict[str, tuple[tuple[int, str], ...]] = OrderedDict()
+        """Number and worker of each, the newest last; nearly always it is one."""
         self._by_span: OrderedDict[str, tuple[int, str]] = OrderedDict()
         self._by_delivery: OrderedDict[str, tuple[int, str, trace.Trace]] = OrderedDict()
         self._in_flight: dict[int, tuple[str, trace.Trace]] = {}
@@ -56,14 +57,14 @@ class Parentage:
 
         *span_id* is what the worker is told to be a child of.
         """
-        of_trace = self._by_trace.get(seen.trace_id, {})
-        of_trace.pop(exchange_id, None)  # so that its place is the newest
-        of_trace[exchange_id] = worker
-        if len(of_trace) > OF_A_TRACE:
-            del of_trace[next(iter(of_trace))]
-        _remember(self._by_trace, seen.trace_id, of_trace)
+        place = exchange_id, worker
+        of_trace = self._by_trace.get(seen.trace_id, ())
+        if of_trace:
+            others = [each for each in of_trace if each[0] != exchange_id]
+            of_trace = tuple(others[1 - OF_A_TRACE :])
+        _remember(self._by_trace, seen.trace_id, (*of_trace, place))
         if span_id:
-            _remember(self._by_span, span_id, (exchange_id, worker))
+            _remember(self._by_span, span_id, place)
         if delivery_id:
             _remember(self._by_delivery, delivery_id, (exchange_id, worker, seen))
         self._in_flight[exchange_id] = worker, seen
@@ -71,7 +72,7 @@ class Parentage:
     def asked(self, exchange_id: int, module: str, seen: trace.Trace) -> None:
         """Take note of a request to *module*; a delivery of its trace keeps the trace."""
         if seen.trace_id not in self._by_trace:
-            _remember(self._by_trace, seen.trace_id, {exchange_id: module})
+            _remember(self._by_trace, seen.trace_id, ((exchange_id, module),))
         _remember(self._by_module, (seen.trace_id, module), exchange_id)
         self._asked[exchange_id] = module
         self._of_modules.setdefault(module, {})[exchange_id] = seen
@@ -98,10 +99,10 @@ class Parentage:
         several have the trace, or none that is known.
         """
         found = self._by_span.get(parent_span_id)
-        of_trace = self._by_trace.get(trace_id, {})
+        of_trace = self._by_trace.get(trace_id, ())
         if found is not None or len(of_trace) != 1:
             return found
-        return next(iter(of_trace.items()))
+        return of_trace[0]
 
     def by_trace(self, trace_id: str, worker: str = "") -> int | None:
         """Return the exchange of a trace that *worker* handles, else the newest of the trace.
@@ -127,10 +128,10 @@ class Parentage:
         of_trace = self._by_trace.get(trace_id)
         if of_trace is None:
             return None
-        own = [number for number, its in of_trace.items() if its == worker] or list(of_trace)
-        running = [number for number in own if number in self._in_flight]
+        own = [each for each in of_trace if each[1] == worker] or of_trace
+        running = [each for each in own if each[0] in self._in_flight]
         newest = (running or own)[-1]
-        return newest, of_trace[newest], len(own) == 1 or len(running) == 1
+        return *newest, len(own) == 1 or len(running) == 1
 
     def of_call(self, headers: Headers, worker: str = "", delivery_id: str = "") -> Parent | None:
         """Return the delivery that a call of *worker* belongs to; empty when nobody knows whose.

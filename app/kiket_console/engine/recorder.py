@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
 
+_WEBHOOK = Source.WEBHOOK  # Python 3.11 looks members up by a descriptor, slowly
 INLINE_BYTES = 64 * 1024
 """Larger bodies are searched for secrets in another thread, so that nobody waits for it."""
 
@@ -217,7 +218,7 @@ class Recorder:
         self._newest_id = exchange_id
         if known is not None:
             self._duplicates.remember(known, first or exchange_id, started_us)
-        if arrival.source is Source.WEBHOOK:
+        if arrival.source is _WEBHOOK:
             delivery_id = value_of(arrival.headers, "x-kiket-delivery")
             self._parentage.began(exchange_id, arrival.worker, seen, delivery_id, span_id)
         elif arrival.direction == Direction.IN and target is not None:
@@ -263,7 +264,11 @@ class Recorder:
         if ending.answer is not None:
             headers, raw_body = ending.answer
             limit = len(raw_body) if ending.is_truncated else None
-            answer = Message(self._headers(headers), await self.stored(raw_body, limit, known))
+            if limit is None and len(raw_body) <= INLINE_BYTES:
+                body = self.clear(raw_body, known)
+            else:
+                body = await self.stored(raw_body, limit, known)
+            answer = Message(self._headers(headers), body)
         self._conclude(recorded, ending, answer)
         if recorded.ticket.failure is not None:
             raise recorded.ticket.failure
@@ -278,13 +283,9 @@ class Recorder:
         if recorded.is_over:
             return
         recorded.is_over = True
-        self.ended(recorded)
+        self._parentage.ended(recorded.id)
         self._on_end(recorded, ending)
         self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
-
-    def ended(self, recorded: Recorded) -> None:
-        """Stop taking calls without a trace for calls of this delivery."""
-        self._parentage.ended(recorded.id)
 
     async def durable(self, recorded: Recorded) -> None:
         """Wait until all that was recorded of an exchange is in the store, flushed.
@@ -339,12 +340,12 @@ class Recorder:
             return bodies.cut(raw, truncate_to, self._redactor)
         if len(raw) > INLINE_BYTES:
             async with self._large:  # one after the other, so that they do not crowd out small ones
-                return await asyncio.to_thread(bodies.stored, raw, self._redactor, known or {})
+                return await asyncio.to_thread(bodies.stored, raw, self._redactor, known)
         return self.clear(raw, known)
 
     def clear(self, raw: bytes, known: Mapping[str, str] | None = None) -> Body:
         """Return a body as it may be stored, at once, however large."""
-        return bodies.stored(raw, self._redactor, known or {})
+        return bodies.stored(raw, self._redactor, known)
 
     def _ended(self, recorded: Recorded, ending: Ending, answer: Message | None) -> AttemptEnd:
         return AttemptEnd(
@@ -353,7 +354,7 @@ class Recorder:
             ending.state,
             ending.status,
             ending.duration_us,
-            self._redactor.redact(ending.error),
+            ending.error and self._redactor.redact(ending.error),
             answer,
             ending.decision,
             ending.retry,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kiket_core.trace import new_span_id, new_trace_id, read, write
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Trace", "new_span_id", "new_trace", "sent"]
 
 
-class Trace(NamedTuple):
+class Trace(Struct, frozen=True):
     """A trace: 32 hex digits, and its sender's flags."""
 
     trace_id: str
@@ -27,7 +29,7 @@ def sent(headers: Headers) -> Trace | None:
     """Return the trace that a request says it belongs to; None unless it says so once, validly."""
     found = [value for name, value in headers if len(name) == 11 and name.lower() == "traceparent"]
     ids = read(found[0].strip()) if len(found) == 1 else None
-    return Trace._make(ids) if ids else None
+    return Trace(*ids) if ids else None
 
 
 def new_trace() -> Trace:

@@ -68,6 +68,7 @@ class WorkerProcess(Bootstrapped):
         self.socket_path = given.run_folder / f"{_socket_stem(spec.name)}-{number}{mark}.sock"
         self.finding = health.NOTHING
         self._uses_sdk = spec.uses_sdk
+        self._target: Target | None = None
         log = WorkerLog(spec.name, on_log)
         super().__init__(spec, number, given, log, on_gone=on_gone, learned=learned, waits=waits)
 
@@ -80,7 +81,11 @@ class WorkerProcess(Bootstrapped):
     def target(self) -> Target:
         """Return where it takes requests."""
         secret = next(iter(self.webhook_secrets), "")
-        return Target(self.spec.name, self.label, str(self.socket_path), webhook_secret=secret)
+        if self._target is None or self._target.webhook_secret != secret:
+            self._target = Target(
+                self.spec.name, self.label, str(self.socket_path), webhook_secret=secret
+            )
+        return self._target
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
