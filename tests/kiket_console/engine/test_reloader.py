@@ -16,6 +16,7 @@ import pytest
 from kiket_console import project as projects
 from kiket_console.engine import inotify, reloader
 from kiket_console.engine import pace as paces
+from kiket_console.engine.inotify import Seen
 from kiket_console.engine.pace import Pace
 from kiket_console.engine.reloader import Reloader
 from kiket_console.engine.tree import matters
@@ -112,10 +113,26 @@ async def settled(saves: Saves) -> None:
 
 
 async def test_a_save_names_its_file(project_folder: Path, saves: Saves) -> None:
-    file = project_folder / "pages" / "titles.py"
-    file.write_text("A = 1\n")
+    (project_folder / "pages" / "titles.py").write_text("A = 1\n")
     assert await saves.next() == "pages/titles.py"
-    assert str(file) in saves.foreseen
+
+
+def test_what_is_saved_is_told_before_it_is_whole(
+    project_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But not what is written again and again, as by a checkout."""
+    monkeypatch.setattr(paces, "FOLLOW_UP_S", 1e9)
+    saves = Saves()
+    extension = projects.find(project_folder).extensions[0]
+    settings, files = project_folder / "kiket.toml", [f"{project_folder}/{n}.py" for n in "abc"]
+    watch = Reloader(extension, [settings], saves, saves.log, saves.foreseen.extend)
+    watch._take(Seen({str(settings)}))
+    watch._take(Seen({files[0], str(settings)}))
+    watch._take(Seen({files[1]}))
+    assert (saves.foreseen, saves.files) == (files[:2], [])
+    watch._take_up()
+    watch._take(Seen({files[2]}))
+    assert saves.foreseen == files[:2]
 
 
 async def test_a_save_by_rename_is_seen(project_folder: Path, saves: Saves) -> None:
