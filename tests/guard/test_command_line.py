@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.rows import Rows
 
 from kiket_console.cli import PROGRAM, CommandTree, cli
 from kiket_console.commands import completing
@@ -54,56 +55,65 @@ def commands() -> list[tuple[str, click.Command]]:
 
 
 COMMANDS = commands()
-each_command = pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[c[0] for c in COMMANDS])
 
 
-@each_command
-def test_it_says_what_it_does_and_what_each_option_is(path: str, command: click.Command) -> None:
-    assert command.help, path
-    assert command.help.strip().split("\n\n")[0].endswith(".")
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.hidden:
-            assert parameter.help, (path, parameter.name)
-            assert parameter.help.rstrip()[-1] in ".;)", (path, parameter.name)
+def test_it_says_what_it_does_and_what_each_option_is() -> None:
+    with Rows() as checked:
+        for path, command in COMMANDS:
+            with checked.row(path):
+                assert command.help, path
+                assert command.help.strip().split("\n\n")[0].endswith(".")
+                for parameter in command.params:
+                    if isinstance(parameter, click.Option) and not parameter.hidden:
+                        assert parameter.help, (path, parameter.name)
+                        assert parameter.help.rstrip()[-1] in ".;)", (path, parameter.name)
 
 
-@each_command
-def test_it_speaks_json_or_has_a_reason(path: str, command: click.Command) -> None:
-    if isinstance(command, click.Group) and not command.invoke_without_command:
-        return  # its commands speak
-    speaks = any("--json" in parameter.opts for parameter in command.params)
-    assert speaks != (path in WITHOUT_JSON), path
+def test_it_speaks_json_or_has_a_reason() -> None:
+    with Rows() as checked:
+        for path, command in COMMANDS:
+            with checked.row(path):
+                if isinstance(command, click.Group) and not command.invoke_without_command:
+                    continue  # its commands speak
+                speaks = any("--json" in parameter.opts for parameter in command.params)
+                assert speaks != (path in WITHOUT_JSON), path
 
 
-@each_command
-def test_what_it_names_can_be_completed(path: str, command: click.Command) -> None:
-    for parameter in command.params:
-        wanted = COMPLETED.get(parameter.name or "")
-        if wanted is not None:
-            assert parameter._custom_shell_complete is wanted, (path, parameter.name)
+def test_what_it_names_can_be_completed() -> None:
+    with Rows() as checked:
+        for path, command in COMMANDS:
+            with checked.row(path):
+                for parameter in command.params:
+                    wanted = COMPLETED.get(parameter.name or "")
+                    if wanted is not None:
+                        assert parameter._custom_shell_complete is wanted, (path, parameter.name)
 
 
-@each_command
-def test_its_examples_are_lines_that_it_takes(path: str, command: click.Command) -> None:
-    _, _, examples = (command.epilog or "").partition("Examples:\n")
-    assert examples or "Examples" not in (command.epilog or "")
-    for line in examples.partition("\n\n")[0].splitlines():
-        calls = re.findall(rf"(?:^|\s|\(){PROGRAM} ([^|)]*)", line)
-        assert calls, (path, line)
-        for call in calls:
-            words = shlex.split(re.sub(r"\s{2,}\S.*$", "", call))
-            context = cli.make_context(PROGRAM, words)
-            name, found, rest = cli.resolve_command(
-                context, [*context._protected_args, *context.args]
-            )
-            while found is not None:
-                inner = found.make_context(name, rest, parent=context)  # raises for what is wrong
-                if not isinstance(found, click.Group) or not inner._protected_args:
-                    break
-                name, found, rest = found.resolve_command(
-                    inner, [*inner._protected_args, *inner.args]
-                )
-                context = inner
+def test_its_examples_are_lines_that_it_takes() -> None:
+    with Rows() as checked:
+        for path, command in COMMANDS:
+            with checked.row(path):
+                _, _, examples = (command.epilog or "").partition("Examples:\n")
+                assert examples or "Examples" not in (command.epilog or "")
+                for line in examples.partition("\n\n")[0].splitlines():
+                    calls = re.findall(rf"(?:^|\s|\(){PROGRAM} ([^|)]*)", line)
+                    assert calls, (path, line)
+                    for call in calls:
+                        words = shlex.split(re.sub(r"\s{2,}\S.*$", "", call))
+                        context = cli.make_context(PROGRAM, words)
+                        name, found, rest = cli.resolve_command(
+                            context, [*context._protected_args, *context.args]
+                        )
+                        while found is not None:
+                            inner = found.make_context(
+                                name, rest, parent=context
+                            )  # raises for what is wrong
+                            if not isinstance(found, click.Group) or not inner._protected_args:
+                                break
+                            name, found, rest = found.resolve_command(
+                                inner, [*inner._protected_args, *inner.args]
+                            )
+                            context = inner
 
 
 def test_the_man_page_and_the_reference_are_as_the_program_is() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.rows import Rows
 
 import pywatt_sdk
 
@@ -110,12 +111,14 @@ DOCUMENTED = {
 """Names that modules import (pywatt wire specification §11.2), but for those of a later release."""
 
 
-@pytest.mark.parametrize("name", sorted({*DOCUMENTED, *dir(pywatt_sdk)}))
-def test_a_name_is_exported_from_its_home(name: str) -> None:
-    value = getattr(pywatt_sdk, name)
+def test_a_name_is_exported_from_its_home() -> None:
+    with Rows() as checked:
+        for name in sorted({*DOCUMENTED, *dir(pywatt_sdk)}):
+            with checked.row(name):
+                value = getattr(pywatt_sdk, name)
 
-    assert name in dir(pywatt_sdk)
-    assert value.__doc__
+                assert name in dir(pywatt_sdk)
+                assert value.__doc__
 
 
 def test_a_name_that_there_is_not_is_told() -> None:
@@ -137,19 +140,21 @@ def test_a_module_is_defined_without_loading_what_it_may_not_need() -> None:
     assert heavy & set(loaded.stdout.split()) == set()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(f"core.{each}" for each in ("error", "logging", "state", "config", "module")),
-        *("core.connection", "core.bootstrap", "module", "build", "internal.messaging"),
-        *(f"communication.{each}" for each in ("ipc", "ipc_stdio", "ipc_types", "message")),
-        *(f"communication.{each}" for each in ("message_channel", "tcp_channel", "ipc_channel")),
-        *(f"communication.{each}" for each in ("http_ipc", "http_tcp", "port_negotiation")),
-        *(f"security.{each}" for each in ("secret_client", "secrets", "typed_secret", "jwt_auth")),
-        *(f"services.{each}" for each in ("registration", "service_discovery", "server")),
-        "services.router_discovery",
-    ],
+MODULES = (
+    *(f"core.{each}" for each in ("error", "logging", "state", "config", "module")),
+    *("core.connection", "core.bootstrap", "module", "build", "internal.messaging"),
+    *(f"communication.{each}" for each in ("ipc", "ipc_stdio", "ipc_types", "message")),
+    *(f"communication.{each}" for each in ("message_channel", "tcp_channel", "ipc_channel")),
+    *(f"communication.{each}" for each in ("http_ipc", "http_tcp", "port_negotiation")),
+    *(f"security.{each}" for each in ("secret_client", "secrets", "typed_secret", "jwt_auth")),
+    *(f"services.{each}" for each in ("registration", "service_discovery", "server")),
+    "services.router_discovery",
 )
-def test_modules_are_where_other_releases_have_them(name: str) -> None:
+
+
+def test_modules_are_where_other_releases_have_them() -> None:
     """Pywatt wire specification §11.2, the submodules that are imported by name."""
-    assert importlib.import_module(f"pywatt_sdk.{name}").__doc__
+    with Rows() as checked:
+        for name in MODULES:
+            with checked.row(name):
+                assert importlib.import_module(f"pywatt_sdk.{name}").__doc__

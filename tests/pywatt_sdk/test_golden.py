@@ -13,6 +13,7 @@ import jwt
 import msgspec
 import pytest
 from tests.pywatt_sdk.golden import Row, rows
+from tests.rows import Rows
 
 from kiket_core.frames import Format, LengthFrames
 from pywatt_sdk import _wire_registration as registration
@@ -52,44 +53,59 @@ def frames(raw: bytes) -> list[tuple[int, bytes]]:
     return [(frame.format, frame.raw) for frame in LengthFrames(1 << 20).feed(raw)]
 
 
-@pytest.mark.parametrize("strict", [True, False], ids=["strict", "liberal"])
 class TestMessages:
-    @pytest.mark.parametrize("row", rows("module_to_orchestrator"), ids=str)
-    def test_of_a_module(self, row: Row, strict: bool) -> None:
-        message = decode_to_orchestrator(row.wire, strict=strict)
-        written = row.value
-        if "content" in written:  # the reply of stdio, which has no op
-            line = json.loads(encode_line(message, source=written["metadata"]["source"]))
-            line["metadata"]["id"] = written["metadata"]["id"]  # new each time
-            assert line == written
-        else:
-            assert json.loads(encode_json(message)) == written
+    def test_of_a_module(self) -> None:
+        with Rows() as checked:
+            for strict in (True, False):
+                for row in rows("module_to_orchestrator"):
+                    with checked.row((strict, row)):
+                        message = decode_to_orchestrator(row.wire, strict=strict)
+                        written = row.value
+                        if "content" in written:  # the reply of stdio, which has no op
+                            line = json.loads(
+                                encode_line(message, source=written["metadata"]["source"])
+                            )
+                            line["metadata"]["id"] = written["metadata"]["id"]  # new each time
+                            assert line == written
+                        else:
+                            assert json.loads(encode_json(message)) == written
 
-    @pytest.mark.parametrize("row", rows("orchestrator_to_module"), ids=str)
-    def test_to_a_module(self, row: Row, strict: bool) -> None:
-        if row.op != "init":
-            message = decode_to_module(row.wire, strict=strict)
-            assert json.loads(encode_json(message)) == row.value
-            return
-        init = decode_init(row.wire, strict=strict)
-        kept = {key: value for key, value in row.value.items() if value is not None}
-        kept.pop("op", None)  # tolerated, not written
-        assert json.loads(encode_json(init)) == kept
+    def test_to_a_module(self) -> None:
+        with Rows() as checked:
+            for strict in (True, False):
+                for row in rows("orchestrator_to_module"):
+                    with checked.row((strict, row)):
+                        if row.op != "init":
+                            message = decode_to_module(row.wire, strict=strict)
+                            assert json.loads(encode_json(message)) == row.value
+                            continue
+                        init = decode_init(row.wire, strict=strict)
+                        kept = {key: value for key, value in row.value.items() if value is not None}
+                        kept.pop("op", None)  # tolerated, not written
+                        assert json.loads(encode_json(init)) == kept
 
-    @pytest.mark.parametrize("row", rows("module_to_orchestrator"), ids=str)
-    def test_of_a_module_in_a_frame(self, row: Row, strict: bool) -> None:
-        message = decode_to_orchestrator(row.wire)
-        ((code, raw),) = frames(encode_frame(message, to="orchestrator"))
-        assert code == Format.JSON
-        assert set(json.loads(raw)) == {"id", "content", "metadata"}
-        assert decode_to_orchestrator(raw, strict=strict) == message
+    def test_of_a_module_in_a_frame(self) -> None:
+        with Rows() as checked:
+            for strict in (True, False):
+                for row in rows("module_to_orchestrator"):
+                    with checked.row((strict, row)):
+                        message = decode_to_orchestrator(row.wire)
+                        ((code, raw),) = frames(encode_frame(message, to="orchestrator"))
+                        assert code == Format.JSON
+                        assert set(json.loads(raw)) == {"id", "content", "metadata"}
+                        assert decode_to_orchestrator(raw, strict=strict) == message
 
 
 class TestFrames:
-    @pytest.mark.parametrize("row", [row for row in rows("tcp") if row.hex], ids=str)
-    def test_are_read(self, row: Row) -> None:
-        ((code, raw),) = frames(bytes.fromhex(row.hex))
-        assert json.loads(base64.b64decode(raw) if code == Format.BASE64 else raw) == row.value
+    def test_are_read(self) -> None:
+        with Rows() as checked:
+            for row in [row for row in rows("tcp") if row.hex]:
+                with checked.row(row):
+                    ((code, raw),) = frames(bytes.fromhex(row.hex))
+                    assert (
+                        json.loads(base64.b64decode(raw) if code == Format.BASE64 else raw)
+                        == row.value
+                    )
 
     @pytest.mark.parametrize(
         "row",
@@ -177,16 +193,20 @@ VALUES: dict[str, Any] = {
 
 
 class TestValues:
-    @pytest.mark.parametrize("row", [r for r in rows("value") if r.op in VALUES], ids=str)
-    def test_of_the_types(self, row: Row) -> None:
-        value = msgspec.json.decode(row.wire, type=VALUES[row.op])
-        assert msgspec.json.encode(value) == row.wire
+    def test_of_the_types(self) -> None:
+        with Rows() as checked:
+            for row in [row for row in rows("value") if row.op in VALUES]:
+                with checked.row(row):
+                    value = msgspec.json.decode(row.wire, type=VALUES[row.op])
+                    assert msgspec.json.encode(value) == row.wire
 
-    @pytest.mark.parametrize("row", [r for r in rows("value") if r.op == "ServiceType"], ids=str)
-    def test_of_service_types(self, row: Row) -> None:
-        kind = ServiceType.from_wire(row.value)
-        assert kind.wire == row.value
-        assert ServiceType.parse(str(kind)) == kind
+    def test_of_service_types(self) -> None:
+        with Rows() as checked:
+            for row in [row for row in rows("value") if row.op == "ServiceType"]:
+                with checked.row(row):
+                    kind = ServiceType.from_wire(row.value)
+                    assert kind.wire == row.value
+                    assert ServiceType.parse(str(kind)) == kind
 
     @pytest.mark.parametrize("row", [r for r in rows("value") if r.op == "ListenAddress"], ids=str)
     def test_of_addresses(self, row: Row) -> None:
@@ -199,15 +219,15 @@ class TestValues:
         assert EncodedMessage.from_json(row.wire) == EncodedMessage(b'{"a":1}')
         assert EncodedMessage.from_json(row.wire).to_json() == row.wire
 
-    @pytest.mark.parametrize(
-        "row", [r for r in rows("value", "stream") if r.op not in VALUES], ids=str
-    )
-    def test_of_other_parts_pass_through_untouched(self, row: Row) -> None:
+    def test_of_other_parts_pass_through_untouched(self) -> None:
         """Configurations of services and pieces of streams travel inside our messages."""
-        request = ServiceRequest("1", ServiceType.DATABASE, row.value)
-        assert decode_to_orchestrator(encode_line(request)) == request
-        message = Message.decode(Message(row.value).encode())
-        assert message.content == row.value
+        with Rows() as checked:
+            for row in [row for row in rows("value", "stream") if row.op not in VALUES]:
+                with checked.row(row):
+                    request = ServiceRequest("1", ServiceType.DATABASE, row.value)
+                    assert decode_to_orchestrator(encode_line(request)) == request
+                    message = Message.decode(Message(row.value).encode())
+                    assert message.content == row.value
 
 
 class TestBinary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -11,7 +12,7 @@ import sys
 import time
 from contextlib import closing
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
@@ -204,30 +205,72 @@ def test_without_room_for_both_the_older_store_stays_as_it_is(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-
-step, path = int(sys.argv[1]), Path(sys.argv[2])
-seen = 0
-
-def kill_at_step(event, arguments):
-    global seen
-    if event in WATCHED and any("store" in str(each) for each in arguments):
-        seen += 1
-        if seen == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+from kiket_console.store.writer import Writer
 
 WATCHED = {"open", "os.rename", "os.link", "os.remove", "os.chmod", "sqlite3.connect",
            "sqlite3.connect/handle", "shutil.copyfile"}
-from kiket_console.store.writer import Writer
-sys.addaudithook(kill_at_step)
-Writer(path).close()
-print(seen)
+
+def migrate(step, path):
+    seen = 0
+    def kill_at_step(event, arguments):
+        nonlocal seen
+        if event in WATCHED and any("store" in str(each) for each in arguments):
+            seen += 1
+            if seen == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(kill_at_step)
+    Writer(path).close()
+    os._exit(seen)
+
+for step in map(int, sys.stdin):
+    child = os.fork()
+    if child == 0:
+        migrate(step, Path(sys.argv[1]))
+    print(child, flush=True)
+    sys.stdin.readline()  # its number is nobody else's until it is waited for
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+"""A program that migrates a store in a process for each line: a new one would take its time."""
 
 
-def _run(step: int, path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, str(step), str(path)], capture_output=True, text=True
-    )
+class Migrations:
+    """Migrations of a store, each in a process that is killed at a step, or whenever it is said."""
+
+    def __init__(self, path: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(path)], stdin=-1, stdout=-1, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=120)
+
+    def begin(self, step: int = -1) -> int:
+        """Begin one; return its process."""
+        self._tell(f"{step}\n")
+        return int(self._said())
+
+    def ended(self) -> int:
+        """Return how many steps it had, or the negative number of the signal that ended it."""
+        self._tell("\n")
+        return int(self._said())
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def _said(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+def _put_back(path: Path, content: bytes) -> None:
+    for file in path.parent.glob("store*"):
+        file.unlink()
+    path.write_bytes(content)
 
 
 def test_a_kill_at_any_step_of_a_migration_leaves_the_old_store_or_the_new_one(
@@ -237,25 +280,25 @@ def test_a_kill_at_any_step_of_a_migration_leaves_the_old_store_or_the_new_one(
     _write_version_1(path, 20)
     counts = _counts(path)
     content = path.read_bytes()
-    finished = _run(-1, path)
-    steps = int(finished.stdout)
-    assert steps >= 20, finished.stderr
     left: dict[int, int] = {}
-    for step in range(1, steps + 1):
-        for file in path.parent.glob("store*"):
-            file.unlink()
-        path.write_bytes(content)
+    with Migrations(path) as migrations:
+        migrations.begin()
+        steps = migrations.ended()
+        assert steps >= 20
+        for step in range(1, steps + 1):
+            _put_back(path, content)
 
-        assert _run(step, path).returncode == -signal.SIGKILL
+            migrations.begin(step)
+            assert migrations.ended() == -signal.SIGKILL
 
-        left[_version(path)] = left.get(_version(path), 0) + 1
-        assert _counts(path) == counts
-        writer = Writer(path)
-        writer.close()
-        assert (_version(path), _counts(path)) == (schema.VERSION, counts)
-        assert not any("damaged" in note for note in writer.notes)
-        assert [file.name for file in path.parent.glob("store*building*")] == []
-        assert not path.with_name("store.sqlite3.next").exists()
+            left[_version(path)] = left.get(_version(path), 0) + 1
+            assert _counts(path) == counts
+            writer = Writer(path)
+            writer.close()
+            assert (_version(path), _counts(path)) == (schema.VERSION, counts)
+            assert not any("damaged" in note for note in writer.notes)
+            assert [file.name for file in path.parent.glob("store*building*")] == []
+            assert not path.with_name("store.sqlite3.next").exists()
     assert set(left) == {1, schema.VERSION}
 
 
@@ -263,24 +306,24 @@ def test_a_kill_at_any_moment_of_a_migration_leaves_the_old_store_or_the_new_one
     path: Path,
 ) -> None:
     """Twenty moments at random, within statements of SQLite's too."""
-    _write_version_1(path, 3000)
+    _write_version_1(path, 1000)
     counts = _counts(path)
     content = path.read_bytes()
-    began = time.monotonic()
-    _run(-1, path)
-    whole_s = time.monotonic() - began
     chance = random.Random(20)  # noqa: S311 - the same moments each time
-    for _ in range(20):
-        for file in path.parent.glob("store*"):
-            file.unlink()
-        path.write_bytes(content)
-        process = subprocess.Popen([sys.executable, "-c", KILLED, "-1", str(path)], stdout=-1)
-        time.sleep(chance.uniform(0.3, 1.0) * whole_s)  # any moment will do
-        process.kill()
-        process.communicate()
+    with Migrations(path) as migrations:
+        began = time.monotonic()
+        migrations.begin()
+        assert migrations.ended() > 0
+        whole_s = time.monotonic() - began
+        for _ in range(20):
+            _put_back(path, content)
+            process = migrations.begin()
+            time.sleep(chance.random() * whole_s)  # any moment will do
+            os.kill(process, signal.SIGKILL)
+            migrations.ended()
 
-        assert _version(path) in {1, schema.VERSION}
-        assert _counts(path) == counts
+            assert _version(path) in {1, schema.VERSION}
+            assert _counts(path) == counts
     writer = Writer(path)
     writer.close()
     assert (_version(path), _counts(path)) == (schema.VERSION, counts)
