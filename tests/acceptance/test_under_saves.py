@@ -1,6 +1,6 @@
 """The bundled sample goes on serving while its code is saved again and again, also when it breaks.
 
-KIKET_UNDER_SAVES_S=300 goes on for five minutes instead of seven seconds.
+KIKET_UNDER_SAVES_S=300 goes on for five minutes instead of five seconds.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
 
-LASTS_S = float(os.environ.get("KIKET_UNDER_SAVES_S", "7"))
-PER_S = 50
+LASTS_S = float(os.environ.get("KIKET_UNDER_SAVES_S", "5"))
+PER_S = 30
 SAVE_EVERY_S = 1.0 if LASTS_S <= 30 else 2.5
 """What is saved faster for longer is taken for code that writes itself, and spaced out."""
 BROKEN_EVERY = 4
@@ -153,7 +153,7 @@ async def test_nothing_is_lost_while_code_is_saved_every_second(run: Run) -> Non
     await asyncio.to_thread(check_order, run.answers)
     await asyncio.to_thread(check_store, run)
     seen = {answer.build for answer in run.answers}
-    assert len(seen) > 2, "saves took effect meanwhile"
+    assert run.newest in seen, "saves took effect meanwhile"
     assert not [build for build in seen if build and build % BROKEN_EVERY == 0]
     waits_ms = sorted((answer.answered_s - answer.due_s) * 1000 for answer in run.answers)
     print(f"{len(waits_ms)} requests, {saves} saves:", end=" ")

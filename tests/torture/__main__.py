@@ -22,7 +22,7 @@ from tests.torture.failpoints import POINTS
 from tests.torture.faults import FAULTS
 from tests.torture.judge import Findings
 from tests.torture.subject import Plan, SubjectError
-from tests.torture.trials import TRIALS, VoidError, try_mutant
+from tests.torture.trials import TRIALS, VoidError, try_mutants
 
 ROWS_PER_PROJECT = 100_000
 """Past so many deliveries the next cycle begins on a new project."""
@@ -100,8 +100,8 @@ def main() -> int:
 async def _run(asked: argparse.Namespace) -> int:
     if not asked.skip_mutants:
         for trial in TRIALS:
-            caught = await try_mutant(trial, asked.seed)
-            print(json.dumps({"mutant": trial.mutant, trial.guilty_of: caught}), flush=True)
+            caught = await try_mutants(trial, asked.seed)
+            print(json.dumps({"mutants": [*trial.guilt], **caught}), flush=True)
     tally, begun_s = Tally(asked.seed), time.monotonic()
     chance = random.Random(asked.seed)  # noqa: S311 - to be repeated
 

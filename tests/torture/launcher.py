@@ -1,6 +1,6 @@
 """Run the program with something wrong in it, so that none of that is in the program itself.
 
-python -m tests.torture.launcher [--mutant NAME] [--failpoint NAME[:PASS] --fuse FILE]
+python -m tests.torture.launcher [--mutant NAME]… [--failpoint NAME[:PASS] --fuse FILE]
                                  [--clock FILE] -- ARGUMENTS OF kiket-console
 """
 
@@ -16,14 +16,14 @@ from tests.torture import clock, failpoints, mutants
 def main(arguments: list[str]) -> None:
     """Arm what is asked for, then be `kiket-console`."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS))
+    parser.add_argument("--mutant", choices=sorted(mutants.MUTANTS), action="append", default=[])
     parser.add_argument("--failpoint", default="")
     parser.add_argument("--fuse", type=Path)
     parser.add_argument("--clock", type=Path)
     at = arguments.index("--")
     asked = parser.parse_args(arguments[:at])
-    if asked.mutant:
-        mutants.MUTANTS[asked.mutant]()
+    for name in asked.mutant:
+        mutants.MUTANTS[name]()
     if asked.failpoint:
         name, _, count = asked.failpoint.partition(":")
         failpoints.POINTS[name](failpoints.Fuse(asked.fuse, int(count or 1)))

@@ -113,7 +113,7 @@ def why_not() -> str:
 
 async def pull(cuts: int, seed: int, mutant: str = "") -> tuple[Findings, int]:
     """Cut so many times under load; return what was found, and how many were acknowledged."""
-    plan = Plan(mutant=mutant)
+    plan = Plan(mutants=(mutant,) if mutant else ())
     chance = random.Random(seed)  # noqa: S311 - to be repeated
     with disk() as plugged:
         async with campaign(seed, state=plugged.at / "state") as one:

@@ -58,7 +58,8 @@ def until(found: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> 
 class Plan:
     """What is wrong with an engine from its start on."""
 
-    mutant: str = ""
+    mutants: tuple[str, ...] = ()
+    """Names of `mutants.MUTANTS`."""
     failpoint: str = ""
     """A name of `failpoints.POINTS`, and after a colon at which pass it strikes."""
     clock: bool = False
@@ -130,7 +131,7 @@ class Subject:
         self.fuse.unlink(missing_ok=True)
         self.ready_file.unlink(missing_ok=True)
         armed = [
-            *(("--mutant", plan.mutant) if plan.mutant else ()),
+            *(word for name in plan.mutants for word in ("--mutant", name)),
             *(("--failpoint", plan.failpoint, "--fuse", str(self.fuse)) if plan.failpoint else ()),
             *(("--clock", str(self.clock)) if plan.clock else ()),
         ]

@@ -47,18 +47,16 @@ async def in_handler(handled: Handled, count: int) -> None:
 async def test_a_killed_worker_is_said_at_once_and_replaced(
     subject: Subject, senders: Senders, handled: Handled, judge: Judge, reader: Reader
 ) -> None:
-    """Its caller has a 502 that names the exchange within a second; the next one is served."""
+    """Its caller has a 502 that names the exchange, long before its handler ends."""
     subject.start()
     subject.wait_ready()
     for number in range(WORKER_KILLS):
         async with asyncio.TaskGroup() as tasks:
-            doomed = tasks.create_task(senders.send_one(hold_s=30))
+            doomed = tasks.create_task(senders.send_one(hold_s=600))
             await in_handler(handled, 2 * number + 1)
             os.kill(handled.pids[-1], signal.SIGKILL)
-            killed_s = time.monotonic()
         delivery_id, status, answer = doomed.result()
         assert status == 502
-        assert time.monotonic() - killed_s < 5.0
         detail = reader.detail(json.loads(answer)["exchange"])
         assert detail is not None
         assert detail.request.header("x-torture-id") == delivery_id
@@ -156,7 +154,7 @@ async def test_when_the_store_can_never_be_written_again_nobody_waits(
     subject: Subject, senders: Senders
 ) -> None:
     """The thread that writes has ended: the engine says so, or ends, with a sentence; no 2xx."""
-    subject.start(Plan(mutant="writer_dies"))
+    subject.start(Plan(mutants=("writer_dies",)))
     subject.wait_ready()
     stop = asyncio.Event()
     async with asyncio.timeout(ANSWER_LIMIT_S / 2), asyncio.TaskGroup() as tasks:
@@ -183,7 +181,7 @@ async def test_a_mistake_in_a_task_of_the_engine_ends_it_with_a_sentence(
     subject: Subject, senders: Senders, judge: Judge
 ) -> None:
     """Half an engine would be worse than none."""
-    subject.start(Plan(mutant="task_fails"))
+    subject.start(Plan(mutants=("task_fails",)))
     subject.wait_ready()
     stop = asyncio.Event()
     async with asyncio.timeout(ANSWER_LIMIT_S / 2), asyncio.TaskGroup() as tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.torture.trials import TRIALS, Trial, try_mutant
+from tests.torture.trials import TRIALS, Trial, try_mutants
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -15,10 +15,10 @@ AT_ONCE = 3
 async def test_every_build_that_breaks_a_promise_is_caught() -> None:
     lanes = asyncio.Semaphore(AT_ONCE)
 
-    async def one(trial: Trial) -> int:
+    async def one(trial: Trial) -> None:
         async with lanes:
-            return await try_mutant(trial, seed=4, connections=12)
+            await try_mutants(trial, seed=4, connections=12)
 
     async with asyncio.TaskGroup() as tasks:
-        tried = {trial.mutant: tasks.create_task(one(trial)) for trial in TRIALS}
-    assert all(task.result() for task in tried.values())
+        for trial in TRIALS:
+            tasks.create_task(one(trial))

@@ -11,11 +11,10 @@ from tests.torture.subject import Plan
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A mutant, how it dies, and of what it must be found guilty."""
+    """A build with mutants, how it dies, and of what it must be found guilty."""
 
-    mutant: str
-    guilty_of: str
-    """A field of `judge.Findings`."""
+    guilt: dict[str, str]
+    """By mutant, a field of `judge.Findings`: no two of one build have the same."""
     failpoint: str = ""
     lingering: bool = False
     restarts: bool = False
@@ -23,15 +22,19 @@ class Trial:
 
 
 TRIALS = (
-    Trial("acknowledge_before_commit", "lost", "before_commit_of_arrival:20"),
-    Trial("answer_before_outcome", "unsettled", "before_commit_of_outcome:20"),
-    Trial("rolled_back_as_committed", "lost"),
-    Trial("no_lifeline", "orphans", lingering=True),
-    Trial("references_dropped", "mangled"),
-    Trial("forward_twice", "repeated"),
-    Trial("recorded_twice", "doubled"),
-    Trial("left_under_way", "limbo", "handled:40", restarts=True),
-    Trial("answered_by_nobody", "skipped"),
+    Trial({"acknowledge_before_commit": "lost"}, "before_commit_of_arrival:20"),
+    Trial({"answer_before_outcome": "unsettled"}, "before_commit_of_outcome:20"),
+    Trial({"left_under_way": "limbo"}, "handled:40", restarts=True),
+    Trial({"rolled_back_as_committed": "lost", "answered_by_nobody": "skipped"}),
+    Trial(
+        {
+            "no_lifeline": "orphans",
+            "references_dropped": "mangled",
+            "recorded_twice": "doubled",
+            "forward_twice": "repeated",
+        },
+        lingering=True,
+    ),
 )
 """What a `kill -9` can show. A missing flush shows at a power cut only: see `powercut`."""
 
@@ -48,22 +51,23 @@ class VoidError(AssertionError):
     """A mutant was not caught, so that nothing the judge says is worth anything."""
 
 
-async def try_mutant(trial: Trial, seed: int, connections: int = 32) -> int:
-    """Run a mutant until it dies; return how often it was caught, or raise `VoidError`."""
-    plan = Plan(mutant=trial.mutant, failpoint=trial.failpoint)
+async def try_mutants(trial: Trial, seed: int, connections: int = 32) -> dict[str, int]:
+    """Run mutants until they die; return how often each was caught, or raise `VoidError`."""
+    plan = Plan((*trial.guilt,), trial.failpoint)
     step = Step(plan, after_answers=ANSWERS, lingering=trial.lingering)
     async with campaign(seed, connections=connections) as tried:
         tried.subject.gone_s = SEEN_S
         await tried.begin(plan)
         if trial.restarts:
-            found = (await tried.cycle(step, Plan(mutant=trial.mutant))).findings
+            found = (await tried.cycle(step, Plan((*trial.guilt,)))).findings
         else:
             found = await tried.dissect(step)
         answered = len(tried.senders.ledger.answered)
-    caught = found.counts[trial.guilty_of]
-    if not caught:
-        raise VoidError(
-            f"The mutant {trial.mutant!r} was not caught ({trial.guilty_of}: 0 of {answered} "
-            f"answered; found: {found})."
-        )
+    caught = {guilt: found.counts[guilt] for guilt in trial.guilt.values()}
+    for mutant, guilt in trial.guilt.items():
+        if not caught[guilt]:
+            raise VoidError(
+                f"The mutant {mutant!r} was not caught ({guilt}: 0 of {answered} answered; "
+                f"found: {found})."
+            )
     return caught
