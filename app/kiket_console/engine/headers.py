@@ -54,7 +54,6 @@ def request_head(
     if traceparent:
         own[_TRACE] = traceparent
     asked_host = ""
-    named = _named_in_connection(headers)
     for name, value in headers:
         kind = _request_kind(name)
         if kind == _PASSED:
@@ -62,8 +61,11 @@ def request_head(
                 raise ValueError(
                     f"the value of the header {name} has control or foreign characters"
                 )
-            if not named or name.lower() not in named:
-                lines.append(f"{name}: {value}")
+            lines.append(f"{name}: {value}")
+        elif kind == _CONNECTION:
+            kept = _without_connection(headers)
+            own_lines = {"host": host, "traceparent": traceparent, "sender": sender}
+            return request_head(method, path, kept, length=length, **own_lines)
         elif kind in own:
             asked_host = value if kind == _HOST else asked_host
             lines.append(f"{name}: {own.pop(kind)}")
@@ -103,17 +105,19 @@ def answer_headers(headers: Headers, length: int | None) -> Headers:
 
     None for an answer that has no body by its status.
     """
-    named = _named_in_connection(headers)
     kept: list[tuple[str, str]] = []
+    missing = length
     for pair in headers:
         kind = _answer_kind(pair[0])
-        if kind == _PASSED and (not named or pair[0].lower() not in named):
+        if kind == _PASSED:
             kept.append(pair)
-        elif kind == _LENGTH and length is not None:
-            kept.append((pair[0], str(length)))
-            length = None
-    if length is not None:
-        kept.append(("content-length", str(length)))
+        elif kind == _CONNECTION:
+            return answer_headers(_without_connection(headers), length)
+        elif kind == _LENGTH and missing is not None:
+            kept.append((pair[0], str(missing)))
+            missing = None
+    if missing is not None:
+        kept.append(("content-length", str(missing)))
     return tuple(kept)
 
 
@@ -153,16 +157,12 @@ def signed(headers: Headers) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _named_in_connection(headers: Headers) -> frozenset[str]:
-    """Return the names that Connection headers take out, in lower case."""
-    length = len("connection")
-    values = [
-        value for name, value in headers if len(name) == length and name.lower() == "connection"
-    ]
-    if not values:
-        return frozenset()
-    tokens = {token.strip().lower() for value in values for token in value.split(",")}
-    return frozenset(tokens - REWRITTEN)
+def _without_connection(headers: Headers) -> Headers:
+    """Return headers without Connection, and without those that it names."""
+    said = [value for name, value in headers if name.lower() == "connection"]
+    named = {token.strip().lower() for value in said for token in value.split(",")}
+    dropped = (named - REWRITTEN) | {"connection"}
+    return tuple([pair for pair in headers if pair[0].lower() not in dropped])
 
 
 @functools.lru_cache(maxsize=256)  # senders use the same names again and again
