@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 
 from kiket_console.errors import ConsoleError
+from kiket_console.store.records import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ class Outbox:
 
     def hold(self, exchange_id: int, rows: list[Row]) -> Ticket:
         """Take a new exchange; raises `StoreBusyError` and `StoreFailedError`: then not."""
-        cost = sum([row.cost for row in rows])
+        cost = cost_of(rows)
         self._writer.check_room(self._held_rows + len(rows), cost)
         ticket = Ticket(exchange_id, rows, self._loop.time())
         self._held.append(ticket)

@@ -83,9 +83,7 @@ class Intake:
         """Queue *submission*; raises as `check_room` does, unless its room was *checked*."""
         rows, cost = len(submission.rows), submission.cost
         with self._lock:
-            if checked:
-                self._refuse_closed()
-            else:
+            if self._closed or not checked:
                 self._refuse_overflow(rows, cost)
             self._rows += rows
             self._bytes += cost

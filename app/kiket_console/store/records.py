@@ -9,6 +9,8 @@ from msgspec import Struct
 from kiket_console.telemetry.nouns import STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiket_console.model import Judgement, Message, Source, State
     from kiket_console.telemetry.nouns import Measure, Reload, Sample, Span
 
@@ -253,6 +255,14 @@ Row = (
     | NewSpan
     | NewReload
 )
+
+
+def cost_of(rows: Sequence[Row]) -> int:
+    """Return what rows cost while they wait; a plain loop, for the event loop's sake."""
+    cost = 0
+    for row in rows:
+        cost += row.cost
+    return cost
 
 
 class Committed(Struct, frozen=True):

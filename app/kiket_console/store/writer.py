@@ -33,7 +33,7 @@ from kiket_console.store.intake import (
     StoreFailedError,
     Submission,
 )
-from kiket_console.store.records import Committed, NewLog
+from kiket_console.store.records import Committed, NewLog, cost_of
 from kiket_console.text import plural
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Writer:
         """
         future: Future[Committed] = Future()
         future.set_running_or_notify_cancel()  # a waiter that gives up changes nothing
-        self._intake.put(Submission(new_rows, _cost(new_rows), future), checked=at_end)
+        self._intake.put(Submission(new_rows, cost_of(new_rows), future), checked=at_end)
         return future
 
     def check_room(self, rows: int, cost: int) -> None:
@@ -136,7 +136,7 @@ class Writer:
         One call for a whole batch costs a busy engine far less than a future for each submission.
         Raises `StoreFailedError` when the writer ended.
         """
-        self._intake.put(Submission(new_rows, _cost(new_rows), None, ticket), checked=True)
+        self._intake.put(Submission(new_rows, cost_of(new_rows), None, ticket), checked=True)
 
     def tend(self, step: Callable[[sqlite3.Connection], Purged]) -> Future[Purged]:
         """Do *step* between two batches, in a transaction of its own; it should be short.
@@ -358,14 +358,6 @@ class Writer:
 
 def _purge_removed(connection: sqlite3.Connection) -> Purged:
     return purging.purge_removed(connection, purging.EVER_US)
-
-
-def _cost(rows: Sequence[Row]) -> int:
-    """Return what rows cost while they wait; a plain loop, for the event loop's sake."""
-    cost = 0
-    for row in rows:
-        cost += row.cost
-    return cost
 
 
 def _log(sentence: str) -> NewLog:
