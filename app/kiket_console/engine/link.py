@@ -114,7 +114,9 @@ class WorkerLink(asyncio.Protocol):
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         self._timeout_s = timeout_s
-        self._wait_anew()
+        self._due_s = self._loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > self._due_s:
+            self._set_timer()
         self._is_one_piece = len(raw_body) <= SMALL_BYTES
         self._is_head = raw_head.startswith(b"HEAD ")
         self._head_size = 0
@@ -281,13 +283,9 @@ class WorkerLink(asyncio.Protocol):
             )
         )
 
-    def _wait_anew(self) -> None:
-        """Give the worker all its time from now on."""
-        self._due_s = due_s = self._loop.time() + self._timeout_s
-        if self._timer is not None and self._timer.when() > due_s:
-            self._stop_timer()
-        if self._timer is None:
-            self._timer = self._loop.call_at(due_s, self._look)
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_at(self._due_s, self._look)
 
     def _look(self) -> None:
         """Give up what is due."""
@@ -297,9 +295,10 @@ class WorkerLink(asyncio.Protocol):
         waits = self._claim is not None and not self._claim.is_granted
         late_s = self._loop.time() - self._due_s
         if late_s < 0:
-            self._timer = self._loop.call_at(self._due_s, self._look)
+            self._set_timer()
         elif waits or late_s > PAUSE_S:
-            self._wait_anew()
+            self._due_s = self._loop.time() + self._timeout_s
+            self._set_timer()
         else:
             self._fail_with(SilentError(f"did not answer within {self._timeout_s:g} s."))
 
