@@ -18,7 +18,7 @@ from tests.faults.lab import EVENT, Lab, engine, post, statuses, until
 
 from kiket_console.engine import lifeline
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 3.0
 DELIVERIES = 20
 ROUNDS = 5
 """Of these one is to go as it should: in the others the machine itself may have stood still."""
@@ -66,8 +66,8 @@ def ask(lab: Lab, name: str) -> tuple[int, float]:
 def others_notice(lab: Lab, pool: concurrent.futures.Executor) -> bool:
     """Have one request hang in each way; tell whether the good extension was held up by them."""
     hung = [pool.submit(ask, lab, name) for name in HANGING]
-    assert [ask(lab, "good")[0] for _ in range(DELIVERIES)] == [200] * DELIVERIES
-    noticed = any(each.done() for each in hung)
+    served = all(ask(lab, "good")[0] == 200 for _ in range(DELIVERIES))
+    noticed = not served or any(each.done() for each in hung)
     for each in hung:
         status, took_s = each.result()
         assert status == 504
@@ -221,7 +221,7 @@ async def app(scope, receive, send):
         threading.Timer(0.2, os._exit, [7]).start()
 """
     with engine(project_files={"main.py": code, "extension.yaml": "id: a\n"}) as lab:
-        until(lambda: lab.status()["workers"][0]["state"] == "fatal", "it is given up")
+        until(lambda: lab.status()["workers"][0]["state"] == "fatal", "it is given up", 120)
         [worker] = lab.status()["workers"]
         assert worker["starts"] == 5
         assert "ended with exit status 7" in worker["problem"]["sentence"]

@@ -83,9 +83,8 @@ async def test_a_terminated_engine_answers_all_it_has_and_leaves_nothing(
         await in_handler(handled, 100)
         told_s = time.monotonic()
         status = await asyncio.to_thread(subject.stop)
-        took_s = time.monotonic() - told_s
         stop.set()
-    assert (status, took_s < 20.0) == (0, True), took_s
+    assert status == 0
     assert [task.result()[1] for task in slow] == [200] * 8
     assert subject.wait_gone(1, told_s) == []
     found = judge.look(2, again=True)
@@ -103,7 +102,7 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
 
     And people are told why everything was late.
     """
-    subject.settings["forward_timeout_s"] = "1"
+    subject.settings["forward_timeout_s"] = "4"
     subject.start()
     subject.wait_ready()
     assert (await senders.send_one())[1] == 200
@@ -111,7 +110,7 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
         under_way = [tasks.create_task(senders.send_one(hold_s=0.5)) for _ in range(4)]
         await in_handler(handled, 5)
         subject.signal(signal.SIGSTOP)
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(5.0)
         subject.signal(signal.SIGCONT)
     assert [task.result()[1] for task in under_way] == [200] * 4
     assert (await senders.send_one())[1] == 200
