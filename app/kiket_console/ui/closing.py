@@ -14,9 +14,10 @@ LOOK_EVERY_S = 0.1
 def is_open(screen: Screen[Any]) -> bool:
     """Tell whether work that ends now has a screen to show it on.
 
-    One that was left is attached for a moment still, while its widgets are taken away one by one.
+    One that was left is attached for a moment still, while its widgets are taken away one by one;
+    when the console ends, so are those of all screens, which stay where they are.
     """
-    return screen in screen.app.screen_stack
+    return screen.app.is_running and screen in screen.app.screen_stack
 
 
 def close(screen: Screen[None]) -> None:

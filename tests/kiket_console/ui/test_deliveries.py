@@ -7,6 +7,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.snap import scene
 from tests.snap.scene import screen_text, settled, until
 from textual.events import Paste
@@ -25,7 +26,6 @@ from kiket_console.wire import Edit, Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from textual.pilot import Pilot
 
     from kiket_console.paths import ProjectPaths
@@ -456,6 +456,9 @@ class TestTriggering:
             dialog = app.screen
             assert isinstance(dialog, TriggerScreen)
             await dialog.query_one(Said).remove()  # widgets go one by one
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(app, "_running", False)  # as all do when the console ends
+                await dialog._looked()
             dialog.dismiss(None)
             assert dialog.is_attached
             await dialog._looked()

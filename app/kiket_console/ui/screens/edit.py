@@ -63,6 +63,7 @@ class EditScreen(Copying[None]):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.EDITOR)]
+    AUTO_FOCUS = "#edit-payload"
 
     def __init__(
         self, deliveries: Deliveries, original: Original, kept: Draft | None = None
@@ -114,7 +115,6 @@ class EditScreen(Copying[None]):
         )
         self.query_one(TextView).can_focus = False
         self._footer()
-        self._payload.focus()
         if self._has_kept:
             self._say("This is the draft that you kept; f8 takes all changes back.", "accent")
         elif original.truncated:
