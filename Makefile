@@ -55,6 +55,7 @@ torture: dev-env  ## kill everything at random, and count what is lost: make tor
 
 siege: dev-env  ## send hostile bytes and crowds to every port: make siege EXAMPLES=20000
 	@KIKET_TORTURE_EXAMPLES=$(EXAMPLES) KIKET_TORTURE_SILENT=10000 KIKET_TORTURE_STARTS=100 \
+	    KIKET_TORTURE_REFUSALS=500 \
 	    $(bin)/python -m pytest -q tests/faults tests/kiket_core/test_guard_fuzz.py \
 	        tests/kiket_console/engine/orchestrator/test_rust_like.py $(ARGS)
 
