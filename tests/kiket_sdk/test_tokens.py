@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.rows import Rows
 from tests.vectors import forge, make_tokens
@@ -139,7 +139,6 @@ def test_a_body_is_hashed_without_the_token_in_it() -> None:
         st.binary(max_size=60).map(lambda raw: forge.token(header=raw)),
     )
 )
-@settings(max_examples=150, deadline=None)
 def test_nothing_but_a_verdict_leaves_judge(token: str) -> None:
     assert judge(token, KEYS, now=forge.NOW).ok is False
 
@@ -168,7 +167,6 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*forge.FULL, "aud", "nbf", "bh"]), JSON), st.booleans())
-@settings(max_examples=150, deadline=None)
 def test_whatever_a_signed_token_claims_there_is_a_verdict(
     claims: dict[str, Any], strict: bool
 ) -> None:
@@ -178,7 +176,6 @@ def test_whatever_a_signed_token_claims_there_is_a_verdict(
 
 
 @given(JSON)
-@settings(max_examples=60, deadline=None)
 def test_whatever_a_set_of_keys_is_the_result_is_keys(document: Any) -> None:
     assert public_keys(document) == {}
     assert public_keys({"keys": document}) == {}

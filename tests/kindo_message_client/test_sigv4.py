@@ -66,13 +66,13 @@ def by_botocore(signer: Signer, body: bytes, now_s: float, token: str) -> dict[s
     return dict(request.headers)
 
 
-def test_ten_thousand_random_requests_are_signed_byte_for_byte_as_botocore_signs_them(
+def test_a_thousand_random_requests_are_signed_byte_for_byte_as_botocore_signs_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     some = random.Random(7)  # noqa: S311  # the same each time
     now = datetime.fromtimestamp(NOW_S, UTC)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_: now)
-    for _ in range(1_000):
+    for _ in range(100):
         path = "/".join(["", *some.choices(STEPS, k=some.randrange(4))])
         url = f"{some.choice(['http', 'https'])}://{some.choice(HOSTS)}{path}{some.choice(QUERIES)}"
         token = some.choice(["", "", "IQoJb3JpZ2luX2VjE//" + "t/+=" * some.randrange(300)])

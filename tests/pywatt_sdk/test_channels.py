@@ -174,11 +174,11 @@ class TestFrames:
 
     async def test_may_be_far_between(self) -> None:
         consumer = Consumer()
-        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=0.02))
+        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=2.0))
         await sendall(peer, HEARTBEAT[:7])
         await sendall(peer, HEARTBEAT[7:])
         await consumer.until(1)
-        await asyncio.sleep(0.05)  # the deadline passes while nothing is under way
+        await asyncio.sleep(2.1)  # the deadline passes while nothing is under way
         await sendall(peer, HEARTBEAT)
         await consumer.until(2)
         assert consumer.invalid == []
@@ -307,11 +307,11 @@ class TestPausing:
 
     async def test_does_not_count_as_dawdling(self) -> None:
         consumer = Consumer()
-        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=0.03))
+        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=2.0))
         await sendall(peer, HEARTBEAT + HEARTBEAT[:7])
         await consumer.until(1)
         channel.pause()
-        await asyncio.sleep(0.05)  # the deadline passes while it is we who do not read
+        await asyncio.sleep(2.1)  # the deadline passes while it is we who do not read
         channel.resume()
         await sendall(peer, HEARTBEAT[7:])
         await consumer.until(2)

@@ -35,13 +35,13 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-@pytest.fixture
-async def place(own_places: Path) -> AsyncIterator[Path]:
-    """Return where a server with short deadlines listens."""
+@pytest.fixture(params=[OwnPeers])
+async def place(own_places: Path, request: pytest.FixtureRequest) -> AsyncIterator[Path]:
+    """Return where a server listens; `HASTY` has short deadlines."""
     place = own_places / "c.sock"
     with bind_private(place) as listener:
         listener.listen()
-        server = Server(server_config(app, http=HASTY, lifespan="off", loop="none"))
+        server = Server(server_config(app, http=request.param, lifespan="off", loop="none"))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]))
             await server.wait_started()
@@ -68,6 +68,7 @@ async def ask(place: Path, raw: bytes) -> bytes:
     ],
     ids=["silent", "head", "body"],
 )
+@pytest.mark.parametrize("place", [HASTY], indirect=True)
 async def test_a_client_that_says_too_little_is_let_go(place: Path, raw: bytes) -> None:
     assert (await ask(place, raw)).startswith(b"HTTP/1.1 408 ")
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 MORE = os.environ.get("RECORDER_EXAMPLES")
 SETTINGS = settings(
-    max_examples=int(MORE or 30),
+    max_examples=int(MORE or 15),
     stateful_step_count=30,
     deadline=None,
     derandomize=MORE is None,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SCRIPT = Path(__file__).parent / "rust_like.py"
-TRIES = int(os.environ.get("KIKET_TORTURE_STARTS", "8"))
+TRIES = int(os.environ.get("KIKET_TORTURE_STARTS", "4"))
 AT_ONCE = 8
 
 

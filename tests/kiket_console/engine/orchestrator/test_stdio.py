@@ -57,7 +57,7 @@ async def test_a_question_lets_lines_wait_until_its_answer_was_heard(
     stdin.open()
     stdin.heard(asks=True, is_settled=True)
     stdin.send(b"later")
-    stdin.send_secret(b"secret", 1.0, opens=True)
+    stdin.send_secret(b"secret", 60.0, opens=True)
     await until(lambda: pipe.lines.count(b"secret") > 2)
     stdin.heard(asks=False, is_settled=True)
     assert pipe.lines[-1] == b"later"
@@ -80,7 +80,7 @@ async def test_a_running_module_that_says_nothing_more_holds_lines_up_for_so_lon
 async def test_nothing_is_repeated_into_a_pipe_that_is_not_read(
     stdin: Stdin, pipe: Written
 ) -> None:
-    stdin.send_secret(b"secret", 1.0, opens=False)
+    stdin.send_secret(b"secret", 60.0, opens=False)
     pipe.backlog_bytes = 1
     await asyncio.sleep(0.02)
     assert pipe.lines == [b"secret"]
@@ -93,7 +93,7 @@ async def test_one_reader_is_told_once(stdin: Stdin, pipe: Written) -> None:
     stdin.send(b"waits")
     stdin.trust()
     stdin.heard(asks=True, is_settled=False)
-    stdin.send_secret(b"secret", 1.0, opens=True)
+    stdin.send_secret(b"secret", 60.0, opens=True)
     stdin.send(b"at once")
     await asyncio.sleep(0.02)
     assert pipe.lines == [b"waits", b"secret", b"at once"]

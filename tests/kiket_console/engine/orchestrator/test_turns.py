@@ -47,26 +47,24 @@ async def test_others_are_served_while_one_floods() -> None:
                 os.write(flooding.to_session, line * 500)
 
         loop.add_writer(flooding.to_session, flood)
-        late_s: list[float] = []
+        looks = 0
 
         async def look() -> None:
+            nonlocal looks
             while flooding.session.facts.frames_out < 4_000:
-                due_s = loop.time() + 0.002
-                await asyncio.sleep(0.002)
-                late_s.append(loop.time() - due_s)
+                await asyncio.sleep(0)
+                looks += 1
 
         before = len(quiet.others.heard_of)
         looking = tasks.create_task(look())
-        await until(lambda: flooding.session.facts.frames_out > 1_000, 20)
-        asked_s = loop.time()
+        await until(lambda: flooding.session.facts.frames_out > 1_000)
         quiet.say({"op": "port_request", "request_id": "q"})
         await until(lambda: len(quiet.others.heard_of) > before)
-        assert loop.time() - asked_s < 0.25
-        async with asyncio.timeout(20):
+        assert flooding.session.facts.frames_out < 4_000, "it was heard behind the flood"
+        async with asyncio.timeout(60):
             await looking
         loop.remove_writer(flooding.to_session)
-        late_s.sort()
-        assert late_s[len(late_s) // 2] < 0.05
+        assert looks > 20
 
 
 async def test_a_line_of_any_length_takes_no_more_memory_than_one_may_have() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kiket_console.engine.platform.calls import Reply
 
-EXAMPLES = int(os.environ.get("KIKET_TORTURE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("KIKET_TORTURE_EXAMPLES", "40"))
 WORDS = st.sampled_from(
     ["", "1", "27", "access", "pages", "com.example.marketing.pages", "com.example.marketing"]
 ) | st.text(max_size=12)
