@@ -173,9 +173,9 @@ class Batch:
             row.trace_id,
             row.span_id,
             row.parent_id or 0,
-            int(row.parent_guessed),
+            1 if row.parent_guessed else 0,
             row.replay_of or 0,
-            int(row.edited),
+            1 if row.edited else 0,
             row.kind,
             row.direction,
             row.channel,
@@ -362,7 +362,7 @@ def _message_values(message: Message) -> tuple[str, bytearray, int, bytearray, i
         bytearray(body.raw),
         body.size,
         bytearray(body.sha256),
-        int(body.truncated),
+        1 if body.truncated else 0,
         _references_text(body) if body.references else "[]",
     )
 
