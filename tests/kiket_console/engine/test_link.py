@@ -230,6 +230,30 @@ async def test_an_answer_that_drips_is_given_up_when_the_time_is_over(path: Path
             await link.ask(ASKED, b"", 0.2)
 
 
+async def test_each_request_has_its_own_time_whatever_the_one_before_had(path: Path) -> None:
+    """A timer is left running from request to request: for the first that is due."""
+    asked, said = asyncio.Event(), asyncio.Event()
+
+    async def answer_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await reader.readuntil(b"\r\n\r\n")
+            asked.set()
+            await said.wait()
+        await reader.read()  # until the connection is given up
+
+    async with talking(path, answer_twice) as link, asyncio.TaskGroup() as tasks:
+        await link.ask(ASKED, b"", TIMEOUT_S)
+        second = tasks.create_task(link.ask(ASKED, b"", 2 * TIMEOUT_S))
+        await asked.wait()
+        link._look()  # what was set for the first request
+        said.set()
+        assert (await second).raw_body == b"ok"
+
+        with pytest.raises(SilentError, match=r"^did not answer within 0\.01 s\.$"):
+            await link.ask(ASKED, b"", 0.01)
+
+
 async def test_a_large_body_goes_out_as_fast_as_the_worker_reads(path: Path) -> None:
     """What waits in the connection is a few pieces, however slowly it is read."""
     body = bytes(range(256)) * 16 * 1024  # 4 MiB
