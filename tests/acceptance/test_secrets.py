@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from tests.acceptance.conftest import signed
+from tests.acceptance.conftest import PATIENCE_S, signed
 
 from kiket_console.client import Client
 from kiket_console.wire import Event
@@ -127,7 +127,7 @@ class Traffic:
     async def more(self, count: int) -> None:
         """Wait until each sender has had so many more answers."""
         before = self.statuses.copy()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 since = Counter[tuple[str, str]]()
                 for (name, who, _), answers in (self.statuses - before).items():
@@ -152,7 +152,7 @@ def project(own_places: Path) -> Path:
 
 async def serve(client: Client, *names: str) -> None:
     """Wait until these workers serve."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         async for _ in client.notices():
             if {each.name for each in await client.workers() if each.serving} >= {*names}:
                 return
@@ -176,7 +176,7 @@ async def test_nothing_is_refused_while_a_webhook_secret_is_rotated(
                 before = traffic.newest["code"]
                 names = ("HOOK", "KIKET_WEBHOOK_SECRET")
                 done = await asyncio.gather(
-                    *(client.secrets.rotate(name, NEW, timeout_s=15) for name in names)
+                    *(client.secrets.rotate(name, NEW, timeout_s=PATIENCE_S) for name in names)
                 )
                 await traffic.more(25)
                 traffic.secrets = dict.fromkeys(NAMES, NEW)

@@ -236,7 +236,8 @@ def engine(
             info = json.loads(ready.read_text())
             lab = Lab(folder, process, info, ProjectPaths(folder), top / "count", errors)
             if project_files is None:
-                lab.deliver()
+                served = post(body=b"{}")
+                until(lambda: statuses(lab.send(served)) == [200], "the worker serves")
                 lab.count_file.write_bytes(b"")
             yield lab
             assert process.poll() is None, f"the engine ended: {errors.read_text()}"
