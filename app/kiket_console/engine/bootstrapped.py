@@ -37,7 +37,7 @@ from kiket_core.frames import LineFrames
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from kiket_console.engine.surroundings import Surroundings
     from kiket_console.engine.worker_log import WorkerLog
@@ -51,7 +51,7 @@ SHOWN_LIMIT = 1000
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 FORESEEN = 8
-"""Files that are compiled ahead of a start; of more at once it is better to wait for all."""
+"""Files that are compiled ahead of a start; where more come at once, more are to follow."""
 
 
 class UnfitError(StartFailed):
@@ -108,9 +108,11 @@ class Bootstrapped(WorkerTree):
         if self._control is not None:
             self._control.write(self._raw_start)
 
-    def foresee(self, files: Iterable[str]) -> None:
+    def foresee(self, files: Collection[str]) -> None:
         """Have files that were just saved compiled while it waits, if its code imports them."""
-        known = [file for file in files if file in self._learned.sources][:FORESEEN]
+        if len(files) > FORESEEN:
+            return
+        known = [file for file in files if file in self._learned.sources]
         if known and self._control is not None and not self._control.is_closing():
             self._control.write(compile_message(known))
 

@@ -12,7 +12,7 @@ from kiket_console.engine.process import StartFailed
 from kiket_console.engine.standby import Standby
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Collection, Coroutine
     from types import TracebackType
     from typing import Any, Self
 
@@ -100,7 +100,7 @@ class Launcher:
         """Have a process wait for the next start; *number* is of the newest one."""
         self.soon(self._refill(spec, number, given))
 
-    def foresee(self, files: Iterable[str]) -> None:
+    def foresee(self, files: Collection[str]) -> None:
         """Have what waits compile *files*, which were just saved, before it is told to start."""
         self._standby.foresee(files)
 

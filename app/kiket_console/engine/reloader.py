@@ -15,7 +15,7 @@ from kiket_console.engine.pace import Pace, Settling
 from kiket_console.engine.watches import watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from kiket_console.engine.watches import Watch
     from kiket_console.store.records import NewLog
@@ -48,7 +48,7 @@ class Reloader:
         settings: Sequence[Path],
         reload: Callable[[str, bool], None],
         on_log: Callable[[NewLog], None],
-        foresee: Callable[[Iterable[str]], None] = lambda _: None,
+        foresee: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self._roots = spec.watch
         self._foreign = () if spec.command else tuple(tree.COMMAND_SUFFIXES)

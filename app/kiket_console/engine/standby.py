@@ -18,7 +18,7 @@ from kiket_console.engine.leftovers import MARK
 from kiket_console.engine.worker_messages import NOTHING, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from kiket_console.engine.process import MakeProcess, Process
     from kiket_console.engine.surroundings import Surroundings
@@ -59,7 +59,7 @@ class Standby:
         waiting.begin(spec, number, given)
         return waiting
 
-    def foresee(self, files: Iterable[str]) -> None:
+    def foresee(self, files: Collection[str]) -> None:
         """Tell what waits that *files* were just saved: it is going to start with them."""
         waiting: object = self._waiting
         if isinstance(waiting, Bootstrapped):

@@ -33,7 +33,7 @@ from kiket_core.secret import Secret
 from kiket_sdk._keys import PREVIOUS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from kiket_console.contract import Contract
@@ -220,7 +220,7 @@ class Supervisor:
         if keeper is not None:
             keeper.reload(file, is_code)
 
-    def foresee(self, name: str, files: Iterable[str]) -> None:
+    def foresee(self, name: str, files: Collection[str]) -> None:
         """Make ready for the `reload` of worker *name* that *files*, just saved, will lead to."""
         keeper = self._keepers.get(name)
         if keeper is not None:

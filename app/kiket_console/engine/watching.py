@@ -19,7 +19,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection
     from pathlib import Path
 
     from kiket_console.project import Project
@@ -38,7 +38,7 @@ class Reloaded(Protocol):
         """Start worker *name* anew because *file* was saved; *is_code*: Python code alone was."""
         ...
 
-    def foresee(self, name: str, files: Iterable[str]) -> None:
+    def foresee(self, name: str, files: Collection[str]) -> None:
         """Make ready for the `reload` of worker *name* that *files*, just saved, will lead to."""
         ...
 
