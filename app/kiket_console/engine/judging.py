@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from msgspec.structs import replace
 
-from kiket_console.engine.headers import signed, value_of
+from kiket_console.engine.headers import signed
 from kiket_console.model import Judgement
 from kiket_console.wire import ES256
 from kiket_sdk import _signing
@@ -123,9 +123,9 @@ def asked_version(delivery: Delivery) -> str:
     """Return the version that a delivery asks for: by path, else header, else query."""
     if delivery.version:
         return delivery.version
-    asked = value_of(delivery.headers, "x-kiket-event-version").strip()
-    if asked:
-        return asked
+    for name, value in delivery.headers:
+        if name.lower() == "x-kiket-event-version" and value.strip():
+            return value.strip()
     query = delivery.path.partition("?")[2]
     return parse_qs(query).get("version", [""])[0].strip()
 
