@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kiket_console.engine_status import EngineStatus
     from kiket_console.model import Exchange
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 SECRET = "shared-secret-of-the-tests"
 
 MAIN = f'''\

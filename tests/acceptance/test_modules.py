@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "modules"
 
 ECHO = """\

@@ -32,7 +32,7 @@ PER_S = 30
 SAVE_EVERY_S = 1.0 if LASTS_S <= 30 else 2.5
 """What is saved faster for longer is taken for code that writes itself, and spaced out."""
 BROKEN_EVERY = 4
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 SAMPLE = Path(__file__).parents[2] / "assets" / "samples" / "marketing"
 RESULT = '"rescored": False}'
 """What the sample answers to a change that does not count."""
@@ -129,7 +129,7 @@ async def until_served(run: Run) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.timeout(LASTS_S * 2 + 170)
+@pytest.mark.timeout(LASTS_S * 2 + 600)
 async def test_nothing_is_lost_while_code_is_saved_every_second(run: Run) -> None:
     """None lost, refused, answered out of turn or twice; the store has each of them, once."""
     began_s = time.monotonic()

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.acceptance.conftest import MAIN
+from tests.acceptance.conftest import MAIN, PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Engine
@@ -119,7 +119,7 @@ def test_the_log_is_followed(engine: Engine) -> None:
         try:
             first = json.loads(following.stdout.readline())
             answered(engine, "restart", name)
-            ready, _, _ = select.select([following.stdout], [], [], 20)
+            ready, _, _ = select.select([following.stdout], [], [], PATIENCE_S)
             assert ready, "nothing more was printed"
             second = json.loads(following.stdout.readline())
         finally:

@@ -241,7 +241,7 @@ def test_the_quickstart_runs_alone_and_is_called_by_hand(
     assert platform.calls[0].headers["authorization"] == "Bearer wk_of_the_reader"
 
 
-def _serves(extension: subprocess.Popen[bytes], url: str, deadline_s: float = 20.0) -> bool:
+def _serves(extension: subprocess.Popen[bytes], url: str, deadline_s: float = 90.0) -> bool:
     """Wait until somebody answers at `url`; tell whether the process lived to see it."""
     until = time.monotonic() + deadline_s
     while extension.poll() is None and time.monotonic() < until:

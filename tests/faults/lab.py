@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from kiket_console.model import Detail
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 EVENT = "count.me"
 """The event whose deliveries the worker counts."""
 PATH = f"/webhooks/{EVENT}"

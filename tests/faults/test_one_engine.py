@@ -76,7 +76,6 @@ def words(file: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-@pytest.mark.timeout(180)
 def test_of_many_engines_started_at_once_one_runs(folder: Path, own_places: Path) -> None:
     """The others name it; a client finds it."""
     from kiket_console.client import Client, call

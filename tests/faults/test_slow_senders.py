@@ -74,7 +74,6 @@ def silent(lab: Lab, stack: contextlib.ExitStack, number: int) -> list[socket.so
     return held
 
 
-@pytest.mark.timeout(180)
 def test_silent_senders_keep_nobody_out() -> None:
     """From the 513th on they are refused, the oldest first; a delivery goes through at once."""
     with engine(header_deadline_s=DEADLINE_S) as lab, contextlib.ExitStack() as stack:

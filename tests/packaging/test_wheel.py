@@ -24,6 +24,9 @@ import pytest
 import kiket_console
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 300
+"""A build and an installation, on a machine that has much else to do."""
+pytestmark = pytest.mark.timeout(3 * PATIENCE_S)
 PACKAGES = {"kiket_console", "kiket_core", "kiket_sdk", "kindo_message_client", "pywatt_sdk"}
 
 
@@ -35,7 +38,7 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert finished.returncode == 0, f"{command}\n{finished.stdout}{finished.stderr}"
     return finished.stdout

@@ -5,15 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.torture.campaign import Step, campaign
 from tests.torture.failpoints import POINTS
 from tests.torture.subject import Plan
 
 if TYPE_CHECKING:
     from tests.torture.campaign import Campaign
-
-pytestmark = pytest.mark.timeout(240)
 
 EXPECTED = {
     "recorded": ("interrupted", None, 0),

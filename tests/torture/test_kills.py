@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from tests.torture.campaign import Step, campaign
 from tests.torture.faults import FAULTS
-
-pytestmark = pytest.mark.timeout(240)
 
 STEPS = (
     *(Step(fault=name, after_s=0.1, with_lifeline=name == "stall") for name in FAULTS),

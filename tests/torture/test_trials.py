@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from tests.torture.trials import TRIALS, Trial, try_mutants
-
-pytestmark = pytest.mark.timeout(240)
 
 AT_ONCE = 3
 
