@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tests.torture.senders import Senders
     from tests.torture.subject import Subject
 
-SERVES_AGAIN_S = 40.0
+SERVES_AGAIN_S = 90.0
 """How long the senders may go without a 2xx when a worker was killed, at most."""
-FILL_LIMIT_S = 20.0
+FILL_LIMIT_S = 60.0
 FULL_BYTES = 64 * 1024
 """No file may be written beyond this while the disk is full; the store's are larger."""
 

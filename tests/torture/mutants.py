@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EVERY = 20
 """One in so many deliveries, or commits, is mistreated."""
-LATE_S = 0.3
+LATE_S = 1.0
 """Longer than any engine under load goes without an acknowledgement."""
 
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START_VARIABLE = "KIKET_TORTURE_START"
 """Every process below an engine inherits which start it belongs to."""
-PATIENCE_S = 60.0
-GONE_S = 15.0
+PATIENCE_S = 90.0
+GONE_S = 30.0
 """How long a worker may outlive its engine: a moment, and longer where processes queue."""
 _UNBOUNDED = {"retention_days": "0", "retention_mb": "0"}
 """Nothing may be removed by age or size: what is gone is lost."""
