@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.snap.stillness import parsed_once, paths, still
+from tests.snap.stillness import parsed_once, paths, still, unhurried
 
-__all__ = ["parsed_once", "paths", "still"]
+__all__ = ["parsed_once", "paths", "still", "unhurried"]

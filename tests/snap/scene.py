@@ -6,6 +6,10 @@ Times are fixed (20 November 2026, 14:05 UTC), so that each run draws the same p
 from __future__ import annotations
 
 import asyncio
+import os
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -24,6 +28,7 @@ from tests.snap.story import issue as issue
 from tests.snap.story import message as message
 from tests.snap.story import signed as signed
 from tests.snap.story import trace_of as trace_of
+from textual._context import visible_screen_stack
 
 from kiket_console.engine_status import EngineStatus
 from kiket_console.model import (
@@ -50,7 +55,6 @@ from kiket_console.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
-    from pathlib import Path
 
     from textual.app import App
     from textual.pilot import Pilot
@@ -99,14 +103,34 @@ def tell(story: Story) -> None:
 
 def write_store(path: Path, story: Story | None = None) -> None:
     """Write the scene (or another *story*) to a new store."""
-    if story is None:
-        tell(story := Story())
     path.parent.mkdir(parents=True, exist_ok=True)
+    if story is None:
+        for end, raw, changed_ns in _store_of_the_scene():
+            file = path.with_name(path.name + end)
+            file.write_bytes(raw)
+            file.chmod(0o600)
+            os.utime(file, ns=(changed_ns, changed_ns))
+        return
     writer = Writer(path)
     try:
         writer.submit([*story.rows, *usage.rows(NOW_US)]).result(timeout=120)
     finally:
         writer.close()
+
+
+@cache
+def _store_of_the_scene() -> list[tuple[str, bytes, int]]:
+    """Return how each file of the scene's store ends, what it holds, when it was changed (ns).
+
+    It is written once in a process: hundreds of tests begin with a copy.
+    """
+    tell(story := Story())
+    with TemporaryDirectory() as folder:
+        write_store(path := Path(folder, "store"), story)
+        return [
+            (file.name.removeprefix(path.name), file.read_bytes(), file.stat().st_mtime_ns)
+            for file in path.parent.iterdir()
+        ]
 
 
 def worker(**changes: object) -> Worker:
@@ -408,11 +432,12 @@ class ToldEngine:
 
 def screen_text(app: App[Any]) -> str:
     """Return what is on screen as text, without the blanks at the ends of lines."""
+    visible_screen_stack.set(app._background_screens)  # what is seen behind a dialog
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(text for text, *_ in strip).rstrip() for strip in strips)
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], bool], *, seconds: float = 60) -> None:
     """Let the console work until something is true; fail when it does not become so."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not true():

@@ -1,10 +1,10 @@
-"""A still clock, style sheets that are parsed once, and the places of an empty project."""
+"""A still clock, much time, style sheets that are parsed once, and an empty project's places."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.snap import scene
@@ -12,7 +12,9 @@ from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
 from kiket_console.paths import ProjectPaths
-from kiket_console.ui import moment
+from kiket_console.ui import app as console
+from kiket_console.ui import clipboard, key_order, leaving, link, moment, shown_value
+from kiket_console.ui.toast import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,27 @@ def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     else:
         os.environ["TZ"] = before
     time.tzset()
+
+
+LONG_S = 600.0
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give what goes by within seconds ten minutes: a busy machine may pause for as long."""
+    for module, name in (
+        (clipboard, "SECRET_FOR_S"),
+        (key_order, "WAIT_S"),
+        (leaving, "TWICE_WITHIN_S"),
+        (link, "SILENT_AFTER_S"),
+        (shown_value, "SHOWN_S"),
+    ):
+        monkeypatch.setattr(module, name, LONG_S)
+
+    def said(message: str, **how: Any) -> Sentence:
+        return Sentence(message, **(how | {"timeout": LONG_S}))
+
+    monkeypatch.setattr(console, "Sentence", said)
 
 
 @pytest.fixture(scope="session", autouse=True)

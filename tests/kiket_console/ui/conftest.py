@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.snap import scene
 from tests.snap.rest import rested
-from tests.snap.stillness import parsed_once, paths, still
+from tests.snap.stillness import parsed_once, paths, still, unhurried
+from tests.snap.unseen import frames, unseen
 
 from kiket_console.ui.app import ConsoleApp
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from kiket_console.paths import ProjectPaths
 
-__all__ = ["console", "engine", "parsed_once", "paths", "rested", "still"]
+__all__ = [
+    "console", "engine", "frames", "parsed_once", "paths", "rested", "still", "unhurried", "unseen",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 END = b"\0all\0"
 """Written behind what a program wrote, to know that all of it was read."""
 

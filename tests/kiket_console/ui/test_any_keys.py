@@ -29,6 +29,7 @@ async def test_no_row_of_keys_is_too_much(
     engine: scene.ToldEngine,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    frames: None,
     seed: int,
 ) -> None:
     monkeypatch.setenv("EDITOR", "true")

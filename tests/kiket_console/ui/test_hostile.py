@@ -13,6 +13,7 @@ from tests.kiket_console.ui.hostile import (
     hostile_status,
     hostile_story,
 )
+from tests.kiket_console.ui.steps import stepped_out
 from tests.kiket_console.ui.terminal import Terminal
 from tests.snap import scene
 from tests.snap.scene import settled
@@ -20,12 +21,9 @@ from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 
 from kiket_console.ui.app import ConsoleApp
-from kiket_console.ui.screens.question import QuestionScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from textual.pilot import Pilot
 
     from kiket_console.paths import ProjectPaths
 
@@ -93,23 +91,6 @@ DIALOGS: dict[str, tuple[tuple[str, ...], ...]] = {
 """What opens each dialog, from Traffic."""
 
 
-async def stepped_out(pilot: Pilot[bool]) -> None:
-    """Close whatever is open and go back to Traffic."""
-    app = pilot.app
-    assert isinstance(app, ConsoleApp)
-    for _ in range(8):
-        place = app.place
-        if place is not None and place is app.screen and place.list.has_focus:
-            break
-        await pilot.press("escape")
-        await pilot.pause()
-        if isinstance(app.screen, QuestionScreen) and app.screen._asked == "Leave the editor?":
-            await pilot.press("right", "enter")  # what was pasted is not kept
-            await pilot.pause()
-    assert app.screen is app.place, app.screen
-    await pilot.press("escape", "1", "escape")
-
-
 @pytest.fixture
 def written() -> Iterator[list[str]]:
     """Return what the terminal got."""
@@ -118,14 +99,13 @@ def written() -> Iterator[list[str]]:
     Recorder.written = []
 
 
-@pytest.mark.parametrize(("size", "recording"), [((80, 24), "ok"), ((140, 44), "".join(HOSTILE))])
 async def test_only_our_own_sequences_reach_the_terminal(
-    paths: ProjectPaths, written: list[str], size: tuple[int, int], recording: str
+    paths: ProjectPaths, written: list[str]
 ) -> None:
     scene.write_store(paths.store, hostile_story())
-    engine = HostileEngine(hostile_status(recording))
+    engine = HostileEngine(hostile_status("".join(HOSTILE)))
     app = ConsoleApp(paths, open_engine=lambda: engine, driver_class=Recorder)
-    async with app.run_test(headless=False, size=size, notifications=True) as pilot:
+    async with app.run_test(headless=False, size=(140, 44), notifications=True) as pilot:
         await settled(pilot)
         for text in HOSTILE:
             app.say(f"{MARK}{text}")
@@ -149,7 +129,7 @@ async def test_no_dialog_lets_anything_through(
     scene.write_store(paths.store, hostile_story())
     engine = HostileEngine(hostile_status("ok"))
     app = ConsoleApp(paths, open_engine=lambda: engine, driver_class=Recorder)
-    async with app.run_test(headless=False, size=(100, 30), notifications=True) as pilot:
+    async with app.run_test(headless=False, size=(100, 24), notifications=True) as pilot:
         await settled(pilot)
         for keys in dialogs:
             await pilot.press(*keys)

@@ -311,6 +311,7 @@ async def test_a_double_click_folds_and_selects_nothing(
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)
         text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        app.CLICK_CHAIN_TIME_THRESHOLD = 60  # type: ignore[misc]  # of this one alone
         await pilot.click(offset=(20, text.region.y + 4), times=2)
         await pilot.pause()
         assert '"issue": { 3 items },' in "".join(shown(app))

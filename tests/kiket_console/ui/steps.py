@@ -1,0 +1,28 @@
+"""Steps of a person that several tests take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kiket_console.ui.app import ConsoleApp
+from kiket_console.ui.screens.question import QuestionScreen
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+
+async def stepped_out(pilot: Pilot[bool]) -> None:
+    """Close whatever is open and go back to Traffic."""
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
+    for _ in range(8):
+        place = app.place
+        if place is not None and place is app.screen and place.list.has_focus:
+            break
+        await pilot.press("escape")
+        await pilot.pause()
+        if isinstance(app.screen, QuestionScreen) and app.screen._asked == "Leave the editor?":
+            await pilot.press("right", "enter")  # what was pasted is not kept
+            await pilot.pause()
+    assert app.screen is app.place, app.screen
+    await pilot.press("escape", "1", "escape")
