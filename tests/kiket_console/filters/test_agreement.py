@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import Row
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 NOW_US = 1_800_000_000_000_000
 SESSIONS = 2
 EACH = 2

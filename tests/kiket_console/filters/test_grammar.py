@@ -203,7 +203,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = Writer(path)
     writer.submit(
         [NewExchange(1, Source.WEBHOOK, "a", "b", "v1", "POST", "/", 1, State.RECEIVED, Message())]
-    ).result(10)
+    ).result(60)
     writer.close()
     return path
 

@@ -89,7 +89,7 @@ ROWS: list[Any] = [
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     path: Path = tmp_path_factory.mktemp("filters") / "store.sqlite3"
     writer = Writer(path)
-    writer.submit(ROWS).result(10)
+    writer.submit(ROWS).result(60)
     with Reader(path) as reader:
         yield reader
     writer.close()
@@ -261,7 +261,7 @@ def test_slow_is_what_few_of_the_same_name_took(tmp_path: Path) -> None:
             for row in (exchange(number), *ended(number, duration_us=number * 1_000))
         ]
         rows += [exchange(101, name="rare"), *ended(101, duration_us=9_000_000)]
-        writer.submit(rows).result(10)
+        writer.submit(rows).result(60)
 
         found = reader.matching(filters.parse("is:slow"), 1, 200)
 
@@ -295,7 +295,7 @@ MESSAGES: list[Any] = [
 def of_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     path: Path = tmp_path_factory.mktemp("filters") / "store.sqlite3"
     writer = Writer(path)
-    writer.submit(MESSAGES).result(10)
+    writer.submit(MESSAGES).result(60)
     with Reader(path) as reader:
         yield reader
     writer.close()

@@ -13,7 +13,6 @@ from textual import work
 from kiket_console.paths import ProjectPaths
 from kiket_console.ui import program
 from kiket_console.ui.app import ConsoleApp
-from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.views import ListView
 
 SECRET = "the-value-of-a-local"
@@ -32,8 +31,6 @@ class Failing(ConsoleApp):
 
     def key_f2(self) -> None:
         """Fail."""
-        if self.where == "message":
-            fail()
         if self.where == "render":
             ListView.draw = fail  # type: ignore[method-assign]  # on purpose
             assert self.place is not None
@@ -44,12 +41,6 @@ class Failing(ConsoleApp):
             self._fail_in_thread()
         if self.where == "timer":
             self.set_timer(0.01, fail)
-        if self.where == "details":
-            TrafficScreen.show_details = fail  # type: ignore[method-assign]  # on purpose
-            self.simulate_key("k")
-        if self.where == "refresh":
-            assert self.place is not None
-            self.place.call_after_refresh(fail)
 
     async def _fail_later(self) -> None:
         fail()

@@ -159,13 +159,13 @@ class HostileSecrets(ToldSecrets):
     def __init__(self) -> None:
         super().__init__(scene.NOW_US)
         nasty = [f"{MARK}{text}" for text in HOSTILE]
-        uses = tuple(SecretUse(text, scene.NOW_US, text, 1) for text in nasty)
         self.kept = {
             (text, "project"): SecretEntry(
-                text, True, "project", 1, 1, 2, scene.NOW_US + 1, tuple(nasty), uses, short=True
+                text, True, "project", 1, 1, 2, scene.NOW_US + 1, (text, nasty[0]),
+                (SecretUse(text, scene.NOW_US, text, 1),), short=True,
             )
             for text in nasty
-        }
+        }  # fmt: skip
         self.values = {(text, "project"): "\n".join(nasty) for text in nasty}
         self.facts = VaultFacts(nasty[0], "keyring", "".join(nasty), locked=True)
         self.acks = tuple(RotationAck(text, text, text) for text in nasty)

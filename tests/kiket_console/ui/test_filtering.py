@@ -293,9 +293,8 @@ async def test_a_saved_filter_that_is_gone_is_said_when_it_is_needed_again(
         assert shown(app) == [1191], "what was in effect stays"
 
 
-@pytest.mark.parametrize("line", ["/@", ":forget x", ":filter @x\r"])
 async def test_saved_filters_that_cannot_be_read_are_no_more_than_a_sentence(
-    console: Callable[..., ConsoleApp], line: str
+    console: Callable[..., ConsoleApp],
 ) -> None:
     file = places.filters_file()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -303,12 +302,16 @@ async def test_saved_filters_that_cannot_be_read_are_no_more_than_a_sentence(
     app = console()
     async with app.run_test(size=LOW, notifications=True) as pilot:
         await settled(pilot)
-        await pilot.press(*line[:-1], "enter" if line[-1] == "\r" else line[-1])
-        if line.startswith(":forget"):
+        for keys in (["slash", "@"], ["colon", *"forget x"], ["colon", *"filter @x", "enter"]):
+            await pilot.press(*keys)
+            if "forget" in "".join(keys):
+                await settled(pilot)
+                await pilot.press("enter")
+            await until(pilot, lambda: "filters.toml" in screen_text(app))
             await settled(pilot)
-            await pilot.press("enter")
-        await until(pilot, lambda: "filters.toml" in screen_text(app))
-        await settled(pilot)
+            app.clear_notifications()
+            await pilot.press("escape", "escape")
+            await until(pilot, lambda: "filters.toml" not in screen_text(app))
 
 
 async def test_only_marked_exchanges_are_shown_within_what_is_shown(
@@ -366,7 +369,7 @@ async def test_rows_that_come_or_change_appear_and_go_beside_the_cursor(
         for _ in range(3):
             story.webhook("issue.created", "v1", scene.issue(1), 200, 1, state=State.RECEIVED)
         writer = Writer(paths.store)
-        newest = writer.submit(story.rows).result(10)
+        newest = writer.submit(story.rows).result(60)
         engine.news.put_nowait(Notice(newest.newest_exchange, newest.newest_change, 9, 1))
         await until(pilot, lambda: shown(app) == [1191, 1197, 1198, 1199])
         assert selected(app) == 1191
@@ -376,7 +379,7 @@ async def test_rows_that_come_or_change_appear_and_go_beside_the_cursor(
         for number, status in ((1197, 200), (1198, 200), (1199, 500)):
             writer.submit([NewAttempt(number, 1, "marketing#3", story.at_us)])
             end = AttemptEnd(number, 1, State.FORWARDED, status, 900)
-            newest = writer.submit([end]).result(10)
+            newest = writer.submit([end]).result(60)
         writer.close()
         engine.news.put_nowait(Notice(newest.newest_exchange, newest.newest_change, 9, 1))
         await until(pilot, lambda: shown(app) == [1191, 1197, 1199])
@@ -400,7 +403,7 @@ async def test_an_exchange_that_the_filter_hides_is_named_when_somebody_goes_to_
         assert selected(app) == 1191
 
 
-@pytest.mark.parametrize("size", [(20, 5), (24, 10), (40, 12), (80, 24), (400, 60)])
+@pytest.mark.parametrize("size", [(20, 5), (40, 12)])
 async def test_the_bar_works_in_any_size(
     console: Callable[..., ConsoleApp], size: tuple[int, int]
 ) -> None:

@@ -163,7 +163,9 @@ async def test_everything_can_be_deleted_and_undone_one_step_after_the_other(
 ) -> None:
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
+        await engine.remove(list(engine.reader.ids())[:-4])
         everything = list(engine.reader.ids())
+        await until(pilot, lambda: traffic(app).feed.count == len(everything))
         removed = 0
         while engine.reader.ids():
             before = len(engine.reader.ids())
