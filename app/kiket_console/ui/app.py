@@ -186,14 +186,14 @@ class ConsoleApp(Journeys):
                 if await self.run_action(action, node):
                     if node is pane:
                         pane.draw_now()
-                        memory.sweep()
                     return True
         await super().on_event(typed)
         return False
 
     async def on_followed(self, event: Followed) -> None:
-        """Take note that a key has taken effect."""
-        await self._key_order.followed(event)
+        """Take note that a key has taken effect; what it drew is on screen by then."""
+        if await self._key_order.followed(event) and not self.is_headless:
+            memory.sweep()
 
     async def run_action(self, *arguments: Any, **options: Any) -> bool:
         """Carry out an action, whoever asks for it; say why when it is refused."""
@@ -376,12 +376,13 @@ class ConsoleApp(Journeys):
 
         from kiket_console.crash import record
 
-        if isinstance(error, NoMatches) and not self.is_running:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, NoMatches) and not self.is_running:
             return
         self.secrets.copied.clear()
         self._return_code = int(ExitCode.FAILURE)
         if self.crash is None:
-            self.crash = record(error.error if isinstance(error, WorkerFailed) else error)
+            self.crash = record(cause)
             # What is cut short now may complain to the loop, whose complaints go to the terminal.
             asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
             self._exception = error

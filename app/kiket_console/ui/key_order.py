@@ -87,10 +87,13 @@ class KeyOrder:
         elif len(self._waiting) == 1:
             self._app.set_timer(WAIT_S, self._give_up_on(self._number))
 
-    async def followed(self, event: Followed) -> None:
-        """Take note that a key has taken effect; go on when what it opened can be typed into."""
+    async def followed(self, event: Followed) -> bool:
+        """Take note that a key has taken effect; go on when what it opened can be typed into.
+
+        Return whether it has, and none comes after it.
+        """
         if event.number != self._number or not self._under_way or not self._app.screen_stack:
-            return
+            return False
         if self._opens() or (self._waiting and not _is_open(self._app.screen)):
             event.rounds = ROUNDS  # what is open by then may have asked for the focus only
             self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
@@ -98,6 +101,7 @@ class KeyOrder:
             self._follow(event.rounds - 1)
         else:
             await self._go_on()
+        return not self._under_way
 
     def _follow(self, rounds: int) -> None:
         """Go around behind what an action has told others."""

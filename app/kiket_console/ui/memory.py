@@ -35,7 +35,7 @@ def settle() -> None:
 def sweep() -> None:
     """Collect what is garbage of the last moment, some tenths of a millisecond.
 
-    Behind what a key has drawn nobody waits for it; else a round comes before one key or another.
+    Behind what a key has drawn nobody waits for that; else it comes before one key or another.
     """
     gc.collect(1 if gc.get_count()[1] >= SWEEPS else 0)
 

@@ -1,4 +1,4 @@
-"""Select with the mouse and copy, on any screen that has something to select."""
+"""What all screens have: select with the mouse and copy; what changed alone is drawn and styled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from kiket_console.ui.redrawing import ChangedLines
 from kiket_console.ui.widgets.selecting import SelectingDrawn
 
 if TYPE_CHECKING:
-    from textual.geometry import Offset
+    from textual.events import ScreenResume
+    from textual.geometry import Offset, Size
     from textual.widget import Widget
 
     from kiket_console.ui.app import ConsoleApp
@@ -28,6 +29,17 @@ class Copying(Screen[ScreenResultType]):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._compositor = ChangedLines()
+        self._was_shown = False
+
+    def _on_screen_resume(self, event: ScreenResume) -> None:
+        """Style no screen again that is shown for the first time: its widgets have just been."""
+        event.refresh_styles = self._was_shown
+        self._was_shown = True
+
+    def _screen_resized(self, size: Size) -> None:
+        """Lay the screen out for another size: of the one it has it hears three times at first."""
+        if size != self.outer_size:
+            super()._screen_resized(size)
 
     def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
         """Return what is drawn at a cell, and which place in it: for selecting."""

@@ -83,6 +83,13 @@ class FollowingScreen(PlaceScreen, Generic[R]):
         else:
             super().heard(notice)
 
+    def cursor_moved(self) -> None:
+        """Read what the next page would show, now that this one is drawn: no key waits for it."""
+        super().cursor_moved()
+        shown = self.list
+        for position in (shown.first_shown - shown.rows_shown, shown.last_shown + shown.rows_shown):
+            self.feed.row(position)
+
     def summary(self) -> Line:
         """Return the count, and whether the list follows, as far as there is room."""
         if not self.feed.total and not self.paused:
