@@ -544,7 +544,7 @@ def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
         return first + served.rest(connection)
 
 
-def wait_until(condition: Callable[[], bool], patience_s: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], patience_s: float = 120.0) -> None:
     deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

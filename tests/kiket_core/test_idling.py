@@ -5,7 +5,7 @@ from typing import cast
 
 from kiket_core._idling import Idling
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120
 
 
 class Closing(asyncio.Transport):

@@ -40,7 +40,7 @@ class Platform:
         """Queue replies for a call; the last one is repeated."""
         self.answers[call] = list(replies)
 
-    def wait_for(self, count: int, deadline_s: float = 10.0) -> list[Call]:
+    def wait_for(self, count: int, deadline_s: float = 120.0) -> list[Call]:
         """Return the calls as soon as there are `count`."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.calls) >= count, deadline_s)

@@ -59,7 +59,7 @@ def _eventually(url: str, deadline_s: float = 120.0) -> Any:
     until = time.monotonic() + deadline_s
     while True:
         try:
-            return httpx.get(url, timeout=30).json()
+            return httpx.get(url, timeout=120).json()
         except httpx.ConnectError:
             if time.monotonic() > until:
                 raise

@@ -81,7 +81,7 @@ def _wait_for(url: str, deadline_s: float = 120.0) -> None:
     until = time.monotonic() + deadline_s
     while True:
         try:
-            httpx.get(url, timeout=30)
+            httpx.get(url, timeout=120)
             return
         except httpx.ConnectError:
             if time.monotonic() > until:

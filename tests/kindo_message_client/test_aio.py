@@ -43,7 +43,7 @@ def numbered(count: int | None = None) -> Iterator[Message]:
 
 async def called_once(producer: FakeProducer) -> None:
     """Wait until the producer, in threads of its own, has taken in its only request."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not producer.calls:  # noqa: ASYNC110 - of other threads
             await asyncio.sleep(0.001)
     assert len(producer.calls) == 1
@@ -221,7 +221,7 @@ class TestManyMessages:
         async with ProducerClient(producer.url, concurrency=4) as client:
             results = client.send_many(source())
             assert (await anext(results)).index == 0
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(120):
                 await nine.wait()
             for message in numbered(3):
                 await client.send(message)

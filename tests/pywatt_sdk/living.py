@@ -74,7 +74,7 @@ class Living:
 
     async def __aexit__(self, *_: object) -> None:
         self.channel.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await self._group.__aexit__(None, None, None)
 
     async def _live(self) -> None:

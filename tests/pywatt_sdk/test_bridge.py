@@ -239,7 +239,7 @@ async def test_a_unix_socket_is_for_its_owner_alone(tmp_path: Path) -> None:
         assert serving.address == str(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         transport = httpx.AsyncHTTPTransport(uds=str(path))
-        async with httpx.AsyncClient(timeout=30, transport=transport) as client:
+        async with httpx.AsyncClient(timeout=120, transport=transport) as client:
             assert (await client.get("http://localhost/state")).json() == "mod-a"
     assert not path.exists()
 
@@ -331,7 +331,7 @@ async def test_flask_apps_get_bodies_of_unknown_length(capsys: pytest.CaptureFix
         yield b"two"
 
     async with serve_http(asgi_app(flask_app())) as serving:
-        async with httpx.AsyncClient(timeout=30, base_url=f"http://{serving.address}") as client:
+        async with httpx.AsyncClient(timeout=120, base_url=f"http://{serving.address}") as client:
             assert (await client.post("/echo", content=pieces())).text == "one two"
         request = HttpRequest("r-1", "POST", "/echo", {}, b"three")
         response = await serving.answer(request)

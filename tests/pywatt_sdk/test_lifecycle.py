@@ -39,7 +39,7 @@ class Slow:
 
 
 async def test_it_announces_where_it_really_listens_and_serves_there() -> None:
-    async with announced() as (_, url), httpx.AsyncClient(timeout=30) as http:
+    async with announced() as (_, url), httpx.AsyncClient(timeout=120) as http:
         assert not url.endswith(":0")
         assert (await http.get(url)).json() == {"module": "greeter"}
 
@@ -59,7 +59,7 @@ async def test_without_http_it_is_asked_by_messages(orchestrator: str | None) ->
 
 @pytest.mark.parametrize(("orchestrator", "status"), [(None, 200), (OURS, 421)])
 async def test_a_proxy_in_front_may_have_any_name(orchestrator: str | None, status: int) -> None:
-    async with Living(orchestrator=orchestrator) as module, httpx.AsyncClient(timeout=30) as http:
+    async with Living(orchestrator=orchestrator) as module, httpx.AsyncClient(timeout=120) as http:
         if orchestrator is not None:
             await module.hear(p.Hello)
         url = f"http://{(await module.hear(p.Announce)).listen}"
@@ -251,7 +251,7 @@ async def test_rotated_secrets_are_fetched_again_and_acknowledged(orchestrator: 
 @pytest.mark.parametrize("end", ["shutdown", "stdin", "signal"])
 async def test_what_is_under_way_is_finished_before_it_ends(end: str) -> None:
     slow = Slow()
-    async with announced(slow.plan()) as (module, url), httpx.AsyncClient(timeout=30) as http:
+    async with announced(slow.plan()) as (module, url), httpx.AsyncClient(timeout=120) as http:
         async with asyncio.TaskGroup() as group:
             direct = group.create_task(http.get(url))
             await slow.entered.wait()

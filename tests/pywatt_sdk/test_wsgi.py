@@ -83,6 +83,6 @@ async def test_a_body_that_does_not_come_whole_is_waited_for_no_longer(app: Thre
 
 
 async def test_a_large_body_arrives_whole(app: Threaded) -> None:
-    async with serve_http(app) as serving, httpx.AsyncClient(timeout=30) as client:
+    async with serve_http(app) as serving, httpx.AsyncClient(timeout=120) as client:
         got = await client.post(f"http://{serving.address}/length", content=b"x" * 3_000_000)
     assert got.text == "3000000"

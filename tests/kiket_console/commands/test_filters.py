@@ -33,7 +33,7 @@ def project(own_places: Path) -> Path:
             State.RECEIVED, Message(),
         )  # fmt: skip
         end = AttemptEnd(number, 1, State.FORWARDED, status, 5, answer=Message())
-        writer.submit([arrival, NewAttempt(number, 1, worker, number), end]).result(10)
+        writer.submit([arrival, NewAttempt(number, 1, worker, number), end]).result(120)
     writer.close()
     return folder
 

@@ -42,7 +42,7 @@ def project(own_places: Path) -> Path:
         measure(at_s + 10, [1.0] * 20, call, code_us=saved.at_us),
     )
     writer = Writer(paths.store)
-    writer.submit([AddMeasures(measures), NewReload(saved)]).result(10)
+    writer.submit([AddMeasures(measures), NewReload(saved)]).result(120)
     writer.close()
     return folder
 
@@ -79,7 +79,7 @@ def test_names_from_outside_do_not_reach_the_terminal_as_they_are(project: Path)
         measure(at_s - 20, QUICK, evil, code_us=1),
         measure(at_s, SLOW, evil, code_us=saved_us),
     )
-    writer.submit([AddMeasures(measures)]).result(10)
+    writer.submit([AddMeasures(measures)]).result(120)
     writer.close()
 
     said = run(project, "--fail-if", "slower")
@@ -182,7 +182,7 @@ def test_watched_it_is_said_anew_when_something_was_counted(
             raise KeyboardInterrupt
         writer = Writer(ProjectPaths(project).store)
         more = measure(int(time.time()), [1.0] * count, series("issue.moved"))
-        writer.submit([AddMeasures((more,))]).result(10)
+        writer.submit([AddMeasures((more,))]).result(120)
         writer.close()
 
     monkeypatch.setattr("kiket_console.commands.metrics.time.sleep", sleep)

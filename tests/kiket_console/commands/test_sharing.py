@@ -32,7 +32,7 @@ def test_more_than_fits_memory_is_refused_before_it_is_read(
         )
         for number in (1, 2)
     ]  # fmt: skip
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     writer.close()
     monkeypatch.setattr(reading, "MOST_BYTES", 1000)
 
@@ -56,7 +56,7 @@ def test_calls_go_along_behind_the_delivery_that_caused_them(
         )
         for number, source, parent in sources
     ]  # fmt: skip
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     writer.close()
 
     def exported(*arguments: str) -> list[int]:
@@ -78,7 +78,7 @@ def test_a_command_of_curl_asks_a_module_through_the_gateway(
         1, Source.IPC, "shop", "http_request", "", "GET", "/price/tea", 1,
         State.FORWARDED, Message(), kind="req", direction="in", channel="http",
     )  # fmt: skip
-    writer.submit([row]).result(10)
+    writer.submit([row]).result(120)
     writer.close()
 
     assert cli.run(["-C", str(own_places), "traffic", "curl", "1"]) == ExitCode.OK

@@ -21,7 +21,7 @@ from kiket_console.wire import EngineInfo
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 READY = EngineInfo(1, "0", "/x", 5, "http://127.0.0.1:1", "http://127.0.0.1:2")
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kiket_console.store.records import Committed, NewLog
     from kiket_console.telemetry.nouns import Reload
 
-PATIENCE_S = 40
+PATIENCE_S = 120
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

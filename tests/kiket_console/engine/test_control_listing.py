@@ -35,7 +35,7 @@ def recorded(own_places: Path) -> ProjectPaths:
         )
         for number in range(1, 6)
     ]  # fmt: skip
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     writer.close()
     return paths
 

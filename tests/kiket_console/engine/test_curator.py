@@ -34,7 +34,7 @@ class Recorded:
         self.writer = Writer(path)
         self.reader = Reader(path)
         rows = [arrived(1), arrived(2, 1), arrived(3, 1), arrived(4)]
-        self.writer.submit(rows).result(10)
+        self.writer.submit(rows).result(120)
         self.curator = Curator(
             self.writer, self.reader, lambda text: text.replace("hush", "[secret:K]")
         )

@@ -117,7 +117,7 @@ async def test_a_stop_does_not_wait_for_requests_of_older_code(
             request = await take(running, tasks, "/slow")
             await save(running, app)
             running.supervisor.stop(running.name)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await request
         await running.until(lambda: not psutil.pid_exists(pid))
         assert request.result().startswith("none: ")

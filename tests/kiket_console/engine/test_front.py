@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     RawWorker = Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 KIB = 1024
 
 

@@ -18,7 +18,7 @@ from kiket_console.engine import leftovers, lifeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120
 LIFELINE = str(Path(lifeline.__file__))
 
 STUBBORN = """

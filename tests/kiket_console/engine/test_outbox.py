@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kiket_console.store.records import Committed, Row
     from kiket_console.store.writer import Writer
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @pytest.fixture

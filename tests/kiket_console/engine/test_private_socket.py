@@ -53,7 +53,7 @@ async def ask(place: Path, raw: bytes) -> bytes:
     reader, writer = await asyncio.open_unix_connection(str(place))
     try:
         writer.write(raw)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             return await reader.read()
     finally:
         writer.close()

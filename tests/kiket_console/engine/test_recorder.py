@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
     from kiket_core.secret import Redactor
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACED: Headers = (("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01"),)
 

@@ -58,7 +58,7 @@ SETTINGS = settings(
     derandomize=MORE is None,
     database=None,
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 120
 SECRET = "a secret that is in some of the bodies"
 UNDER_WAY = frozenset({State.RECEIVED, State.HELD})
 ENDS = (State.FORWARDED, State.FAILED, State.REJECTED, State.INTERRUPTED)

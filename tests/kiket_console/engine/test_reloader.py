@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import NewLog
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120
 
 
 class Saves:

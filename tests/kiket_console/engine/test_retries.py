@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 QUICK = 100_000.0
 SLOW = 1.0
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class Disk:

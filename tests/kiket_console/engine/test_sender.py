@@ -208,7 +208,7 @@ async def test_secrets_of_one_worker_are_put_into_no_event_for_another(
         1, Source.WEBHOOK, "marketing", "issue.created", "v1", "POST", "/", 1, State.RECEIVED,
         Message((), body),
     )  # fmt: skip
-    writer.submit([row]).result(10)
+    writer.submit([row]).result(120)
     parts: dict[str, Any] = {"workers": Others(), "recorder": recorder, "reader": reader}
     parts |= {"deliver": None, "vault": None, "redactor": redactor, "terms": None, "tokens": None}
     parts |= {"retries": None, "uses": None}

@@ -131,7 +131,7 @@ async def test_what_a_person_has_set_waits_for_no_keyring(
     own = {"KIKET_WEBHOOK_SECRET": "wh-of-mine", "KIKET_WORKSPACE_TOKEN": "wk-of-mine"}
     unknown = Vault(ProjectPaths(own_places))  # nobody has looked for its keyring yet
     composes = replace(surrounder[0], vault=unknown, inherited={**SHELL, **own})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         given = await composes.surround(specs["mine"], "mine#1")
     assert given.secrets == {**own, "KIKET_SECRET_MINE": "of-mine", "SHOP_REGION": "eu"}
     assert composes.uses.by_name() == {}

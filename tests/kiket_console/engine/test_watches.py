@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Open = Callable[[Path], contextlib.AbstractAsyncContextManager[Watch]]
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120
 
 QUEUED_EVENTS = 16_384
 """Linux's own limit, which nobody raises."""

@@ -258,7 +258,7 @@ async def test_what_was_dropped_is_said_although_nothing_follows(
     log = WorkerLog("shop", take)
     log.release()
     log.drop(3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         await told.wait()
     assert dropped(lines) == 3
 

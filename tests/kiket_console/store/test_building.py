@@ -126,7 +126,7 @@ def test_an_older_store_is_migrated_and_kept_as_it_was(old: Path) -> None:
 def test_a_store_of_version_2_keeps_its_digests(path: Path, arrived: MakeExchange) -> None:
     """What came since is empty in it, and no row is as if another program had changed it."""
     writer = Writer(path)
-    writer.submit([arrived(1), arrived(2)]).result(10)
+    writer.submit([arrived(1), arrived(2)]).result(120)
     writer.close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP INDEX exchange_waiting")

@@ -17,7 +17,7 @@ from kiket_console.store.writer import Writer
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw

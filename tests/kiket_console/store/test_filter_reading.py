@@ -37,7 +37,7 @@ def reader(path: Path, writer: Writer, arrived: Any) -> Iterator[Reader]:
         SetNote(2, "#vip and #noise"),
         Remove((10,), 5),
     ]
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     with Reader(path) as reader:
         yield reader
 
@@ -78,7 +78,7 @@ def test_the_slowest_that_match_come_first_however_many_chunks_it_takes(
     taken = {20: 900, 40: 7, 41: 5_000, 130: 900, 300: 40}
     for number, duration_us in taken.items():
         ended = AttemptEnd(number, 1, State.FORWARDED, 200, duration_us)
-        writer.submit([NewAttempt(number, 1, "marketing#1", 5), ended]).result(10)
+        writer.submit([NewAttempt(number, 1, "marketing#1", 5), ended]).result(120)
 
     assert reader.slowest(RARE, 3) == [130, 20, 300], "41 is not rare; the newer of two comes first"
     assert reader.slowest(filters.parse(""), 1) == [41]

@@ -42,7 +42,7 @@ def reader(path: Path) -> Iterator[Reader]:
 
 
 def add(writer: Writer, *rows: Row) -> None:
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
 
 
 def test_what_is_added_is_counted_once_in_each_step_that_it_lies_in(
@@ -193,7 +193,7 @@ def test_fine_steps_go_when_they_are_old_and_coarse_ones_stay(
         AddMeasures((measure(now_s - 1, 1),)),
         AddSamples((sample(AT_S, 1.0),)),
     )
-    while not writer.tend(lambda c: purging.purge_measures(c, 0, now_s)).result(10).done:
+    while not writer.tend(lambda c: purging.purge_measures(c, 0, now_s)).result(120).done:
         pass
 
     counts = {step_s: len(reader.measures(step_s, 0, now_s)) for step_s in STEPS}
@@ -208,9 +208,9 @@ def test_all_that_was_measured_goes_with_its_time(writer: Writer, reader: Reader
     add(writer, NewSpan(span), NewReload(Reload(AT_S * 1_000_000, "m", "m#1", "", 1)))
 
     oldest = purging.Oldest()
-    while not writer.tend(lambda c: oldest.purge(c, (AT_S + 900) * 1_000_000)).result(10).done:
+    while not writer.tend(lambda c: oldest.purge(c, (AT_S + 900) * 1_000_000)).result(120).done:
         pass
-    writer.tend(purging.purge_series).result(10)
+    writer.tend(purging.purge_series).result(120)
 
     assert [each.series for each in reader.measures(900, 0, AT_S + 9000)] == [CALL]
     assert told_spans(reader, trace_id="ab" * 16) == []

@@ -31,7 +31,7 @@ def reader(path: Path, writer: Writer, arrived: Any) -> Iterator[Reader]:
             NewAttempt(number, 1, "marketing#1", 5),
             AttemptEnd(number, 1, state, status, took_us),
         ]
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     with Reader(path) as reader:
         yield reader
 
@@ -62,7 +62,7 @@ def test_exchanges_are_put_in_order_and_what_is_equal_stays_in_order_of_time(
 def test_no_others_are_among_them_however_many_are_asked_for(
     reader: Reader, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer.submit([Remove((3,), 5)]).result(10)
+    writer.submit([Remove((3,), 5)]).result(120)
     for few in (10, 2):
         monkeypatch.setattr(ordered_reading, "FEW", few)
         assert list(reader.ordered(Order(Column.DURATION), [1, 3, 4, 6])) == [1, 4, 6]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -275,5 +275,5 @@ def test_the_oldest_exchange_is_where_looking_back_ends(
 ) -> None:
     with Reader(path) as reader:
         assert reader.oldest() == 0
-        writer.submit([arrived(7), arrived(9)]).result(10)
+        writer.submit([arrived(7), arrived(9)]).result(120)
         assert reader.oldest() == 7

@@ -26,7 +26,7 @@ from kiket_console.store.writer import Writer
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from kiket_console.store.records import Committed
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class Stall:
@@ -389,7 +389,7 @@ def test_each_start_of_an_engine_is_a_session(path: Path, arrived: Any) -> None:
     for number in (1, None, 2):
         writer = Writer(path)
         if number is not None:
-            writer.submit([arrived(number)]).result(10)
+            writer.submit([arrived(number)]).result(120)
         writer.close()
 
     with closing(sqlite3.connect(path)) as connection:
@@ -404,14 +404,14 @@ def test_what_is_decided_and_planned_of_a_delivery_is_read_back(path: Path, arri
     planned = {"decision": "deny", "retry": "waiting", "next_try_us": 9}
     rows = [arrived(1), NewAttempt(1, 1, "m#1", 1), AttemptEnd(1, 1, State.FAILED, 504, 5)]
     rows[-1] = replace(rows[-1], **planned)
-    writer.submit(rows).result(10)
-    writer.submit([arrived(2), NewAttempt(2, 1, "m#1", 1)]).result(10)
-    writer.submit([replace(rows[-1], exchange_id=2)]).result(10)
+    writer.submit(rows).result(120)
+    writer.submit([arrived(2), NewAttempt(2, 1, "m#1", 1)]).result(120)
+    writer.submit([replace(rows[-1], exchange_id=2)]).result(120)
     with Reader(path) as reader:
         for each in reader.page([1, 2]):
             assert (each.decision, each.retry, each.next_try_us) == ("deny", "waiting", 9)
         assert reader.waiting() == [1, 2]
-        writer.submit([NewAttempt(1, 2, "m#1", 8), SetRetry(2, "cancelled")]).result(10)
+        writer.submit([NewAttempt(1, 2, "m#1", 8), SetRetry(2, "cancelled")]).result(120)
         first, second = reader.page([1, 2])
         assert (first.attempts, first.retry, first.next_try_us) == (2, "", 0)
         assert (second.retry, second.next_try_us) == ("cancelled", 0)
@@ -428,7 +428,7 @@ def test_another_attempt_that_a_dead_engine_left_under_way_is_the_last(
     waiting = AttemptEnd(1, 1, State.FAILED, 504, 5, retry="waiting", next_try_us=9)
     rows = [arrived(1), NewAttempt(1, 1, "m#1", 1), waiting, NewAttempt(1, 2, "m#1", 9)]
     rows += [arrived(2), NewAttempt(2, 1, "m#1", 1), replace(waiting, exchange_id=2)]
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
     writer.close()
     Writer(path).close()
     with Reader(path) as reader:
@@ -440,7 +440,7 @@ def test_another_attempt_that_a_dead_engine_left_under_way_is_the_last(
 def test_what_a_modules_message_was_is_read_back(path: Path, arrived: Any) -> None:
     writer = Writer(path)
     frame = {"kind": "req", "direction": "out", "channel": "uds"}
-    writer.submit([arrived(1, source=Source.IPC, **frame), arrived(2)]).result(10)
+    writer.submit([arrived(1, source=Source.IPC, **frame), arrived(2)]).result(120)
     writer.close()
 
     with Reader(path) as reader:
@@ -453,8 +453,8 @@ def test_what_a_modules_message_was_is_read_back(path: Path, arrived: Any) -> No
 def test_a_note_and_what_was_edited_are_read_back(path: Path, arrived: Any) -> None:
     """A note counts as a change, so that lists read the row again."""
     writer = Writer(path)
-    before = writer.submit([arrived(1), arrived(2, replay_of=1, edited=True)]).result(10)
-    after = writer.submit([SetNote(1, "see #42")]).result(10)
+    before = writer.submit([arrived(1), arrived(2, replay_of=1, edited=True)]).result(120)
+    after = writer.submit([SetNote(1, "see #42")]).result(120)
     writer.close()
 
     assert after.newest_change == before.newest_change + 1

@@ -25,7 +25,7 @@ def platform() -> Iterator[FakePlatform]:
 
 
 def ask(platform: FakePlatform, method: str, path: str, **options: Any) -> httpx.Response:
-    return httpx.request(method, f"{platform.url}{path}", timeout=30, trust_env=False, **options)
+    return httpx.request(method, f"{platform.url}{path}", timeout=120, trust_env=False, **options)
 
 
 def test_a_call_that_nobody_knows_is_answered_with_what_to_do(platform: FakePlatform) -> None:

@@ -39,7 +39,7 @@ def to(port: int, **options: Any) -> ConnectionConfig:
 
 async def lost(channel: TcpChannel) -> None:
     """Wait until a channel has noticed that its connection is gone."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while channel.state is ConnectionState.CONNECTED:  # noqa: ASYNC110  # nothing tells
             await asyncio.sleep(0)
 

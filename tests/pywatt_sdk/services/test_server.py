@@ -56,7 +56,7 @@ def _no_port() -> Iterator[None]:
 
 
 async def text_at(port: int) -> str:
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=120) as client:
         while True:
             try:
                 return (await client.get(f"http://127.0.0.1:{port}/a")).text

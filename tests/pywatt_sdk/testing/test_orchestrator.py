@@ -283,7 +283,7 @@ async def test_flask_too_and_over_a_real_port(
 
     assert (await module.http.get("/")).json() == {"id": "flask"}
     if bind_http:
-        async with httpx.AsyncClient(timeout=30, base_url=f"http://{module.address}") as client:
+        async with httpx.AsyncClient(timeout=120, base_url=f"http://{module.address}") as client:
             assert (await client.get("/")).json() == {"id": "flask"}
 
 

@@ -166,7 +166,7 @@ class Stage:
 
     async def hears(self) -> dict[str, Any]:
         """Return the next line of the module's standard input."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             line = await self.reader.readline()
         assert line, "standard input is closed"
         return dict(json.loads(line))
@@ -216,7 +216,7 @@ class Wire:
 
     async def hears(self) -> dict[str, Any]:
         """Return the next message; empty when the connection is closed."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             try:
                 length, _ = HEADER.unpack(await self._reader.readexactly(HEADER.size))
                 return dict(json.loads(await self._reader.readexactly(length)))
@@ -323,7 +323,7 @@ async def on_stage(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def until(holds: Any, limit_s: float = 20.0) -> None:
+async def until(holds: Any, limit_s: float = 120.0) -> None:
     """Wait until *holds* does."""
     async with asyncio.timeout(limit_s):
         while not holds():  # noqa: ASYNC110  # whatever a test looks at

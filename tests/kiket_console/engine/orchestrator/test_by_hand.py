@@ -236,7 +236,7 @@ async def _while(
 
     async with asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(house.send(message, op, **more))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await house.module.told.wait()
         await asyncio.sleep(0)
         act()

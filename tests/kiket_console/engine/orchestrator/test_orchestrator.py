@@ -60,7 +60,7 @@ class House:
         """Let the module say something; return what it is answered."""
         before = len(self.module.sent)
         self.orchestrator.heard(self.module, message, 7, "tcp")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await self.module.told.wait()
         self.module.told.clear()
         assert len(self.module.sent) == before + 1

@@ -45,14 +45,14 @@ class Program:
     async def send(self, raw: bytes) -> Any:
         """Send a frame, and return the reply."""
         self._writer.write(struct.pack(">IB", len(raw), 1) + raw)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             length, form = struct.unpack(">IB", await self._reader.readexactly(5))
             assert form == 1
             return json.loads(await self._reader.readexactly(length))
 
     async def is_closed(self) -> bool:
         """Tell whether the other end hangs up."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             with contextlib.suppress(ConnectionError):
                 return not await self._reader.read(1)
         return True
@@ -73,7 +73,7 @@ class House:
 
     async def connect(self) -> Program:
         """Return a new connection."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not self.registration.registrations.address:  # noqa: ASYNC110 - once, at first
                 await asyncio.sleep(0)
         host, _, port = self.registration.registrations.address.partition(":")
@@ -248,7 +248,7 @@ async def test_a_port_that_is_taken_is_said() -> None:
         listening = Registration(Notes(), notes.append, port=taken)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(listening.run())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not listening.registrations.address:  # noqa: ASYNC110 - once, at first
                     await asyncio.sleep(0)
             running.cancel()
@@ -289,7 +289,7 @@ async def test_programs_that_come_and_go_leave_nothing_behind(house: House) -> N
     program = await house.connect()
     await program.ask("register", module_info=INFO)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while len(house.registration._connections) > 1:  # noqa: ASYNC110 - they end by themselves
             await asyncio.sleep(0)
 

@@ -82,7 +82,7 @@ class Life:
                 assert self.process.returncode is None
                 await asyncio.sleep(0.02)
         writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
         return int(head.split()[1]), body
@@ -91,7 +91,7 @@ class Life:
         """Walk down the ladder until it has ended."""
         self.session.shut_down()
         self.session.close_stdin()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             return await self.process.wait()
 
 
@@ -146,7 +146,7 @@ async def life(*options: str, channels: tuple[str, ...] = ("tcp", "uds")) -> Asy
 async def one_whole_life() -> None:
     """Start, serve over HTTP and over stdio, operate, ask another, rotate, stop."""
     async with life("--secrets", "A,B", "--subscribe") as module:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await module.session.announced
         assert await module.get("/secret/A") == (200, b"alpha")
         module.session.became_ready()
@@ -159,7 +159,7 @@ async def one_whole_life() -> None:
         ack = await module.session.rotate(("A",), "rot-1", 20)
         assert ack is not None
         assert ack.status == "success"
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while (await module.get("/secret/A"))[1] != b"omega":  # noqa: ASYNC110  # its time
                 await asyncio.sleep(0.02)
         facts = module.session.facts
@@ -183,7 +183,7 @@ async def test_it_lives_a_whole_life_every_time() -> None:
 
 async def test_without_a_tcp_channel_it_announces_and_dies() -> None:
     async with life(channels=()) as module:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             await module.session.announced
             assert await module.process.wait() == 1
 

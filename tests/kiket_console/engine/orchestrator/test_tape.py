@@ -43,7 +43,7 @@ def frame(op: str, direction: Direction = Direction.OUT, **facts: Any) -> Frame:
 def kept(writer: Writer, reader: Reader, recorder: Recorder, exchange_id: int | None) -> Detail:
     """Return what the store has of an exchange once all that was said is in it."""
     recorder.flush()
-    writer.submit([]).result(10)
+    writer.submit([]).result(120)
     assert exchange_id is not None
     detail = reader.detail(exchange_id)
     assert detail is not None

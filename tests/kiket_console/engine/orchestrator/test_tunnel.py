@@ -155,7 +155,7 @@ async def test_events_are_passed_on_as_they_come(house: House) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         house.module.address = ("127.0.0.1", server.sockets[0].getsockname()[1])
         reader = await stream(house)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             assert (await reader.readuntil(b"data: 1\n\n")).startswith(b"HTTP/1.1 200 OK")
             goes_on.set()  # the first was there before the module had said the second
             assert await reader.read() == b"data: 2\n\n"
@@ -175,7 +175,7 @@ async def test_who_asks_for_events_may_ask_nothing_more_there(house: House) -> N
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         house.module.address = ("127.0.0.1", server.sockets[0].getsockname()[1])
         reader = await stream(house)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await reader.readuntil(b"\r\n\r\n")
             house.writers[-1].write(b"GET /secret HTTP/1.1\r\n\r\n")
             assert await reader.read() == b""
@@ -188,7 +188,7 @@ async def test_a_stream_that_is_none_is_an_answer_all_the_same(house: House) -> 
     house.module.address = None
     house.module.answer_http = lambda asked: HttpResponse(asked.request_id, 200, {}, b"all")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         found = await (await stream(house)).read()
         absent = await (await stream(house, path="/m/nobody/x")).read()
 

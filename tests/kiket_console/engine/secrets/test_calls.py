@@ -116,7 +116,7 @@ async def test_a_caller_that_gives_up_leaves_the_thread_behind_like_one_whose_ti
 
 async def _until(true: Callable[[], bool]) -> None:
     """Wait for what threads do, which may come to it after their time is over."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not true():  # noqa: ASYNC110 - of other threads
             await asyncio.sleep(0.001)
 

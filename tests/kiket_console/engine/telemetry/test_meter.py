@@ -93,7 +93,7 @@ def written(meter: Meter) -> None:
     """Hand over what was counted, and wait until the store has it."""
     meter.flush()
     assert meter._written is not None
-    meter._written.result(10)
+    meter._written.result(120)
 
 
 def test_what_ended_is_in_the_store_a_flush_later(
@@ -284,7 +284,7 @@ async def test_each_second_is_told_by_itself(meter: Meter, writer: Writer, reade
     clock = chain([BEGAN_S + 0.995] * 2, repeat(BEGAN_S + 1.0))
     meter._clock = lambda: next(clock)
     end(meter)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(meter.run())
         await told.wait()
         running.cancel()

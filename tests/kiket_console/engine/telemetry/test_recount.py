@@ -45,7 +45,7 @@ def ended(
 
 
 def add(writer: Writer, *rows: Row) -> None:
-    writer.submit(rows).result(10)
+    writer.submit(rows).result(120)
 
 
 def forget_measures(path: Path) -> None:

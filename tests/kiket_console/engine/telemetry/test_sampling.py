@@ -82,7 +82,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> dict[str, usage.Usage]:
 
 async def sample(workers: Workers, sampler: Sampler, rounds: int = 1) -> None:
     """Let so many rounds pass."""
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         task = tasks.create_task(sampler.run())
         await workers.passed(rounds)
         task.cancel()

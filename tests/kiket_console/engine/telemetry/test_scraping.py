@@ -130,7 +130,7 @@ async def scraped(
     modules = Modules(server.sockets[0].getsockname()[1])
     forwarder = Forwarder()
     scraper = Scraper(modules, forwarder, modules.add, modules.logs.append)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(scraper.run())
         yield modules
         running.cancel()

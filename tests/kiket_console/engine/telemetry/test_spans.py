@@ -165,7 +165,7 @@ async def test_what_is_written_makes_room_again(
         running = tasks.create_task(spans.run())
         for _ in range(2):
             spans.take(told() for _ in range(module.BATCH + 1))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while spans._waiting:
                     written.clear()
                     await written.wait()
