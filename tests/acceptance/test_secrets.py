@@ -176,7 +176,7 @@ async def test_nothing_is_refused_while_a_webhook_secret_is_rotated(
                 before = traffic.newest["code"]
                 names = ("HOOK", "KIKET_WEBHOOK_SECRET")
                 done = await asyncio.gather(
-                    *(client.secrets.rotate(name, NEW, timeout_s=PATIENCE_S) for name in names)
+                    *(client.secrets.rotate(name, NEW, timeout_s=60) for name in names)
                 )
                 await traffic.more(25)
                 traffic.secrets = dict.fromkeys(NAMES, NEW)

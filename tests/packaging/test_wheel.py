@@ -176,10 +176,20 @@ def test_the_installed_sample_tests_itself_with_the_installed_plugin(
 
 def test_the_installed_demo_runs_without_a_screen(installed: Path, own_places: Path) -> None:
     """The bundled sample is served, traffic comes, and every line on stdout is JSON."""
-    said = run(
-        installed / "kiket-console", "demo", "--headless", "--seconds", "3", cwd=own_places
-    )  # fmt: skip
+    command = (str(installed / "kiket-console"), "demo", "--headless")
+    assert (
+        json.loads(run(*command, "--seconds", "1", cwd=own_places).splitlines()[-1])["type"]
+        == "stopped"
+    )
 
-    lines = [json.loads(line) for line in said.splitlines()]
-    assert lines
-    assert "issue.created" in said
+    with subprocess.Popen(command, cwd=own_places, stdout=subprocess.PIPE) as demo:
+        assert demo.stdout is not None
+        try:
+            for line in demo.stdout:
+                if json.loads(line).get("name") == "issue.created":
+                    break
+        finally:
+            demo.terminate()
+            left = demo.stdout.read().splitlines()
+    assert json.loads(left[-1])["type"] == "stopped"
+    assert demo.returncode == 0
