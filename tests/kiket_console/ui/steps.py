@@ -15,7 +15,7 @@ async def stepped_out(pilot: Pilot[bool]) -> None:
     """Close whatever is open and go back to Traffic."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
-    for _ in range(8):
+    for _ in range(30):
         place = app.place
         if place is not None and place is app.screen and place.list.has_focus:
             break
