@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ BODY = json.dumps({"event": "issue.created", "issue": {"id": 1, "key": "KIK-1"}}
 ROUTE = "/v/v1/webhooks/issue.created"
 
 
-def test_a_triggered_event_is_handled_answered_and_stored(engine: Engine) -> None:
+def test_a_triggered_event_is_handled_answered_and_stored(engine: Engine, until: Until) -> None:
     result = engine.trigger("issue.created@v1", "--data", BODY.decode())
     assert (result["schema"], result["state"], result["status"]) == (1, "forwarded", 200)
+    until(lambda: engine.reader.exchange_logs(result["exchange_id"]), "its log line is recorded")
     done = engine.cli("traffic", "show", str(result["exchange_id"]), "--json")
     shown = json.loads(done.stdout)
     assert shown["signature"] in {"ok k0", "ok sw1"}, "a delivery of ours carries both"
@@ -34,13 +36,13 @@ def test_a_triggered_event_is_handled_answered_and_stored(engine: Engine) -> Non
     assert engine.secret not in done.stdout
 
 
-def test_a_broken_handler_is_seen_mended_and_sent_again(engine: Engine) -> None:
+def test_a_broken_handler_is_seen_mended_and_sent_again(engine: Engine, until: Until) -> None:
     good = (engine.folder / "main.py").read_text()
     engine.save("main.py", good.replace('return {"ok"', 'return {"ok": 1 / 0, "was"'))
     failed = engine.trigger("issue.created", "--version", "v1", "--data", BODY.decode())
     assert failed["status"] == 400
-    logs = engine.reader.exchange_logs(failed["exchange_id"])
-    traceback = next(line for line in logs if "Traceback" in line.text)
+    logs = partial(engine.reader.exchange_logs, failed["exchange_id"])
+    [traceback] = until(lambda: [each for each in logs() if "Traceback" in each.text], "its log")
     assert "ZeroDivisionError" in traceback.text
     assert "main.py" in traceback.text
     engine.save("main.py", good)
