@@ -167,6 +167,7 @@ def test_requests_that_arrive_before_the_code_is_up_are_held(
         assert done.returncode == 0
         assert len(done.stdout.splitlines()) == 5
 
+        until(lambda: engine.status()["exchanges"] >= 12, "each call is recorded, too")
         status_now = json.loads(engine.cli("status", "--json").stdout)
         assert status_now["recording"] == "ok"
         assert status_now["exchanges"] == 12, "six deliveries and their calls"
