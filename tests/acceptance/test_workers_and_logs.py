@@ -87,7 +87,7 @@ def test_the_log_is_narrowed_and_kept_whole(engine: Engine) -> None:
     """A traceback is one record, colour codes are for terminals alone."""
     everything = answered(engine, "logs")
     assert "\x1b[32mgreen\x1b[0m and plain" in [each["text"] for each in everything]
-    traceback = answered(engine, "logs", "--filter", "is:traceback")[-1]
+    traceback = answered(engine, "logs", "--filter", "is:traceback")[0]
     assert traceback["stream"] == "stderr"
     assert traceback["text"].splitlines()[0] == "Traceback (most recent call last):"
     assert traceback["text"].splitlines()[-1] == "KeyError: 'reporter'"
