@@ -190,6 +190,16 @@ class Engine:
         """Return the newest webhook that is recorded."""
         return next(each for each in self.reader.recent(50) if each.source == "webhook")
 
+    def calls(self, exchange_id: int, count: int) -> list[Exchange]:
+        """Return the API calls of a delivery's handler, once so many are recorded."""
+
+        def recorded() -> list[Exchange] | None:
+            detail = self.reader.detail(exchange_id)
+            return [*detail.children] if detail and len(detail.children) >= count else None
+
+        found: list[Exchange] = until(recorded, f"{count} calls are recorded")
+        return found
+
     def descendants(self) -> list[int]:
         """Return the processes below the engine."""
         import psutil
