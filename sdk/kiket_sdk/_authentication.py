@@ -97,12 +97,11 @@ class Authenticator:
         not where no secret is configured, so that a token has to decide. Raises Refused (401).
         """
         has_all = len(headers) == len(raw_headers)
-        ordinary = self._ordinary
-        if ordinary is not None and has_all:
+        if has_all and self._ordinary is not None:
             if b"x-kiket-signature" in headers:
-                if ordinary.include(raw_body, headers):
+                if self._ordinary.include(raw_body, headers):
                     return True
-            elif ordinary.include_standard(raw_body, headers):
+            elif self._ordinary.include_standard(raw_body, headers):
                 return True
         if not self._secrets:
             return False

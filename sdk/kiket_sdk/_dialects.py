@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
 ISO_LIMIT = 64
 _HEX_BYTES = 64  # of a MAC
-UNIX_DIGITS = 11
+_UNIX_DIGITS = 11
 _ID_LIMIT = 128
 # a dot in an id would move the seam between id and timestamp
 _ID_SIGNS = f"{ascii_letters}{digits}_-".encode()
@@ -51,6 +51,11 @@ def _mac_in_hex(signature: bytes, prefix: bytes) -> bytes | None:
         return binascii.unhexlify(signature[begins:])
     except ValueError:
         return None
+
+
+def is_unix_time(timestamp: bytes) -> bool:
+    """Tell whether a text is whole unix seconds."""
+    return timestamp.isdigit() and len(timestamp) <= _UNIX_DIGITS
 
 
 def is_message_id(raw_text: bytes) -> bool:
@@ -196,7 +201,7 @@ class KiketDialect:
             return self._unreadable(signature)
         if not self.timestamp_signed:
             term = _matching((mac,), keys.text, raw_body, now)
-        elif timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS:
+        elif is_unix_time(timestamp):
             term = _matching((mac,), keys.text, b".".join((timestamp, raw_body)), now)
         else:
             return self._untimed(timestamp)
@@ -310,8 +315,7 @@ class StandardWebhooks:
         signature = sent.get(b"webhook-signature", b"")
         message_id = sent.get(b"webhook-id", b"")
         timestamp = sent.get(b"webhook-timestamp", b"")
-        is_dated = timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS
-        if not (signature and is_dated and is_message_id(message_id)):
+        if not (signature and is_unix_time(timestamp) and is_message_id(message_id)):
             return self._unreadable(signature, message_id, timestamp)
         entries = signature.split(b" ", _SIGNATURES_LIMIT)
         if len(entries) > _SIGNATURES_LIMIT:

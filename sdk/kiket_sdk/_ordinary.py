@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kiket_sdk._dialects import ISO_LIMIT, UNIX_DIGITS, is_message_id, iso_moment_s
+from kiket_sdk._dialects import ISO_LIMIT, is_message_id, is_unix_time, iso_moment_s
 from kiket_sdk._keys import ALWAYS, MacKey
 from kiket_sdk._signing import SKEW_S
 
@@ -81,7 +81,7 @@ class OrdinaryWebhooks(msgspec.Struct, frozen=True):
 @functools.lru_cache(maxsize=256)  # senders stamp by the second, so a burst parses once
 def _unix_moment_s(timestamp: bytes) -> float | None:
     """Return unix seconds that were signed, None when they are not written as such."""
-    return int(timestamp) if timestamp.isdigit() and len(timestamp) <= UNIX_DIGITS else None
+    return int(timestamp) if is_unix_time(timestamp) else None
 
 
 def ordinary(keys: Keys, accept: Collection[str]) -> OrdinaryWebhooks | None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from kiket_console.model import Body, Exchange, Headers, Worker
 
 _RETRY: Headers = (*JSON_TYPE, ("retry-after", "1"))
-_WEBHOOK, _FORWARDED = Source.WEBHOOK, State.FORWARDED  # Python 3.11 looks members up slowly
 _SELF = "gateway"
 """The target of an attempt that no worker took."""
 
@@ -208,7 +207,7 @@ class Gateway:
                 delivery, version, expected, worker.handlers, self._tokens, worker.extension_id
             )
         return Arrival(
-            _WEBHOOK,
+            Source.WEBHOOK,
             worker.name,
             delivery.event,
             version,
@@ -282,7 +281,7 @@ class Gateway:
         self, delivery: Delivery, recorded: Recorded, answer: Answer, duration_us: int
     ) -> Outcome:
         ending = Ending(
-            _FORWARDED, answer.status, duration_us, answer=(answer.headers, answer.raw_body)
+            State.FORWARDED, answer.status, duration_us, answer=(answer.headers, answer.raw_body)
         )
         self._aftermath.add_to(ending, delivery, recorded.worker, recorded.attempt)
         try:
@@ -294,7 +293,7 @@ class Gateway:
             raise
         return Outcome(
             recorded.id,
-            _FORWARDED,
+            State.FORWARDED,
             answer.status,
             answer.headers,
             answer.raw_body,

@@ -73,7 +73,7 @@ def _by_signature(delivery: Delivery, judging: Judging) -> Judgement:
         expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,
-        verdict.reason._value_,  # at once, which `value` is not
+        verdict.reason.value,
         verdict.dialect,
         verdict.sentence,
         verdict.skew_s,

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from kiket_console.store.writer import Writer
     from kiket_core.secret import Redactor
 
-_WEBHOOK = Source.WEBHOOK  # Python 3.11 looks members up by a descriptor, slowly
 INLINE_BYTES = 64 * 1024
 """Larger bodies are searched for secrets in another thread, so that nobody waits for it."""
 
@@ -218,7 +217,7 @@ class Recorder:
         self._newest_id = exchange_id
         if known is not None:
             self._duplicates.remember(known, first or exchange_id, started_us)
-        if arrival.source is _WEBHOOK:
+        if arrival.source is Source.WEBHOOK:
             delivery_id = value_of(arrival.headers, "x-kiket-delivery")
             self._parentage.began(exchange_id, arrival.worker, seen, delivery_id, span_id)
         elif arrival.direction == Direction.IN and target is not None:
@@ -264,11 +263,7 @@ class Recorder:
         if ending.answer is not None:
             headers, raw_body = ending.answer
             limit = len(raw_body) if ending.is_truncated else None
-            if limit is None and len(raw_body) <= INLINE_BYTES:
-                body = self.clear(raw_body, known)
-            else:
-                body = await self.stored(raw_body, limit, known)
-            answer = Message(self._headers(headers), body)
+            answer = Message(self._headers(headers), await self.stored(raw_body, limit, known))
         self._conclude(recorded, ending, answer)
         if recorded.ticket.failure is not None:
             raise recorded.ticket.failure
