@@ -232,7 +232,7 @@ class TestWithBoto3:
             send_to_producer_via_arn(ARN, message)
         assert producer.messages == [message]
         assert "invocations" in caplog.text
-        assert "4111" not in caplog.text
+        assert "4111-1111" not in caplog.text
 
     def test_a_refused_message_says_why(self, producer: FakeProducer, message: Message) -> None:
         answer = {"statusCode": 400, "body": '{"message": "closed"}'}
