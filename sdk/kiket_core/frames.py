@@ -17,8 +17,11 @@ import io
 import struct
 from typing import Final, NamedTuple
 
+import msgspec
+
 _LENGTH_HEADER: Final = struct.Struct(">IB")
 _HEADER_BYTES: Final = _LENGTH_HEADER.size
+_unpack_header: Final = _LENGTH_HEADER.unpack_from
 _MAX_LENGTH: Final = 2**32 - 1
 
 
@@ -107,7 +110,7 @@ class Format(enum.IntEnum):
 _FORMATS: Final = {each.value: each for each in Format}
 
 
-class LengthFrame(NamedTuple):
+class LengthFrame(msgspec.Struct, frozen=True):
     """One length-prefixed frame."""
 
     format: Format
@@ -150,17 +153,16 @@ class LengthFrames:
         frames: list[LengthFrame] = []
         start, end = 0, len(raw)
         while end - start >= _HEADER_BYTES:
-            length, code = _LENGTH_HEADER.unpack_from(raw, start)
-            format_ = _FORMATS.get(code)
-            if format_ is None or length > self._limit_bytes:
+            length, code = _unpack_header(raw, start)
+            if code not in _FORMATS or length > self._limit_bytes:
                 self._fault = self._header_fault(length, code)
                 raise FrameError(self._fault, tuple(frames))
-            stop = start + _HEADER_BYTES + length
-            if end < stop:
-                self._wanted = stop - start
+            at = start + _HEADER_BYTES
+            if end - at < length:
+                self._wanted = _HEADER_BYTES + length
                 break
-            frames.append(LengthFrame(format_, raw[start + _HEADER_BYTES : stop]))
-            start = stop
+            start = at + length
+            frames.append(LengthFrame(_FORMATS[code], raw[at:start]))
         else:
             self._wanted = _HEADER_BYTES
         self._rest += raw[start:]
@@ -189,6 +191,11 @@ def encode_length(raw: bytes, format: Format = Format.JSON) -> bytes:  # noqa: A
     Raises:
         FrameError: if it is too long for the 4 bytes of length.
     """
-    if len(raw) > _MAX_LENGTH:
-        raise FrameError(f"A payload of {len(raw)} bytes is too long for one frame.")
-    return _LENGTH_HEADER.pack(len(raw), format) + raw
+    return length_header(len(raw), format) + raw
+
+
+def length_header(size: int, format: Format = Format.JSON) -> bytes:  # noqa: A002  # its name
+    """Return what goes before a payload of `size` bytes; raises as `encode_length`."""
+    if size > _MAX_LENGTH:
+        raise FrameError(f"A payload of {size} bytes is too long for one frame.")
+    return _LENGTH_HEADER.pack(size, format)

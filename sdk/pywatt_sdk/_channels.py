@@ -44,6 +44,7 @@ LINE_LIMIT_BYTES: Final = 16 * 1024 * 1024
 FRAME_LIMIT_BYTES: Final = 64 * 1024 * 1024
 FRAME_DEADLINE_S: Final = 10.0
 _EXCERPT_BYTES: Final = 512
+_BASE64: Final = Format.BASE64  # found faster than in its class, for each frame
 
 
 class Lines(Channel["bytes | Oversize"]):
@@ -152,12 +153,11 @@ class Frames(Channel[LengthFrame]):
         super().connection_lost(exc)
 
     def _give(self, frame: LengthFrame) -> None:
-        code, raw = frame
-        if code is not Format.BASE64:
-            self._on_message(raw)
+        if frame.format is not _BASE64:
+            self._on_message(frame.raw)
             return
         try:
-            raw = binascii.a2b_base64(raw, strict_mode=True)
+            raw = binascii.a2b_base64(frame.raw, strict_mode=True)
         except binascii.Error as fault:
             reason = f"A frame of format 3 is not base64: {str(fault).lower()}."
             self._on_invalid(Invalid(reason, frame.raw[:_EXCERPT_BYTES], len(frame.raw)))

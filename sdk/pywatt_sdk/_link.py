@@ -16,6 +16,8 @@ import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
+from msgspec import Struct
+
 from kiket_core.trace import child_traceparent
 from pywatt_sdk import _protocol as p
 from pywatt_sdk._correlation import Correlation
@@ -36,6 +38,8 @@ refused, or wait."""
 
 _STDIO_FIRST: Final = (STDIO, TCP, UDS)
 _FRAMES_FIRST: Final = (TCP, UDS, STDIO)
+_ANSWERS: Final = (Struct, type(None))
+"""What plain handlers return; to tell that another thing is not to be awaited takes long."""
 _FRAMED: Final = (p.RegisterServiceProvider, p.DiscoverServiceProviders, p.RouteToModule)
 
 M = TypeVar("M")
@@ -258,7 +262,8 @@ class Link:
         except Exception:
             _logger.exception("Handling a %s message failed.", p.op_of(message))
             return
-        if not inspect.isawaitable(outcome):
+        is_ready = isinstance(outcome, _ANSWERS) or not inspect.isawaitable(outcome)
+        if is_ready:
             self._answer_at_once(outcome, name)
         elif self._busy[kind := type(message)] < MOST_UNDER_WAY:
             if self._busy[kind] <= MOST_UNDER_WAY // 2:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
 
-from kiket_core.frames import encode_length
+from kiket_core.frames import encode_length, length_header
 from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_values import bytes_as_numbers, write_custom
 
@@ -73,10 +73,10 @@ def encode_frame(
     raw = encode_json(message, base64=base64)
     if traceparent:
         raw = _traced(raw, traceparent)
-    if to == "orchestrator":
-        wrapped = _WRAPPERS, next(_wrapper_numbers), raw
-        raw = b'{"id":"%s%012x","content":%s,"metadata":{}}' % wrapped
-    return encode_length(raw)
+    if to != "orchestrator":
+        return encode_length(raw)
+    header = length_header(len(raw) + _WRAPPER_BYTES)
+    return _WRAPPER % (header, _WRAPPERS, next(_wrapper_numbers), raw)
 
 
 def _traced(raw: bytes, traceparent: str) -> bytes:
@@ -157,3 +157,5 @@ _UNREADY: Final = _UNREADY_BASE64 | {
 _WRAPPERS: Final = new_uuid()[:24].encode()
 _wrapper_numbers: Final = itertools.count()
 """Nobody asks for a wrapper's id, but each has to have one: a number after random digits."""
+_WRAPPER: Final = b'%s{"id":"%s%012x","content":%s,"metadata":{}}'
+_WRAPPER_BYTES: Final = len(_WRAPPER % (b"", _WRAPPERS, 0, b""))
