@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from kiket_console.model import Worker  # noqa: TC001 (read by msgspec)
+from kiket_console.text import plural, visible
 
 
 class Degraded(Struct, frozen=True):
@@ -53,6 +54,8 @@ class EngineStatus(Struct, frozen=True):
     """How many requests were refused before they were read: foreign, malformed, over a limit."""
     env_file: str = ""
     """The file of variables for workers; empty when there is none."""
+    options: tuple[str, ...] = ()
+    """Those that it was started with, for whoever starts the next one."""
     dropped_frames: int = 0
     """How many messages of modules came faster than they could be recorded."""
     degraded: tuple[Degraded, ...] = ()
@@ -68,3 +71,14 @@ class EngineStatus(Struct, frozen=True):
     def extensions(self) -> tuple[Worker, ...]:
         """The workers that take webhooks."""
         return tuple(worker for worker in self.workers if worker.kind != "module")
+
+    @property
+    def running(self) -> int:
+        """How many workers have a process."""
+        return sum(worker.pid is not None for worker in self.workers)
+
+
+def what_stopped(name: str, last: EngineStatus | None) -> str:
+    """Return what is said once the engine of project *name* was stopped; *last*: its last words."""
+    workers = f" and {plural(last.running, 'worker')}" if last and last.running else ""
+    return f"Stopped {visible(name)}: the engine{workers}."

@@ -100,6 +100,13 @@ def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, unt
     assert engine.cli("traffic", "show", str(sent)).returncode == 0
 
 
+def test_an_engine_tells_the_options_of_its_start_for_whoever_starts_the_next(
+    engine: Engine,
+) -> None:
+    told = engine.status()["options"]
+    assert list(told) == [*("--trust", "--allow-host", "demo.example", "--durability", "process")]
+
+
 def test_an_exchange_that_is_not_there_is_named(engine: Engine) -> None:
     for command, sentence in (
         ("delete", "Exchange 77 is not recorded"),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kiket_console.engine_process import lock_holder
-from kiket_console.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +46,6 @@ def test_a_console_outlives_its_engine_and_starts_the_next_one(
         screen.press("1")
         screen.shows(f"{before} exchanges")
 
-        screen.press("!")
-        screen.shows("You have not said yet that the code in")
-        Trust().trust(folder)
         screen.press("!")
         screen.shows("● serving")
         assert "engine gone" not in screen.screen()

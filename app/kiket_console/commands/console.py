@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from kiket_console.commands import completing
-from kiket_console.commands.options import directory_option, engine_options, paths_of
+from kiket_console.commands.options import (
+    directory_option,
+    engine_arguments,
+    engine_options,
+    paths_of,
+)
 from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
@@ -64,12 +69,14 @@ def console(
     config.load(paths.folder, flags, variables)
     from kiket_console.engine_process import start_engine
 
-    arguments = ["--trust"] if trust else []
-    arguments += [] if port is None else ["--port", str(port)]
-    arguments += [part for name in allow_host for part in ("--allow-host", name)]
-    arguments += [] if durability is None else ["--durability", durability]
-    arguments += ["--session-secrets"] if session_secrets else []
-    arguments += [] if env_file is None else ["--env-file", env_file]
+    arguments = engine_arguments(
+        trust=trust,
+        port=port,
+        allow_host=allow_host,
+        durability=durability,
+        session_secrets=session_secrets,
+        env_file=env_file,
+    )
     return show(paths, start_engine(paths, arguments), variables, arguments=arguments)
 
 

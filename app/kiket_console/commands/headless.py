@@ -28,7 +28,7 @@ from kiket_console.private_file import write_private
 from kiket_core.secret import RedactingFormatter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -56,6 +56,8 @@ class Wanted(Struct, frozen=True):
     is_quiet: bool = False
     """Nothing is said of what is recorded."""
     ready_file: Path | None = None
+    options: Sequence[str] = ()
+    """Those of the command line, which the engine tells whoever starts the next one."""
     until_stdin_closes: bool = False
     """Stop when whoever started us is gone."""
     beside: Callable[[ProjectPaths], Coroutine[Any, Any, None]] | None = None
@@ -96,6 +98,7 @@ class _Run:
             events,
             session_secrets=wanted.session_secrets,
             env_file=wanted.env_file,
+            options=wanted.options,
         )
 
     async def run(self) -> int:

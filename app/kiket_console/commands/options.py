@@ -13,7 +13,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.settings import DURABILITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kiket_console.paths import ProjectPaths
 
@@ -63,6 +63,25 @@ def engine_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def engine_arguments(
+    *,
+    trust: bool = False,
+    port: int | None = None,
+    allow_host: Sequence[str] = (),
+    durability: str | None = None,
+    session_secrets: bool = False,
+    env_file: str | None = None,
+) -> list[str]:
+    """Return the options with which an engine is started that is told the same."""
+    arguments = ["--trust"] if trust else []
+    arguments += [] if port is None else ["--port", str(port)]
+    arguments += [part for name in allow_host for part in ("--allow-host", name)]
+    arguments += [] if durability is None else ["--durability", durability]
+    arguments += ["--session-secrets"] if session_secrets else []
+    arguments += [] if env_file is None else ["--env-file", env_file]
+    return arguments
 
 
 def paths_of(context: click.Context, directory: Path | None) -> ProjectPaths:

@@ -9,6 +9,7 @@ import click
 
 from kiket_console.commands.options import (
     directory_option,
+    engine_arguments,
     engine_options,
     json_option,
     paths_of,
@@ -93,5 +94,13 @@ def run(
         as_lines=plain,
         is_quiet=quiet,
         ready_file=Path(ready_file) if ready_file else None,
+        options=engine_arguments(
+            trust=trust,
+            port=port,
+            allow_host=allow_host,
+            durability=durability,
+            session_secrets=session_secrets,
+            env_file=env_file,
+        ),
     )
     return serve(paths, found, wanted)

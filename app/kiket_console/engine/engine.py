@@ -63,6 +63,7 @@ class Engine:
         *,
         session_secrets: bool = False,
         env_file: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self._paths = paths
         self._project = project
@@ -70,6 +71,7 @@ class Engine:
         self._events = events
         self._session_secrets = session_secrets
         self._env_file = env_file or paths.folder / FILE_NAME
+        self._options = options
         self._stopping = asyncio.Event()
         self._servers: list[Server] = []
 
@@ -120,6 +122,7 @@ class Engine:
                 platform_url=listeners.url_of(platform_socket),
                 stop=self.stop,
                 env_file=self._env_file,
+                options=self._options,
             )
             await parts.recorder.recall(reader)
             if note:

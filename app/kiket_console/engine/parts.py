@@ -66,7 +66,7 @@ from kiket_console.wire import EngineInfo
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kiket_console.config import Config
@@ -106,6 +106,7 @@ class Parts:
         platform_url: str,
         stop: Callable[[], None],
         env_file: Path,
+        options: Sequence[str],
     ) -> None:
         self._paths = paths
         self._project = project
@@ -114,6 +115,7 @@ class Parts:
         self._vault = vault
         self._writer = writer
         self._env_file = env_file
+        self._options = options
         self._notes: list[str] = []
         self._pulse = Pulse()
         newest = writer.newest
@@ -362,6 +364,7 @@ class Parts:
             notes=tuple(self._notes),
             refused=self.refusals.total,
             env_file=str(self._env_file) if self._env_file.is_file() else "",
+            options=tuple(self._options),
             degraded=self.soundness.degraded,
             written_us=self._writer.written_us,
             vault_us=self._vault.answered_us,

@@ -30,7 +30,8 @@ class OwnEngine:
     """Starts engines for *app*.
 
     *process* is the engine that was started for the console, if any; *arguments* are options of
-    `run --headless` that it had, None where no other is to be started.
+    `run --headless` that it had, which count until an engine has told its own; None where no other
+    is to be started.
     """
 
     def __init__(
@@ -89,7 +90,8 @@ class OwnEngine:
             if (pid := lock_holder(self._paths)) is not None:
                 raise self._there(pid)
             self._process = None
-            arguments = [*self._arguments, *_alike(self._app.status, self._paths)]
+            status = self._app.status
+            arguments = self._arguments if status is None else _alike(status)
             self._process = await asyncio.to_thread(start_engine, self._paths, arguments)
             self._app.link_changed(False)
         except (ConsoleError, OSError) as error:
@@ -133,13 +135,6 @@ def after_its_end(status: EngineStatus, at_us: int) -> EngineStatus:
     return replace(status, workers=tuple(replace(each, **ended) for each in status.workers))
 
 
-def _alike(status: EngineStatus | None, paths: ProjectPaths) -> list[str]:
-    """Return the options that give the next engine what the last one said it had."""
-    if status is None:
-        return []
-    alike = ["--durability", status.durability]
-    if status.vault == "this session only":
-        alike.append("--session-secrets")
-    if status.env_file and status.env_file != str(paths.folder / ".env"):
-        alike += ["--env-file", status.env_file]
-    return alike
+def _alike(status: EngineStatus) -> list[str]:
+    """Return the options of the last engine, with where a person told it to keep secrets."""
+    return [*status.options, *["--session-secrets"] * (status.vault == "this session only")]

@@ -94,14 +94,12 @@ async def test_one_that_ends_as_it_starts_is_said_and_can_be_tried_again(
 async def test_what_the_last_one_had_the_next_one_has(
     paths: ProjectPaths, started: Started
 ) -> None:
-    said = replace(
-        scene.status(), durability="process", vault="this session only", env_file="/srv/other.env"
-    )
-    await own_engine(Told(GONE, said), paths, ()).start()
-    own = replace(said, env_file=str(paths.folder / ".env"), vault="Secret Service")
-    await own_engine(Told(GONE, own), paths, ()).start()
-    kept = ["--durability", "process"]
-    assert started == [[*kept, "--session-secrets", "--env-file", "/srv/other.env"], kept]
+    options = ["--trust", "--port", "8123", "--allow-host", "demo.example"]
+    said = replace(scene.status(), options=tuple(options), vault="Secret Service")
+    await own_engine(Told(GONE, said), paths).start()
+    for_the_session = replace(said, vault="this session only")
+    await own_engine(Told(GONE, for_the_session), paths).start()
+    assert started == [options, [*options, "--session-secrets"]]
 
 
 @pytest.mark.parametrize(
