@@ -85,6 +85,7 @@ def test_trigger_fail_read_fix_replay_and_leave_nothing(
     assert below
     shell.press("q", "Right", "Enter")
     shell.shows(r"\^C\n[^─]*bash")
+    shell.shows(r"Stopped sample: the engine and 1 worker\.")
     shell.type("echo left with $?")
     shell.press("Enter")
     shell.shows("left with 0")

@@ -336,6 +336,7 @@ def test_1_the_first_five_minutes(terminal: Open) -> None:
     console.press("q")
     console.shows("leaves nothing behind")
     console.press("Enter")
+    console.shows(r"The demo has ended and left nothing behind\.")
     console.shows("left with 0")
 
 

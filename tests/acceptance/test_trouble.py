@@ -137,7 +137,7 @@ def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped
         engine.wait_serving()
         assert engine.trigger("issue.created", "--data", '{"issue": {"key": "B"}}')["status"] == 200
         done = engine.cli("stop")
-        assert (done.returncode, done.stderr) == (0, "Stopped.\n")
+        assert (done.returncode, done.stderr) == (0, "Stopped sample: the engine and 1 worker.\n")
         assert engine.process.wait(60) == 0
         assert engine.said("stopped")[-1]["reason"] == "stop"
 

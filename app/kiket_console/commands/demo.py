@@ -41,7 +41,10 @@ def demo(headless: bool, seconds: float | None, home: Path | None) -> int:
 
     need_terminal()
     with private_home() as place:
-        return _show(place)
+        status = _show(place)
+    if not status:
+        click.echo("The demo has ended and left nothing behind.", err=True)
+    return status
 
 
 @contextlib.contextmanager

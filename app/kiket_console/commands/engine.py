@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,7 @@ def stop(context: click.Context, name: str | None, directory: Path | None, as_js
     """Stop the worker NAME; without a name, this project's engine and all its workers."""
     from kiket_console.client import Client, EngineGone, call
     from kiket_console.engine_process import lock_holder
+    from kiket_console.engine_status import what_stopped
     from kiket_console.errors import ConsoleError, ExitCode
 
     paths = paths_of(context, directory)
@@ -40,13 +42,17 @@ def stop(context: click.Context, name: str | None, directory: Path | None, as_js
         command_worker(paths, name, "stop", as_json=as_json)
         return
 
+    last: list[EngineStatus] = []
+
     async def ask() -> None:
         async with Client(paths) as client:
+            with suppress(ConsoleError):  # asked for what is said at the end alone
+                last.append(await client.status())
             await client.stop()
 
     pid = lock_holder(paths)
     if pid is None:
-        _tell_stopped(None, as_json=as_json)
+        _tell_stopped(None, "No engine runs here.", as_json=as_json)
         return
     try:
         call(ask())
@@ -58,16 +64,17 @@ def stop(context: click.Context, name: str | None, directory: Path | None, as_js
             f"The engine (pid {pid}) was asked to end {STOP_TIMEOUT_S:g} s ago and is still there.",
             hint=f"Its log is {paths.engine_log}.",
         )
-    _tell_stopped(pid, as_json=as_json)
+    said = what_stopped(paths.folder.name, last[0] if last else None)
+    _tell_stopped(pid, said, as_json=as_json)
 
 
-def _tell_stopped(pid: int | None, *, as_json: bool) -> None:
+def _tell_stopped(pid: int | None, said: str, *, as_json: bool) -> None:
     if as_json:
         from kiket_console.commands.documents import document
 
         click.echo(document(stopped=pid is not None, pid=pid))
     else:
-        click.echo("No engine runs here." if pid is None else "Stopped.", err=True)
+        click.echo(said, err=True)
 
 
 def _ended(paths: ProjectPaths, timeout_s: float) -> bool:

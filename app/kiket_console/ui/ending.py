@@ -113,8 +113,13 @@ def _is_here(folder: Path) -> bool:
         return False
 
 
-def stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> int:
-    """Stop the engine and its workers, wait for their end, and return the exit status."""
+def stop_engine(
+    paths: ProjectPaths, engine: subprocess.Popen[bytes] | None, stopped: str = ""
+) -> int:
+    """Stop the engine and its workers, wait for their end, and return the exit status.
+
+    *stopped* is said on standard error when that was done.
+    """
     from kiket_console.client import Client, EngineGone, call
     from kiket_console.engine_process import lock_holder
 
@@ -135,6 +140,8 @@ def stop_engine(paths: ProjectPaths, engine: subprocess.Popen[bytes] | None) -> 
     while time.monotonic() < deadline:
         ended = engine.poll() is not None if engine is not None else lock_holder(paths) is None
         if ended:
+            if stopped:
+                sys.stderr.write(f"{stopped}\n")
             return int(ExitCode.OK)
         time.sleep(0.02)
     sys.stderr.write("Error: The engine was asked to stop and still runs.\n")

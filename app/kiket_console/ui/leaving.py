@@ -62,7 +62,7 @@ class Leaving:
             return ["The engine has gone, and its workers with it."]
         if status is None or not self._app.link.up:
             return ["The engine cannot be reached.", "Detach leaves everything as it is."]
-        running = sum(worker.pid is not None for worker in status.workers)
+        running = status.running
         lost = ["Stop all forgets the secrets of this session."] if _forgets(status) else []
         if running == 1:
             return ["1 worker runs. Detach keeps it and the recording.", *lost]

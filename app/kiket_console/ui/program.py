@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kiket_console import interrupting
+from kiket_console.engine_status import what_stopped
 from kiket_console.errors import ExitCode
 from kiket_console.ui.app import ConsoleApp
 from kiket_console.ui.ending import complain, stop_engine, tell_what_goes_on
@@ -42,7 +43,8 @@ def run_console(
         return status
     ours = app.own_engine.process()
     if stop:
-        return stop_engine(paths, ours)
+        last = app.status if app.link.up else None
+        return stop_engine(paths, ours, "" if demo else what_stopped(paths.folder.name, last))
     if ours is not None and app.own_engine.could_not_start:
         from kiket_console.engine_process import start_failure
 
