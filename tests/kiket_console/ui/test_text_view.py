@@ -7,7 +7,7 @@ import hashlib
 import json
 import threading
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from tests.snap import scene
@@ -17,12 +17,17 @@ from kiket_console.store.records import NewExchange
 from kiket_console.store.writer import Writer
 from kiket_console.ui.paint import body
 from kiket_console.ui.screens import exchange_details
+from kiket_console.ui.screens.chooser import Chooser
+from kiket_console.ui.screens.menu import Menu
+from kiket_console.ui.screens.ways import WaysScreen
+from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pytest
     from textual.pilot import Pilot
+    from textual.screen import Screen
 
     from kiket_console.paths import ProjectPaths
     from kiket_console.ui.app import ConsoleApp
@@ -268,6 +273,41 @@ async def test_what_is_dragged_over_in_a_list_is_copied_as_it_is_drawn(
         await pilot.pause()
         assert rows.rows.cursor == cursor + 2
         assert not app.screen.get_selected_text()
+
+
+async def test_what_is_dragged_over_in_lists_of_choices_is_copied(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """Of what is chosen by typing, of a menu of keys, and of the ways to send."""
+    app = console()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await _drag_over_choices(pilot, app, "ctrl+p", Chooser)
+        await _drag_over_choices(pilot, app, "y", Menu)
+        await _drag_over_choices(pilot, app, "R", WaysScreen)
+
+
+async def _drag_over_choices(
+    pilot: Pilot[bool], app: ConsoleApp, key: str, dialog: type[Screen[Any]]
+) -> None:
+    await pilot.press(key)
+    await until(pilot, lambda: isinstance(app.screen, dialog))
+    rows = app.screen.query_one(ListView)
+    await until(pilot, lambda: rows.rows.count > 1 and rows.size.height > 1)
+    await pilot.pause()
+    cursor, place = rows.rows.cursor, rows.region
+    lines = screen_text(app).splitlines()[place.y : place.y + 2]
+    await pilot.mouse_down(offset=(place.x, place.y))
+    await pilot.hover(offset=(place.x + 30, place.y + 1))
+    await pilot.mouse_up(offset=(place.x + 30, place.y + 1))
+    await pilot.pause()
+    assert rows.rows.cursor == cursor, "dragging over rows selects none"
+    await pilot.press("ctrl+c")
+    first, second = app.clipboard.splitlines()
+    assert first.strip() in lines[0]
+    assert second == lines[1][place.x + len("▌ ") : place.x + 31].rstrip()
+    await pilot.press("escape")
+    await until(pilot, lambda: app.screen is app.place)
 
 
 async def test_what_is_read_stays_while_others_come(

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from kiket_console.ui.actions import Scope, bindings, registry_of
 from kiket_console.ui.choices import Choice, Choices
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -26,7 +27,7 @@ T = TypeVar("T")
 __all__ = ["Choice", "Chooser"]
 
 
-class Chooser(ModalScreen[T | None], Generic[T]):
+class Chooser(ModalScreen[T | None], Copying[T | None], Generic[T]):
     """Ask for one of several things; `None` when nothing was chosen.
 
     *highlighted* hears of each row that the cursor is on.
@@ -75,6 +76,7 @@ class Chooser(ModalScreen[T | None], Generic[T]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list."""
         self._choices.narrow(event.value)
+        self.clear_selection()
         self._list.redraw()
         self._list.sync()
         self._list.reveal()

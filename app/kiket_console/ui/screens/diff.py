@@ -56,7 +56,7 @@ class DiffScreen(Copying[None]):
         self._before, self._after = before, after
         self._rule, self._tabs, self._footer = Rule("Difference"), TabBar(), Footer()
         self._verdict, self._place = Told(id="verdict"), Told(id="place")
-        self.list = ListView(self.rows, id="difference", selects=True)
+        self.list = ListView(self.rows, id="difference")
 
     def compose(self) -> ComposeResult:
         """Lay the screen out."""

@@ -13,6 +13,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.text import cell_width, fit, fit_right, visible
 from kiket_console.ui.actions import Scope, bindings, registry_of
 from kiket_console.ui.paint.line import cut, wrap
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.threads import hand_over
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -92,7 +93,7 @@ class _Items:
         return wrap(self.trouble, width - 2, "error", "  ")
 
 
-class Menu(ModalScreen[Taken | None]):
+class Menu(ModalScreen[Taken | None], Copying[Taken | None]):
     """Let a person take one of the items that *make* returns; it runs in a thread.
 
     It is given whether to leave out what looks like a secret; a `ConsoleError` that it raises is

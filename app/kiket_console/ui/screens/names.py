@@ -18,6 +18,7 @@ from kiket_console.dotenv_secrets import Comparison, Row
 from kiket_console.text import cell_width, fit, visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.paint.line import PICKED, cut
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.widgets.bars import GAP, Footer, Rule
 from kiket_console.ui.widgets.ink import INK_CLASSES
 from kiket_console.ui.widgets.views import ListView
@@ -111,7 +112,7 @@ class _Names:
         return [[("  There is nothing to choose.", "muted")]]
 
 
-class NamesScreen(ModalScreen[Chosen | None]):
+class NamesScreen(ModalScreen[Chosen | None], Copying[Chosen | None]):
     """Let a person choose some names of a plan; None when nothing is to be done."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

@@ -69,7 +69,7 @@ class PlaceScreen(LaidOut, Copying[None]):
         self.console = console
         self.opened = False
         self._between = between
-        self.list = ListView(rows, id="list", selects=True)
+        self.list = ListView(rows, id="list")
         self.text = TextView(id="text")
         self.details_rule = Rule(id="details-rule")
         self.details_rule.remark = self.text.remark

@@ -148,6 +148,7 @@ class TriggerScreen(ModalScreen[None], Copying[None]):
         """Narrow the list, or make the payload anew."""
         if event.input is not self._set:
             self._choices.narrow(event.value)
+            self.clear_selection()
             self._list.redraw()
             self._list.sync()
             self._list.reveal()

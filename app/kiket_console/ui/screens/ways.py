@@ -12,6 +12,7 @@ from kiket_console.errors import ConsoleError
 from kiket_console.text import visible
 from kiket_console.ui.actions import Scope, bindings
 from kiket_console.ui.choices import Choice, Choices
+from kiket_console.ui.screens.copying import Copying
 from kiket_console.ui.widgets.bars import Footer, Rule
 from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.ink import INK_CLASSES
@@ -61,7 +62,7 @@ class Asked(Struct, frozen=True):
     """Of deliveries; empty: as it was."""
 
 
-class WaysScreen(ModalScreen[Asked | None]):
+class WaysScreen(ModalScreen[Asked | None], Copying[Asked | None]):
     """Choose how to send what *title* says: exchanges *ids*, or one message that is none yet."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES

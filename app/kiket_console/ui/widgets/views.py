@@ -52,7 +52,6 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
     """A list with a cursor and, when its rows have one, a line of column names that stays.
 
     *active*: draw the cursor as if the list had the focus, where another widget gets its keys.
-    *selects*: what the mouse is dragged over can be copied.
     """
 
     BINDINGS: ClassVar[list[Any]] = [*bindings(Scope.LIST)]
@@ -75,20 +74,13 @@ class ListView(SelectingDrawn, Pane, can_focus=True):
         id: str | None = None,  # noqa: A002 - Textual's name for it
         has_header: bool = True,
         active: bool = False,
-        selects: bool = False,
     ) -> None:
         super().__init__(id=id)
-        self._selects = selects
         self._active = active
         self.rows = rows
         self._has_header = has_header
         self._head = 1 if has_header else 0
         self._drawn_cursor = -1
-
-    @property
-    def allow_select(self) -> bool:
-        """Whether what the mouse is dragged over is selected."""
-        return self._selects
 
     def on_mount(self) -> None:
         """Show the newest rows at once."""
