@@ -87,6 +87,7 @@ def main(descriptor: int) -> int:
     shown = Shown()
     output.capture_logging(channel, shown.frames_of)
     preload = _prepare(given, channel)
+    serving = Serving(preload, channel)
     start: code.Message = {}
     begun, imported, ending = threading.Event(), threading.Event(), Ending()
     # A thread begins when a core is free: these do so before a save would wait for it.
@@ -103,8 +104,9 @@ def main(descriptor: int) -> int:
     status = 1
     try:
         with preload.guard():
-            app = _import(start, channel, imported)
-        status = _serve(app, start, preload, listener, channel, ending)
+            serving.app.app = _import(start, channel)
+        imported.set()
+        status = _serve(serving, start, listener, channel, ending)
     except BaseException as error:  # whatever the code raises is what we report
         channel.send(code.failure(error, start["folder"]))
     for writer in writers:
@@ -122,8 +124,7 @@ def _run_program(given: code.Message, channel: output.Channel) -> int:
 
     def report() -> None:
         preload.on_conflict = lambda _: None  # too late: it has announced itself
-        modules = preload.installed(code.is_installed)
-        channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
+        channel.send(_ready(preload))
 
     threading.Thread(
         target=program.follow, args=(channel, report), name="kiket-engine", daemon=True
@@ -160,7 +161,7 @@ def _prepare(given: code.Message, channel: output.Channel) -> early.Preload:
     gc.disable()  # imports leave next to no garbage; of packages that are learned nobody knows
     code.prepare_path(given)
     gc.enable()
-    preload.run(given["learned"])
+    preload.run(given["learned"], given["texts"])
     code.compile_early(given["sources"])
     code.read_manifest_early()
     gc.freeze()  # the collector need not go through what stays
@@ -178,44 +179,65 @@ def _start(channel: output.Channel) -> code.Message:
     return {}
 
 
-def _import(
-    start: code.Message, channel: output.Channel, imported: threading.Event
-) -> output.TracedApp:
+def _ready(preload: early.Preload) -> code.Message:
+    """Return the `ready` message: what the next start can have early."""
+    return {
+        "type": "ready",
+        "modules": preload.installed(code.is_installed),
+        "sources": code.sources(),
+        "texts": preload.texts,
+    }
+
+
+def _import(start: code.Message, channel: output.Channel) -> Any:
     folder = start["folder"]
     os.environ.update(start["environment"])
     os.chdir(folder)
     sys.argv = [start["entry"].partition(":")[0]]
     code.admit_project(start)
     found = code.import_entry(start)
-    app = output.TracedApp(code.app_of(found, start["entry"]))
+    app = code.app_of(found, start["entry"])
     channel.send(code.describe(found, start))
-    imported.set()
     return app
 
 
+class Serving:
+    """An app to come, and the server that is made for it while nobody waits."""
+
+    def __init__(self, preload: early.Preload, channel: output.Channel) -> None:
+        self.app = output.TracedApp()
+        self._on_listening = lambda: channel.send(_ready(preload))
+        self._on_tick = Lag(channel.send).tick
+        self._server: Any = None
+        with contextlib.suppress(Exception):  # said when there is something to serve
+            self._server = self._made()
+            self._server.config.load()
+
+    @property
+    def server(self) -> Any:
+        """Return the server; raises ImportError where there is none to import."""
+        return self._server or self._made()
+
+    def _made(self) -> Any:
+        return make_server(self.app, self._on_listening, self._on_tick)
+
+
 def _serve(
-    app: output.TracedApp,
+    serving: Serving,
     start: code.Message,
-    preload: early.Preload,
     listener: socket.socket,
     channel: output.Channel,
     ending: Ending,
 ) -> int:
-
-    def say_ready() -> None:
-        modules = preload.installed(code.is_installed)
-        channel.send({"type": "ready", "modules": modules, "sources": code.sources()})
-
-    server = make_server(app, say_ready, Lag(channel.send).tick)
-    ending.server = server
+    server = ending.server = serving.server
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it once more at its end
     with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
         server.run(sockets=[listener])
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if server.started:
         return 0
-    if app.startup_error is not None:
-        channel.send(code.failure(app.startup_error, start["folder"]))
+    if serving.app.startup_error is not None:
+        channel.send(code.failure(serving.app.startup_error, start["folder"]))
     return 1
 
 

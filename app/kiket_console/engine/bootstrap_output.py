@@ -270,8 +270,9 @@ def current_trace_id() -> str:
 class TracedApp:
     """Note the trace of each request for its log lines, and why a start-up failed."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        self._app = app
+    def __init__(self) -> None:
+        self.app: Callable[..., Awaitable[None]]
+        """What serves, once it is imported."""
         self.startup_error: BaseException | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -281,7 +282,7 @@ class TracedApp:
                 if name == b"traceparent" and value.count(b"-") >= 3:
                     _trace.set(value.split(b"-")[1].decode("ascii", "replace"))
         try:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         except BaseException as error:
             if scope["type"] == "lifespan":
                 self.startup_error = error

@@ -9,13 +9,15 @@ life-line, and is safe for libraries that start threads while they are imported.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from kiket_console.engine.bootstrapped import Bootstrapped
 from kiket_console.engine.leftovers import MARK
-from kiket_console.engine.worker_messages import NOTHING, Ready
+from kiket_console.engine.worker_messages import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -82,14 +84,14 @@ class Standby:
             return None
         learned = self._teacher.ready if self._teacher else NOTHING
         if self._is_spoiled:
-            learned = Ready((), learned.sources)
+            learned = replace(learned, modules=())
         self._package_folders = self._teacher.package_folders if self._teacher else ()
         marker = f"{given.marker.rstrip('/')}w/"
         self._prints = self._prints_of(spec)
         self._waiting = self._make_process(
             spec,
             number,
-            replace(
+            dataclasses.replace(
                 given,
                 marker=marker,
                 environment={**given.environment, MARK: marker},

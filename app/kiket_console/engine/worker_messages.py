@@ -23,6 +23,7 @@ _SERVER_PRELOAD = (
     "uvicorn",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
     "uvicorn.protocols.http.auto",
     "uvloop",
     "yaml",
@@ -58,6 +59,7 @@ def prepare_message(
             "listen_fd": listener,
             "preload": [*early, *(_SDK_PRELOAD if uses_sdk else ())],
             "learned": learned.modules,
+            "texts": learned.texts,
             "sources": learned.sources,
             "sdk": "pywatt_sdk" if listener is None else "kiket_sdk",
             "sdk_path": str(Path(kiket_sdk.__path__[0]).parent),
@@ -179,6 +181,8 @@ class Ready(msgspec.Struct, tag="ready"):
     """What of its interpreter's packages is imported, in order."""
     sources: tuple[str, ...] = ()
     """The files of the project's own code that are imported."""
+    texts: tuple[str, ...] = ()
+    """What was written and compiled for classes of that code."""
 
 
 NOTHING = Ready()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import logging
 import sys
 import venv
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -397,3 +399,39 @@ async def test_a_program_that_sets_up_logging_itself_is_not_heard_twice(
         await running.until(lambda: "hello there" in running.texts("stdout"))
         assert running.texts("stdout") == ["hello there"]
         assert "not asked for" in running.texts("log")
+
+
+def test_a_class_is_the_same_whether_or_not_its_text_was_compiled_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def made() -> type[Any]:
+        return dataclasses.make_dataclass("Lead", [("name", str), ("age", int, 7)], frozen=True)
+
+    def described(made: type[Any]) -> object:
+        lead = made("Ann")
+        return inspect.signature(made), made.__init__.__annotations__, repr(lead), hash(lead)
+
+    usual = made()
+    first = bootstrap_preload.Texts()
+    with first.at_hand():
+        assert described(made()) == described(usual)
+    again = bootstrap_preload.Texts()
+    again.compile_early([*first.seen, "no Python"])
+    compile_now = mock.Mock(side_effect=bootstrap_preload._code_of)
+    monkeypatch.setattr(bootstrap_preload, "_code_of", compile_now)
+    with again.at_hand():
+        assert described(made()) == described(usual)
+        assert compile_now.call_count == 0
+        dataclasses.make_dataclass("Other", ["other"])
+        assert compile_now.call_count > 0
+    assert [*first.seen] == [*again.seen][: len(first.seen)]
+    assert not hasattr(dataclasses, "exec")
+
+
+def test_text_that_is_learned_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap_preload, "TEXTS_LIMIT", 400)
+    texts = bootstrap_preload.Texts()
+    with texts.at_hand():
+        made = [dataclasses.make_dataclass(f"Lead{at}", [f"field_{at}"]) for at in range(20)]
+    assert repr(made[19](3)) == "Lead19(field_19=3)"
+    assert 0 < sum(map(len, texts.seen)) <= 400

@@ -263,3 +263,22 @@ async def test_only_what_changed_is_compiled_and_the_change_is_seen(
             (project_folder / "answers.py").write_text(f"ANSWER = '{text}'\n")
             os.utime(project_folder / "answers.py", (moment, moment))
             assert await save(running, main) == text
+
+
+async def test_what_the_code_has_had_compiled_for_its_classes_is_compiled_early(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    """What is new of a class is compiled when it is made; nothing of that is seen from outside."""
+    known = "getattr(getattr(dataclasses, 'exec', None), '__self__', None)"
+    main = (
+        f"import dataclasses\nKNOWN = {known}\n"
+        "EARLY = any('self.name' in text for text in getattr(KNOWN, '_compiled', ()))\n"
+        "@dataclasses.dataclass\nclass Lead:\n    name: str = 'Ann'\n"
+        + app.replace("_os.getpid()", "(EARLY, Lead(), hasattr(dataclasses, 'exec'))")
+    )
+    (project_folder / "main.py").write_text(main)
+    async with supervise() as running:
+        assert await running.ask() == "(False, Lead(name='Ann'), False)"
+        await until_waiting(running)
+        changed = main.replace("'Ann'", "'Ann'\n    age: int = 7")
+        assert await save(running, changed) == "(True, Lead(name='Ann', age=7), False)"
