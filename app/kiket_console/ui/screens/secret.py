@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from textual.app import ComposeResult
-    from textual.events import DescendantFocus, Paste
+    from textual.events import DescendantFocus, Key, Paste
     from textual.widget import Widget
 
     from kiket_console.ui.app import ConsoleApp
@@ -165,10 +165,14 @@ class SecretScreen(ModalScreen[None]):
     def on_paste(self, event: Paste) -> None:
         """Take what is pasted into a field that is not typed into as the value."""
         event.stop()
-        self._kind.show(TYPED)
-        self._show_fields()
-        self._typed.focus()
-        self._typed.paste(event.text)
+        self._take(event.text)
+
+    def on_key(self, event: Key) -> None:
+        """Take what is typed there likewise: a value must not be lost, and another one be made."""
+        is_text = event.is_printable and event.character != " "
+        if is_text and event.character and isinstance(self.focused, Pick):
+            event.stop()
+            self._take(event.character)
 
     def action_cancel(self) -> None:
         """Change nothing."""
@@ -181,6 +185,12 @@ class SecretScreen(ModalScreen[None]):
         elif not self._is_saving:
             self._is_saving = True
             self.run_worker(self._keep(), group="ask", exclusive=True)
+
+    def _take(self, text: str) -> None:
+        self._kind.show(TYPED)
+        self._show_fields()
+        self._typed.focus()
+        self._typed.paste(text)
 
     def _say(self, text: str, role: str) -> None:
         self._said = text, role
