@@ -33,8 +33,8 @@ check: dev-env  ## format, lint, types and layers
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	for sample in marketing modules; do (cd assets/samples/$$sample && \
-	    $(abspath $(bin))/mypy --strict --explicit-package-bases --no-error-summary \
-	        --cache-dir $(abspath .mypy_cache)/$$sample .) || exit; done
+	    $(abspath $(bin))/mypy --config-file $(abspath pyproject.toml) --no-error-summary \
+	        --cache-dir $(abspath .mypy_cache) .) || exit; done
 	$(bin)/lint-imports
 
 units: dev-env  ## the tests alone; ARGS goes to pytest: make units ARGS="tests/kiket_sdk -n 0"
