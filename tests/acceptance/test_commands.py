@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from tests.acceptance.conftest import PATIENCE_S
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ async def drive(engine: Engine, server: Path, *, breaks: bool) -> list[tuple[int
         answered.set()
 
     async def until_build(number: int) -> None:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE_S):
             while not answers or answers[-1][1] != number:
                 answered.clear()
                 await answered.wait()

@@ -79,4 +79,4 @@ def test_quickstart_and_tutorial_are_answered_as_they_say(
         shown = typed(WHOLE_TRIED.text, folder)
         assert re.search(r"^ *1  DOCK-412 +on-call", shown, re.MULTILINE)
         assert re.search(r"workflow\.before_transit\S* → allow", shown)
-        assert " 400 " not in shown
+        assert 400 not in {each.status for each in engine.reader.recent(100)}

@@ -8,7 +8,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.lab import post, rest, statuses
+from tests.faults.lab import PATIENCE_S, post, rest, statuses
 from tests.kiket_core import forms
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MEBIBYTE = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
 def dial(lab: Lab) -> socket.socket:
     """Connect to the control socket."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(20)
+    connection.settimeout(PATIENCE_S)
     connection.connect(str(lab.paths.control_socket))
     return connection
 

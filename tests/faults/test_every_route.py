@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.faults.lab import PATH, post, rest, statuses
+from tests.faults.lab import PATH, PATIENCE_S, post, rest, statuses
 
 if TYPE_CHECKING:
     from tests.faults.lab import Lab
@@ -86,7 +86,7 @@ def test_the_control_socket_knows_its_routes_only(lab: Lab) -> None:
     """It asks for no token: only processes of our user get as far as this."""
     for path in (PATH, "/", "/docs", "/v1/nothing", "/v1/secrets/KEY/value", "/v1/../v1/status"):
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE_S)
             connection.connect(str(lab.paths.control_socket))
             connection.sendall(post(path=path).replace(b"POST", b"GET", 1))
             assert statuses(rest(connection)) == [404], path

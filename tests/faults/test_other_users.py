@@ -23,7 +23,7 @@ as_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root to be another 
 CONNECT = """\
 import socket, sys
 connection = socket.socket(socket.AF_UNIX)
-connection.settimeout(10)
+connection.settimeout(90)
 try:
     connection.connect(sys.argv[1])
 except OSError as error:

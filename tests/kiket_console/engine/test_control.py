@@ -495,7 +495,7 @@ async def test_another_user_is_cut_off_before_a_byte_is_read(
             ["curl", "-sS", "--unix-socket", str(paths.control_socket), "http://e/v1/status"],
             capture_output=True,
             check=False,
-            timeout=10,
+            timeout=120,
             user=65534,
         )
     assert asked.stdout == b""

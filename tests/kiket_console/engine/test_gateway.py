@@ -104,13 +104,16 @@ async def test_a_signed_webhook_is_forwarded_as_it_came_and_recorded_with_its_an
     assert seen.header("traceparent").split("-")[1] == exchange.trace_id
 
 
+LONG_AGO = "Sat, 01 Jan 2000 00:00:00 GMT"
+
+
 async def test_an_answer_names_one_date_and_the_workers_own_is_recorded(
     sender: httpx.AsyncClient, fake_worker: Any, reader: Reader
 ) -> None:
-    fake_worker.headers.append((b"date", b"Sat, 01 Jan 2000 00:00:00 GMT"))
+    fake_worker.headers.append((b"date", LONG_AGO.encode()))
     answer = await sender.post("/webhooks/issue.created", content=RAW)
     [date] = answer.headers.get_list("date")
-    assert "2000" not in date
+    assert date != LONG_AGO
     recorded = only(reader).attempts[0].answer
     assert recorded is not None
     assert recorded.header("date")

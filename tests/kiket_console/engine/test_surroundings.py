@@ -120,7 +120,7 @@ async def test_secrets_are_those_that_its_own_manifest_names(
         }
         assert given.secrets[f"KIKET_SECRET_{name.upper()}"] == f"of-{name}"
         assert given.declared == ((name, True),)
-        assert "of-" not in repr(given)
+        assert f"of-{name}" not in repr(given)
     for variable in ("KIKET_WEBHOOK_SECRET", "KIKET_WORKSPACE_TOKEN"):
         assert made["mine"].secrets[variable] != made["theirs"].secrets[variable]
 
@@ -300,7 +300,8 @@ async def test_a_module_is_given_variables_and_asks_for_its_secrets(
     assert given.declared == (("mine", True), ("PAGER", True), ("kept", True), ("none", False))
     assert given.answers == {"mine": "of-mine", "PAGER": "of-the-file"}
     assert given.secrets == {"STRIPE_TOKEN": "tok_from_file"}
-    assert "of-" not in repr(given)
+    shown = repr(given)
+    assert not [each for each in (*given.answers.values(), "tok_from_file") if each in shown]
     plain = {name: given.environment[name] for name in given.environment.keys() - {"PATH"}}
     plain.pop("VIRTUAL_ENV", None)
     assert plain == {
