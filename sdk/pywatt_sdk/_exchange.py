@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 from pywatt_sdk._protocol import HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
     from pywatt_sdk._protocol import HttpRequest
 
@@ -42,6 +42,9 @@ _PLAIN: Final = re.compile(
 _OF_ONE_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
 )
+_NOT_PASSED_ON: Final = _OF_ONE_CONNECTION | {"content-length"}
+_FAILED: Final = HTTPStatus.INTERNAL_SERVER_ERROR
+_STOPPED: Final = HTTPStatus.SERVICE_UNAVAILABLE
 _log = logging.getLogger("pywatt_sdk.http")
 
 
@@ -102,11 +105,11 @@ class Exchange:
             _log.exception(
                 "The handler of %s %s failed.", self.request.method, self.request.uri.split("?")[0]
             )
-            self.conclude(HTTPStatus.INTERNAL_SERVER_ERROR, "The module failed to answer.")
+            self.conclude(_FAILED, "The module failed to answer.")
         else:
-            self.conclude(HTTPStatus.INTERNAL_SERVER_ERROR, "The module gave no complete answer.")
+            self.conclude(_FAILED, "The module gave no complete answer.")
         finally:  # cancelled at the end of the drain
-            self.conclude(HTTPStatus.SERVICE_UNAVAILABLE, "The module stopped before it answered.")
+            self.conclude(_STOPPED, "The module stopped before it answered.")
 
     @property
     def is_answered(self) -> bool:
@@ -115,6 +118,8 @@ class Exchange:
 
     def conclude(self, status: int, sentence: str) -> None:
         """Answer with an error, unless there is an answer."""
+        if self._over.is_set():
+            return
         if not self.response.done():
             self.response.set_result(failure(self.request.request_id, status, sentence))
         self._over.set()
@@ -136,7 +141,7 @@ class Exchange:
             body = message.get("body", b"")
             if len(self._body) + len(body) > self._limit:
                 self.conclude(
-                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    _FAILED,
                     f"The answer is larger than {self._limit} bytes, the most that a message "
                     "carries; ask for it over HTTP.",
                 )
@@ -186,7 +191,7 @@ def _scope(request: HttpRequest, state: MutableMapping[str, Any] | None) -> Scop
         "raw_path": target.raw_path,
         "query_string": target.query,
         "root_path": "",
-        "headers": list(_asgi_headers(request)),
+        "headers": _asgi_headers(request),
         "client": None,
         "server": ("localhost", 80),
         "state": {} if state is None else dict(state),
@@ -219,16 +224,37 @@ def _target(uri: str) -> _Target:
     )
 
 
-def _asgi_headers(request: HttpRequest) -> Iterable[tuple[bytes, bytes]]:
-    """Return the headers of a request whose body has exactly the length that it has."""
-    for name, value in request.headers.items():
-        if not _TOKEN.fullmatch(name) or _CONTROL.search(value):
-            raise _UnfitRequestError(400, f"The header {name[:40]!a} is not well-formed.")
-        lower = name.lower()
-        if lower not in _OF_ONE_CONNECTION and lower != "content-length":
-            yield lower.encode(), value.encode()
+def _asgi_headers(request: HttpRequest) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a request whose body has exactly the length that it has.
+
+    Raises:
+        _UnfitRequestError: if one is none.
+    """
+    headers = request.headers
+    if headers and (
+        not all(headers)
+        or not _TOKEN.fullmatch("".join(headers))
+        or _CONTROL.search("".join(headers.values()))
+    ):  # one look at all of them
+        name = _unfit(headers)
+        raise _UnfitRequestError(400, f"The header {name[:40]!a} is not well-formed.")
+    given = [
+        (lower.encode(), value.encode())
+        for name, value in headers.items()
+        if (lower := name.lower()) not in _NOT_PASSED_ON
+    ]
     if request.body:
-        yield b"content-length", str(len(request.body)).encode()
+        given.append((b"content-length", b"%d" % len(request.body)))
+    return given
+
+
+def _unfit(headers: Mapping[str, str]) -> str:
+    """Return the name of the first header that is not well-formed."""
+    return next(
+        name
+        for name, value in headers.items()
+        if not _TOKEN.fullmatch(name) or _CONTROL.search(value)
+    )
 
 
 def _headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

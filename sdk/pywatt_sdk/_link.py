@@ -38,8 +38,6 @@ refused, or wait."""
 
 _STDIO_FIRST: Final = (STDIO, TCP, UDS)
 _FRAMES_FIRST: Final = (TCP, UDS, STDIO)
-_ANSWERS: Final = (Struct, type(None))
-"""What plain handlers return; to tell that another thing is not to be awaited takes long."""
 _FRAMED: Final = (p.RegisterServiceProvider, p.DiscoverServiceProviders, p.RouteToModule)
 
 M = TypeVar("M")
@@ -262,7 +260,9 @@ class Link:
         except Exception:
             _logger.exception("Handling a %s message failed.", p.op_of(message))
             return
-        is_ready = isinstance(outcome, _ANSWERS) or not inspect.isawaitable(outcome)
+        if outcome is None:
+            return
+        is_ready = isinstance(outcome, Struct) or not inspect.isawaitable(outcome)  # looks long
         if is_ready:
             self._answer_at_once(outcome, name)
         elif self._busy[kind := type(message)] < MOST_UNDER_WAY:
@@ -297,9 +297,7 @@ class Link:
         except NetworkError as error:
             _logger.warning("An answer was lost: %s", error)
 
-    def _answer_at_once(self, answer: ToOrchestrator | None, name: str) -> None:
-        if answer is None:
-            return
+    def _answer_at_once(self, answer: ToOrchestrator, name: str) -> None:
         try:
             self.tell(answer, via=name)
         except NetworkError as error:

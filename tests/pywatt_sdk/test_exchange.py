@@ -88,6 +88,8 @@ async def test_gives_the_app_the_headers_and_the_length_that_the_body_has() -> N
         (request(uri=""), 400),
         (request(uri="/" + "a" * URI_BYTES), 414),
         (request(headers={"a b": "c"}), 400),
+        (request(headers={"a": "b", "": "c"}), 400),
+        (request(headers={"a": "b", "c": "d\n"}), 400),
         (request(headers={"a": "b\r\nc: d"}), 400),
         (request(headers={"a": "\x00"}), 400),
     ],
