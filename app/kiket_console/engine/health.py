@@ -43,6 +43,9 @@ _TOKEN = b"runtime_token"  # strict code wants it too, once it has found the sig
 _HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _VERSION = "v1"
 
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""A connection that a question is sent over."""
+
 
 def silent(silent_s: float) -> str:
     """Say for how long a worker has not answered."""
@@ -104,14 +107,24 @@ def signing(found: Found | None, given: str, chosen: tuple[str, ...]) -> Signing
     return Signing(dialect, secret, secret != given) if is_signed else None
 
 
-async def ask(target: Target, limit_s: float) -> Finding:
-    """Ask for GET /health once; raises TimeoutError or OSError when no answer comes."""
-    await _answer(target, _HEALTH, limit_s)
+async def connected(target: Target) -> Line:
+    """Connect to a worker, who need not take it yet; raises OSError."""
+    if target.port is None:
+        return await asyncio.open_unix_connection(target.socket_path)
+    return await asyncio.open_connection(target.ip, target.port)
+
+
+async def ask(target: Target, limit_s: float, line: Line | None = None) -> Finding:
+    """Ask for GET /health once, over *line* if there is one, which is closed then.
+
+    Raises TimeoutError or OSError when no answer comes.
+    """
+    await _answer(target, _HEALTH, limit_s, line)
     return Finding(ANSWERED)
 
 
-async def test(target: Target, signing: Signing, limit_s: float) -> Finding:
-    """Send a signed delivery that no handler gets; raises TimeoutError or OSError as `ask` does."""
+async def test(target: Target, signing: Signing, limit_s: float, line: Line | None) -> Finding:
+    """Send a signed delivery that no handler gets; *line* and what is raised are as in `ask`."""
     delivery_id = delivery.new_delivery_id()
     raw_body = b"{}"
     try:
@@ -129,7 +142,8 @@ async def test(target: Target, signing: Signing, limit_s: float) -> Finding:
         "",
         "",
     ]
-    status, raw_answer = await _answer(target, "\r\n".join(lines).encode() + raw_body, limit_s)
+    raw_request = "\r\n".join(lines).encode() + raw_body
+    status, raw_answer = await _answer(target, raw_request, limit_s, line)
     if status == 404 or (status == 401 and _TOKEN in raw_answer):
         return Finding(TESTED)
     if status == 401:
@@ -155,13 +169,14 @@ async def watch(process: Watched, on_check: Callable[[Finding, float | None], No
             on_check(found, None)
 
 
-async def _answer(target: Target, raw_request: bytes, limit_s: float) -> tuple[int, bytes]:
+async def _answer(
+    target: Target, raw_request: bytes, limit_s: float, line: Line | None
+) -> tuple[int, bytes]:
     """Return the status and the beginning of the body that a request is answered with."""
     async with asyncio.timeout(limit_s):
-        if target.port is None:
-            reader, writer = await asyncio.open_unix_connection(target.socket_path)
-        else:
-            reader, writer = await asyncio.open_connection(target.ip, target.port)
+        if line is None or line[1].is_closing():  # as when who listened has ended
+            line = await connected(target)
+        reader, writer = line
         try:
             writer.write(raw_request)
             first = await reader.readline()

@@ -69,6 +69,8 @@ class WorkerProcess(Bootstrapped):
         self.finding = health.NOTHING
         self._uses_sdk = spec.uses_sdk
         self._target: Target | None = None
+        self._line: health.Line | None = None
+        """A connection for the first check, made while nobody waits for it."""
         log = WorkerLog(spec.name, on_log)
         super().__init__(spec, number, given, log, on_gone=on_gone, learned=learned, waits=waits)
 
@@ -120,6 +122,9 @@ class WorkerProcess(Bootstrapped):
         try:
             # The worker itself gives up an import, saying where it stands.
             async with asyncio.timeout(IMPORT_LIMIT_S + LISTEN_LIMIT_S) as limit:
+                if self._control is not None:  # its socket is open, though nobody takes it yet
+                    with contextlib.suppress(OSError):
+                        self._line = await health.connected(self.target)
                 await self._imported.wait()
                 await self._first_answer(limit)
         except (TimeoutError, OSError):
@@ -129,6 +134,10 @@ class WorkerProcess(Bootstrapped):
                 self._started.result()
                 what = f"started, but did not answer GET /health within {HEALTH_LIMIT_S:.0f} s"
             raise StartFailed(Problem(f"{self.spec.entry} {what}.")) from None
+        finally:
+            line, self._line = self._line, None
+            if line is not None:
+                line[1].close()
 
     async def _first_answer(self, limit: asyncio.Timeout) -> None:
         """Ask before it listens, so that it answers at once when it does: its socket is open.
@@ -156,9 +165,9 @@ class WorkerProcess(Bootstrapped):
         """
         signing = health.signing(self.found, self._given.webhook_secret, self.spec.dialects)
         if signing is None:
-            self.finding = await health.ask(self.target, limit_s)
+            self.finding = await health.ask(self.target, limit_s, self._line)
         else:
-            self.finding = await health.test(self.target, signing, limit_s)
+            self.finding = await health.test(self.target, signing, limit_s, self._line)
         return self.finding
 
     async def drain(self, limit_s: float) -> bool:

@@ -146,7 +146,7 @@ async def test_each_answer_to_a_self_test_is_told_apart(
         place, f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode()
     ) as came:
         signing = Signing("sw1", "a-webhook-secret-of-24-bytes", is_from_code=False)
-        found = await health.test(Target("a", "a#1", str(place)), signing, 5)
+        found = await health.test(Target("a", "a#1", str(place)), signing, 5, None)
     assert found.said == said
     assert (found.problem is None) is (status != 401)
     [raw_head] = came
@@ -157,7 +157,7 @@ async def test_each_answer_to_a_self_test_is_told_apart(
 
 async def test_a_secret_that_cannot_sign_is_told(own_places: Path) -> None:
     signing = Signing("sw1", "whsec_not base64", is_from_code=True)
-    found = await health.test(Target("a", "a#1", str(own_places / "none")), signing, 5)
+    found = await health.test(Target("a", "a#1", str(own_places / "none")), signing, 5, None)
     assert found.said == "refuses what is signed"
     assert found.problem is not None
     assert found.problem.sentence.startswith("Deliveries cannot be signed: ")
@@ -172,6 +172,19 @@ async def test_what_is_no_answer_of_http_is_none(own_places: Path, raw_answer: b
     async with answering(place, raw_answer):
         with pytest.raises(OSError):  # noqa: PT011 (of the connection: it says nothing)
             await health.ask(Target("a", "a#1", str(place)), 5)
+
+
+async def test_a_line_that_was_made_early_is_used_and_one_that_is_closed_is_not(
+    own_places: Path,
+) -> None:
+    """It closes by itself when code that was waited for has ended in place of listening."""
+    target = Target("a", "a#1", str(own_places / "w.sock"))
+    async with answering(own_places / "w.sock", b"HTTP/1.1 200 OK\r\n\r\n") as came:
+        line = await health.connected(target)
+        for _ in range(2):
+            assert (await health.ask(target, 60, line)).said == health.ANSWERED
+            assert line[1].is_closing()
+    assert len(came) == 2
 
 
 BLOCKS = """
