@@ -52,6 +52,8 @@ def encodable(text: str) -> str:
 
 
 def _unpile(text: str) -> str:
+    if not any(map(unicodedata.combining, text)):
+        return text
     kept: list[str] = []
     piled = 0
     for character in text:
