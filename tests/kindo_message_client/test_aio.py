@@ -125,7 +125,7 @@ class TestOneMessage:
         async with ProducerClient(producer.url) as client:
             with pytest.raises(RefusedError) as refused:
                 await client.send(message)
-        assert "4111" not in str(refused.value)
+        assert "4111-" not in str(refused.value)
 
     async def test_can_have_fields_hashed(self, producer: FakeProducer, message: Message) -> None:
         key = "a key of sixteen bytes"

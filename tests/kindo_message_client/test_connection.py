@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,7 +131,7 @@ def test_an_answer_that_trickles_in_is_not_waited_for(
 
     def answer() -> None:
         peer, _ = listener.accept()
-        with peer:
+        with peer, suppress(ConnectionError):  # who waits no longer hangs up
             peer.recv(65536)
             peer.sendall(begin)
             while not given_up.wait(0.02):
@@ -141,8 +142,8 @@ def test_an_answer_that_trickles_in_is_not_waited_for(
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            with pytest.raises(UnreachableError, match=r"within 0\.2 s") as late:
-                send_to_producer(url, message, timeout_s=0.2)
+            with pytest.raises(UnreachableError, match="within 1 s") as late:
+                send_to_producer(url, message, timeout_s=1)
         finally:
             given_up.set()
             thread.join()

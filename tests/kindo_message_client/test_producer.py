@@ -482,7 +482,7 @@ class TestNothingLeaks:
         for _ in range(2):
             with pytest.raises(AnswerError) as wrong:
                 send_to_producer(producer.url, message)
-            assert "4111" not in str(wrong.value)
+            assert "4111-" not in str(wrong.value)
 
     def test_of_a_sensitive_payload_with_more_values_than_are_looked_for(
         self, producer: FakeProducer, message: Message
@@ -492,7 +492,7 @@ class TestNothingLeaks:
         producer.answers += [ProducerAnswer(400, f"No such cards: {' '.join(cards)}")]
         with pytest.raises(RefusedError) as refused:
             send_to_producer(producer.url, message)
-        assert "4111" not in str(refused.value)
+        assert not [card for card in cards if card in str(refused.value)]
 
     def test_a_sensitive_message_is_told_why_it_was_refused(
         self, producer: FakeProducer, message: Message
