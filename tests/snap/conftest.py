@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.snap.stillness import parsed_once, paths, still, unhurried
+from tests.snap.unseen import frames, unseen
 
-__all__ = ["parsed_once", "paths", "still", "unhurried"]
+__all__ = ["frames", "parsed_once", "paths", "still", "unhurried", "unseen"]

@@ -23,7 +23,9 @@ from kiket_console.telemetry.histogram import Histogram
 from kiket_console.telemetry.nouns import Measure, Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Completed = Callable[..., list[list[str]]]
 
 PROGRAM = Path(sys.executable).parent / "kiket-console"
 DEADLINE_S = 60.0
@@ -72,22 +74,33 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def completed(project: Path, *words: str, asking: str = "zsh") -> list[list[str]]:
-    """Return what the program offers for *words*: kind, value and help of each way to go on."""
-    done = subprocess.run(
-        [PROGRAM, *words],
-        env={**os.environ, ASKED_BY_A_SHELL: asking},
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return [line.split("\t") for line in done.stdout.splitlines()]
+@pytest.fixture
+def completed(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Completed]:
+    """Return what says the ways to go on with words: kind, value and help of each.
+
+    As the program does it for a shell, in this process: below are real shells as well.
+    """
+    before = signal.getsignal(signal.SIGALRM)
+
+    def ask(*words: str, asking: str = "zsh", folder: Path = project) -> list[list[str]]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv(ASKED_BY_A_SHELL, asking)
+        assert completing.answer(cli, "kiket-console", words) == 0
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0), "it may take its time to end"
+        told = capsys.readouterr()
+        assert told.err == ""
+        return [line.split("\t") for line in told.out.splitlines()]
+
+    yield ask
+    signal.signal(signal.SIGALRM, before)
 
 
-def values(project: Path, *words: str) -> list[str]:
-    return [value for _, value, _ in completed(project, *words)]
+@pytest.fixture
+def values(completed: Completed) -> Callable[..., list[str]]:
+    """Return what says only the values."""
+    return lambda *words: [value for _, value, _ in completed(*words)]
 
 
 class Shell:
@@ -149,67 +162,71 @@ def test_a_tab_completes_in_a_real_shell(shell: Shell) -> None:
         assert "".join(f"<{word}>" for word in words) in shown, (number, typed)
 
 
-def test_what_a_command_takes_is_offered_with_what_it_is(project: Path) -> None:
-    ways = {value: told for _, value, told in completed(project, "")}
+def test_what_a_command_takes_is_offered_with_what_it_is(
+    completed: Completed, values: Callable[..., list[str]]
+) -> None:
+    ways = {value: told for _, value, told in completed("")}
     assert {"run", "traffic", "doctor", "completion"} <= set(ways)
     assert ways["doctor"].startswith("Check this machine and this project")
-    assert "--trust" in values(project, "--")
-    assert "--directory" in values(project, "--")
+    assert "--trust" in values("--")
+    assert "--directory" in values("--")
+    assert values("traff") == ["traffic"]
 
 
-def test_names_of_the_project_are_offered(project: Path) -> None:
-    assert completed(project, "trigger", "") == [["word", "campaign.created@v1", "marketing"]]
-    assert completed(project, "replay", "") == [["word", "1180", "issue.created v1 200"]]
-    assert completed(project.parent, "-C", "marketing", "replay", "") == [
+def test_names_of_the_project_are_offered(
+    project: Path, completed: Completed, values: Callable[..., list[str]]
+) -> None:
+    assert completed("trigger", "") == [["word", "campaign.created@v1", "marketing"]]
+    assert completed("replay", "") == [["word", "1180", "issue.created v1 200"]]
+    assert completed("-C", "marketing", "replay", "", folder=project.parent) == [
         ["word", "1180", "issue.created v1 200"]
     ]
-    assert values(project, "metrics", "--window", "1") == ["1m", "15m", "1h"]
-    assert values(project, "metrics", "--filter", "event:") == ["event:issue.created"]
-    assert values(project, "config", "set", "reten") == ["retention_days", "retention_mb"]
-    assert values(project, "config", "set", "durability", "") == ["full", "process"]
-    assert completed(project, "status", "-C", "")[0][0] == "folder"
-    assert completed(project, "-C", "")[0][0] == "folder"
+    assert values("metrics", "--window", "1") == ["1m", "15m", "1h"]
+    assert values("metrics", "--filter", "event:") == ["event:issue.created"]
+    assert values("config", "set", "reten") == ["retention_days", "retention_mb"]
+    assert values("config", "set", "durability", "") == ["full", "process"]
+    assert completed("status", "-C", "")[0][0] == "folder"
+    assert completed("-C", "")[0][0] == "folder"
 
 
-def test_a_hostile_name_is_never_put_on_a_line(project: Path) -> None:
+def test_a_hostile_name_is_never_put_on_a_line(
+    project: Path, values: Callable[..., list[str]]
+) -> None:
     (project / "extension.yaml").write_text(
         "id: marketing\nversion: 1.0.0\nevents: ['$(touch x)', '`id`', 'a;b', \"a\\e[2Jb\", ok]\n"
     )
-    assert values(project, "trigger", "") == ["ok"]
+    assert values("trigger", "") == ["ok"]
 
 
 @pytest.mark.parametrize("words", [("trigger", "x"), ("-C", "/nowhere", "replay", ""), ("no", "")])
-def test_where_there_is_nothing_to_offer_nothing_is_said(project: Path, words: list[str]) -> None:
+def test_where_there_is_nothing_to_offer_nothing_is_said(
+    project: Path, completed: Completed, words: tuple[str, ...]
+) -> None:
     (project / "extension.yaml").write_text("{")
-    completed(project, *words)
+    assert completed(*words) == []
 
 
 def test_bash_is_given_what_stands_behind_its_own_breaks(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    completed: Completed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_KIKET_CONSOLE_BREAKS", "@=: ")
     line = "kiket-console trigger campaign.created@"
-    assert completed(project, line, asking="bash") == [["word", "@v1", "marketing"]]
+    assert completed(line, asking="bash") == [["word", "@v1", "marketing"]]
 
 
-@pytest.mark.parametrize("name", STARTS)
-def test_the_command_prints_the_script(name: str) -> None:
-    done = subprocess.run(
-        [PROGRAM, "completion", name], capture_output=True, text=True, timeout=DEADLINE_S
-    )
-    assert done.returncode == 0
-    assert ASKED_BY_A_SHELL in done.stdout
-
-
-def test_a_program_that_has_answered_may_take_its_time_to_end(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_program_answers_a_shell_and_its_command_prints_the_script(
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(project)
-    monkeypatch.setenv(ASKED_BY_A_SHELL, "zsh")
-    before = signal.getsignal(signal.SIGALRM)
-    try:
-        assert completing.answer(cli, "kiket-console", ["traff"]) == 0
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert "traffic" in capsys.readouterr().out
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    done = subprocess.run(
+        [PROGRAM, "-C", "/nowhere", "repl"],
+        env={**os.environ, ASKED_BY_A_SHELL: "zsh"},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("word\treplay\t")
+    for name in STARTS:
+        cli(["completion", name], standalone_mode=False)
+        assert ASKED_BY_A_SHELL in capsys.readouterr().out

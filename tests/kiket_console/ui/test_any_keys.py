@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 LEAVING = {"ctrl+q", "ctrl+z", "ctrl+c", "q"}
 KEYS = sorted({key for command in COMMANDS for key in command.key_names} - LEAVING)
 OFTEN = ["escape"] * 10 + ["enter"] * 6 + ["down"] * 5 + ["space", "a", "b", "at", "1"]
+PRESSED = int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 80)
 SIZES = ((100, 30), (20, 5), (200, 50), (80, 24))
 
 
@@ -40,7 +42,7 @@ async def test_no_row_of_keys_is_too_much(
     async with app.run_test(size=SIZES[0], notifications=True) as pilot:
         await settled(pilot)
         pressed = []
-        for _ in range(120):
+        for _ in range(PRESSED):
             pressed.append(chance.choice(KEYS + OFTEN))
             await pilot.press(pressed[-1])
             if chance.random() < 0.05:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kiket_console.ui.app import ConsoleApp
 
 SMALLEST, LARGEST = (20, 5), (400, 120)
-SIZES = (SMALLEST, (1, 1), (80, 24))
+SIZES = ((1, 1), SMALLEST, (80, 24))
 OPENED_BY: dict[str, tuple[tuple[str, ...], ...]] = {
     "places": (
         (), ("enter",), ("enter", *["right_square_bracket"] * 3), ("2",), ("3",), ("8", "enter"),
@@ -42,7 +42,7 @@ async def test_no_resize_is_too_much(
         await settled(pilot)
         for keys in opened:
             await pilot.press(*keys)
-            for size in SIZES:
+            for size in SIZES[keys != opened[0] :]:  # 1 by 1 shows the same of all
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 assert app.crash is None, (keys, size)
