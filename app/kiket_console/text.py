@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _SHOWN: dict[int, str] = {c: f"\\x{c:02x}" for c in (*range(0x20), 0x7F, *range(0x80, 0xA0))}
 _SHOWN |= {
@@ -41,9 +41,22 @@ def visible(text: str) -> str:
 
     One line in, one line out: split text with line ends before calling.
     """
-    if text.isascii() and text.isprintable():
+    if (text.isascii() and text.isprintable()) or _plain().fullmatch(text):
         return text
     return _unpile(text.translate(_SHOWN))
+
+
+@cache
+def _plain() -> re.Pattern[str]:
+    """Find letters and signs of one cell that do nothing, what the console draws with among them.
+
+    A text of them is visible as it is, and to see that takes no look at each of them.
+    """
+    return re.compile(
+        "[ -~\u00a1-\u00ac\u00ae-\u02fe"
+        "\u2010-\u2027\u2030-\u205e\u2190-\u21ff"  # marks of text, arrows
+        "\u2500-\u25fc\u2800-\u28ff]*"  # lines, blocks, braille
+    )
 
 
 def encodable(text: str) -> str:
@@ -92,7 +105,7 @@ def decode(raw: bytes) -> str:
 
 def cell_width(text: str) -> int:
     """Return how many terminal cells *text* takes."""
-    if text.isascii():
+    if text.isascii() or _plain().fullmatch(text):
         return len(text)
     from rich.cells import cell_len
 

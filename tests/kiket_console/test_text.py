@@ -43,6 +43,14 @@ def test_visible_text_holds_nothing_that_acts_or_hides(outside: str) -> None:
         }  # fmt: skip
 
 
+def test_a_sign_takes_as_many_cells_as_the_table_says() -> None:
+    """Those that the console draws with are not looked up there."""
+    signs = [sign for sign in map(chr, range(0x20, 0x3000)) if text.visible(sign) == sign]
+
+    assert [sign for sign in signs if text.cell_width(sign) != cell_len(sign)] == []
+    assert set("…·→↵─│▌█⠤⣿▴◆") <= set(signs)
+
+
 @given(ANY_TEXT)
 def test_visible_text_stays_as_it_is(outside: str) -> None:
     once = text.visible(outside)

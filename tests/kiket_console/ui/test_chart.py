@@ -78,6 +78,12 @@ def test_a_mark_stands_in_every_row_that_is_free_and_a_pointed_step_over_all() -
     assert "accent" in roles(lines[2], "⣿")
 
 
+def test_a_blank_has_the_role_of_what_stands_before_it_so_that_a_line_has_few_pieces() -> None:
+    curve = Curve([None, 1.0, None, 1.0, None], "info", "p50")
+    (line,) = plot([curve], Frame(12, 1, 2, 5), top=1, write=lambda _: "1")
+    assert line == [("1  ", "muted"), ("⠉ ⠉  1   ", "info")]
+
+
 def test_last_values_stand_at_their_height_and_never_on_each_other() -> None:
     curves = [
         Curve([each], "info", name) for each, name in ((9.0, "p99"), (8.9, "p95"), (1, "p50"))

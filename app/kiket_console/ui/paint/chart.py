@@ -10,26 +10,30 @@ spike stays. Fewer: each is a step. What has no value is a gap. Pure: numbers in
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from itertools import accumulate, groupby, pairwise
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from msgspec import Struct
 
 from kiket_console.text import cell_width, fit_right
+from kiket_console.ui.paint.line import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kiket_console.ui.paint.line import Line, Piece
 
 MARK: Final = "┊"
 POINTED: Final = "│"
-_BLANK: Final = "\u2800"
+_SIGNS: Final = " " + "".join(chr(0x2800 + dots) for dots in range(1, 256))
+"""What shows the dots of a cell, a bit for each."""
 _LEFT: Final = (0x40, 0x04, 0x02, 0x01)
 _RIGHT: Final = (0x80, 0x20, 0x10, 0x08)
 """The dots of a cell's two columns, from the lowest up."""
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _NICE: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_Number = TypeVar("_Number", int, float)
 
 
 class Curve(Struct, frozen=True):
@@ -101,32 +105,32 @@ def plot(
 ) -> list[Line]:
     """Return the lines of a picture from 0 to *top*; *write* says a value in few cells."""
     cells, rows = frame.plot, frame.height
-    dots = [bytearray(cells) for _ in range(rows)]
-    roles: list[list[str]] = [[""] * cells for _ in range(rows)]
-    for curve in curves:
-        _draw(curve, dots, roles, top)
+    dots, roles = _dots(curves, cells, rows, top)
     points = max((len(curve.values) for curve in curves), default=0)
     behind = {cell_of(mark.at, points, cells): (MARK, mark.role) for mark in frame.marks}
     if frame.pointed is not None:
         behind[cell_of(frame.pointed + 0.5, points, cells)] = (POINTED, "accent")
     labels = _labels(curves, rows, top, write)
+    room = frame.right - 1
     lines: list[Line] = []
     for row in range(rows):
         bound = write(top) if row == 0 else write(0) if row == rows - 1 else ""
-        pieces: list[Piece] = [(fit_right(bound, frame.left - 1) + " ", "muted")]
-        pieces += _pieces(dots[row], roles[row], behind)
-        said, role = labels.get(row, ("", ""))
-        room = frame.right - 1
+        axis = fit_right(bound, frame.left - 1) + " "
+        said, role = labels.get(row, ("", PLAIN))
         shown = said if cell_width(said) <= room else said.partition(" ")[2]
-        lines.append([*pieces, (f" {shown}"[: frame.right].ljust(frame.right), role)])
+        label = f" {shown}"[: frame.right].ljust(frame.right)
+        of_row = slice(rows - 1 - row, None, rows)
+        signs, inks = _cells(dots[of_row], roles[of_row], behind)
+        lines.append(_line(
+            f"{axis}{signs}{label}", ["muted"] * len(axis) + inks + [role] * len(label)
+        ))  # fmt: skip
     return lines
 
 
 def bars(values: Sequence[float | None], width: int, top: float) -> str:
     """Return values as a row of *width* bars, each as high as the greatest of its points."""
     drawn = []
-    for cell in range(width):
-        found = [each for each in _of(values, cell, width) if each is not None]
+    for found in _by_column(values, width):
         if not found:
             drawn.append(" ")
             continue
@@ -135,58 +139,92 @@ def bars(values: Sequence[float | None], width: int, top: float) -> str:
     return "".join(drawn)
 
 
-def _of(values: Sequence[float | None], column: int, columns: int) -> Sequence[float | None]:
-    """Return the points that are in a column: those that begin there, else the one that lasts."""
-    count = len(values)
-    first = column * count // columns
-    if count > columns:
-        return values[first : max(first + 1, (column + 1) * count // columns)]
-    return values[first : first + 1]
-
-
-def _draw(curve: Curve, dots: list[bytearray], roles: list[list[str]], top: float) -> None:
-    columns, levels = 2 * len(dots[0]), 4 * len(dots)
-    before: tuple[int, int] | None = None
-    for column in range(columns):
-        found = [each for each in _of(curve.values, column, columns) if each is not None]
-        if not found:
-            before = None
-            continue
-        low, high = _level(min(found), top, levels), _level(max(found), top, levels)
-        now = (low, high)
-        if curve.filled:
-            if max(found) <= 0:
+def _dots(curves: Sequence[Curve], cells: int, rows: int, top: float) -> tuple[bytes, list[str]]:
+    """Return the dots of all cells and their roles, column by column, each from the lowest up."""
+    columns = [0] * cells  # of cells: a byte for each
+    roles = [PLAIN] * (cells * rows)
+    halves = _filled(rows, _LEFT), _filled(rows, _RIGHT)
+    for curve in curves:
+        role = [curve.role]
+        before = nothing = (-1, 4 * rows)
+        for column, levels in enumerate(_by_column(_levels(curve, top, 4 * rows), 2 * cells)):
+            if not levels:
+                before = nothing
                 continue
-            low, high = 0, max(0, min(levels, round(max(found) / top * levels)) - 1)
-        elif before is not None:  # steps are joined
-            low, high = min(low, before[1]), max(high, before[0])
-        before = now
-        bits, cell = (_RIGHT if column & 1 else _LEFT), column >> 1
-        for level in range(low, high + 1):
-            row = len(dots) - 1 - (level >> 2)
-            dots[row][cell] |= bits[level & 3]
-            roles[row][cell] = curve.role
+            low, high = now = min(levels), max(levels)
+            if curve.filled:
+                low = 0
+            else:  # steps are joined
+                low = low if low < before[1] else before[1]
+                high = high if high > before[0] else before[0]
+                before = now
+            cell, filled = column >> 1, halves[column & 1]
+            columns[cell] |= filled[high + 1] - filled[low]
+            first, last = cell * rows + (low >> 2), cell * rows + (high >> 2) + 1
+            roles[first:last] = role * (last - first)
+    return b"".join([column.to_bytes(rows, "little") for column in columns]), roles
 
 
-def _level(value: float, top: float, levels: int) -> int:
-    return max(0, min(levels - 1, round(value / top * (levels - 1))))
+def _by_column(values: Sequence[_Number | None], columns: int) -> list[Sequence[_Number]]:
+    """Return what is in each column."""
+    found = [values[part] for part in _parts(len(values), columns)]
+    if None in values:
+        return [[each for each in part if each is not None] for part in found]
+    return cast("list[Sequence[_Number]]", found)
 
 
-def _pieces(
-    dots: bytearray, roles: Sequence[str], behind: dict[int, tuple[str, str]]
-) -> list[Piece]:
-    """Return a row's cells as few pieces."""
-    cells: list[Piece] = []
-    for cell, bits in enumerate(dots):
-        sign, role = behind.get(cell, (_BLANK, ""))
-        if bits:
-            cells.append((chr(0x2800 | bits), "accent" if sign == POINTED else roles[cell]))
-        else:
-            cells.append((" " if sign == _BLANK else sign, role))
-    return [
-        ("".join(sign for sign, _ in group), role)
-        for role, group in groupby(cells, key=lambda cell: cell[1])
-    ]
+@lru_cache(maxsize=32)
+def _parts(count: int, columns: int) -> Sequence[slice]:
+    """Return which points are in each column: those that begin there, else the one that lasts."""
+    edges = [column * count // columns for column in range(columns + 1)]
+    return [slice(first, max(first + 1, last)) for first, last in pairwise(edges)]
+
+
+@lru_cache(maxsize=32)
+def _filled(rows: int, dots: Sequence[int]) -> Sequence[int]:
+    """Return half a column of cells as it is filled up to each level, a byte for each cell."""
+    return [0, *accumulate(dots[level & 3] << 8 * (level >> 2) for level in range(4 * rows))]
+
+
+def _levels(curve: Curve, top: float, levels: int) -> list[int | None]:
+    """Return the level of each point, 0 the lowest; None where nothing is drawn."""
+    if curve.filled:  # what is more than nothing is seen
+        return [
+            max(0, _level(each, top, levels) - 1) if each is not None and each > 0 else None
+            for each in curve.values
+        ]
+    return [None if each is None else _level(each, top, levels - 1) for each in curve.values]
+
+
+def _level(value: float, top: float, most: int) -> int:
+    """Return a value from 0 to *top* as a whole number from 0 to *most*."""
+    if value <= 0:
+        return 0
+    return most if value >= top else round(value / top * most)
+
+
+def _cells(dots: bytes, roles: list[str], behind: Mapping[int, Piece]) -> tuple[str, list[str]]:
+    """Return a row's signs and roles, with what is behind where there is no dot."""
+    signs = [_SIGNS[each] for each in dots]
+    for cell, (sign, role) in behind.items():
+        if not dots[cell]:
+            signs[cell], roles[cell] = sign, role
+        elif sign == POINTED:
+            roles[cell] = role
+    return "".join(signs), roles
+
+
+def _line(text: str, roles: Sequence[str]) -> Line:
+    """Return a text as few pieces: a blank looks the same in the role of what is before it."""
+    pieces: list[Piece] = []
+    begin = end = 0
+    before = roles[0]
+    for role, cells in groupby(roles):
+        if role not in (PLAIN, before):
+            pieces.append((text[begin:end], before))
+            begin, before = end, role
+        end += len(list(cells))
+    return [*pieces, (text[begin:], before)]
 
 
 def _labels(
@@ -206,7 +244,7 @@ def _labels(
     least = 0
     for number, (value, piece) in enumerate(wanted):
         left = len(wanted) - 1 - number
-        row = rows - 1 - (_level(value, top, 4 * rows) >> 2)
+        row = rows - 1 - (_level(value, top, 4 * rows - 1) >> 2)
         row = min(max(row, least), max(least, rows - 1 - left))
         if row < rows:
             labels[row] = piece

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from kiket_console.ui.widgets.selecting import SelectingDrawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from textual.events import Click
     from textual.selection import Selection
@@ -33,7 +33,7 @@ class Chart(SelectingDrawn):
         self._make: Callable[[tuple[int, int]], Sequence[Line]] | None = None
         self._depends: Hashable = None
         self._lines: Sequence[Line] = ()
-        self._drawn: tuple[tuple[int, int], list[Strip]] | None = None
+        self._drawn: tuple[tuple[int, int], Sequence[Strip]] | None = None
 
     def show(self, depends: Hashable, make: Callable[[tuple[int, int]], Sequence[Line]]) -> None:
         """Show the lines that *make* returns for a width and a height.
@@ -46,17 +46,23 @@ class Chart(SelectingDrawn):
             self._drawn = None
             self.refresh()
 
+    def draw(self, lines: range) -> Iterable[Strip]:
+        """Return some lines, ready for the terminal."""
+        finish, strips = self.finishing(), self._strips()
+        return (finish(strips[y] if y < len(strips) else Strip([], 0)) for y in lines)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
+        return next(iter(self.draw(range(y, y + 1))))
+
+    def _strips(self) -> Sequence[Strip]:
+        """Return the lines of the picture, made for the room there is."""
         room = (self.size.width, self.size.height)
         if self._drawn is None or self._drawn[0] != room:
             self._lines = self._make(room) if self._make is not None else ()
-            width, ground = room[0], self.ground
-            marked = [self.with_selection(line, at) or line for at, line in enumerate(self._lines)]
-            strips = [self.strip(line, ground).adjust_cell_length(width, ground) for line in marked]
-            self._drawn = (room, strips)
-        strips = self._drawn[1]
-        return strips[y] if y < len(strips) else Strip.blank(room[0], self.ground)
+            marked = (self.with_selection(line, y) or line for y, line in enumerate(self._lines))
+            self._drawn = (room, [self.strip(line, self.ground) for line in marked])
+        return self._drawn[1]
 
     def drawn(self, y: int) -> Line:
         """Return a line of the picture."""

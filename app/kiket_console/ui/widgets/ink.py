@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from kiket_console.text import cell_width, visible
-from kiket_console.ui.paint.line import ROLES
+from kiket_console.ui.paint.line import PLAIN, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ class Inked(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id, classes=classes)
-        self._inks: dict[str, Style] = {}
+        self._inks: dict[Style, dict[str, Style]] = {}  # by background and role
         self._ground: Style | None = None
 
     @property
@@ -45,23 +45,22 @@ class Inked(Widget):
             self._ground = self.rich_style
         return self._ground
 
-    def ink(self, role: str) -> Style:
-        """Return the style of a role, without a background."""
-        style = self._inks.get(role)
-        if style is None:
-            style = self.screen.get_component_rich_style(f"ink--{role}", partial=True)
-            self._inks[role] = style
-        return style
-
     def strip(self, line: Line, ground: Style) -> Strip:
         """Return *line* on a background."""
+        inks = self._inks.setdefault(ground, {PLAIN: ground})
         segments: list[Segment] = []
         width = 0
         for text, role in line:
+            if role not in inks:
+                inks[role] = ground + self._ink(role)
             shown = visible(text)
             width += cell_width(shown)
-            segments.append(Segment(shown, ground + self.ink(role) if role else ground))
+            segments.append(Segment(shown, inks[role]))
         return Strip(segments, width)
+
+    def _ink(self, role: str) -> Style:
+        """Return the style of a role, without a background."""
+        return self.screen.get_component_rich_style(f"ink--{role}", partial=True)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw lines; where nothing stands around them, a strip that is kept is drawn as it is.
