@@ -9,6 +9,7 @@ module runs; the others are techniques that modules could be, or have been, writ
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import socket
@@ -24,43 +25,37 @@ JSON = 1
 PAYLOAD_READ = 1 << 18
 
 
-# --- ours: channels and protocol of the SDK on the loop that a module runs on ---
+# --- ours: the SDK's link, channels and protocol on the loop that a module runs on ---
 
 
 def ours(transport: str, address: str) -> None:
-    """Answer through `Lines` and `Frames`, typed messages in and out."""
+    """Answer through a `Link` over `Lines` or `Frames`, as a module does."""
     import uvloop
 
     from pywatt_sdk._channels import Frames, Lines
+    from pywatt_sdk._link import Link
     from pywatt_sdk._pipes import open_pipes
-    from pywatt_sdk._protocol import (
-        HttpRequest,
-        HttpResponse,
-        decode_to_module,
-        encode_frame,
-        encode_line,
-    )
+    from pywatt_sdk._protocol import HttpRequest, HttpResponse, RoutedModuleMessage
 
-    def take(raw: bytes) -> None:
-        message = decode_to_module(raw)
-        if isinstance(message, HttpRequest):
-            response = HttpResponse(message.request_id, 200, message.headers, message.body)
-            if transport == "stdio":
-                channel.send(encode_line(response, base64=True, source="bench"))
-            else:
-                channel.send(encode_frame(response, to="orchestrator", base64=True))
-
-    ended = asyncio.Event()
-    options: Any = {"on_message": take, "on_closed": lambda _: ended.set()}
-    channel: Any = Lines(**options) if transport == "stdio" else Frames(**options)
+    def answered(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(request.request_id, 200, request.headers, request.body)
 
     async def main() -> None:
-        if transport == "stdio":
-            await open_pipes(channel, os.fdopen(0, "rb", 0), os.fdopen(1, "wb", 0))
-        else:
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: channel, sock=connected(transport, address))
-        await ended.wait()
+        async with Link(module_id="bench", is_ours=True) as link:
+            link.on(HttpRequest, answered)
+            link.on(RoutedModuleMessage, lambda _: None)
+            options: Any = {
+                "on_message": functools.partial(link.heard, transport),
+                "on_closed": lambda _: link.detach(transport),
+            }
+            channel: Any = Lines(**options) if transport == "stdio" else Frames(**options)
+            link.attach(transport, channel)
+            if transport == "stdio":
+                await open_pipes(channel, os.fdopen(0, "rb", 0), os.fdopen(1, "wb", 0))
+            else:
+                loop = asyncio.get_running_loop()
+                await loop.create_connection(lambda: channel, sock=connected(transport, address))
+            await link.closed.wait()
 
     uvloop.run(main())
 
@@ -166,7 +161,7 @@ def original(transport: str, _: str) -> None:
 
 
 def blocking(transport: str, address: str) -> None:
-    """Answer from `os.read` and `os.write`, typed messages in and out, a read's answers at once."""
+    """Answer from `os.readv` and `os.write`, typed in and out, a read's answers at once."""
     import msgspec
 
     payload = msgspec.defstruct("Payload", [("data", bytes), ("format", str)])
@@ -197,9 +192,9 @@ def blocking(transport: str, address: str) -> None:
         sock = connected(transport, address)
         sock.setblocking(True)
         source = sink = sock.fileno()
-    rest = b""
-    while chunk := os.read(source, PAYLOAD_READ):
-        messages, rest = split(transport, rest + chunk)
+    rest, room = b"", bytearray(PAYLOAD_READ)  # `os.read` would map and unmap as much each time
+    while size := os.readv(source, [room]):
+        messages, rest = split(transport, rest + room[:size])
         replies = []
         for raw in messages:
             message = decode(raw)
@@ -273,7 +268,7 @@ def split(transport: str, raw: bytes) -> tuple[list[bytes], bytes]:
     return messages, raw[at:]
 
 
-def write_all(descriptor: int, raw: bytes) -> None:
+def write_all(descriptor: int, raw: bytes | memoryview) -> None:
     """Write everything, though it may take several calls."""
     view = memoryview(raw)
     while view:

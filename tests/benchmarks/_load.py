@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -71,7 +72,9 @@ def pin(pids: Iterable[int], core: int | None) -> None:
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Return the processor time that processes have taken."""
+    """Return the processor time that processes have taken: to the nanosecond on Linux."""
+    if platform.system() == "Linux":  # their clocks, as clock_getcpuclockid(3) numbers them
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
     import psutil
 
     taken = [psutil.Process(pid).cpu_times() for pid in pids]
