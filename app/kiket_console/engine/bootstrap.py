@@ -135,7 +135,7 @@ def _run_program(given: code.Message, channel: output.Channel) -> int:
             os.environ.update(start["environment"])
             os.chdir(start["folder"])
             code.admit_project(start)
-            program.run(start)
+            program.run(start, code.FreshLoader.code_of)
     except SystemExit:
         raise
     except BaseException as error:  # whatever the code raises is what we report

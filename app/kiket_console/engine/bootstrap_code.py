@@ -57,12 +57,17 @@ class FreshLoader(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> types.CodeType | None:
         """Compile the source as it is now, unless just that is compiled already."""
         path = self.get_filename(fullname)
-        self.imported[path] = None
-        raw_source = self.get_data(path)
-        known = self.compiled.pop(path, None)
+        return self.code_of(path, self.get_data(path))
+
+    @classmethod
+    def code_of(cls, path: str, raw_source: bytes) -> types.CodeType:
+        """Return the code of a file that is being imported, or run."""
+        cls.imported[path] = None
+        known = cls.compiled.pop(path, None)
         if known is not None and known[0] == raw_source:
             return known[1]
-        return self.source_to_code(raw_source, path)
+        code: types.CodeType = cls("", path).source_to_code(raw_source, path)
+        return code
 
 
 def compile_early(paths: Sequence[str]) -> None:

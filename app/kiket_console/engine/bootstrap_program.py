@@ -28,14 +28,14 @@ ORPHAN_LIMIT_S = 2.0
 _HERE = os.path.dirname(__file__)  # noqa: PTH120 (pathlib costs 10 ms of every start)
 
 
-def run(start: dict[str, Any]) -> None:
+def run(start: dict[str, Any], code_of: Callable[[str, bytes], types.CodeType]) -> None:
     """Run `main.py` as a program, or import `main` and run what `main:create_app` names.
 
-    Raises SystemExit where that ends the program by itself.
+    *code_of* compiles a file. Raises SystemExit where that ends the program by itself.
     """
     entry: str = start["entry"]
     if entry.endswith(".py"):
-        _run_file(os.path.join(start["folder"], entry))  # noqa: PTH118 (as above)
+        _run_file(os.path.join(start["folder"], entry), code_of)  # noqa: PTH118 (as above)
         return
     module_name, _, attribute = entry.partition(":")
     sys.argv = [module_name]
@@ -56,7 +56,7 @@ def _take_streams() -> None:
         importlib.import_module("pywatt_sdk._stdout").take()
 
 
-def _run_file(path: str) -> None:
+def _run_file(path: str, code_of: Callable[[str, bytes], types.CodeType]) -> None:
     sys.argv = [path]
     with open(path, "rb") as opened:  # noqa: PTH123 (as above)
         raw_source = opened.read()
@@ -65,7 +65,7 @@ def _run_file(path: str) -> None:
     main = types.ModuleType("__main__")
     main.__file__ = path
     sys.modules["__main__"] = main
-    code = compile(raw_source, path, "exec", dont_inherit=True)
+    code = code_of(path, raw_source)
     exec(code, main.__dict__)  # noqa: S102 - the developer's own, which was said yes to
 
 

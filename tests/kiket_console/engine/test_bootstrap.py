@@ -435,3 +435,16 @@ def test_text_that_is_learned_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> No
         made = [dataclasses.make_dataclass(f"Lead{at}", [f"field_{at}"]) for at in range(20)]
     assert repr(made[19](3)) == "Lead19(field_19=3)"
     assert 0 < sum(map(len, texts.seen)) <= 400
+
+
+def test_what_was_compiled_early_is_used_as_long_as_it_is_what_is_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "main.py")
+    (tmp_path / "main.py").write_text("ANSWER = 1\n")
+    loader = bootstrap_code.FreshLoader
+    bootstrap_code.compile_early([path, str(tmp_path / "none.py")])
+    early = loader.compiled[path][1]
+    assert loader.code_of(path, b"ANSWER = 1\n") is early
+    bootstrap_code.compile_early([path])
+    assert 2 in loader.code_of(path, b"ANSWER = 2\n").co_consts
+    assert path in loader.imported
+    assert path not in loader.compiled

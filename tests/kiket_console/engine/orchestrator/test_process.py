@@ -302,6 +302,10 @@ async def test_python_code_is_found_told_where_it_fails_and_started_anew_from_a_
                 )
             )
             assert await running.ask("/hello") == said
+        standby = running.supervisor._keepers["search"]._launcher._standby
+        serves = standby._teacher
+        assert serves is not None
+        await running.until(lambda: str(folder / "main.py") in serves.ready.sources)
 
 
 async def test_one_that_is_killed_is_started_again(folder: Path, run: Run, others: Others) -> None:
