@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 settings.register_profile(
     "patient",
     settings(),
-    max_examples=int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 40),
+    max_examples=int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 25),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -368,7 +368,7 @@ def test_whatever_is_sent_there_is_an_answer(options: dict[str, Any]) -> None:
     logging.getLogger("kiket_sdk.webhook").disabled = True
 
     @given(BODIES, HEADERS)
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(suppress_health_check=list(HealthCheck))
     def send(raw_body: bytes, headers: dict[str, str]) -> None:
         sent = {name: value.encode("latin-1") for name, value in headers.items()}
         status, _ = extension.post(raw_body, sent)  # type: ignore[arg-type]  # bytes are headers too

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.kiket_sdk.webhooks import RAW, SECRET
 
@@ -15,7 +15,6 @@ from kiket_sdk._signing import sign
 from kiket_sdk.replay_stores import MemoryStore
 
 PATH = "/v/v1/webhooks/e"
-AMPLE = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 async def posted(sdk: KiketSDK, headers: dict[str, str], raw_body: bytes = RAW) -> int:
@@ -38,7 +37,6 @@ async def posted(sdk: KiketSDK, headers: dict[str, str], raw_body: bytes = RAW) 
     return status
 
 
-@AMPLE
 @given(
     tries=st.lists(
         st.tuples(
@@ -88,7 +86,6 @@ NAMES = st.sampled_from(
 )
 
 
-@AMPLE
 @given(
     odd=st.dictionaries(NAMES, st.text(max_size=40), max_size=4),
     dialect=st.sampled_from(["k0", "k1", "sw1"]),

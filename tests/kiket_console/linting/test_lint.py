@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.kiket_console.linting.conftest import MANIFEST, SCHEMA
 
@@ -413,7 +413,6 @@ SOUND = yaml.safe_load(MANIFEST)
 PLACES = list(places(SOUND))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(PLACES), ANYTHING)
 def test_whatever_stands_anywhere_nothing_is_raised(
     tmp_path_factory: pytest.TempPathFactory, keys: tuple[Any, ...], anything: Any

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.log_levels.told import LONGEST, told
@@ -110,7 +110,6 @@ PIECES = st.none() | st.text(max_size=9) | st.integers() | st.lists(st.integers(
 MEMBERS = st.dictionaries(st.sampled_from(["level", "name", "extra", "trace_id", "log"]), PIECES)
 
 
-@settings(max_examples=50)
 @given(MEMBERS, MEMBERS)
 def test_whatever_is_logged_is_told(fields: object, loguru: object) -> None:
     assert "taken" in told(

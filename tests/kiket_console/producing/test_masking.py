@@ -4,7 +4,7 @@ import json
 import stat
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.producing import masking
@@ -32,7 +32,6 @@ def test_each_value_is_masked_and_what_is_equal_looks_equal() -> None:
     assert masking.masked(MESSAGE, b"x" * 32) != masked, "another project's key"
 
 
-@settings(max_examples=40)
 @given(VALUES)
 def test_masks_stand_for_their_values_again(payload: Any) -> None:
     clear = {"event_type": "e", "payload": payload}

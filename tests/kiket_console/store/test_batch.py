@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiket_console.model import Body, Message, Source, State
@@ -62,7 +62,6 @@ def lives(draw: st.DrawFn) -> list[list[Row]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
 @given(lives(), st.data())
 def test_rows_grouped_in_batches_leave_what_rows_written_one_by_one_leave(
     lives: list[list[Row]], data: st.DataObject
