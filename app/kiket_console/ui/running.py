@@ -67,7 +67,8 @@ class Runner:
                 with place.instead(numbers(argument)):
                     await self._app.run_action(found["name"], place)
             return
-        owner = self._app if found["app"] else _owner(place, command)
+        of_app = found["app"] or command.scope is Scope.APP
+        owner = self._app if of_app else _owner(place, command)
         if found["fixed"] or not argument:
             await self._app.run_action(found["name"] + (found["fixed"] or ""), owner)
             return

@@ -17,6 +17,7 @@ from kiket_console.model import Notice, WorkerState
 from kiket_console.ui import app as app_module
 from kiket_console.ui import leaving
 from kiket_console.ui.screens.processes import ProcessesScreen
+from kiket_console.ui.screens.quit import QuitScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.bars import StatusBar
 
@@ -178,6 +179,17 @@ async def test_leaving_asks_and_the_first_answer_loses_nothing(
         await pilot.press(*keys)
         await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is stop
+
+
+@pytest.mark.parametrize(
+    "keys", [["colon", "q", "enter"], ["colon", *"exit", "enter"], ["ctrl+p", *"leave", "enter"]]
+)
+async def test_leaving_has_names_too(console: Callable[..., ConsoleApp], keys: list[str]) -> None:
+    app = console()
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        await pilot.press(*keys)
+        await until(pilot, lambda: isinstance(app.screen, QuitScreen))
 
 
 async def test_staying_is_one_key_away(
@@ -402,22 +414,9 @@ async def test_the_worker_column_comes_with_a_second_worker(
         assert "  marketing     webhook" in screen_text(app)
 
 
-@pytest.mark.parametrize("size", [(20, 5), (200, 50)])
-async def test_no_size_is_too_small(
-    console: Callable[..., ConsoleApp], size: tuple[int, int], frames: None
-) -> None:
-    app = console()
-    async with app.run_test(size=size) as pilot:
-        await settled(pilot)
-        await pilot.press("enter", "right_square_bracket", "2", "enter", "3", "enter", "T")
-        await pilot.press("escape", "q", "q", "1", "t")
-        await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert app.crash is None
-
-
+@pytest.mark.parametrize("where", ["callback", "async worker", "timer"])
 async def test_a_fault_of_our_own_leaves_a_private_file_without_values(
-    console: Callable[..., ConsoleApp], capsys: pytest.CaptureFixture[str]
+    console: Callable[..., ConsoleApp], capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     app = console()
 
@@ -425,10 +424,18 @@ async def test_a_fault_of_our_own_leaves_a_private_file_without_values(
         canary = "canary-" + "7f3a"
         raise RuntimeError(f"a fault in {len(canary)} letters")
 
+    async def fail_later() -> None:
+        fail()
+
     async def show() -> None:
         async with app.run_test(size=SMALL) as pilot:
             await settled(pilot)
-            app.call_later(fail)
+            if where == "callback":
+                app.call_later(fail)
+            elif where == "timer":
+                app.set_timer(0.01, fail)
+            else:
+                app.run_worker(fail_later())
             await until(pilot, lambda: app.crash is not None)
 
     with pytest.raises(RuntimeError):
