@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 BACKLOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _JOINED: Final = 64
@@ -30,6 +30,11 @@ class ChannelClosedError(ConnectionError):
 
 
 _F = TypeVar("_F")
+
+
+def _taken_from(held: deque[_F]) -> Iterator[_F]:
+    while held:
+        yield held.popleft()
 
 
 class Channel(asyncio.Protocol, Generic[_F]):
@@ -138,19 +143,17 @@ class Channel(asyncio.Protocol, Generic[_F]):
 
     def _deliver(self, frames: Iterable[_F]) -> None:
         """Give frames to the consumer until it pauses; hold what is left."""
-        held, give = self._held, self._give
+        held = self._held
         if held or self._is_paused:
             held.extend(frames)
             frames = ()
         self._is_delivering = True
         try:
             rest = iter(frames)
-            for frame in rest:
-                give(frame)
-                if self._is_paused:
-                    held.extend(rest)
+            self._give(rest)
+            held.extend(rest)  # where the consumer has paused
             while held and not self._is_paused:
-                give(held.popleft())
+                self._give(_taken_from(held))
         finally:
             self._is_delivering = False
         if self._outgoing:  # answers to what was just given leave at once, together
@@ -158,7 +161,8 @@ class Channel(asyncio.Protocol, Generic[_F]):
         if self._is_lost and not held:
             self._finish()
 
-    def _give(self, frame: _F) -> None:
+    def _give(self, frames: Iterator[_F]) -> None:
+        """Give frames to the consumer, as long as there are any and it does not pause."""
         raise NotImplementedError
 
     # --- opening and closing ---

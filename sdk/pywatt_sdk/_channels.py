@@ -26,7 +26,7 @@ from kiket_core.frames import (
 from pywatt_sdk._channel import BACKLOG_LIMIT_BYTES, Channel, ChannelClosedError, Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = [
     "BACKLOG_LIMIT_BYTES",
@@ -88,12 +88,18 @@ class Lines(Channel["bytes | Oversize"]):
         self.eof_received()  # a pipe's end comes without it
         super().connection_lost(exc)
 
-    def _give(self, frame: bytes | Oversize) -> None:
-        if isinstance(frame, Oversize):
-            reason = f"A line of {frame.size_seen} bytes is over the limit of {self._limit_bytes}."
-            self._on_invalid(Invalid(reason, b"", frame.size_seen))
-        elif not frame.isspace():
-            self._on_message(frame)
+    def _give(self, frames: Iterator[bytes | Oversize]) -> None:
+        on_message = self._on_message
+        for frame in frames:
+            if isinstance(frame, bytes):
+                if not frame.isspace():
+                    on_message(frame)
+            else:
+                size = frame.size_seen
+                reason = f"A line of {size} bytes is over the limit of {self._limit_bytes}."
+                self._on_invalid(Invalid(reason, b"", size))
+            if self._is_paused:
+                return
 
 
 class Frames(Channel[LengthFrame]):
@@ -152,10 +158,16 @@ class Frames(Channel[LengthFrame]):
             self._on_invalid(Invalid(reason, rest[:_EXCERPT_BYTES], len(rest)))
         super().connection_lost(exc)
 
-    def _give(self, frame: LengthFrame) -> None:
-        if frame.format is not _BASE64:
-            self._on_message(frame.raw)
-            return
+    def _give(self, frames: Iterator[LengthFrame]) -> None:
+        for frame in frames:
+            if frame.format is _BASE64:
+                self._give_base64(frame)
+            else:
+                self._on_message(frame.raw)
+            if self._is_paused:
+                return
+
+    def _give_base64(self, frame: LengthFrame) -> None:
         try:
             raw = binascii.a2b_base64(frame.raw, strict_mode=True)
         except binascii.Error as fault:

@@ -21,7 +21,7 @@ from pywatt_sdk.communication.message import EncodedMessage, Message
 from pywatt_sdk.core.error import NetworkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Any
 
@@ -232,11 +232,13 @@ class MessageStream(Frames):
         self.refusal = ""
         """Why the peer was not read any further, if it broke the rules."""
 
-    def _give(self, frame: LengthFrame) -> None:
-        self._inbox.messages.append(EncodedMessage.from_frame(frame))
-        self._inbox.news.set()
-        if len(self._inbox.messages) >= _HELD:
-            self.pause()
+    def _give(self, frames: Iterator[LengthFrame]) -> None:
+        for frame in frames:
+            self._inbox.messages.append(EncodedMessage.from_frame(frame))
+            self._inbox.news.set()
+            if len(self._inbox.messages) >= _HELD:
+                self.pause()
+                return
 
     def _refused(self, invalid: Invalid) -> None:
         self.refusal = self.refusal or invalid.reason
