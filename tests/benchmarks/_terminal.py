@@ -59,6 +59,17 @@ class Terminal:
             seen += self.read(timeout_s)
         return seen
 
+    def read_to_end(self) -> None:
+        """Read what is drawn until the process has ended."""
+        while True:
+            try:
+                if not self.read(DEADLINE_S):
+                    return
+            except TimeoutError:
+                raise
+            except OSError:  # what Linux says at the end
+                return
+
     def wait_for(self, marker: bytes, since_s: float | None = None) -> float:
         """Read until *marker* was drawn; return the time since *since_s*, or the start, in ms."""
         self.read_until(marker)
