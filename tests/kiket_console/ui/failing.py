@@ -35,15 +35,8 @@ class Failing(ConsoleApp):
             ListView.draw = fail  # type: ignore[method-assign]  # on purpose
             assert self.place is not None
             self.place.list.redraw()
-        if self.where == "async worker":
-            self.run_worker(self._fail_later())
         if self.where == "thread":
             self._fail_in_thread()
-        if self.where == "timer":
-            self.set_timer(0.01, fail)
-
-    async def _fail_later(self) -> None:
-        fail()
 
     @work(thread=True)
     def _fail_in_thread(self) -> None:

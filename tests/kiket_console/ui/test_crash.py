@@ -59,7 +59,7 @@ def is_restored(terminal: Terminal) -> None:
     assert terminal.after == terminal.before
 
 
-@pytest.mark.parametrize("where", ["render", "async worker", "thread", "timer"])
+@pytest.mark.parametrize("where", ["render", "thread"])
 def test_a_fault_of_our_own_ends_with_a_sentence_and_a_private_report(
     opened: Callable[[str], Terminal], where: str
 ) -> None:
