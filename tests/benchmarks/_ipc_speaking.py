@@ -30,6 +30,15 @@ IN_FLIGHT: Final = 64
 BODY: Final = bytes(range(32, 127)) * 11
 
 
+_BUSY: Final = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(100_000):
+        pass
+"""
+
+
 class Rate(NamedTuple):
     """How many messages went through, by the clock and by the far end's processor time."""
 
@@ -46,7 +55,7 @@ class Neighbour:
 
     def __enter__(self) -> Self:
         if self._core is not None and hasattr(os, "SCHED_IDLE"):
-            self._process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            self._process = subprocess.Popen([sys.executable, "-c", _BUSY])
             pin([self._process.pid], self._core)
             os.sched_setscheduler(self._process.pid, os.SCHED_IDLE, os.sched_param(0))
         return self
