@@ -31,9 +31,8 @@ BODY: Final = bytes(range(32, 127)) * 11
 
 
 _BUSY: Final = """
-import os
-parent = os.getppid()
-while os.getppid() == parent:
+import os, sys
+while os.getppid() == int(sys.argv[1]):
     for _ in range(100_000):
         pass
 """
@@ -55,7 +54,7 @@ class Neighbour:
 
     def __enter__(self) -> Self:
         if self._core is not None and hasattr(os, "SCHED_IDLE"):
-            self._process = subprocess.Popen([sys.executable, "-c", _BUSY])
+            self._process = subprocess.Popen([sys.executable, "-c", _BUSY, str(os.getpid())])
             pin([self._process.pid], self._core)
             os.sched_setscheduler(self._process.pid, os.SCHED_IDLE, os.sched_param(0))
         return self
