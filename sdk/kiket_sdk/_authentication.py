@@ -70,6 +70,7 @@ class Authenticator:
         self._strict = strict
         current = config.webhook_secret
         self._secrets = (current, *config.previous_webhook_secrets) if current else ()
+        self._current_id = getattr(current, "key_id", None) or "secret 1"
         self._keys = keys_of(self._secrets)
         self._ordinary = ordinary(self._keys, accept)
         # whether runtime tokens are checked, so that the body is read before all else
@@ -96,25 +97,27 @@ class Authenticator:
         `headers` has one of repeated ones, `raw_headers` all. Returns whether it is signed: it is
         not where no secret is configured, so that a token has to decide. Raises Refused (401).
         """
-        has_all = len(headers) == len(raw_headers)
-        if has_all and self._ordinary is not None:
-            if b"x-kiket-signature" in headers:
-                if self._ordinary.include(raw_body, headers):
-                    return True
-            elif self._ordinary.include_standard(raw_body, headers):
-                return True
         if not self._secrets:
             return False
-        if has_all:
+        if len(headers) == len(raw_headers):
+            term = self._ordinary.term_of(raw_body, headers)
+            if term is not None:
+                self._note_older(term.key_id)
+                return True
             verdict = verify_sent(self._keys, raw_body, headers, self._accept)
         else:
             pairs = [(str(name, "latin-1"), str(value, "latin-1")) for name, value in raw_headers]
             verdict = verify(self._secrets, raw_body, pairs, accept=self._accept)
-        if verdict.key_id is not None and verdict.ok:
-            _note_older(verdict.key_id, self._secrets[0])
-        if verdict.ok or (self._allow_unsigned and verdict.reason in _NOT_SIGNED):
-            return verdict.ok
-        raise _refused(event, verdict.sentence, refusal(verdict))
+        if verdict.ok:
+            self._note_older(verdict.key_id)
+        elif not self._allow_unsigned or verdict.reason not in _NOT_SIGNED:
+            raise _refused(event, verdict.sentence, refusal(verdict))
+        return verdict.ok
+
+    def _note_older(self, key_id: str | None) -> None:
+        """Log that a sender signs with a secret that is being replaced, and so is still needed."""
+        if key_id is not None and key_id != self._current_id:
+            _logger.info("Webhook signed with %s, which is not the current secret.", key_id)
 
     async def by_token(self, event: str, payload: Any, raw_body: bytes) -> AuthContext:
         """Let a webhook in by the runtime token in its payload, and return whom it speaks for.
@@ -184,12 +187,6 @@ def _organization_in(payload: Any) -> int | str | None:
         if found is not None and isinstance(found, int | str):
             return found
     return None
-
-
-def _note_older(key_id: str, current: str) -> None:
-    """Log that a sender signs with a secret that is being replaced, and so is still needed."""
-    if key_id != (getattr(current, "key_id", None) or "secret 1"):
-        _logger.info("Webhook signed with %s, which is not the current secret.", key_id)
 
 
 def _refused(event: str, sentence: str, detail: str) -> Refused:

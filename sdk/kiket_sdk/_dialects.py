@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SIGNATURES_LIMIT = 16  # entries of a `webhook-signature` list
 ISO_LIMIT = 64
-_HEX_BYTES = 64  # of a MAC
+HEX_DIGITS = 64  # of a MAC
 _UNIX_DIGITS = 11
 _ID_LIMIT = 128
 # a dot in an id would move the seam between id and timestamp
@@ -45,7 +45,7 @@ _OK = Reason.OK  # Python 3.11 looks members up by a descriptor, slowly
 def _mac_in_hex(signature: bytes, prefix: bytes) -> bytes | None:
     """Return the MAC behind a prefix, None when that is not the hex of 32 bytes."""
     begins = len(prefix)
-    if len(signature) != begins + _HEX_BYTES or not signature.startswith(prefix):
+    if len(signature) != begins + HEX_DIGITS or not signature.startswith(prefix):
         return None
     try:
         return binascii.unhexlify(signature[begins:])
@@ -82,9 +82,7 @@ def _matching(
     """
     found: Term | None = None
     for key in keys:
-        making = key.ready.copy()
-        making.update(raw_signed)
-        wanted = making.digest()
+        wanted = key.mac(raw_signed)
         for mac in macs:
             if compare_digest(mac, wanted) and (found is None or not found.holds(now)):
                 found = key.term

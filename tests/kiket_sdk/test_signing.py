@@ -270,6 +270,4 @@ def test_what_a_secret_is_made_of(secret: str, length: int, is_sound: bool) -> N
 def test_macs_are_those_of_the_standard_library(raw_key: bytes, bodies: list[bytes]) -> None:
     key = mac_key(raw_key, Term(None, 0, 0))
     for raw_body in bodies:
-        making = key.ready.copy()
-        making.update(raw_body)
-        assert making.digest() == hmac.digest(raw_key, raw_body, "sha256")
+        assert key.mac(raw_body) == hmac.digest(raw_key, raw_body, "sha256")
