@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -64,18 +65,24 @@ def _entry_in(file: Path, root: Path) -> Entry | None:
         return None
     if len(raw_source) > SIZE_LIMIT_BYTES:
         return None
+    name, is_sdk = _app_in(raw_source)
+    if not name:
+        return None
+    module = ".".join(file.relative_to(root).with_suffix("").parts)
+    return Entry(f"{module}:{name}", root, file, is_sdk)
+
+
+@lru_cache(maxsize=32)  # a save of another file leaves it as it was
+def _app_in(raw_source: bytes) -> tuple[str, bool]:
+    """Return the name of a file's app, empty when there is none, and whether it is an SDK."""
     try:
-        name, is_sdk = _app_name(parsed(raw_source))
+        return _app_name(parsed(raw_source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last: nested too deep
         # It cannot start as it is; name it all the same, so that the person is told where it fails.
         text = raw_source.decode(errors="replace")
         match = _APP_TEXT.search(text)
         is_module = "pywatt_sdk" in text and "kiket_sdk" not in text
-        name, is_sdk = match[1] if match else "" if is_module else "sdk", True
-    if not name:
-        return None
-    module = ".".join(file.relative_to(root).with_suffix("").parts)
-    return Entry(f"{module}:{name}", root, file, is_sdk)
+        return match[1] if match else "" if is_module else "sdk", True
 
 
 def parsed(source: str | bytes) -> ast.Module:

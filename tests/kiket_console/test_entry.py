@@ -6,9 +6,11 @@ import ast
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
+from kiket_console import entry
 from kiket_console.entry import guess, parsed
 
 if TYPE_CHECKING:
@@ -50,6 +52,20 @@ def test_a_kiket_sdk_anywhere_comes_before_another_app(own_places: Path) -> None
     found = guess(own_places)
     assert found is not None
     assert found.spec == "extension:sdk"
+
+
+def test_a_file_is_parsed_anew_only_when_it_is_another(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is what a save of any other file asks for."""
+    parsing = mock.Mock(side_effect=parsed)
+    monkeypatch.setattr(entry, "parsed", parsing)
+    for name, times in (("shop", 1), ("shop", 1), ("cart", 2)):
+        (own_places / "main.py").write_text(f"{SDK}{name} = KiketSDK()\n# {own_places}\n")
+        found = guess(own_places)
+        assert found is not None
+        assert found.spec == f"main:{name}"
+        assert parsing.call_count == times
 
 
 def test_src_is_the_root_of_imports_for_that_layout(own_places: Path) -> None:
