@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 NOW_S = 1_780_000_000.0
-BLOCKED_MS = 50
+BLOCKED_MS = 500
+"""What a body that is read again and again would take of the loop, and no machine's whim does."""
 
 
 @pytest.fixture

@@ -102,34 +102,21 @@ async def test_a_line_of_200_mb_costs_8_mib_at_most_and_the_next_is_read(
 
 async def test_a_flood_is_cut_to_what_is_allowed_and_every_line_is_counted() -> None:
     lines: list[NewLog] = []
-    count, lines_per_s = 200_000, 20_000
-    longest_s, over = 0.0, asyncio.Event()
-
-    async def watch_loop() -> None:
-        nonlocal longest_s
-        while not over.is_set():
-            before_s = time.perf_counter()
-            await asyncio.sleep(0)
-            longest_s = max(longest_s, time.perf_counter() - before_s)
-
+    count, lines_per_s = 50_000, 5_000
     began_s = time.monotonic()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(watch_loop())
-        log = started(lines)
-        log._allowance = Allowance(lines_per_s, burst=lines_per_s)
-        await read_all(f"for n in range({count}): print('line', n)", log)
-        over.set()
+    log = started(lines)
+    log._allowance = Allowance(lines_per_s, burst=lines_per_s)
+    await read_all(f"for n in range({count}): print('line', n)", log)
     took_s = time.monotonic() - began_s
     kept = [line.text for line in lines if line.text.startswith("line ")]
     assert len(kept) + dropped(lines) == count
     assert len(kept) <= lines_per_s * (int(took_s) + 2)
-    print(f"{count / took_s:,.0f} lines/s, longest turn of the loop {longest_s * 1000:.1f} ms")
 
 
 FLOOD = """
 import threading
 def flood():
-    for number in range(30_000):
+    for number in range(10_000):
         print("flood", number)
     print("over", file=sys.stderr)
 
@@ -150,7 +137,7 @@ async def test_a_worker_that_floods_answers_all_the_same(
         for _ in range(10):
             assert await running.ask() == "one"
         await running.until(lambda: "over" in running.texts("stderr"))
-        await running.until(lambda: floods(running) + dropped(running.logs) == 30_000)
+        await running.until(lambda: floods(running) + dropped(running.logs) == 10_000)
 
 
 def floods(running: Any) -> int:
