@@ -242,7 +242,9 @@ def _rate(point: Point, step_s: int, now_us: int) -> float | None:
 
 
 def _seconds(point: Point, step_s: int, now_us: int) -> float | None:
-    known_s = min(float(step_s), now_us / 1e6 - _LATE_S - point.at_s)
+    known_s = now_us / 1e6 - _LATE_S - point.at_s
+    if known_s >= step_s:
+        return float(step_s)
     return known_s if known_s >= max(step_s / 4, 0.5) else None
 
 
@@ -323,5 +325,4 @@ def _merged(signs: Sequence[Piece]) -> list[Piece]:
 
 
 def _side_by_side(one: Line, cells: int, other: Line) -> Line:
-    one = cut(one, cells)
     return [*one, (" " * (cells - line_width(one) + _GAP), PLAIN), *other]
