@@ -94,6 +94,9 @@ class CommandTree(CommandGroup):
             rest = [*rest[1:], ASKED_IN_WORDS[rest[0]]]
             args = [*args[:position], *rest]
         if not rest or (rest[0] not in self.places and not self._is_own_option(rest[0])):
+            is_word = bool(rest) and not rest[0].startswith("-")
+            if is_word and not Path(*args[1:position:2], rest[0]).is_dir():
+                rest = rest[:1]  # a misspelt command: it is named, and not what stands behind it
             args = [*args[:position], self.default, *rest]
         return super().parse_args(ctx, args)
 

@@ -123,6 +123,16 @@ def test_an_unknown_word_is_taken_for_a_folder_and_the_nearest_command_is_named(
     assert "status" in done.stderr
 
 
+def test_a_misspelt_command_is_named_whatever_stands_behind_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for words in ("tigger issue.created --from last", "tigger --help", f"-C {tmp_path} tigger x"):
+        assert cli.run(words.split()) == ExitCode.USAGE
+        said = capsys.readouterr().err
+        assert 'tigger" does not exist.' in said
+        assert "Name a project's folder, or a command: trigger." in said
+
+
 def test_help_and_the_version_can_be_asked_for_in_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

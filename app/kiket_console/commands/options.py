@@ -110,4 +110,4 @@ def nearest_commands(context: click.Context, word: Path) -> str:
     root = context.find_root()
     tree = root.command
     names = tree.list_commands(root) if isinstance(tree, click.Group) else []
-    return ", ".join(get_close_matches(str(word), names, n=1) or names)
+    return ", ".join(get_close_matches(word.name, names, n=1) or names)
