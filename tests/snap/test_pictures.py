@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.kiket_console.ui.steps import stepped_out
 from tests.snap import metrics, producer, scene
 from tests.snap.scene import filtered, screen_text, settled
 
@@ -15,24 +16,50 @@ from kiket_console.ui.app import ConsoleApp
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
+    from textual.pilot import Pilot
 
     from kiket_console.engine_status import EngineStatus
     from kiket_console.paths import ProjectPaths
 
 LOW, TALL, WIDE = (80, 24), (120, 36), (200, 50)
 BROKEN = scene.status(scene.worker(**scene.BROKEN))
+LEFT_AGAIN: dict[tuple[int, int], dict[str, tuple[str, ...]]] = {
+    LOW: {
+        "traffic low": (),
+        "processes low": ("2",),
+        "kill": ("2", "K"),
+        "nothing produced": ("7",),
+        "new row": ("8", "a"),
+        "what to let fail": ("8", "f"),
+        "keys": ("question_mark",),
+        "palette": ("ctrl+p",),
+        "export": ("x",),
+        "save": ("s",),
+        "leave": ("q",),
+        "empty collection": ("8", "down", "down", "down", "enter"),
+        "request low": ("enter",),
+    },
+    TALL: {
+        "filter with offers": ("slash", *"event:i"),
+        "processes tall": ("2",),
+        "trigger": ("t", "i", "s"),
+        "difference": ("d",),
+        "copy": ("y",),
+        "platform tall": ("8",),
+        "rows of a collection": ("8", "enter", "j"),
+        "secrets tall": ("6", "j", "j"),
+        "settings of the platform": ("8", "s"),
+    },
+}
 PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]] = {
-    "traffic low": (LOW, (), None),
     "traffic tall": (TALL, ("k", "k"), None),
     "traffic wide": (WIDE, ("k",) * 6, None),
     "traffic filtered": (LOW, ("slash", *"status:>=400", "enter"), None),
-    "filter with offers": (TALL, ("slash", *"event:i"), None),
     "filter that is wrong": (LOW, ("slash", *"sla evnt:x"), None),
     "filter that hides all": (LOW, ("slash", *"nothing OR like it", "enter"), None),
     "filter suspended": (LOW, ("slash", *"sla", "enter", "ctrl+t"), None),
     "selection": (LOW, ("space", "k", "k", "v", "k", "k"), None),
     "side": ((100, 24), ("minus",), None),
-    "request low": (LOW, ("enter",), None),
     "found in a folded body": (
         TALL,
         ("enter", "less_than_sign", "slash", "c", "u", "s", "t", "enter"),
@@ -43,11 +70,8 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]
     "signature": (TALL, ("right_square_bracket",) * 3, None),
     "timeline": (TALL, ("k",) * 5 + ("c",), None),
     "logs of an exchange": (TALL, ("k",) * 5 + ("l",), None),
-    "processes low": (LOW, ("2",), None),
-    "processes tall": (TALL, ("2",), None),
     "processes broken": (TALL, ("2",), BROKEN),
     "processes crashed": (TALL, ("2",), scene.status(scene.worker(**scene.CRASHED))),
-    "kill": (LOW, ("2", "K"), None),
     "processes of several": (TALL, ("2", "j", "j"), scene.several()),
     "traffic of several": ((150, 24), (), scene.several()),
     "attempts": (TALL, ("k", "right_square_bracket"), None),
@@ -57,29 +81,13 @@ PICTURES: dict[str, tuple[tuple[int, int], tuple[str, ...], EngineStatus | None]
     "logs tall": (TALL, ("3", "k"), None),
     "logs unfolded": (LOW, ("3", "k", "enter", "j", "j"), None),
     "logs of one worker": (LOW, ("3", "w"), None),
-    "nothing produced": (LOW, ("7",), None),
-    "secrets tall": (TALL, ("6", "j", "j"), None),
     "new secret": (LOW, ("6", "j", "enter", *"tok"), None),
-    "platform tall": (TALL, ("8",), None),
-    "rows of a collection": (TALL, ("8", "enter", "j"), None),
-    "settings of the platform": (TALL, ("8", "s"), None),
     "edit of a row": (TALL, ("8", "enter", "e", "down", "end", "left", "left", "backspace"), None),
-    "new row": (LOW, ("8", "a"), None),
-    "what to let fail": (LOW, ("8", "f"), None),
-    "empty collection": (LOW, ("8", "down", "down", "down", "enter"), None),
-    "keys": (LOW, ("question_mark",), None),
-    "palette": (LOW, ("ctrl+p",), None),
-    "trigger": (TALL, ("t", "i", "s"), None),
     "edit": (LOW, ("k", "e"), None),
     "edit tall": (WIDE, ("k", "e"), None),
     "ways": (LOW, ("k", "R"), None),
-    "difference": (TALL, ("d",), None),
     "difference low": (LOW, ("k",) * 6 + ("d",), None),
     "difference of headers": (LOW, ("d", "right_square_bracket", "right_square_bracket"), None),
-    "copy": (TALL, ("y",), None),
-    "export": (LOW, ("x",), None),
-    "save": (LOW, ("s",), None),
-    "leave": (LOW, ("q",), None),
     "tiny": ((40, 12), (), None),
 }
 
@@ -96,18 +104,23 @@ async def picture(
     app = ConsoleApp(paths, theme=theme, open_engine=lambda: engine)
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-            await filtered(pilot)
-        await settled(pilot)
-        shown, same = "", 0
-        while same < 3:  # a bar that appears takes a cell of a text, late on a busy machine
-            await pilot.pause(0.05)
-            same = same + 1 if shown == (shown := screen_text(app)) else 0
-        app.shown = shown  # type: ignore[attr-defined]  # for the caller, after the end
+        app.shown = await looked_at(pilot, keys)  # type: ignore[attr-defined]  # for the caller, after the end
         app.styles_shown = styles(app)  # type: ignore[attr-defined]  # for the caller, after the end
     return app
+
+
+async def looked_at(pilot: Pilot[bool], keys: tuple[str, ...]) -> str:
+    """Return what a console shows after some keys, once that stays the same."""
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+        await filtered(pilot)
+    await settled(pilot)
+    shown, same = "", 0
+    while same < 3:  # a bar that appears takes a cell of a text, late on a busy machine
+        await pilot.pause(0.05)
+        same = same + 1 if shown == (shown := screen_text(pilot.app)) else 0
+    return shown
 
 
 def styles(app: ConsoleApp) -> str:
@@ -117,6 +130,20 @@ def styles(app: ConsoleApp) -> str:
         runs = [f"{segment.cell_length}:{segment.style}" for segment in strip.simplify()]
         lines.append(" | ".join(runs))
     return "\n".join(lines)
+
+
+@pytest.mark.parametrize("size", LEFT_AGAIN, ids=["low", "tall"])
+async def test_a_screen_that_is_left_again_reads_as_it_did(
+    size: tuple[int, int], paths: ProjectPaths, snapshot: SnapshotAssertion
+) -> None:
+    """Each in the same console: a place, or a dialog, that leaves Traffic as it was."""
+    scene.write_store(paths.store)
+    app = ConsoleApp(paths, theme="kiket-dusk", open_engine=scene.ToldEngine)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        for name, keys in LEFT_AGAIN[size].items():
+            assert await looked_at(pilot, keys) == snapshot(name=name), name
+            await stepped_out(pilot)
 
 
 @pytest.mark.parametrize("name", PICTURES)
