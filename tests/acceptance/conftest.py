@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from kiket_console.model import Exchange
 
 PATIENCE_S = 90.0
+LAUNCH = """\
+from kiket_console.engine import launcher
+launcher.FIRST_REFILL_AFTER_S = 600
+from kiket_console.__main__ import main
+main()
+"""
+"""The program, which prepares no process before the first save: to most tests none comes."""
 SECRET = "shared-secret-of-the-tests"
 
 MAIN = f'''\
@@ -242,7 +249,7 @@ def running(
     with out.open("wb") as file, (folder.parent / f"{folder.name}.err").open("wb") as errors:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "kiket_console", "-C", str(folder)),
+                *(sys.executable, "-P", "-c", LAUNCH, "-C", str(folder)),
                 *("run", "--headless", "--json", "--trust", "--ready-file", str(ready)),
                 *arguments,
             ],

@@ -59,12 +59,13 @@ import json, resource, sys
 descriptors, limits = json.loads(sys.argv.pop(1))
 if descriptors:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-from kiket_console.engine import engine
+from kiket_console.engine import engine, launcher
+launcher.FIRST_REFILL_AFTER_S = 600
 engine.LIMITS = engine.LIMITS._replace(**limits)
 from kiket_console.cli import main
 main()
 """
-"""The program, with other limits than a person can set."""
+"""The program, with other limits than a person can set; it prepares no process for a first save."""
 
 
 @dataclass
