@@ -54,7 +54,7 @@ def _plain() -> re.Pattern[str]:
     """
     return re.compile(
         "[ -~\u00a1-\u00ac\u00ae-\u02fe"
-        "\u2010-\u2027\u2030-\u205e\u2190-\u21ff"  # marks of text, arrows
+        "\u2010-\u2027\u2030-\u205e\u2190-\u22ff\u2713-\u2718"  # marks of text, arrows, ticks
         "\u2500-\u25fc\u2800-\u28ff]*"  # lines, blocks, braille
     )
 

@@ -48,7 +48,7 @@ def test_a_sign_takes_as_many_cells_as_the_table_says() -> None:
     signs = [sign for sign in map(chr, range(0x20, 0x3000)) if text.visible(sign) == sign]
 
     assert [sign for sign in signs if text.cell_width(sign) != cell_len(sign)] == []
-    assert set("…·→↵─│▌█⠤⣿▴◆") <= set(signs)
+    assert set("…·→↵≠✓✗─│▌█⠤⣿▴◆") <= set(signs)
 
 
 @given(ANY_TEXT)

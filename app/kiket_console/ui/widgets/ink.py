@@ -51,6 +51,8 @@ class Inked(Widget):
         segments: list[Segment] = []
         width = 0
         for text, role in line:
+            if not text:  # its codes would be written all the same
+                continue
             if role not in inks:
                 inks[role] = ground + self._ink(role)
             shown = visible(text)
