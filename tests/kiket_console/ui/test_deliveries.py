@@ -163,11 +163,16 @@ class TestEditing:
             await until(pilot, lambda: app.screen is app.place)
             assert b'"high",,' in (engine.edits[0].raw_payload or b"")
 
-    async def test_a_dry_run_sends_nothing_and_goes_back_to_the_editor(
+    async def test_a_duplicate_names_no_original_and_a_dry_run_sends_nothing(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
     ) -> None:
         app = console()
         async with app.run_test(size=SMALL) as pilot:
+            await at(app, pilot, EDITED, "D", "A copy to send")
+            await pilot.press("f5")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.asked == [("send", str(EDITED), "resigned", "False")]
+            engine.asked.clear()
             await at(app, pilot, EDITED, "e", "Edit & send")
             replace_in_payload(app, "KIK-45", "KIK-\u202e")
             await pilot.press("f6")
@@ -249,16 +254,6 @@ class TestEditing:
             await at(app, pilot, first, "left_square_bracket", "Timeline")
             await settled(pilot)
             assert "Edited" not in screen_text(app)
-
-    async def test_a_duplicate_names_no_original(
-        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-    ) -> None:
-        app = console()
-        async with app.run_test(size=SMALL) as pilot:
-            await at(app, pilot, EDITED, "D", "A copy to send")
-            await pilot.press("f5")
-            await until(pilot, lambda: app.screen is app.place)
-            assert engine.asked == [("send", str(EDITED), "resigned", "False")]
 
     async def test_e_edits_in_the_persons_own_editor(
         self,
@@ -349,6 +344,14 @@ class TestAgain:
     ) -> None:
         app = console()
         async with app.run_test(size=SMALL, notifications=True) as pilot:
+            await at(app, pilot, EDITED, "R", "exact bytes")
+            await pilot.press("tab", "tab", "backspace", "x", "enter")
+            await until(pilot, lambda: "“x” is no number of times." in screen_text(app))
+            await pilot.press("backspace", "0", "enter")
+            await until(pilot, lambda: "0 times cannot be sent." in screen_text(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
+            assert engine.asked == []
             await at(app, pilot, EDITED, "R", "Send 1195 issue.updated v2 again")
             await pilot.press("enter")
             await until(pilot, lambda: ("replay", "1195", "exact") in engine.asked)
@@ -358,20 +361,6 @@ class TestAgain:
             await until(pilot, lambda: "3 sent · 3 ok" in screen_text(app))
             assert engine.asked[1:] == [("replay", "1195", "stale", "v1")] * 3
             await until(pilot, lambda: app.screen is app.place)
-
-    async def test_what_is_no_number_is_said_in_the_dialog(
-        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-    ) -> None:
-        app = console()
-        async with app.run_test(size=SMALL) as pilot:
-            await at(app, pilot, EDITED, "R", "exact bytes")
-            await pilot.press("tab", "tab", "backspace", "x", "enter")
-            await until(pilot, lambda: "“x” is no number of times." in screen_text(app))
-            await pilot.press("backspace", "0", "enter")
-            await until(pilot, lambda: "0 times cannot be sent." in screen_text(app))
-            await pilot.press("escape")
-            await until(pilot, lambda: app.screen is app.place)
-            assert engine.asked == []
 
     async def test_several_that_are_selected_go_in_their_order_and_on_after_a_failure(
         self,

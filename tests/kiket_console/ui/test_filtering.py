@@ -58,7 +58,7 @@ async def typed(pilot: Pilot[Any], text: str) -> None:
     await pilot.pause()
 
 
-async def test_the_list_narrows_while_a_person_types_and_says_what_is_hidden(
+async def test_the_list_narrows_while_a_person_types_and_the_cursor_stays_on_its_exchange(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -76,14 +76,6 @@ async def test_the_list_narrows_while_a_person_types_and_says_what_is_hidden(
         await pilot.press("escape")
         await until(pilot, lambda: len(shown(app)) == ALL)
         assert " / event" not in screen_text(app)
-
-
-async def test_the_cursor_stays_on_its_exchange_and_comes_back_to_it(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
         traffic(app).go_to(1191)
         await typed(pilot, "status:>=400")
         await until(pilot, lambda: shown(app) == [1189, 1191, 1193, 1194])
@@ -98,9 +90,15 @@ async def test_the_cursor_stays_on_its_exchange_and_comes_back_to_it(
 async def test_what_cannot_be_read_leaves_the_list_and_says_where_and_what_is_meant(
     console: Callable[..., ConsoleApp],
 ) -> None:
+    """A value that is still to come is no mistake until it is entered."""
     app = console()
     async with app.run_test(size=LOW, notifications=True) as pilot:
         await settled(pilot)
+        await typed(pilot, "event:")
+        await until(pilot, lambda: "For example event:issue.*." in screen_text(app))
+        assert "missing" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "▲ A value is missing after event:" in screen_text(app))
         await typed(pilot, "status:500")
         await until(pilot, lambda: shown(app) == [1191])
         await typed(pilot, "status:500 evnt:x")
@@ -115,19 +113,6 @@ async def test_what_cannot_be_read_leaves_the_list_and_says_where_and_what_is_me
         await until(pilot, lambda: "did you mean this?" in screen_text(app))
         await pilot.press("tab", "enter")
         await until(pilot, lambda: traffic(app).filter_text == "event:issue.*")
-
-
-async def test_a_value_that_is_still_to_come_is_no_mistake_until_it_is_entered(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "event:")
-        await until(pilot, lambda: "For example event:issue.*." in screen_text(app))
-        assert "missing" not in screen_text(app)
-        await pilot.press("enter")
-        await until(pilot, lambda: "▲ A value is missing after event:" in screen_text(app))
 
 
 async def test_escape_restores_what_was_there_before(console: Callable[..., ConsoleApp]) -> None:
