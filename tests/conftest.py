@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from kiket_core.secret import redactor
 
@@ -29,6 +30,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("patient")
+if "KIKET_TORTURE_EXAMPLES" not in os.environ:
+    # To try what the sources compare with, each process reads all of them anew: four seconds of a
+    # slow machine, of which the few examples here make nothing.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -240,7 +240,12 @@ def engine(
                 served = post(body=b"{}")
                 until(lambda: statuses(lab.send(served)) == [200], "the worker serves")
                 lab.count_file.write_bytes(b"")
-            yield lab
+            try:
+                yield lab
+            except Exception as error:
+                if process.poll() is not None:
+                    error.add_note(f"The engine had ended: {errors.read_text()}")
+                raise
             assert process.poll() is None, f"the engine ended: {errors.read_text()}"
             assert lab.errors() == "", errors.read_text()[:20_000]
             lab.reader.close()
