@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import functools
+import hmac
 import math
 from datetime import datetime
 from hashlib import sha256
@@ -18,12 +19,10 @@ from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from hashlib import _Hash as HASH
 
 _WHSEC = "whsec_"
 _PUBLIC = "whpk_"
 _PRIVATE = "whsk_"
-_BLOCK_BYTES = 64  # that SHA-256 takes at a time
 _ED25519_BYTES = 32
 _ED25519_PAIR_BYTES = 64  # a private key, its public key behind it
 PREVIOUS = "_PREVIOUS"
@@ -84,23 +83,16 @@ ALWAYS = Term(None, -math.inf, math.inf)
 
 
 class MacKey(msgspec.Struct, frozen=True):
-    """A key of HMAC-SHA256 that was read once, whatever it is to sign.
+    """A key of HMAC-SHA256 (RFC 2104) that was read once, whatever it is to sign."""
 
-    It is in the two hashes that a MAC is made with (RFC 2104 §2). To copy those takes less than to
-    copy what `hmac` makes of them.
-    """
-
-    inner: HASH
-    outer: HASH
+    ready: hmac.HMAC
     term: Term
 
     def mac(self, raw_signed: bytes) -> bytes:
         """Return the MAC of some bytes."""
-        inner = self.inner.copy()
-        inner.update(raw_signed)
-        outer = self.outer.copy()
-        outer.update(inner.digest())
-        return outer.digest()
+        making = self.ready.copy()
+        making.update(raw_signed)
+        return making.digest()
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -152,11 +144,9 @@ def _prepared(secrets: tuple[str | tuple[str, Term | None], ...]) -> Keys:
 
 def mac_key(raw_key: bytes, term: Term) -> MacKey:
     """Prepare a key of HMAC-SHA256; one of any length is one."""
-    if len(raw_key) > _BLOCK_BYTES:
-        raw_key = sha256(raw_key).digest()
-    block = raw_key.ljust(_BLOCK_BYTES, b"\0")
-    inner, outer = (sha256(bytes(byte ^ mask for byte in block)) for mask in (0x36, 0x5C))
-    return MacKey(inner, outer, term)
+    made = hmac.new(raw_key, digestmod=sha256)
+    # what OpenSSL made has the same methods, without one in Python around each
+    return MacKey(getattr(made, "_hmac", None) or made, term)
 
 
 def _term(secret: str) -> Term | None:
