@@ -4,10 +4,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from tests.snap.scene import until
+from tests.snap.scene import screen_text, settled, until
 from textual.app import App
 from textual.widgets._toast import Toast
 
+from kiket_console.ui.screens.menu import Menu
 from kiket_console.ui.toast import Sentence
 
 if TYPE_CHECKING:
@@ -44,6 +45,25 @@ async def test_what_is_said_again_stands_there_once_and_for_its_whole_time(
             "Another thing.",
         ]
         assert first not in app._notifications
+
+
+async def test_it_stands_on_the_dialog_above_and_not_below_it_too(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """Below, it would stay when its time is over, and shine through beside the next one."""
+    app = console()
+    async with app.run_test(notifications=True) as pilot:
+        await settled(pilot)
+        app.say("Nothing was sent.")
+        await until(pilot, lambda: "Nothing was sent." in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        app.clear_notifications()
+        await until(pilot, lambda: "Nothing was sent." not in screen_text(app))
+        app.say("Something was.")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.place)
+        await until(pilot, lambda: "Something was." in screen_text(app))
 
 
 async def test_showing_one_that_expired_meanwhile_does_not_stop_the_clock() -> None:

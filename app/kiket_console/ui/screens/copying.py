@@ -13,6 +13,7 @@ from kiket_console.ui.redrawing import ChangedLines
 from kiket_console.ui.widgets.selecting import SelectingDrawn
 
 if TYPE_CHECKING:
+    from textual.css.query import DOMQuery
     from textual.events import ScreenResume
     from textual.geometry import Offset, Size
     from textual.widget import Widget
@@ -35,6 +36,15 @@ class Copying(Screen[ScreenResultType]):
         """Style no screen again that is shown for the first time: its widgets have just been."""
         event.refresh_styles = self._was_shown
         self._was_shown = True
+        self._racks.set(display=True)
+
+    @property
+    def _racks(self) -> DOMQuery[Widget]:
+        return self.query_children("ToastRack")
+
+    def on_screen_suspend(self) -> None:
+        """Leave what is said in passing to the screen above, which knows when its time is over."""
+        self._racks.set(display=False)
 
     def _screen_resized(self, size: Size) -> None:
         """Lay the screen out for another size: of the one it has it hears three times at first."""
