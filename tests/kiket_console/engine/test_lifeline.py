@@ -242,11 +242,12 @@ def test_a_terminals_interrupt_is_left_to_the_engine() -> None:
 
 
 def test_marked_processes_of_a_dead_engine_are_ended_and_others_are_not(
-    reaper: list[int],
+    reaper: list[int], own_places: Path
 ) -> None:
+    """All of the machine is looked through: the marks are of this test alone."""
     command = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(300)"]
     started = []
-    for mark in ("project-1/marketing#3", "project-2/marketing#3"):
+    for mark in (f"{own_places.name}/marketing#3", f"{own_places.name}-2/marketing#3"):
         process = subprocess.Popen(
             command, env={leftovers.MARK: mark}, stdout=subprocess.PIPE, text=True
         )
@@ -255,7 +256,7 @@ def test_marked_processes_of_a_dead_engine_are_ended_and_others_are_not(
         reaper.append(process.pid)
         started.append(process)
     ours, other = started
-    assert leftovers.end_marked("project-1/") == 1
+    assert leftovers.end_marked(f"{own_places.name}/") == 1
     assert ours.wait(PATIENCE_S) == -signal.SIGKILL
     assert other.poll() is None
     other.kill()

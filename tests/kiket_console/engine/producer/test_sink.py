@@ -322,6 +322,7 @@ async def test_a_slow_sink_answers_late_and_others_meanwhile(
     answered, late = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     for each in late:
         each.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
     assert (len(answered), len(late)) == (1, 1)
 
 
