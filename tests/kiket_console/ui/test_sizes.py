@@ -46,8 +46,12 @@ async def test_no_resize_is_too_much(
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 assert app.crash is None, (keys, size)
-                await until(pilot, lambda size=size: app.screen.size == size)  # type: ignore[misc]  # it is called at once
-                assert len(screen_text(app).splitlines()) <= size[1], (keys, size)
+                await until(
+                    pilot,  # the screen has its size before all on it is laid out for that
+                    lambda size=size: (  # type: ignore[misc]  # it is called at once
+                        app.screen.size == size and len(screen_text(app).splitlines()) <= size[1]
+                    ),
+                )
             await until(pilot, lambda: len(screen_text(app).split()) > 10)  # it is there again
             await stepped_out(pilot)
 
