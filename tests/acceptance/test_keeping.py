@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kiket_console.errors import ExitCode
+from kiket_console.commands.console import need_same_start
+from kiket_console.errors import ConsoleError, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,16 @@ def test_an_engine_tells_the_options_of_its_start_for_whoever_starts_the_next(
 ) -> None:
     told = engine.status()["options"]
     assert list(told) == [*("--trust", "--allow-host", "demo.example", "--durability", "process")]
+
+
+def test_a_console_opened_with_options_that_the_engine_was_not_started_with_says_so(
+    engine: Engine,
+) -> None:
+    for same in ([], ["--trust"], ["--allow-host", "demo.example"]):
+        need_same_start(engine.paths, same)
+    with pytest.raises(ConsoleError, match=r"was started with --trust --allow-host demo\.") as told:
+        need_same_start(engine.paths, ["--port", "8765"])
+    assert told.value.exit_code is ExitCode.USAGE
 
 
 def test_an_exchange_that_is_not_there_is_named(engine: Engine) -> None:

@@ -53,7 +53,16 @@ def console(
 
     paths = paths_of(context, Path(directory or "", folder or ""))
     need_terminal()
+    arguments = engine_arguments(
+        trust=trust,
+        port=port,
+        allow_host=allow_host,
+        durability=durability,
+        session_secrets=session_secrets,
+        env_file=env_file,
+    )
     if is_running(paths):
+        need_same_start(paths, arguments)
         return show(paths, None, _trusted_variables(paths))
     from kiket_console import config, project
     from kiket_console import env_file as env_files
@@ -69,14 +78,6 @@ def console(
     config.load(paths.folder, flags, variables)
     from kiket_console.engine_process import start_engine
 
-    arguments = engine_arguments(
-        trust=trust,
-        port=port,
-        allow_host=allow_host,
-        durability=durability,
-        session_secrets=session_secrets,
-        env_file=env_file,
-    )
     return show(paths, start_engine(paths, arguments), variables, arguments=arguments)
 
 
@@ -165,6 +166,32 @@ def is_running(paths: ProjectPaths) -> bool:
     from kiket_console.engine_process import lock_holder
 
     return lock_holder(paths) is not None
+
+
+def need_same_start(paths: ProjectPaths, arguments: Sequence[str]) -> None:
+    """Raise `ConsoleError` when the engine that runs was started without one of *arguments*."""
+    wanted = set(arguments) - {"--trust"}  # whoever attaches has nothing to say yes to
+    if not wanted:
+        return
+    import shlex
+
+    from kiket_console.client import Client, EngineGone, call
+
+    async def options() -> Sequence[str]:
+        async with Client(paths) as client:
+            return (await client.status()).options
+
+    try:
+        had = call(options())
+    except EngineGone:  # on its way up, or down: the screen says which
+        return
+    if not wanted <= set(had):
+        shown = f"with {shlex.join(had)}" if had else "without options"
+        raise ConsoleError(
+            f"An engine runs here already; it was started {shown}.",
+            hint="Leave the options out to open it, or `kiket-console stop` it first.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def need_terminal() -> None:
