@@ -49,12 +49,12 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give what goes by within seconds ten minutes: a busy machine may pause for as long."""
     for module, name in (
         (clipboard, "SECRET_FOR_S"),
-        (key_order, "WAIT_S"),
         (leaving, "TWICE_WITHIN_S"),
         (link, "SILENT_AFTER_S"),
         (shown_value, "SHOWN_S"),
     ):
         monkeypatch.setattr(module, name, LONG_S)
+    monkeypatch.setattr(key_order, "LOOKS", int(LONG_S / key_order.LOOK_EVERY_S))
 
     def said(message: str, **how: Any) -> Sentence:
         return Sentence(message, **(how | {"timeout": LONG_S}))

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from textual.screen import Screen
     from textual.widget import Widget
 
-WAIT_S = 3.0
-"""Past this the next key is handed on whatever has become of the one before."""
 LOOK_EVERY_S = 0.01
+LOOKS = 300
+"""Past these the next key is handed on whatever has become of the one before: after 3 s, and later
+where the machine is so busy that this console, too, takes longer for everything."""
 OPENS = "opens"
 """Group of the workers that read what a screen needs and then open it: keys wait for that one."""
 ROUNDS = 2
@@ -85,7 +86,7 @@ class KeyOrder:
         if not self._target.is_attached:  # what closed took the key before along
             await self._go_on()
         elif len(self._waiting) == 1:
-            self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+            self._be_patient(self._number)
 
     async def followed(self, event: Followed) -> bool:
         """Take note that a key has taken effect; go on when what it opened can be typed into.
@@ -94,7 +95,8 @@ class KeyOrder:
         """
         if event.number != self._number or not self._under_way or not self._app.screen_stack:
             return False
-        if self._opens() or (self._waiting and not _is_open(self._app.screen)):
+        screen = self._app.screen
+        if self._opens() or _is_held(screen) or (self._waiting and not _is_open(screen)):
             event.rounds = ROUNDS  # what is open by then may have asked for the focus only
             self._app.set_timer(LOOK_EVERY_S, lambda: self.followed(event))
         elif event.rounds > 1:
@@ -123,7 +125,7 @@ class KeyOrder:
         else:
             self._target.post_message(Followed(self._number))
         if self._waiting:
-            self._app.set_timer(WAIT_S, self._give_up_on(self._number))
+            self._be_patient(self._number)
 
     def _opens(self) -> bool:
         """Whether a key has begun what will open a screen."""
@@ -149,16 +151,25 @@ class KeyOrder:
             return None
         return Key(name, character)
 
-    def _give_up_on(self, number: int) -> Callable[[], Awaitable[None]]:
-        async def give_up() -> None:
-            if self._under_way and number == self._number:
+    def _be_patient(self, number: int, looks: int = 1) -> None:
+        """Go on without a key that has not taken effect by the last look."""
+
+        async def look() -> None:
+            if not self._under_way or number != self._number:
+                return
+            if looks < LOOKS:
+                self._be_patient(number, looks + 1)
+            else:
                 await self._go_on()
 
-        return give_up
+        self._app.set_timer(LOOK_EVERY_S, look)
+
+
+def _is_held(screen: Screen[object]) -> bool:
+    """Whether a screen is about to give keys to something else than what has the focus."""
+    return bool(getattr(screen, "keys_wait", False))
 
 
 def _is_open(screen: Screen[object]) -> bool:
     """Whether a screen, and what it has just opened, has the focus where keys are to go."""
-    if not screen.is_mounted or getattr(screen, "keys_wait", False):
-        return False
-    return screen.focused is not None or not screen.focus_chain
+    return screen.is_mounted and (screen.focused is not None or not screen.focus_chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,18 @@ from kiket_console.ui.widgets.prompt import Prompt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiket_console.filters import Filter
     from kiket_console.ui.app import ConsoleApp
 
 SIZE = (100, 30)
+CHARACTERS = {"slash": "/", "question_mark": "?"}
 
 
 def burst(app: ConsoleApp, *keys: str) -> None:
     """Press keys as a terminal hands them on that had them ready: all before the first one acts."""
     for key in keys:
-        app.post_message(Key(key, key if len(key) == 1 else None))
+        character = key if len(key) == 1 else CHARACTERS.get(key)
+        app.post_message(Key(key, character))
 
 
 async def test_a_filter_typed_in_one_go_is_the_filter(console: Callable[..., ConsoleApp]) -> None:
@@ -98,6 +102,47 @@ async def test_what_a_key_closes_is_closed_before_the_next_one(
         await settled(pilot)
         burst(app, *(("slash", "x", "escape") * 5), "2", "1", "slash", "y")
         await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["y"])
+
+
+async def test_keys_wait_for_what_was_entered_to_be_taken_in(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading it may take a while on a busy machine, with nothing typed behind it at first."""
+    app = console()
+    may_go_on = threading.Event()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        place = app.screen
+        assert isinstance(place, TrafficScreen)
+        await pilot.press("slash", "x")
+        await until(pilot, lambda: place.filter_text == "x")
+        parse = place.language.parse
+
+        def slow_to_parse(text: str) -> Filter:
+            assert text != "x" or may_go_on.wait(60)
+            return parse(text)
+
+        monkeypatch.setattr(place.language, "parse", slow_to_parse)
+        burst(app, "enter")
+        await until(pilot, lambda: place.keys_wait)
+        for _ in range(5):  # all that follows the key has gone around
+            await pilot.pause(0)
+        burst(app, "slash", *"evnt")
+        for _ in range(5):
+            await pilot.pause(0)
+        may_go_on.set()
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["xevnt"])
+        assert app.screen is place
+
+
+async def test_what_is_entered_is_taken_in_before_the_next_key(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        burst(app, *(("slash", "x", "enter") * 5), "slash", "y")
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["xxxxxy"])
 
 
 async def test_a_letter_right_behind_escape_is_a_key_of_its_own(
