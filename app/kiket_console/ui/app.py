@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from textual.filter import LineFilter
+    from textual.theme import Theme
 
     from kiket_console.comparing.bodies import Manner
     from kiket_console.engine_status import EngineStatus
@@ -88,7 +89,7 @@ class ConsoleApp(Journeys):
     ) -> None:
         if "NO_COLOR" in os.environ:  # none at all; Textual alone would make greys of colours
             options["ansi_color"] = True
-        self._is_shown = False
+        self._worn: Theme | None = None
         super().__init__(**options)
         self.registry = actions.Registry(keys)
         """The commands with the person's own keys."""
@@ -147,9 +148,11 @@ class ConsoleApp(Journeys):
     def refresh_css(self, animate: bool = True) -> None:
         """Read the styles again, for another theme; the first frame has those of its own already.
 
-        Textual would read them three times before that, which takes a tenth of the start.
+        Textual would read them three times before that, which takes a tenth of the start, and
+        twice whenever a place is opened for the first time.
         """
-        if self._is_shown:
+        if self._worn not in (None, self.current_theme):
+            self._worn = self.current_theme
             super().refresh_css(animate)
 
     def on_mount(self) -> None:
@@ -328,7 +331,7 @@ class ConsoleApp(Journeys):
             place.tick()
 
     def _after_first_frame(self) -> None:
-        self._is_shown = True
+        self._worn = self.current_theme
         if not self.is_headless:
             memory.settle()
             self.set_interval(memory.TIDY_EVERY_S, memory.Tidying(lambda: self.acted_s).look)

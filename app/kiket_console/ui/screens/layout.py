@@ -64,6 +64,6 @@ class LaidOut(Asking[None]):
     def lay_out(self, size: Size) -> None:
         """Put the panes where they belong in a screen of *size*."""
         layout = self._chosen or self.natural_layout(size)
-        for each in Layout:
-            self.set_class(each is (Layout.LIST if self.zoomed else layout), f"-{each}")
+        shown = Layout.LIST if self.zoomed else layout
+        self.update_classes({f"-{each}": each is shown for each in Layout})
         self.call_after_refresh(self.show_summary)  # once the rule has its width

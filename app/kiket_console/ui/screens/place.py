@@ -54,12 +54,15 @@ DETAILS_EVERY_S = 0.25
 """How often details follow a list that goes on by itself: nobody reads them faster."""
 TOLD_EVERY_S = 8.0
 """How often a person is told that a key does nothing."""
+EMPTY = "-empty"
+"""The class of a place that has no row."""
 
 
 class PlaceScreen(LaidOut, Copying[None]):
     """What the places have in common; each says what its rows and details are."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = INK_CLASSES
+    AUTO_FOCUS = "#list"
     PLACE: ClassVar[actions.Scope]
     TITLE: ClassVar[str]
 
@@ -131,6 +134,7 @@ class PlaceScreen(LaidOut, Copying[None]):
     def compose(self) -> ComposeResult:
         """Lay the place out."""
         self.begin_in(self.console.size)
+        self.set_class(self.is_empty, EMPTY, update=False)
         yield self._status_bar
         bar = [(each.digit, each.label, each.name) for each in PLACES]
         yield PlacesBar(bar, self.PLACE.name.lower())
@@ -208,7 +212,7 @@ class PlaceScreen(LaidOut, Copying[None]):
     def show_summary(self) -> None:
         """Write the list's rule again, and show or hide the details of nothing."""
         self._list_rule.show(self.heading, self.summary())
-        self.set_class(self.is_empty, "-empty")
+        self.set_class(self.is_empty, EMPTY)
         self._show_footer()
 
     def on_list_view_moved(self) -> None:
