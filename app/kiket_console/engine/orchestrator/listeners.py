@@ -221,11 +221,9 @@ class Door:
         return _Connection(self, self._limit_bytes)
 
     async def _judge(self, connection: _Connection, transport: asyncio.BaseTransport) -> None:
-        try:
-            refusal = await self._refusal(connection, transport)
-        finally:
-            was_there = connection in self._proving
-            self._proving.discard(connection)
+        refusal = await self._refusal(connection, transport)  # at the session's end it is cancelled
+        was_there = connection in self._proving
+        self._proving.discard(connection)
         if refusal:
             connection.close()
             self._refused += 1

@@ -19,7 +19,7 @@ from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.engine.surroundings import Surroundings
 from kiket_console.wire_secrets import SecretEntry
 from kiket_console.worker_spec import ModuleSpec
-from pywatt_sdk._protocol import Init
+from pywatt_sdk import _protocol as p
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from kiket_console.model import State
     from kiket_console.module_facts import ModuleService
 
+PATIENCE_S = 120.0
+"""For what comes for certain, on a machine however busy."""
 HEADER = struct.Struct(">IB")
 HELLO = {"op": "hello", "sdk": "pywatt_sdk", "version": "0.1.0", "accepts": ["body_base64"]}
 ANNOUNCE = {"op": "announce", "listen": "127.0.0.1:8080", "endpoints": []}
@@ -166,7 +168,7 @@ class Stage:
 
     async def hears(self) -> dict[str, Any]:
         """Return the next line of the module's standard input."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE_S):
             line = await self.reader.readline()
         assert line, "standard input is closed"
         return dict(json.loads(line))
@@ -177,13 +179,19 @@ class Stage:
             pass
         return message
 
-    async def hears_nothing(self, within_s: float) -> bool:
-        """Tell whether nothing comes on standard input for so long."""
-        try:
-            async with asyncio.timeout(within_s):
-                return not await self.reader.readline()
-        except TimeoutError:
-            return True
+    async def is_still(self, op: str) -> bool:
+        """Tell whether no line with *op* is repeated any more; of a module of another SDK.
+
+        What is repeated has its turn before a line that began later has been so three times.
+        """
+        self.session.send(p.PortResponse("is it still?", True, 1))
+        while (await self.hears())["op"] != "port_response":
+            pass  # it was written before
+        for _ in range(3):
+            while (message := await self.hears())["op"] != "port_response":
+                if message["op"] == op:
+                    return False
+        return True
 
     async def connects(self, channel: str = "tcp") -> Wire:
         """Connect as the init line says."""
@@ -216,7 +224,7 @@ class Wire:
 
     async def hears(self) -> dict[str, Any]:
         """Return the next message; empty when the connection is closed."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 length, _ = HEADER.unpack(await self._reader.readexactly(HEADER.size))
                 return dict(json.loads(await self._reader.readexactly(length)))
@@ -228,6 +236,12 @@ class Wire:
         while (message := await self.hears()).get("op") != op:
             assert message, "the connection is closed"
         return message
+
+    async def is_closed(self) -> bool:
+        """Tell that the other end closes it, past any message."""
+        while await self.hears():
+            pass
+        return True
 
     def close(self) -> None:
         """Begin to close it."""
@@ -259,9 +273,9 @@ def module_spec(
     )
 
 
-def init_line(module: str = "search", listen: str = "127.0.0.1:8080") -> Init:
+def init_line(module: str = "search", listen: str = "127.0.0.1:8080") -> p.Init:
     """Return the init line before its channels."""
-    return Init(
+    return p.Init(
         orchestrator_api="http://localhost:9900",
         module_id=module,
         env={},
@@ -323,7 +337,7 @@ async def on_stage(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def until(holds: Any, limit_s: float = 120.0) -> None:
+async def until(holds: Any, limit_s: float = PATIENCE_S) -> None:
     """Wait until *holds* does."""
     async with asyncio.timeout(limit_s):
         while not holds():  # noqa: ASYNC110  # whatever a test looks at
