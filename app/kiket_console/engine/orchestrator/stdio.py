@@ -28,7 +28,11 @@ WAITING_BYTES: Final = 16 * 1024 * 1024
 
 
 class Repeated:
-    """A line that was written, and is again and again until `stop`, or *limit_s* have passed."""
+    """A line that was written, and is again and again until `stop`.
+
+    Its pauses together are *limit_s* at most. For how long the engine itself stood still does not
+    count: else a line would be written once alone that its reader may lose.
+    """
 
     def __init__(
         self, write: Callable[[], None], every_s: float, limit_s: float, *, growth: float = 1.0
@@ -36,8 +40,7 @@ class Repeated:
         self._write = write
         self._every_s = every_s
         self._growth = growth
-        self._loop = asyncio.get_running_loop()
-        self._until_s = self._loop.time() + limit_s
+        self._left_s = limit_s
         self._timer: asyncio.TimerHandle | None = None
         self._wait()
 
@@ -53,8 +56,9 @@ class Repeated:
         # out in such a way that one never gets it.
         wait_s = self._every_s * random.uniform(0.7, 1.3)  # noqa: S311  # no secret
         self._every_s = min(self._every_s * self._growth, max(self._every_s, LONGEST_S))
-        if self._loop.time() + wait_s < self._until_s:
-            self._timer = self._loop.call_later(wait_s, self._again)
+        self._left_s -= wait_s
+        if self._left_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._again)
 
     def _again(self) -> None:
         self._write()

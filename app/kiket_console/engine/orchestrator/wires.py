@@ -34,7 +34,7 @@ BODY_BYTES: Final = 5 * 1024 * 1024
 MOST_RESULTS: Final = 100
 TOKEN_BYTES: Final = 32
 RESULT_S: Final = 0.9
-"""For how long an answer is repeated that a reader of the Rust SDK may lose: twelve tries."""
+"""For how long an answer is repeated that a reader of the Rust SDK may lose: some six tries."""
 _HEARTBEAT_LINE: Final = p.encode_line(p.Heartbeat())
 _HEARTBEAT_FRAME: Final = p.encode_frame(p.Heartbeat(), to="module")
 _HEADER_BYTES: Final = 5

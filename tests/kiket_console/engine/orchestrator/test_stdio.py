@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import until
@@ -75,6 +76,14 @@ async def test_a_running_module_that_says_nothing_more_holds_lines_up_for_so_lon
     stdin.send(b"later")
     await until(lambda: b"later" in pipe.lines)
     assert pipe.lines.count(b"secret") < 15
+
+
+async def test_what_the_engine_itself_stands_still_takes_no_try_away(
+    stdin: Stdin, pipe: Written
+) -> None:
+    stdin.send_secret(b"secret", 0.02, opens=False)
+    time.sleep(0.03)  # noqa: ASYNC251  # all of its loop does
+    await until(lambda: pipe.lines.count(b"secret") > 3)
 
 
 async def test_nothing_is_repeated_into_a_pipe_that_is_not_read(
