@@ -92,6 +92,7 @@ class Registration:
             try:
                 await loop.create_future()
             finally:
+                self._tasks = None  # who comes now is not looked at any more
                 server.close()
                 for connection in list(self._connections):
                     connection.close()

@@ -284,14 +284,31 @@ async def test_without_room_for_a_token_nobody_registers(
 
 
 async def test_programs_that_come_and_go_leave_nothing_behind(house: House) -> None:
-    for _ in range(100):
-        (await house.connect()).close()
-    program = await house.connect()
-    await program.ask("register", module_info=INFO)
+    for programs_left in (1, 2):  # more come in both rounds than may be there at once
+        for _ in range(registration.CONNECTIONS - 10):
+            (await house.connect()).close()
+        await (await house.connect()).ask("register", module_info=INFO)
 
-    async with asyncio.timeout(120):
-        while len(house.registration._connections) > 1:  # noqa: ASYNC110 - they end by themselves
-            await asyncio.sleep(0)
+        async with asyncio.timeout(120):
+            while len(house.registration._connections) > programs_left:  # noqa: ASYNC110 - they end
+                await asyncio.sleep(0)
+
+
+async def test_who_comes_as_it_ends_is_sent_away() -> None:
+    class Late:
+        is_open = True
+
+        def close(self) -> None:
+            self.is_open = False
+
+    ending, late = Registration(Notes(), lambda _: None, port=0), Late()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(ending.run())
+        await asyncio.sleep(0)  # it listens
+        assert ending.registrations.address
+        running.cancel()
+    ending.came(late)  # type: ignore[arg-type]  # as much of a connection as is used
+    assert not late.is_open
 
 
 async def test_a_name_that_is_empty_or_too_long_is_refused(house: House) -> None:
