@@ -52,5 +52,5 @@ async def test_one_of_ours_is_asked_on_stdio_too() -> None:
 async def test_heartbeats_are_taken_down_where_that_is_wanted() -> None:
     async with on_stage(records_heartbeats=True) as stage:
         stage.say(HELLO, {"op": "heartbeat_ack"})
-        await until(lambda: len(stage.tape.taken) == 4)
-        assert stage.tape.ops() == ["init", "hello", "heartbeat", "heartbeat_ack"]
+        await until(lambda: len(stage.tape.taken) >= 4)
+        assert stage.tape.ops()[:4] == ["init", "hello", "heartbeat", "heartbeat_ack"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import Others, Tape, Vault
+from tests.ports import free_port
 
 from kiket_console.engine import health
 from kiket_console.engine.orchestrator import ladder, process
@@ -100,6 +101,11 @@ def problem_of(worker: Worker) -> str:
     return worker.problem.sentence if worker.problem else ""
 
 
+def handshake(worker: Worker) -> str | None:
+    """Return how far a module has come; a heartbeat that it has not answered is told here, too."""
+    return worker.module.handshake if worker.module else None
+
+
 def table(folder: Path, command: list[str], *more: str) -> None:
     """Write a module's table into the project."""
     lines = ["[[module]]", f"command = {json.dumps(command)}", *more]
@@ -122,8 +128,8 @@ async def test_a_module_as_of_the_rust_sdk_runs_and_is_described(
         environment = environment_of(worker.pid)
         assert b"COLOUR=red" in environment
         assert b"good-morning" not in environment
+        await running.until(lambda: handshake(running.worker) == "ready")
         assert worker.module is not None
-        assert worker.module.handshake == "ready"
         assert worker.module.asked == (("GREETING", True),)
         assert others.ready == ["search#1"]
         line = next(line for line in running.logs if line.text == "starting")
@@ -132,8 +138,7 @@ async def test_a_module_as_of_the_rust_sdk_runs_and_is_described(
         await running.until(lambda: running.worker.state is WorkerState.STOPPED)
         assert others.over == ["search#1"]
         assert "shutdown" in tape.ops()
-        assert running.worker.module is not None
-        assert running.worker.module.handshake == ""
+        assert handshake(running.worker) == ""
 
 
 async def test_whether_a_secret_has_a_value_is_known_without_a_new_start(
@@ -237,7 +242,7 @@ async def test_why_one_did_not_start_is_said_in_a_sentence(
     monkeypatch.setattr(ladder, "QUICK_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "LOOP_LIMIT_S", 0.0)
     monkeypatch.setattr(ladder, "INPUT_LIMIT_S", 0.0)
-    announce_s = 0.4 if name == "never announced" else 20
+    announce_s = 0.4 if name == "never announced" else 120
     table(folder, [*PROGRAM, "-c", code], f"announce_s = {announce_s}", more)
     async with run() as running:
         await running.until(lambda: running.worker.state is WorkerState.BROKEN)
@@ -266,8 +271,8 @@ async def test_a_port_that_is_taken_and_a_program_that_is_not_there_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "PORT_LIMIT_S", 0.0)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as taken:
         table(folder, [*PROGRAM, str(RUST_LIKE)], f"port = {port}")
         async with run() as running:
             await running.until(lambda: running.worker.state is WorkerState.BROKEN)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.kiket_console.engine.orchestrator.playing import (
+    PATIENCE_S,
     Others,
     Tape,
     Vault,
@@ -151,25 +152,22 @@ async def one_whole_life() -> None:
         assert await module.get("/secret/A") == (200, b"alpha")
         module.session.became_ready()
         request = p.HttpRequest(p.new_uuid(), "GET", "/hello", {})
-        answer = await module.session.http(request, 20)
+        answer = await module.session.http(request, PATIENCE_S)
         assert (answer.status_code, answer.body) == (200, b'{"hello":"world"}')
         assert json.loads((await module.get("/operate"))[1])["result"] == "pong"
         assert await module.get("/ask/other") == (200, b'{"pong":1}')
         await module.vault.set("A", "omega")
-        ack = await module.session.rotate(("A",), "rot-1", 20)
+        ack = await module.session.rotate(("A",), "rot-1", PATIENCE_S)
         assert ack is not None
         assert ack.status == "success"
         async with asyncio.timeout(120):
             while (await module.get("/secret/A"))[1] != b"omega":  # noqa: ASYNC110  # its time
                 await asyncio.sleep(0.02)
-        facts = module.session.facts
-        assert facts.handshake == "ready"
-        assert facts.stray == 0
-        assert {each.name: each.state for each in facts.channels} == {
-            "stdio": "connected",
-            "tcp": "connected",
-            "uds": "connected",
-        }
+        session = module.session
+        await until(lambda: {each.state for each in session.facts.channels} == {"connected"})
+        await until(lambda: session.facts.handshake == "ready")  # where heartbeats are answered
+        assert [each.name for each in session.facts.channels] == ["stdio", "tcp", "uds"]
+        assert session.facts.stray == 0
         assert await module.stop() == 0
     assert [each.frame.op for each in module.tape.taken if not each.ended] == []
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.kiket_console.engine.found import Found
 from tests.kiket_console.engine.orchestrator.parties import Notes, Party
+from tests.ports import free_port
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -85,7 +86,9 @@ async def house() -> AsyncIterator[House]:
         behind = await stack.enter_async_context(serve(made.echo, "127.0.0.1", 0))
         made.module.address = ("127.0.0.1", next(iter(behind.sockets)).getsockname()[1])
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        config = front_config(NOBODY, Limits(idle_s=0.2), modules=made.gateway, loop="none")
+        config = front_config(
+            NOBODY, Limits(idle_s=0.2, header_deadline_s=120), modules=made.gateway, loop="none"
+        )
         made.server = Server(config)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(made.server.serve([listener]))
@@ -263,8 +266,7 @@ async def test_a_module_that_does_not_agree_is_said(
 
 
 async def test_a_port_that_nobody_listens_on_is_said(house: House) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        house.module.address = gone.getsockname()
+    house.module.address = ("127.0.0.1", free_port())
 
     assert await refused(house, "/m/chat/chat") == (
         502,
