@@ -8,11 +8,18 @@ import keyring
 import pytest
 from tests.kiket_console.engine.secrets.keyrings import MemoryKeyring
 
+from kiket_console.engine.secrets import vault
 from kiket_console.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a keyring that answers be looked into for as long as it takes."""
+    monkeypatch.setattr(vault, "_LOOK_FOR_S", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def opened(paths: ProjectPaths, mode: str = "auto") -> Vault:
-    return await open_vault(paths, mode, call_limit_s=20)
+    return await open_vault(paths, mode, call_limit_s=60)
 
 
 def on_disk(paths: ProjectPaths) -> str:

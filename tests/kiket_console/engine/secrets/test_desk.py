@@ -75,7 +75,7 @@ async def house(paths: ProjectPaths, mode: str = "auto") -> House:
         made.handed.append((name, timeout_s, is_kept))
         return Rotation(name, "r", (), ("shop",))
 
-    vault = await open_vault(paths, mode, call_limit_s=20)
+    vault = await open_vault(paths, mode, call_limit_s=60)
     desk = SecretDesk(
         vault, lambda: workers, hand_out, started.append, lambda: uses, paths.folder / ".env"
     )

@@ -47,8 +47,11 @@ async def test_of_what_fails_nothing_is_written(own_places: Path) -> None:
     assert not file.exists()
 
 
-async def test_two_engines_lose_none_of_each_others_changes(own_places: Path) -> None:
+async def test_two_engines_lose_none_of_each_others_changes(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each has an index of its own over the one file that all projects share."""
+    monkeypatch.setattr(indexes, "PATIENCE_S", 120.0)
     file = own_places / "index.json"
 
     async def count(index: Index, name: str) -> None:

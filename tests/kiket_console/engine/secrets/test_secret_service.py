@@ -21,7 +21,7 @@ printf %s "$KEYRING_PASSWORD" |
 daemon=$!
 trap 'kill "$daemon"' EXIT
 owned="org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets"
-for _ in $(seq 200); do
+for _ in $(seq 2000); do
     dbus-send --session --print-reply --dest=org.freedesktop.DBus / $owned 2>/dev/null |
         grep -q "boolean true" && break
     sleep 0.05
@@ -40,7 +40,7 @@ from kiket_console.paths import ProjectPaths
 async def main():
     paths = ProjectPaths(Path(sys.argv[1]))
     paths.make()
-    vault = await open_vault(paths, call_limit_s=20)
+    vault = await open_vault(paths, call_limit_s=60)
     await vault.set("LARGE", "v" * 64 * 1024)
     await vault.set("TOKEN", "the-first")
     await vault.set("TOKEN", "line one\\nline two \\u2713")
@@ -89,7 +89,7 @@ async def refused(asking):
 
 async def main():
     paths = ProjectPaths(Path(sys.argv[1]))
-    vault = await open_vault(paths, call_limit_s=20)
+    vault = await open_vault(paths, call_limit_s=60)
     said = {
         "large": len(await vault.get("LARGE")),
         "token": await vault.get("TOKEN"),
@@ -100,7 +100,7 @@ async def main():
     lock()
     said["locked"] = await refused(vault.get("TOKEN", anew=True)), vault.facts.locked
     said["used on"] = await vault.get("TOKEN")
-    third = await open_vault(paths, call_limit_s=20)
+    third = await open_vault(paths, call_limit_s=60)
     said["opened locked"] = third.facts.state, third.facts.locked, third.facts.problem
     said["still locked"] = await refused(third.choose_keyring())
     said["made meanwhile"] = (await third.generated("WEBHOOK", "wh_"))[:3]
@@ -135,7 +135,7 @@ def test_a_real_secret_service_keeps_secrets_and_its_lock_is_told_from_its_absen
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

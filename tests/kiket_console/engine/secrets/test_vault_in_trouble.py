@@ -221,7 +221,7 @@ async def test_until_a_keyring_answers_names_are_listed_and_values_are_waited_fo
     await (await opened(paths)).set("token", "the-first")
     hanging.answers.clear()
     monkeypatch.setattr(vaults, "_LOOK_FOR_S", 0.0)
-    vault = Vault(paths, call_limit_s=20)
+    vault = Vault(paths, call_limit_s=60)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(vault.look())
         asking = tasks.create_task(vault.get("token"))
@@ -238,7 +238,7 @@ async def test_until_a_keyring_answers_names_are_listed_and_values_are_waited_fo
 async def test_a_look_that_is_given_up_lets_nobody_wait(paths: ProjectPaths) -> None:
     hanging = HangingKeyring()
     keyring.set_keyring(hanging)
-    vault = Vault(paths, call_limit_s=20)
+    vault = Vault(paths, call_limit_s=60)
     async with asyncio.TaskGroup() as tasks:
         looking = tasks.create_task(vault.look())
         asking = tasks.create_task(vault.get("token"))
