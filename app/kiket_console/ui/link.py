@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kiket_console.errors import ConsoleError
@@ -41,6 +42,9 @@ STATUS_EVERY_S = 2.0
 STATUS_AT_MOST_EVERY_S = 0.5
 SILENT_AFTER_S = 3.0
 """An engine that has not said for so long how things are is stopped, or stuck."""
+LOOKS = 6
+"""In so many steps: a console that was itself held up for longer, and finds the answer waiting, has
+taken one of them, and does not take the engine for silent."""
 FIRST_RETRY_S = 0.05
 LONGEST_RETRY_S = 1.0
 TELL_EVERY_S = 1 / 16
@@ -272,6 +276,7 @@ class _Connection:
         self._notice: Notice | None = None
         self._news = asyncio.Event()
         self._workers_change = -1
+        self._silence: asyncio.TimerHandle
         self.was_up = False
         self.is_silent = False
 
@@ -298,13 +303,12 @@ class _Connection:
 
     async def follow_status(self) -> None:
         """Ask now and then, and at once when a worker changed."""
-        loop = asyncio.get_running_loop()
         while True:
-            silence = loop.call_later(SILENT_AFTER_S, self._fell_silent)
+            self._look_out()
             try:
                 status = await self._engine.status()
             finally:
-                silence.cancel()
+                self._silence.cancel()
             if self.is_silent:
                 self.is_silent = False
                 self._listener.link_changed(True)
@@ -317,6 +321,12 @@ class _Connection:
                 )
             except TimeoutError:
                 continue
+
+    def _look_out(self, look: int = 1) -> None:
+        """Take note, at the last look, that the engine has not answered."""
+        then = partial(self._look_out, look + 1) if look < LOOKS else self._fell_silent
+        loop = asyncio.get_running_loop()
+        self._silence = loop.call_later(SILENT_AFTER_S / LOOKS, then)
 
     def _fell_silent(self) -> None:
         self.is_silent = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from tests.snap import scene
@@ -61,7 +62,10 @@ class Told:
         self.is_up = up
 
 
-async def test_the_first_and_the_last_of_many_notices_are_told_and_few_between() -> None:
+async def test_the_first_and_the_last_of_many_notices_are_told_and_few_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "TELL_EVERY_S", 0.5)  # the flood itself may take a while
     engine, told = Flood(), Told()
     listening = asyncio.ensure_future(link.keep_listening(engine, told))  # type: ignore[arg-type]  # what it asks of it
     async with asyncio.timeout(60):
@@ -118,6 +122,28 @@ async def test_an_engine_that_falls_silent_is_told_as_soon_as_it_answers_again(
         assert await heard.told.get() == (True, 0.0)
         assert await heard.told.get() == (False, 0.05)
         engine.goes_on.set()
+        assert await heard.told.get() == (True, 0.0)
+        assert await heard.told.get() == "marketing"
+        listening.cancel()
+
+
+class Prompt(Stopped):
+    """An engine that answers, to a console that is stopped between its question and the answer."""
+
+    async def status(self) -> Any:
+        time.sleep(2 * link.SILENT_AFTER_S)  # noqa: ASYNC251  # nothing goes on in the meantime
+        for _ in range(4):  # as many rounds as an answer takes to be read, of which it has all
+            await asyncio.sleep(0)
+        return scene.status()
+
+
+async def test_a_console_that_was_held_up_itself_does_not_take_the_engine_for_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "SILENT_AFTER_S", 0.05)
+    engine, heard = Prompt(), Heard()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(link.keep_listening(engine, heard))  # type: ignore[arg-type]  # what it asks of it
         assert await heard.told.get() == (True, 0.0)
         assert await heard.told.get() == "marketing"
         listening.cancel()

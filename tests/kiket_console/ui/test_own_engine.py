@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -50,21 +49,21 @@ GONE = Connection(up=False, since_us=0, ever=True)
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[Started]:
-    """Return with which arguments engines were started; each ends with 3."""
+    """Return with which arguments engines were started; each ends with 3 once its input does."""
     seen: Started = []
-    processes = []
+    processes: list[subprocess.Popen[bytes]] = []
 
     def start(paths: ProjectPaths, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         seen.append([*arguments])
         paths.make()
         paths.engine_log.write_text("Error: The manifest is wrong.\n  Mend it.\n")
-        processes.append(subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(3)"]))
+        processes.append(subprocess.Popen(["sh", "-c", "read _; exit 3"], stdin=subprocess.PIPE))
         return processes[-1]
 
     monkeypatch.setattr(engine_process, "start_engine", start)
     yield seen
     for each in processes:
-        each.wait()
+        each.communicate()
 
 
 def own_engine(
@@ -84,7 +83,7 @@ async def test_one_that_ends_as_it_starts_is_said_and_can_be_tried_again(
         assert own.is_starting
         process = own.process()
         assert process is not None
-        await asyncio.to_thread(process.wait)
+        await asyncio.to_thread(process.communicate)
         own.look()
         own.look()
         assert app.said == ["The manifest is wrong. Mend it."] * count
