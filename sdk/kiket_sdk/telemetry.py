@@ -192,7 +192,8 @@ class TelemetryReporter:
                     async with asyncio.timeout(_FLUSH_S):
                         await queue.join()
                 except TimeoutError:
-                    _logger.warning("%d telemetry records were not posted.", queue.qsize())
+                    left = queue.qsize() + 1  # with the one in hand
+                    _logger.warning("%d telemetry records were not posted.", left)
                 pump.cancel()
 
     async def _pump(self, queue: asyncio.Queue[_Waiting]) -> None:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 SECRET = "a webhook secret of more than 24 bytes"
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let collectors take their time: a post that is given up is tried again."""
+    monkeypatch.setattr(telemetry, "_TIMEOUT_S", 120)
+    monkeypatch.setattr(telemetry, "_FLUSH_S", 120)
+
+
 def build_sdk(**options: Any) -> KiketSDK:
     sdk = KiketSDK(
         webhook_secret=SECRET,
@@ -198,6 +205,27 @@ async def test_the_queue_is_bounded_and_counts_what_it_drops(
             assert reporter.dropped == 3
     assert len(platform.calls) == 20
     assert caplog.text.count("Telemetry is dropped") == 1
+
+
+async def test_what_a_silent_collector_was_not_given_is_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    monkeypatch.setattr(telemetry, "_FLUSH_S", 0.01)
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        reporter = TelemetryReporter(telemetry_url=f"http://127.0.0.1:{port}")
+        async with reporter.running():
+            for _ in range(3):
+                await reporter.record("e", "v1", "ok", 1.0)
+            await reached.wait()
+    assert "3 telemetry records were not posted." in caplog.text
 
 
 @pytest.mark.parametrize(
