@@ -202,7 +202,7 @@ async def test_messages_are_sent_and_handled(capsys: pytest.CaptureFixture[str])
 
         own = await orchestrator.neighbour("ours")
         names = await run_inside(MESSAGING, app_state=own)
-        await asyncio.wait_for(came.wait(), 10)
+        await asyncio.wait_for(came.wait(), 120)
         assert heard == [{"type": "notification", "data": "..."}]
         await names["handle_notification"]({"type": "notification"})
     assert capsys.readouterr().out == "Received: {'type': 'notification'}\n"

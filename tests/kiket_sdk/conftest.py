@@ -84,7 +84,7 @@ def served(application: Any) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(120)
     listener.close()
     assert not thread.is_alive()
 

@@ -176,7 +176,7 @@ async def test_an_answer_is_read_up_to_a_limit_of_its_unpacked_size(is_packed: b
 async def test_a_streamed_answer_is_its_readers_care(platform: Platform) -> None:
     platform.answer("GET /x", (200, [1]))
     async with (
-        new_http_client(platform.url, timeout_s=5) as client,
+        new_http_client(platform.url, timeout_s=120) as client,
         client.stream("GET", "/x") as response,
     ):
         assert await response.aread() == b"[1]"

@@ -120,17 +120,18 @@ def test_a_time_limit_of_the_handlers_own_is_its_failure() -> None:
 
 
 def test_a_delivery_that_took_too_long_runs_again() -> None:
-    delays = [60.0, 0.0]
+    delays = [60]
 
     async def handler(_payload: Any, _context: Any) -> str:
-        await asyncio.sleep(delays.pop(0))
+        if delays:
+            await asyncio.sleep(delays.pop())
         return "done"
 
-    sdk = build_sdk(handler_timeout=0.25, replay_store=MemoryStore())
+    sdk = build_sdk(handler_timeout=LIMIT_S, replay_store=MemoryStore())
     sdk.register("e", handler, version="v1")
     first = signed(dialect="sw1")
     assert post(sdk, PATH, first)[0] == 504
-    assert delays == [0.0]
+    assert delays == []
     later = signed(dialect="k1", X_Kiket_Delivery=first["webhook-id"])
     assert post(sdk, PATH, later) == (200, "done")
 

@@ -153,19 +153,19 @@ class TestOneMessage:
         assert len(producer.calls) == 2
 
     async def test_may_not_be_there_in_time(self, producer: FakeProducer, message: Message) -> None:
-        producer.answers.append(ProducerAnswer(200, {"tracking_id": "late"}, after_s=5))
+        producer.answers.append(ProducerAnswer(200, {"tracking_id": "late"}, after_s=120))
         async with ProducerClient(producer.url, timeout_s=0.15) as client:
             with pytest.raises(UnreachableError, match=r"within 0\.15 s") as error:
                 await client.send(message)
             assert error.value.may_be_taken
             await called_once(producer)
-            client._timeout_s = 5
+            client._timeout_s = 120
             assert await client.send(message) == producer.tracking_ids[0]
 
     async def test_is_given_up_when_its_task_is_cancelled(
         self, producer: FakeProducer, message: Message
     ) -> None:
-        producer.answers.append(ProducerAnswer(200, {"tracking_id": "late"}, after_s=5))
+        producer.answers.append(ProducerAnswer(200, {"tracking_id": "late"}, after_s=120))
         async with ProducerClient(producer.url, concurrency=1) as client:
             sending = asyncio.ensure_future(client.send(message))
             await called_once(producer)

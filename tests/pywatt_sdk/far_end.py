@@ -45,7 +45,7 @@ class FarEnd:
 
     async def hears(self, kind: type[M]) -> M:
         """Return the next message, which must be of *kind*."""
-        message = await asyncio.wait_for(self._heard.get(), 20)
+        message = await asyncio.wait_for(self._heard.get(), 120)
         assert isinstance(message, kind), message
         return message
 

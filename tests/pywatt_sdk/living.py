@@ -85,7 +85,7 @@ class Living:
 
     async def ended(self) -> BaseException | None:
         """Wait for the module's end; return what it failed with."""
-        await asyncio.wait_for(self._task, 10)
+        await asyncio.wait_for(self._task, 120)
         return self.failure
 
     def say(self, *messages: ToModule) -> None:
@@ -94,7 +94,7 @@ class Living:
 
     async def hear(self, kind: type[M]) -> M:
         """Return the next message, which must be of that kind."""
-        raw = await asyncio.wait_for(self.heard.get(), 10)
+        raw = await asyncio.wait_for(self.heard.get(), 120)
         message: ToOrchestrator = decode_to_orchestrator(raw)
         assert isinstance(message, kind), message
         return message

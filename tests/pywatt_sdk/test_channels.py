@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+from tests.clocks import passing
 
 from kiket_core.frames import encode_length
 from pywatt_sdk._channels import Channel, ChannelClosedError, Frames, Invalid, Lines
@@ -172,13 +173,15 @@ class TestFrames:
         assert len(consumer.messages) == 1
         peer.close()
 
-    async def test_may_be_far_between(self) -> None:
+    async def test_may_be_far_between(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pass_by = passing(monkeypatch)
         consumer = Consumer()
-        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=2.0))
+        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=60.0))
         await sendall(peer, HEARTBEAT[:7])
         await sendall(peer, HEARTBEAT[7:])
         await consumer.until(1)
-        await asyncio.sleep(2.1)  # the deadline passes while nothing is under way
+        pass_by(61)  # while nothing is under way
+        await asyncio.sleep(0.001)  # and all timers of before strike
         await sendall(peer, HEARTBEAT)
         await consumer.until(2)
         assert consumer.invalid == []
@@ -305,13 +308,15 @@ class TestPausing:
         channel.data_received(b"1\n2\n3\n")
         assert taken == [b"1\n", b"2\n", b"3\n"]
 
-    async def test_does_not_count_as_dawdling(self) -> None:
+    async def test_does_not_count_as_dawdling(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pass_by = passing(monkeypatch)
         consumer = Consumer()
-        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=2.0))
+        channel, peer = await over_socket(Frames(**consumer.options(), deadline_s=60.0))
         await sendall(peer, HEARTBEAT + HEARTBEAT[:7])
         await consumer.until(1)
         channel.pause()
-        await asyncio.sleep(2.1)  # the deadline passes while it is we who do not read
+        pass_by(61)  # while it is we who do not read
+        await asyncio.sleep(0.001)  # and all timers of before strike
         channel.resume()
         await sendall(peer, HEARTBEAT[7:])
         await consumer.until(2)

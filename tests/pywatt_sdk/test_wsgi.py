@@ -47,7 +47,7 @@ def app() -> Threaded:
 
 
 async def is_answered(app: Threaded) -> bool:
-    response = await answer(app, asked("/quick"), timeout_s=5)
+    response = await answer(app, asked("/quick"), timeout_s=120)
     return response.body == b"ok"
 
 

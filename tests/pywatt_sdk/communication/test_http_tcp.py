@@ -61,7 +61,7 @@ async def broken(_: HttpTcpRequest) -> Any:
 
 @router.get("/slow")
 async def slow(_: HttpTcpRequest) -> Any:
-    await asyncio.sleep(10)
+    await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def asking() -> AsyncIterator[HttpTcpClient]:
 async def _rest(reader: asyncio.StreamReader) -> bytes:
     """Return what still comes before the other end closes the connection, however it does."""
     try:
-        return await asyncio.wait_for(reader.read(), 20)
+        return await asyncio.wait_for(reader.read(), 120)
     except ConnectionError:
         return b""
 

@@ -43,11 +43,11 @@ class Listener:
 
     async def connected(self) -> Frames:
         """Wait for a module to connect."""
-        return await asyncio.wait_for(self.connections.get(), 10)
+        return await asyncio.wait_for(self.connections.get(), 120)
 
     async def hear(self, kind: type[M]) -> M:
         """Return the next frame's message, which must be of that kind."""
-        message = p.decode_to_orchestrator(await asyncio.wait_for(self.heard.get(), 10))
+        message = p.decode_to_orchestrator(await asyncio.wait_for(self.heard.get(), 120))
         assert isinstance(message, kind), message
         return message
 

@@ -219,7 +219,7 @@ async def test_a_slow_subscriber_does_not_hold_the_acknowledgement_up(
     ack = await orchestrator.hears(RotationAck)
     assert (ack.status, ack.message) == ("success", "1 of 1 subscribers are not through yet.")
     may_end.set()
-    await asyncio.wait_for(has_ended.wait(), 20)
+    await asyncio.wait_for(has_ended.wait(), 120)
 
 
 async def test_without_an_orchestrator_secrets_come_from_providers() -> None:
