@@ -88,7 +88,11 @@ class Registration:
             self._note(f"Port {self._wished} is taken; programs register on {self._address}.")
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as self._tasks:
-            server = await loop.create_server(lambda: _Connection(self), sock=listener)
+            try:
+                server = await loop.create_server(lambda: _Connection(self), sock=listener)
+            except BaseException:
+                listener.close()
+                raise
             try:
                 await loop.create_future()
             finally:

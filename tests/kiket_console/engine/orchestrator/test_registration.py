@@ -301,13 +301,13 @@ async def test_who_comes_as_it_ends_is_sent_away() -> None:
         def close(self) -> None:
             self.is_open = False
 
-    ending, late = Registration(Notes(), lambda _: None, port=0), Late()
+    ending, late = House(), Late()
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(ending.run())
-        await asyncio.sleep(0)  # it listens
-        assert ending.registrations.address
+        running = tasks.create_task(ending.registration.run())
+        await (await ending.connect()).ask("register", module_info=INFO)  # it is at work
+        await ending.close()
         running.cancel()
-    ending.came(late)  # type: ignore[arg-type]  # as much of a connection as is used
+    ending.registration.came(late)  # type: ignore[arg-type]  # as much of a connection as is used
     assert not late.is_open
 
 
