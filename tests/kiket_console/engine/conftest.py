@@ -27,6 +27,7 @@ from kiket_console.engine.secrets.vault import Vault, open_vault
 from kiket_console.engine.supervisor import Supervisor
 from kiket_console.model import Handler, Problem, Worker, WorkerState
 from kiket_console.paths import ProjectPaths
+from kiket_console.store import building
 from kiket_console.store.reader import Reader
 from kiket_console.store.writer import Writer
 from kiket_core.guard import Server
@@ -58,9 +59,18 @@ def store(own_places: Path) -> Path:
     return own_places / "store.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a store without rows, as it lies on disk; it takes longer to make than most tests."""
+    file = tmp_path_factory.mktemp("store") / "store.sqlite3"
+    building.create(file)
+    return file.read_bytes()
+
+
 @pytest.fixture
-def writer(store: Path) -> Iterator[Writer]:
+def writer(store: Path, empty_store: bytes) -> Iterator[Writer]:
     """Return the store's writer."""
+    store.write_bytes(empty_store)
     writer = Writer(store)
     yield writer
     writer.close()
