@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import pytest
+from httpx import create_ssl_context
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Each client loads the certificates of the world, for 70 ms: most of what a short request took.
+pytest.MonkeyPatch().setattr(
+    "httpx._transports.default.create_ssl_context", functools.lru_cache(8)(create_ssl_context)
+)
 
 MAIN = """\
 from kiket_sdk import KiketSDK
