@@ -48,13 +48,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     pytest.skip(reason)
 
 
-TOGETHER = (
+OF_ONE_ENGINE = (
     "tests/acceptance/test_handing_out.py",
     "tests/acceptance/test_keeping.py",
     "tests/acceptance/test_main_job.py",
     "tests/acceptance/test_sending.py",
     "tests/acceptance/test_workers_and_logs.py",
+)
+"""Modules that share one running engine: one process runs them all."""
+TOGETHER = (
+    "tests/faults/test_bad_workers.py",
     "tests/faults/test_child_calls.py",
+    "tests/faults/test_floods.py",
+    "tests/faults/test_other_users.py",
     "tests/faults/test_slow_senders.py",
     "tests/kiket_console/commands/test_secrets.py",
     "tests/packaging/test_wheel.py",
@@ -70,12 +76,14 @@ FIRST = ("tests/torture/", "tests/packaging/", "tests/acceptance/", "tests/fault
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each process one test after the other, but the modules of `TOGETHER` as a whole."""
+    """Give each process one test after the other, but what belongs together as a whole."""
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has none
 
     class ByTest(LoadScopeScheduling):  # type: ignore[misc]  # the same
         def _split_scope(self, nodeid: str) -> str:
             module = nodeid.partition("::")[0]
+            if module in OF_ONE_ENGINE:
+                return OF_ONE_ENGINE[0]
             return module if module in TOGETHER else nodeid
 
         @cached_property

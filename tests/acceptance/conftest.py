@@ -41,6 +41,8 @@ from kiket_console.__main__ import main
 main()
 """
 """The program, which prepares no process before the first save: to most tests none comes."""
+PATIENT = {"KIKET_CONSOLE_HELD_S": str(PATIENCE_S)}
+"""What a test's engine is set to: on a busy machine code may take longer than usual to start."""
 SECRET = "shared-secret-of-the-tests"
 
 MAIN = f'''\
@@ -59,6 +61,18 @@ async def created(payload, context):
     await context.endpoints.log_event("seen", issue=payload["issue"]["key"])
     return {{"ok": True, "key": payload["issue"]["key"]}}
 '''
+TALKATIVE = f"""{MAIN}
+
+import sys, traceback
+
+print("\\x1b[32mgreen\\x1b[0m and plain")
+logging.getLogger("sample.crm").warning("CRM is slow")
+try:
+    {{}}["reporter"]
+except KeyError:
+    traceback.print_exc()
+"""
+"""The same, which writes a few lines when it starts."""
 MANIFEST = """\
 id: com.example.sample
 name: Sample
@@ -224,12 +238,13 @@ class Engine:
 
     def save(self, name: str, text: str) -> None:
         """Save a file of the project, and wait until the worker has taken notice."""
-        before = len(self.said("worker"))
+        before, starts = len(self.said("worker")), self.status()["workers"][0]["starts"]
         (self.folder / name).write_text(text)
 
         def settled() -> bool:
-            states = [each["state"] for each in self.said("worker")[before:]]
-            return bool(states) and states[-1] in {"serving", "broken"}
+            said = self.said("worker")[before:]
+            is_new = bool(said) and said[-1]["starts"] > starts
+            return bool(said) and said[-1]["state"] in {"broken", "serving" if is_new else ""}
 
         until(settled, f"{name} is taken up")
 
@@ -256,7 +271,7 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=errors,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **PATIENT, **(environment or {})},
         )
     engine = None
     try:
@@ -322,10 +337,13 @@ def terminal(own_places: Path, folder: Path) -> Iterator[Callable[..., Terminal]
     """Return what opens a terminal in the project's folder with the program in it."""
     opened: list[Terminal] = []
 
-    def open_terminal(*arguments: str, **options: Any) -> Terminal:
+    def open_terminal(
+        *arguments: str, environment: Mapping[str, str] | None = None, **options: Any
+    ) -> Terminal:
         command = [sys.executable, "-m", "kiket_console", *arguments]
         socket = own_places / f"tmux{len(opened)}"
-        opened.append(Terminal(socket, until, command, folder, **options))
+        known = {**PATIENT, **(environment or {})}
+        opened.append(Terminal(socket, until, command, folder, environment=known, **options))
         return opened[-1]
 
     yield open_terminal
@@ -342,21 +360,9 @@ def own_engine(folder: Path) -> Iterator[Engine]:
         yield started
 
 
-@pytest.fixture(scope="module")
-def code() -> str:
-    """Return the code that the module's engine serves."""
-    return MAIN
-
-
-@pytest.fixture(scope="module")
-def arguments() -> tuple[str, ...]:
-    """Return what the module's engine is told when it is started."""
-    return ()
-
-
-@pytest.fixture(scope="module")
-def lasting_engine(code: str, arguments: tuple[str, ...]) -> Iterator[Engine]:
-    """Return one running engine for all tests of a module, in places that outlast each of them."""
+@pytest.fixture(scope="package")
+def lasting_engine() -> Iterator[Engine]:
+    """Return one running engine for tests of several modules, in places that outlast each."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kc", dir="/tmp")))
         with pytest.MonkeyPatch.context() as patch:
@@ -365,14 +371,16 @@ def lasting_engine(code: str, arguments: tuple[str, ...]) -> Iterator[Engine]:
             for name in ("STATE_HOME", "CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "RUNTIME_DIR"):
                 (place / name).mkdir(mode=0o700)
                 patch.setenv(f"XDG_{name}", str(place / name))
-            started = stack.enter_context(running(lay_out(place, code), *arguments))
+            folder = lay_out(place, TALKATIVE)
+            (folder / "kiket.toml").write_text('[compare]\nignore = ["$.unstable"]\n')
+            started = stack.enter_context(running(folder))
         started.wait_serving()
         yield started
 
 
 @pytest.fixture
-def engine(lasting_engine: Engine, code: str) -> Iterator[Engine]:
-    """Return the module's running engine, which has seen its other tests; its code is mended."""
+def engine(lasting_engine: Engine) -> Iterator[Engine]:
+    """Return the lasting engine, which has seen other tests; its code is mended."""
     yield lasting_engine
-    if (lasting_engine.folder / "main.py").read_text() != code:
-        lasting_engine.save("main.py", code)
+    if (lasting_engine.folder / "main.py").read_text() != TALKATIVE:
+        lasting_engine.save("main.py", TALKATIVE)

@@ -18,6 +18,9 @@ PASSED_ON = ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "HOME", "PA
 SIZE = (100, 30)
 LOOK_EVERY_S = 0.06
 """Each look is a process."""
+LISTED = r"enter open(?!/)"
+"""What the footer says while a list has the keys."""
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
@@ -45,6 +48,8 @@ class Terminal:
             f"{told}; echo left with $?; exec sleep 60",
         )
         self._run("set-option", "-s", "set-clipboard", "on")
+        self._painted = socket.with_suffix(".painted")
+        self._run("pipe-pane", f"exec cat > {shlex.quote(str(self._painted))}")
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -90,6 +95,15 @@ class Terminal:
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen is\n{self.screen()}") from None
         return found[0]
+
+    def said(self, pattern: str) -> None:
+        """Wait until a pattern has been on the screen, for however short a time."""
+
+        def painted() -> bool:
+            text = _SEQUENCE.sub("", self._painted.read_text("utf-8", "replace"))
+            return re.search(pattern, text) is not None
+
+        self._until(painted, f"{pattern!r} was on screen", every_s=LOOK_EVERY_S)
 
     def close(self) -> None:
         """End the terminal."""

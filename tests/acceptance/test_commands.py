@@ -6,13 +6,14 @@ import asyncio
 import json
 import signal
 import sys
-import time
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from tests.acceptance.conftest import PATIENCE_S
+from tests.acceptance.conftest import PATIENCE_S, until
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SAVES = 4
 BROKEN_EVERY = 3
+ANSWERS_EACH = 6
+"""How many deliveries are answered between two saves, at least."""
 PER_S = 40
 AT_ONCE = 50
 """No more than are held for a process that starts."""
@@ -58,6 +61,20 @@ http.server.ThreadingHTTPServer(place, Handler).serve_forever()
 """
 """Keeps connections, knows nothing of being ended in order, and ends at once when told to."""
 
+STUBBORN = """\
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+subprocess.Popen([sys.executable, "-c", ignore], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.execl(sys.executable, sys.executable, "-c", ignore)
+os.wait()
+"""
+"""Starts a process in a session of its own, and a daemon; none of the three ends when asked to."""
+
 
 async def send(engine: Engine) -> tuple[int, int]:
     """Send one delivery; return its answer's status and which save's code gave it."""
@@ -77,6 +94,12 @@ def save(file: Path, text: str) -> None:
     new.replace(file)
 
 
+def has_failed(engine: Engine) -> bool:
+    """Tell whether the newest word of the worker is that a start has failed."""
+    newest = engine.said("worker")[-1]
+    return bool(newest["serving"] and newest["problem"])
+
+
 async def drive(engine: Engine, server: Path, *, breaks: bool) -> list[tuple[int, int]]:
     """Send deliveries all the time, and save again and again meanwhile."""
     answers: list[tuple[int, int]] = []
@@ -87,9 +110,11 @@ async def drive(engine: Engine, server: Path, *, breaks: bool) -> list[tuple[int
         answers.append(await send(engine))
         answered.set()
 
-    async def until_build(number: int) -> None:
+    async def until_more(number: int | None = None) -> None:
+        """Wait for a few more answers, and for one of a save's code."""
+        before = len(answers)
         async with asyncio.timeout(PATIENCE_S):
-            while not answers or answers[-1][1] != number:
+            while len(answers) < before + ANSWERS_EACH or number not in {None, answers[-1][1]}:
                 answered.clear()
                 await answered.wait()
 
@@ -105,17 +130,23 @@ async def drive(engine: Engine, server: Path, *, breaks: bool) -> list[tuple[int
         for number in range(1, SAVES + 1):
             if breaks and number % BROKEN_EVERY == 0:
                 save(server, "this is no Python\n")
-                await asyncio.sleep(1)  # nothing is to happen
+                await asyncio.to_thread(until, partial(has_failed, engine), "its start fails")
+                await until_more()  # nothing is to happen
             else:
-                save(server, SERVER.replace("BUILD = 0", f"BUILD = {number}"))
-                await until_build(number)
+                code = SERVER.replace("BUILD = 0", f"BUILD = {number}")
+                save(server, STUBBORN + code if number == SAVES else code)
+                await until_more(number)
         sending.cancel()
     return answers
 
 
-@pytest.mark.parametrize("is_fixed", [False, True], ids=["any port", "a fixed port"])
-def test_no_delivery_is_lost_through_saves_of_a_command(
-    own_places: Path, running: Running, is_fixed: bool
+@pytest.mark.parametrize(
+    ("is_fixed", "number"),
+    [(False, signal.SIGKILL), (True, signal.SIGTERM)],
+    ids=["any port, killed", "a fixed port, stopped"],
+)
+def test_nothing_of_a_command_is_lost_through_saves_or_outlives_the_engine(
+    own_places: Path, running: Running, is_fixed: bool, number: int
 ) -> None:
     """On a fixed port deliveries wait for the new process; a broken save would serve nothing."""
     folder = own_places / "shop"
@@ -128,30 +159,23 @@ def test_no_delivery_is_lost_through_saves_of_a_command(
     with running(folder) as engine:
         engine.wait_serving()
         answers = asyncio.run(drive(engine, server, breaks=not is_fixed))
-    statuses: dict[int, int] = {}
-    for status, _ in answers:
-        statuses[status] = statuses.get(status, 0) + 1
+        below = psutil.Process(engine.process.pid).children
+        until(lambda: sum(map(_is_stubborn, below(recursive=True))) == 2, "both are on their own")
+        tree = below(recursive=True)
+        engine.stop(number)
+        until(lambda: not any(map(_lives, tree)), "nothing is left of the command")
+    statuses = Counter(status for status, _ in answers)
     assert statuses == {200: len(answers)}
-    assert len(answers) > SAVES * 5
+    assert len(answers) >= SAVES * ANSWERS_EACH
     print(f"{len(answers)} deliveries through {SAVES} saves: {statuses}")
 
 
-STUBBORN = """\
-import os, signal, subprocess, sys
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-subprocess.Popen([sys.executable, "-c", ignore], start_new_session=True)
-if os.fork() == 0:
-    os.setsid()
-    if os.fork():
-        os._exit(0)
-    os.execl(sys.executable, sys.executable, "-c", ignore)
-os.wait()
-"""
-"""Starts a process in a session of its own, and a daemon; none of the three ends when asked to."""
-
-
-LEFT_LIMIT_S = 20.0
+def _is_stubborn(process: psutil.Process) -> bool:
+    """Tell whether a process is one of those that the command has put into the background."""
+    try:
+        return "time.sleep(600)" in str(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -160,24 +184,3 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_nothing_of_a_command_outlives_the_engine(
-    own_places: Path, running: Running, number: int
-) -> None:
-    folder = own_places / "shop"
-    folder.mkdir()
-    command = json.dumps([sys.executable, "server.py"])
-    (folder / "kiket.toml").write_text(f"[[extension]]\ncommand = {command}\n")
-    (folder / "server.py").write_text(STUBBORN + SERVER)
-    with running(folder) as engine:
-        engine.wait_serving()
-        tree = [psutil.Process(pid) for pid in engine.descendants()]
-        assert len([each for each in tree if "time.sleep(600)" in str(each.cmdline())]) == 2
-        began_s = time.monotonic()
-        engine.stop(number)
-        while any(map(_lives, tree)) and time.monotonic() - began_s < LEFT_LIMIT_S:
-            time.sleep(0.05)
-        alive = list(filter(_lives, tree))
-    assert alive == []

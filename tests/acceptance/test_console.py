@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 from tests.acceptance.conftest import until
-from tests.acceptance.terminal import Terminal
+from tests.acceptance.terminal import LISTED, Terminal
 
 from kiket_console.engine_process import find_engine
 from kiket_console.paths import ProjectPaths
@@ -65,7 +65,7 @@ def test_trigger_fail_read_fix_replay_and_leave_nothing(
     screen.shows(r"(?s)400 ✗.*webhook +issue\.created +(v1 +)?200 .*of \d")
 
     screen.press("Escape")
-    screen.shows("enter open")
+    screen.shows(LISTED)
     screen.press("q")
     screen.shows("1 worker runs. Detach keeps it")
     screen.press("Enter")
@@ -97,7 +97,7 @@ def _pin_delete_and_bring_back(screen: Terminal) -> None:
     screen.press("g", "m")
     screen.shows(r"▌ +1★ .*issue\.created")
     screen.press("DC")
-    screen.shows(r"Deleted 1 issue\.created and \d calls?; u undoes it\.")
+    screen.said(r"Deleted 1 issue\.created and \d calls?; u undoes it\.")
     until(lambda: "1★" not in screen.screen(), "it is not shown any more")
     screen.press("u")
     screen.shows(r"▌ +1★ .*issue\.created")
@@ -112,7 +112,7 @@ def _to_the_background_and_back(screen: Terminal) -> None:
     screen.type("fg")
     screen.press("Enter")
     screen.shows("● serving")
-    screen.shows("enter open")
+    screen.shows(LISTED)
 
 
 def _show_plain_text_on_the_terminal_itself(screen: Terminal) -> None:
@@ -123,7 +123,7 @@ def _show_plain_text_on_the_terminal_itself(screen: Terminal) -> None:
     assert "─" not in screen.screen()
     screen.press("C-c")
     screen.press("Enter")
-    screen.shows("enter open")
+    screen.shows(LISTED)
 
 
 def _below(pid: int) -> list[int]:

@@ -69,14 +69,17 @@ def test_a_delivery_becomes_a_test_that_passes(engine: Engine) -> None:
 
 
 def test_a_replay_is_compared_with_what_it_repeats(engine: Engine) -> None:
-    """After a save the difference says what the new code answers otherwise."""
+    """After a save the difference says what the new code answers otherwise.
+
+    The project's settings say what does not count.
+    """
     engine.post(ROUTE, BODY, engine.signed(BODY))
     first = engine.newest()
     engine.cli("replay", str(first.id))
     same = engine.cli("traffic", "diff", str(engine.newest().id), "--json")
     assert (same.returncode, json.loads(same.stdout)["same"]) == (0, True), same.stdout
     good = (engine.folder / "main.py").read_text()
-    engine.save("main.py", good.replace('"ok": True', '"ok": False, "at": 7'))
+    engine.save("main.py", good.replace('"ok": True', '"ok": False, "at": 7, "unstable": 1'))
     engine.cli("replay", str(first.id))
     newest = str(engine.newest().id)
     differs = engine.cli("traffic", "diff", newest, "--json")
@@ -84,8 +87,7 @@ def test_a_replay_is_compared_with_what_it_repeats(engine: Engine) -> None:
     assert (differs.returncode, found["before"]) == (6, first.id)
     changes = {(row["kind"], row["path"]) for row in found["response"]["body"]["changes"]}
     assert changes == {("changed", "$.ok"), ("added", "$.at")}
-    (engine.folder / "kiket.toml").write_text('[compare]\nignore = ["$.ok"]\n')
-    ignored = engine.cli("traffic", "diff", newest, "--ignore", "$..at")
+    ignored = engine.cli("traffic", "diff", newest, "--ignore", "$..at", "--ignore", "$.ok")
     assert (ignored.returncode, "Same request and same" in ignored.stdout) == (0, True)
     shown = engine.cli("traffic", "diff", newest)
     assert '+   "at": 7' in shown.stdout

@@ -56,12 +56,6 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_for
 """
 
 
-@pytest.fixture(scope="module")
-def arguments() -> tuple[str, ...]:
-    """Return what the module's engine is told when it is started."""
-    return ("--durability", "process", "--allow-host", "demo.example")
-
-
 def listed(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
     """Return `traffic list --json`."""
     done = engine.cli("traffic", "list", "--json", *arguments)
@@ -69,9 +63,9 @@ def listed(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, until: Until) -> None:
+def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine) -> None:
     sent = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
-    until(lambda: len(listed(engine)) >= 2, "the delivery and the call that it made are listed")
+    engine.calls(sent, 1)
     other = engine.trigger("issue.created@v1", "--data", BODY)["exchange_id"]
 
     done = engine.cli("traffic", "pin", str(sent), "--json")
@@ -101,29 +95,12 @@ def test_exchanges_are_pinned_deleted_and_brought_back_by_id(engine: Engine, unt
     assert engine.cli("traffic", "show", str(sent)).returncode == 0
 
 
-def test_an_engine_tells_the_options_of_its_start_for_whoever_starts_the_next(
-    engine: Engine,
-) -> None:
-    told = engine.status()["options"]
-    assert list(told) == [*("--trust", "--allow-host", "demo.example", "--durability", "process")]
-
-
-def test_a_console_opened_with_options_that_the_engine_was_not_started_with_says_so(
-    engine: Engine,
-) -> None:
-    for same in ([], ["--trust"], ["--allow-host", "demo.example"]):
-        need_same_start(engine.paths, same)
-    with pytest.raises(ConsoleError, match=r"was started with --trust --allow-host demo\.") as told:
-        need_same_start(engine.paths, ["--port", "8765"])
-    assert told.value.exit_code is ExitCode.USAGE
-
-
 def test_an_exchange_that_is_not_there_is_named(engine: Engine) -> None:
     for command, sentence in (
-        ("delete", "Exchange 77 is not recorded"),
-        ("restore", "Exchange 77 cannot be brought back"),
+        ("delete", "Exchange 7777 is not recorded"),
+        ("restore", "Exchange 7777 cannot be brought back"),
     ):
-        done = engine.cli("traffic", command, "77")
+        done = engine.cli("traffic", command, "7777")
         assert done.returncode == ExitCode.USAGE
         assert done.stderr.startswith(f"Error: {sentence}")
 
@@ -131,7 +108,10 @@ def test_an_exchange_that_is_not_there_is_named(engine: Engine) -> None:
 def test_two_extensions_are_addressed_by_name_and_what_was_deleted_is_gone_for_good(
     folder: Path, running: Running, until: Until
 ) -> None:
-    """One of them is a command. What one engine deleted, the next one cannot bring back."""
+    """One of them is a command. What one engine deleted, the next one cannot bring back.
+
+    The next one is started with options, and tells them to whoever starts another one.
+    """
     (folder / "kiket.toml").write_text(SEVERAL)
     (folder / "second").mkdir()
     (folder / "second" / "server.py").write_text(SERVER)
@@ -162,24 +142,44 @@ def test_two_extensions_are_addressed_by_name_and_what_was_deleted_is_gone_for_g
         said = engine.cli("status").stdout
         assert "server.py" in said
         assert "its secrets are in its environment" in said
-        told = {each["name"] for each in engine.said("worker") if each["serving"]}
-        assert told == {"first", "second"}
+
+        def told() -> bool:
+            serve = {each["name"] for each in engine.said("worker") if each["serving"]}
+            return serve == {"first", "second"}
+
+        until(told, "both are told of")
 
         deleted = str(sent["exchange_id"])
         assert engine.cli("traffic", "delete", deleted).returncode == 0
         assert engine.stop(signal.SIGHUP) == 0, "as when its terminal closes"
     assert engine.cli("traffic", "delete", deleted).returncode == ExitCode.NETWORK
-    with running(folder) as engine:
+    options = ("--durability", "process", "--allow-host", "demo.example")
+    with running(folder, *options) as engine:
         assert engine.cli("traffic", "restore", deleted).returncode == ExitCode.USAGE
         kept = [each["id"] for each in listed(engine)]
         assert sent["exchange_id"] not in kept
         assert other["exchange_id"] in kept
+        _was_told_how_to_start(engine)
+        _does_as_it_was_told(engine)
 
 
-def test_what_the_command_line_says_of_durability_and_hosts_is_so(engine: Engine) -> None:
+def _was_told_how_to_start(engine: Engine) -> None:
+    """See what a console that is opened with other options is told."""
+    told = engine.status()["options"]
+    assert list(told) == [*("--trust", "--allow-host", "demo.example", "--durability", "process")]
+    for same in ([], ["--trust"], ["--allow-host", "demo.example"]):
+        need_same_start(engine.paths, same)
+    with pytest.raises(ConsoleError, match="was started with --trust --allow-host d") as other:
+        need_same_start(engine.paths, ["--port", "8765"])
+    assert other.value.exit_code is ExitCode.USAGE
+
+
+def _does_as_it_was_told(engine: Engine) -> None:
+    """See that what the command line says of durability and hosts is so."""
     assert engine.status()["durability"] == "process"
     assert re.search(r"recording  ok\b.* \(process\)\n", engine.cli("status").stdout)
-    assert engine.post("/webhooks/x", b"{}", {"host": "demo.example"})[0] != 421
-    assert engine.post("/webhooks/x", b"{}", {"host": "other.example"})[0] == 421
+    path = "/x/first/webhooks/x"
+    assert engine.post(path, b"{}", {"host": "demo.example"})[0] != 421
+    assert engine.post(path, b"{}", {"host": "other.example"})[0] == 421
     assert engine.status()["refused"] == 1
     assert "refused    1 request unread" in engine.cli("status").stdout

@@ -12,8 +12,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.acceptance.conftest import MAIN, MANIFEST, SECRET, post, signed
-from tests.acceptance.terminal import LOOK_EVERY_S
+from tests.acceptance.conftest import MAIN, MANIFEST, PATIENCE_S, SECRET, post, signed, until
+from tests.acceptance.terminal import LISTED, LOOK_EVERY_S
 
 from kiket_console.engine_process import find_engine
 from kiket_console.model import Body, Message, Source, State
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.needs("tmux")
 
 ROUTE = "/v/v1/webhooks/issue.created"
-TABS = 10
+LOOKS = 16
+"""How often a tab of the details is looked at before the next one is."""
 FAILING = """
 import traceback
 try:
@@ -187,7 +188,7 @@ def _9_edit_and_send_and_keep_it_as_a_test(
     console.press("s")
     console.shows(r"save as test")
     console.press("Enter")
-    console.shows(r"tests/test_\w+\.py is written")
+    console.said(r"tests/test_\w+\.py is written")
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder / "tests")],
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
@@ -196,7 +197,7 @@ def _9_edit_and_send_and_keep_it_as_a_test(
     assert "1 passed" in tested.stdout
 
     console.press("y", "c")
-    console.shows(r"(?i)copied")
+    console.said(r"(?i)copied")
     answered = subprocess.run(
         ["sh", "-c", console.copied()],
         env={**os.environ, "KIKET_WEBHOOK_SECRET": SECRET},
@@ -238,7 +239,7 @@ def test_8_find_it_among_ten_thousand_events_of_five_sessions(
     screen.shows(r"1 of 10,000 exchanges")
     screen.press("Enter")
     screen.shows(r"▌ +43 .*issue\.created")
-    screen.shows("enter open")  # there is no line to type into any more
+    screen.shows(LISTED)  # there is no line to type into any more
 
     screen.press("/", "C-u")
     screen.type("needle-at-the-very-end")
@@ -292,18 +293,18 @@ def test_15_over_a_plain_line_with_the_keyboard_alone(
     console.press("g", "v", "G", "v")
     console.shows(r"4 selected")
     console.press("r")
-    console.shows(r"4 sent")
+    console.said(r"4 sent")
     console.press("Escape")
-    console.shows("enter open")
+    until(lambda: "4 selected" not in console.screen(), "none is selected")
     console.press("g", "y", "c")
-    console.shows(r"(?i)copied")
+    console.said(r"(?i)copied")
     assert "curl " in console.copied()
     console.press("g", "v", "G", "v", "x", "b")
     console.shows("export to")
     console.press("C-u")
     console.type("share.zip")
     console.press("Enter")
-    console.shows(r"share\.zip is written")
+    console.said(r"share\.zip is written")
     with zipfile.ZipFile(folder / "share.zip") as bundle:
         everything = b"".join(bundle.read(name) for name in bundle.namelist())
     assert b"KIK-1" in everything
@@ -343,8 +344,9 @@ def test_1_the_first_five_minutes(terminal: Open) -> None:
 def _to_the_newest(console: Terminal, number: int, pattern: str) -> None:
     """Go to the last row, when it is the one of this number, and shows a pattern."""
     console.shows(rf" {number} .*{pattern}")
-    console.press("Escape")
-    console.shows("enter open")  # else the terminal's escape and the next key are one, alt+G
+    if not re.search(LISTED, console.screen()):
+        console.press("Escape")
+        console.shows(LISTED)  # else the terminal's escape and the next key are one, alt+G
     console.press("G")
     console.shows(rf"▌ +{number}  ")
 
@@ -356,15 +358,22 @@ def _leave(console: Terminal) -> None:
 
 
 def _shows_in_a_tab(console: Terminal, pattern: str) -> None:
-    """Go through the tabs of the details until one of them shows a pattern."""
-    for _ in range(3 * TABS):  # it may not be painted at first
-        deadline = time.monotonic() + 1.0
-        while time.monotonic() < deadline:
+    """Go through the tabs of the details, round and round, until one of them shows a pattern."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for _ in range(LOOKS):  # it may not be painted at first
             if re.search(pattern, console.screen()):
                 return
             time.sleep(LOOK_EVERY_S)
-        console.press("]")
+        _press_and_see(console, "]")
     console.shows(pattern)
+
+
+def _press_and_see(console: Terminal, key: str) -> None:
+    """Press a key, and wait until something has come of it."""
+    before = console.raw()
+    console.press(key)
+    until(lambda: console.raw() != before, f"something comes of {key}", every_s=LOOK_EVERY_S)
 
 
 def _fill(paths: ProjectPaths, *, sessions: int, each: int) -> None:

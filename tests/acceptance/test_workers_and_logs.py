@@ -8,28 +8,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from tests.acceptance.conftest import MAIN, PATIENCE_S
+from tests.acceptance.conftest import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Engine
-
-TALKATIVE = """
-import logging, sys, traceback
-
-print("\\x1b[32mgreen\\x1b[0m and plain")
-logging.getLogger("sample.crm").warning("CRM is slow")
-try:
-    {}["reporter"]
-except KeyError:
-    traceback.print_exc()
-"""
-
-
-@pytest.fixture(scope="module")
-def code() -> str:
-    """Return code that writes a few lines when it starts."""
-    return MAIN + TALKATIVE
 
 
 def answered(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
@@ -37,6 +19,11 @@ def answered(engine: Engine, *arguments: str) -> list[dict[str, Any]]:
     done = engine.cli(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def said_in(engine: Engine) -> set[str]:
+    """Return the lines that `logs` prints."""
+    return {each["text"] for each in answered(engine, "logs")}
 
 
 def test_a_worker_is_stopped_started_restarted_and_killed(engine: Engine) -> None:
@@ -85,9 +72,10 @@ def test_a_worker_that_nobody_knows_is_a_mistake(engine: Engine) -> None:
 
 def test_the_log_is_narrowed_and_kept_whole(engine: Engine) -> None:
     """A traceback is one record, colour codes are for terminals alone."""
-    everything = answered(engine, "logs")
-    assert "\x1b[32mgreen\x1b[0m and plain" in [each["text"] for each in everything]
-    traceback = answered(engine, "logs", "--filter", "is:traceback")[0]
+    written = {"\x1b[32mgreen\x1b[0m and plain", "CRM is slow"}
+    until(lambda: written <= said_in(engine), "what it wrote is recorded")
+    tracebacks = answered(engine, "logs", "--filter", "is:traceback")
+    traceback = next(each for each in tracebacks if "reporter" in each["text"])
     assert traceback["stream"] == "stderr"
     assert traceback["text"].splitlines()[0] == "Traceback (most recent call last):"
     assert traceback["text"].splitlines()[-1] == "KeyError: 'reporter'"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.acceptance.conftest import status_of
+from tests.acceptance.conftest import PATIENT, status_of
 
 from kiket_console.paths import ProjectPaths
 from kiket_console.store.reader import Reader
@@ -59,13 +59,17 @@ import json, resource, sys
 descriptors, limits = json.loads(sys.argv.pop(1))
 if descriptors:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-from kiket_console.engine import engine, launcher
+from kiket_console.engine import crashes, engine, launcher, refusals
 launcher.FIRST_REFILL_AFTER_S = 600
+crashes.CRASH_WINDOW_S = 600
+refusals.Refusals.__init__.__kwdefaults__["minute_s"] = 600
 engine.LIMITS = engine.LIMITS._replace(**limits)
 from kiket_console.cli import main
 main()
 """
-"""The program, with other limits than a person can set; it prepares no process for a first save."""
+"""The program, with other limits than a person can set; it prepares no process for a first save,
+and code that crashes each time may take as long as it likes to start, as on a slow machine;
+a minute, for which samples of what is refused are kept, lasts ten."""
 
 
 @dataclass
@@ -209,7 +213,7 @@ def engine(
         (top / "r").mkdir(mode=0o700)
         patch.setenv("XDG_RUNTIME_DIR", str(top / "r"))
         patch.setenv("KIKET_COUNT", str(top / "count"))
-        for name, value in (environment or {}).items():
+        for name, value in {**PATIENT, **(environment or {})}.items():
             patch.setenv(name, value)
         (top / "count").touch()
         folder = top / "sample"

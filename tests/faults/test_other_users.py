@@ -11,9 +11,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.faults.lab import Lab, engine, post, statuses, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NOBODY = 65534
 CANARY = "canary-7f3b19d2c45e6a80"
@@ -35,6 +39,33 @@ try:
 except (BrokenPipeError, ConnectionResetError) as error:
     print(b"")
 """
+
+
+SECRETIVE = """\
+import os
+
+async def app(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    body = os.environ.get("KIKET_SECRET_CRM_KEY", "").encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+"""
+MANIFEST = """\
+id: secretive
+version: '1.0'
+configuration: { properties: { CRM_KEY: { type: string, secret: true } } }
+"""
+
+
+@pytest.fixture(scope="module")
+def open_to_all() -> Iterator[Lab]:
+    """Return an engine that was started where new files are open to everybody."""
+    files = {"main.py": SECRETIVE, "extension.yaml": MANIFEST}
+    with engine(umask=0, project_files=files) as lab:
+        until(lambda: statuses(lab.send(post(body=b"{}"))) == [200], "the worker serves")
+        yield lab
 
 
 def as_nobody(lab: Lab) -> str:
@@ -60,36 +91,18 @@ def above(place: Path) -> list[Path]:
     return [each for each in reversed(place.parents) if len(each.parts) > 2]
 
 
-@as_root
-@pytest.mark.needs("setpriv")
-def test_another_user_does_not_get_to_the_control_socket() -> None:
-    """Nor is a byte of theirs read when all modes are forced open; the log says whose it was."""
-    with engine() as lab:
-        assert as_nobody(lab) == "PermissionError"
-        for folder in above(lab.paths.control_socket):
-            folder.chmod(0o755)
-        assert as_nobody(lab) == "PermissionError"
-        lab.paths.control_socket.chmod(0o777)
-        assert as_nobody(lab) == "b''"
-        sentence = f"A connection of user {NOBODY} to the control socket was refused."
-        until(lambda: sentence in lab.error_file.read_text(), "the log says who it was")
-        lab.paths.run.chmod(0o700)
-        assert lab.status()["pid"] == lab.process.pid
-
-
-def test_no_file_of_ours_is_open_to_others_whatever_the_umask() -> None:
-    with engine(umask=0) as lab:
-        lab.deliver()
-        assert lab.status()["exchanges"] >= 1
-        mine = [lab.paths.state.parents[2], lab.paths.run.parents[1]]
-        made = [place for top in mine for place in top.rglob("*")]
-        made += [lab.folder.parent / "ready"]
-        modes = {}
-        for place in made:
-            with contextlib.suppress(FileNotFoundError):  # it was there for a moment
-                modes[str(place)] = place.lstat().st_mode
-        assert {*map(stat.S_IFMT, modes.values())} >= {stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK}
-        assert {place: oct(mode) for place, mode in modes.items() if mode & 0o077} == {}
+def test_no_file_of_ours_is_open_to_others_whatever_the_umask(open_to_all: Lab) -> None:
+    lab = open_to_all
+    assert lab.status()["exchanges"] >= 1
+    mine = [lab.paths.state.parents[2], lab.paths.run.parents[1]]
+    made = [place for top in mine for place in top.rglob("*")]
+    made += [lab.folder.parent / "ready"]
+    modes = {}
+    for place in made:
+        with contextlib.suppress(FileNotFoundError):  # it was there for a moment
+            modes[str(place)] = place.lstat().st_mode
+    assert {*map(stat.S_IFMT, modes.values())} >= {stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK}
+    assert {place: oct(mode) for place, mode in modes.items() if mode & 0o077} == {}
 
 
 def started(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -191,52 +204,50 @@ def test_every_loopback_port_asks_for_a_token_or_a_signature(lab: Lab) -> None:
             assert statuses(lab.send(wrong, lab.platform)) == [401], (method, path)
 
 
-SECRETIVE = """\
-import os
-
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    body = os.environ.get("KIKET_SECRET_CRM_KEY", "").encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-"""
-MANIFEST = """\
-id: secretive
-version: '1.0'
-configuration: { properties: { CRM_KEY: { type: string, secret: true } } }
-"""
-
-
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
-def test_nothing_secret_is_in_a_command_line_or_an_environment() -> None:
+def test_nothing_secret_is_in_a_command_line_or_an_environment(open_to_all: Lab) -> None:
     """Of the engine, its workers and their helpers, though the code has it in `os.environ`."""
     import psutil
 
     from kiket_console.client import Client, call
 
-    files = {"main.py": SECRETIVE, "extension.yaml": MANIFEST}
-    with engine(project_files=files) as lab:
+    lab = open_to_all
 
-        async def keep() -> None:
-            async with Client(lab.paths) as client:
-                await client.secrets.set("CRM_KEY", CANARY)
+    async def keep() -> None:
+        async with Client(lab.paths) as client:
+            await client.secrets.set("CRM_KEY", CANARY)
 
-        call(keep())
-        until(lambda: CANARY.encode() in lab.send(post()), "the worker has the secret")
-        tree = [psutil.Process(lab.process.pid)]
-        tree += tree[0].children(recursive=True)
-        seen = 0
-        known = [CANARY.encode(), b"wh_local_", b"wk_local_"]
-        for process in tree:
-            for name in ("cmdline", "environ"):
-                raw = b""
-                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
-                    raw = Path(f"/proc/{process.pid}/{name}").read_bytes()
-                seen += bool(raw)
-                assert not [each for each in known if each in raw], (process, name)
-        assert seen >= 4, "of the engine and one more process"
+    call(keep())
+    until(lambda: CANARY.encode() in lab.send(post()), "the worker has the secret")
+    tree = [psutil.Process(lab.process.pid)]
+    tree += tree[0].children(recursive=True)
+    seen = 0
+    known = [CANARY.encode(), b"wh_local_", b"wk_local_"]
+    for process in tree:
+        for name in ("cmdline", "environ"):
+            raw = b""
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                raw = Path(f"/proc/{process.pid}/{name}").read_bytes()
+            seen += bool(raw)
+            assert not [each for each in known if each in raw], (process, name)
+    assert seen >= 4, "of the engine and one more process"
+
+
+@as_root
+@pytest.mark.needs("setpriv")
+def test_another_user_does_not_get_to_the_control_socket(open_to_all: Lab) -> None:
+    """Nor is a byte of theirs read when all modes are forced open; the log says whose it was."""
+    lab = open_to_all
+    assert as_nobody(lab) == "PermissionError"
+    for folder in above(lab.paths.control_socket):
+        folder.chmod(0o755)
+    assert as_nobody(lab) == "PermissionError"
+    lab.paths.control_socket.chmod(0o777)
+    assert as_nobody(lab) == "b''"
+    sentence = f"A connection of user {NOBODY} to the control socket was refused."
+    until(lambda: sentence in lab.error_file.read_text(), "the log says who it was")
+    lab.paths.run.chmod(0o700)
+    assert lab.status()["pid"] == lab.process.pid
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's own means")

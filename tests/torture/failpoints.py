@@ -25,13 +25,18 @@ if TYPE_CHECKING:
 
 STALL_S = 0.15
 """How long a COMMIT takes that ends in death: long enough to see who does not wait for it."""
+MUTANT_STALL_S = 20.0
+"""The same for a mutant's arrivals, should nobody be seen not to wait for them."""
+ENOUGH = 40
+"""So many answers cannot all have been on their way when the COMMIT began."""
 
 
 class Fuse:
     """Ends this process at the given pass of its point, leaving a note of the delivery."""
 
-    def __init__(self, note: Path, count: int) -> None:
+    def __init__(self, note: Path, count: int, *, of_mutant: bool = False) -> None:
         self.note = note
+        self.of_mutant = of_mutant
         self._left = count
         self._lock = threading.Lock()
 
@@ -153,15 +158,16 @@ def committed(fuse: Fuse) -> None:
 
 def before_commit_of_arrival(fuse: Fuse) -> None:
     """Die with a transaction open that holds a new delivery, a moment after its writing."""
-    _die_in_transaction(fuse, "insert into exchange")
+    stall = _until_heard if fuse.of_mutant else _a_moment
+    _die_in_transaction(fuse, "insert into exchange", stall)
 
 
 def before_commit_of_outcome(fuse: Fuse) -> None:
     """Die with a transaction open that holds how a delivery ended, a moment after its writing."""
-    _die_in_transaction(fuse, "insert into attempt")
+    _die_in_transaction(fuse, "insert into attempt", _a_moment)
 
 
-def _die_in_transaction(fuse: Fuse, statement: str) -> None:
+def _die_in_transaction(fuse: Fuse, statement: str, stall: Callable[[Fuse], None]) -> None:
     """Strike at a COMMIT after *statement*; until then whoever need not wait for it goes on."""
     seen = threading.local()
 
@@ -172,10 +178,23 @@ def _die_in_transaction(fuse: Fuse, statement: str) -> None:
         elif word.startswith(statement):
             seen.it = True
         elif word.startswith("commit") and getattr(seen, "it", False) and fuse.passes():
-            time.sleep(STALL_S)
+            stall(fuse)
             fuse.strike("")
 
     trace_connections(traced)
+
+
+def _a_moment(_: Fuse) -> None:
+    """Let whoever does not wait for the COMMIT go on."""
+    time.sleep(STALL_S)
+
+
+def _until_heard(fuse: Fuse) -> None:
+    """Let whoever does not wait for the COMMIT go on, until the senders have heard of it."""
+    ledger, deadline = fuse.note.with_name("ledger"), time.monotonic() + MUTANT_STALL_S
+    before = ledger.read_bytes().count(b"\na ")
+    while ledger.read_bytes().count(b"\na ") < before + ENOUGH and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def trace_connections(traced: Callable[[str], None]) -> None:

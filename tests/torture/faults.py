@@ -82,20 +82,25 @@ async def fill_disk(
 ) -> Suffered:
     """Let no file of the engine grow for a while: nothing is accepted, and then it is again."""
     del handled, chance
-    refused = senders.refused
     subject.limit_files(FULL_BYTES)
-    deadline = time.monotonic() + FILL_LIMIT_S
-    while senders.refused == refused and time.monotonic() < deadline:  # noqa: ASYNC110 - a count
-        await asyncio.sleep(0.01)
-    if senders.refused == refused:
-        subject.limit_files(resource.RLIM_INFINITY)
-        return Suffered(broken=f"a full disk was not said within {FILL_LIMIT_S:g} s")
-    await asyncio.sleep(0.1)  # what was committed just before is answered
-    accepted = await next_success_s(senders, 0.3) is not None
+    is_said = await _told_full(senders, 1)
+    senders.await_success()
+    is_said = is_said and await _told_full(senders, 2 * senders.connections)
+    accepted = senders.first_success_s is not None
     subject.limit_files(resource.RLIM_INFINITY)
     if accepted:
         return Suffered(broken="a 2xx while nothing could be stored")
+    if not is_said:
+        return Suffered(broken=f"a full disk was not said within {FILL_LIMIT_S:g} s")
     return await _served_again(senders, kills=0)
+
+
+async def _told_full(senders: Senders, times: int) -> bool:
+    """Tell whether the senders heard so many times more that the disk is full."""
+    wanted, deadline = senders.full + times, time.monotonic() + FILL_LIMIT_S
+    while senders.full < wanted and time.monotonic() < deadline:  # noqa: ASYNC110 - a count
+        await asyncio.sleep(0.01)
+    return senders.full >= wanted
 
 
 async def _served_again(senders: Senders, kills: int = 1) -> Suffered:

@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> None:
         mutants.MUTANTS[name]()
     if asked.failpoint:
         name, _, count = asked.failpoint.partition(":")
-        failpoints.POINTS[name](failpoints.Fuse(asked.fuse, int(count or 1)))
+        fuse = failpoints.Fuse(asked.fuse, int(count or 1), of_mutant=bool(asked.mutant))
+        failpoints.POINTS[name](fuse)
     if asked.clock:
         clock.move_by(asked.clock)
     from kiket_console.cli import main as program

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EVERY = 20
+EVERY = 10
 """One in so many deliveries, or commits, is mistreated."""
 LATE_S = 1.0
 """Longer than any engine under load goes without an acknowledgement."""

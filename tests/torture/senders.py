@@ -82,6 +82,8 @@ class Senders:
     """When the first 2xx came since `begin_run`, on the monotonic clock."""
     refused: int = 0
     """How often the answer was that nothing is accepted just now: 503 or 507."""
+    full: int = 0
+    """How often it was that the disk is full."""
     _count: int = 0
     _asked_s: float = 0.0
 
@@ -148,6 +150,7 @@ class Senders:
             raise
         self.ledger.answer(delivery_id, status, hashlib.sha256(answer).hexdigest())
         self.refused += status in (503, 507)
+        self.full += status == 507
         if 200 <= status < 300 and begun_s >= self._asked_s and self.first_success_s is None:
             self.first_success_s = time.monotonic()
         return delivery_id, status, answer

@@ -36,8 +36,9 @@ START_VARIABLE = "KIKET_TORTURE_START"
 PATIENCE_S = 90.0
 GONE_S = 30.0
 """How long a worker may outlive its engine: a moment, and longer where processes queue."""
-_UNBOUNDED = {"retention_days": "0", "retention_mb": "0"}
-"""Nothing may be removed by age or size: what is gone is lost."""
+_SETTINGS = {"retention_days": "0", "retention_mb": "0", "held_s": "30"}
+"""Nothing may be removed by age or size: what is gone is lost. And on a busy machine a worker may
+take longer than usual to start."""
 
 
 class SubjectError(AssertionError):
@@ -116,7 +117,7 @@ class Subject:
     def environment(self) -> dict[str, str]:
         """Return the variables of an engine, or of a command about it."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("KIKET_")}
-        settings = {**_UNBOUNDED, **self.settings}
+        settings = {**_SETTINGS, **self.settings}
         said = {
             f"{ENVIRONMENT_PREFIX}{name.upper()}": value
             for name, value in settings.items()
