@@ -39,6 +39,12 @@ def error_of(raw: bytes) -> str:
     return sentence
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let senders take their time to read why they are refused."""
+    monkeypatch.setattr(_guarded_protocol, "_LINGER_S", 600)
+
+
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def loop(request: pytest.FixtureRequest) -> str:
     name: str = request.param
@@ -322,9 +328,11 @@ class TestDeadlines:
         ):
             # More than fits in the buffers of uvicorn: it stops reading until the app does.
             connection.sendall(post("Content-Length: 300000", body=b"x" * 200_000))
+            rest = threading.Thread(target=connection.sendall, args=(b"x" * 100_000,))
+            rest.start()
             assert statuses(served.exchange(b"")) == [408]  # a deadline has passed meanwhile
             loop[0].call_soon_threadsafe(release.set)
-            connection.sendall(b"x" * 100_000)
+            rest.join()
             assert served.rest(connection).endswith(b"300000")
             assert [sentence for _, sentence in served.refusals] == [
                 "The request headers did not arrive within 2.5 seconds."
@@ -387,11 +395,8 @@ class TestConnections:
             assert statuses(served.answer(idle[0])) == [200]
             assert served.refusals == []
 
-    def test_bounds_even_those_it_refuses(
-        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_bounds_even_those_it_refuses(self, serve: Serve) -> None:
         """Silent senders are told, so many at a time; then they go without a word."""
-        monkeypatch.setattr(_guarded_protocol, "_LINGER_S", 600)  # none of them goes by itself
         limits = Limits(connections=self.MOST, header_deadline_s=600)
         told = self.MOST // 4 + 1
         fates = {"kept": self.MOST, "told": told, "gone": 2 * self.MOST - told}
@@ -554,14 +559,15 @@ def taken(served: Served, raw: bytes) -> Iterator[socket.socket]:
 
 def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
     """Send a piece every 50 ms until an answer comes; return it all."""
-    connection.settimeout(0.05)
     while True:
+        connection.settimeout(0.05)
         try:
             first = connection.recv(65536)
         except TimeoutError:
+            connection.settimeout(120)
             connection.sendall(piece)
             continue
-        connection.settimeout(10)
+        connection.settimeout(120)
         return first + served.rest(connection)
 
 

@@ -114,6 +114,14 @@ def token_keys() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give replay stores the time that they take on a busy machine."""
+    from kiket_sdk import _replay
+
+    monkeypatch.setattr(_replay, "BUDGET_S", 120)
+
+
+@pytest.fixture(autouse=True)
 def no_kiket_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own settings out of the tests."""
     for name in list(os.environ):

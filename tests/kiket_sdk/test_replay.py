@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from tests.clocks import passing
 from tests.kiket_sdk.webhooks import EVENT, RAW, SECRET, build_sdk, post
 
+from kiket_sdk import _replay
 from kiket_sdk._replay import ANSWER_LIMIT_BYTES
 from kiket_sdk._signing import sign
 from kiket_sdk.exceptions import ConfigurationError
@@ -275,7 +276,7 @@ class Down(MemoryStore):
 
 
 class Threaded(MemoryStore):
-    """A store whose answers come from a thread, while the event loop stands still for a second."""
+    """A store whose answers come from a thread, while the event loop stands still."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
@@ -287,7 +288,7 @@ class Threaded(MemoryStore):
         came = loop.create_future()
 
         def stand_still() -> None:
-            pass_by(1)
+            pass_by(_replay.BUDGET_S)
             loop.call_soon(came.set_result, None)
 
         loop.call_soon(stand_still)
@@ -317,8 +318,13 @@ def test_a_store_is_not_down_because_the_event_loop_stood_still(
     ids=["by default", "when strict", "accepted", "refused"],
 )
 def test_while_the_store_is_down_the_policy_decides(
-    how: str, options: dict[str, Any], status: int, caplog: pytest.LogCaptureFixture
+    how: str,
+    options: dict[str, Any],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(_replay, "BUDGET_S", 0.01)
     sdk = Counting().sdk(Down(how), **options)
     reply = sdk.create_test_client().post(PATH, content=RAW, headers=of_delivery("d_1"))
     assert reply.status_code == status

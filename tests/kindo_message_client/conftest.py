@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 import stamina
 
-from kindo_message_client import _connection, _retrying
+from kindo_message_client import _connection, _pool, _retrying
 from kindo_message_client.testing import FakeProducer, fake_producer
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         }
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(_retrying, "budget", _retrying.Budget())
+        monkeypatch.setattr(_pool, "CONNECT_S", 120)  # however busy this machine is
         yield
 
 

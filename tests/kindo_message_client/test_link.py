@@ -230,7 +230,6 @@ async def test_an_address_that_nobody_answers_at_is_not_waited_for(
 
     monkeypatch.setattr(loop, "getaddrinfo", find_two)
     monkeypatch.setattr(loop, "sock_connect", connect_but_nowhere)
-    monkeypatch.setattr(_pool, "CONNECT_S", 120)
     pass_by = passing(monkeypatch)
     async with scripted([GOOD]) as script, client_of(script) as client:
         assert await client.send(message) == "an-id"
