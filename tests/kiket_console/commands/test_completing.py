@@ -44,10 +44,8 @@ STARTS = {
     ),
 }
 LINES = [
-    ("tra", "traffic"),
     ("traffic li", "traffic list"),
     ("trigger --ext", "trigger --extension"),
-    ("trigger campaign.", "trigger campaign.created@v1"),
     ("trigger campaign.created@", "trigger campaign.created@v1"),
     ("trigger --extension mark", "trigger --extension marketing"),
     ("run --durability=p", "run --durability=process"),
