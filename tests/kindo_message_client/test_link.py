@@ -14,7 +14,6 @@ import uvloop
 from tests.certificates import Certificates, make
 from tests.clocks import passing
 
-from kindo_message_client import _pool
 from kindo_message_client._connection import proxy_to
 from kindo_message_client.aio import ProducerClient, Sent
 from kindo_message_client.config import ConfigError
@@ -230,6 +229,7 @@ async def test_an_address_that_nobody_answers_at_is_not_waited_for(
 
     monkeypatch.setattr(loop, "getaddrinfo", find_two)
     monkeypatch.setattr(loop, "sock_connect", connect_but_nowhere)
+    monkeypatch.setattr("kindo_message_client._pool.CONNECT_S", 120)
     pass_by = passing(monkeypatch)
     async with scripted([GOOD]) as script, client_of(script) as client:
         assert await client.send(message) == "an-id"
