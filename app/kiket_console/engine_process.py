@@ -1,4 +1,4 @@
-"""How an engine is found, started and waited for; nothing heavy is imported for it."""
+"""How an engine is found and started; nothing heavy is imported for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from kiket_console.errors import ConsoleError, ExitCode
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from kiket_console.paths import ProjectPaths
 
-READY_TIMEOUT_S = 15.0
 LOG_TAIL_BYTES = 8192
 
 
@@ -55,7 +53,7 @@ def find_engine(paths: ProjectPaths) -> EngineInfo | None:
 def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """Start an engine for this project that outlives us, its words going to `engine.log`.
 
-    *arguments* are options of `run --headless`. The engine serves when `wait_ready` returns.
+    *arguments* are options of `run --headless`. The engine serves once `find_engine` returns it.
     """
     paths.make()
     anew = os.O_TRUNC if lock_holder(paths) is None else 0
@@ -76,29 +74,6 @@ def start_engine(paths: ProjectPaths, arguments: Sequence[str] = ()) -> subproce
         )
     finally:
         os.close(log)
-
-
-def wait_ready(
-    paths: ProjectPaths, engine: subprocess.Popen[bytes], *, timeout_s: float = READY_TIMEOUT_S
-) -> EngineInfo:
-    """Return where the engine just started serves.
-
-    Raises `ConsoleError` with the engine's own sentence when it ended, or when it takes too long.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = find_engine(paths)
-        if found is not None and found.pid == engine.pid:
-            return found
-        code = engine.poll()
-        if code is not None:
-            raise start_failure(paths, code)
-        if time.monotonic() > deadline:
-            raise ConsoleError(
-                f"The engine (pid {engine.pid}) is not ready after {timeout_s:g} s.",
-                hint=f"Its log is {paths.engine_log}.",
-            )
-        time.sleep(0.01)
 
 
 def start_failure(paths: ProjectPaths, code: int) -> ConsoleError:

@@ -8,10 +8,10 @@ import socket
 import stat
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from tests.acceptance.conftest import PATIENCE_S
 
-from kiket_console.engine_process import find_engine, start_engine, wait_ready
-from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.engine_process import find_engine, start_engine, start_failure
+from kiket_console.errors import ExitCode
 from kiket_console.paths import ProjectPaths
 from kiket_console.trust import Trust
 
@@ -54,34 +54,6 @@ def test_a_state_folder_that_cannot_be_written_is_named(
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_engine_is_refused_and_an_interrupt_stops_the_first_in_order(
-    folder: Path, running: Running, process: Process, alive: Callable[[int], bool]
-) -> None:
-    with running(folder, environment={"KIKET_CONSOLE_SESSION_SECRETS": "true"}) as engine:
-        engine.wait_serving()
-        done = process("-C", str(folder), *RUN)
-        assert done.returncode == ExitCode.NETWORK
-        assert done.stderr.startswith(
-            f"Error: An engine (pid {engine.process.pid}) runs for {folder} already.\n"
-        )
-        assert "kiket-console attach" in done.stderr
-
-        status = engine.status()
-        assert status["pid"] == engine.process.pid
-        assert status["vault"] == "this session only"
-        assert not any("ecrets" in note for note in status["notes"]), "it was asked for"
-
-        workers = engine.descendants()
-        assert workers
-        assert engine.stop(signal.SIGINT) == ExitCode.INTERRUPTED
-    assert not [pid for pid in workers if alive(pid)]
-    assert not engine.paths.control_socket.exists()
-    assert not engine.paths.engine_info.exists()
-    assert engine.said("stopped")[-1]["reason"] == "SIGINT"
-    wal = engine.paths.store.with_name(engine.paths.store.name + "-wal")
-    assert not wal.exists() or wal.stat().st_size == 0, "the store was closed"
-
-
 def test_a_second_interrupt_hurries(folder: Path, running: Running, until: Until) -> None:
     """A handler that hangs does not keep the engine."""
     slow = (
@@ -110,10 +82,10 @@ def test_a_second_interrupt_hurries(folder: Path, running: Running, until: Until
             assert engine.process.wait(60) == ExitCode.INTERRUPTED
 
 
-def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped(
-    folder: Path, running: Running, alive: Callable[[int], bool], until: Until
+def test_a_killed_engine_leaves_no_worker_and_the_next_one_is_the_only_one_and_ends_in_order(
+    folder: Path, running: Running, process: Process, alive: Callable[[int], bool], until: Until
 ) -> None:
-    """Without a keyring the first one says so, and works."""
+    """Without a keyring the first one says so, and works; the second was asked to keep nothing."""
     environment = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
     with running(folder, environment=environment) as engine:
         until(lambda: engine.status()["vault"].startswith("this session only: "), "none was found")
@@ -132,14 +104,34 @@ def test_a_killed_engine_leaves_no_worker_and_the_next_one_starts_and_is_stopped
         assert engine.paths.control_socket.exists(), "a dead engine's socket is left"
         done = engine.cli("status")
         assert done.returncode == ExitCode.NETWORK
-    with running(folder) as engine:
+    with running(folder, environment={"KIKET_CONSOLE_SESSION_SECRETS": "true"}) as engine:
         assert engine.reader.exchange(kept) is not None
         engine.wait_serving()
         assert engine.trigger("issue.created", "--data", '{"issue": {"key": "B"}}')["status"] == 200
-        done = engine.cli("stop")
-        assert (done.returncode, done.stderr) == (0, "Stopped sample: the engine and 1 worker.\n")
-        assert engine.process.wait(60) == 0
-        assert engine.said("stopped")[-1]["reason"] == "stop"
+        _is_the_only_one(engine, process)
+        workers = engine.descendants()
+        assert workers
+        assert engine.stop(signal.SIGINT) == ExitCode.INTERRUPTED
+    until(lambda: not any(map(alive, workers)), "its workers ended with it")
+    assert not engine.paths.control_socket.exists()
+    assert not engine.paths.engine_info.exists()
+    assert engine.said("stopped")[-1]["reason"] == "SIGINT"
+    wal = engine.paths.store.with_name(engine.paths.store.name + "-wal")
+    assert not wal.exists() or wal.stat().st_size == 0, "the store was closed"
+
+
+def _is_the_only_one(engine: Engine, process: Process) -> None:
+    """See that a second engine is refused, and what the first one says of itself."""
+    done = process("-C", str(engine.folder), *RUN)
+    assert done.returncode == ExitCode.NETWORK
+    assert done.stderr.startswith(
+        f"Error: An engine (pid {engine.process.pid}) runs for {engine.folder} already.\n"
+    )
+    assert "kiket-console attach" in done.stderr
+    status = engine.status()
+    assert status["pid"] == engine.process.pid
+    assert status["vault"] == "this session only"
+    assert not any("ecrets" in note for note in status["notes"]), "it was asked for"
 
 
 def test_an_engine_started_for_a_console_outlives_it(
@@ -150,11 +142,13 @@ def test_an_engine_started_for_a_console_outlives_it(
     paths = ProjectPaths(folder)
     process = start_engine(paths)
     try:
-        info = wait_ready(paths, process)
-        assert find_engine(paths) == info
+        info = until(lambda: find_engine(paths) or process.poll() is not None, "it is found")
+        assert info.pid == process.pid
         assert os.getsid(process.pid) == process.pid
         assert stat.S_IMODE(paths.engine_log.stat().st_mode) == 0o600
-        assert program("-C", str(folder), "stop").returncode == 0
+        done = program("-C", str(folder), "stop")
+        assert done.returncode == 0
+        assert done.stderr.startswith("Stopped sample: the engine")
     finally:
         process.wait(60)
     assert find_engine(paths) is None
@@ -162,10 +156,9 @@ def test_an_engine_started_for_a_console_outlives_it(
 
 def test_an_engine_that_cannot_start_says_why_to_who_started_it(folder: Path) -> None:
     paths = ProjectPaths(folder)
-    process = start_engine(paths)
-    with pytest.raises(ConsoleError) as refused:
-        wait_ready(paths, process)
-    assert process.wait(60) == ExitCode.AUTH
-    assert refused.value.exit_code is ExitCode.AUTH
-    assert refused.value.message.startswith("You have not said yet that the code in")
-    assert "--trust" in refused.value.hint
+    status = start_engine(paths).wait(PATIENCE_S)
+    assert status == ExitCode.AUTH
+    refused = start_failure(paths, status)
+    assert refused.exit_code is ExitCode.AUTH
+    assert refused.message.startswith("You have not said yet that the code in")
+    assert "--trust" in refused.hint

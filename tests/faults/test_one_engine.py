@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,8 +131,13 @@ def test_a_lock_of_before_a_crash_or_a_reboot_is_nobodys(folder: Path) -> None:
 
 def test_consoles_that_start_together_attach_to_one_engine(folder: Path) -> None:
     """Each starts an engine when it finds none; the others' engines name the first and end."""
-    from kiket_console.engine_process import find_engine, lock_holder, start_engine, wait_ready
-    from kiket_console.errors import ConsoleError, ExitCode
+    from kiket_console.engine_process import (
+        find_engine,
+        lock_holder,
+        start_engine,
+        start_failure,
+    )
+    from kiket_console.errors import ExitCode
     from kiket_console.paths import ProjectPaths
 
     paths = ProjectPaths(folder)
@@ -141,31 +145,25 @@ def test_consoles_that_start_together_attach_to_one_engine(folder: Path) -> None
     arguments = ("--trust", "--session-secrets")
     engines = [start_engine(paths, arguments) for _ in range(3)]
     try:
-        served, refused = [], []
-        for engine in engines:
-            try:
-                served.append(wait_ready(paths, engine).pid)
-            except ConsoleError as error:
-                refused.append(error.message)
-                assert engine.wait(60) == ExitCode.NETWORK
-        assert len(served) == 1
-        assert len(refused) == 2
-        assert set(refused) <= {
-            f"An engine (pid {served[0]}) runs for {folder} already.",
+        until(lambda: sum(each.poll() is None for each in engines) == 1, "two have ended")
+        [served] = [each.pid for each in engines if each.poll() is None]
+        ended = [each for each in engines if each.pid != served]
+        assert [each.poll() for each in ended] == [ExitCode.NETWORK] * 2
+        assert start_failure(paths, ExitCode.NETWORK).message in {
+            f"An engine (pid {served}) runs for {folder} already.",
             f"An engine (pid unknown) runs for {folder} already.",  # it has just begun
         }
+        until(lambda: find_engine(paths), "the other one serves")
         said = paths.engine_log.read_bytes()
         assert said.count(b"runs for") == 2
         assert b"\0" not in said, "one wrote over what another one had written"
-        assert lock_holder(paths) == served[0]
+        assert lock_holder(paths) == served
         found = find_engine(paths)
         assert found is not None
-        assert found.pid == served[0]
+        assert found.pid == served
     finally:
         for engine in engines:
             if engine.poll() is None:
                 engine.send_signal(signal.SIGTERM)
             engine.wait(60)
-    deadline = time.monotonic() + 20
-    while lock_holder(paths) is not None:
-        assert time.monotonic() < deadline
+    until(lambda: lock_holder(paths) is None, "nobody has the project")
