@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SHORT_TEMPORARY = Path("/tmp")  # noqa: S108 - a new folder of our own is made in it
 LONGEST_TEMPORARY = 24
 """Characters; in a deeper temporary folder, paths of sockets would be too long."""
-READY_TIMEOUT_S = 15.0
 END_TIMEOUT_S = 12.0
 
 
