@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.kiket_console.ui.steps import stepped_out
 from tests.snap.scene import screen_text, settled, until
+from textual.events import Resize
+from textual.geometry import Size
 
 from kiket_console.ui import leaving
 
@@ -54,6 +56,18 @@ async def test_no_resize_is_too_much(
                 )
             await until(pilot, lambda: len(screen_text(app).split()) > 10)  # it is there again
             await stepped_out(pilot)
+
+
+async def test_late_word_of_an_earlier_size_does_not_bring_that_back(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(empty=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.resize_terminal(100, 30)
+        app.screen.post_message(Resize(Size(80, 24), Size(80, 24)))
+        await pilot.pause()
+        assert app.screen.outer_size == (100, 30)
 
 
 async def test_no_terminal_is_too_large(console: Callable[..., ConsoleApp]) -> None:

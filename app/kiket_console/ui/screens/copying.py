@@ -47,7 +47,12 @@ class Copying(Screen[ScreenResultType]):
         self._racks.set(display=False)
 
     def _screen_resized(self, size: Size) -> None:
-        """Lay the screen out for another size: of the one it has it hears three times at first."""
+        """Lay the screen out for another size: of the one it has it hears three times at first.
+
+        What it tells itself once it is laid out may come behind word of the terminal's next size,
+        and even in its place.
+        """
+        size = self.app.size
         if size != self.outer_size:
             super()._screen_resized(size)
 
