@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.snap.stillness import parsed_once, paths, still, unhurried
+from tests.snap.stillness import ended, parsed_once, paths, still, unhurried
 from tests.snap.unseen import frames, unseen
 
-__all__ = ["frames", "parsed_once", "paths", "still", "unhurried", "unseen"]
+__all__ = ["ended", "frames", "parsed_once", "paths", "still", "unhurried", "unseen"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.snap import scene
 from tests.snap.rest import rested
-from tests.snap.stillness import parsed_once, paths, still, unhurried
+from tests.snap.stillness import ended, parsed_once, paths, still, unhurried
 from tests.snap.unseen import frames, unseen
 
 from kiket_console.ui.app import ConsoleApp
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from kiket_console.paths import ProjectPaths
 
 __all__ = [
-    "console", "engine", "frames", "parsed_once", "paths", "rested", "still", "unhurried", "unseen",
+    "console", "ended", "engine", "frames", "parsed_once", "paths", "rested", "still", "unhurried",
+    "unseen",
 ]  # fmt: skip
 
 
