@@ -34,7 +34,7 @@ SMALL = (80, 24)
 TALL = (120, 36)
 
 
-async def test_digits_go_to_the_places_and_each_keeps_its_cursor(
+async def test_digits_and_the_palette_go_to_the_places_and_each_keeps_its_cursor(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -46,6 +46,8 @@ async def test_digits_go_to_the_places_and_each_keeps_its_cursor(
         assert "─ Logs ─" in screen_text(app)
         await pilot.press("1")
         assert "▌ 1180" in screen_text(app)
+        await pilot.press("ctrl+p", *"processes", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ProcessesScreen))
 
 
 async def test_processes_say_what_runs_and_what_is_missing(
@@ -76,28 +78,26 @@ async def test_broken_code_is_shown_with_its_traceback_at_80_by_24(
         assert "for contact in contacs}" in screen_text(app)
 
 
-@pytest.mark.parametrize(
-    ("state", "verbs"),
-    [
-        ("serving", {"r": "restart", "ctrl+r": "restart", "s": "stop"}),
-        ("stopped", {"r": "start", "s": "start"}),
-    ],
-)
 async def test_a_worker_is_restarted_started_and_stopped_by_key(
-    console: Callable[..., ConsoleApp],
-    engine: scene.ToldEngine,
-    state: str,
-    verbs: dict[str, str],
+    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
-    engine.said = scene.status(scene.worker(state=WorkerState(state)))
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
         await pilot.press("2")
-        for key, verb in verbs.items():
-            engine.asked.clear()
-            await pilot.press(key)
-            await until(pilot, lambda verb=verb: engine.asked == [("worker", "marketing", verb)])  # type: ignore[misc]  # it is called at once
+        for state, verbs in (
+            (WorkerState.SERVING, {"r": "restart", "ctrl+r": "restart", "s": "stop"}),
+            (WorkerState.STOPPED, {"r": "start", "s": "start"}),
+        ):
+            engine.said = scene.status(scene.worker(state=state))
+            app.heard_status(engine.said)
+            for key, verb in verbs.items():
+                engine.asked.clear()
+                await pilot.press(key)
+                await until(
+                    pilot,
+                    lambda verb=verb: engine.asked == [("worker", "marketing", verb)],  # type: ignore[misc]  # it is called at once
+                )
 
 
 async def test_a_traceback_in_the_logs_shows_its_end_in_the_list_and_all_of_it_below(
@@ -116,15 +116,7 @@ async def test_a_traceback_in_the_logs_shows_its_end_in_the_list_and_all_of_it_b
         assert app.place.feed.selected.id == 1191
 
 
-async def test_the_palette_runs_a_command_by_its_name(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=SMALL) as pilot:
-        await settled(pilot)
-        await pilot.press("ctrl+p", *"processes", "enter")
-        await until(pilot, lambda: isinstance(app.screen, ProcessesScreen))
-
-
-async def test_colours_are_previewed_and_escape_brings_the_old_ones_back(
+async def test_colours_are_previewed_and_every_theme_that_textual_has_can_be_worn(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -136,92 +128,63 @@ async def test_colours_are_previewed_and_escape_brings_the_old_ones_back(
         await until(pilot, lambda: app.theme == "kiket-dusk")
         await pilot.press("T", "down", "enter")
         await until(pilot, lambda: app.theme == "kiket-dawn" and app.screen is app.place)
-
-
-async def test_every_theme_that_textual_has_can_be_worn(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=SMALL) as pilot:
-        await settled(pilot)
         for name in app.available_themes:
             app.theme = name
             await pilot.pause()
         assert app.crash is None
 
 
-async def test_the_keys_page_lists_what_works_here(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=SMALL) as pilot:
-        await settled(pilot)
-        await pilot.press("3", "question_mark")
-        await until(pilot, lambda: "Keys in Logs" in screen_text(app))
-        assert "Show where this line stands in the timeline" in screen_text(app)
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.place)
-
-
-@pytest.mark.parametrize(
-    ("keys", "stop"),
-    [
-        (["q", "enter"], False),
-        (["q", "right", "enter"], True),
-        (["q", "j", "k", "d"], False),
-        (["q", "l", "h", "s"], True),
-        (["ctrl+q", "ctrl+q"], True),
-        (["enter", "q", "q", "enter"], False),
-    ],
-)
 async def test_leaving_asks_and_the_first_answer_loses_nothing(
-    console: Callable[..., ConsoleApp], keys: list[str], stop: bool
-) -> None:
-    """`q` asks, and in the question takes it back; each answer has its letter, too."""
-    app = console()
-    async with app.run_test(size=SMALL) as pilot:
-        await settled(pilot)
-        await pilot.press(*keys)
-        await until(pilot, lambda: app.return_value is not None)
-    assert app.return_value is stop
-
-
-@pytest.mark.parametrize(
-    "keys", [["colon", "q", "enter"], ["colon", *"exit", "enter"], ["ctrl+p", *"leave", "enter"]]
-)
-async def test_leaving_has_names_too(console: Callable[..., ConsoleApp], keys: list[str]) -> None:
-    app = console()
-    async with app.run_test(size=SMALL) as pilot:
-        await settled(pilot)
-        await pilot.press(*keys)
-        await until(pilot, lambda: isinstance(app.screen, QuitScreen))
-
-
-async def test_staying_is_one_key_away(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`q` asks, and in the question takes it back; each answer has its letter, too."""
     monkeypatch.setattr(leaving, "TWICE_WITHIN_S", 0)  # it is asked for again and again
     app = console()
+    ended: list[bool] = []
+    app.exit = ended.append  # type: ignore[method-assign]  # it goes on, to be left again
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
         for keys in (["q", "escape"], ["q", "left", "enter"], ["q", "q"], ["escape"]):
             await pilot.press(*keys)
             await until(pilot, lambda: app.screen is app.place)
-            assert app.is_running
-            assert app.return_value is None
+            assert not ended
+        for keys, stop in (
+            (["q", "enter"], False),
+            (["q", "right", "enter"], True),
+            (["q", "j", "k", "d"], False),
+            (["q", "l", "h", "s"], True),
+            (["enter", "q", "q", "enter"], False),
+        ):
+            await pilot.press(*keys)
+            await until(pilot, lambda: bool(ended))
+            assert ended.pop() is stop
+            await until(pilot, lambda: app.screen is app.place)
+        for keys in (
+            ["colon", "q", "enter"],
+            ["colon", *"exit", "enter"],
+            ["ctrl+p", *"leave", "enter"],
+        ):
+            await pilot.press(*keys)
+            await until(pilot, lambda: isinstance(app.screen, QuitScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.place)
 
 
-async def test_the_question_says_how_many_workers_run(
-    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-) -> None:
-    workers = scene.status(scene.worker(), scene.worker(name="billing"))
-    engine.said = replace(workers, vault="this session only")
+async def test_leaving_twice_at_once_stops_all(console: Callable[..., ConsoleApp]) -> None:
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
-        await pilot.press("q")
-        sentence = "2 workers run. Detach keeps them and the recording."
-        await until(pilot, lambda: sentence in screen_text(app))
-        assert "Stop all forgets the secrets of this session." in screen_text(app)
+        await pilot.press("ctrl+q", "ctrl+q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value is True
 
 
-async def test_the_question_wraps_where_it_is_narrow(console: Callable[..., ConsoleApp]) -> None:
+async def test_the_question_says_how_many_workers_run_and_wraps_where_it_is_narrow(
+    console: Callable[..., ConsoleApp],
+    engine: scene.ToldEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(leaving, "TWICE_WITHIN_S", 0)  # it is asked for again
     app = console()
     async with app.run_test(size=(40, 12)) as pilot:
         await settled(pilot)
@@ -231,6 +194,15 @@ async def test_the_question_wraps_where_it_is_narrow(console: Callable[..., Cons
         first = shown.index("1 worker runs. Detach keeps it")
         assert shown[first + 1] == "and the recording."
         assert shown[first + 3].split() == ["▌Detach", "Stop", "all", "Cancel"]
+        await pilot.press("escape")
+        await pilot.resize_terminal(*SMALL)
+        workers = scene.status(scene.worker(), scene.worker(name="billing"))
+        engine.said = replace(workers, vault="this session only")
+        app.heard_status(engine.said)
+        await pilot.press("q")
+        sentence = "2 workers run. Detach keeps them and the recording."
+        await until(pilot, lambda: sentence in screen_text(app))
+        assert "Stop all forgets the secrets of this session." in screen_text(app)
 
 
 async def test_a_demo_cannot_be_detached_from(console: Callable[..., ConsoleApp]) -> None:
@@ -454,13 +426,18 @@ def report_of(crash: ConsoleError) -> tuple[int, str]:
     return stat.S_IMODE(place.stat().st_mode), place.read_text()
 
 
-async def test_f1_lists_the_keys_of_a_dialog_and_closes_the_list_again(
+async def test_the_keys_page_lists_what_works_here_and_f1_in_dialogs_too(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot)
-        await pilot.press("T", "f1")
+        await pilot.press("3", "question_mark")
+        await until(pilot, lambda: "Keys in Logs" in screen_text(app))
+        assert "Show where this line stands in the timeline" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.place)
+        await pilot.press("1", "T", "f1")
         await until(pilot, lambda: "Keys in lists to choose from" in screen_text(app))
         await pilot.press("f1")
         await until(pilot, lambda: "─ Colours ─" in screen_text(app))
