@@ -176,7 +176,10 @@ def test_what_would_not_be_read_again_is_not_written(file: Path) -> None:
     assert file.read_text() == "A=1\n"
 
 
-def test_git_is_asked_whether_it_would_take_the_file(file: Path, tmp_path: Path) -> None:
+def test_git_is_asked_whether_it_would_take_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "_GIT_LIMIT_S", 120)
     assert not secrets.seen_by_git(file)
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     assert secrets.seen_by_git(file)

@@ -116,6 +116,7 @@ def secrets(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
     """Return what runs `kiket-console secrets …` with something piped in."""
+    monkeypatch.setattr("kiket_console.dotenv_secrets._GIT_LIMIT_S", 120)
 
     def run(*arguments: str, piped: str | bytes = b"") -> Said:
         raw = piped.encode() if isinstance(piped, str) else piped
