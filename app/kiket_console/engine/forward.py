@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
@@ -77,6 +78,8 @@ class _Pool:
         self._free = _LINKS
         self._waiting_free: deque[asyncio.Future[None]] = deque()
         self._connecting = asyncio.Lock()
+        self._let_nobody_in_s = -math.inf
+        """When a connection was given up last, on the monotonic clock."""
         self._retired = False
         self._keeps_links = True
         """Whether connections are used again: never with a worker that once said too much."""
@@ -163,18 +166,31 @@ class _Pool:
         link.close()
 
     async def _connect(self) -> WorkerLink:
-        async with asyncio.timeout(CONNECT_S), self._connecting:  # in turn, so that none starves
-            while True:
-                try:
-                    return await self._connected()
-                except BlockingIOError:  # a Unix socket's queue is full; it is told at once
-                    await asyncio.sleep(_QUEUE_FULL_S)
+        """Connect when it is its turn, so that none starves; raises TimeoutError, OSError.
+
+        What counts is how long the worker lets nobody in: a turn may take any time.
+        """
+        began_s = time.monotonic()
+        async with self._connecting:
+            if self._let_nobody_in_s > began_s:  # while this waited
+                raise TimeoutError
+            try:
+                return await self._connected()
+            except TimeoutError:
+                self._let_nobody_in_s = time.monotonic()
+                raise
 
     async def _connected(self) -> WorkerLink:
         loop, target = asyncio.get_running_loop(), self.target
-        if target.port is None:
-            return (await loop.create_unix_connection(self._make_link, target.socket_path))[1]
-        return (await loop.create_connection(self._make_link, target.ip, target.port))[1]
+        if target.port is not None:
+            async with asyncio.timeout(CONNECT_S):
+                return (await loop.create_connection(self._make_link, target.ip, target.port))[1]
+        for _ in range(round(CONNECT_S / _QUEUE_FULL_S)):
+            try:
+                return (await loop.create_unix_connection(self._make_link, target.socket_path))[1]
+            except BlockingIOError:  # its queue is full, which is told at once
+                await asyncio.sleep(_QUEUE_FULL_S)
+        raise TimeoutError
 
 
 class Forwarder:

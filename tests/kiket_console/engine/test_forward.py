@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiket_console.engine import forward
 from kiket_console.engine.forward import Forwarder, NoAnswerError, NotTakenError
 from kiket_console.engine.headers import HOP
 from kiket_console.engine.ports import Target
@@ -303,7 +304,7 @@ async def test_a_connection_that_waits_while_its_worker_is_replaced_takes_nothin
     forwarder: Forwarder, fake_worker: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits for one of a worker's connections has not been sent, so another may take it."""
-    monkeypatch.setattr("kiket_console.engine.forward._LINKS", 1)
+    monkeypatch.setattr(forward, "_LINKS", 1)
     fake_worker.go_on.clear()
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(forwarder.forward(target, "POST", "/1", (), b""))
@@ -318,6 +319,44 @@ async def test_a_connection_that_waits_while_its_worker_is_replaced_takes_nothin
     assert isinstance(refused, NotTakenError)
     assert refused.sentence == "marketing#3 was replaced."
     assert [seen.path for seen in fake_worker.seen] == ["/1"]
+
+
+async def test_what_counts_is_how_long_a_worker_lets_nobody_in(
+    forwarder: Forwarder, fake_worker: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many at once each waits for its turn to connect, which is not the worker's fault."""
+    connected, turns = forward._Pool._connected, 0
+    monkeypatch.setattr(forward, "CONNECT_S", 0.01)
+
+    async def slowly(pool: Any) -> Any:
+        nonlocal turns
+        turns += 1
+        await asyncio.sleep(0.02)
+        if fake_worker.status == 503:
+            raise TimeoutError
+        return await connected(pool)
+
+    async def ask() -> str:
+        try:
+            return f"{(await forwarder.forward(target, 'POST', '/', (), b'')).status}"
+        except NotTakenError as error:
+            return error.sentence
+
+    monkeypatch.setattr(forward._Pool, "_connected", slowly)
+    fake_worker.go_on.clear()
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(ask()) for _ in range(5)]
+        while len(fake_worker.seen) < 5:
+            fake_worker.arrived.clear()
+            await fake_worker.arrived.wait()
+        fake_worker.go_on.set()
+    assert [each.result() for each in asked] == ["200"] * 5
+
+    await forwarder.close()
+    fake_worker.status = 503
+    given_up = await asyncio.gather(*(ask() for _ in range(5)))
+    assert set(given_up) == {"marketing#3 did not accept a connection within 0.01 s."}
+    assert turns == 6, "who waited while nobody was let in does not wait once more"
 
 
 async def failure(awaited: Awaitable[object]) -> NoAnswerError:
