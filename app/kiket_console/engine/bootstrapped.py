@@ -31,7 +31,7 @@ from kiket_console.engine.worker_messages import (
     compile_message,
     decode,
 )
-from kiket_console.engine.worker_tree import REST_LIMIT_S, WorkerTree
+from kiket_console.engine.worker_tree import WorkerTree
 from kiket_console.model import Problem
 from kiket_core.frames import LineFrames
 from kiket_core.secret import redactor
@@ -56,6 +56,10 @@ FORESEEN = 8
 
 class UnfitError(StartFailed):
     """What it imported early must not have been, and why: another process has to start."""
+
+
+class GoneError(UnfitError):
+    """What waited has ended without a word, perhaps before it was told what to start."""
 
 
 class Bootstrapped(WorkerTree):
@@ -87,6 +91,7 @@ class Bootstrapped(WorkerTree):
         self._learned = learned
         self._on_gone = on_gone
         self._is_gone = False
+        self._waited = waits
         self._raw_start = b""
         self._prepared = asyncio.Event()
         self._imported = asyncio.Event()
@@ -194,16 +199,14 @@ class Bootstrapped(WorkerTree):
         if self._learned.modules and not self._prepared.is_set():
             self._fail_with(UnfitError(Problem("an installed package ends the process")))
             self._prepared.set()
+        elif self._waited:
+            self._fail_with(GoneError(Problem(f"{self.label} ended while it waited")))
         elif not self._started.done():
             await self._ended_early()
 
     async def _ended_early(self) -> None:
         """Say how it ended before it was started; its parent may need a moment to know."""
-        assert self._shim is not None  # noqa: S101 - it has spoken
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(REST_LIMIT_S / 2):
-                await self._shim.wait()
-        how = how_ended(self._shim.returncode)
+        how = how_ended(await self._shim_ends())
         what = f"{self.spec.entry} {how} before it {self.FIRST}."
         if not self._prepared.is_set():
             interpreter = self.spec.interpreter

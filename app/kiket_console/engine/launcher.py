@@ -7,7 +7,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from kiket_console.engine.bootstrapped import UnfitError
+from kiket_console.engine.bootstrapped import GoneError, UnfitError
 from kiket_console.engine.process import StartFailed
 from kiket_console.engine.standby import Standby
 
@@ -89,6 +89,8 @@ class Launcher:
         if process is not None:
             try:
                 return await self._ready(process)
+            except GoneError:
+                pass  # a fresh one tells whether it is the code that ends it
             except UnfitError as error:
                 self._standby.spoil()
                 self._chronicle.unfit(error.problem)

@@ -12,7 +12,7 @@ import contextlib
 import zlib
 from typing import TYPE_CHECKING
 
-from kiket_console.engine import health
+from kiket_console.engine import health, worker_tree
 from kiket_console.engine.bootstrapped import Bootstrapped
 from kiket_console.engine.ports import Target
 from kiket_console.engine.private_socket import bind_private
@@ -128,7 +128,8 @@ class WorkerProcess(Bootstrapped):
                 await self._imported.wait()
                 await self._first_answer(limit)
         except (TimeoutError, OSError):
-            await asyncio.wait([self._started], timeout=REST_LIMIT_S)  # what ends says why
+            limit_s = worker_tree.TOLD_LIMIT_S + REST_LIMIT_S
+            await asyncio.wait([self._started], timeout=limit_s)  # what ends says why
             what = f"was imported, but did not listen within {LISTEN_LIMIT_S:.0f} s"
             if self._started.done():
                 self._started.result()

@@ -28,6 +28,10 @@ END_LIMIT_S = 5.0
 """What the life-line needs at most: its grace, and killing."""
 REST_LIMIT_S = 1.0
 """How long what a tree wrote before its end is read on."""
+REST_TURNS = 10
+"""In so many turns: when this process pauses for longer, it reads what came meanwhile."""
+TOLD_LIMIT_S = 2.0
+"""How long the life-line may take to tell how what it holds ended: a moment, if it has the time."""
 
 
 class WorkerTree:
@@ -114,7 +118,10 @@ class WorkerTree:
             if self.returncode < 0:  # else its parent has ended the tree, and so itself
                 await asyncio.to_thread(end_marked, marker)
             # What the tree wrote before its end is still in the pipes, and read to the end.
-            _, unended = await asyncio.wait(readers, timeout=REST_LIMIT_S)
+            unended: set[asyncio.Task[None]] = set(readers)
+            for _ in range(REST_TURNS):
+                if unended:
+                    _, unended = await asyncio.wait(unended, timeout=REST_LIMIT_S / REST_TURNS)
             for reader in unended:
                 reader.cancel()
 
@@ -154,5 +161,13 @@ class WorkerTree:
 
     async def returncode_soon(self) -> int | None:
         """Return how it ended, None when what it started keeps that from being known yet."""
-        await self._ends_within(REST_LIMIT_S / 2)
+        await self._ends_within(TOLD_LIMIT_S)
         return self.returncode
+
+    async def _shim_ends(self) -> int | None:
+        """Wait for its parent's end; return how it ended, None when that is not known soon."""
+        assert self._shim is not None  # noqa: S101 - spawned
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TOLD_LIMIT_S):
+                await self._shim.wait()
+        return self._shim.returncode

@@ -20,7 +20,7 @@ from tests.ports import free_port
 
 from kiket_console import project as projects
 from kiket_console.contract import NOTHING, Contract
-from kiket_console.engine import launcher
+from kiket_console.engine import drains, health, launcher, worker_tree
 from kiket_console.engine.ports import Judging, Target
 from kiket_console.engine.recorder import Recorder
 from kiket_console.engine.secrets.vault import Vault, open_vault
@@ -477,6 +477,10 @@ def supervise(
     """Return a way to run a supervisor over the project, ended and checked when left."""
     monkeypatch.setattr(launcher, "REFILL_AFTER_S", spare_after_s)
     monkeypatch.setattr(launcher, "FIRST_REFILL_AFTER_S", spare_after_s)
+    # What a busy machine makes slow is no silence, no odd end, and no news.
+    monkeypatch.setattr(health, "LIMIT_S", PATIENCE_S)
+    monkeypatch.setattr(worker_tree, "TOLD_LIMIT_S", 30.0)
+    monkeypatch.setattr(drains, "SHOWN_AFTER_S", PATIENCE_S)
 
     @contextlib.asynccontextmanager
     async def supervised(
@@ -487,6 +491,7 @@ def supervise(
         is_busy: Callable[[str], bool] = lambda _: False,
         open_session: OpenSession = no_session,
         shows_locals: bool = True,
+        drain_limit_s: float = 600.0,
     ) -> AsyncIterator[Running]:
         paths = ProjectPaths(folder)
         paths.make()
@@ -519,6 +524,7 @@ def supervise(
                 **(inherited or {}),
             },
             shows_locals=shows_locals,
+            drain_limit_s=drain_limit_s,
         )
         running = Running(folder, supervisor, vault)
         async with asyncio.TaskGroup() as tasks:

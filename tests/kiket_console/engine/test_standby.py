@@ -56,11 +56,16 @@ async def until_waiting(running: Any) -> psutil.Process:
     return found
 
 
+def standby(running: Any) -> Any:
+    return running.supervisor._keepers[running.name]._launcher._standby
+
+
 async def until_prepared(running: Any) -> None:
     """Wait until a process that waits can be told something."""
-    standby = running.supervisor._keepers[running.name]._launcher._standby
     await running.until(
-        lambda: standby._waiting is not None and standby._waiting._prepared.is_set()
+        lambda: (
+            standby(running)._waiting is not None and standby(running)._waiting._prepared.is_set()
+        )
     )
 
 
@@ -88,9 +93,14 @@ async def test_a_save_is_taken_up_by_the_process_that_waits(
         assert answer != str(again.pid), "installed packages may have changed"
 
         killed = await until_waiting(running)
-        killed.kill()
-        await running.until(lambda: not psutil.pid_exists(killed.pid))
-        assert int(await save(running, app)) not in (killed.pid, int(answer)), "a fresh one serves"
+        killed.suspend()
+        reloads = running.worker.reloads
+        running.save(app)
+        await running.until(lambda: standby(running)._waiting is None)
+        killed.kill()  # as it was told what to start, or just before
+        await running.until(lambda: running.worker.reloads > reloads)
+        assert int(await running.ask()) not in (killed.pid, int(answer)), "a fresh one serves"
+        assert not [line for line in running.logs if "ahead" in line.text]
 
 
 async def test_a_save_that_does_not_start_leaves_one_waiting_for_the_next(

@@ -6,15 +6,19 @@ import asyncio
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import psutil
 import pytest
 
 from kiket_console.engine import worker_log as module
+from kiket_console.engine import worker_tree
 from kiket_console.engine.output import LINE_LIMIT_BYTES, Allowance
 from kiket_console.engine.worker_log import HELD_LINES, LAST_LINES, WorkerLog
 from kiket_console.engine.worker_messages import Line
+from kiket_console.engine.worker_tree import WorkerTree
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
@@ -248,6 +252,26 @@ async def test_what_was_dropped_is_said_although_nothing_follows(
     async with asyncio.timeout(120):
         await told.wait()
     assert dropped(lines) == 3
+
+
+async def test_what_was_written_before_the_end_is_read_though_this_process_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its time is over then, but not its turns."""
+    monkeypatch.setattr(worker_tree, "REST_LIMIT_S", 0.0)
+    lines: list[NewLog] = []
+    tree = WorkerTree(started(lines))
+    pipe = asyncio.StreamReader()
+    tree._shim = SimpleNamespace(stdout=pipe, stderr=None, wait=AsyncMock(return_value=0))  # type: ignore[assignment]  # it has ended
+
+    async def come_late() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+        pipe.feed_data(b"the last words\n")
+        pipe.feed_eof()
+
+    await tree._follow_tree("", come_late())
+    assert [line.text for line in lines] == ["the last words"]
 
 
 async def test_what_waits_for_its_start_is_held_within_bounds() -> None:
