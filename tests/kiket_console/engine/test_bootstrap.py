@@ -86,7 +86,6 @@ async def problem_of(supervise: Supervise, folder: Path, main: str) -> Any:
             "main.py:4: ModuleNotFoundError: No module named 'elasticsearch_of_nobody'",
         ),
         ("app = 1\ndef f(:\n    pass\n", "main.py:2: SyntaxError: invalid syntax"),
-        ("app = {}['missing']\n", "main.py:1: KeyError: 'missing'"),
         ("import sys\nsys.exit(3)\napp = 1\n", "main.py:2: the file ends the program while it is"),
         ("app = {}\n", "`main:app` is 'dict': no KiketSDK and no ASGI app."),
         (

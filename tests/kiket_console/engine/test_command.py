@@ -178,8 +178,8 @@ async def test_on_a_fixed_port_the_old_one_ends_first(supervise: Supervise, fold
         assert first.port == port
         pid = running.worker.pid
         running.save(answering("'two'"), "server.py")
-        await running.until(lambda: running.worker.state is WorkerState.RELOADING)
-        target = await running.supervisor.wait_serving(running.name, 20)
+        await running.until(lambda: running.seen[-1].state is not WorkerState.SERVING)
+        target = await running.supervisor.wait_serving(running.name, 120)
         await running.until(lambda: running.worker.reloads == 1)
         assert target is not None
         assert await ask(await running.serving()) == "two"
@@ -247,7 +247,7 @@ async def test_an_end_before_it_listens_is_told_with_what_it_wrote_last(
         ),
         (
             f"{MUTE}\ntime.sleep(60)",
-            2,
+            60,
             r"listens on port \d+, but does not answer HTTP there",
         ),
     ],
@@ -263,6 +263,8 @@ async def test_a_command_that_never_answers_where_it_should_is_told_what_to_do(
     monkeypatch.setattr(command, "START_LIMIT_S", limit_s)
     monkeypatch.setattr(command, "ELSEWHERE_LIMIT_S", 0.1)
     monkeypatch.setattr(command, "LOOK_AROUND_EVERY_S", 0.3)
+    check = command.CommandProcess.check
+    monkeypatch.setattr(command.CommandProcess, "check", lambda process, _: check(process, 0.2))
     other = str(free_port())
     (folder / "server.py").write_text(f"{SERVER}\n{code.replace('OTHER', other)}\n")
     async with supervise() as running:

@@ -81,6 +81,7 @@ async def status_when_serving(client: Client) -> EngineStatus:
 
 async def test_an_engine_serves_is_found_and_puts_everything_away(extension_folder: Path) -> None:
     paths = ProjectPaths(extension_folder)
+    began_us = time.time_ns() // 1000
     async with running(paths) as (_, notes):
         info = find_engine(paths)
         assert info is not None
@@ -98,7 +99,7 @@ async def test_an_engine_serves_is_found_and_puts_everything_away(extension_fold
             assert after.error_share == 0
             assert after.p95_us is not None
             assert after.degraded == ()
-            assert time.time() - after.written_us / 1e6 < 20
+            assert began_us <= after.written_us <= time.time_ns() // 1000
             async with httpx.AsyncClient(timeout=120) as prometheus:
                 told = await prometheus.get(f"{status.platform_url}/metrics")
             assert (

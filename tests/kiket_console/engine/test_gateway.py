@@ -33,7 +33,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 @pytest.fixture
 async def gateway(crew: Any, recorder: Recorder) -> AsyncIterator[Gateway]:
-    forwarder = Forwarder()
+    forwarder = Forwarder(timeout_s=PATIENCE_S)
     yield Gateway(crew, recorder, forwarder, hold_s=0.2)
     await forwarder.close()
 

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,9 +32,8 @@ if TYPE_CHECKING:
 
     RawWorker = Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]
 
-PATIENCE_S = 120
-SOON_S = 40
-"""Within a second where nothing else runs, and not after a limit of the gateway."""
+PATIENCE_S = 3600
+"""The gateway's limits here: what does not come at once does not come before a test is given up."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -140,11 +138,9 @@ async def test_a_delivery_is_signed_with_what_the_worker_has_that_takes_it(
 async def test_a_worker_that_accepts_nothing_though_it_serves_is_502(
     gateway: Gateway, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no other one to ask, so that is said within a second."""
-    began_s = time.monotonic()
+    """There is no other one to ask, so that is said at once, not after the time to wait for one."""
     outcome = await gateway.deliver(delivery())
 
-    assert time.monotonic() - began_s < SOON_S
     assert (outcome.status, outcome.state) == (502, State.FAILED)
     assert json.loads(outcome.raw_body) == {
         "error": "marketing#3 did not accept the connection.",
@@ -182,12 +178,9 @@ async def test_a_request_that_a_worker_has_is_never_sent_again_by_itself(
         seen += 1
 
     async with raw_worker(crew.socket_path, break_off):
-        began_s = time.monotonic()
         outcome = await gateway.deliver(delivery())
-        took_s = time.monotonic() - began_s
 
     assert (outcome.status, outcome.state, seen) == (502, State.FAILED, 1)
-    assert took_s < SOON_S
     assert outcome.error == (
         "marketing#3 broke the connection before it answered. It may have acted upon exchange "
         f"{outcome.exchange_id}, so that is not sent again by itself."
@@ -209,9 +202,10 @@ time.sleep(60)
 """
 
 
-async def test_a_worker_that_is_killed_in_the_middle_of_a_request_is_502_within_a_second(
-    gateway: Gateway, crew: Any, reader: Reader
+async def test_a_worker_that_is_killed_in_the_middle_of_a_request_is_502_at_once(
+    gateway: Gateway, crew: Any, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(holding, "NOTICED_S", PATIENCE_S)
     with subprocess.Popen(  # noqa: ASYNC220 (it takes a millisecond)
         [sys.executable, "-I", "-c", WORKER, crew.socket_path], stdout=subprocess.PIPE
     ) as process:
@@ -220,15 +214,12 @@ async def test_a_worker_that_is_killed_in_the_middle_of_a_request_is_502_within_
         async with asyncio.TaskGroup() as tasks:
             sent = tasks.create_task(gateway.deliver(delivery()))
             assert await asyncio.to_thread(process.stdout.readline) == b"asked\n"
-            killed_s = time.monotonic()
             process.send_signal(signal.SIGKILL)
             await asyncio.to_thread(process.wait)
             crew.state = WorkerState.BACKOFF  # as the supervisor finds out
-        took_s = time.monotonic() - killed_s
 
     outcome = sent.result()
     assert (outcome.status, outcome.state) == (502, State.FAILED)
-    assert took_s < SOON_S
     assert f"exchange {outcome.exchange_id}" in outcome.error
     [attempt] = only(reader).attempts
     assert attempt.error == "marketing#3 ended before it answered."

@@ -201,6 +201,7 @@ async def test_code_that_hangs_is_ended_and_started_anew(
     supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "EVERY_S", 0.05)
+    monkeypatch.setattr(health, "LIMIT_S", 10.0)  # for the question that it may hang at
     main = project_folder / "main.py"
     main.write_text(main.read_text() + BLOCKS)
     async with supervise() as running:
@@ -213,6 +214,7 @@ async def test_code_that_hangs_is_ended_and_started_anew(
                 hasty.setattr(health, "LIMIT_S", 0.1)
                 hasty.setattr(health, "HANG_LIMIT_S", 0.2)
                 await asyncio.wait([asked])  # the connection ends with the worker
+        await running.until(lambda: running.worker.starts == 2)
         assert await running.ask() == "one"
         assert running.worker.starts == 2
         assert running.worker.pid != pid

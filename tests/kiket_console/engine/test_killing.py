@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from tests.kiket_console.engine.test_lifeline import patient_lifeline
+from tests.kiket_console.engine.test_lifeline import lifeline_of
 
 from kiket_console.engine import worker_tree
 from kiket_console.model import WorkerState
@@ -22,7 +22,7 @@ async def test_a_worker_is_killed_without_time_to_finish(
     supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What ignores TERM would go on for long here; a kill is no crash, and it stays ended."""
-    monkeypatch.setattr(worker_tree, "LIFELINE", patient_lifeline(project_folder.parent))
+    monkeypatch.setattr(worker_tree, "LIFELINE", lifeline_of(1200.0, project_folder.parent))
     stubborn = "import subprocess\nsubprocess.Popen(['sh', '-c', \"trap '' TERM; sleep 60\"])\n"
     main = project_folder / "main.py"
     main.write_text(stubborn + main.read_text())

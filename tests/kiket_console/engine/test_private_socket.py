@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,9 +51,12 @@ async def place(own_places: Path, request: pytest.FixtureRequest) -> AsyncIterat
 
 
 async def ask(place: Path, raw: bytes) -> bytes:
-    reader, writer = await asyncio.open_unix_connection(str(place))
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(place))
+    connection.sendall(raw)  # at once: the server's short deadlines are for what does not come
+    connection.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=connection)
     try:
-        writer.write(raw)
         async with asyncio.timeout(120):
             return await reader.read()
     finally:

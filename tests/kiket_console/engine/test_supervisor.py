@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -30,9 +32,14 @@ def app(project_folder: Path) -> str:
     return (project_folder / "main.py").read_text()
 
 
-async def test_a_worker_serves_once_it_has_answered_its_health_check(supervise: Supervise) -> None:
+async def test_a_worker_serves_once_it_has_answered_its_health_check(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    """What it starts inherits no descriptor of ours."""
+    listing = "__import__('subprocess').check_output(['ls', '/proc/self/fd']).split()"
+    (project_folder / "main.py").write_text(answering(app, listing))
     async with supervise() as running:
-        assert await running.ask() == "one"
+        assert await running.ask() == str([b"0", b"1", b"2", b"3"])  # 3 is the listing itself
         seen = running.worker
         assert seen.state is WorkerState.SERVING
         assert seen.serving
@@ -52,11 +59,12 @@ async def test_a_save_brings_the_new_code_and_says_which_file_it_was(
 ) -> None:
     async with supervise() as running:
         await running.serving()
+        began_s = time.monotonic()
         running.save(answering(app, "'two'"))
         await running.until(lambda: running.worker.reloads == 1)
         assert await running.ask() == "two"
         assert running.worker.last_reload == "main.py"
-        assert 0 < running.worker.last_reload_ms < 20_000
+        assert 0 < running.worker.last_reload_ms <= (time.monotonic() - began_s) * 1000
         assert running.worker.last_reload_us >= running.worker.started_us
 
 
@@ -92,7 +100,7 @@ async def test_no_request_is_lost_through_good_and_bad_saves(
         async def keep_asking() -> None:
             while not stop.is_set():
                 answers.append(await running.ask())
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(keep_asking())
@@ -224,18 +232,6 @@ async def test_a_restart_goes_on_serving_meanwhile(supervise: Supervise) -> None
         assert all(seen.serving for seen in running.seen if seen.starts == 2)
 
 
-async def test_a_stuck_start_ends_when_the_worker_is_stopped(
-    supervise: Supervise, project_folder: Path
-) -> None:
-    (project_folder / "main.py").write_text(
-        "print('here')\nimport time\ntime.sleep(600)\napp = 1\n"
-    )
-    async with supervise() as running:
-        await running.until(lambda: "here" in running.texts("stdout"))
-        running.supervisor.stop(running.name)
-        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
-
-
 async def test_a_stop_is_heard_before_there_is_a_process(
     supervise: Supervise, app: str, project_folder: Path
 ) -> None:
@@ -255,10 +251,11 @@ async def test_a_worker_that_dies_just_as_it_is_replaced_is_no_trouble(
     async with supervise() as running:
         target = await running.serving()
         dying = psutil.Process(running.worker.pid)
-        monkeypatch.setattr(drains, "HANDOVER_S", 1.0)
+        monkeypatch.setattr(drains, "HANDOVER_S", 1.0)  # unless the machine is slower than that
         running.supervisor.restart(running.name)
         await running.until(lambda: running.worker.starts == 2 and running.worker.pid != dying.pid)
-        dying.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            dying.kill()
         await asyncio.to_thread(psutil.wait_procs, [dying], drains.HANDOVER_S)
         assert (await running.serving()).label != target.label
 
@@ -276,17 +273,20 @@ async def test_code_that_ends_the_process_on_import_is_told_how(
         assert running.worker.problem.sentence == f"main:app {told} before it listened."
 
 
-async def test_a_save_gives_up_a_start_that_is_stuck(
+async def test_a_save_gives_up_a_start_that_is_stuck_and_so_does_a_stop(
     supervise: Supervise, app: str, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "STUCK_S", 0.0)
-    (project_folder / "main.py").write_text(
-        "print('here')\nimport time\ntime.sleep(600)\napp = 1\n"
-    )
+    stuck = "print('here')\nimport time\ntime.sleep(600)\napp = 1\n"
+    (project_folder / "main.py").write_text(stuck)
     async with supervise() as running:
         await running.until(lambda: "here" in running.texts("stdout"))
         running.save(app)
         await running.until(lambda: running.worker.serving)
+        running.save(stuck)
+        await running.until(lambda: running.texts("stdout") == ["here"] * 2)
+        running.supervisor.stop(running.name)
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
 
 
 async def test_an_import_that_does_not_end_is_given_up_with_its_line(
@@ -317,6 +317,7 @@ async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
 ) -> None:
     """What blocks it may be a breakpoint, or something that ends by itself."""
     monkeypatch.setattr(health, "EVERY_S", 0.05)
+    monkeypatch.setattr(health, "LIMIT_S", 10.0)  # for the question that it may be blocked at
     blocking = (
         "import pathlib, time\n"
         "def answer(path):\n"
@@ -352,15 +353,6 @@ async def test_a_blocked_event_loop_is_seen_and_the_worker_left_alone(
         assert [level for level, _ in told] == ["WARNING", "INFO"]
         assert told[0][1].startswith("sample#1 has not answered its health check for ")
         assert told[1][1] == "sample#1 answers its health check again"
-
-
-async def test_a_workers_children_inherit_no_descriptor_of_ours(
-    supervise: Supervise, app: str, project_folder: Path
-) -> None:
-    listing = "__import__('subprocess').check_output(['ls', '/proc/self/fd']).split()"
-    (project_folder / "main.py").write_text(answering(app, listing))
-    async with supervise() as running:
-        assert await running.ask() == str([b"0", b"1", b"2", b"3"])  # 3 is the listing itself
 
 
 async def test_a_worker_gets_listed_variables_only_and_secrets_apart_from_them(
@@ -441,21 +433,6 @@ async def test_deliveries_are_judged_by_the_secret_that_the_code_configured(
         assert "canary" not in redactor.redact("it is hard-coded-canary-secret")
 
 
-async def test_a_strict_extension_says_which_dialects_it_accepts(
-    supervise: Supervise, project_folder: Path
-) -> None:
-    (project_folder / "main.py").write_text(
-        "from kiket_sdk import KiketSDK\n"
-        f"sdk = KiketSDK(webhook_secret='{'long-enough-' * 4}', strict=True)\n"
-    )
-    async with supervise() as running:
-        await running.serving()
-        accepted = running.supervisor.judging(running.name).accept
-        assert "sw1" in accepted
-        assert "k0" not in accepted
-        assert running.worker.dialects == accepted
-
-
 async def test_a_socket_that_cannot_be_made_is_a_problem_not_a_crash(
     supervise: Supervise, own_places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -503,10 +480,9 @@ async def test_a_manifest_that_goes_away_is_told_once_and_the_code_serves_on(
             running.supervisor.reload(running.name, "extension.yaml")
             await running.until(lambda reloads=reloads: running.worker.reloads == reloads)
         assert running.worker.state is WorkerState.SERVING
-        assert [(line.worker, line.level, line.text) for line in running.logs] == [
+        assert [(line.worker, line.text) for line in running.logs if line.level != "INFO"] == [
             (
                 "sample",
-                "WARNING",
                 "extension.yaml is gone; the code starts without its id, settings and secrets",
             )
         ]

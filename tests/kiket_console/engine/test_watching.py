@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kiket_console.model import Worker
 
 Supervise = Any
+PATIENCE_S = 120
 
 COMMAND = f"command = {json.dumps([sys.executable, '-I', '-S', 'server.py'])}\n"
 A = f'[[extension]]\nname = "a"\n{COMMAND}'
@@ -109,13 +111,13 @@ async def watching(running: Any) -> AsyncIterator[None]:
 
 async def until_seen(save: Callable[[int], object], seen: Callable[[], bool]) -> None:
     """Save until the watch, which may only begin, has seen it."""
-    for number in range(500):
-        if number % 20 == 0:
-            save(number)
-        if seen():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("never seen")
+    async with asyncio.timeout(PATIENCE_S):
+        for number in itertools.count():
+            if number % 20 == 0:
+                save(number)
+            if seen():
+                return
+            await asyncio.sleep(0.02)
 
 
 async def until_added(watched: Watched) -> None:

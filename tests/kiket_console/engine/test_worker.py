@@ -7,8 +7,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.kiket_console.engine.test_lifeline import lifeline_of
 
 from kiket_console import project as projects
+from kiket_console.engine import worker_tree
 from kiket_console.engine.health import NOTHING, Finding
 from kiket_console.engine.worker import WorkerProcess
 from kiket_console.model import WorkerState
@@ -29,7 +31,7 @@ async def test_extensions_with_names_alike_do_not_get_in_each_others_way(
         "".join(f"[[extension]]\nname = '{name}'\nentry = 'main:app'\n" for name in names)
     )
     async with supervise() as running:
-        targets = [await running.supervisor.wait_serving(name, 20) for name in names]
+        targets = [await running.supervisor.wait_serving(name, 120) for name in names]
         assert len({target.socket_path for target in targets}) == 2
         assert [target.worker_name for target in targets] == list(names)
 
@@ -88,11 +90,15 @@ async def test_a_folder_that_is_gone_is_told(supervise: Supervise, project_folde
 
 
 async def test_an_extension_that_is_removed_answers_what_it_took(
-    supervise: Supervise, project_folder: Path
+    supervise: Supervise, project_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Longer than a process has to end that is told to."""
+    """It is not just told to end, which would leave it no time here."""
+    monkeypatch.setattr(worker_tree, "LIFELINE", lifeline_of(0.0, project_folder.parent))
     main = project_folder / "main.py"
-    slow = "    if path == '/':\n        pathlib.Path('asked').touch()\n        time.sleep(4)\n"
+    slow = (
+        "    if path == '/':\n        pathlib.Path('asked').touch()\n"
+        "        while not pathlib.Path('go-on').exists():\n            time.sleep(0.01)\n"
+    )
     main.write_text(
         f"{main.read_text()}\nimport pathlib, time\ndef answer(path):\n{slow}    return 'late'\n"
     )
@@ -106,6 +112,8 @@ async def test_an_extension_that_is_removed_answers_what_it_took(
             await running.until((project_folder / "asked").exists)
             settings.write_text(table.format("stays"))
             running.supervisor.adopt(projects.find(project_folder))
+            await running.until(lambda: running.supervisor.serving("goes") is None)
+            (project_folder / "go-on").touch()
         assert late.result() == "late"
         await running.until(lambda: running.name == "stays")
 
@@ -127,7 +135,7 @@ async def test_deliveries_are_judged_by_when_each_secret_counts(
         "from kiket_sdk import KiketSDK, WebhookSecret\n"
         "announced = WebhookSecret('announced-' * 3, key_id='next', "
         "not_before=datetime(2999, 1, 1, tzinfo=UTC))\n"
-        "sdk = KiketSDK(webhook_secret=[announced, 'current-' * 4])\n"
+        "sdk = KiketSDK(webhook_secret=[announced, 'current-' * 4], strict=True)\n"
     )
     async with supervise() as running:
         await running.serving()
@@ -136,3 +144,7 @@ async def test_deliveries_are_judged_by_when_each_secret_counts(
         headers = _signing.sign("k1", secrets[1], b"{}", message_id="m")
         verdict = _signing.verify(secrets, b"{}", headers)
         assert (verdict.reason, verdict.key_id) == ("retired", "next")
+        accepted = running.supervisor.judging(running.name).accept
+        assert "sw1" in accepted
+        assert "k0" not in accepted, "the code is strict"
+        assert running.worker.dialects == accepted
