@@ -24,6 +24,8 @@ WAYS_OUT: Final = (
     "Unlock it and try again, or keep secrets until the engine ends:"
     " `kiket-console secrets vault --session`, or start with --session-secrets."
 )
+_BUS_LIMIT_S: Final = 60.0
+"""How long D-Bus may take to let us in; who asks waits no longer than a call may take."""
 _REFUSED_MODULES = ("keyring.backends.fail", "keyring.backends.null", "keyrings.")
 """No keyring at all, one that forgets, and those that write files of their own."""
 _CHAINER = "keyring.backends.chainer"
@@ -204,6 +206,7 @@ async def look(calls: Calls) -> Found:
 def _look(tell: Callable[[Found], None]) -> Found:
     if sys.platform != "darwin":  # else keyring looks for Apple's libraries, by running a compiler
         sys.modules["keyring.backends.macOS.api"] = None  # type: ignore[assignment]  # "not there"
+    _wait_for_bus()
     import keyring
 
     backend = keyring.get_keyring()
@@ -214,6 +217,16 @@ def _look(tell: Callable[[Found], None]) -> Found:
     tell(found)
     keyring.get_password(SERVICE, "probe")
     return found
+
+
+def _wait_for_bus() -> None:
+    """Wait for a busy D-Bus: after one second keyring would take it for none, now and later."""
+    with suppress(ImportError, KeyError):  # where there is no D-Bus
+        import secretstorage
+
+        names = vars(secretstorage)
+        connect = names["open_dbus_connection"]
+        names["open_dbus_connection"] = partial(connect, auth_timeout=_BUS_LIMIT_S)
 
 
 def words(backend: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from keyring.backends import chainer, fail, null
 from tests.kiket_console.engine.secrets.keyrings import MemoryKeyring
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from keyring.backend import KeyringBackend
 
 from kiket_console.engine.secrets import places
@@ -47,6 +50,22 @@ print(runs)
         [sys.executable, "-c", look], capture_output=True, text=True, timeout=120
     )
     assert found.stdout == "[]\n", found.stderr
+
+
+def test_a_bus_that_is_busy_is_waited_for(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library waits for a second; keyring remembers that there is no Secret Service."""
+    bus = pytest.importorskip("secretstorage")
+    monkeypatch.setattr(bus, "open_dbus_connection", bus.open_dbus_connection)
+    monkeypatch.setattr(places, "_BUS_LIMIT_S", 0.01)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={own_places}/bus")
+    places._wait_for_bus()
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(f"{own_places}/bus")
+        busy.listen()
+        with pytest.raises(TimeoutError, match=r"0\.01 seconds"):
+            bus.dbus_init()
 
 
 def keyring_of(module: str, name: str) -> KeyringBackend:
