@@ -106,6 +106,11 @@ def handshake(worker: Worker) -> str | None:
     return worker.module.handshake if worker.module else None
 
 
+def serves_anew(running: Running, starts: int) -> bool:
+    """Return whether a start after so many *starts* serves."""
+    return running.worker.starts > starts and running.worker.state is WorkerState.SERVING
+
+
 def table(folder: Path, command: list[str], *more: str) -> None:
     """Write a module's table into the project."""
     lines = ["[[module]]", f"command = {json.dumps(command)}", *more]
@@ -141,42 +146,20 @@ async def test_a_module_as_of_the_rust_sdk_runs_and_is_described(
         assert handshake(running.worker) == ""
 
 
-async def test_whether_a_secret_has_a_value_is_known_without_a_new_start(
-    folder: Path, run: Run
-) -> None:
-    table(folder, [*PROGRAM, str(RUST_LIKE)], 'secrets = ["GREETING"]')
-    async with run() as running:
-        await running.serving()
-        assert running.worker.secrets == (("GREETING", False),)
-        assert running.supervisor.secret_changed("GREETING") == ()
-        assert running.worker.secrets == (("GREETING", True),)
-        running.supervisor.secret_changed("GREETING", is_kept=False)
-        assert running.worker.secrets == (("GREETING", False),)
-        assert running.worker.starts == 1
-
-
-async def test_a_start_that_is_under_way_is_followed_by_one_that_asks_for_the_new_value(
-    folder: Path, run: Run
-) -> None:
-    table(folder, [*PROGRAM, str(RUST_LIKE)], 'secrets = ["GREETING"]')
-    async with run(GREETING="good-morning-to-all") as running:
-        await running.serving()
-        running.supervisor.reload("search", "main.rs")
-        await running.until(lambda: running.worker.state is WorkerState.RELOADING)
-        assert running.supervisor.secret_changed("GREETING") == ("search",)
-        await running.until(lambda: running.worker.starts == 3)
-        await running.serving()
-
-
-async def test_a_save_brings_a_new_one_before_the_old_is_told_to_end(
-    folder: Path, run: Run, tape: Tape, others: Others
+async def test_a_save_brings_a_new_one_before_the_old_is_told_to_end_once_it_is_through(
+    folder: Path, run: Run, tape: Tape, others: Others, busy: set[str]
 ) -> None:
     table(folder, [*PROGRAM, str(RUST_LIKE)])
     async with run() as running:
         first = await running.serving()
+        busy.add("search#1")
         running.supervisor.reload("search", "main.rs")
-        await running.until(lambda: others.ready == ["search#1", "search#2"])
+        await running.until(lambda: bool(running.worker.draining))
+        assert others.ready == ["search#1", "search#2"]
+        assert others.over == []
+        busy.clear()
         await running.until(lambda: others.over == ["search#1"])
+        await running.until(lambda: not running.worker.draining)
         ops = tape.ops()
         assert ops.index("shutdown") > [at for at, op in enumerate(ops) if op == "announce"][1]
         second = await running.serving()
@@ -299,24 +282,40 @@ async def test_python_code_is_found_told_where_it_fails_and_started_anew_from_a_
         assert await running.ask("/hello") == "one"
         assert running.worker.guessed == "entry main.py guessed from its use of pywatt_sdk"
         for said in ("two", "three"):
-            running.save(STARLETTE.format(says=said))
             starts = running.worker.starts
-            await running.until(
-                lambda starts=starts: (  # type: ignore[misc]
-                    running.worker.starts > starts and running.worker.state is WorkerState.SERVING
-                )
-            )
+            running.save(STARLETTE.format(says=said))
+            await running.until(partial(serves_anew, running, starts))
             assert await running.ask("/hello") == said
         standby = running.supervisor._keepers["search"]._launcher._standby
         serves = standby._teacher
         assert serves is not None
         await running.until(lambda: str(folder / "main.py") in serves.ready.sources)
 
+        # An entry may name the function; what code prints is no message.
+        (folder / "app.py").write_text("print('stray')\n" + STARLETTE.format(says="hello"))
+        starts = running.worker.starts
+        running.save('[[module]]\nentry = "app:create_app"\n', "kiket.toml")
+        await running.until(partial(serves_anew, running, starts))
+        assert await running.ask("/hello") == "hello"
+        await running.until(lambda: "stray" in running.texts("stderr"))
+        assert running.worker.module is not None
+        assert running.worker.module.stray == 0
+        running.supervisor.kill("search")
+        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
 
-async def test_one_that_is_killed_is_started_again(folder: Path, run: Run, others: Others) -> None:
-    table(folder, [*PROGRAM, str(RUST_LIKE)])
+
+async def test_one_that_is_killed_is_started_again_and_one_that_starts_asks_for_a_new_value(
+    folder: Path, run: Run, others: Others
+) -> None:
+    table(folder, [*PROGRAM, str(RUST_LIKE)], 'secrets = ["GREETING"]')
     async with run() as running:
         await running.serving()
+        assert running.worker.secrets == (("GREETING", False),)
+        assert running.supervisor.secret_changed("GREETING") == ()  # it runs, and is told
+        assert running.worker.secrets == (("GREETING", True),)
+        running.supervisor.secret_changed("GREETING", is_kept=False)
+        assert running.worker.secrets == (("GREETING", False),)
+        assert running.worker.starts == 1
         pid = running.worker.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -324,22 +323,12 @@ async def test_one_that_is_killed_is_started_again(folder: Path, run: Run, other
         assert others.over == ["search#1"]
         assert running.worker.restarts == 1
         assert running.worker.crashes[-1].reason.startswith("search#1 was killed by SIGKILL after")
-
-
-async def test_what_is_busy_ends_when_it_is_through(
-    folder: Path, run: Run, others: Others, busy: set[str]
-) -> None:
-    table(folder, [*PROGRAM, str(RUST_LIKE)])
-    async with run() as running:
         await running.serving()
-        busy.add("search#1")
         running.supervisor.reload("search", "main.rs")
-        await running.until(lambda: bool(running.worker.draining))
-        assert others.ready == ["search#1", "search#2"]
-        assert others.over == []
-        busy.clear()
-        await running.until(lambda: others.over == ["search#1"])
-        await running.until(lambda: not running.worker.draining)
+        await running.until(lambda: running.worker.state is WorkerState.RELOADING)
+        assert running.supervisor.secret_changed("GREETING") == ("search",)
+        await running.until(lambda: running.worker.starts == 4)
+        await running.serving()
 
 
 ELSEWHERE = """
@@ -375,18 +364,6 @@ async def test_one_without_an_address_is_known_by_its_announcement(
         evidence_us = running.worker.evidence_us
         await running.until(lambda: running.worker.evidence_us > evidence_us)
         assert running.worker.evidence == process.ANNOUNCED
-
-
-async def test_an_entry_may_name_the_function(folder: Path, run: Run) -> None:
-    (folder / "app.py").write_text("print('stray')\n" + STARLETTE.format(says="hello"))
-    (folder / "kiket.toml").write_text('[[module]]\nentry = "app:create_app"\n')
-    async with run() as running:
-        assert await running.ask("/hello") == "hello"
-        assert "stray" in running.texts("stderr")
-        assert running.worker.module is not None
-        assert running.worker.module.stray == 0
-        running.supervisor.kill("search")
-        await running.until(lambda: running.worker.state is WorkerState.STOPPED)
 
 
 async def test_one_that_closes_its_output_and_goes_on_is_ended(
