@@ -58,10 +58,11 @@ def last_lines(app: ConsoleApp, count: int) -> list[str]:
     return screen_text(app).splitlines()[-count:]
 
 
-async def test_what_is_typed_is_handed_over_and_the_list_has_the_focus_again(
+async def test_what_is_typed_is_handed_over_or_taken_away_and_the_list_has_the_focus_again(
     console: Callable[..., ConsoleApp],
 ) -> None:
-    async with console().run_test(size=SMALL) as pilot:
+    """With the arrows comes back what was entered earlier, and then what was typed."""
+    async with console(empty=True).run_test(size=SMALL) as pilot:
         app, found = await asked(pilot, Prompt("note", "is "))
         await pilot.press("t", "w", "i", "c", "e", "question_mark", "1", "q")
         assert last_lines(app, 2)[0] == " note is twice?1q"
@@ -70,15 +71,17 @@ async def test_what_is_typed_is_handed_over_and_the_list_has_the_focus_again(
         assert found.entered == ["is twice?1q"]
         assert "note" not in last_lines(app, 2)[0]
 
-
-async def test_escape_takes_the_prompt_away_and_hands_nothing_over(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    async with console().run_test(size=SMALL) as pilot:
-        app, found = await asked(pilot, Prompt("note"))
+        _, found = await asked(pilot, Prompt("note"))
         await pilot.press("x", "escape")
         await until(pilot, lambda: app.place is not None and app.place.list.has_focus)
         assert found.entered == []
+
+        _, found = await asked(pilot, Prompt("filter", "new", history=("one", "two", "one")))
+        texts = []
+        for key in ("up", "up", "up", "down", "down", "down"):
+            await pilot.press(key)
+            texts.append(found.prompt.text)
+        assert texts == ["one", "two", "two", "one", "new", "new"]
 
 
 async def test_a_mistake_is_said_above_its_column_and_the_prompt_stays(
@@ -86,7 +89,7 @@ async def test_a_mistake_is_said_above_its_column_and_the_prompt_stays(
 ) -> None:
     wrong = ConsoleError('There is no field "stat".', hint='Did you mean "status"?')
     wrong.column, wrong.length = 5, 4  # type: ignore[attr-defined]  # as errors of filters have
-    async with console().run_test(size=SMALL) as pilot:
+    async with console(empty=True).run_test(size=SMALL) as pilot:
         app, _ = await asked(pilot, Prompt("filter", "日本 x stat"), wrong)
         await pilot.press("enter")
         await until(pilot, lambda: "no field" in screen_text(app))
@@ -101,11 +104,11 @@ async def test_a_mistake_is_said_above_its_column_and_the_prompt_stays(
 async def test_tab_goes_through_several_offers_and_back_to_what_was_typed(
     console: Callable[..., ConsoleApp],
 ) -> None:
-    async with console().run_test(size=SMALL) as pilot:
+    """The only one it takes at once; where the cursor is then is told."""
+    async with console(empty=True).run_test(size=SMALL) as pilot:
         app, found = await asked(pilot, Prompt("filter", "st"))
         found.prompt.offer(OFFERS)
-        await pilot.pause()
-        assert "answers by number" in screen_text(app)
+        await until(pilot, lambda: "answers by number" in screen_text(app))
         texts = []
         for key in ("tab", "tab", "tab", "shift+tab", "up", "down"):
             found.prompt.offer(OFFERS)  # as whoever asked does when the text is another
@@ -114,12 +117,8 @@ async def test_tab_goes_through_several_offers_and_back_to_what_was_typed(
         assert texts == ["state:", "status:", "st", "status:", "state:", "status:"]
         await pilot.press("escape")
         assert found.prompt.text == "st"
+        await pilot.press("escape")
 
-
-async def test_tab_takes_the_only_offer_at_once_and_tells_where_the_cursor_is(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    async with console().run_test(size=SMALL) as pilot:
         _, found = await asked(pilot, Prompt("filter", "st x"))
         await pilot.press("left", "left")
         found.prompt.offer(OFFERS[1:])
@@ -127,32 +126,16 @@ async def test_tab_takes_the_only_offer_at_once_and_tells_where_the_cursor_is(
         assert (found.prompt.text, found.prompt.cursor) == ("status: x", 7)
 
 
-async def test_arrows_bring_back_what_was_entered_earlier_and_then_what_was_typed(
+async def test_a_hostile_paste_is_one_harmless_line_and_of_a_megabyte_a_part_is_taken(
     console: Callable[..., ConsoleApp],
 ) -> None:
-    async with console().run_test(size=SMALL) as pilot:
-        _, found = await asked(pilot, Prompt("filter", "new", history=("one", "two", "one")))
-        texts = []
-        for key in ("up", "up", "up", "down", "down", "down"):
-            await pilot.press(key)
-            texts.append(found.prompt.text)
-        assert texts == ["one", "two", "two", "one", "new", "new"]
-
-
-async def test_a_hostile_paste_is_one_harmless_line(console: Callable[..., ConsoleApp]) -> None:
     """Line ends become spaces, what would act becomes its picture, and nothing is lost."""
-    async with console().run_test(size=SMALL) as pilot:
+    async with console(empty=True).run_test(size=SMALL) as pilot:
         app, found = await asked(pilot, Prompt("note"))
         app.screen.post_message(events.Paste("a\n\x1b]52;c;aa\x07\tb\u202e\ud800[/x]\r\n"))
         await until(pilot, lambda: bool(found.prompt.text))
         assert found.prompt.text == "a \\x1b]52;c;aa\\x07 b\\u202e\\ud800[/x]"
-
-
-async def test_a_paste_of_a_megabyte_is_cut_and_that_is_said(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    async with console().run_test(size=SMALL) as pilot:
-        app, found = await asked(pilot, Prompt("note"))
+        await pilot.press("ctrl+u")
         app.screen.post_message(events.Paste("x" * 1_000_000))
         await until(pilot, lambda: "Only a part was taken" in screen_text(app))
         assert len(found.prompt.text) == 4_000

@@ -39,19 +39,15 @@ def selected(app: ConsoleApp) -> int:
     return found.id
 
 
-async def test_rows_are_there_with_the_first_frame_and_the_newest_is_selected(
-    console: Callable[..., ConsoleApp],
+async def test_rows_are_there_with_the_first_frame_and_keys_move_the_cursor(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A step is taken in once: Textual asks each class of a screen on top of what `super` does."""
     app = console()
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await pilot.pause()
         assert "issue.transitioned" in screen_text(app)
         assert selected(app) == 1196
-
-
-async def test_keys_move_the_cursor(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=SMALL, notifications=True) as pilot:
         await settled(pilot)
         for keys, expected in (
             (["k"], 1195),
@@ -69,16 +65,7 @@ async def test_keys_move_the_cursor(console: Callable[..., ConsoleApp]) -> None:
             (["g", "right_curly_bracket"], 1189),
         ):
             await pilot.press(*keys)
-            assert selected(app) == expected, keys
-
-
-async def test_a_step_of_the_cursor_is_taken_in_once(
-    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Textual asks each class of a screen that would hear of it, on top of what `super` does."""
-    app = console()
-    async with app.run_test(size=SMALL, notifications=True) as pilot:
-        await settled(pilot)
+            await until(pilot, lambda expected=expected: selected(app) == expected)  # type: ignore[misc]  # it is called at once
         times: list[int] = []
         monkeypatch.setattr(traffic(app), "show_summary", lambda: times.append(1))
         await pilot.press("k")
@@ -123,7 +110,23 @@ async def test_in_a_low_terminal_enter_shows_the_details_alone_and_esc_steps_out
         assert app.is_running
 
 
-async def test_in_a_tall_terminal_the_details_follow_the_cursor(
+async def test_in_a_wide_terminal_the_details_stand_beside_the_list(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console()
+    async with app.run_test(size=(160, 24), notifications=True) as pilot:
+        await settled(pilot)
+        await pilot.press("k", "k")
+        for height in (24, 50):
+            await pilot.resize_terminal(160, height)
+            await until(pilot, lambda: "─ 1194 comment.created v1 ─" in screen_text(app))
+            (rule,) = (line for line in screen_text(app).splitlines() if "─ Traffic ─" in line)
+            assert "─ 1194 comment.created v1 ─" in rule
+            await pilot.press("enter")
+            assert "▌ 1194" in screen_text(app)
+
+
+async def test_in_a_tall_terminal_the_details_follow_the_cursor_each_tab_with_its_part(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -132,27 +135,6 @@ async def test_in_a_tall_terminal_the_details_follow_the_cursor(
         await pilot.press("k", "k")
         await until(pilot, lambda: "─ 1194 comment.created v1 ─" in screen_text(app))
         assert "0.6 ms · 404 ✗ ─" in screen_text(app)
-
-
-@pytest.mark.parametrize("height", [24, 50])
-async def test_in_a_wide_terminal_the_details_stand_beside_the_list(
-    console: Callable[..., ConsoleApp], height: int
-) -> None:
-    app = console()
-    async with app.run_test(size=(160, height), notifications=True) as pilot:
-        await settled(pilot)
-        await pilot.press("k", "k")
-        await until(pilot, lambda: "─ 1194 comment.created v1 ─" in screen_text(app))
-        (rule,) = (line for line in screen_text(app).splitlines() if "─ Traffic ─" in line)
-        assert "─ 1194 comment.created v1 ─" in rule
-        await pilot.press("enter")
-        assert "▌ 1194" in screen_text(app)
-
-
-async def test_each_tab_shows_its_part_of_an_exchange(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=TALL, notifications=True) as pilot:
-        await settled(pilot)
         traffic(app).go_to(1191)
         await pilot.press("enter")
         for shown in (
@@ -165,14 +147,6 @@ async def test_each_tab_shows_its_part_of_an_exchange(console: Callable[..., Con
         ):
             await until(pilot, lambda shown=shown: shown in screen_text(app))  # type: ignore[misc]  # it is called at once
             await pilot.press("right_square_bracket")
-
-
-async def test_a_refused_signature_is_explained_in_a_sentence(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=TALL, notifications=True) as pilot:
-        await settled(pilot)
         traffic(app).go_to(1189)
         traffic(app).action_show_tab("signature")
         sentence = "Signature is fine, but the timestamp is 412 s old; the limit is 300 s."
