@@ -155,17 +155,18 @@ async def watch(process: Watched, on_check: Callable[[Finding, float | None], No
     """Check a process that has just answered until it has ended.
 
     *on_check* is told after each check what was found, and for how many seconds it has not
-    answered: None when it has.
+    answered: None when it has. A time in which we ourselves stood still is no silence of it.
     """
-    answered_s = time.monotonic()
+    silent_s, since_s = 0.0, time.monotonic()
     while not await _ends_within(process, EVERY_S):
         try:
             found = await process.check(LIMIT_S)
         except (TimeoutError, OSError):
-            silent_s = time.monotonic() - answered_s
+            before_s, since_s = since_s, time.monotonic()
+            silent_s += min(since_s - before_s, EVERY_S + LIMIT_S)
             on_check(Finding(silent(silent_s)), silent_s)
         else:
-            answered_s = time.monotonic()
+            silent_s, since_s = 0.0, time.monotonic()
             on_check(found, None)
 
 

@@ -72,12 +72,11 @@ class Holding:
 
     async def gone(self, target: Target) -> bool:
         """Tell whether a worker that broke its connection serves no more, once that is known."""
-        deadline_s = asyncio.get_running_loop().time() + NOTICED_S
-        while self._workers.serving(target.worker_name) == target:
-            if asyncio.get_running_loop().time() > deadline_s:
-                return False
+        for _ in range(round(NOTICED_S / _LOOK_S)):  # counted: we ourselves may have stood still
+            if self._workers.serving(target.worker_name) != target:
+                return True
             await asyncio.sleep(_LOOK_S)  # the end of a process and that of its sockets race
-        return True
+        return self._workers.serving(target.worker_name) != target
 
     def why_not_yet(self, name: str) -> str:
         """Say why no worker came for a request that has waited."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kiket_console.engine import health, worker
-from kiket_console.engine.health import Signing
+from kiket_console.engine.health import Finding, Signing
 from kiket_console.engine.ports import Target
 from kiket_console.model import WorkerState
 
@@ -226,6 +227,31 @@ async def test_code_that_hangs_is_ended_and_started_anew(
 async def _asked_in_vain(running: Any) -> None:
     with contextlib.suppress(AssertionError, OSError):
         await running.ask("/block")
+
+
+async def test_a_time_in_which_the_engine_stood_still_is_no_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when somebody stops and continues it: what it asked just before comes to nothing."""
+    now_s, told, ended = [0.0], [], asyncio.Event()
+
+    class Stopped:
+        async def check(self, limit_s: float) -> Finding:
+            now_s[0] += 3600
+            raise TimeoutError(limit_s)
+
+        async def wait_ended(self) -> None:
+            await ended.wait()
+
+    def on_check(_: Finding, silent_s: float | None) -> None:
+        told.append(silent_s)
+        if len(told) == 2:
+            ended.set()
+
+    monkeypatch.setattr(health, "EVERY_S", 0.01)
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    await health.watch(Stopped(), on_check)
+    assert told == pytest.approx([5.01, 10.02])
 
 
 def test_a_breakpoint_is_left_alone() -> None:
