@@ -51,8 +51,10 @@ def module_of(page_block: Block) -> Any:
     return page_block.run()["create_app"]
 
 
-def test_the_quickstart_and_its_test_run(reader: Path) -> None:
+def test_the_tests_of_the_quickstart_and_of_two_modules_together_run(reader: Path) -> None:
     write(reader, GREETER, GREETER_TEST)
+    (reader / "how_to.py").write_text(MESSAGES.text)
+    (reader / "test_together.py").write_text(TOGETHER.text)
     assert GREETER_PYTEST.text == "pytest\n"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
@@ -60,7 +62,7 @@ def test_the_quickstart_and_its_test_run(reader: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 async def test_a_secret_is_used_and_rotated() -> None:
@@ -160,18 +162,6 @@ async def test_a_socket_echoes() -> None:
         async with connect(f"ws://{announced.listen}/echo") as websocket:
             await websocket.send("hi")
             assert await websocket.recv() == "hi"
-
-
-def test_two_modules_are_tested_together(reader: Path) -> None:
-    (reader / "how_to.py").write_text(MESSAGES.text)
-    (reader / "test_together.py").write_text(TOGETHER.text)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=reader,
-        capture_output=True,
-        text=True,
-    )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 async def test_what_is_to_be_closed_is_closed_at_the_end() -> None:
