@@ -158,7 +158,8 @@ def make(recorder: Recorder, vault: Vault, redactor: Redactor, tmp_path: Path) -
             on_change=lambda: None,
         )
         callers = Callers(lambda: pairs, tokens)
-        platform = Platform(recorder, workers, Refusals(recorder.log), callers, api)
+        refusals = Refusals(recorder.log, minute_s=3600.0)  # however long a test's calls take
+        platform = Platform(recorder, workers, refusals, callers, api)
         made.append(World(platform, api, state, settings, desk, tokens, notes, told))
         return made[-1]
 
