@@ -247,8 +247,11 @@ def engine(
             try:
                 yield lab
             except Exception as error:
-                if process.poll() is not None:
-                    error.add_note(f"The engine had ended: {errors.read_text()}")
+                if isinstance(error, ConnectionError):  # its ports close before it has ended
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.wait(5)
+                how = "is running" if process.poll() is None else f"ended with {process.poll()}"
+                error.add_note(f"The engine {how}; it said: {errors.read_text()[-20_000:]}")
                 raise
             assert process.poll() is None, f"the engine ended: {errors.read_text()}"
             assert lab.errors() == "", errors.read_text()[:20_000]

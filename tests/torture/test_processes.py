@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.torture.senders import ANSWER_LIMIT_S
 from tests.torture.subject import GONE_S, Plan, Subject, until
 
 from kiket_console.store.reader import Reader
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 
 WORKER_KILLS = 2
+TIMEOUT_S = 8.0
+"""Of a request, in an engine that is stopped for longer."""
 
 
 @pytest.fixture
@@ -78,8 +79,9 @@ async def test_a_terminated_engine_answers_all_it_has_and_leaves_nothing(
     subject.wait_ready()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
+        slow = [tasks.create_task(senders.send_one(hold_s=1.5)) for _ in range(8)]
+        await in_handler(handled, 8)
         tasks.create_task(senders.sending(stop))
-        slow = [tasks.create_task(senders.send_one(hold_s=1.0)) for _ in range(8)]
         await in_handler(handled, 100)
         told_s = time.monotonic()
         status = await asyncio.to_thread(subject.stop)
@@ -102,7 +104,7 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
 
     And people are told why everything was late.
     """
-    subject.settings["forward_timeout_s"] = "4"
+    subject.settings["forward_timeout_s"] = str(TIMEOUT_S)
     subject.start()
     subject.wait_ready()
     assert (await senders.send_one())[1] == 200
@@ -110,7 +112,7 @@ async def test_an_engine_that_was_stopped_for_a_while_blames_nobody(
         under_way = [tasks.create_task(senders.send_one(hold_s=0.5)) for _ in range(4)]
         await in_handler(handled, 5)
         subject.signal(signal.SIGSTOP)
-        await asyncio.sleep(5.0)
+        await asyncio.sleep(TIMEOUT_S + 1.0)
         subject.signal(signal.SIGCONT)
     assert [task.result()[1] for task in under_way] == [200] * 4
     assert (await senders.send_one())[1] == 200
@@ -156,7 +158,7 @@ async def test_when_the_store_can_never_be_written_again_nobody_waits(
     subject.start(Plan(mutants=("writer_dies",)))
     subject.wait_ready()
     stop = asyncio.Event()
-    async with asyncio.timeout(ANSWER_LIMIT_S / 2), asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:
         tasks.create_task(senders.sending(stop))
 
         def noticed() -> bool:
@@ -165,6 +167,7 @@ async def test_when_the_store_can_never_be_written_again_nobody_waits(
 
         await asyncio.to_thread(until, noticed, "the senders are told")
         stop.set()
+    assert senders.hung == []
     assert subject.process is not None
     if subject.process.poll() is None:
         recording = str(subject.status()["recording"])
@@ -183,10 +186,11 @@ async def test_a_mistake_in_a_task_of_the_engine_ends_it_with_a_sentence(
     subject.start(Plan(mutants=("task_fails",)))
     subject.wait_ready()
     stop = asyncio.Event()
-    async with asyncio.timeout(ANSWER_LIMIT_S / 2), asyncio.TaskGroup() as tasks:
+    async with asyncio.TaskGroup() as tasks:
         tasks.create_task(senders.sending(stop))
         status = await asyncio.to_thread(subject.wait_ended)
         stop.set()
+    assert senders.hung == []
     ended_s = time.monotonic()
     assert status == 1
     said = subject.words.read_text()
