@@ -32,6 +32,7 @@ from kiket_console.ui.sanitiser import ControlFilter
 from kiket_console.ui.screens.place import PlaceScreen
 from kiket_console.ui.secret_changes import SecretChanges
 from kiket_console.ui.store_view import StoreView
+from kiket_console.ui.stylesheet import CalmStylesheet
 from kiket_console.ui.themes import DEFAULT, fallbacks
 from kiket_console.ui.toast import Sentence
 from kiket_console.ui.turns import Turns, tell
@@ -91,6 +92,7 @@ class ConsoleApp(Journeys):
             options["ansi_color"] = True
         self._worn: Theme | None = None
         super().__init__(**options)
+        self.stylesheet = CalmStylesheet()
         self.registry = actions.Registry(keys)
         """The commands with the person's own keys."""
         self.set_keymap(self.registry.keymap)
