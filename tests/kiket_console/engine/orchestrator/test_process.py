@@ -15,7 +15,7 @@ import pytest
 from tests.kiket_console.engine.orchestrator.playing import Others, Tape, Vault
 from tests.ports import free_port
 
-from kiket_console.engine import health
+from kiket_console.engine import drains, health
 from kiket_console.engine.orchestrator import ladder, process
 from kiket_console.engine.orchestrator.session import ModuleSession
 from kiket_console.model import Worker, WorkerState
@@ -147,8 +147,14 @@ async def test_a_module_as_of_the_rust_sdk_runs_and_is_described(
 
 
 async def test_a_save_brings_a_new_one_before_the_old_is_told_to_end_once_it_is_through(
-    folder: Path, run: Run, tape: Tape, others: Others, busy: set[str]
+    folder: Path,
+    run: Run,
+    tape: Tape,
+    others: Others,
+    busy: set[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(drains, "SHOWN_AFTER_S", 0.0)
     table(folder, [*PROGRAM, str(RUST_LIKE)])
     async with run() as running:
         first = await running.serving()
