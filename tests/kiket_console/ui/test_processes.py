@@ -217,29 +217,33 @@ def test_one_step_down_from_the_last_worker_stays_there() -> None:
     assert rows.cursor == 1
 
 
-async def test_a_stop_is_told_at_once_and_taken_back(
+async def test_a_stop_is_told_at_once_and_taken_back_and_a_kill_is_asked_about_first(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
-    """`u` starts again what was stopped."""
-    app = console()
+    """`u` starts again what was stopped; the answer that is selected kills nothing.
+
+    `l` shows what a worker logged, and nothing of others.
+    """
+    story = scene.Story()
+    story.log("mine")
+    app = console(story)
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await settled(pilot)
-        await pilot.press("2", "s")
+        await pilot.press("2", "l")
+        await until(pilot, lambda: "worker:marketing" in screen_text(app))
+        await until(pilot, lambda: "1 of 1 line" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "─ Processes ─" in screen_text(app))
+
+        await pilot.press("s")
         said = "marketing is stopping; u starts it again."
         await until(pilot, lambda: said in screen_text(app))
         await pilot.press("u")
         await until(pilot, lambda: engine.asked[-1] == ("worker", "marketing", "start"))
-        assert engine.asked[0] == ("worker", "marketing", "stop")
+        assert engine.asked == [("worker", "marketing", "stop"), ("worker", "marketing", "start")]
 
-
-async def test_a_kill_is_asked_about_first(
-    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-) -> None:
-    """The answer that is selected changes nothing."""
-    app = console()
-    async with app.run_test(size=WIDE) as pilot:
-        await settled(pilot)
-        await pilot.press("2", "K")
+        engine.asked.clear()
+        await pilot.press("K")
         await until(pilot, lambda: isinstance(app.screen, KillScreen))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.place)
@@ -273,18 +277,6 @@ async def test_the_place_of_the_problem_opens_in_the_editor(
         app.heard_status(engine.said)
         await pilot.press("O")
         await until(pilot, lambda: f"-g {paths.folder}/app.py:12" in opened.read_text())
-
-
-async def test_a_worker_leads_to_its_lines_in_the_log(console: Callable[..., ConsoleApp]) -> None:
-    """`l` shows what it logged, and nothing of others."""
-    story = scene.Story()
-    story.log("mine")
-    app = console(story)
-    async with app.run_test(size=WIDE) as pilot:
-        await settled(pilot)
-        await pilot.press("2", "l")
-        await until(pilot, lambda: "worker:marketing" in screen_text(app))
-        await until(pilot, lambda: "1 of 1 line" in screen_text(app))
 
 
 def test_a_project_of_modules_alone_is_told_how_a_first_message_comes() -> None:

@@ -285,21 +285,19 @@ async def test_pending_bars_grow(
         assert "2 m 32 s" in screen_text(app), before
 
 
-@pytest.mark.parametrize(("place", "number"), [("processes", 1196), ("producer", 1202)])
 async def test_each_place_that_means_an_exchange_leads_to_its_timeline(
-    console: Callable[..., ConsoleApp], place: str, number: int
+    console: Callable[..., ConsoleApp],
 ) -> None:
     scene.tell(story := Story())
-    if place == "producer":
-        producer.tell_of_messages(story)
+    producer.tell_of_messages(story)
     app = console(story)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
-        await pilot.press("2" if place == "processes" else "7", "g")
-        await settled(pilot)
-        await pilot.press("c")
-        await until(pilot, lambda: cursor_of(app).startswith("exchange:"))
-        assert app.current_mode == "traffic"
-        assert cursor_of(app) == f"exchange:{number}"
-        await pilot.press("escape")
-        assert app.current_mode == place
+        for key, place, number in (("2", "processes", 1196), ("7", "producer", 1202)):
+            await pilot.press(key, "g")
+            await settled(pilot)
+            await pilot.press("c")
+            await until(pilot, lambda number=number: cursor_of(app) == f"exchange:{number}")  # type: ignore[misc]  # it is called at once
+            assert app.current_mode == "traffic"
+            await pilot.press("escape")
+            await until(pilot, lambda place=place: app.current_mode == place)  # type: ignore[misc]  # likewise

@@ -14,6 +14,7 @@ from kiket_console.ui.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kiket_console.model import Worker
     from kiket_console.ui.app import ConsoleApp
 
 WELL = scene.worker()
@@ -88,42 +89,27 @@ def test_a_worker_that_serves_and_refuses_what_is_signed_is_told_once() -> None:
     assert told == [[], [("It refuses what is signed.", True)], [], [AGAIN]]
 
 
-async def test_a_save_that_does_not_start_is_said_on_screen(
+async def test_a_save_that_does_not_start_is_said_on_screen_and_lies_over_no_list_of_workers(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine
 ) -> None:
+    def is_now(worker: Worker, change: int) -> None:
+        engine.said = scene.status(worker)
+        engine.news.put_nowait(Notice(0, 0, 0, change))
+
     app = console()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await settled(pilot)
         assert "contacs" not in screen_text(app)
-        engine.said = scene.status(BROKEN)
-        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        is_now(BROKEN, 2)
         await until(pilot, lambda: "crm.py:17: NameError: name 'contacs'" in screen_text(app))
-        engine.said = scene.status(WELL)
-        engine.news.put_nowait(Notice(0, 0, 0, 3))
+        is_now(WELL, 3)
         await until(pilot, lambda: "marketing is well again" in screen_text(app))
-
-
-async def test_where_workers_are_listed_nothing_lies_over_them(
-    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-) -> None:
-    app = console()
-    async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await settled(pilot)
-        await pilot.press("2")
-        engine.said = scene.status(BROKEN)
-        engine.news.put_nowait(Notice(0, 0, 0, 2))
-        await until(pilot, lambda: "NameError: name 'contacs'" in screen_text(app))
-        assert "2 for the traceback" not in screen_text(app)
-
-
-async def test_a_notice_is_gone_where_workers_are_listed(
-    console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-) -> None:
-    app = console()
-    async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await settled(pilot)
-        engine.said = scene.status(BROKEN)
-        engine.news.put_nowait(Notice(0, 0, 0, 2))
+        is_now(BROKEN, 4)
         await until(pilot, lambda: "2 for the traceback" in screen_text(app))
         await pilot.press("2")
         await until(pilot, lambda: "2 for the traceback" not in screen_text(app))
+        is_now(WELL, 5)
+        await until(pilot, lambda: "NameError" not in screen_text(app))
+        is_now(BROKEN, 6)
+        await until(pilot, lambda: "NameError: name 'contacs'" in screen_text(app))
+        assert "2 for the traceback" not in screen_text(app)
