@@ -44,11 +44,14 @@ class Envelope(Struct, frozen=True):
     id: str
 
 
-# --- bodies, which stay JSON text until they are wanted ---
+# --- bodies: base64 text, as programs of ours write them, or any JSON, as others do ---
+
+_Body = TypeVar("_Body", str | None, Raw)
+_ABSENT: Final[Any] = Raw(b"null")
 
 
-class _Payload(Struct, frozen=True):
-    data: Raw
+class _Payload(Struct, Generic[_Body], frozen=True):
+    data: _Body
     format: EncodingFormat
 
     def whole(self, *, strict: bool) -> m.Payload:
@@ -58,22 +61,22 @@ class _Payload(Struct, frozen=True):
         return m.Payload(data, self.format)
 
 
-class _HttpResponse(Struct, frozen=True, tag_field="op", tag="http_response"):
+class _HttpResponse(Struct, Generic[_Body], frozen=True, tag_field="op", tag="http_response"):
     request_id: str
     status_code: m.U16
     headers: dict[str, str]
-    body: Raw = Raw(b"null")
+    body: _Body = _ABSENT
 
     def whole(self, *, strict: bool) -> m.HttpResponse:
         body = read_bytes(self.body, strict=strict)
         return m.HttpResponse(self.request_id, self.status_code, self.headers, body)
 
 
-class _RouteToModule(Struct, frozen=True, tag_field="op", tag="route_to_module"):
+class _RouteToModule(Struct, Generic[_Body], frozen=True, tag_field="op", tag="route_to_module"):
     target_module_id: str
     target_endpoint: str
     request_id: str
-    payload: _Payload
+    payload: _Payload[_Body]
     expects_reply: bool | None = None
 
     def whole(self, *, strict: bool) -> m.RouteToModule:
@@ -86,22 +89,24 @@ class _RouteToModule(Struct, frozen=True, tag_field="op", tag="route_to_module")
         )
 
 
-class _HttpRequest(Struct, frozen=True, tag_field="op", tag="http_request"):
+class _HttpRequest(Struct, Generic[_Body], frozen=True, tag_field="op", tag="http_request"):
     request_id: str
     method: str
     uri: str
     headers: dict[str, str]
-    body: Raw = Raw(b"null")
+    body: _Body = _ABSENT
 
     def whole(self, *, strict: bool) -> m.HttpRequest:
         body = read_bytes(self.body, strict=strict)
         return m.HttpRequest(self.request_id, self.method, self.uri, self.headers, body)
 
 
-class _RoutedModuleMessage(Struct, frozen=True, tag_field="op", tag="routed_module_message"):
+class _RoutedModuleMessage(
+    Struct, Generic[_Body], frozen=True, tag_field="op", tag="routed_module_message"
+):
     source_module_id: str
     original_request_id: str
-    payload: _Payload
+    payload: _Payload[_Body]
     target_endpoint: str | None = None
     expects_reply: bool | None = None
     traceparent: str | None = None
@@ -117,10 +122,12 @@ class _RoutedModuleMessage(Struct, frozen=True, tag_field="op", tag="routed_modu
         )
 
 
-class _RoutedModuleResponse(Struct, frozen=True, tag_field="op", tag="routed_module_response"):
+class _RoutedModuleResponse(
+    Struct, Generic[_Body], frozen=True, tag_field="op", tag="routed_module_response"
+):
     source_module_id: str
     request_id: str
-    payload: _Payload
+    payload: _Payload[_Body]
 
     def whole(self, *, strict: bool) -> m.RoutedModuleResponse:
         request_id = _uuid(self.request_id, strict=strict)
@@ -134,12 +141,8 @@ def _uuid(text: str, *, strict: bool) -> str:
     return text
 
 
-_WITH_BODY = (
-    _HttpResponse,
-    _RouteToModule,
-    _HttpRequest,
-    _RoutedModuleMessage,
-    _RoutedModuleResponse,
+_WITH_BODY: Final = frozenset(
+    {_HttpResponse, _RouteToModule, _HttpRequest, _RoutedModuleMessage, _RoutedModuleResponse}
 )
 
 # --- decoders ---
@@ -183,7 +186,7 @@ class _Wrapper(Struct, frozen=True):
 
 _probe: Final[_Decoder[_Probe]] = _Decoder(_Probe)
 _wrapper: Final[_Decoder[_Wrapper]] = _Decoder(_Wrapper)
-_http_response: Final[_Decoder[_HttpResponse]] = _Decoder(_HttpResponse)
+_http_response: Final[_Decoder[_HttpResponse[Raw]]] = _Decoder(_HttpResponse[Raw])
 _any: Final[_Decoder[Any]] = _Decoder(Any)
 _init: Final[_Decoder[m.Init]] = _Decoder(m.Init)
 _ToModule = (
@@ -213,24 +216,30 @@ _ToOrchestrator = (
 )
 
 
-class _TypedWrapper(Struct, frozen=True):
-    content: _ToOrchestrator | m.HttpResponse | m.RouteToModule
+# Bodies as base64 text.
+_FromOurs = _ToOrchestrator | _HttpResponse[str | None] | _RouteToModule[str | None]
 
 
-# Bodies as base64 text, as programs of ours write them: read in one go.
-_typed_to_module: Final[_Decoder[m.ToModule]] = _Decoder(
-    _ToModule | m.HttpRequest | m.RoutedModuleMessage | m.RoutedModuleResponse
+class _WrapperOfOurs(Struct, frozen=True):
+    content: _FromOurs
+
+
+_ours_to_module: Final[_Decoder[Any]] = _Decoder(
+    _ToModule
+    | _HttpRequest[str | None]
+    | _RoutedModuleMessage[str | None]
+    | _RoutedModuleResponse[str | None]
 )
-_typed_to_orchestrator: Final[_Decoder[m.ToOrchestrator]] = _Decoder(
-    _ToOrchestrator | m.HttpResponse | m.RouteToModule
-)
-_typed_wrapper: Final[_Decoder[_TypedWrapper]] = _Decoder(_TypedWrapper)
+_ours_to_orchestrator: Final[_Decoder[Any]] = _Decoder(_FromOurs)
+_wrapper_of_ours: Final[_Decoder[_WrapperOfOurs]] = _Decoder(_WrapperOfOurs)
 
 # Bodies as Rust writes them.
 _to_module: Final[_Decoder[Any]] = _Decoder(
-    _ToModule | _HttpRequest | _RoutedModuleMessage | _RoutedModuleResponse
+    _ToModule | _HttpRequest[Raw] | _RoutedModuleMessage[Raw] | _RoutedModuleResponse[Raw]
 )
-_to_orchestrator: Final[_Decoder[Any]] = _Decoder(_ToOrchestrator | _HttpResponse | _RouteToModule)
+_to_orchestrator: Final[_Decoder[Any]] = _Decoder(
+    _ToOrchestrator | _HttpResponse[Raw] | _RouteToModule[Raw]
+)
 
 
 def envelope(raw: bytes) -> Envelope:
@@ -288,7 +297,9 @@ def decode_to_module(raw: bytes, *, strict: bool = False) -> m.ToModule:
     """
     if not strict:
         try:
-            return _typed_to_module.decode(raw)
+            found = _ours_to_module.decode(raw)
+            message: m.ToModule = found.whole(strict=False) if type(found) in _WITH_BODY else found
+            return message
         except Fault:
             pass  # not that, then; below is said what is wrong
     return cast("m.ToModule", _decode(raw, _to_module, m.ToModule, strict=strict))
@@ -303,8 +314,10 @@ def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestra
     if not strict:
         try:
             if raw.startswith(b'{"id":'):
-                return _typed_wrapper.decode(raw).content
-            return _typed_to_orchestrator.decode(raw)
+                message = _wrapper_of_ours.decode(raw).content
+            else:
+                message = _ours_to_orchestrator.decode(raw)
+            return cast("m.ToOrchestrator", _whole(message, strict=False))
         except Fault:
             pass  # not that, then; below is said what is wrong
     if not raw.startswith(b'{"op":'):
@@ -342,7 +355,7 @@ def _decode(raw: bytes, decoder: _Decoder[Any], kinds: Any, *, strict: bool) -> 
 
 
 def _whole(message: Any, *, strict: bool) -> Any:
-    return message.whole(strict=strict) if isinstance(message, _WITH_BODY) else message
+    return message.whole(strict=strict) if type(message) in _WITH_BODY else message
 
 
 def _refusal(raw: bytes, fault: BaseException) -> ProtocolError:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import fields as fields_of
 from msgspec.structs import replace
+from pybase64 import b64encode
 
 from kiket_core.frames import encode_length, length_header
 from pywatt_sdk import _wire_messages as m
@@ -28,9 +29,7 @@ def encode_json(message: m.ToModule | m.ToOrchestrator, *, base64: bool = False)
 
     Base64 is for peers that said in `Hello` that they accept it; Rust does not.
     """
-    if type(message) not in (_UNREADY_BASE64 if base64 else _UNREADY):
-        return _encode(message)
-    return _encode(_ready(message, base64=base64))
+    return _written(message, base64, _BRACE)
 
 
 def encode_line(
@@ -48,11 +47,7 @@ def encode_line(
     """
     if not base64 and isinstance(message, m.HttpResponse):
         return _http_reply(message, source) + b"\n"
-    if type(message) in (_UNREADY_BASE64 if base64 else _UNREADY):
-        message = _ready(message, base64=base64)
-    if traceparent:
-        return _traced(_encode(message), traceparent) + b"\n"
-    return _encode_lines((message,))
+    return _written(message, base64, _traced(traceparent) + b"\n" if traceparent else _LINE_END)
 
 
 def encode_frame(
@@ -70,18 +65,32 @@ def encode_frame(
         base64: write bodies as base64 text.
         traceparent: of what request the message is a part; ours, as in `encode_line`.
     """
-    raw = encode_json(message, base64=base64)
-    if traceparent:
-        raw = _traced(raw, traceparent)
+    raw = _written(message, base64, _traced(traceparent) if traceparent else _BRACE)
     if to != "orchestrator":
         return encode_length(raw)
     header = length_header(len(raw) + _WRAPPER_BYTES)
     return _WRAPPER % (header, _WRAPPERS, next(_wrapper_numbers), raw)
 
 
-def _traced(raw: bytes, traceparent: str) -> bytes:
+def _written(message: Any, base64: bool, end: bytes) -> bytes:
+    """Write a message with `end` in place of its last brace; a long body is copied just once."""
+    kind = type(message)
+    if kind in _WITH_BODY and message.body is not None:
+        head = _encode(replace(message, body=None))[:_BODY_AT]
+        if base64:
+            return b"".join((head, b'"', b64encode(message.body), b'"', end))
+        return b"".join((head, bytes_as_numbers(message.body), end))
+    if kind in (_UNREADY_BASE64 if base64 else _UNREADY):
+        message = _ready(message, base64=base64)
+    if end is _LINE_END:
+        return _encode_lines((message,))
+    raw = _encode(message)
+    return raw if end is _BRACE else raw[:-1] + end
+
+
+def _traced(traceparent: str) -> bytes:
     """Put a trace at the end of a message, where a reader finds it without reading the rest."""
-    return b'%s,"traceparent":"%s"}' % (raw[:-1], traceparent.encode())
+    return b',"traceparent":"%s"}' % traceparent.encode()
 
 
 def new_uuid() -> str:
@@ -101,10 +110,6 @@ def _ready(message: Any, *, base64: bool) -> Any:
         if message.params is None:
             return _without_absent(message, keep=frozenset({"success", "result", "error"}))
         return message
-    if isinstance(message, m.HttpRequest | m.HttpResponse):
-        if base64 or message.body is None:
-            return message
-        return replace(message, body=bytes_as_numbers(message.body))
     if isinstance(message, m.RouteToModule | m.RoutedModuleMessage | m.RoutedModuleResponse):
         return message if base64 else replace(message, payload=_numbers(message.payload))
     return message
@@ -143,12 +148,16 @@ def _http_reply(response: m.HttpResponse, source: str) -> bytes:
     return _encode(reply)
 
 
+_BRACE: Final = b"}"
+_LINE_END: Final = b"}\n"
+_WITH_BODY: Final = frozenset({m.HttpRequest, m.HttpResponse})
+"""Messages that end in their body."""
+_BODY_AT: Final = -len(b"null}")
+
 _UNREADY_BASE64: Final = frozenset({m.Init, m.ServiceOperationResult, m.RoutedModuleMessage})
 """Messages that msgspec does not write as the wire wants them by itself."""
 
 _UNREADY: Final = _UNREADY_BASE64 | {
-    m.HttpRequest,
-    m.HttpResponse,
     m.RouteToModule,
     m.RoutedModuleResponse,
 }

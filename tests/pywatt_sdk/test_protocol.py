@@ -93,10 +93,10 @@ class TestLiberally:
         raw = said({"name": "K", "extra": [1], "op": "get_secret"})
         assert decode_to_orchestrator(raw) == GetSecret("K")
 
-    @pytest.mark.parametrize("body", ["AP9ib2R5", "AP9ib2R5".replace("/", "\\/")])
-    def test_a_body_as_base64_text(self, body: str) -> None:
-        fields = json.loads(encode_json(REQUEST)) | {"body": body}
-        assert decode_to_module(said(fields)) == REQUEST
+    @pytest.mark.parametrize("text", [b'"//8="', b'"\\/\\/8="', b"[255, 255]"])
+    def test_a_body_as_base64_text(self, text: bytes) -> None:
+        raw = encode_json(HttpRequest("1", "GET", "/", {})).replace(b"null", text)
+        assert decode_to_module(raw) == HttpRequest("1", "GET", "/", {}, b"\xff\xff")
 
     @pytest.mark.parametrize("word", ["database", "Database", "DATABASE"])
     def test_a_service_type_in_any_case(self, word: str) -> None:
@@ -202,6 +202,16 @@ class TestOurs:
         request = HttpRequest("1", "GET", "/", {}, body)
         assert decode_to_module(encode_json(request, base64=base64)) == request
 
+    @pytest.mark.parametrize("body", [None, b"", b"body"])
+    @pytest.mark.parametrize("base64", [True, False])
+    def test_a_trace_goes_with_any_body(self, base64: bool, body: bytes | None) -> None:
+        request = HttpRequest("1", "GET", "/", {}, body)
+        bare = json.loads(encode_json(request, base64=base64))
+        line = encode_line(request, base64=base64, traceparent="00-1-2-01")
+        assert line.endswith(b"}\n")
+        assert json.loads(line) == bare | {"traceparent": "00-1-2-01"}
+        assert encode_frame(request, base64=base64, traceparent="00-1-2-01")[5:] == line[:-1]
+
     def test_a_reply_on_stdout_has_a_body_in_any_case(self) -> None:
         line = json.loads(encode_line(HttpResponse("1", 204, {}), source="m"))
         assert line["content"]["body"] == []
@@ -237,6 +247,8 @@ class TestRefusals:
             (b'{"op":7}', "The message cannot be read: "),
             (b'{"op":"port_request","request_id":"1","specific_port":65536}', "specific_port"),
             (b'{"op":"http_response","request_id":"1","status_code":200,"headers":{},"body":[256]}',
+             "http_response cannot be read: "),
+            (b'{"op":"http_response","request_id":"1","status_code":200,"headers":{},"body":"QQ"}',
              "http_response cannot be read: "),
             (b'{"op":"service_request","id":"1","service_type":"Jwt","config":' + b"[" * 100_000,
              "nested too deeply"),
