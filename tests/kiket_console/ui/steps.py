@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 
-async def stepped_out(pilot: Pilot[bool]) -> None:
-    """Close whatever is open and go back to Traffic."""
+async def closed(pilot: Pilot[bool]) -> None:
+    """Close whatever is open and go back to the list of the place."""
     app = pilot.app
     assert isinstance(app, ConsoleApp)
     for _ in range(30):
@@ -27,5 +27,12 @@ async def stepped_out(pilot: Pilot[bool]) -> None:
             await pilot.pause()
     assert app.screen is app.place, app.screen
     await pilot.press("escape")
+
+
+async def stepped_out(pilot: Pilot[bool]) -> None:
+    """Close whatever is open and go back to Traffic."""
+    await closed(pilot)
+    app = pilot.app
+    assert isinstance(app, ConsoleApp)
     if not isinstance(app.place, TrafficScreen):
         await pilot.press("1", "escape")

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
+OFF = {
+    b"\x1b[?1049h": b"\x1b[?1049l",  # the other screen
+    b"\x1b[?25l": b"\x1b[?25h",  # the cursor
+    b"\x1b[?1000h": b"\x1b[?1000l",  # the mouse
+    b"\x1b[?1003h": b"\x1b[?1003l",
+    b"\x1b[?1006h": b"\x1b[?1006l",
+    b"\x1b[?2004h": b"\x1b[?2004l",  # pastes in brackets
+    b"\x1b[?1004h": b"\x1b[?1004l",  # focus
+    b"\x1b[>1u": b"\x1b[<u",  # keys with all their modifiers
+}
+"""What turns off again what a console turns on."""
 END = b"\0all\0"
 """Written behind what a program wrote, to know that all of it was read."""
 
@@ -85,6 +96,14 @@ class Terminal:
     def after(self) -> list[object]:
         """The settings of the terminal."""
         return termios.tcgetattr(self._theirs)
+
+    def is_restored(self) -> None:
+        """Fail unless everything that was turned on is off again; to be called after the end."""
+        raw = bytes(self.raw)
+        for on, off in OFF.items():
+            assert raw.rfind(off) >= raw.rfind(on), (on, off)
+        assert b"\x1b[?1049h" in raw
+        assert self.after == self.before
 
     def close(self) -> None:
         """Leave nothing of it."""

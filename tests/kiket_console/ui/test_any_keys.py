@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAVING = {"ctrl+q", "ctrl+z", "ctrl+c", "q"}
 KEYS = sorted({key for command in COMMANDS for key in command.key_names} - LEAVING)
 OFTEN = ["escape"] * 10 + ["enter"] * 6 + ["down"] * 5 + ["space", "a", "b", "at", "1"]
-PRESSED = int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 80)
+PRESSED = int(os.environ.get("KIKET_TORTURE_EXAMPLES") or 50)
 SIZES = ((100, 30), (20, 5), (200, 50), (80, 24))
 
 

@@ -20,6 +20,7 @@ from kiket_console.ui.screens.edit import EditScreen
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.screens.trigger import TriggerScreen
 from kiket_console.ui.widgets.editor import MOST_LINES, Editor, fits
+from kiket_console.ui.widgets.entry import Entry
 from kiket_console.ui.widgets.said import Said
 from kiket_console.wire import Edit, Result
 
@@ -143,12 +144,20 @@ class TestEditing:
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.place)
 
-    async def test_what_is_no_json_is_sent_only_when_a_person_insists(
-        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
+    async def test_what_is_no_json_is_sent_only_when_a_person_insists_who_may_use_another_editor(
+        self,
+        console: Callable[..., ConsoleApp],
+        engine: scene.ToldEngine,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        def edited(_: object, text: str, suffix: str) -> str:
+            assert suffix == ".json"
+            return text.replace("KIK-45", "KIK-77")
+
+        monkeypatch.setattr("kiket_console.ui.external.edit_text", edited)
         app = console()
         async with app.run_test(size=SMALL) as pilot:
-            await at(app, pilot, EDITED, "e", "Edit & send")
+            await at(app, pilot, EDITED, "E", "KIK-77")
             replace_in_payload(app, '"high",', '"high",,')
             fault = "Line 12, column 24: A name in double quotes is missing here."
             await until(pilot, lambda: fault in screen_text(app))
@@ -162,6 +171,7 @@ class TestEditing:
             await pilot.press("f5")
             await until(pilot, lambda: app.screen is app.place)
             assert b'"high",,' in (engine.edits[0].raw_payload or b"")
+            assert b"KIK-77" in (engine.edits[0].raw_payload or b"")
 
     async def test_a_duplicate_names_no_original_and_a_dry_run_sends_nothing(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
@@ -254,24 +264,6 @@ class TestEditing:
             await at(app, pilot, first, "left_square_bracket", "Timeline")
             await settled(pilot)
             assert "Edited" not in screen_text(app)
-
-    async def test_e_edits_in_the_persons_own_editor(
-        self,
-        console: Callable[..., ConsoleApp],
-        engine: scene.ToldEngine,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        def edited(_: object, text: str, suffix: str) -> str:
-            assert suffix == ".json"
-            return text.replace("KIK-45", "KIK-77")
-
-        monkeypatch.setattr("kiket_console.ui.external.edit_text", edited)
-        app = console()
-        async with app.run_test(size=SMALL) as pilot:
-            await at(app, pilot, EDITED, "E", "KIK-77")
-            await pilot.press("f5")
-            await until(pilot, lambda: app.screen is app.place)
-            assert b"KIK-77" in (engine.edits[0].raw_payload or b"")
 
     async def test_a_payload_that_is_too_large_to_type_into_is_left_to_an_editor(
         self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
@@ -434,13 +426,7 @@ class TestTriggering:
                 await until(pilot, lambda: not isinstance(app.screen, TriggerScreen))
                 go_on.set()
 
-    async def test_what_is_worked_out_while_a_dialog_is_taken_away_does_not_matter_to_it(
-        self, console: Callable[..., ConsoleApp]
-    ) -> None:
-        app = console()
-        async with app.run_test(size=SMALL) as pilot:
-            await settled(pilot)
-            await pilot.press("t")
+            await pilot.press("t")  # and to one that is being taken away
             await until(pilot, lambda: isinstance(app.screen, TriggerScreen))
             dialog = app.screen
             assert isinstance(dialog, TriggerScreen)
@@ -486,8 +472,8 @@ class TestTriggering:
             await until(pilot, lambda: app.screen is app.place and bool(engine.events))
             assert [event.name for event in engine.events] == ["comment.created"]
 
-    async def test_a_path_is_completed_while_it_is_typed(
-        self, console: Callable[..., ConsoleApp]
+    async def test_a_path_is_completed_while_it_is_typed_or_corrected_with_tab(
+        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
     ) -> None:
         app = console()
         async with app.run_test(size=(100, 40)) as pilot:
@@ -498,15 +484,7 @@ class TestTriggering:
                 await pilot.press(SIGNS.get(sign, sign))
             await pilot.press("tab", "t", "tab")
             await until(pilot, lambda: "$.issue.title=" in screen_text(app))
-
-    async def test_a_path_that_was_probably_meant_is_taken_with_tab(
-        self, console: Callable[..., ConsoleApp], engine: scene.ToldEngine
-    ) -> None:
-        app = console()
-        async with app.run_test(size=(100, 40)) as pilot:
-            await at(app, pilot, EDITED, "t", "your last one")
-            await until(pilot, lambda: '"KIK-46"' in screen_text(app))
-            await pilot.press("tab")
+            app.screen.query_one("#set", Entry).value = ""
             for sign in "$.prioritty=1":
                 await pilot.press(SIGNS.get(sign, sign))
             said = "▲ There is no $.prioritty. Did you mean $.issue.priority? tab takes it."

@@ -115,10 +115,14 @@ async def test_what_cannot_be_read_leaves_the_list_and_says_where_and_what_is_me
         await until(pilot, lambda: traffic(app).filter_text == "event:issue.*")
 
 
-async def test_escape_restores_what_was_there_before(console: Callable[..., ConsoleApp]) -> None:
+async def test_escape_restores_what_was_there_before_and_a_filter_is_suspended_and_resumed(
+    console: Callable[..., ConsoleApp],
+) -> None:
     app = console()
     async with app.run_test(size=LOW, notifications=True) as pilot:
         await settled(pilot)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "There is no filter to suspend." in screen_text(app))
         await typed(pilot, "status:500")
         await pilot.press("enter")
         await until(pilot, lambda: shown(app) == [1191])
@@ -127,32 +131,25 @@ async def test_escape_restores_what_was_there_before(console: Callable[..., Cons
         await pilot.press("escape")
         await until(pilot, lambda: shown(app) == [1191])
         assert traffic(app).filter_text == "status:500"
-
-
-async def test_a_filter_is_suspended_and_resumed(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
         await pilot.press("ctrl+t")
-        await until(pilot, lambda: "There is no filter to suspend." in screen_text(app))
-        await typed(pilot, "status:500")
-        await pilot.press("enter", "ctrl+t")
         await until(pilot, lambda: len(shown(app)) == ALL)
         assert "/ status:500   suspended, ctrl+t resumes it" in screen_text(app)
         await pilot.press("ctrl+t")
         await until(pilot, lambda: shown(app) == [1191])
 
 
-async def test_the_cursor_is_on_screen_at_once_when_all_rows_come_back(
+async def test_the_cursor_is_on_screen_at_once_and_the_details_are_those_of_its_row(
     console: Callable[..., ConsoleApp],
 ) -> None:
     """One row needs no scroll bar; the list scrolls all the same before it has one again."""
     app = console()
     async with app.run_test(size=TALL) as pilot:
         await settled(pilot)
-        await typed(pilot, "id:1181")
-        await until(pilot, lambda: shown(app) == [1181])
-        await pilot.press("enter")
+        for row_id in (1190, 1184, 1181):
+            await typed(pilot, f"id:{row_id}")
+            await until(pilot, lambda row_id=row_id: shown(app) == [row_id])  # type: ignore[misc]
+            await pilot.press("enter")
+            await until(pilot, lambda row_id=row_id: f"─ {row_id} " in screen_text(app))  # type: ignore[misc]
         await settled(pilot)
         assert traffic(app).list.max_scroll_y == 0
         traffic(app).action_suspend()
@@ -160,19 +157,6 @@ async def test_the_cursor_is_on_screen_at_once_when_all_rows_come_back(
         await settled(pilot)
         found = traffic(app).list
         assert found.first_shown <= traffic(app).feed.cursor <= found.last_shown
-
-
-async def test_the_details_are_those_of_another_row_that_comes_in_the_same_place(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=TALL) as pilot:
-        await settled(pilot)
-        for row_id in (1181, 1190, 1184):
-            await typed(pilot, f"id:{row_id}")
-            await until(pilot, lambda row_id=row_id: shown(app) == [row_id])  # type: ignore[misc]
-            await pilot.press("enter")
-            await until(pilot, lambda row_id=row_id: f"─ {row_id} " in screen_text(app))  # type: ignore[misc]
 
 
 async def test_how_a_mixed_filter_was_read_is_said_and_can_be_changed(
@@ -198,7 +182,7 @@ async def test_how_a_mixed_filter_was_read_is_said_and_can_be_changed(
         await until(pilot, lambda: traffic(app).filter_text == "(sla OR issue) status:404")
 
 
-async def test_a_filter_that_hides_everything_says_how_to_see_it_again(
+async def test_a_filter_that_hides_all_or_what_was_gone_to_says_how_to_see_it_again(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -211,6 +195,12 @@ async def test_a_filter_that_hides_everything_says_how_to_see_it_again(
         assert "0 of 17 exchanges · 4 errors hidden" in screen_text(app)
         await pilot.press("j", "space", "v", "m", "enter", "escape", "escape")
         await until(pilot, lambda: len(shown(app)) == ALL)
+        await typed(pilot, "status:500")
+        await pilot.press("enter")
+        await until(pilot, lambda: shown(app) == [1191])
+        app.show_exchange(1194)
+        await until(pilot, lambda: "The filter hides 1194; esc clears it." in screen_text(app))
+        assert selected(app) == 1191
 
 
 async def test_what_was_typed_is_remembered_in_a_private_file(
@@ -233,7 +223,7 @@ async def test_what_was_typed_is_remembered_in_a_private_file(
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_filter_is_saved_used_by_its_name_and_forgotten(
+async def test_a_filter_is_saved_used_by_its_name_and_missed_when_it_is_forgotten(
     console: Callable[..., ConsoleApp],
 ) -> None:
     app = console()
@@ -252,6 +242,9 @@ async def test_a_filter_is_saved_used_by_its_name_and_forgotten(
         await pilot.press("colon", *"forget bad", "enter")
         await until(pilot, lambda: "@bad is forgotten." in screen_text(app))
         assert places.filters_file().read_text() == ""
+        await pilot.press("M")
+        await until(pilot, lambda: "No filter is saved as @bad" in screen_text(app))
+        assert shown(app) == [1191], "what was in effect stays"
 
 
 @pytest.mark.parametrize("language", [TrafficFilters, LogFilters])
@@ -262,20 +255,6 @@ def test_a_mistake_is_where_it_was_typed_whatever_space_stands_before_it(
         language(tmp_path).parse("   nope:x")
     assert refused.value.column == 3
     assert language(tmp_path).parse("  since:1h ").text == "since:1h"
-
-
-async def test_a_saved_filter_that_is_gone_is_said_when_it_is_needed_again(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "status:>=500")
-        await pilot.press("enter", "colon", *"save bad", "enter", "escape")
-        await typed(pilot, "@bad")
-        await pilot.press("enter", "colon", *"forget bad", "enter", "M")
-        await until(pilot, lambda: "No filter is saved as @bad" in screen_text(app))
-        assert shown(app) == [1191], "what was in effect stays"
 
 
 async def test_saved_filters_that_cannot_be_read_are_no_more_than_a_sentence(
@@ -331,14 +310,6 @@ def test_marks_are_asked_for_around_the_whole_filter(text: str, toggled: str) ->
     assert toggled_marks(text) == toggled
 
 
-async def test_the_line_for_commands_sets_a_filter_too(console: Callable[..., ConsoleApp]) -> None:
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
-        await pilot.press("colon", *"filter status:500", "enter")
-        await until(pilot, lambda: shown(app) == [1191])
-
-
 async def test_rows_that_come_or_change_appear_and_go_beside_the_cursor(
     console: Callable[..., ConsoleApp], engine: scene.ToldEngine, paths: ProjectPaths
 ) -> None:
@@ -374,66 +345,32 @@ async def test_rows_that_come_or_change_appear_and_go_beside_the_cursor(
         assert selected(app) == 1199
 
 
-async def test_an_exchange_that_the_filter_hides_is_named_when_somebody_goes_to_it(
-    console: Callable[..., ConsoleApp],
-) -> None:
+async def test_the_bar_works_in_any_size(console: Callable[..., ConsoleApp]) -> None:
     app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
+    async with app.run_test(size=(20, 5), notifications=True) as pilot:
         await settled(pilot)
-        await typed(pilot, "status:500")
-        await pilot.press("enter")
-        await until(pilot, lambda: shown(app) == [1191])
-        app.show_exchange(1194)
-        await until(pilot, lambda: "The filter hides 1194; esc clears it." in screen_text(app))
-        assert selected(app) == 1191
-
-
-@pytest.mark.parametrize("size", [(20, 5), (40, 12)])
-async def test_the_bar_works_in_any_size(
-    console: Callable[..., ConsoleApp], size: tuple[int, int]
-) -> None:
-    app = console()
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await settled(pilot)
-        await typed(pilot, "status:500 evnt")
-        await pilot.press("colon", "tab")
-        await pilot.resize_terminal(100, 30)
-        await typed(pilot, "status:500")
-        await pilot.resize_terminal(*size)
-        await pilot.press("enter")
-        await until(pilot, lambda: shown(app) == [1191])
-
-
-async def test_filters_are_asked_of_a_reader_that_paints_nothing(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    """So that a long look into bodies never holds the list up."""
-    app = console()
-    async with app.run_test(size=LOW, notifications=True) as pilot:
-        await settled(pilot)
-        asked: list[object] = []
-        original = Reader.matching
-
-        def counted(reader: Reader, *arguments: Any) -> Any:
-            asked.append(reader)
-            return original(reader, *arguments)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Reader, "matching", counted)
+        for size in ((20, 5), (40, 12)):
+            await typed(pilot, "status:500 evnt")
+            await pilot.press("colon", "tab")
+            await pilot.resize_terminal(100, 30)
             await typed(pilot, "status:500")
+            await pilot.resize_terminal(*size)
+            await pilot.press("enter")
             await until(pilot, lambda: shown(app) == [1191])
-        painting = app.reader._reader
-        assert asked
-        assert painting not in asked
+            await pilot.press("escape")
+            await until(pilot, lambda: len(shown(app)) == ALL)
 
 
 async def test_while_older_rows_are_looked_at_the_list_says_so_and_the_details_stay(
     console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A reader that paints nothing looks, so that a long look never holds the list up."""
     may_go_on = threading.Event()
     original = Reader.matching
+    asked: list[Reader] = []
 
     def held(reader: Reader, wanted: Any, low: int, high: int) -> Any:
+        asked.append(reader)
         if wanted.text == "status:500" and high < 1193:
             may_go_on.wait(60)
         return original(reader, wanted, low, high)
@@ -451,3 +388,5 @@ async def test_while_older_rows_are_looked_at_the_list_says_so_and_the_details_s
         may_go_on.set()
         await until(pilot, lambda: shown(app) == [1191])
         await until(pilot, lambda: '"key": "KIK-43"' in screen_text(app))
+        assert asked
+        assert app.reader._reader not in asked

@@ -32,6 +32,7 @@ SMALL, TALL = (80, 24), (120, 36)
 async def opened(pilot: Pilot[bool], app: ConsoleApp, *keys: str) -> Menu:
     await settled(pilot)
     await pilot.press(*keys)
+    await until(pilot, lambda: isinstance(app.screen, Menu))
     menu = app.screen
     assert isinstance(menu, Menu)
     await until(pilot, lambda: menu._items.count > 0)
@@ -44,7 +45,9 @@ def said(app: ConsoleApp) -> str:
     return " ".join(sentence.message for sentence in app._notifications)
 
 
-async def test_each_key_copies_what_its_line_says(console: Callable[..., ConsoleApp]) -> None:
+async def test_each_key_copies_what_its_line_says(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = console()
     async with app.run_test(size=TALL, notifications=True) as pilot:
         await opened(pilot, app, "y")
@@ -61,6 +64,14 @@ async def test_each_key_copies_what_its_line_says(console: Callable[..., Console
         await pilot.press("y", "c")  # faster than the menu is filled
         await until(pilot, lambda: "curl" in app.clipboard)
         await until(pilot, lambda: "Set $KIKET_WEBHOOK_SECRET" in said(app))
+        assert "many terminals take less" not in said(app)
+        monkeypatch.setattr(clipboard, "LARGE_BYTES", 10)
+        await opened(pilot, app, "y")
+        await pilot.press("b")
+        await until(pilot, lambda: "many terminals take less" in said(app))
+        clipboard.copy(app, "\x1b[2J\ud800", "A\x1b[31m thing")
+        assert app.clipboard == "\x1b[2J?"
+        await until(pilot, lambda: visible("A\x1b[31m thing is copied") in said(app))
 
 
 async def test_the_path_and_the_value_under_the_cursor_are_copied(
@@ -92,28 +103,6 @@ async def test_arrows_and_enter_do_as_well_and_escape_copies_nothing(
         await opened(pilot, app, "y")
         await pilot.press("down", "enter")
         assert "Labelled" in app.clipboard
-
-
-async def test_what_is_large_is_said_to_be(
-    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clipboard, "LARGE_BYTES", 10)
-    app = console()
-    async with app.run_test(size=TALL, notifications=True) as pilot:
-        await opened(pilot, app, "y")
-        await pilot.press("b")
-        await until(pilot, lambda: "many terminals take less" in said(app))
-
-
-async def test_nothing_copied_reaches_the_terminal_as_it_is(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=TALL, notifications=True) as pilot:
-        await settled(pilot)
-        clipboard.copy(app, "\x1b[2J\ud800", "A\x1b[31m thing")
-        assert app.clipboard == "\x1b[2J?"
-        await until(pilot, lambda: visible("A\x1b[31m thing is copied.") in said(app))
 
 
 async def test_an_export_asks_where_and_overwrites_nothing(

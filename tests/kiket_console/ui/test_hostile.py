@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from tests.kiket_console.ui.hostile import (
     hostile_status,
     hostile_story,
 )
-from tests.kiket_console.ui.steps import stepped_out
+from tests.kiket_console.ui.steps import closed
 from tests.kiket_console.ui.terminal import Terminal
 from tests.snap import scene
 from tests.snap.scene import settled
@@ -69,26 +70,26 @@ PLACES = (
     "6", "j", "enter", "pagedown", "escape", "G",
     "7", "j", "enter", "pagedown", "escape", "f5", "j", "G",
 )  # fmt: skip
-DIALOGS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "of all places": (
-        ("ctrl+p",), ("question_mark",), ("T",), ("q",), ("d",), ("y",), ("x",), ("s",), ("e",),
-        ("m",), ("M",), ("n",), ("O",), ("r",), ("delete",), ("u",),
-    ),
-    "of Traffic": (
-        ("t", "down", "enter"), ("R", "enter"), ("semicolon", "enter"), ("slash", *"event:"),
-        ("slash", "tab", "tab"), ("colon", *"note 1180"),
-    ),
-    "of Processes and Logs": (
-        ("2", "K"), ("2", "r"), ("2", "colon", *"restart ", "tab", "tab", "enter"), ("2", "l"),
-        ("3", "slash", *"from:"), ("3", "y"), ("3", "w"), ("3", "c"),
-    ),
-    "of Secrets, Producer and Platform": (
-        ("6", "v", "right", "enter"), ("6", "R", "enter"), ("6", "K"), ("6", "y"), ("6", "delete"),
-        ("7", "R", "down", "enter"), ("7", "f6"), ("7", "p"), ("7", "e", "f2"),
-        ("8", "a", "f5"), ("8", "f", "tab"), ("8", "s", "e"), ("8", "colon", *"rows ", "tab"),
-    ),
+DIALOGS: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {
+    "of Traffic": {
+        "1": (
+            ("ctrl+p",), ("question_mark",), ("T",), ("q",), ("d",), ("y",), ("x",), ("s",),
+            ("e",), ("m",), ("M",), ("n",), ("O",), ("r",), ("delete",), ("u",),
+            ("t", "down", "enter"), ("R", "enter"), ("semicolon", "enter"), ("slash", *"event:"),
+            ("slash", "tab", "tab"), ("colon", *"note 1180"),
+        ),
+    },
+    "of Processes and Logs": {
+        "2": (("K",), ("r",), ("colon", *"restart ", "tab", "tab", "enter"), ("l",)),
+        "3": (("slash", *"from:"), ("y",), ("w",), ("c",)),
+    },
+    "of Secrets, Producer and Platform": {
+        "6": (("v", "right", "enter"), ("R", "enter"), ("K",), ("y",), ("delete",)),
+        "7": (("R", "down", "enter"), ("f6",), ("p",), ("e", "f2")),
+        "8": (("a", "f5"), ("f", "tab"), ("s", "e"), ("colon", *"rows ", "tab")),
+    },
 }  # fmt: skip
-"""What opens each dialog, from Traffic."""
+"""What opens each dialog, by the key of the place where it does."""
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ async def test_only_our_own_sequences_reach_the_terminal(
 
 @pytest.mark.parametrize("dialogs", DIALOGS.values(), ids=DIALOGS)
 async def test_no_dialog_lets_anything_through(
-    paths: ProjectPaths, written: list[str], dialogs: tuple[tuple[str, ...], ...]
+    paths: ProjectPaths, written: list[str], dialogs: dict[str, tuple[tuple[str, ...], ...]]
 ) -> None:
     """Each is opened on hostile rows, and all of the corpus is pasted where one can type."""
     scene.write_store(paths.store, hostile_story())
@@ -131,19 +132,22 @@ async def test_no_dialog_lets_anything_through(
     app = ConsoleApp(paths, open_engine=lambda: engine, driver_class=Recorder)
     async with app.run_test(headless=False, size=(100, 24), notifications=True) as pilot:
         await settled(pilot)
-        for keys in dialogs:
-            await pilot.press(*keys)
-            await pilot.pause()
-            if (focused := app.screen.focused) is not None:
-                focused.post_message(events.Paste("\n".join(HOSTILE)))
-            await pilot.pause(0.05)
-            assert app.crash is None, keys
-            await stepped_out(pilot)
+        for place, opened in dialogs.items():
+            for keys in opened:
+                await pilot.press(place, *keys)  # which a dialog may have left
+                await pilot.pause()
+                if (focused := app.screen.focused) is not None:
+                    focused.post_message(events.Paste("\n".join(HOSTILE)))
+                await pilot.pause()
+                assert app.crash is None, keys
+                await closed(pilot)
         assert app.crash is None
     check_harmless("".join(written))
 
 
-def test_on_a_real_terminal_too(terminals: list[Terminal], paths: ProjectPaths) -> None:
+def test_on_a_real_terminal_too_which_is_as_before_when_a_signal_ended_it(
+    terminals: list[Terminal], paths: ProjectPaths
+) -> None:
     terminal = Terminal("tests.kiket_console.ui.hostile", str(paths.folder))
     terminals.append(terminal)
     terminal.shows(b"rec ")
@@ -155,8 +159,11 @@ def test_on_a_real_terminal_too(terminals: list[Terminal], paths: ProjectPaths) 
     terminal.press(b"\x1b[200~" + "".join(HOSTILE).encode("utf-8", "replace") + b"\x1b[201~")
     terminal.shows(b"No extension")
     terminal.process.terminate()
-    terminal.end()
-    check_harmless(bytes(terminal.raw).rpartition(b"\x1b[?1049l")[0].decode("utf-8"))
+    assert terminal.end() == 128 + signal.SIGTERM
+    terminal.is_restored()
+    drawn, _, said = bytes(terminal.raw).rpartition(b"\x1b[?1049l")
+    assert b"SIGTERM ended the console; the engine goes on." in said
+    check_harmless(drawn.decode("utf-8"))
 
 
 async def test_a_mistake_elsewhere_is_caught_by_the_last_gate(paths: ProjectPaths) -> None:

@@ -40,38 +40,22 @@ def burst(app: ConsoleApp, *keys: str) -> None:
         app.post_message(Key(key, character))
 
 
-async def test_a_filter_typed_in_one_go_is_the_filter(console: Callable[..., ConsoleApp]) -> None:
+async def test_a_filter_typed_or_pasted_in_one_go_is_the_filter(
+    console: Callable[..., ConsoleApp],
+) -> None:
     app = console()
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         burst(app, "slash", *"resend:delete")
-        await until(pilot, lambda: bool(app.query(Prompt)))
-        await until(pilot, lambda: app.query_one(Prompt).text == "resend:delete")
-        assert isinstance(app.screen, TrafficScreen)
-
-
-async def test_what_is_pasted_after_a_key_stays_after_it(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        burst(app, "slash", "a")
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["resend:delete"])
+        assert app.screen is app.place
+        burst(app, "escape", "slash", "a")
         app.post_message(Paste("bc"))
         burst(app, "d")
-        await until(pilot, lambda: bool(app.query(Prompt)))
-        await until(pilot, lambda: app.query_one(Prompt).text == "abcd")
-
-
-async def test_keys_reach_the_dialog_that_a_key_before_them_opened(
-    console: Callable[..., ConsoleApp],
-) -> None:
-    app = console()
-    async with app.run_test(size=SIZE) as pilot:
-        await settled(pilot)
-        burst(app, "question_mark", "escape", "question_mark", "escape", "slash", "q")
-        await until(pilot, lambda: bool(app.query(Prompt)))
-        await until(pilot, lambda: app.query_one(Prompt).text == "q")
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["abcd"])
+        # and what is typed reaches the dialog that a key before it opened
+        burst(app, "escape", *(("question_mark", "escape") * 2), "slash", "q")
+        await until(pilot, lambda: [each.text for each in app.query(Prompt)] == ["q"])
         assert not isinstance(app.screen, KeysScreen)
 
 
