@@ -16,6 +16,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 from kiket_console.model import Notice
 from kiket_console.text import visible
 from kiket_console.ui import actions, memory, moment
+from kiket_console.ui.background import Background
 from kiket_console.ui.deliveries import Deliveries
 from kiket_console.ui.ending import Signals
 from kiket_console.ui.history import History
@@ -92,6 +93,7 @@ class ConsoleApp(Journeys):
             options["ansi_color"] = True
         self._worn: Theme | None = None
         super().__init__(**options)
+        self._workers = Background(self)
         self.stylesheet = CalmStylesheet()
         self.registry = actions.Registry(keys)
         """The commands with the person's own keys."""

@@ -286,11 +286,11 @@ class MetricsScreen(ReportingScreen):
 
     def _lead(self, go: Callable[[Wanted], Awaitable[None]]) -> None:
         if (wanted := self._wanted()) is not None:
-            self.run_worker(self._led(go(wanted)), group="lead", exclusive=True)
+            self.run_worker(self._led(go, wanted), group="lead", exclusive=True)
 
-    async def _led(self, journey: Awaitable[None]) -> None:
+    async def _led(self, go: Callable[[Wanted], Awaitable[None]], wanted: Wanted) -> None:
         try:
-            await journey
+            await go(wanted)
         except ConsoleError as error:  # words that mean something else to filters
             self.console.say(str(error), error=True)
 
