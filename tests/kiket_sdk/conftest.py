@@ -115,10 +115,9 @@ def token_keys() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give replay stores the time that they take on a busy machine."""
-    from kiket_sdk import _replay
-
-    monkeypatch.setattr(_replay, "BUDGET_S", 120)
+    """Give replay stores and platforms the time that they take on a busy machine."""
+    monkeypatch.setattr("kiket_sdk._replay.BUDGET_S", 120)
+    monkeypatch.setattr("kiket_sdk._jwks.TIMEOUT_S", 120)
 
 
 @pytest.fixture(autouse=True)

@@ -162,7 +162,7 @@ async def test_what_is_cut_off_at_the_end_is_told_so(caplog: pytest.LogCaptureFi
         await socket.accept()
         await asyncio.Event().wait()
 
-    async with AsyncClient() as client, asyncio.TaskGroup() as group:
+    async with AsyncClient(timeout=120) as client, asyncio.TaskGroup() as group:
         async with serve_http(module_app(own).asgi, drain_s=0.01) as serving:
             slow_task = group.create_task(client.get(f"http://{serving.address}/slow"))
             events_task = group.create_task(_failure(client, f"http://{serving.address}/events"))
