@@ -114,16 +114,18 @@ async def scraped(
     answers: dict[str, tuple[int, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Modules]:
     """Have a module read again and again; it gives *answers* by path."""
+    writers: list[asyncio.StreamWriter] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 status, raw = answers.get(head.split()[1].decode(), (404, b""))
                 length = f"HTTP/1.1 {status} X\r\nContent-Length: {len(raw)}\r\n\r\n"
                 writer.write(length.encode() + raw)
-        writer.close()
 
+    monkeypatch.setattr(scraping, "LIMIT_S", 120.0)
     monkeypatch.setattr(scraping, "EVERY_S", 0.0)
     monkeypatch.setattr(scraping, "LOOK_EVERY_S", 0.01)
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -136,6 +138,8 @@ async def scraped(
         running.cancel()
     await forwarder.close()
     server.close()
+    for writer in writers:
+        writer.close()
 
 
 async def test_a_module_is_read_while_it_serves_at_the_path_that_it_serves(
