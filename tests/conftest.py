@@ -18,7 +18,7 @@ from hypothesis.internal.conjecture import providers
 from kiket_core.secret import redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # On a machine that others use an example may take any time; CI's profile says so as well.
 # `KIKET_TORTURE_EXAMPLES=5000 pytest tests/…` looks longer for what a few examples do not find.
@@ -116,6 +116,16 @@ def pytest_configure(config: pytest.Config) -> None:
         modules = sorted(str(path) for path in Path("tests").rglob("test_*.py"))
         own = len(modules) * int(worker["workerid"][2:]) // worker["workercount"]
         config.args = modules[own:] + modules[:own]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the collector from the tests while they come: nearly all of them stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
