@@ -343,14 +343,7 @@ async def test_what_counts_is_how_long_a_worker_lets_nobody_in(
             return error.sentence
 
     monkeypatch.setattr(forward._Pool, "_connected", slowly)
-    fake_worker.go_on.clear()
-    async with asyncio.TaskGroup() as tasks:
-        asked = [tasks.create_task(ask()) for _ in range(5)]
-        while len(fake_worker.seen) < 5:
-            fake_worker.arrived.clear()
-            await fake_worker.arrived.wait()
-        fake_worker.go_on.set()
-    assert [each.result() for each in asked] == ["200"] * 5
+    assert await asyncio.gather(*(ask() for _ in range(5))) == ["200"] * 5
 
     await forwarder.close()
     fake_worker.status = 503
