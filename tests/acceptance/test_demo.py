@@ -68,7 +68,7 @@ def has_something_of_everything(said: list[dict[str, Any]]) -> bool:
 
 
 def test_there_is_something_of_everything_and_interrupted_it_leaves_nothing(
-    places: Path, alive: Callable[[int], bool]
+    places: Path, alive: Callable[[int], bool], until: Callable[..., Any]
 ) -> None:
     with playing(stdin=subprocess.DEVNULL) as (process, left):
         assert process.stdout is not None
@@ -82,12 +82,12 @@ def test_there_is_something_of_everything_and_interrupted_it_leaves_nothing(
     assert has_something_of_everything(said)
     assert process.returncode == ExitCode.INTERRUPTED
     assert json.loads(last.splitlines()[-1])["type"] == "stopped"
-    assert not [pid for pid in left if alive(pid)]
+    until(lambda: not any(map(alive, left)), "nothing is left")
     assert list(places.iterdir()) == []
 
 
 def test_when_its_starter_is_gone_it_ends_and_cleans_up(
-    places: Path, alive: Callable[[int], bool]
+    places: Path, alive: Callable[[int], bool], until: Callable[..., Any]
 ) -> None:
     """As after the terminal hung up on the screen, however abruptly."""
     home = places / "kiket-home"
@@ -98,7 +98,7 @@ def test_when_its_starter_is_gone_it_ends_and_cleans_up(
         os.close(writer)
         process.communicate(timeout=120)
     assert process.returncode == 0
-    assert not [pid for pid in left if alive(pid)]
+    until(lambda: not any(map(alive, left)), "nothing is left")
     assert not home.exists()
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tests.acceptance.conftest import PATIENCE_S, alive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     Running = Callable[..., AbstractContextManager[Engine]]
     Until = Callable[..., Any]
 
-PATIENCE_S = 90.0
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "modules"
 
 ECHO = """\
@@ -143,7 +144,7 @@ def test_the_samples_do_what_their_files_say(
         assert exchanges(engine, name="route_to_module", worker="shop", direction="out")
         left = engine.descendants()
         assert engine.stop() == 0
-    until(lambda: not any(_alive(pid) for pid in left), "nothing of them is left")
+    until(lambda: not any(map(alive, left)), "nothing of them is left")
 
 
 async def _talked(url: str) -> list[str]:
@@ -154,10 +155,6 @@ async def _talked(url: str) -> list[str]:
         await ada.send("Ada: hello")
         async with asyncio.timeout(PATIENCE_S):
             return [str(await each.recv()) for each in (ada, bob)]
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 def test_two_modules_talk_while_one_is_saved_and_nothing_is_lost(

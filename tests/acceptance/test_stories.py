@@ -353,7 +353,9 @@ def _to_the_newest(console: Terminal, number: int, pattern: str) -> None:
 
 def _leave(console: Terminal) -> None:
     """Stop all."""
-    console.press("C-q", "C-q")
+    console.press("C-q")
+    console.shows("Detach +Stop all")
+    console.press("s")
     console.shows("left with 0")
 
 
