@@ -45,6 +45,7 @@ def story(before: bytes, after: bytes, **more: object) -> scene.Story:
 async def compared(pilot: Pilot[bool], app: ConsoleApp, *keys: str) -> DiffScreen:
     await settled(pilot)
     await pilot.press(*keys or ("d",))
+    await until(pilot, lambda: isinstance(app.screen, DiffScreen))
     screen = app.screen
     assert isinstance(screen, DiffScreen)
     await until(pilot, lambda: screen.rows.comparison is not None)
@@ -74,7 +75,7 @@ async def test_a_replay_is_compared_with_what_it_repeats(
         (line,) = [each for each in shown.splitlines() if '"n"' in each]
         assert line.index('"n": 1') < line.index("│") < line.index('"n": 2')
         await pilot.press("escape")
-        assert app.screen is app.place
+        await until(pilot, lambda: app.screen is app.place)
 
 
 async def test_in_a_narrow_terminal_one_stands_below_the_other(
@@ -86,8 +87,7 @@ async def test_in_a_narrow_terminal_one_stands_below_the_other(
         lines = [line for line in screen_text(app).splitlines() if '"n"' in line]
         assert [line.strip(" ▌") for line in lines] == ['-   "n": 1', '+   "n": 2']
         await pilot.resize_terminal(*WIDE)
-        await pilot.pause()
-        assert len([line for line in screen_text(app).splitlines() if '"n"' in line]) == 1
+        await until(pilot, lambda: sum('"n"' in row for row in screen_text(app).splitlines()) == 1)
 
 
 async def test_two_that_are_selected_are_compared_and_can_be_swapped(
@@ -169,7 +169,7 @@ async def test_keys_decide_what_counts(console: Callable[..., ConsoleApp]) -> No
         assert app.manner.ignore == ("$.items[*].at",)
         assert "1 path ignored · order of arrays ignored" in screen_text(app)
         await pilot.press("ctrl+s")
-        assert ignored_paths.load(app.folder) == ("$.items[*].at",)
+        await until(pilot, lambda: ignored_paths.load(app.folder) == ("$.items[*].at",))
         assert "2 fields" in await again(pilot, screen, "u")
         assert "2 headers of the request differ" in await again(pilot, screen, "h")
         await again(pilot, screen, "a")

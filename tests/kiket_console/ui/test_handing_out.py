@@ -99,10 +99,11 @@ async def test_arrows_and_enter_do_as_well_and_escape_copies_nothing(
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await opened(pilot, app, "y")
         await pilot.press("escape")
-        assert (app.clipboard, app.screen) == ("", app.place)
+        await until(pilot, lambda: app.screen is app.place)
+        assert app.clipboard == ""
         await opened(pilot, app, "y")
         await pilot.press("down", "enter")
-        assert "Labelled" in app.clipboard
+        await until(pilot, lambda: "Labelled" in app.clipboard)
 
 
 async def test_an_export_asks_where_and_overwrites_nothing(

@@ -33,14 +33,12 @@ async def test_a_letter_leads_to_a_pane_a_tab_a_link_a_place_and_a_field(
         place = app.place
         assert isinstance(place, TrafficScreen)
         await pilot.press("ctrl+o")
-        text = screen_text(app)
-        assert " 1 Traffic   2 Processes   3 Logs" in text
-        assert "\n d equest f Response g Headers" in text
+        await until(pilot, lambda: " 1 Traffic   2 Processes   3 Logs" in screen_text(app))
+        assert "\n d equest f Response g Headers" in screen_text(app)
         await pilot.press("s")
-        assert not jumps(app)
-        assert place.text.has_focus
+        await until(pilot, lambda: not jumps(app) and place.text.has_focus)
         await pilot.press("ctrl+o", "a")
-        assert place.list.has_focus
+        await until(pilot, lambda: place.list.has_focus)
         place.go_to(1191)
         await settled(pilot)
         await pilot.press("ctrl+o", "j")
@@ -53,10 +51,11 @@ async def test_a_letter_leads_to_a_pane_a_tab_a_link_a_place_and_a_field(
         await pilot.press("ctrl+o", "3")
         await until(pilot, lambda: isinstance(app.place, LogsScreen))
         await pilot.press("1", "slash", "x", "ctrl+o")
-        assert jumps(app), "also while something is typed"
+        await until(pilot, lambda: jumps(app))  # also while something is typed
         await pilot.press("escape", "y")
         assert place._prompt is not None
-        assert place._prompt.text == "xy", "it takes no letter from what is typed"
+        prompt = place._prompt
+        await until(pilot, lambda: prompt.text == "xy")  # it takes no letter from what is typed
 
 
 async def test_it_is_left_by_any_other_key_and_shows_what_it_can(
@@ -67,10 +66,10 @@ async def test_it_is_left_by_any_other_key_and_shows_what_it_can(
         await settled(pilot)
         for leave in ("escape", "ctrl+o", "z"):
             await pilot.press("ctrl+o")
-            assert jumps(app)
-            assert " 1 Traffic  2  3  4  6  7  8" in screen_text(app)
+            await until(pilot, lambda: jumps(app))
+            await until(pilot, lambda: " 1 Traffic  2  3  4  6  7  8" in screen_text(app))
             await pilot.press(leave)
-            assert not jumps(app)
+            await until(pilot, lambda: not jumps(app))
         await pilot.press("ctrl+o")
         await pilot.resize_terminal(60, 20)
         await until(pilot, lambda: not jumps(app))
