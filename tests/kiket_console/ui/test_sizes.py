@@ -51,7 +51,8 @@ async def test_no_resize_is_too_much(
                 await until(
                     pilot,  # the screen has its size before all on it is laid out for that
                     lambda size=size: (  # type: ignore[misc]  # it is called at once
-                        app.screen.size == size and len(screen_text(app).splitlines()) <= size[1]
+                        app.screen.outer_size == size
+                        and len(screen_text(app).splitlines()) <= size[1]
                     ),
                 )
             await until(pilot, lambda: len(screen_text(app).split()) > 10)  # it is there again

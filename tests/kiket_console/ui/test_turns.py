@@ -104,6 +104,8 @@ async def test_a_save_that_does_not_start_is_said_on_screen_and_lies_over_no_lis
         await until(pilot, lambda: "crm.py:17: NameError: name 'contacs'" in screen_text(app))
         is_now(WELL, 3)
         await until(pilot, lambda: "marketing is well again" in screen_text(app))
+        app.clear_notifications()
+        await until(pilot, lambda: "2 for the traceback" not in screen_text(app))
         is_now(BROKEN, 4)
         await until(pilot, lambda: "2 for the traceback" in screen_text(app))
         await pilot.press("2")
