@@ -41,8 +41,8 @@ from kiket_console.__main__ import main
 main()
 """
 """The program, which prepares no process before the first save: to most tests none comes."""
-PATIENT = {"KIKET_CONSOLE_HELD_S": str(PATIENCE_S)}
-"""What a test's engine is set to: on a busy machine code may take longer than usual to start."""
+PATIENT = {f"KIKET_CONSOLE_{name}": str(PATIENCE_S) for name in ("HELD_S", "FORWARD_TIMEOUT_S")}
+"""What a test's engine is set to: on a busy machine code may take long to start and to answer."""
 SECRET = "shared-secret-of-the-tests"
 
 MAIN = f'''\
