@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio._backends._asyncio
 import fastapi.testclient
+import httpcore
 import jwt.algorithms
 import pydantic
 import pytest
@@ -36,12 +38,17 @@ pytest_plugins = ["pytester"]
 LOADED_BEFORE = (
     ec,
     jwt.algorithms,
+    anyio._backends._asyncio,
     fastapi.testclient,
+    httpcore,
     pydantic,
     kiket_sdk.sdk,
     kiket_sdk.testing.plugin,
 )
-"""What runs in this process forgets what it imports itself: these need not be loaded again."""
+"""What runs in this process forgets what it imports itself: these need not be loaded again.
+
+Of some there must be no second one: httpx goes on knowing the errors of the httpcore it met first.
+"""
 
 HELLO = block("quickstart.md", "Quickstart")
 HELLO_TESTS = block("quickstart.md", "Test it", 0), block("quickstart.md", "Test it", 1)
