@@ -5,10 +5,11 @@
     <state>/kiket-console/projects/<key>/         0700, one per project folder
         store.sqlite3  engine.log  engine.json  engine.lock  platform.sqlite3  token-key.pem
         addresses.json  vault-index.json  mask-key  unsent/  producer-urls.json
-        run/control.sock  run/<worker>-<n>.sock   (or $XDG_RUNTIME_DIR/kiket-console/<key>/)
+    <run>/kiket-console/<key>/                    0700: control.sock, <worker>-<n>.sock
+    <state>/kiket-console/run/<hash>/             the same where there is no $XDG_RUNTIME_DIR
 
 A project's key is its folder's name and a hash of its real path, so that two folders never share
-a place.
+a place. Sockets beside the store go by the hash alone: their paths must be short.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from pathlib import Path
 from kiket_console.errors import ConsoleError
 
 APP = "kiket-console"
-SOCKET_PATH_LIMIT = 100
-"""Unix socket paths end at 104 (macOS) or 108 (Linux) bytes; the rest is room for the name."""
+LONGEST_RUN_FOLDER = 76
+"""In bytes: Unix socket paths end at 104 (macOS) or 108 (Linux); the rest is room for the name."""
 
 
 def state_dir() -> Path:
@@ -86,7 +87,8 @@ class ProjectPaths:
         self.vault_index = self.state / "vault-index.json"
         self.shared_vault_index = state_dir() / "vault-shared.json"
         runtime = os.environ.get("XDG_RUNTIME_DIR")
-        self.run = Path(runtime) / APP / self.key if runtime else self.state / "run"
+        brief = state_dir() / "run" / self.key.rpartition("-")[2]
+        self.run = Path(runtime) / APP / self.key if runtime else brief
         self.control_socket = self.run / "control.sock"
 
     def make(self) -> None:
@@ -97,7 +99,7 @@ class ProjectPaths:
         """
         for place in (self.state, self.run):
             private_dir(place)
-        if len(os.fsencode(self.run)) > SOCKET_PATH_LIMIT - 24:
+        if len(os.fsencode(self.run)) > LONGEST_RUN_FOLDER:
             raise ConsoleError(
                 f"The folder for sockets has too long a path: {self.run}.",
                 hint="Point XDG_RUNTIME_DIR at a short folder of yours.",

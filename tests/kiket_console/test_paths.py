@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from kiket_console.errors import ConsoleError
-from kiket_console.paths import ProjectPaths, assets_dir, private_dir, project_key, state_dir
+from kiket_console.paths import (
+    LONGEST_RUN_FOLDER,
+    ProjectPaths,
+    assets_dir,
+    private_dir,
+    project_key,
+    state_dir,
+)
 
 
 def mode(place: Path) -> int:
@@ -48,13 +55,28 @@ def test_places_lie_in_the_users_state_and_run_folders(own_places: Path) -> None
     assert paths.control_socket == (own_places / "r" / "kiket-console" / paths.key / "control.sock")
 
 
-def test_without_a_run_folder_sockets_lie_beside_the_store(
+def test_without_a_run_folder_sockets_lie_beside_the_stores(
     own_places: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    paths = ProjectPaths(own_places)
+    paths, other = ProjectPaths(own_places), ProjectPaths(own_places / "state")
+    paths.make()
 
-    assert paths.run == paths.state / "run"
+    assert paths.run.parent == state_dir() / "run"
+    assert paths.run != other.run
+    assert mode(paths.run) == mode(paths.run.parent) == 0o700
+
+
+def test_sockets_beside_the_stores_have_short_paths_whatever_the_project_is_called(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container has no `XDG_RUNTIME_DIR`, and people have long names."""
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setenv("XDG_STATE_HOME", "/home/bartholomew.featherstone/.local/state")
+
+    run = ProjectPaths(own_places / "a-project-with-quite-a-name").run
+
+    assert len(str(run)) <= LONGEST_RUN_FOLDER
 
 
 def test_places_are_the_users_alone(own_places: Path) -> None:
