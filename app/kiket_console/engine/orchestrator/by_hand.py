@@ -318,8 +318,20 @@ def _shown(raw: bytes) -> object:
 
 
 def _cleared(reply: object) -> object:
-    """Return an answer without the secrets in it."""
-    return json.loads(redactor.redact(json.dumps(reply)))
+    """Return an answer without the secrets in it: a number, or a list of bytes, may be one, too."""
+    text = json.dumps(reply)
+    redacted = redactor.redact(text)
+    if redacted == text:
+        return reply
+    if isinstance(reply, dict):
+        return {redactor.redact(name): _cleared(value) for name, value in reply.items()}
+    if isinstance(reply, str):
+        return redactor.redact(reply)
+    if isinstance(reply, list):
+        members = [_cleared(each) for each in reply]
+        if members != reply:
+            return members
+    return redacted
 
 
 def _since_us(began_ns: int) -> int:

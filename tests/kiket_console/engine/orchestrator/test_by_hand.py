@@ -167,6 +167,22 @@ async def test_an_http_request_is_answered(house: House) -> None:
     assert result.reply["body"] == {"json": {"made": "POST"}}
 
 
+async def test_a_secret_in_an_answer_may_be_a_number_or_bytes(house: House) -> None:
+    redactor.add("PORT", "81238")
+    redactor.add("SEED", "seed-of-all")
+    told = {"ports": [80, 81238], "81238": True, "seed": list(b"seed-of-all"), "at": ":81238/"}
+    house.module.answer_http = lambda asked: p.HttpResponse(
+        asked.request_id, 200, {}, json.dumps(told).encode()
+    )
+
+    result = await house.send({"method": "GET", "uri": "/"}, "http_request")
+
+    assert result.reply["body"]["json"] == {
+        "ports": [80, "[secret:PORT]"], "[secret:PORT]": True, "seed": "[[secret:SEED]]",
+        "at": ":[secret:PORT]/",
+    }  # fmt: skip
+
+
 async def test_one_that_is_not_answered_says_so(house: House) -> None:
     silent = await house.send({"method": "GET", "uri": "/"}, "http_request", timeout_s=0.01)
     house.module.has_ended = True
