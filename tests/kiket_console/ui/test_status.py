@@ -89,6 +89,21 @@ def test_a_long_name_leaves_room_for_a_save_just_made() -> None:
     assert told.startswith(" ◆ marketing   ● serving   ⟳ app.py 12 s ago   ! keyring locked 4 m +1")
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_however_long_a_name_is_its_state_is_told(width: int) -> None:
+    name = "a-name-without-an-end-" * 12
+    serving, broken = scene.worker(name=name), scene.worker(**(scene.BROKEN | {"name": name}))
+    for worker, said in ((serving, "● serving"), (broken, "✗ broken")):
+        line = status_line(name, scene.status(worker), UP, width, scene.NOW_US)
+        told = "".join(text for text, _ in line)
+        assert f"   {said}" in told
+        assert "rec ok" in told
+    gone = Connection(up=False, since_us=scene.NOW_US, ever=True)
+    for status, link, said in ((scene.status(serving), gone, "gone"), (None, gone, "engine")):
+        told = "".join(text for text, _ in status_line(name, status, link, width, scene.NOW_US))
+        assert said in told
+
+
 def test_what_broke_comes_before_what_is_degraded_of_which_a_count_is_left() -> None:
     status = scene.status(scene.worker(**scene.BROKEN), **trouble.DEGRADED)
     told = "".join(text for text, _ in status_line("x", status, UP, 80, scene.NOW_US))

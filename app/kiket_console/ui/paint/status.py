@@ -60,15 +60,13 @@ def status_line(
     """Return the line of truth in *width* cells."""
     if status is None:
         chip = _chip(link, None, now_us) or [("engine starting…", "muted")]
-        return spread(
-            [(" ◆ ", "accent"), (visible(project), "strong"), ("   ", ""), *chip], [], width
-        )
+        return spread([*_named(visible(project), width), ("   ", ""), *chip], [], width)
     if link.up and status.recording != "ok":
         return _not_recording(status, width, now_us)
     if not link.up:
         chip = _chip(link, status.pid, now_us)
-        return spread([*_who(status, short=False), ("   ", ""), *chip], [], width)
-    who, name = _who(status, short=False), _who(status, short=True)
+        return spread([*_who(status, width, short=False), ("   ", ""), *chip], [], width)
+    who, name = (_who(status, width, short=short) for short in (False, True))
     state, brief = (_state(status, now_us, short=short) for short in (False, True))
     room = width - line_width(joined([name, brief], "   ")) - 3
     recording = _recording(status, width, now_us)
@@ -103,13 +101,18 @@ def status_line(
     return spread(joined([name, brief]), [(" ", ""), *recording], width)
 
 
-def _who(status: EngineStatus, *, short: bool) -> Line:
+def _named(name: str, width: int) -> Line:
+    """Return *name* in two fifths of the line at most: how it is matters more than all of it."""
+    return [(" ◆ ", "accent"), (shortened(name, width * 2 // 5), "strong")]
+
+
+def _who(status: EngineStatus, width: int, *, short: bool) -> Line:
     name, version = visible(status.project), ""
     if len(status.workers) == 1:
         whole = _only(status).name
         name = short_name(whole) if short else visible(whole)
         version = "" if short else visible(_only(status).extension_version)
-    line: list[tuple[str, str]] = [(" ◆ ", "accent"), (name, "strong")]
+    line = _named(name, width)
     return [*line, (f" {version}", "muted")] if version else line
 
 
@@ -237,7 +240,7 @@ def _recording(status: EngineStatus, width: int, now_us: int) -> list[Piece]:
 
 def _not_recording(status: EngineStatus, width: int, now_us: int) -> Line:
     """Return the line while nothing is accepted, for this is what matters: why, and since when."""
-    left: list[tuple[str, str]] = [*_who(status, short=True), ("   ", "")]
+    left: Line = [*_who(status, width, short=True), ("   ", "")]
     age_s = (now_us - status.recording_since_us) / 1e6
     since = f" {age(age_s)}" if status.recording_since_us else ""
     sentence = visible(status.recording).replace(f"The store {visible(status.store)} ", "")
