@@ -37,10 +37,10 @@ _ENDED = (  # attempts are looked at where the newest one may have ended late en
     " attempt.target, attempt.started_us + attempt.duration_us AS ended"
     " FROM exchange CROSS JOIN attempt ON attempt.id"
     f" BETWEEN exchange.id * {ATTEMPTS} AND exchange.id * {ATTEMPTS} + {ATTEMPTS - 1}"
-    " WHERE exchange.id > ?1 AND exchange.id <= ?2"
-    " AND max(exchange.started_us, tried_us) + ifnull(exchange.duration_us, 0) >= ?3"
+    " WHERE exchange.id > ? AND exchange.id <= ?"
+    " AND max(exchange.started_us, tried_us) + ifnull(exchange.duration_us, 0) >= ?"
     " AND typeof(attempt.duration_us) = 'integer' AND typeof(ended) = 'integer'"
-    " AND typeof(name) = 'text' AND ended >= ?3 AND ended < ?4"
+    " AND typeof(name) = 'text' AND ended >= ? AND ended < ?"
     " AND (source <> 'webhook' OR attempt.state <> 'failed' OR attempt.status IS NOT NULL)"
 )
 
@@ -89,7 +89,8 @@ class MeasureReading(Reading):
         A message that nobody answers has no end, nor has what was under way when an engine was
         killed; a try that no code took is followed by another one.
         """
-        return [Ended(*row) for row in self._rows(_ENDED, (above, up_to, since_us, until_us))]
+        values = (above, up_to, since_us, since_us, until_us)
+        return [Ended(*row) for row in self._rows(_ENDED, values)]
 
     def measures(self, step_s: int, since_s: int, until_s: int) -> list[Measure]:
         """Return the measures whose steps of *step_s* begin in [since, until), by that moment.
