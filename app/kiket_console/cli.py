@@ -205,6 +205,14 @@ def run(arguments: list[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else arguments
         if isinstance(error, UnicodeEncodeError) and not all(map(_is_text, given)):
             return say(ConsoleError("An argument is not UTF-8.", exit_code=ExitCode.USAGE))
+        if isinstance(error, FileNotFoundError) and not _is_somewhere():
+            return say(
+                ConsoleError(
+                    "The folder that this terminal is in is gone.",
+                    hint="Go to one that is there; where it was made anew, `cd` to it again.",
+                    exit_code=ExitCode.USAGE,
+                )
+            )
         from kiket_console.crash import record
 
         return say(record(error))
@@ -215,6 +223,15 @@ def _is_text(argument: str) -> bool:
     try:
         argument.encode()
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_somewhere() -> bool:
+    """Tell whether the folder in which the program was called is still there."""
+    try:
+        os.getcwd()  # noqa: PTH109 (what `Path.cwd` calls)
+    except FileNotFoundError:
         return False
     return True
 

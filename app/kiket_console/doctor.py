@@ -253,9 +253,7 @@ def _terminal(_: ProjectPaths) -> Finding:
 
 def _config(paths: ProjectPaths) -> Finding:
     try:
-        variables = env_file.find(paths.folder)
-        is_used = variables is not None and Trust().is_trusted(paths.folder)
-        settings = config.load(paths.folder, env_file=variables if is_used else None)
+        variables, is_used, settings = _settings(paths)
     except ConsoleError as error:
         return Finding("settings", FAIL, error.message, error.hint)
     said = ", ".join(f"{name} from {source}" for name, source in settings.sources.items())
@@ -265,6 +263,13 @@ def _config(paths: ProjectPaths) -> Finding:
         return Finding("settings", WARN, f"{said} {variables.path} is not used yet.", advice)
     used = f" Workers get the variables of {variables.path}." if variables else ""
     return Finding("settings", OK, said + used)
+
+
+def _settings(paths: ProjectPaths) -> tuple[env_file.EnvFile | None, bool, config.Config]:
+    """Return the project's `.env`, whether it is used, and the settings."""
+    variables = env_file.find(paths.folder)
+    is_used = variables is not None and Trust().is_trusted(paths.folder)
+    return variables, is_used, config.load(paths.folder, env_file=variables if is_used else None)
 
 
 def _project(paths: ProjectPaths) -> Finding:
@@ -347,6 +352,15 @@ def _port(paths: ProjectPaths) -> Finding:
     engine = find_engine(paths)
     if engine is not None:
         return Finding("port", OK, f"The engine has {engine.gateway_url}.")
+    try:
+        _, _, settings = _settings(paths)
+    except ConsoleError:  # the settings have a finding of their own
+        settings = config.Config()
+    if (asked := settings.port) is not None:
+        if _is_free(asked):
+            return Finding("port", OK, f"Port {asked} is free.")
+        advice = "Stop what uses it, or pass another as --port."
+        return Finding("port", FAIL, f"Port {asked}, which the settings name, is taken.", advice)
     free = next((port for port in range(FIRST_PORT, LAST_PORT + 1) if _is_free(port)), None)
     if free is None:
         return Finding(

@@ -258,7 +258,7 @@ class Problem(Struct, frozen=True):
     @property
     def told(self) -> str:
         """The sentence and where, which is said once: many a sentence begins with it."""
-        place = f"{self.file}:{self.line}" if self.file else ""
+        place = f"{self.file}:{self.line}" if self.line else self.file
         is_said = not place or self.sentence.startswith(place)
         return self.sentence if is_said else f"{self.sentence} ({place})"
 

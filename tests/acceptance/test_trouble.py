@@ -36,9 +36,10 @@ def test_a_port_that_is_taken_is_named(folder: Path, process: Process) -> None:
         port = holder.getsockname()[1]
         done = process("-C", str(folder), *RUN, "--port", str(port))
     assert done.returncode == ExitCode.NETWORK
-    assert done.stderr == (
-        f"Error: Port {port} is already in use.\n  Stop what uses it or pass --port.\n"
-    )
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"Error: Port {port} is already in use by ")
+    assert f"(process {os.getpid()})" in error
+    assert hint == "  Stop what uses it or pass --port."
     assert done.stdout == ""
 
 

@@ -267,6 +267,19 @@ def test_commands_that_need_an_engine_say_that_there_is_none(
         assert done.stdout == ""
 
 
+def test_a_folder_that_was_deleted_under_the_terminal_is_said(
+    run: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    ended = run("status")
+
+    assert ended.returncode == ExitCode.USAGE
+    assert ended.stderr.startswith("Error: The folder that this terminal is in is gone.\n")
+
+
 def test_stop_without_an_engine_is_fine(run: Callable[..., Ended], extension_folder: Path) -> None:
     done = run("stop", "-C", str(extension_folder))
     assert (done.returncode, done.stderr) == (0, "No engine runs here.\n")

@@ -162,6 +162,20 @@ def test_taken_ports_are_seen(paths: ProjectPaths, monkeypatch: pytest.MonkeyPat
     assert finding.advice == "Pass --port."
 
 
+def test_the_port_that_the_settings_name_is_looked_at(
+    paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        monkeypatch.setenv("KIKET_CONSOLE_PORT", str(port))
+        taken = found(paths, "port")
+    assert (taken.level, taken.sentence) == (
+        FAIL,
+        f"Port {port}, which the settings name, is taken.",
+    )
+    assert found(paths, "port") == Finding("port", OK, f"Port {port} is free.")
+
+
 def test_a_terminal_that_cannot_draw_is_a_failure(
     paths: ProjectPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,8 @@ def test_a_header_is_found_whatever_its_case_and_the_first_one_counts() -> None:
         (Problem("'(' was never closed", "main.py", 7), "'(' was never closed (main.py:7)"),
         (Problem("main.py:3: KeyError: 'NOPE'", "main.py", 3), "main.py:3: KeyError: 'NOPE'"),
         (Problem("It did not answer."), "It did not answer."),
+        (Problem("a.yaml cannot be opened.", "a.yaml"), "a.yaml cannot be opened."),
+        (Problem("It is no UTF-8.", "a.yaml"), "It is no UTF-8. (a.yaml)"),
     ],
 )
 def test_a_problem_says_once_where_it_is(problem: Problem, told: str) -> None:

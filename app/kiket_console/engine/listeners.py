@@ -60,8 +60,8 @@ def bind_gateway(port: int | None) -> tuple[socket.socket, str]:
         return _bind(port), ""
     for candidate in range(FIRST_PORT, LAST_PORT + 1):
         try:
-            listener = _bind(candidate)
-        except ConsoleError:
+            listener = _listen(candidate)
+        except OSError:
             continue
         note = f"Port {FIRST_PORT} is taken; requests are taken on {candidate}."
         return listener, "" if candidate == FIRST_PORT else note
@@ -79,8 +79,8 @@ def bind_platform(gateway: socket.socket) -> socket.socket:
     from one start to the next; any free port when that one cannot be had.
     """
     try:
-        return _bind(gateway.getsockname()[1] + PLATFORM_AFTER)
-    except (ConsoleError, OverflowError):  # taken, or past the last port
+        return _listen(gateway.getsockname()[1] + PLATFORM_AFTER)
+    except (OSError, OverflowError):  # taken, or past the last port
         return _bind(0)
 
 
@@ -90,16 +90,26 @@ def url_of(listener: socket.socket) -> str:
 
 
 def _bind(port: int) -> socket.socket:
+    try:
+        return _listen(port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            from kiket_console.engine.holders import holder
+
+            message = f"Port {port} is already in use by {holder(port)}."
+            hint = "Stop what uses it or pass --port."
+        else:
+            message, hint = f"Port {port} cannot be used: {error.strerror}.", "Pass --port."
+        raise ConsoleError(message, hint=hint, exit_code=ExitCode.NETWORK) from error
+
+
+def _listen(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except BaseException:
         listener.close()
-        if error.errno == errno.EADDRINUSE:
-            message, hint = f"Port {port} is already in use.", "Stop what uses it or pass --port."
-        else:
-            message, hint = f"Port {port} cannot be used: {error.strerror}.", "Pass --port."
-        raise ConsoleError(message, hint=hint, exit_code=ExitCode.NETWORK) from error
+        raise
     return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +71,8 @@ def test_a_port_that_was_asked_for_is_that_port_or_an_error(own_ports: int) -> N
         assert note == ""
         with pytest.raises(ConsoleError) as refused:
             listeners.bind_gateway(own_ports)
-    assert refused.value.message == f"Port {own_ports} is already in use."
+    assert refused.value.message.startswith(f"Port {own_ports} is already in use by ")
+    assert f"(process {os.getpid()})" in refused.value.message
     assert refused.value.hint == "Stop what uses it or pass --port."
     assert refused.value.exit_code is ExitCode.NETWORK
 
