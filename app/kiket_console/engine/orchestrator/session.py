@@ -11,6 +11,7 @@ Modules of the Rust SDK have quirks that decide whether they run at all (pywatt 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -145,7 +146,8 @@ class ModuleSession:
                 try:
                     init = await self._wires.open(self._spec.channels, self._folder)
                     await self._wires.connect(stdin, stdout)
-                    self._book.sent(init, self._wires.say_init(init))
+                    with contextlib.suppress(ConnectionError):  # it has ended: its end says more
+                        self._book.sent(init, self._wires.say_init(init))
                 except (OSError, ConsoleError) as error:
                     self._fail(f"Its channels cannot be opened: {error}")
                     for stream in (stdin, stdout):

@@ -9,15 +9,16 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
-from tests.kiket_console.engine.orchestrator.playing import Others, Tape, Vault
+from tests.kiket_console.engine.orchestrator.playing import Others, Tape, Vault, until
 from tests.ports import free_port
 
 from kiket_console.engine import drains, health
 from kiket_console.engine.orchestrator import ladder, process
 from kiket_console.engine.orchestrator.session import ModuleSession
+from kiket_console.engine.orchestrator.wires import Wires
 from kiket_console.model import Worker, WorkerState
 
 if TYPE_CHECKING:
@@ -240,6 +241,22 @@ async def test_why_one_did_not_start_is_said_in_a_sentence(
         assert told in problem.sentence
         if name == "died":
             assert problem.traceback == ("no key",)
+
+
+async def test_how_one_ended_is_said_though_it_did_not_stay_for_its_first_line(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = Wires.connect
+
+    async def connect_too_late(wires: Wires, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        await connect(wires, stdin, stdout)
+        await until(lambda: not wires._lines.can_send)
+
+    monkeypatch.setattr(Wires, "connect", connect_too_late)
+    table(folder, [*PROGRAM, "-c", "raise SystemExit(3)"])
+    async with run() as running:
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert "ended with exit status 3 before it announced" in problem_of(running.worker)
 
 
 async def test_without_a_tcp_channel_one_of_the_rust_sdk_dies_and_it_is_said_why(
