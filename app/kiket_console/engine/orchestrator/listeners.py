@@ -88,6 +88,7 @@ class _Connection(Frames):
         """Read nothing of it before it is known whose it is."""
         super().connection_made(transport)
         self.pause()
+        asyncio.get_running_loop().call_soon(self._stay_paused)  # uvloop reads behind this call
         self._door.came(self, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -96,6 +97,10 @@ class _Connection(Frames):
         is_unproven = self.proof is not None and not self.proof.done()
         if is_unproven and self._frames.held_bytes > PROOF_BYTES:
             self.abort()
+
+    def _stay_paused(self) -> None:
+        if self._is_paused and self._reader is not None:
+            self._reader.pause_reading()
 
     def _took_invalid(self, invalid: Invalid) -> None:
         if self.is_admitted:  # else it is not the module's

@@ -182,6 +182,16 @@ async def test_what_is_no_frame_ends_the_connection_alone() -> None:
         await stage.session.announced
 
 
+@pytest.mark.parametrize("kind", ["tcp", "uds"])
+async def test_what_is_no_frame_is_told_though_it_is_the_first_that_comes(kind: str) -> None:
+    async with on_stage() as stage:
+        wire = await stage.connects(kind)
+        wire.writer.write(HEADER.pack(0xFFFFFFFF, 1))
+        assert await wire.is_closed()
+        await until(lambda: stage.session.facts.stray)
+        assert "4294967295" in stage.notes[0][1]
+
+
 async def test_messages_of_others_go_in_frames_where_there_are_any() -> None:
     async with on_stage() as stage:
         stage.say(ANNOUNCE)
