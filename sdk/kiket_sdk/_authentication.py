@@ -170,20 +170,21 @@ class Authenticator:
             token,
             raw_body,
             extension_id=config.extension_id,
-            organization_id=_organization_in(payload),
+            organization_id=_named(payload, "organization_id", "org_id", nested="organization"),
+            project_id=_named(payload, "project_id", nested="project"),
             strict=self._strict,
             needs_body=self._strict and not config.webhook_secret,
         )
         return claims
 
 
-def _organization_in(payload: Any) -> int | str | None:
-    """Return the organization that a payload is of; it has one of several forms (spec §6)."""
+def _named(payload: Any, *keys: str, nested: str) -> int | str | None:
+    """Return the id that a payload has in one of several forms (spec §6); None without one."""
     if not isinstance(payload, OBJECTS):
         return None
-    nested = payload.get("organization")
-    named = nested.get("id") if nested is not None and isinstance(nested, OBJECTS) else None
-    for found in (payload.get("organization_id"), payload.get("org_id"), named):
+    inner = payload.get(nested)
+    named = inner.get("id") if inner is not None and isinstance(inner, OBJECTS) else None
+    for found in (*map(payload.get, keys), named):
         if found is not None and isinstance(found, int | str):
             return found
     return None

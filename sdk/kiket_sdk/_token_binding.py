@@ -20,14 +20,16 @@ def check_binding(
     *,
     extension_id: str | None,
     organization_id: int | str | None,
+    project_id: int | str | None,
     strict: bool = False,
     needs_body: bool = False,
 ) -> None:
     """Make sure that a good token belongs to this extension and to this delivery.
 
     Ids are compared when both are there and both are of one kind, numbers or names: the platform
-    numbers what manifests name. Strict asks for an `aud` or `ext_id` that is this extension,
-    `needs_body` for a hash of the body. Raises TokenRefusedError.
+    numbers what manifests name. Organization and project are the payload's. Strict asks for an
+    `aud` or `ext_id` that is this extension, `needs_body` for a hash of the body. Raises
+    TokenRefusedError.
     """
     is_named = (
         claims.aud is not None and extension_id is not None and extension_id in claims.audience
@@ -41,12 +43,15 @@ def check_binding(
             f"The runtime token is for extension {claims.ext_id!r}, and this one is "
             f"{extension_id!r}.",
         )
-    if _differ(claims.org_id, organization_id):
-        raise TokenRefusedError(
-            TokenReason.ORGANIZATION,
-            f"The runtime token is for organization {claims.org_id!r}, and the payload is of "
-            f"{organization_id!r}.",
-        )
+    for reason, claimed, found in (
+        (TokenReason.ORGANIZATION, claims.org_id, organization_id),
+        (TokenReason.PROJECT, claims.proj_id, project_id),
+    ):
+        if _differ(claimed, found):
+            raise TokenRefusedError(
+                reason,
+                f"The runtime token is for {reason} {claimed!r}, and the payload is of {found!r}.",
+            )
     if claims.bh is None and claims.body_hash is None:
         if needs_body:
             raise TokenRefusedError(

@@ -30,6 +30,7 @@ class TokenReason(StrEnum):
     AUDIENCE = "audience"
     EXTENSION = "extension"
     ORGANIZATION = "organization"
+    PROJECT = "project"
     BODY = "body"
     UNBOUND = "unbound"
 
@@ -52,6 +53,7 @@ _DETAILS = {
     TokenReason.AUDIENCE: "Invalid token: Invalid audience",
     TokenReason.EXTENSION: "Invalid token: It was issued for another extension",
     TokenReason.ORGANIZATION: "Invalid token: It was issued for another organization",
+    TokenReason.PROJECT: "Invalid token: It was issued for another project",
     TokenReason.BODY: "Invalid token: It was issued for another body",
     TokenReason.UNBOUND: "Invalid token: Nothing ties it to this body",
 }

@@ -81,6 +81,7 @@ def judge(
     extension_id: str | None = None,
     raw_body: bytes | None = None,
     organization_id: int | str | None = None,
+    project_id: int | str | None = None,
     now: float | None = None,
     strict: bool = False,
 ) -> TokenVerdict:
@@ -101,6 +102,7 @@ def judge(
             raw_body,
             extension_id=extension_id,
             organization_id=organization_id,
+            project_id=project_id,
             strict=strict,
         )
     except TokenRefusedError as refused:

@@ -228,6 +228,16 @@ def test_with_a_secret_an_odd_authentication_is_none(authentication: Any) -> Non
             id="the same organization",
         ),
         pytest.param(
+            lambda: carrying(forge.token(claims()), project_id=28),
+            told("Invalid token: It was issued for another project"),
+            id="another project: was let in",
+        ),
+        pytest.param(
+            lambda: carrying(forge.token(claims()), project={"id": 27, "slug": "harbour"}),
+            OK,
+            id="the same project",
+        ),
+        pytest.param(
             lambda: carrying(forge.token(claims(bh="x"))),
             told("Invalid token: It was issued for another body"),
             id="another body: was let in",

@@ -39,6 +39,7 @@ def judged(case: dict[str, Any]) -> TokenVerdict:
         public_keys(told["jwks"]),
         extension_id=told["extension_id"],
         organization_id=told.get("organization_id"),
+        project_id=told.get("project_id"),
         raw_body=raw_body,
         now=told["now"],
         strict=told["strict"],

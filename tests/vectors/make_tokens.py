@@ -73,6 +73,10 @@ def cases() -> list[dict[str, Any]]:  # a table
     case("the payload's organization", "ok", good, organization_id=12)
     case("the same as text", "ok", good, organization_id="12")
     case("a name where the payload has a number", "ok", claiming(org_id="acme"), organization_id=12)
+    case("the payload's project", "ok", good, project_id=27)
+    case("the project as text", "ok", good, project_id="27")
+    case("a name where the payload has a project's number", "ok", claiming(proj_id="harbour"),
+         project_id=27)  # fmt: skip
     case("good from now", "ok", claiming(nbf=NOW))
     case("issued half a minute ahead", "ok", claiming(iat=NOW + 30))
     case("the last second", "ok", good, now=NOW + 599)
@@ -275,6 +279,9 @@ def cases() -> list[dict[str, Any]]:  # a table
     case("another organization", "organization", good, organization_id=13)
     case("another named organization", "organization", claiming(org_id="acme"),
          organization_id="umbrella")  # fmt: skip
+    case("another project", "project", good, project_id=28)
+    case("another named project", "project", claiming(proj_id="harbour"),
+         project_id="quay")  # fmt: skip
     case("the hash of another body", "body", claiming(bh=body_hash(BODY)), body=b64(BODY + b" "))
     case("a hash in hex", "body", claiming(bh=hashlib.sha256(BODY).hexdigest()), body=b64(BODY))
     case("two hashes that differ", "body", claiming(bh=body_hash(BODY), body_hash="x"),

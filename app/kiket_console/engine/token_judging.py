@@ -56,12 +56,14 @@ class TokenJudge:
         payload = _read(raw_body)
         if self._keys is None:
             self._keys = _tokens.public_keys(self._jwks())
+        organization_id, project_id = place_of(payload)
         return _tokens.judge(
             runtime_token_in(payload),
             self._keys,
             extension_id=extension_id or None,
             raw_body=raw_body,
-            organization_id=place_of(payload)[0],
+            organization_id=organization_id,
+            project_id=project_id,
         )
 
 

@@ -68,6 +68,7 @@ def test_code_without_a_secret_is_judged_by_its_token(tokens: RuntimeTokens) -> 
         ({"lifetime_s": -60}, "stale", "The runtime token expired 6"),
         ({"extension_id": "com.example.other"}, "mismatch", "is for extension 'com.example.other'"),
         ({"organization_id": 9}, "mismatch", "is for organization 9"),
+        ({"project_id": 9}, "mismatch", "is for project 9"),
         ({"lifetime_s": 10**6}, "malformed", "is good for 1000000 s; the limit is"),
     ],
 )
