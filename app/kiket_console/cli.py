@@ -6,6 +6,7 @@ it works with inside its function, so that `--version` and `--help` stay quick.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -22,7 +23,7 @@ from kiket_console.errors import ConsoleError, ExitCode
 PROGRAM = "kiket-console"
 ASKED_FOR_JSON = f"{__name__}.json"
 """Where a context keeps whether the line has `--json`, for what is answered before it is read."""
-
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 ASKED_IN_WORDS = {"help": "--help", "version": "--version"}
 """`help trigger` means `trigger --help`, unless there is a folder of this name."""
@@ -198,13 +199,21 @@ def run(arguments: list[str] | None = None) -> int:
         return say(error)
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click's way to say that a pipe broke
         _close_stdout()
         return ExitCode.OK
     except Exception as error:  # the last fence: a person gets a sentence, never a traceback
         given = sys.argv[1:] if arguments is None else arguments
         if isinstance(error, UnicodeEncodeError) and not all(map(_is_text, given)):
             return say(ConsoleError("An argument is not UTF-8.", exit_code=ExitCode.USAGE))
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            _close_stdout()
+            return say(
+                ConsoleError(
+                    f"What there is to say could not be written: {error.strerror}.",
+                    hint="Make room on that disk, or write elsewhere.",
+                )
+            )
         if isinstance(error, FileNotFoundError) and not _is_somewhere():
             return say(
                 ConsoleError(

@@ -411,4 +411,20 @@ def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:
         timeout=120,
     )
     os.close(writer)
-    assert done.stderr == b""
+    assert (done.returncode, done.stderr) == (ExitCode.OK, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_disk_that_is_full_is_said(extension_folder: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kiket_console", "-C", str(extension_folder), "config"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+            text=True,
+        )
+    assert done.returncode == ExitCode.FAILURE
+    assert done.stderr.startswith("Error: What there is to say could not be written: No space")
+    assert "report" not in done.stderr
