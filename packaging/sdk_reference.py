@@ -8,6 +8,7 @@ import enum
 import importlib
 import inspect
 import pkgutil
+import platform
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, get_args, is_typeddict
@@ -125,7 +126,9 @@ def _entry(entry: Entry, text: str, star: str, *, fixed: bool) -> list[str]:
         return []
     shown = repr(value)
     is_plain = " object at " not in shown and "<" not in shown
-    is_here = isinstance(value, str) and Path(value).is_file()  # which is elsewhere for others
+    is_here = isinstance(value, str) and (  # which is otherwise elsewhere
+        value == platform.python_version() or Path(value).is_file()
+    )
     is_short = fixed and is_plain and not is_here and len(shown) < 100
     return [
         *("", f"### {name}{star}", ""),

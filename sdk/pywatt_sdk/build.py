@@ -30,6 +30,7 @@ __all__ = [
 
 UNKNOWN: Final = "unknown"
 PYTHON_VERSION: Final = platform.python_version()
+"""The version of the Python that runs, as three numbers with dots between them."""
 GIT_HASH: str
 BUILD_TIME_UTC: str
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shlex
 import subprocess
@@ -124,6 +125,14 @@ def test_the_man_page_and_the_reference_are_as_the_program_is() -> None:
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_reference_tells_which_python_wrote_it() -> None:
+    """Another Python writes the same pages."""
+    here = platform.python_version()
+    pages = [*ROOT.glob("docs/**/reference.md"), ROOT / "packaging" / "man" / "kiket-console.1"]
+
+    assert [page for page in pages if here in page.read_text()] == []
 
 
 @pytest.mark.needs("mandoc", "man")
