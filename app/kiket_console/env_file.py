@@ -6,13 +6,12 @@ in the real environment wins. Values are taken as they stand: nothing is put in 
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.plain_file import read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,11 +106,7 @@ def secret_part(name: str, value: str) -> str:
 def text_of(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> str | None:
     """Return the text of *path* with the line ends that it has; None and errors as `read`."""
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe never blocks
-        with os.fdopen(number, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise _bad(f"{path} is no plain file.", "Name another.")
-            raw = opened.read(limit_bytes + 1)
+        raw = read_plain(path, limit_bytes)
         if len(raw) > limit_bytes:
             raise _bad(f"{path} has more than {limit_bytes // 1024} KiB.", "Keep it short.")
         return raw.decode("utf-8-sig")

@@ -6,6 +6,7 @@ there, or one module when its code uses `pywatt_sdk`; what was guessed is told i
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -84,6 +85,11 @@ def with_known_names(project: Project, known: Sequence[WorkerSpec]) -> Project:
 def _find(folder: Path) -> Project:
     if not folder.is_dir():
         raise refused(f"There is no folder {folder}.", "Name the folder of your project.")
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise refused(f"The path {shown} is not UTF-8.", "Give the folder another name.") from None
     said = [
         (word, raw, number)
         for word, raws in worker_table.raw_tables(folder).items()

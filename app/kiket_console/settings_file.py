@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.plain_file import read_plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +33,7 @@ def read(file: Path) -> dict[str, Any]:
 def text_of(file: Path) -> str:
     """Return the text of *file*, nothing when it is not there; raises `ConsoleError` as `read`."""
     try:
-        with file.open("rb") as opened:
-            raw_text = opened.read(LIMIT_BYTES + 1)
+        raw_text = read_plain(file, LIMIT_BYTES)
         if len(raw_text) > LIMIT_BYTES:
             raise _bad(f"{file} has more than {LIMIT_BYTES // 1024} KiB.", "Keep it short.")
         return raw_text.decode("utf-8").replace("\r\n", "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -216,6 +217,15 @@ def test_a_name_that_no_variable_or_screen_can_hold_is_none(folder: Path) -> Non
     assert extension.name == folder.name
     assert extension.declared.extension_id == extension.declared.version == ""
     assert extension.declared.events == ("e",)
+
+
+def test_a_folder_whose_path_is_not_unicode_is_refused(own_places: Path) -> None:
+    """What is told of it, by JSON and on screen, is text."""
+    folder = own_places / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    with pytest.raises(ConsoleError) as refused:
+        find(folder)
+    assert refused.value.message.endswith("caf\\xe9 is not UTF-8.")
 
 
 def test_a_folder_that_is_not_there_is_told(own_places: Path) -> None:

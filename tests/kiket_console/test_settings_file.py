@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,4 +44,10 @@ def test_what_cannot_be_read_is_refused_whichever_file_it_is(
 def test_a_folder_in_its_place_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "kiket.toml").mkdir()
     with pytest.raises(ConsoleError, match=r"kiket\.toml cannot be read: Is a directory"):
+        settings_file.read(tmp_path / "kiket.toml")
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "kiket.toml")
+    with pytest.raises(ConsoleError, match=r"kiket\.toml cannot be read: it is no plain file"):
         settings_file.read(tmp_path / "kiket.toml")

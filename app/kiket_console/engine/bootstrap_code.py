@@ -74,6 +74,8 @@ def compile_early(paths: Sequence[str]) -> None:
     """Compile files, and run none of them; what does not compile now is left for its import."""
     for path in paths:
         with contextlib.suppress(Exception):
+            if not os.path.isfile(path):  # noqa: PTH113 (as above)
+                continue  # a pipe would be waited for
             loader = FreshLoader("", path)
             raw_source = loader.get_data(path)
             FreshLoader.compiled[path] = (raw_source, loader.source_to_code(raw_source, path))
@@ -349,8 +351,11 @@ def _what(error: BaseException) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         return f"the file ends the program while it is imported: SystemExit({error.code!r})."
-    text = str(error.msg if isinstance(error, SyntaxError) else error).partition("\n")[0]
     name = type(error).__name__
+    try:
+        text = str(error.msg if isinstance(error, SyntaxError) else error).partition("\n")[0]
+    except Exception as unsaid:  # its own mistake
+        text = f"its text cannot be told ({type(unsaid).__name__})"
     return f"{name}: {text[:TEXT_LIMIT]}" if text else name
 
 

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -30,6 +31,7 @@ QUEUE_LIMIT_BYTES = 4 * 1024 * 1024
 """What may wait for a slow engine; lines beyond are dropped and counted."""
 RESERVED_BYTES = 512 * 1024
 """Of that, what is left for lines that say that something is wrong."""
+_HALVES = re.compile(r"[\ud800-\udfff]")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _trace: contextvars.ContextVar[str] = contextvars.ContextVar("kiket_console_trace", default="")
@@ -51,7 +53,7 @@ class Channel:
 
     def send(self, message: dict[str, Any]) -> None:
         """Send a message that must arrive."""
-        self._put(json.dumps(message).encode() + b"\n")
+        self._put(_encoded(message))
 
     def send_line(self, **line: Any) -> bool:
         """Send a line of output; False when this process is a fork and has no channel."""
@@ -62,7 +64,7 @@ class Channel:
         line["trace_id"] = current_trace_id()
         grave = line["stream"] == "stderr" or line.get("level") in LEVELS[2:]
         limit = QUEUE_LIMIT_BYTES if grave else QUEUE_LIMIT_BYTES - RESERVED_BYTES
-        self._put(json.dumps(line).encode() + b"\n", limit)
+        self._put(_encoded(line), limit)
         return True
 
     def forget(self) -> None:
@@ -113,6 +115,15 @@ class Channel:
             with self._changed:
                 self._is_sending = False
                 self._changed.notify_all()
+
+
+def _encoded(message: dict[str, Any]) -> bytes:
+    """Return a message as one line; what UTF-8 cannot carry, as in a file's name, written out."""
+    text = json.dumps(message, ensure_ascii=False)
+    try:
+        return text.encode() + b"\n"
+    except UnicodeEncodeError:
+        return _HALVES.sub(lambda half: rf"\\u{ord(half[0]):04x}", text).encode() + b"\n"
 
 
 class LineWriter(io.TextIOBase):

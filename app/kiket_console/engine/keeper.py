@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 DRAIN_LIMIT_S = 30.0
 """The longest that a request can take, and so a worker that has been replaced."""
 STUCK_S = 10.0
-"""Past this a start is given up when a newer save comes."""
+"""Past this a start is given up when there is a newer save."""
 _UNDER_WAY = (WorkerState.STARTING, WorkerState.RELOADING)
 _GIVEN_UP = (WorkerState.BROKEN, WorkerState.STOPPING, WorkerState.STOPPED, WorkerState.FATAL)
 

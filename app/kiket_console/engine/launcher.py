@@ -111,9 +111,19 @@ class Launcher:
         self._standby.learn(process)
 
     def give_up(self, after_s: float = 0.0) -> None:
-        """End the attempt that is under way, if it is older than *after_s*."""
-        if self._attempt is not None and time.monotonic() - self.attempt_s >= after_s:
-            self._attempt.cut()
+        """End the attempt that is under way, once it is older than *after_s*."""
+        attempt = self._attempt
+        left_s = self.attempt_s + after_s - time.monotonic()
+        if attempt is None:
+            return
+        if left_s <= 0:
+            attempt.cut()
+        else:
+            asyncio.get_running_loop().call_later(left_s, self._cut, attempt)
+
+    def _cut(self, attempt: Process) -> None:
+        if attempt is self._attempt:
+            attempt.cut()
 
     def kill(self) -> None:
         """Kill every process: the one that serves, those that finish, those that wait."""

@@ -144,7 +144,7 @@ class Watching:
 
     async def _env_file_saved(self) -> None:
         assert self._env_file is not None  # noqa: S101 - it is watched
-        self._workers.reload_all(self._env_file.name)
+        self._workers.reload_all(tree.shown(self._env_file.name))
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
         project = await self._found()

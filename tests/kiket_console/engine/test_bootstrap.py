@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import inspect
 import logging
+import os
 import sys
 import venv
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from kiket_console.engine import (
     bootstrap_program,
     lifeline,
 )
+from kiket_console.engine.worker_messages import Failed, decode
 from kiket_console.model import WorkerState
 from kiket_core.secret import redactor
 
@@ -104,6 +106,28 @@ async def test_code_that_does_not_start_is_told_in_a_sentence_with_its_line(
     problem = await problem_of(supervise, project_folder, main)
     assert problem.sentence.startswith(sentence)
     assert not any("bootstrap" in line for line in problem.traceback)
+
+
+def test_an_exception_that_cannot_say_what_it_is_has_its_line_all_the_same(tmp_path: Path) -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise KeyError("detail")
+
+    code = compile("\n\nraise MuteError", str(tmp_path / "main.py"), "exec")
+    with pytest.raises(MuteError) as raised:
+        exec(code, {"MuteError": MuteError})  # noqa: S102 - our own code
+    failed = bootstrap_code.failure(raised.value, str(tmp_path))
+    assert failed["sentence"] == "main.py:3: MuteError: its text cannot be told (KeyError)"
+    assert failed["line"] == 3
+
+
+def test_half_a_character_is_told_written_out() -> None:
+    """A file's name need not be Unicode, and is in messages of exceptions."""
+    message = {"type": "failed", "sentence": "no caf\udce9 \\ud800 é", "traceback": ["\ud83d\n"]}
+    failed = decode(bootstrap_output._encoded(message))
+    assert isinstance(failed, Failed)
+    assert failed.sentence == "no caf\\udce9 \\ud800 é"
+    assert failed.traceback == ("\\ud83d\n",)
 
 
 async def test_an_entry_that_is_not_there_names_what_is(
@@ -440,7 +464,8 @@ def test_what_was_compiled_early_is_used_as_long_as_it_is_what_is_there(tmp_path
     path = str(tmp_path / "main.py")
     (tmp_path / "main.py").write_text("ANSWER = 1\n")
     loader = bootstrap_code.FreshLoader
-    bootstrap_code.compile_early([path, str(tmp_path / "none.py")])
+    os.mkfifo(tmp_path / "pipe.py")  # is not waited for
+    bootstrap_code.compile_early([path, str(tmp_path / "none.py"), str(tmp_path / "pipe.py")])
     early = loader.compiled[path][1]
     assert loader.code_of(path, b"ANSWER = 1\n") is early
     bootstrap_code.compile_early([path])

@@ -159,6 +159,13 @@ async def test_a_save_by_rename_is_seen(project_folder: Path, saves: Saves) -> N
     assert await saves.next() == "main.py"
 
 
+async def test_a_file_whose_name_is_not_unicode_is_named_all_the_same(
+    project_folder: Path, saves: Saves
+) -> None:
+    (project_folder / os.fsdecode(b"caf\xe9.py")).write_text("A = 1\n")
+    assert await saves.next() == "caf\\xe9.py"
+
+
 async def test_many_files_at_once_are_few_reloads(project_folder: Path, saves: Saves) -> None:
     """As when another branch is checked out."""
     for some in range(5):
