@@ -83,24 +83,31 @@ class _Connection(Frames):
         self.is_admitted = False
         self.proof: asyncio.Future[p.Identify] | None = None
         self._door = door
+        self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Read nothing of it before it is known whose it is."""
         super().connection_made(transport)
         self.pause()
-        asyncio.get_running_loop().call_soon(self._stay_paused)  # uvloop reads behind this call
         self._door.came(self, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take what was read; a stranger has no room for more than a proof."""
+        if self._is_paused and self._reader is not None:  # uvloop begins to read all the same
+            self._early += data
+            self._reader.pause_reading()
+            return
         super().data_received(data)
         is_unproven = self.proof is not None and not self.proof.done()
         if is_unproven and self._frames.held_bytes > PROOF_BYTES:
             self.abort()
 
-    def _stay_paused(self) -> None:
-        if self._is_paused and self._reader is not None:
-            self._reader.pause_reading()
+    def resume(self) -> None:
+        """Take messages, first what came before it was known whose it is."""
+        super().resume()
+        early, self._early = self._early, b""
+        if early:
+            self.data_received(early)
 
     def _took_invalid(self, invalid: Invalid) -> None:
         if self.is_admitted:  # else it is not the module's
