@@ -74,6 +74,7 @@ class Writer:
         self._open_store = partial(opening.open_store, path, durability, connect)
         opened = self._open_store()
         self._connection: sqlite3.Connection | None = opened.connection
+        self._number = files.number(path)
         self._intake = Intake(path)
         self.on_commit: Callable[[Committed], None] | None = None
         """Called in the writer's thread after each commit; must not raise."""
@@ -205,12 +206,12 @@ class Writer:
 
     def _commit(self, batch: Sequence[Submission]) -> Committed:
         connection = self._connection
+        if connection is not None and files.number(self._path) != self._number:
+            self._forget_connection()  # removed or replaced: what it took now would be nowhere
+            self._running.clear()
+            connection = None
         if connection is None:
-            full = self._failure is not None and self._failure.status == FULL
-            opened = self._open_store(suspicious=not full)
-            self._connection = connection = opened.connection
-            self.newest = replace(opened.newest, removals=self.newest.removals)
-            self._untold += opened.notes
+            connection = self._connection = self._open_anew()
         connection.execute("BEGIN IMMEDIATE")
         rows = Batch(connection, self.newest, self._running)
         for note in (*self._untold, *self._outage()):
@@ -221,6 +222,18 @@ class Writer:
         committed = rows.write()
         connection.execute("COMMIT")
         return committed
+
+    def _open_anew(self) -> sqlite3.Connection:
+        """Open the file that is there by now, or begin one; raises as `open_store`."""
+        self._mark.close()
+        self._mark = mark.Mark(self._path)
+        self._mark.write(self.newest)  # it may be gone as well, and says what there was
+        full = self._failure is not None and self._failure.status == FULL
+        opened = self._open_store(suspicious=not full)
+        self._number = files.number(self._path)
+        self.newest = replace(opened.newest, removals=self.newest.removals)
+        self._untold += opened.notes
+        return opened.connection
 
     def _write_each(self, batch: Sequence[Submission], error: Exception) -> None:
         """Keep a row that cannot be written from failing those that came with it."""

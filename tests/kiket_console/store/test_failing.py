@@ -173,6 +173,37 @@ def test_a_store_damaged_while_it_is_written_is_salvaged_and_written_on(
     assert texts[1].startswith("For ")
 
 
+@pytest.mark.parametrize("names", ["store.sqlite3", "store*"])
+def test_a_store_that_was_removed_is_begun_anew_and_nothing_goes_where_nobody_finds_it(
+    writer: Writer, reader: Reader, path: Path, arrived: Any, names: str
+) -> None:
+    """With its log and mark, or without: no number is given twice, and what is lost is told."""
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+    for file in list(path.parent.glob(names)):
+        file.unlink()
+    newest = writer.submit([arrived(2)]).result(PATIENCE_S)
+    assert newest.newest_change > 1
+    assert list(reader.ids()) == [2]
+    assert "is gone, and with it 1 exchange; a new one was begun" in _newest_log(reader)
+    assert writer.trouble == ""
+
+
+def test_while_the_folder_of_a_store_is_gone_nothing_is_accepted(
+    writer: Writer, reader: Reader, path: Path, arrived: Any
+) -> None:
+    writer.submit([arrived(1)]).result(PATIENCE_S)
+    elsewhere = path.parent.rename(path.parent.with_name("elsewhere"))
+    with pytest.raises(StoreFailedError, match="cannot be written: No such file"):
+        writer.submit([arrived(2)]).result(PATIENCE_S)
+    elsewhere.rename(path.parent)
+    _submit_until_taken(writer, arrived, 3)
+    assert list(reader.ids()) == [1, 3]
+
+
+def _newest_log(reader: Reader) -> str:
+    return "\n".join(line.text for line in reader.log_page(reader.log_ids()))
+
+
 def _submit_until_taken(writer: Writer, arrived: Any, number: int) -> Any:
     """Submit every now and then until it is taken; it is never taken twice."""
     deadline = time.monotonic() + PATIENCE_S
