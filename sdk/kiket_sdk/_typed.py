@@ -36,7 +36,11 @@ ERRORS_LIMIT = 20
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _SHOULD_BE = "Input should be "
-_WHY = re.compile(r",? (?:unable to|got |input |instead of).*|\. .*", re.DOTALL)
+_BOUNDS = frozenset(
+    {"string_too_short", "string_too_long", "string_pattern_mismatch", "too_short", "too_long"}
+)
+"""Mismatches whose text says what a value should have."""
+_WHY = re.compile(r",? (?:unable to|got |input |instead of|after validation).*|\. .*", re.DOTALL)
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _JSON_TYPES = {
     bool: "a boolean",
@@ -274,6 +278,9 @@ def _mismatch(error: ErrorDetails, payload: Any) -> dict[str, Any]:
         expected, sentence = "a value", f"{path} is missing."
     elif kind == "extra_forbidden":
         expected, sentence = "nothing", f"{path} is not a known key."
+    elif kind in _BOUNDS:
+        expected = _WHY.sub("", message.partition(" should ")[2].removeprefix("have "))
+        sentence = f"{path}: {message}."
     elif not message.startswith(_SHOULD_BE):
         # the text of a check of the program's own may hold anything
         expected, sentence = kind.replace("_", " "), redactor.redact(f"{path}: {message}.")

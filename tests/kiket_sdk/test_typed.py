@@ -133,6 +133,26 @@ def test_a_mismatch_is_a_422_that_says_where() -> None:
     }
 
 
+class Sized(BaseModel):
+    title: str = Field(min_length=1)
+    code: str = Field(pattern="^[A-Z]+$")
+    tags: list[str] = Field(min_length=2)
+
+
+async def on_sized(_event: Sized, _context: HandlerContext) -> None:
+    pass
+
+
+def test_a_mismatch_of_length_or_pattern_says_which_was_expected() -> None:
+    status, content = told(on_sized, {"title": "", "code": "a", "tags": ["x"]})
+    assert status == 422
+    assert [each["expected"] for each in content["errors"]] == [
+        "at least 1 character",
+        "match pattern '^[A-Z]+$'",
+        "at least 2 items",
+    ]
+
+
 def on_issue(event: IssueEvent, _context: HandlerContext) -> Any:
     return {
         "year": event["issue"]["created_at"].year if "created_at" in event["issue"] else None,
