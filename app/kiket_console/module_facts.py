@@ -59,7 +59,7 @@ class ModuleFacts(Struct, frozen=True):
     frames_out: int = 0
     """Messages from the module, heartbeats apart."""
     stray: int = 0
-    """Lines on its standard output that were no message."""
+    """How often it sent what is no message: lines on its standard output, frames."""
     dropped: int = 0
     """Messages that were not taken down, or given up, because too many came."""
 

@@ -134,7 +134,7 @@ def test_a_module_tells_how_it_lives_what_it_offers_and_what_it_asked_for() -> N
     assert "Services    invoices at 127.0.0.1:41237 (custom:ledger)" in said
     assert "Asked for   DATABASE_URL ✓ · MAIL_KEY no answer" in said
     assert "Messages    1,204 to it · 988 from it" in said
-    assert "1 line on standard output, where messages alone belong" in said
+    assert "it sent what is no message, 1 time (kind:invalid" in said
     assert "3 messages not recorded or given up" in said
     assert "Address     http://127.0.0.1:8700/m/billing/" in said
     assert "Webhooks" not in said

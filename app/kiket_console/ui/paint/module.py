@@ -60,8 +60,8 @@ def module_lines(
         lines += labelled("Secrets", declared, width)
     lines += labelled("Messages", _messages(facts), width)
     if facts.stray:
-        count = plural(facts.stray, "line")
-        said = f"{count} on standard output, where messages alone belong (kind:invalid in Traffic)"
+        times = plural(facts.stray, "time")
+        said = f"it sent what is no message, {times} (kind:invalid in Traffic)"
         lines += sentence("Stray", said, width, "warning")
     if facts.dropped:
         said = f"{plural(facts.dropped, 'message')} not recorded or given up: too many came at once"
