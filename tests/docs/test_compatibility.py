@@ -103,6 +103,49 @@ def test_each_row_says_how_it_is_now() -> None:
     assert [row for row in rows if not judged.fullmatch(row)] == []
 
 
+FIELDS = {
+    name: [each.strip(" `") for each in fields.split(",")]
+    for name, fields in re.findall(
+        r"^\| `([\w.]+)` \| [^|]+ \| ([^|]+) \| same(?:[;:] .{8,}| as in B; .+)? \|$",
+        PAGE.partition("\n## Fields")[2].partition("\n## ")[0],
+        re.MULTILINE,
+    )
+}
+"""The data classes and mappings of the releases, with their fields in order (spec §2.4, §3)."""
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_fields_of_the_releases_are_the_first_in_their_order(name: str) -> None:
+    module, _, attribute = f".{name}".rpartition(".")
+    cls = getattr(importlib.import_module(f"kiket_sdk{module}"), attribute)
+    is_class = dataclasses.is_dataclass(cls)
+    here = [each.name for each in dataclasses.fields(cls)] if is_class else [*cls.__annotations__]
+    assert here[: len(FIELDS[name])] == FIELDS[name]
+    if is_class:  # what is new comes behind, and may be left out
+        added = dataclasses.fields(cls)[len(FIELDS[name]) :]
+        missing = dataclasses.MISSING
+        assert all(
+            not each.init or (each.default, each.default_factory) != (missing, missing)
+            for each in added
+        )
+
+
+def test_every_data_class_of_the_releases_is_among_the_fields() -> None:
+    modules = [importlib.import_module(f"kiket_sdk.{module}") for module in MODULES]
+    there = {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+        and dataclasses.is_dataclass(value)
+        and value.__module__.startswith("kiket_sdk")
+        and any(row.rpartition(".")[2] == name for row in NAMES)
+    }
+    ours = {name.rpartition(".")[2] for name in FIELDS}
+    alike = {"AllowResponse", "DenyResponse", "PendingResponse"}  # those of Response
+    assert {cls.__name__ for cls in there} - alike - ours == set()
+
+
 KINDO = PAGE.partition("\n## kindo_message_client")[2]
 KINDO_NAMES = re.findall(r"^\| `([\w.]+)(?:\((\w+)=\))?` \| \w+ \|", KINDO, re.MULTILINE)
 
