@@ -16,6 +16,7 @@ from kiket_console.ui import clipboard, handing_out
 from kiket_console.ui.screens.menu import Menu
 from kiket_console.ui.screens.traffic import TrafficScreen
 from kiket_console.ui.widgets.entry import Entry
+from kiket_console.ui.widgets.views import ListView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,6 +182,27 @@ async def test_what_is_made_too_late_is_not_taken_for_what_was_asked_for_since(
         app.copy_to_clipboard("")
         await pilot.press("j")
         assert app.clipboard == redacted
+
+
+async def test_a_menu_whose_items_are_not_made_yet_does_not_cover_the_screen(
+    console: Callable[..., ConsoleApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def late(*arguments: Any, **options: Any) -> list[Piece]:
+        go_on.wait(60)
+        return pieces(*arguments, **options)
+
+    monkeypatch.setattr(handing_out, "pieces", late)
+    app = console()
+    async with app.run_test(size=TALL) as pilot:
+        await settled(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, Menu))
+        await until(pilot, lambda: app.screen.query_one(ListView).size.height > 0)
+        assert app.screen.query_one(ListView).size.height == 1
+        go_on.set()
+        await until(pilot, lambda: app.screen.query_one(ListView).size.height > 5)
 
 
 async def test_what_cannot_be_a_test_is_refused_before_a_name_is_asked_for(

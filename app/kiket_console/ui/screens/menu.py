@@ -126,6 +126,7 @@ class Menu(ModalScreen[Taken | None], Copying[Taken | None]):
         """Begin to make what can be taken."""
         self._rule.active = True
         self._list.can_focus = False
+        self._list.styles.height = 1  # until it is known how many there are
         self._show_how()
         self._fill(self._redacts)
 
