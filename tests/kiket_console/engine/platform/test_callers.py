@@ -27,23 +27,26 @@ if TYPE_CHECKING:
     from kiket_console.store.reader import Reader
     from kiket_console.store.writer import Writer
 
-TOKENS = {"billing": "wk_local_of_billing", "crm": "wk_local_of_crm", "shared": "wk_of_both"}
+TOKENS = {
+    "billing": "wk_local_of_billing",
+    "crm": "wk_local_of_crm",
+    "shared": "wk_of_both",
+    "server": "wk_local_of_server",
+}
 LOGS = "/api/v1/extensions/logs"
 FOREIGN_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 @dataclass
 class Pair(Found):
-    """The workers of a project with two extensions."""
+    """The workers of a project with two extensions, and of a program that tells no id."""
 
     crew: Any
 
     def workers(self) -> tuple[Worker, ...]:
         [one] = self.crew.workers()
-        return tuple(
-            replace(one, name=name, extension_id=f"com.example.{name}")
-            for name in ("billing", "crm")
-        )
+        ids = {"billing": "com.example.billing", "crm": "com.example.crm", "server": ""}
+        return tuple(replace(one, name=name, extension_id=found) for name, found in ids.items())
 
 
 @dataclass
@@ -83,7 +86,7 @@ class World:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(self.platform.app), base_url="http://127.0.0.1:9"
         ) as client:
-            document = {"message": "hi", "filler": filler}
+            document = {"message": "hi", "event": "hi", "filler": filler}
             return await client.request(method, path, json=document, headers=headers)
 
     def calls(self) -> list[Detail]:
@@ -98,6 +101,7 @@ def world(make: Make, recorder: Recorder, reader: Reader, writer: Writer, crew: 
     pairs = [
         ("billing", Secret(TOKENS["billing"], "KIKET_WORKSPACE_TOKEN.billing")),
         ("crm", Secret(TOKENS["crm"], "KIKET_WORKSPACE_TOKEN.crm")),
+        ("server", Secret(TOKENS["server"], "KIKET_WORKSPACE_TOKEN.server")),
         *((name, Secret(TOKENS["shared"], "SHARED")) for name in ("billing", "crm")),
     ]
     made = make(Pair(crew), pairs)
@@ -211,6 +215,20 @@ async def test_the_token_of_one_extension_opens_nothing_of_another(
         "The token is that of 'billing'; it opens nothing of 'com.example.crm'."
     )
     assert [each.exchange.status for each in world.calls()] == [403]
+
+
+async def test_a_program_that_tells_no_id_has_one_that_is_nobody_elses(world: World) -> None:
+    """The SDKs for other languages, and code without one, may have it in their own text alone."""
+    asked = {"com.example.search": 201, "com.example.crm": 403}
+    answers = {
+        found: await world.call("server", path=f"/extensions/{found}/events", filler="x")
+        for found in asked
+    }
+
+    assert {found: answer.status_code for found, answer in answers.items()} == asked
+    assert (
+        await world.call("crm", path="/extensions/com.example.search/events")
+    ).status_code == 404
 
 
 @pytest.mark.parametrize("token", ["", "wk_local_of_billin", "wk_local_of_billingx", "wk_ü"])
