@@ -400,6 +400,21 @@ def test_ctrl_c_while_nothing_is_loading_is_what_it_always_is(
     assert interrupting.INTERRUPTED == ExitCode.INTERRUPTED
 
 
+def test_standard_streams_that_were_closed_are_taken_by_nothing_else() -> None:
+    """The event loop's library ends a program that has a socket in such a place."""
+    code = """
+import os, sys
+from kiket_console.__main__ import fill_standard_streams
+fill_standard_streams()
+print("to nobody", file=sys.stderr)
+print("to nobody", flush=True)
+places = {os.readlink(f"/dev/fd/{number}") for number in range(3)}
+os._exit(bool(sys.stdin.read()) or places != {os.devnull} or not os.get_inheritable(1))
+"""
+    closed = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, code]
+    assert subprocess.run(closed, timeout=120).returncode == 0
+
+
 def test_a_reader_that_leaves_early_is_no_error(extension_folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -6,6 +6,7 @@ nobody reads its output it stands still, and goes on from where it stood.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import deque
 from contextlib import suppress
@@ -148,8 +149,8 @@ class Teller(threading.Thread):
             while self._tell_some():
                 pass
             self._print(self._last_words)
-        except BrokenPipeError:
-            return  # whoever read our output has gone; the engine has other clients
+        except OSError:
+            return  # whoever read our output has gone, a terminal perhaps; there are other clients
         finally:
             self._reader.close()
 
@@ -205,4 +206,8 @@ class Teller(threading.Thread):
         self._news.set()
 
     def _print(self, line: str) -> None:
-        colour.echo(line, err=self._on_stderr)
+        try:
+            colour.echo(line, err=self._on_stderr)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise  # else: on with what comes once there is room; the store has all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.snap import scene
 
+from kiket_console.commands import colour
 from kiket_console.commands import teller as tellers
 from kiket_console.commands.teller import Teller
 from kiket_console.paths import ProjectPaths
@@ -91,6 +93,30 @@ def test_a_module_that_serves_is_told_with_its_address(
     assert "billing is serving, its routes below http://127.0.0.1:1/m/billing/\n" in (
         capsys.readouterr().err
     )
+
+
+def test_a_disk_that_is_full_for_a_while_ends_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be told is in the store; what comes when there is room is told."""
+    paths = ProjectPaths(tmp_path)
+    paths.make()
+    echo, fails = colour.echo, [errno.EDQUOT, errno.ENOSPC]
+
+    def echoed(text: str, **options: Any) -> None:
+        if fails:
+            raise OSError(fails.pop(), "no room")
+        echo(text, **options)
+
+    monkeypatch.setattr(colour, "echo", echoed)
+    teller = Teller(paths, as_json=False)
+    teller.ready(READY)
+    teller.worker(scene.module())
+    teller.worker(scene.module())
+    teller.start()
+    teller.stopped("asked")
+    assert capsys.readouterr().err.endswith("Stopped.\n")
+    assert not fails
 
 
 def test_lines_for_a_person_scroll_on_standard_output_where_they_are_wanted(
