@@ -237,14 +237,24 @@ def test_the_hook_is_told(caplog: pytest.LogCaptureFixture, platform: FakePlatfo
 
 
 def test_an_extension_is_mounted() -> None:
-    application = MOUNTED.run()["application"]
-    signed = webhook_payload_factory(SECRET, event="issue.created")(ISSUE)
-    with TestClient(application) as client:
+    page = MOUNTED.run()
+    connections: list[Any] = []
+    answers: list[Any] = []
+
+    async def closed(_: Any, context: Any) -> None:
+        connections.append(context.client._client)
+
+    page["sdk"].register("issue.closed", closed, version="v1")
+    with TestClient(page["application"]) as client:
         assert client.get("/").json() == {"here": "we are"}
-        answer = client.post(
-            f"/kiket{signed['path']}", content=signed["body"], headers=signed["headers"]
-        )
-    assert answer.json() == {"title": "Bug"}
+        for event in ("issue.created", "issue.closed", "issue.closed"):
+            signed = webhook_payload_factory(SECRET, event=event)(ISSUE)
+            sent = client.post(
+                f"/kiket{signed['path']}", content=signed["body"], headers=signed["headers"]
+            )
+            answers.append(sent.json())
+    assert answers == [{"title": "Bug"}, {"ok": True}, {"ok": True}]
+    assert connections[0] is connections[1], "it is started, so that deliveries share them"
 
 
 def test_recordings_are_replayed(reader: Path, platform: FakePlatform) -> None:
