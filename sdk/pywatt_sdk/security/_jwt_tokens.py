@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import logging
 import os
 import re
@@ -230,7 +232,7 @@ class JwtValidator:
         import jwt
 
         config = self.config
-        if len(token) > TOKEN_BYTES or not _COMPACT.fullmatch(token):
+        if len(token) > TOKEN_BYTES or not _COMPACT.fullmatch(token) or not _is_plain(token):
             raise JwtError("InvalidToken")
         try:
             with _no_second_warning(config):
@@ -253,7 +255,32 @@ class JwtValidator:
             raise JwtError(f"Missing required claim: {error.claim}") from None
         except jwt.PyJWTError as error:
             raise JwtError(_REASONS.get(type(error).__name__, "InvalidToken")) from None
+        times = ("exp", "iat", "nbf") if config.verify_exp else ("iat", "nbf")
+        if any(type(claims[name]) is not int for name in times if name in claims):
+            raise JwtError("InvalidToken")
         return claims
+
+
+def _is_plain(token: str) -> bool:
+    """Tell whether every reader reads a token alike: JSON without NaN and without a key twice."""
+    try:
+        for part in token.split(".")[:2]:
+            raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+            json.loads(raw, object_pairs_hook=_unique, parse_constant=_unknown)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _unknown(name: str) -> Any:
+    raise ValueError(name)
 
 
 _REASONS: Final = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hmac
 import json
 import logging
 import time
@@ -78,6 +79,14 @@ def unsigned(header: dict[str, Any], claims: dict[str, Any]) -> str:
     return ".".join(base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in parts) + "."
 
 
+def spelled(claims: str, header: str = '{"alg": "HS256"}') -> str:
+    """Sign claims as they are spelled."""
+    parts = (base64.urlsafe_b64encode(each.encode()).rstrip(b"=") for each in (header, claims))
+    signing_input = b".".join(parts)
+    mac = hmac.digest(SECRET.encode(), signing_input, "sha256")
+    return (signing_input + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
+
+
 REFUSED: dict[str, Callable[[], str]] = {
     "ExpiredSignature": lambda: signed({"exp": later(-1)}),
     "ImmatureSignature": lambda: signed({"exp": later(), "nbf": later(1800)}),
@@ -94,6 +103,15 @@ MALFORMED: dict[str, Callable[[], str]] = {
     "a word as its end": lambda: signed({"exp": "soon"}),
     "padded": lambda: signed({"exp": later()}) + "=",
     "cut short": lambda: signed({"exp": later()})[:-3],
+    "its end as a text": lambda: signed({"exp": str(later())}),
+    "its end in halves": lambda: signed({"exp": later() + 0.5}),
+    "an end beyond all numbers": lambda: spelled('{"exp": 1e400}'),
+    "no number as its end": lambda: spelled('{"exp": NaN}'),
+    "no number elsewhere": lambda: spelled(f'{{"exp": {later()}, "a": [NaN]}}'),
+    "two ends": lambda: spelled(f'{{"exp": 1, "exp": {later()}}}'),
+    "two algorithms": lambda: spelled(f'{{"exp": {later()}}}', '{"alg": "none", "alg": "HS256"}'),
+    "its beginning as a text": lambda: signed({"exp": later(), "nbf": str(later(-9))}),
+    "nested too deep": lambda: spelled("[" * 4_000),
     "too long": lambda: signed({"exp": later(), "pad": "x" * TOKEN_BYTES}),
 }
 
@@ -101,6 +119,10 @@ MALFORMED: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("wanted", REFUSED)
 def test_a_token_that_does_not_count_is_refused_for_one_word(wanted: str) -> None:
     assert reason(REFUSED[wanted]()) == wanted
+
+
+def test_a_token_counts_however_it_is_laid_out() -> None:
+    assert validate_jwt_token(spelled(f' {{ "exp" : {later()} }} '), CONFIG)
 
 
 @pytest.mark.parametrize("name", MALFORMED)
