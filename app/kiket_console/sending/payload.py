@@ -216,14 +216,16 @@ def _no_constant(word: str) -> NoReturn:
 def _fault(text: str, error: json.JSONDecodeError) -> Fault:
     sentence = _SENTENCES.get(error.msg, f"{error.msg}.")
     at = error.pos
+    if error.msg.startswith("Illegal trailing comma"):  # at it since Python 3.13, behind it before
+        at = len(text) - len(text[at + 1 :].lstrip())
     before = text[:at].rstrip()
     if not text.strip():
         return Fault(0, 0, "It is empty.")
     if at >= len(text.rstrip()):
         sentence = "The JSON ends too early: something is not closed."
     elif before.endswith(",") and text[at] in "}]":
+        sentence = f"The comma before {text[at]} is one too many."
         at = len(before) - 1
-        sentence = f"The comma before {text[error.pos]} is one too many."
     elif text[at] == "\n":
         sentence = "The text on this line has no closing quote."
     elif text[at] == "'":
