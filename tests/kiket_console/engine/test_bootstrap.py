@@ -452,12 +452,12 @@ def test_a_class_is_the_same_whether_or_not_its_text_was_compiled_early(
 
 
 def test_text_that_is_learned_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstrap_preload, "TEXTS_LIMIT", 400)
+    monkeypatch.setattr(bootstrap_preload, "TEXTS_LIMIT", 2_000)
     texts = bootstrap_preload.Texts()
     with texts.at_hand():
         made = [dataclasses.make_dataclass(f"Lead{at}", [f"field_{at}"]) for at in range(20)]
     assert repr(made[19](3)) == "Lead19(field_19=3)"
-    assert 0 < sum(map(len, texts.seen)) <= 400
+    assert 0 < sum(map(len, texts.seen)) <= 2_000
 
 
 def test_what_was_compiled_early_is_used_as_long_as_it_is_what_is_there(tmp_path: Path) -> None:
