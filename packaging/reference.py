@@ -190,8 +190,10 @@ def manual() -> str:
 def default(name: str) -> str:
     """Return a setting's default as a person writes it."""
     value = getattr(Config(), name)
-    if value is None or value == ():
+    if value is None or value in ((), ""):
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

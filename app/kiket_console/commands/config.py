@@ -156,9 +156,11 @@ def _lines(found: Config, *, explain: bool) -> list[str]:
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
-    return "automatic" if value is None else str(value)
+    return "automatic" if value is None else str(value) or "none"
 
 
 @config.command()

@@ -29,7 +29,9 @@ def tell(result: ProducerResult, event_type: str, *, as_json: bool) -> None:
     if result.hint:
         click.echo(f"  {visible(result.hint)}", err=True)
     for what, ours, theirs in result.explanation.evidence if result.explanation else ():
-        click.echo(f"  {visible(what)}: {visible(ours)} here, {visible(theirs)} there", err=True)
+        both = f"{visible(ours)} here, {visible(theirs)} there"
+        both = f"{visible(ours)} here and there" if ours == theirs else both
+        click.echo(f"  {visible(what)}: {both}", err=True)
 
 
 def tell_preview(preview: ProducerPreview, *, as_json: bool) -> None:

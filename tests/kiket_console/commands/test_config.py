@@ -49,6 +49,8 @@ def test_each_setting_is_shown_with_its_value_and_source(
     assert rows["held_s"] == ["2.5", f"{tmp_path / 'kiket.toml'}:2"]
     assert rows["port"] == ["8710", "KIKET_CONSOLE_PORT"]
     assert rows["theme"] == ["kiket-dusk", "default"]
+    assert rows["telemetry"] == ["true", "default"], "as it is written in kiket.toml"
+    assert rows["producer_url"] == ["none", "default"]
 
 
 def test_explain_says_what_each_means_and_takes(say: Say) -> None:

@@ -327,7 +327,7 @@ def test_an_engine_sends_and_records_what_a_command_asks(
 
 
 def test_why_a_signature_was_refused_is_told_with_what_was_compared(run: Any, desk: Desk) -> None:
-    evidence = (("region", "us-east-1", "eu-west-1"),)
+    evidence = (("region", "us-east-1", "eu-west-1"), ("canonical request", "8ab8", "8ab8"))
     explanation = Explanation("wrong region", "Another region.", "Sign for it.", evidence)
     desk.result = ProducerResult(
         13,
@@ -345,6 +345,7 @@ def test_why_a_signature_was_refused_is_told_with_what_was_compared(run: Any, de
     assert (status, said) == (ExitCode.SCOPE, "#13  user.created  403 ✗\n")
     assert error == (
         "Error: Another region.\n  Sign for it.\n  region: us-east-1 here, eu-west-1 there\n"
+        "  canonical request: 8ab8 here and there\n"
         "Kept in Traffic; `kiket-console produce --again` sends it.\n"
     )
     assert unsent() == [], "the engine has it"

@@ -89,6 +89,13 @@ def test_a_long_name_leaves_room_for_a_save_just_made() -> None:
     assert told.startswith(" ◆ marketing   ● serving   ⟳ app.py 12 s ago   ! keyring locked 4 m +1")
 
 
+@pytest.mark.parametrize("width", [34, 40, 50])
+def test_however_narrow_it_is_who_serves_comes_before_what_is_degraded(width: int) -> None:
+    told = shown(width, **trouble.DEGRADED)
+    assert "● serving" in told
+    assert "rec ok" in told
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_however_long_a_name_is_its_state_is_told(width: int) -> None:
     name = "a-name-without-an-end-" * 12

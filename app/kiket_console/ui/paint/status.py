@@ -98,7 +98,8 @@ def status_line(
         left = joined((group for group in candidate if group), "   ")
         if line_width(left) + line_width(recording) + 3 <= width:
             return spread(left, recording, width)
-    return spread(joined([name, brief]), [(" ", ""), *recording], width)
+    recording = _recording(status, width, now_us)  # what is degraded comes after who serves
+    return spread(joined([name, brief[:2]], "   "), [(" ", ""), *recording], width)
 
 
 def _named(name: str, width: int) -> Line:

@@ -53,7 +53,8 @@ def show_setup(console: ConsoleApp, worker: Worker) -> None:
         if setup.steps or setup.findings:
             console.push_screen(SetupScreen(console, setup, worker.name))
         else:
-            console.say(f"{setup.path.name} describes no setup: it has no setup: with steps.")
+            name = visible(setup.path.name)
+            console.say(f"{name} describes no setup wizard; its steps would stand under setup.")
 
     console.run_worker(read, thread=True, exclusive=True, group="setup")
 
