@@ -13,6 +13,7 @@ from kiket_console.store.reader import Reader
 from kiket_console.store.records import AttemptEnd, NewAttempt, Remove
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kiket_console.store.conftest import MakeExchange
@@ -26,7 +27,7 @@ SHOP, CRM = ("shop",), ("crm",)
 
 
 @pytest.fixture
-def reader(path: Path, writer: Writer, arrived: MakeExchange) -> Reader:
+def reader(path: Path, writer: Writer, arrived: MakeExchange) -> Iterator[Reader]:
     """Return a store with two deliveries, one of them under way, calls, and a request to a module.
 
     The first took 3 s, and was tried again 10 s after it came.
@@ -42,7 +43,8 @@ def reader(path: Path, writer: Writer, arrived: MakeExchange) -> Reader:
         *(call, slow, replace(asked, direction="in"), said),
     ]
     writer.submit(rows).result()
-    return Reader(path)
+    with Reader(path) as reader:
+        yield reader
 
 
 def found(

@@ -25,7 +25,7 @@ from kiket_console.ui.pages import LogPages
 from kiket_console.ui.paint import logs, tracebacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kiket_console.paths import ProjectPaths
@@ -211,11 +211,16 @@ class TestPainting:
 
 class TestRows:
     @pytest.fixture
-    def rows(self, paths: ProjectPaths) -> LogRows:
+    def reader(self, paths: ProjectPaths) -> Iterator[Reader]:
+        with Reader(paths.store) as reader:
+            yield reader
+
+    @pytest.fixture
+    def rows(self, paths: ProjectPaths, reader: Reader) -> LogRows:
         """Return the rows of a store with two records of several lines."""
         story = tell(*MIXED, ("marketing", "log", "INFO", "a\nb\nc"))
         scene.write_store(paths.store, story)
-        feed: Feed[LogLine] = Feed(LogPages(Reader(paths.store)))
+        feed: Feed[LogLine] = Feed(LogPages(reader))
         feed.open()
         return LogRows(feed, lambda: None)
 
@@ -248,12 +253,13 @@ class TestRows:
         assert walked == list(range(rows.count))
         assert len({rows.key(position) for position in walked}) == rows.count
 
-    def test_long_lines_take_as_many_rows_as_they_need(self, paths: ProjectPaths) -> None:
+    def test_long_lines_take_as_many_rows_as_they_need(
+        self, paths: ProjectPaths, reader: Reader
+    ) -> None:
         """Those that come later too; nothing of them is lost, whatever they are made of."""
         long = [f"{number} " + "word " * 40 + "日本" * 30 + " end" for number in range(3)]
         records = [("shop", "log", "INFO", text) for text in ("short", long[0], "a\nb", long[1])]
         scene.write_store(paths.store, tell(*records, ("shop", "log", "INFO", long[2])))
-        reader = Reader(paths.store)
         feed: Feed[LogLine] = Feed(LogPages(reader))
         feed.open()
         rows = LogRows(feed, lambda: None)

@@ -41,7 +41,8 @@ def test_an_exchange_without_an_answer_of_the_code_has_the_same_word(
     story = scene.Story()
     story.webhook("issue.created", "v1", scene.issue(1), 503, 900, state=state)
     scene.write_store(paths.store, story)
-    (exchange,) = Reader(paths.store).page([1180])
+    with Reader(paths.store) as reader:
+        (exchange,) = reader.page([1180])
     word, _ = painted.status(exchange, scene.NOW_US)
     assert f" {word} " in listed(paths)[0]
     assert "503" not in listed(paths)[0]
