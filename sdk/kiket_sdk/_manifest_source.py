@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST_LIMIT_BYTES = 1024 * 1024
-_FAST_NESTING = 500
-"""How deep values may be nested for the fast parser."""
+_NESTING_LIMIT = 500
+"""How deep values may be nested: the fast parser recurses, and would crash some way beyond."""
+_MISTAGGED = (AttributeError, IndexError, KeyError)
+"""What the parser raises for tags such as `!!timestamp` on what is none."""
 _early: dict[bytes, Any] = {}
 """What was parsed early, by its text; given out once, because whoever has it may change it."""
 _NOT_EARLY = object()
@@ -225,6 +227,9 @@ def _content(path: Path, raw_text: bytes) -> Any:
         column = exc.position - (raw_text.rfind(b"\n", 0, exc.position) + 1) + 1
         said = f"not text in UTF-8 ({exc.reason}); save it as UTF-8."
         raise unusable(path, said, line, column) from exc
+    except _MISTAGGED as exc:
+        said = "cannot be understood (a value is not what its tag says); simplify it and save."
+        raise unusable(path, said) from exc
     except (RecursionError, ValueError) as exc:
         said = f"cannot be understood ({exc}); simplify it and save."
         raise unusable(path, said) from exc
@@ -235,25 +240,43 @@ def _parsed(raw_text: bytes) -> Any:
 
     The fast parser crashes when values are nested too deep, and words errors in its own way.
     """
-    if _is_shallow(raw_text):
-        with contextlib.suppress(yaml.YAMLError, ValueError):
+    nesting = _nesting(raw_text)
+    if _NESTING_LIMIT < nesting < math.inf:
+        raise ValueError(f"it is nested deeper than {_NESTING_LIMIT} levels")
+    if nesting <= _NESTING_LIMIT:
+        with contextlib.suppress(yaml.YAMLError, ValueError, *_MISTAGGED):
             return yaml.load(raw_text, yaml.CSafeLoader)
-    return yaml.safe_load(raw_text)
+    return yaml.load(raw_text, _SlowLoader)  # noqa: S506 (it is a SafeLoader)
+
+
+class _SlowLoader(yaml.SafeLoader):
+    """The slow parser, made to refuse half of a character (a surrogate) as the fast one does."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        text = super().construct_scalar(node)
+        try:
+            str(text).encode()
+        except UnicodeEncodeError:
+            raise yaml.constructor.ConstructorError(
+                None, None, "found half of a character", node.start_mark
+            ) from None
+        return text
 
 
 def _composed(raw_text: bytes) -> yaml.Node | None:
-    loader = yaml.CSafeLoader if _is_shallow(raw_text) else yaml.SafeLoader
-    return yaml.compose(raw_text, loader)
+    is_fast = _nesting(raw_text) <= _NESTING_LIMIT
+    return yaml.compose(raw_text, yaml.CSafeLoader if is_fast else yaml.SafeLoader)
 
 
-def _is_shallow(raw_text: bytes) -> bool:
-    """Tell whether values are nested so little that the fast parser, which recurses, is safe."""
+def _nesting(raw_text: bytes) -> float:
+    """Return how deep values are nested at most, infinity where the fast parser is of no use."""
     if not hasattr(yaml, "CSafeLoader"):
-        return False
+        return math.inf
     columns = max(map(len, raw_text.splitlines()), default=0)
-    if columns + raw_text.count(b"[") + raw_text.count(b"{") <= _FAST_NESTING:
-        return True  # most manifests: no need to look at what the signs mean
-    return _depth(raw_text) <= _FAST_NESTING
+    estimate = columns + raw_text.count(b"[") + raw_text.count(b"{")
+    if estimate <= _NESTING_LIMIT:
+        return estimate  # most manifests: no need to look at what the signs mean
+    return _depth(raw_text)
 
 
 def _depth(raw_text: bytes) -> float:
@@ -261,7 +284,7 @@ def _depth(raw_text: bytes) -> float:
     depth = deepest = 0
     try:
         loader = yaml.CSafeLoader(raw_text)
-        while loader.check_event() and deepest <= _FAST_NESTING:
+        while loader.check_event() and deepest <= _NESTING_LIMIT:
             event = loader.get_event()
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1

@@ -76,6 +76,8 @@ _logger = logging.getLogger("kiket_sdk")
 
 # The platform style's kinds of delivery; public words, so never a secret.
 _DELIVERY_KINDS = {"http", "internal"}
+_NUMBER_BITS = 1024
+"""How long a number may be that is read as a text; of too long ones Python writes none."""
 
 
 class ManifestNotFoundError(FileNotFoundError):
@@ -285,7 +287,9 @@ def _read(path: Path) -> ExtensionManifest:
     source = Source(path)
     manifest = ExtensionManifest(path, source.content if isinstance(source.content, dict) else {})
     for key in ("id", "version"):
-        if isinstance(manifest._value(key), Mapping | list):
+        value = manifest._value(key)
+        is_endless = isinstance(value, int) and value.bit_length() > _NUMBER_BITS
+        if is_endless or isinstance(value, Mapping | list):
             raise source.error(manifest.keys_of(key), "is no text; write one, in quotes.")
     return manifest
 

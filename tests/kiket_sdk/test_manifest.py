@@ -210,6 +210,21 @@ def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:
             0,
         ),
         (
+            b"id: !!timestamp x\n",
+            " cannot be understood (a value is not what its tag says); simplify it and save.",
+            0,
+        ),
+        (
+            b"id: !!int ''\n",
+            " cannot be understood (a value is not what its tag says); simplify it and save.",
+            0,
+        ),
+        (
+            b'id: a\nname: "\\ud800"\n',
+            ":2:7: found half of a character; correct that line and save.",
+            2,
+        ),
+        (
             b"#" * (MANIFEST_LIMIT_BYTES + 1),
             (
                 f" is larger than {MANIFEST_LIMIT_BYTES} bytes; keep data that long in files "
@@ -218,7 +233,7 @@ def test_a_named_manifest_must_be_there(tmp_path: Path) -> None:
             0,
         ),
     ],
-    ids=["syntax", "encoding", "value", "size"],
+    ids=["syntax", "encoding", "value", "tag", "empty number", "surrogate", "size"],
 )
 def test_a_broken_manifest_says_where_and_what_to_do(
     tmp_path: Path, raw_text: bytes, sentence: str, line: int
@@ -372,6 +387,7 @@ def test_a_kind_of_delivery_is_never_a_secret(tmp_path: Path, word: str) -> None
     [
         ("name: a\nid: [b]", ":2:1: id: is no text"),
         ("extension:\n  version: {a: 1}", ":2:3: extension.version: is no text"),
+        ("id: a\nversion: 0x" + "f" * 4000, ":2:1: version: is no text"),
     ],
 )
 def test_an_identity_that_is_no_text_is_refused(tmp_path: Path, text: str, place: str) -> None:
@@ -380,10 +396,12 @@ def test_an_identity_that_is_no_text_is_refused(tmp_path: Path, text: str, place
         load_manifest(path)
 
 
-@pytest.mark.parametrize("text", ["a: " + "[" * 600 + "]" * 600, "- " * 600 + "a"])
+@pytest.mark.parametrize(
+    "text", ["a: " + "[" * 600 + "]" * 600, "- " * 600 + "a", "a: " + "[" * 600]
+)
 def test_values_nested_too_deep_are_told(tmp_path: Path, text: str) -> None:
     """They would crash the fast parser, and this process with it."""
-    with pytest.raises(ManifestError, match="cannot be understood"):
+    with pytest.raises(ManifestError, match="nested deeper than 500 levels"):
         load_manifest(write(tmp_path, text))
 
 
