@@ -80,7 +80,7 @@ class Correlation:
 
     def settle(self, message: p.ToModule) -> bool:
         """Give a reply to who asked for it; tell whether it was anybody's."""
-        make_key = _REPLIES.get(type(message))
+        make_key = REPLIES.get(type(message))
         if make_key is None:
             return False
         key = make_key(self, message)
@@ -143,7 +143,7 @@ _REQUESTS: Final[dict[type, Callable[[Correlation, Any], Key]]] = {
     p.RegisterServiceProvider: lambda *_: ("register", ""),
     p.DiscoverServiceProviders: lambda *_: ("discover", ""),
 }
-_REPLIES: Final[dict[type, Callable[[Correlation, Any], Key]]] = {
+REPLIES: Final[dict[type, Callable[[Correlation, Any], Key]]] = {
     p.Secret: lambda _, message: ("secret", message.name),
     p.ServiceResponse: lambda _, message: ("service", message.id),
     p.ServiceOperationResult: Correlation._operation_result,
@@ -152,3 +152,4 @@ _REPLIES: Final[dict[type, Callable[[Correlation, Any], Key]]] = {
     p.RegisterServiceProviderResponse: lambda *_: ("register", ""),
     p.DiscoverServiceProvidersResponse: lambda *_: ("discover", ""),
 }
+"""What may be a reply, and what it carries of its request."""

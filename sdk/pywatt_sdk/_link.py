@@ -16,11 +16,9 @@ import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
-from msgspec import Struct
-
 from kiket_core.trace import child_traceparent
 from pywatt_sdk import _protocol as p
-from pywatt_sdk._correlation import Correlation
+from pywatt_sdk._correlation import REPLIES, Correlation
 from pywatt_sdk.core.error import LinkClosedError, NetworkError, ReplyTimeoutError
 
 if TYPE_CHECKING:
@@ -38,7 +36,9 @@ refused, or wait."""
 
 _STDIO_FIRST: Final = (STDIO, TCP, UDS)
 _FRAMES_FIRST: Final = (TCP, UDS, STDIO)
-_FRAMED: Final = (p.RegisterServiceProvider, p.DiscoverServiceProviders, p.RouteToModule)
+_FRAMED: Final = frozenset({p.RegisterServiceProvider, p.DiscoverServiceProviders, p.RouteToModule})
+_MESSAGES: Final = frozenset(p.ToOrchestrator.__args__)
+"""Kinds are looked up: to ask each of them by `isinstance` takes a message's handling longer."""
 
 M = TypeVar("M")
 
@@ -225,9 +225,10 @@ class Link:
         except p.ProtocolError as error:
             _logger.warning("A message on %s was skipped. %s", name, error)
             return
-        if self._asked.settle(message):
+        kind = type(message)
+        if kind in REPLIES and self._asked.settle(message):
             return
-        handlers = self._handlers.get(type(message), ())
+        handlers = self._handlers.get(kind, ())
         if not handlers:
             _logger.log(
                 logging.DEBUG if isinstance(message, p.Secret) else logging.WARNING,
@@ -247,7 +248,7 @@ class Link:
         return not under_way
 
     def _way(self, message: ToOrchestrator) -> str:
-        for name in _FRAMES_FIRST if isinstance(message, _FRAMED) else _STDIO_FIRST:
+        for name in _FRAMES_FIRST if type(message) in _FRAMED else _STDIO_FIRST:
             if name in self._channels:
                 return name
         if self.closed.is_set():
@@ -262,7 +263,7 @@ class Link:
             return
         if outcome is None:
             return
-        is_ready = isinstance(outcome, Struct) or not inspect.isawaitable(outcome)  # looks long
+        is_ready = type(outcome) in _MESSAGES or not inspect.isawaitable(outcome)  # looks long
         if is_ready:
             self._answer_at_once(outcome, name)
         elif self._busy[kind := type(message)] < MOST_UNDER_WAY:

@@ -101,6 +101,7 @@ from pywatt_sdk._wire_to_orchestrator import (
     ServiceRequest as ServiceRequest,
 )
 from pywatt_sdk._wire_values import U16 as U16
+from pywatt_sdk._wire_values import EncodingFormat as EncodingFormat
 from pywatt_sdk._wire_values import Payload as Payload
 
 ToOrchestrator: TypeAlias = (

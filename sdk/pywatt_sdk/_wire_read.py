@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
+from pybase64 import b64decode
 
 from pywatt_sdk import _wire_messages as m
 from pywatt_sdk._wire_mending import mended_init, mended_message
-from pywatt_sdk._wire_values import EncodingFormat, is_ip_address, is_uuid, read_bytes, read_custom
+from pywatt_sdk._wire_values import is_ip_address, read_bytes, read_custom, read_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +54,7 @@ _ABSENT: Final[Any] = Raw(b"null")
 
 class _Payload(Struct, Generic[_Body], frozen=True):
     data: _Body
-    format: EncodingFormat
+    format: m.EncodingFormat
 
     def whole(self, *, strict: bool) -> m.Payload:
         data = read_bytes(self.data, strict=strict)
@@ -83,7 +85,7 @@ class _RouteToModule(Struct, Generic[_Body], frozen=True, tag_field="op", tag="r
         return m.RouteToModule(
             self.target_module_id,
             self.target_endpoint,
-            _uuid(self.request_id, strict=strict),
+            read_uuid(self.request_id, strict=strict),
             self.payload.whole(strict=strict),
             self.expects_reply,
         )
@@ -114,7 +116,7 @@ class _RoutedModuleMessage(
     def whole(self, *, strict: bool) -> m.RoutedModuleMessage:
         return m.RoutedModuleMessage(
             self.source_module_id,
-            _uuid(self.original_request_id, strict=strict),
+            read_uuid(self.original_request_id, strict=strict),
             self.payload.whole(strict=strict),
             self.target_endpoint,
             self.expects_reply,
@@ -130,15 +132,9 @@ class _RoutedModuleResponse(
     payload: _Payload[_Body]
 
     def whole(self, *, strict: bool) -> m.RoutedModuleResponse:
-        request_id = _uuid(self.request_id, strict=strict)
+        request_id = read_uuid(self.request_id, strict=strict)
         payload = self.payload.whole(strict=strict)
         return m.RoutedModuleResponse(self.source_module_id, request_id, payload)
-
-
-def _uuid(text: str, *, strict: bool) -> str:
-    if strict and not is_uuid(text):
-        raise ValueError("The id of a routed message is a UUID")
-    return text
 
 
 _WITH_BODY: Final = frozenset(
@@ -233,6 +229,12 @@ _ours_to_module: Final[_Decoder[Any]] = _Decoder(
 _ours_to_orchestrator: Final[_Decoder[Any]] = _Decoder(_FromOurs)
 _wrapper_of_ours: Final[_Decoder[_WrapperOfOurs]] = _Decoder(_WrapperOfOurs)
 
+# A request as ours write it, and what is cut off of it (see `_request_of_ours`).
+_REQUEST: Final = b'{"op":"http_request",'
+_BODY: Final = b',"body":"'
+_AFTER_BODY: Final = (b"}\n", b"}")
+_bodiless: Final[_Decoder[m.HttpRequest]] = _Decoder(m.HttpRequest)
+
 # Bodies as Rust writes them.
 _to_module: Final[_Decoder[Any]] = _Decoder(
     _ToModule | _HttpRequest[Raw] | _RoutedModuleMessage[Raw] | _RoutedModuleResponse[Raw]
@@ -297,12 +299,28 @@ def decode_to_module(raw: bytes, *, strict: bool = False) -> m.ToModule:
     """
     if not strict:
         try:
+            if raw.startswith(_REQUEST) and (request := _request_of_ours(raw)) is not None:
+                return request
             found = _ours_to_module.decode(raw)
             message: m.ToModule = found.whole(strict=False) if type(found) in _WITH_BODY else found
             return message
         except Fault:
             pass  # not that, then; below is said what is wrong
     return cast("m.ToModule", _decode(raw, _to_module, m.ToModule, strict=strict))
+
+
+def _request_of_ours(raw: bytes) -> m.HttpRequest | None:
+    """Read a request that ends in its body in base64, as ours do; None for any other.
+
+    The body is cut off first, which is quicker than to let msgspec look for its end. What goes
+    before it is an object with one brace more, so the body is a member of that object and the last;
+    base64 has no quotation mark. Raises what `Fault` names.
+    """
+    head, _, rest = raw.partition(_BODY)
+    text, _, rest = rest.partition(b'"')
+    if rest not in _AFTER_BODY:
+        return None
+    return replace(_bodiless.decode(head + b"}"), body=b64decode(text, None, True))
 
 
 def decode_to_orchestrator(raw: bytes, *, strict: bool = False) -> m.ToOrchestrator:

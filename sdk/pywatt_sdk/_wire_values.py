@@ -147,6 +147,13 @@ def is_uuid(text: str) -> bool:
     return _UUID.match(text) is not None
 
 
+def read_uuid(text: str, *, strict: bool) -> str:
+    """Return the id of a routed message; raises ValueError if it is strictly no UUID."""
+    if strict and not is_uuid(text):
+        raise ValueError("The id of a routed message is a UUID")
+    return text
+
+
 class Address(NamedTuple):
     """Where something listens: an IP literal or a host name, and a port."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from contextlib import suppress
 from typing import Any
@@ -53,6 +54,36 @@ from pywatt_sdk._wire_values import bytes_as_numbers, read_bytes
 
 ID = "11111111-2222-4333-8444-555555555555"
 REQUEST = HttpRequest("h-1", "POST", "/x", {"a": "b"}, b"\x00\xffbody")
+
+
+NEEDED = b'"request_id":"1","method":"GET","uri":"/"'
+MEMBERS = [
+    b'"headers":{}',
+    b'"headers":{"a":"b","body":"QUJD"}',
+    b'"headers":{"a":"b","body":"QUJD"',
+    b'"body":"QUJD"',
+    b'"body":"QQ=="',
+    b'"body":""',
+    b'"body": "QUJD"',
+    b'"body":"QU\\/D"',
+    b'"body":"QUJ"',
+    b'"body":"QU JD"',
+    b'"body":null',
+    b'"body":[65]',
+    b'"more":{"a":1,"body":"QUJD"}',
+    b'"more":[{"a":1,"body":"QUJD"}]',
+    b'"op":"heartbeat"',
+    b"",
+]
+"""What a request may go on with, good and bad."""
+
+
+def read_or_refused(raw: bytes) -> Any:
+    """Read a message to a module, or give what is said of it without the place in it."""
+    try:
+        return decode_to_module(raw)
+    except ProtocolError as error:
+        return re.sub(r"\(byte \d+\)", "", str(error)), error.op
 
 
 def said(value: Any) -> bytes:
@@ -201,6 +232,16 @@ class TestOurs:
     def test_bodies_survive_in_either_form(self, base64: bool, body: bytes | None) -> None:
         request = HttpRequest("1", "GET", "/", {}, body)
         assert decode_to_module(encode_json(request, base64=base64)) == request
+
+    @given(
+        members=st.lists(st.sampled_from(MEMBERS), max_size=3),
+        end=st.sampled_from([b"}", b"}\n", b"}\r\n", b'}"}', b"}}", b",}", b"} x", b""]),
+    )
+    def test_a_request_says_the_same_however_it_is_spelled(
+        self, members: list[bytes], end: bytes
+    ) -> None:
+        compact = b'{"op":"http_request",' + b",".join((NEEDED, *members)) + end
+        assert read_or_refused(compact) == read_or_refused(b" " + compact)
 
     @pytest.mark.parametrize("body", [None, b"", b"body"])
     @pytest.mark.parametrize("base64", [True, False])
