@@ -195,3 +195,25 @@ def test_nesting_beyond_all_measure_is_left_as_it_is() -> None:
 
 def test_bytes_that_are_no_utf8_do_not_stop_it() -> None:
     assert lines(read(b'{"a\xff": "\xfe"}'))[1] == r'  "a\xff": "\xfe"'
+
+
+def test_where_a_secret_is_a_number_its_reference_is_a_value() -> None:
+    index = read(
+        '{"port": [secret:PORT], "all": [1, [secret:B-2] ], "seed": [[secret:C]], "n": [ ]}'
+    )
+    assert index.problem is None
+    assert lines(index) == [
+        "{",
+        '  "port": [secret:PORT],',
+        '  "all": [', "    1,", "    [secret:B-2]", "  ],",
+        '  "seed": [', "    [secret:C]", "  ],",
+        '  "n": []',
+        "}",
+    ]  # fmt: skip
+    assert index.value(1) == b"[secret:PORT]"
+    assert index.place(4) == ("all", 1)
+
+
+@pytest.mark.parametrize("text", ["[secret]", "[secret:]", "[secret:a b]", "[ secret:a]"])
+def test_what_only_looks_like_a_reference_is_none(text: str) -> None:
+    assert read(text).problem is not None

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from kiket_console.wire_secrets import SECRET_NAME
+
 WHITE = rb"[ \t\r\n]*+"
 STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
 VALUE = (
     rb"(?:" + STRING + rb"|" + NUMBER + rb"|true|false|null|NaN|-?Infinity"
-    rb"|\{" + WHITE + rb"\}|\[" + WHITE + rb"\])"
+    rb"|\{" + WHITE + rb"\}|\[" + WHITE + rb"\]|\[secret:" + SECRET_NAME.encode() + rb"\])"
 )
-"""A value that stays on one line; Python's senders write NaN and Infinity as well."""
+"""A value that stays on one line; Python's senders write NaN and Infinity as well.
+
+Where a secret is a number, its reference was recorded in its place.
+"""
 
 _BLANK = re.compile(WHITE)
 _STRING = re.compile(STRING)

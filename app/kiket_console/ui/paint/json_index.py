@@ -159,7 +159,7 @@ class JsonIndex(TextIndex):
         comma = b""
         if value.endswith(b","):
             value, comma = value[:-1].rstrip(_BLANKS), b","
-        if value[:1] in (b"{", b"[") and value[-1:] in (b"}", b"]"):
+        if value[:1] in (b"{", b"[") and value[1:].lstrip(_BLANKS) in (b"}", b"]"):
             value = value[:1] + value[-1:]
         laid_out = (named[1] + b": " if named else b"") + value + comma
         return laid_out.decode("utf-8", "backslashreplace")
