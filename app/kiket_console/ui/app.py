@@ -161,8 +161,10 @@ class ConsoleApp(Journeys):
 
     def on_mount(self) -> None:
         """Connect once the first frame is painted."""
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(None)  # since Python 3.12 Textual's begins each task at once
         if not self.is_headless:
-            self.signals.listen(asyncio.get_running_loop())
+            self.signals.listen(loop)
         self.app_resume_signal.subscribe(self, self._paint_again)
         self.set_interval(1.0, self._tick)
         self.call_after_refresh(self._after_first_frame)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.snap.scene import settled
 from textual.css.stylesheet import Stylesheet
@@ -41,6 +42,21 @@ def test_the_first_frame_loads_only_what_it_shows() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+async def test_tasks_begin_in_turn_whichever_python_runs(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    """Textual has them begin at once since Python 3.12: one may fail before its group is whole."""
+
+    def made(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(work, loop=loop, **options)
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(made)
+    async with console().run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert loop.get_task_factory() is None
 
 
 async def test_styles_are_read_once_before_the_first_frame_and_again_for_another_theme(
