@@ -14,6 +14,7 @@ a place. Sockets beside the store go by the hash alone: their paths must be shor
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -162,4 +163,5 @@ def _make_private(folder: Path) -> None:
     if stat.S_IMODE(seen.st_mode) != 0o700:
         folder.chmod(0o700)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(13, "Permission denied")
+        reason = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(reason, os.strerror(reason))

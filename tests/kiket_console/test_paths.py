@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -186,6 +187,17 @@ def test_a_socket_folder_that_is_too_deep_is_refused(
         ProjectPaths(own_places).make()
 
     assert "XDG_RUNTIME_DIR" in refused.value.hint
+
+
+def test_a_state_folder_on_a_disk_for_reading_alone_is_told_as_that(
+    own_places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = own_places / "kiket-console"
+    place.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(ConsoleError, match="Read-only file system"):
+        private_dir(place)
 
 
 def test_the_bundled_sample_is_found() -> None:

@@ -290,7 +290,7 @@ class Keeper:
         Returns whether a successor is still wanted then.
         """
         process, self._serving = self._serving, None
-        self.noted(serving=False)
+        self.noted(serving=False, pid=None)
         if process is not None:
             await process.drain(self._drains.limit_s)
         return self._wanted

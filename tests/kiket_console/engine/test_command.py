@@ -184,6 +184,9 @@ async def test_on_a_fixed_port_the_old_one_ends_first(supervise: Supervise, fold
         assert target is not None
         assert await ask(await running.serving()) == "two"
         assert not psutil.pid_exists(pid)
+        running.save("import sys\nsys.exit(3)\n", "server.py")
+        await running.until(lambda: running.worker.state is WorkerState.BROKEN)
+        assert running.worker.pid is None, "of the old one nothing is left"
 
 
 async def test_a_fixed_port_of_another_program_is_told_with_its_name(
