@@ -123,7 +123,7 @@ class Keeper:
     async def _wait_while(self, is_so: Callable[[], bool], timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while is_so():
+                while is_so() and not self._closing:
                     await self._moved.wait()
 
     def noted(self, **changes: object) -> None:
@@ -176,8 +176,9 @@ class Keeper:
             self.close()
 
     def close(self) -> None:
-        """End it for good; `run` returns when nothing is left."""
+        """End it for good; `run` returns when nothing is left, and nobody waits any more."""
         self._closing = True
+        self._moved.set()
         self.stop()
 
     def _ask(self) -> None:
@@ -233,10 +234,7 @@ class Keeper:
             self._launcher.prepare_next(self._spec, self._worker.starts, self._given)
 
     async def _started(self, save: Cause | None) -> Process | None:
-        """Return a process that serves; None when it is not wanted any more.
-
-        Raises `StartFailed`, `ConsoleError`.
-        """
+        """Return what serves, None when it is not wanted; raises `StartFailed`, `ConsoleError`."""
         known = self._spec
         if save is not None and save.is_code and known.problem is None and not known.command:
             process = await self._started_as_before(known)

@@ -245,6 +245,19 @@ async def test_a_stop_is_heard_before_there_is_a_process(
         assert running.worker.starts == 2
 
 
+async def test_nobody_waits_any_more_for_a_start_that_the_end_of_all_cuts_short(
+    supervise: Supervise, app: str, project_folder: Path
+) -> None:
+    (project_folder / "main.py").write_text(f"import time\ntime.sleep(600)\n{app}")
+    async with supervise() as running:
+        await running.until(lambda: running.worker.state is WorkerState.STARTING)
+        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(running.supervisor.wait_serving(running.name, 1_000))
+            await asyncio.sleep(0)
+            running.supervisor.close()
+        assert waiting.result() is None
+
+
 async def test_a_worker_that_dies_just_as_it_is_replaced_is_no_trouble(
     supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
