@@ -148,6 +148,14 @@ def test_nothing_but_a_verdict_leaves_verify(
     assert verify(secrets, raw_body, dict(headers), accept=accept, now=NOW).ok is False
 
 
+def test_a_body_of_5_mib_verifies_to_its_last_byte() -> None:
+    """Too long for a file of vectors."""
+    raw_body = bytes(5 * 1024 * 1024)
+    headers = sign("k1", SECRET, raw_body, message_id="msg_1", timestamp=NOW)
+    assert verify([SECRET], raw_body, headers, now=NOW).ok
+    assert not verify([SECRET], raw_body[:-1] + b"x", headers, now=NOW).ok
+
+
 def test_a_fresh_signature_needs_no_clock_from_the_caller() -> None:
     headers = sign("k1", SECRET, b"{}", message_id="msg_1")
     verdict = verify([SECRET], b"{}", headers)
