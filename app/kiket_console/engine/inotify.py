@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import struct
+import time
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -39,6 +40,8 @@ _MASK = (
 )
 _EVENT = struct.Struct("iIII")
 _READ_BYTES = 256 * 1024
+LINKS_EVERY_S = 0.5
+"""How often linked files are looked at that lead to where nothing is watched."""
 USED_UP = (errno.ENOSPC, errno.EMFILE, errno.ENFILE)
 """What opening fails with when this machine's watches are used up."""
 
@@ -78,6 +81,8 @@ class Inotify:
         self._deep = deep
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._paths: dict[int, str] = {}
+        self._links: dict[str, tree.Print | None] = {}
+        self._looked_s = 0.0
         self._seen = Seen()
         self._came = asyncio.Event()
         self._descriptor = _checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
@@ -108,8 +113,24 @@ class Inotify:
             async with asyncio.timeout(limit_s):
                 await self._came.wait()
         self._came.clear()
+        self._look_at_links()
         seen, self._seen = self._seen, Seen()
         return seen
+
+    def _look_at_links(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LINKS_EVERY_S:
+            return
+        self._looked_s = now_s
+        for path, known in self._links.items():
+            seen = tree.print_of(path)
+            if seen not in (known, None):  # what is not there may be about to be put back
+                self._links[path] = seen
+                self._seen.add(Seen(written={path}))
+
+    def _leads_out(self, link: str) -> bool:
+        target = os.path.realpath(link)
+        return not any(target.startswith(f"{root}/") for root in self._roots)
 
     def _add_roots(self) -> None:
         for root in self._roots:
@@ -121,6 +142,8 @@ class Inotify:
         for _, files in tree.folders(top, self._add_one, deep=self._deep):
             for file in files:
                 seen = tree.print_of(file.path)
+                if file.is_symlink() and self._leads_out(file.path):
+                    self._links[file.path] = seen
                 if seen is not None and seen[2] >= since_ns:
                     self._seen.written.add(file.path)
 
@@ -177,6 +200,9 @@ class Inotify:
                 self._seen.is_lost = True
 
     def _take_file(self, mask: int, path: str) -> None:
+        self._links.pop(path, None)
+        if os.path.islink(path) and self._leads_out(path):  # noqa: PTH114  # as in `tree`
+            self._links[path] = tree.print_of(path)
         if mask & (_DELETE | _MOVED_FROM):
             self._seen.add(Seen(gone={path}))
         elif mask & (_CLOSE_WRITE | _MOVED_TO) or _is_whole(path):

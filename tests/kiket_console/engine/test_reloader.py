@@ -159,6 +159,29 @@ async def test_a_save_by_rename_is_seen(project_folder: Path, saves: Saves) -> N
     assert await saves.next() == "main.py"
 
 
+async def test_a_save_of_what_a_link_leads_to_is_seen_wherever_that_lies(
+    project_folder: Path, tmp_path: Path, saves: Saves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reloader, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(inotify, "LINKS_EVERY_S", 0.0)
+    shared = tmp_path / "shared.py"
+    shared.write_text("A = 1\n")
+    (project_folder / "own.py").symlink_to("main.py")  # a save of that is one save
+    (project_folder / "linked.py").symlink_to(shared)
+    await settled(project_folder, saves)
+    saves.files.clear()
+    saves.known = 0
+    for text in ("A = 2\n", "A = 3\n"):
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").replace(shared)
+        assert await saves.next() == "linked.py"
+    (project_folder / "main.py").write_text("app = 2\n")
+    await settled(project_folder, saves)
+    assert not any("own.py" in file for file in saves.files)
+    (project_folder / "linked.py").unlink()
+    assert await saves.next() == "linked.py"
+
+
 async def test_a_file_whose_name_is_not_unicode_is_named_all_the_same(
     project_folder: Path, saves: Saves
 ) -> None:
