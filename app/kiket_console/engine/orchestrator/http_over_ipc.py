@@ -43,6 +43,19 @@ class _Pending(NamedTuple):
     is_repeated: bool = False
 
 
+class _Content(msgspec.Struct):
+    request_id: str = ""
+
+
+class _Reference(_Content):
+    """What is looked at of an answer that cannot be read: which request it is for."""
+
+    content: _Content | None = None
+
+
+_reference = msgspec.json.Decoder(_Reference)
+
+
 class HttpOverIpc:
     """The requests that one module has to answer.
 
@@ -119,6 +132,24 @@ class HttpOverIpc:
         if not pending.answer.done():
             pending.answer.set_result(response)
         return ""
+
+    def unreadable(self, raw: bytes, why: str) -> None:
+        """Give up the request that *raw* answers, if any, which is no message because of *why*."""
+        if not self._pending:
+            return
+        try:
+            said = _reference.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        request_id = said.content.request_id if said.content else said.request_id
+        pending = self._pending.pop(request_id, None)
+        if pending is None:
+            return
+        self._remember(request_id, was_repeated=pending.is_repeated)
+        self._tape.reply(pending.exchange_id, None, state=State.FAILED, error=why)
+        if not pending.answer.done():
+            pending.answer.set_exception(ConnectionError(why))
+            pending.answer.exception()  # whoever asked may have gone
 
     def fail(self, why: str) -> None:
         """Give up every request: the module has ended."""

@@ -338,6 +338,7 @@ class ModuleSession:
             begin = redactor.redact(raw[:LOOKED_AT_BYTES].decode(errors="replace"))[:60]
             said += f"standard error. It begins {begin!r}."
         self._book.invalid(raw, channel, what, why)
+        self._http.unreadable(raw, f"{self.label} gave an answer that cannot be read: {why}")
         self._remark(what, "WARNING", said)
 
     def _misheard(self, invalid: Invalid, channel: Channel) -> None:

@@ -122,6 +122,28 @@ async def test_replies_to_nothing_and_second_replies_are_taken_down_as_such() ->
         assert stage.tape.ops()[4:] == ["second reply", "reply to nothing", "reply to nothing"]
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"content": {"request_id": "h-1", "status_code": 99999, "headers": {}}}\n',
+        b'{"op": "http_response", "request_id": "h-1", "status_code": 200, "body": [300]}\n',
+    ],
+    ids=["of another SDK", "flat"],
+)
+async def test_an_answer_that_cannot_be_read_is_waited_for_no_longer(raw: bytes) -> None:
+    async with on_stage() as stage:
+        await of_another_sdk(stage)
+        asked = asyncio.ensure_future(stage.session.http(request(), PATIENCE_S))
+        await stage.hears_one("http_request")
+        stage.write(b'{"request_id": ["of nobody"]}\n[1]\n' + raw)
+        with pytest.raises(ConnectionError, match="search#1 gave an answer that cannot be read: "):
+            await asked
+        took = stage.tape.of("http_request")
+        assert (took.state, "cannot be read" in (took.error or "")) == (State.FAILED, True)
+        assert stage.session.under_way == 0
+        assert stage.session.facts.stray == 3
+
+
 async def test_silence_has_an_end_and_a_late_answer_is_a_second_one() -> None:
     async with on_stage() as stage:
         await of_ours(stage)
