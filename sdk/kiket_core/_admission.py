@@ -72,14 +72,6 @@ class Refusal(NamedTuple):
     sentence: str
 
 
-class Head(NamedTuple):
-    """A request as far as its blank line; header names in lower case."""
-
-    target: bytes
-    version: str
-    headers: Sequence[tuple[bytes, bytes]]
-
-
 class _AmbiguousError(Exception):
     """Two readers could read the headers differently."""
 
@@ -105,15 +97,23 @@ class Admission:
         self._allow_cross_site = allow_cross_site
         self._allow_websockets = allow_websockets
 
-    def refusal(self, head: Head) -> Refusal | None:
-        """Say why the request may not come in, or None if it may."""
-        target, version, headers = head
+    def refusal(
+        self,
+        target: bytes,
+        version: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        named: Mapping[bytes, bytes],
+    ) -> Refusal | None:
+        """Say why a request may not come in whose head is this, or None if it may.
+
+        Names of headers are in lower case; `named` has of repeated ones the last.
+        """
         if version not in ("1.0", "1.1"):
             return Refusal(505, f"HTTP {version} is not spoken here; use HTTP/1.1.")
         if not target.startswith(b"/") or b"#" in target:
             return Refusal(400, "The request target must be a path that starts with '/'.")
         try:
-            single = _single_headers(headers)
+            single = _single_headers(headers, named)
         except _AmbiguousError as error:
             return Refusal(400, str(error))
         if single.keys().isdisjoint(_RARE):
@@ -187,16 +187,17 @@ def answer_to(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_he
     return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)
 
 
-def _single_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _single_headers(
+    headers: Sequence[tuple[bytes, bytes]], named: Mapping[bytes, bytes]
+) -> Mapping[bytes, bytes]:
     """Return the headers that may stand once at most, and maybe others.
 
     Raises:
         _AmbiguousError: if one of them is repeated, or any name has an underscore.
     """
-    single = dict(headers)
-    if len(single) == len(headers) and b"_" not in b"".join(single):
-        return single  # nearly always
-    single = {}
+    if len(named) == len(headers) and b"_" not in b"".join(named):
+        return named  # nearly always
+    single: dict[bytes, bytes] = {}
     for name, value in headers:
         if b"_" in name:  # some servers read it as the same header with '-'
             raise _AmbiguousError(f"The header name {_quoted(name)} has an underscore; use '-'.")

@@ -7,12 +7,13 @@ run against a real uvicorn to notice when those change.
 from __future__ import annotations
 
 import enum
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import httptools
 
-from kiket_core._admission import Admission, Head, Limits, Refusal, answer_to, body_too_large
+from kiket_core._admission import Admission, Limits, Refusal, answer_to, body_too_large
 from kiket_core._idling import Idling
 from kiket_core._servant import Servant
 
@@ -36,7 +37,6 @@ _REQUEST_LINE_BYTES: Final = 64
 
 _FRAMING_BYTES: Final = len(b": \r\n")
 """What stands in a head for each header besides its name and value."""
-
 
 _MALFORMED: Final = Refusal(400, "The request is not well-formed HTTP/1.1.")
 
@@ -77,10 +77,8 @@ class GuardedProtocol(Servant):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._idling = Idling(self.loop, self._limits.idle_s)
-        self._head_wire_bytes = 0
-        self._body_wire_bytes = 0
-        self._body_bytes = 0
-        self._body_chunks = 0
+        self._began_within_read = False
+        self._head_wire_bytes = self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
 
     # What the transport tells
 
@@ -145,12 +143,13 @@ class GuardedProtocol(Servant):
         super().on_message_begin()
         if self._phase is _IDLE:
             self._expect_head()
+            self._began_within_read = True
 
     def on_url(self, url: bytes) -> None:
         """Collect the request target, bounded."""
         self.url += url
-        if len(self.url) > self._limits.url_bytes:
-            self._stop(414, f"The request target is longer than {self._limits.url_bytes} bytes.")
+        if len(self.url) > (limit := self._limits.url_bytes):
+            self._stop(414, f"The request target is longer than {limit} bytes.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header; drop a trailer, which nobody has judged."""
@@ -159,16 +158,17 @@ class GuardedProtocol(Servant):
 
     def on_headers_complete(self) -> None:
         """Judge the head; start the app if the request may come in."""
-        came, headers = self.as_they_came, self.headers
-        size = sum([len(name) + len(value) + _FRAMING_BYTES for name, value in came])
-        if size > self._limits.header_bytes:
-            self._stop(*self._head_too_large())
-        if len(came) > self._limits.header_count:
+        came, headers, limits = self.as_they_came, self.headers, self._limits
+        if self._began_within_read or self._head_wire_bytes > limits.header_bytes:
+            size = sum(map(len, chain.from_iterable(came))) + _FRAMING_BYTES * len(came)
+            if size > limits.header_bytes:
+                self._stop(*self._head_too_large())
+        if len(came) > limits.header_count:
             self._stop(*self._too_many_headers())
         headers += [(name.lower(), value) for name, value in came]
         named = self.named = dict(headers)
         version = self.version = self.parser.get_http_version()
-        refusal = self.policy.admission.refusal(Head(self.url, version, headers))
+        refusal = self.policy.admission.refusal(self.url, version, headers, named)
         if refusal is not None:
             self._stop(*refusal)
         self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
@@ -239,6 +239,7 @@ class GuardedProtocol(Servant):
     def _expect_head(self) -> None:
         self._phase = _HEAD
         self._head_wire_bytes = 0
+        self._began_within_read = False
         self.as_they_came = []
 
     def _check_wire_bytes(self) -> None:
@@ -255,8 +256,8 @@ class GuardedProtocol(Servant):
                 self._refuse(body_too_large(self._limits))
 
     def _head_too_large(self) -> Refusal:
-        sentence = f"The request headers are larger than {self._limits.header_bytes} bytes."
-        return Refusal(431, sentence)
+        limit = self._limits.header_bytes
+        return Refusal(431, f"The request headers are larger than {limit} bytes.")
 
     def _too_many_headers(self) -> Refusal:
         return Refusal(431, f"The request has more than {self._limits.header_count} headers.")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiket_core import _uvicorn
 from kiket_core._admission import LOOPBACK, Admission, Limits, Refusal
+from kiket_core._direct import DirectRequest, Taker, serving_directly
 from kiket_core._guarded_protocol import GuardedProtocol, Policy
 from kiket_core._servant import Servant
 
@@ -32,13 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOOPBACK",
+    "DirectRequest",
     "Limits",
     "Refusal",
     "Servant",
     "Server",
     "StartupError",
+    "Taker",
     "guarded",
     "server_config",
+    "serving_directly",
 ]
 
 _DEFAULT_LIMITS = Limits()

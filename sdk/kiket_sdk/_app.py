@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from kiket_sdk._asgi_request import asgi_request
 from kiket_sdk._entrance import webhook_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,6 @@ class ExtensionApp(FastAPI):
         ):
             webhook = webhook_of(scope["path"])
             if webhook is not None:
-                await self._dispatcher.dispatch(webhook, scope, receive, send)
+                await self._dispatcher.serve(webhook, asgi_request(scope, receive, send))
                 return
         await super().__call__(scope, receive, send)

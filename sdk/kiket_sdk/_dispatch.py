@@ -1,6 +1,7 @@
 """Take one webhook from the socket to its handler and back.
 
-Plain ASGI: a framework between the server and this would cost more than everything done here.
+A framework between the server and this would cost more than everything done here; where our own
+server serves, even ASGI does.
 Checks come in a fixed order: signature, timestamp, replay, version, handler, JSON, its type,
 scopes, then the handler. Where a runtime token decides, the JSON that holds it is read first (spec
 §1.8).
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from kiket_core import trace
+from kiket_sdk._asgi_request import AsgiRequest, asgi_request
 from kiket_sdk._context import decoded
-from kiket_sdk._replies import Messages, Refused, answer_of, failure
+from kiket_sdk._replies import Refused, answer_of, failure
 from kiket_sdk._running import in_thread, is_stopping, within
 from kiket_sdk._scopes import missing
 
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.responses import Response
-    from starlette.types import Message, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
 
+    from kiket_core.guard import DirectRequest
     from kiket_sdk._authentication import Authenticator
     from kiket_sdk._claims import AuthContext
     from kiket_sdk._context import HandlerContext, Surroundings
     from kiket_sdk._replay import ReplayGuard
+    from kiket_sdk._replies import Answer
     from kiket_sdk.routing import HandlerMetadata, HandlerRegistry, Kind
     from kiket_sdk.telemetry import TelemetryReporter
 
@@ -66,22 +70,22 @@ class WebhookDispatcher:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a webhook whose path parameters are `event` and maybe `version`."""
         named = scope["path_params"]
-        await self.dispatch((named["event"], named.get("version", "")), scope, receive, send)
+        kind = named["event"], named.get("version", "")
+        await self.serve(kind, asgi_request(scope, receive, send))
 
-    async def dispatch(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, kind: Kind, request: DirectRequest | AsgiRequest) -> None:
         """Answer one webhook; telemetry is posted behind the answer.
 
         `kind` is what the path says; the version is empty where it says none.
         """
-        raw_headers = scope["headers"]
-        headers: dict[bytes, bytes] = dict(reversed(raw_headers))  # the first of repeated counts
+        raw_headers, headers = request.headers, request.named
         traceparent = headers.get(b"traceparent")
         token = trace.enter(None if traceparent is None else str(traceparent, "latin-1"))
         try:
-            message = await receive()
-            raw_body = message.get("body")
-            if not raw_body or message.get("more_body"):
-                raw_body = await self._rest_of_body(message, receive)
+            if isinstance(request, AsgiRequest):
+                raw_body = await request.read(self._body_limit_bytes)
+            else:
+                raw_body = request.body
             if len(raw_body) > self._body_limit_bytes:
                 raise Refused(413, f"Request body exceeds {self._body_limit_bytes} bytes")
             authenticator, replays = self._authenticator, self._replays
@@ -96,7 +100,7 @@ class WebhookDispatcher:
                 delivery = await replays.admit(decoded(raw_headers), is_signed, auth)
             handler = self._registry.handlers.get(kind)
             if handler is None:
-                kind = _whole(kind, headers, scope)
+                kind = _whole(kind, headers, request.query)
                 handler = self._handler(kind)
             if document is _UNREAD:
                 document = self._read_json(raw_body)
@@ -109,9 +113,9 @@ class WebhookDispatcher:
             if replays is not None and delivery is not None:
                 earlier = await replays.begin(delivery, *kind)
                 if earlier is not None:
-                    await _send(earlier, send)
+                    await _send(earlier, request)
                     return
-            answer: Response | Messages
+            answer: Response | Answer
             told: dict[str, Any] = {}
             started_s = time.perf_counter()
             try:
@@ -143,15 +147,15 @@ class WebhookDispatcher:
                 if unfinished is not None:
                     await unfinished
             if isinstance(answer, tuple):
-                start, body = answer
-                await send(start)
-                await send(body)
+                sending = request.answer(*answer)
+                if sending is not None:
+                    await sending
             else:
-                await answer(scope, receive, send)
+                await request.pass_to(answer)
             if record is not None and telemetry.telemetry_endpoint:
                 await telemetry.post(record)
         except Refused as refused:
-            await _send(refused.messages(), send)
+            await _send(refused.answer(), request)
         finally:
             trace.leave(token)
 
@@ -174,18 +178,6 @@ class WebhookDispatcher:
             running = in_thread(handler.handler, payload, context, is_limited=limit_s is not None)
         return await (running if limit_s is None else within(limit_s, running))
 
-    async def _rest_of_body(self, message: Message, receive: Receive) -> bytes:
-        """Read a body that came in several messages, at most one message past the limit."""
-        chunks = [message.get("body", b"")]
-        size = len(chunks[0])
-        while message.get("more_body") and size <= self._body_limit_bytes:
-            message = await receive()
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-        if message["type"] == "http.disconnect":
-            raise Refused(400, "Request body was cut off")
-        return b"".join(chunks)
-
 
 def _check_scopes(required: list[str], granted: list[str]) -> None:
     """Make sure that a webhook's sender granted what its handler needs; raises Refused (403)."""
@@ -198,7 +190,7 @@ def _check_scopes(required: list[str], granted: list[str]) -> None:
         raise Refused(403, detail)
 
 
-def _whole(kind: Kind, headers: dict[bytes, bytes], scope: Scope) -> Kind:
+def _whole(kind: Kind, headers: dict[bytes, bytes], raw_query: bytes) -> Kind:
     """Return what a webhook is; the version is of path, header or query, the first not blank.
 
     Raises Refused (400) where there is none.
@@ -208,13 +200,13 @@ def _whole(kind: Kind, headers: dict[bytes, bytes], scope: Scope) -> Kind:
         return event, version
     if version := headers.get(b"x-kiket-event-version", b"").decode("latin-1").strip():
         return event, version
-    query: dict[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    query: dict[str, str] = dict(parse_qsl(raw_query.decode("latin-1")))
     if version := query.get("version", "").strip():
         return event, version
     raise Refused(400, _VERSION_REQUIRED)
 
 
-async def _send(answer: Messages, send: Send) -> None:
-    start, body = answer
-    await send(start)
-    await send(body)
+async def _send(answer: Answer, request: DirectRequest | AsgiRequest) -> None:
+    sending = request.answer(*answer)
+    if sending is not None:
+        await sending

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from kiket_sdk._claims import AuthContext
-    from kiket_sdk._replies import Messages
+    from kiket_sdk._replies import Answer
 
 BUDGET_S = 0.2
 """How long a webhook waits for its store, each time."""
@@ -129,7 +129,7 @@ class ReplayGuard:
             raise _again("runtime token")
         return Delivery(name, token_key, is_token_used, organization)
 
-    async def begin(self, delivery: Delivery, event: str, version: str) -> Messages | None:
+    async def begin(self, delivery: Delivery, event: str, version: str) -> Answer | None:
         """Return what the delivery was answered before, or None when its handler is to run.
 
         What the sender calls the same may go to several handlers, and what somebody calls it who
@@ -157,7 +157,7 @@ class ReplayGuard:
             # it failed between the two questions, and whoever asks first runs it again
         raise Refused(503, "An earlier try of this delivery is still running", headers=_RETRY_AFTER)
 
-    async def end(self, delivery: Delivery, answer: Response | Messages | None) -> None:
+    async def end(self, delivery: Delivery, answer: Response | Answer | None) -> None:
         """Keep the answer of a run, or let go of a run that failed (None, or a status not 2xx)."""
         answers = self._answers
         if answers is None:
@@ -256,26 +256,22 @@ def _again(what: str) -> Refused:
     return Refused(409, f"This {what} was used before")
 
 
-def _kept_form(answer: Response | Messages) -> bytes | None:
+def _kept_form(answer: Response | Answer) -> bytes | None:
     """Return an answer as it is kept, None for one that is not: no success, or too long."""
     if isinstance(answer, Response):
         raw_body = getattr(answer, "body", None)  # one that streams has none
         status, headers = answer.status_code, answer.raw_headers
     else:
-        start, body = answer
-        raw_body, status, headers = body["body"], start["status"], start["headers"]
+        status, headers, raw_body = answer
     if not 200 <= status < 300 or not isinstance(raw_body, bytes):
         return None
     return _keep((status, headers, raw_body)) if len(raw_body) <= ANSWER_LIMIT_BYTES else None
 
 
-def _replayed(kept: bytes) -> Messages | None:
+def _replayed(kept: bytes) -> Answer | None:
     """Return a kept answer with a header that tells so, None when it cannot be read."""
     try:
         status, headers, raw_body = _kept(kept)
     except msgspec.MsgspecError:
         return None
-    return (
-        {"type": "http.response.start", "status": status, "headers": [*headers, _REPLAYED]},
-        {"type": "http.response.body", "body": raw_body},
-    )
+    return status, [*headers, _REPLAYED], raw_body

@@ -1,4 +1,4 @@
-"""What a webhook is answered with: a handler's result, a failure or a refusal, as ASGI messages."""
+"""What a webhook is answered with: a handler's result, a failure or a refusal."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from starlette.types import Message
-
     from kiket_sdk._context import HandlerContext
 
-Messages = tuple["Message", "Message"]
-"""The two ASGI messages of a whole answer."""
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body; the body's length is among the headers."""
 
 _OURS = frozenset({"kiket_sdk", "anyio"})
 """Whose frames lead to a handler."""
@@ -51,12 +49,12 @@ class Refused(Exception):  # noqa: N818 (an answer on its way out, not a failure
         self.errors = errors
         self.headers = headers
 
-    def messages(self) -> Messages:
+    def answer(self) -> Answer:
         """Return the answer."""
         content: dict[str, Any] = {"detail": self.detail}
         if self.errors is not None:
             content["errors"] = self.errors
-        return messages(self.status, encode(content), self.headers)
+        return json_answer(self.status, encode(content), self.headers)
 
 
 def _plain(value: Any) -> Any:
@@ -72,37 +70,34 @@ encode = msgspec.json.Encoder(enc_hook=_plain).encode
 """Return a value as JSON bytes; raises TypeError, ValueError or RecursionError."""
 
 
-def messages(
+def json_answer(
     status: int, raw_json: bytes, extra_headers: Iterable[tuple[bytes, bytes]] = ()
-) -> Messages:
+) -> Answer:
     """Return the answer with a body of JSON."""
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(raw_json)),
         *extra_headers,
     ]
-    return (
-        {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": raw_json},
-    )
+    return status, headers, raw_json
 
 
-def answer_of(result: Any, context: HandlerContext) -> Response | Messages:
+def answer_of(result: Any, context: HandlerContext) -> Response | Answer:
     """Return what a handler's result is on the wire."""
     if not result:
-        return messages(200, b'{"ok":true}')
+        return json_answer(200, b'{"ok":true}')
     try:
         if type(result) is not dict:  # as most are
             if isinstance(result, Response):
                 return result
             if hasattr(result, "to_dict"):
                 result = result.to_dict()
-        return messages(200, encode(result))
+        return json_answer(200, encode(result))
     except (TypeError, ValueError, msgspec.MsgspecError, RecursionError):
         pass
     # the standard writer also takes lone surrogates and keys such as True
     try:
-        return messages(200, json.dumps(result, default=_plain).encode())
+        return json_answer(200, json.dumps(result, default=_plain).encode())
     except (TypeError, ValueError, RecursionError) as exc:
         _logger.error(
             "The handler of %s@%s returned what JSON cannot carry: %s.",
@@ -110,10 +105,10 @@ def answer_of(result: Any, context: HandlerContext) -> Response | Messages:
             context.event_version,
             exc,
         )
-        return messages(500, encode({"error": "The handler returned what JSON cannot carry"}))
+        return json_answer(500, encode({"error": "The handler returned what JSON cannot carry"}))
 
 
-def failure(exc: BaseException, context: HandlerContext) -> tuple[Messages, dict[str, Any]]:
+def failure(exc: BaseException, context: HandlerContext) -> tuple[Answer, dict[str, Any]]:
     """Log what a handler raised; return the answer, and what telemetry is told."""
     event, version = context.event, context.event_version
     text = _without_secrets(_text_of(exc), context)
@@ -121,13 +116,13 @@ def failure(exc: BaseException, context: HandlerContext) -> tuple[Messages, dict
     if isinstance(exc, ScopeError):
         _logger.warning("The handler of %s@%s refused: %s.", event, version, text)
         scopes = {"required_scopes": exc.required_scopes, "missing_scopes": exc.missing_scopes}
-        return messages(403, encode({"error": text, **scopes})), told
+        return json_answer(403, encode({"error": text, **scopes})), told
     if isinstance(exc, HandlerTimeoutError):
         _logger.error("The handler of %s@%s took longer than %g s.", event, version, exc.limit_s)
-        return messages(504, encode({"error": text})), told
+        return json_answer(504, encode({"error": text})), told
     raised = (type(exc), exc, _from_handler(exc.__traceback__))
     _logger.error("The handler of %s@%s failed.", event, version, exc_info=raised)
-    return messages(400, encode({"error": text})), told
+    return json_answer(400, encode({"error": text})), told
 
 
 def _from_handler(traceback: TracebackType | None) -> TracebackType | None:

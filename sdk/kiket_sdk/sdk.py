@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
     from types import ModuleType
 
+    import uvicorn
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
     from starlette.requests import Request
@@ -265,24 +266,26 @@ class KiketSDK:
         """
         import uvicorn
 
-        from kiket_core.guard import Limits, server_config
-
-        config = server_config(
-            self.app,
-            limits=Limits(body_bytes=self._body_limit_bytes),
-            hosts=None,  # an extension is reached under whatever name it was deployed to
-            allow_cross_site=True,  # a proxy in front may change Host, but not Origin
-            host=host,
-            port=port,
-            log_config=uvicorn.config.LOGGING_CONFIG,
-            access_log=True,
-            proxy_headers=True,
-        )
-        server = uvicorn.Server(config)
+        logs = {"log_config": uvicorn.config.LOGGING_CONFIG, "access_log": True}
+        server = uvicorn.Server(self._server_config(host=host, port=port, **logs))
         with suppress(KeyboardInterrupt):  # raised after a graceful stop on SIGINT
             server.run()
         if not server.started:
             raise SystemExit(_STARTUP_FAILED)
+
+    def _server_config(self, **settings: Any) -> uvicorn.Config:
+        """Configure the server that `run` runs."""
+        from kiket_core.guard import Limits, server_config, serving_directly
+
+        return server_config(
+            self.app,
+            limits=Limits(body_bytes=self._body_limit_bytes),
+            hosts=None,  # an extension is reached under whatever name it was deployed to
+            allow_cross_site=True,  # a proxy in front may change Host, but not Origin
+            protocol=serving_directly(self._entrance.taker_of),
+            proxy_headers=True,
+            **settings,
+        )
 
     def create_test_client(self) -> TestClient:
         """Return FastAPI's test client for this extension."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiket_core._admission import LOOPBACK, Admission, Head, Limits
+from kiket_core._admission import LOOPBACK, Admission, Limits
 
 
 @pytest.mark.parametrize(
@@ -27,5 +27,6 @@ from kiket_core._admission import LOOPBACK, Admission, Head, Limits
 def test_judges_framing_by_itself(headers: list[tuple[bytes, bytes]], sentence: str) -> None:
     """The parser refuses most of these first; the rules must hold whatever the parser does."""
     admission = Admission(Limits(), LOOPBACK, allow_cross_site=False)
-    refusal = admission.refusal(Head(b"/", "1.1", [(b"host", b"localhost"), *headers]))
+    headers = [(b"host", b"localhost"), *headers]
+    refusal = admission.refusal(b"/", "1.1", headers, dict(headers))
     assert refusal == (400, sentence)

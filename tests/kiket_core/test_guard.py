@@ -9,19 +9,19 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.kiket_core import forms
+from tests.kiket_core.conftest import wait_until
 from tests.kiket_core.forms import SMUGGLED, chunked, get, post, statuses
 
 from kiket_core import _guarded_protocol
 from kiket_core.guard import LOOPBACK, Limits, Server, StartupError, guarded, server_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.kiket_core.conftest import Serve, Served
 
@@ -45,21 +45,29 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_guarded_protocol, "_LINGER_S", 600)
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def loop(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param({"loop": "asyncio"}, id="asyncio"),
+        pytest.param({"loop": "uvloop"}, id="uvloop"),
+        pytest.param({"loop": "uvloop", "direct": True}, id="direct"),
+    ],
+)
+def way(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Name the settings of a way to serve."""
+    settings: dict[str, Any] = request.param
+    return settings
 
 
 @pytest.fixture(scope="module")
-def running(serve: Serve, loop: str) -> Iterator[Served]:
-    with serve(limits=LIMITS, loop=loop) as served:
+def running(serve: Serve, way: dict[str, Any]) -> Iterator[Served]:
+    with serve(limits=LIMITS, **way) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def running_hasty(serve: Serve, loop: str) -> Iterator[Served]:
-    with serve(limits=SHORT, loop=loop) as served:
+def running_hasty(serve: Serve, way: dict[str, Any]) -> Iterator[Served]:
+    with serve(limits=SHORT, **way) as served:
         yield served
 
 
@@ -215,8 +223,8 @@ def test_closes_an_idle_connection_whose_answer_came_before_its_body(server: Ser
     assert server.refusals == []
 
 
-def test_answers_many_requests_on_one_connection(serve: Serve, loop: str) -> None:
-    with serve(loop=loop) as server, server.connect() as connection:
+def test_answers_many_requests_on_one_connection(serve: Serve, way: dict[str, Any]) -> None:
+    with serve(**way) as server, server.connect() as connection:
         for _ in range(5):
             connection.sendall(get())
             assert statuses(server.answer(connection)) == [200]
@@ -546,13 +554,13 @@ def test_what_uvicorn_only_names_is_left_to_who_uses_it() -> None:
 
 @contextlib.contextmanager
 def taken(served: Served, raw: bytes) -> Iterator[socket.socket]:
-    """Send *raw* on a connection of its own until the app is asked: a deadline may come first."""
+    """Send *raw* on a connection of its own until its head is in: a deadline may come first."""
     while True:
         served.forget()
         with served.connect() as connection:
             connection.sendall(raw)
-            wait_until(lambda: bool(served.paths or served.refusals))
-            if served.paths:
+            wait_until(lambda: bool(served.begun or served.refusals))
+            if served.begun:
                 yield connection
                 return
 
@@ -569,10 +577,3 @@ def drip(served: Served, connection: socket.socket, piece: bytes) -> bytes:
             continue
         connection.settimeout(120)
         return first + served.rest(connection)
-
-
-def wait_until(condition: Callable[[], bool], patience_s: float = 120.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.005)
