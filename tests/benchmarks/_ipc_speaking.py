@@ -1,8 +1,6 @@
 """Speaking to one far end (see `_ipc_ends`) in slices of as many messages for each.
 
-Two cores may be two threads of one: then a processor second of a far end holds up to twice as much
-while who speaks to it waits, which is longer for slow far ends than for fast ones. `Neighbour`
-makes that the same for all: the core of who speaks is busy whether it speaks or waits.
+Who speaks has a core that is kept busy (see `_load.Neighbour`).
 """
 
 from __future__ import annotations
@@ -30,39 +28,11 @@ IN_FLIGHT: Final = 64
 BODY: Final = bytes(range(32, 127)) * 11
 
 
-_BUSY: Final = """
-import os, sys
-while os.getppid() == int(sys.argv[1]):
-    for _ in range(100_000):
-        pass
-"""
-
-
 class Rate(NamedTuple):
     """How many messages went through, by the clock and by the far end's processor time."""
 
     per_s: float
     per_cpu_s: float
-
-
-class Neighbour:
-    """A process that keeps a core busy where nobody else wants it; ended with the context."""
-
-    def __init__(self, core: int | None) -> None:
-        self._core = core
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        if self._core is not None and hasattr(os, "SCHED_IDLE"):
-            self._process = subprocess.Popen([sys.executable, "-c", _BUSY, str(os.getpid())])
-            pin([self._process.pid], self._core)
-            os.sched_setscheduler(self._process.pid, os.SCHED_IDLE, os.sched_param(0))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 class FarEnd:

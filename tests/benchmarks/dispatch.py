@@ -3,16 +3,20 @@
 One run starts each contender as a real uvicorn (uvloop, httptools) in a process of its own and
 loads them in turn, round by round, over 16 keep-alive connections with a signed POST of 1 KB:
 
-kiket_sdk   the SDK: verification, version routing, context, trace and a telemetry hook
+kiket_sdk   the SDK as `KiketSDK.run` serves it, but for the log of each request: with guard,
+            verification, version routing, context, trace and a telemetry hook
 k1, sw1     the same SDK, told in other ways that its caller may be trusted: with the timestamp in
 token       the signature; and with an ES256 token in the payload, the same one again and again
+asgi        the same SDK as an ASGI application under a bare uvicorn
 starlette   a bare Starlette endpoint that parses and answers JSON, and verifies nothing
 limit       a bare ASGI function: HMAC, a dictionary as router, JSON
 original    what the first SDK did, its one defect mended: FastAPI, a new HTTP client for each
             request (but on a shared TLS context), the telemetry hook awaited
 
-A contender has one core and the sender the other. Work per processor second (capacity) moves least
-with other load on the machine; the ratios are medians of the rounds' ratios.
+A contender has one core and the sender the other, which is kept busy at the lowest priority (see
+`_load.Neighbour`). Work per processor second (capacity) moves least with other load on the machine;
+the ratios are medians of the rounds' ratios. Rounds are short, because what else the machine does
+changes more slowly than that.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from collections import deque
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.benchmarks._load import Burst, Generator, cores, cpu_s, pin
+from tests.benchmarks._load import Burst, Generator, Neighbour, cores, cpu_s, pin
 from tests.benchmarks._request import (
     BODY_BYTES,
     EVENT,
@@ -43,7 +47,9 @@ from tests.benchmarks._request import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-OURS = ("kiket_sdk", "k1", "sw1", "token")
+    from kiket_sdk import KiketSDK
+
+OURS = ("kiket_sdk", "k1", "sw1", "token", "asgi")
 CONTENDERS = (*OURS, "starlette", "limit", "original")
 CONNECTIONS = 16
 GOAL_OF_LIMIT = 0.90
@@ -71,11 +77,12 @@ class Round(NamedTuple):
 
 def measure(quick: bool) -> dict[str, Any]:
     """Load all contenders in interleaved rounds and return figures, ratios and goals."""
-    rounds, seconds = (3, 0.7) if quick else (9, 2.0)
+    rounds, seconds = (6, 0.3) if quick else (45, 0.4)
     taken: dict[str, list[Round]] = {name: [] for name in CONTENDERS}
     ours, theirs = cores()
     with ExitStack() as stack:
         load = stack.enter_context(Generator(theirs))
+        stack.enter_context(Neighbour(theirs))
         servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
         pin([server.pid for server in servers.values()], ours)
         for server in servers.values():
@@ -98,6 +105,7 @@ def measure(quick: bool) -> dict[str, Any]:
         },
         "ratios": {
             "of_limit": _ratio(taken, "kiket_sdk", "limit", "requests_per_cpu_s"),
+            "limit_of_original": _ratio(taken, "limit", "original", "requests_per_cpu_s"),
             "of_starlette": _ratio(taken, "kiket_sdk", "starlette", "requests_per_cpu_s"),
             "of_original": _ratio(taken, "kiket_sdk", "original", "requests_per_cpu_s"),
             "p99_of_limit": _ratio(taken, "kiket_sdk", "limit", "p99_ms"),
@@ -160,38 +168,34 @@ def _serve(name: str) -> None:
     import uvicorn
 
     apps: dict[str, Callable[[], Any]] = {
+        "asgi": lambda: _extension(webhook_secret=SECRET).app,
         "starlette": _starlette_app,
         "limit": _limit_app,
         "original": _original_app,
     }
     raw_request = signed_post(PATH, issue_body(), dialect=name if name in ("k1", "sw1") else "k0")
     platforms = ExitStack()
+    settings: dict[str, Any] = {"log_config": None, "access_log": False}
     if name == "token":
         from kiket_sdk.testing.platform import fake_platform
 
         platform = platforms.enter_context(fake_platform())
         raw_request = post(PATH, _with_token(platform.tokens.mint()))
-        app = _kiket_sdk_app(base_url=platform.url)
-    elif name in OURS:
-        app = _kiket_sdk_app(webhook_secret=SECRET)
+        config = _extension(base_url=platform.url)._server_config(**settings)
+    elif name in OURS and name != "asgi":
+        config = _extension(webhook_secret=SECRET)._server_config(**settings)
     else:
-        app = apps[name]()
+        config = uvicorn.Config(
+            apps[name](), loop="uvloop", http="httptools", interface="asgi3", **settings
+        )
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        interface="asgi3",
-    )
     told = {"port": listener.getsockname()[1], "request": raw_request.decode()}
     print(json.dumps(told), flush=True)
     with platforms:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _kiket_sdk_app(**how: Any) -> Any:
+def _extension(**how: Any) -> KiketSDK:
     from kiket_sdk import HandlerContext, KiketSDK, TelemetryRecord
 
     recent: deque[TelemetryRecord] = deque(maxlen=1_000)
@@ -207,7 +211,7 @@ def _kiket_sdk_app(**how: Any) -> Any:
     async def handle(payload: Any, context: HandlerContext) -> dict[str, Any]:
         return {"ok": True, "id": payload["issue"]["id"], "version": context.event_version}
 
-    return sdk.app
+    return sdk
 
 
 def _with_token(token: str) -> bytes:

@@ -10,9 +10,9 @@ streams     asyncio's streams with the same JSON library
 blocking    `os.readv` and `os.write` with the same JSON library, and no event loop (the limit)
 
 and all but the original over a Unix socket and TCP. A far end has one core and who speaks the
-other, which is kept busy at the lowest priority (see `_ipc_speaking`). Then how long a module takes
-from its start to its announcement, beside what the interpreter and the frameworks alone take, and
-how much memory the orchestrator needs for 1,000 modules.
+other, which is kept busy at the lowest priority (see `_load.Neighbour`). Then how long a module
+takes from its start to its announcement, beside what the interpreter and the frameworks alone take,
+and how much memory the orchestrator needs for 1,000 modules.
 
 In a round all contenders are sent as many messages, one after the other, in a slice of some tens of
 milliseconds each: what else the machine does changes more slowly than that. Messages per processor
@@ -35,8 +35,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.benchmarks import _ipc_speaking as speaking
-from tests.benchmarks._ipc_speaking import FarEnd, Neighbour
-from tests.benchmarks._load import cores, cpu_s
+from tests.benchmarks._ipc_speaking import FarEnd
+from tests.benchmarks._load import Neighbour, cores, cpu_s
 
 STDIO = ("ours", "original", "blocking", "streams")
 SOCKETS = ("ours", "blocking", "streams")
