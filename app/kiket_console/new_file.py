@@ -16,8 +16,17 @@ SHARED = 0o666
 """What the person's umask makes of it."""
 
 
+class NameTakenError(ConsoleError):
+    """A file is there already."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(
+            f"{file} is there already.", hint="Give another name.", exit_code=ExitCode.USAGE
+        )
+
+
 def write_new(file: Path, raw: bytes, *, mode: int = PRIVATE, replace: bool = False) -> None:
-    """Write *file* whole; raises `ConsoleError` when it is there already, unless *replace*.
+    """Write *file* whole; raises `NameTakenError` when it is there already, unless *replace*.
 
     One that is to be shared keeps the mode of the file whose place it takes.
     """
@@ -30,9 +39,7 @@ def write_new(file: Path, raw: bytes, *, mode: int = PRIVATE, replace: bool = Fa
     try:
         number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     except FileExistsError:
-        raise ConsoleError(
-            f"{file} is there already.", hint="Give another name.", exit_code=ExitCode.USAGE
-        ) from None
+        raise NameTakenError(file) from None
     except OSError as error:
         raise _unwritten(file, error) from error
     try:

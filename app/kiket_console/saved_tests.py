@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from msgspec import Struct
 
 from kiket_console import ignored_paths, project
-from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.errors import ConsoleError
 from kiket_console.exporting.case import case
-from kiket_console.new_file import SHARED, write_new
+from kiket_console.new_file import SHARED, NameTakenError, write_new
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,11 +58,7 @@ def save_test(
     if not replace:
         for file in (saved.module, saved.fixture):
             if file.exists():
-                raise ConsoleError(
-                    f"{file} is there already.",
-                    hint="Give another name.",
-                    exit_code=ExitCode.USAGE,
-                )
+                raise NameTakenError(file)
     try:
         tests.mkdir(exist_ok=True)
     except OSError as error:

@@ -66,6 +66,7 @@ def test_a_delivery_becomes_a_test_that_passes(engine: Engine) -> None:
         assert json.load(opened)["response"] == {"ok": True, "key": "KIK-7"}
     again = engine.cli("traffic", "save", str(engine.newest().id), "--name", "kept")
     assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert "--force" in again.stderr
 
 
 def test_a_replay_is_compared_with_what_it_repeats(engine: Engine) -> None:
@@ -104,6 +105,7 @@ def test_exports_are_private_and_replace_nothing_unasked(engine: Engine) -> None
     assert json.loads(file.read_text())["log"]["entries"][0]["response"]["status"] == 200
     again = engine.cli("traffic", "export", number, "--format", "har", "-o", str(file))
     assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert "--force" in again.stderr
     forced = engine.cli("traffic", "export", number, "--format", "curl", "-o", str(file), "--force")
     assert forced.returncode == 0
     assert file.read_text().startswith("#!/bin/sh")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from kiket_console.commands.numbers import EXCHANGE
 from kiket_console.commands.options import directory_option, json_option, paths_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kiket_console.exporting.commands import Urls
     from kiket_console.paths import ProjectPaths
@@ -26,6 +27,18 @@ _one_id = click.argument(
     "exchange_id", metavar="ID", type=EXCHANGE, shell_complete=completing.exchange_ids
 )
 _replace = click.option("--force", is_flag=True, help="Replace what is there already.")
+
+
+@contextmanager
+def _or_forced() -> Iterator[None]:
+    """Name the option that replaces what is there already."""
+    from kiket_console.new_file import NameTakenError
+
+    try:
+        yield
+    except NameTakenError as taken:
+        taken.hint = "Give another name, or replace it with --force."
+        raise
 
 
 @click.command(
@@ -105,7 +118,8 @@ def export(
             )  # fmt: skip
         sys.stdout.buffer.write(raw)
         return
-    write_new(output, raw, replace=force)
+    with _or_forced():
+        write_new(output, raw, replace=force)
     if as_json:
         click.echo(document(file=str(output.absolute()), exchanges=ids, bytes=len(raw)))
     else:
@@ -179,9 +193,9 @@ def save(
     paths = paths_of(context, directory)
     reader = context.with_resource(Reader(paths.store))
     detail = reader.known(exchange_id)
-    saved = save_test(
-        paths.folder, detail, name_for(detail) if name is None else name, reader, replace=force
-    )
+    named = name_for(detail) if name is None else name
+    with _or_forced():
+        saved = save_test(paths.folder, detail, named, reader, replace=force)
     files = [str(saved.module), str(saved.fixture)]
     if as_json:
         click.echo(document(files=files, notes=saved.notes))
