@@ -13,7 +13,7 @@ import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from urllib.parse import unquote
 
-from msgspec import Struct, field
+from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
@@ -64,7 +64,8 @@ class DirectRequest(Struct, eq=False):
     keep_alive: bool
     connection: DirectServant | None
     """Until it is answered."""
-    pieces: list[bytes] = field(default_factory=list)
+    came: bytes | bytearray = b""
+    """What has come of the body."""
     disconnected: bool = False
     response_started: bool = False
     response_complete: bool = False
@@ -76,7 +77,7 @@ class DirectRequest(Struct, eq=False):
     @property
     def body(self) -> bytes:
         """The body, all of it."""
-        return b"".join(self.pieces)
+        return bytes(self.came)
 
     @property
     def query(self) -> bytes:
@@ -156,10 +157,14 @@ class DirectServant(Servant):
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
         request = self.cycle
-        if type(request) is DirectRequest:
-            request.pieces.append(body)
-        else:
+        if type(request) is not DirectRequest:
             super().on_body(body)
+        elif not request.came:
+            request.came = body  # mostly all of it
+        elif isinstance(request.came, bytearray):
+            request.came += body
+        else:
+            request.came = bytearray(request.came + body)
 
     def on_message_complete(self) -> None:
         """Have a request served that is all there."""
