@@ -15,7 +15,8 @@ nginx        a reverse proxy that records nothing (where it is installed)
 forwarder    bytes passed on by a few lines over uvloop, nothing parsed, nothing recorded
 direct       the upstream itself
 
-The contender has one core, the sender and all upstreams have the other. Capacity is requests per
+The contender has one core, the sender and all upstreams have the other, which is kept busy at the
+lowest priority (see `_load.Neighbour`). Capacity is requests per
 second of the contender's own processor time (of all its threads; of an engine without its workers
 and its console); ratios are medians of the rounds' ratios.
 """
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.benchmarks import _peers, _raw
 from tests.benchmarks._engine import console, engine
-from tests.benchmarks._load import Answers, Burst, Generator, cores, cpu_s, pin
+from tests.benchmarks._load import Answers, Burst, Generator, Neighbour, cores, cpu_s, pin
 from tests.benchmarks._request import BODY_BYTES, PATH, issue_body, signed_post
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def measure(quick: bool) -> dict[str, Any]:
     ours, theirs = cores()
     with ExitStack() as stack:
         load = stack.enter_context(Generator(theirs))
+        stack.enter_context(Neighbour(theirs))
         contenders, missing = _start(stack, (ours, theirs))
         for contender in contenders.values():
             load.run(_burst(contender, 16, 2.0, at_most=WARM_UP))
