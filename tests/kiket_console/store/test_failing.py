@@ -192,7 +192,7 @@ def test_while_the_folder_of_a_store_is_gone_nothing_is_accepted(
     writer: Writer, reader: Reader, path: Path, arrived: Any
 ) -> None:
     writer.submit([arrived(1)]).result(PATIENCE_S)
-    elsewhere = path.parent.rename(path.parent.with_name("elsewhere"))
+    elsewhere = path.parent.rename(f"{path.parent}-moved")
     with pytest.raises(StoreFailedError, match="cannot be written: No such file"):
         writer.submit([arrived(2)]).result(PATIENCE_S)
     elsewhere.rename(path.parent)
