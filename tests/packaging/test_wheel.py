@@ -67,7 +67,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     run(base, "-m", "venv", "--without-pip", venv)
     # pip runs from the archive that venv would unpack: that takes longer than all that it does
-    (pip,) = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    elsewhere = sysconfig.get_config_var("WHEEL_PKG_DIR")  # as Debian's Python has it
+    bundled = Path(elsewhere or Path(ensurepip.__file__).parent / "_bundled")
+    (pip,) = bundled.glob("pip-*.whl")
     install = (pip / "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile")
     run(venv / "bin" / "python", *install, wheel, PIP_DISABLE_PIP_VERSION_CHECK="1")
     (packages,) = venv.glob("lib/python3.*/site-packages")
