@@ -145,10 +145,10 @@ class LengthFrames:
         if self._fault is not None:
             raise FrameError(self._fault)
         if self._rest:
-            if len(self._rest) + len(raw) < self._wanted:
-                self._rest += raw
+            self._rest += raw
+            if len(self._rest) < self._wanted:
                 return []
-            raw = b"".join((self._rest, raw))
+            raw = bytes(self._rest)
             self._rest.clear()
         frames: list[LengthFrame] = []
         start, end = 0, len(raw)

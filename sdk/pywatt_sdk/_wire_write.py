@@ -69,8 +69,7 @@ def encode_frame(
     if to != "orchestrator":
         return encode_length(raw)
     header = length_header(len(raw) + _WRAPPER_BYTES)
-    number = b"%012x" % next(_wrapper_numbers)
-    return b"".join((header, _WRAPPER_BEGIN, number, _WRAPPER_MIDDLE, raw, _WRAPPER_END))
+    return _WRAPPER % (header, _WRAPPERS, next(_wrapper_numbers), raw)
 
 
 def _written(message: Any, base64: bool, end: bytes) -> bytes:
@@ -164,9 +163,8 @@ _UNREADY: Final = _UNREADY_BASE64 | {
 }
 """The same, where bodies are arrays of numbers."""
 
-_WRAPPER_BEGIN: Final = b'{"id":"%s' % new_uuid()[:24].encode()
-_WRAPPER_MIDDLE: Final = b'","content":'
-_WRAPPER_END: Final = b',"metadata":{}}'
+_WRAPPERS: Final = new_uuid()[:24].encode()
 _wrapper_numbers: Final = itertools.count()
 """Nobody asks for a wrapper's id, but each has to have one: a number after random digits."""
-_WRAPPER_BYTES: Final = len(_WRAPPER_BEGIN + b"%012x" % 0 + _WRAPPER_MIDDLE + _WRAPPER_END)
+_WRAPPER: Final = b'%s{"id":"%s%012x","content":%s,"metadata":{}}'
+_WRAPPER_BYTES: Final = len(_WRAPPER % (b"", _WRAPPERS, 0, b""))
