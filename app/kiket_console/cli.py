@@ -199,7 +199,10 @@ def run(arguments: list[str] | None = None) -> int:
         return say(error)
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # click's way to say that a pipe broke
+    except (BrokenPipeError, SystemExit) as left:
+        # Click makes of a pipe that broke an exit with status 1.
+        if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+            raise
         _close_stdout()
         return ExitCode.OK
     except Exception as error:  # the last fence: a person gets a sentence, never a traceback
