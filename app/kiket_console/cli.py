@@ -200,8 +200,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except (BrokenPipeError, SystemExit) as left:
-        # Click makes of a pipe that broke an exit with status 1.
-        if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+        if isinstance(left, SystemExit) and left.code != 1:  # what click makes of a broken pipe
             raise
         _close_stdout()
         return ExitCode.OK
