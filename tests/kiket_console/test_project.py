@@ -211,12 +211,19 @@ def test_settings_that_cannot_be_used_are_told(folder: Path, text: str, told: st
 
 def test_a_name_that_no_variable_or_screen_can_hold_is_none(folder: Path) -> None:
     (folder / "extension.yaml").write_text(
-        'id: "a\\0b"\nversion: "\\ud800"\nevents: ["\\e[2J", e]\n'
+        'id: "a\\0b"\nversion: "\\e[31m"\nevents: ["\\e[2J", e]\n'
     )
     extension = find(folder).extensions[0]
     assert extension.name == folder.name
     assert extension.declared.extension_id == extension.declared.version == ""
     assert extension.declared.events == ("e",)
+
+
+def test_a_manifest_with_half_a_character_declares_nothing(folder: Path) -> None:
+    (folder / "extension.yaml").write_text('id: "\\ud800"\nevents: [e]\n')
+    extension = find(folder).extensions[0]
+    assert extension.name == folder.name
+    assert extension.declared.events == ()
 
 
 def test_a_folder_whose_path_is_not_unicode_is_refused(own_places: Path) -> None:
