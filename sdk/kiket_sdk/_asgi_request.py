@@ -29,18 +29,11 @@ class AsgiRequest(Struct, eq=False):
         query: bytes = self.scope["query_string"]
         return query
 
-    async def read(self, limit_bytes: int) -> bytes:
-        """Return the body, of one over the limit a part that is over it as well.
+    async def rest(self, message: Message, limit_bytes: int) -> bytes:
+        """Return a body that begins with *message*; of one over the limit a part that is over it.
 
         Raises Refused (400) when the sender goes before its end.
         """
-        message = await self.receive()
-        raw_body: bytes | None = message.get("body")
-        if not raw_body or message.get("more_body"):
-            raw_body = await self._rest(message, limit_bytes)
-        return raw_body
-
-    async def _rest(self, message: Message, limit_bytes: int) -> bytes:
         chunks = [message.get("body", b"")]
         size = len(chunks[0])
         while message.get("more_body") and size <= limit_bytes:

@@ -83,7 +83,10 @@ class WebhookDispatcher:
         token = trace.enter(None if traceparent is None else str(traceparent, "latin-1"))
         try:
             if isinstance(request, AsgiRequest):
-                raw_body = await request.read(self._body_limit_bytes)
+                message = await request.receive()
+                raw_body = message.get("body")
+                if not raw_body or message.get("more_body"):
+                    raw_body = await request.rest(message, self._body_limit_bytes)
             else:
                 raw_body = request.body
             if len(raw_body) > self._body_limit_bytes:

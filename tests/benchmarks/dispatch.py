@@ -16,7 +16,8 @@ original    what the first SDK did, its one defect mended: FastAPI, a new HTTP c
 A contender has one core and the sender the other, which is kept busy at the lowest priority (see
 `_load.Neighbour`). Work per processor second (capacity) moves least with other load on the machine;
 the ratios are medians of the rounds' ratios. Rounds are short, because what else the machine does
-changes more slowly than that.
+changes more slowly than that; and all contenders start anew now and then, because processes of the
+same code differ by some hundredths.
 """
 
 from __future__ import annotations
@@ -77,25 +78,25 @@ class Round(NamedTuple):
 
 def measure(quick: bool) -> dict[str, Any]:
     """Load all contenders in interleaved rounds and return figures, ratios and goals."""
-    rounds, seconds = (6, 0.3) if quick else (45, 0.4)
+    generations, rounds, seconds = (2, 3, 0.3) if quick else (5, 9, 0.4)
     taken: dict[str, list[Round]] = {name: [] for name in CONTENDERS}
     ours, theirs = cores()
-    with ExitStack() as stack:
-        load = stack.enter_context(Generator(theirs))
-        stack.enter_context(Neighbour(theirs))
-        servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
-        pin([server.pid for server in servers.values()], ours)
-        for server in servers.values():
-            _load(load, server, 0.3)
-        for index in range(rounds):
-            turn = index % len(CONTENDERS)
-            for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
-                taken[name].append(_load(load, servers[name], seconds))
+    with Generator(theirs) as load, Neighbour(theirs):
+        for _ in range(generations):
+            with ExitStack() as stack:
+                servers = {name: stack.enter_context(_serving(name)) for name in CONTENDERS}
+                pin([server.pid for server in servers.values()], ours)
+                for server in servers.values():
+                    _load(load, server, 0.3)
+                for index in range(rounds):
+                    turn = index % len(CONTENDERS)
+                    for name in CONTENDERS[turn:] + CONTENDERS[:turn]:
+                        taken[name].append(_load(load, servers[name], seconds))
     return {
         "benchmark": "webhook dispatch",
         "body_bytes": BODY_BYTES,
         "connections": CONNECTIONS,
-        "rounds": rounds,
+        "rounds": generations * rounds,
         "contenders": {
             name: {
                 field: round(statistics.median(getattr(each, field) for each in results), 3)
