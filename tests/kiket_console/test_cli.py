@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -213,15 +214,72 @@ def test_a_folder_without_an_extension_is_taught(run: Callable[..., Ended], tmp_
     assert "extension.yaml" in done.stderr
 
 
-def test_untrusted_code_is_not_run_where_nobody_can_be_asked(extension_folder: Path) -> None:
-    """A planted module would leave a trace if anything of the project were imported."""
-    (extension_folder / "yaml.py").write_text("open('imported', 'w').close()")
-    (extension_folder / "sitecustomize.py").write_text("open('imported', 'w').close()")
-    done = run_program("run", "--headless", cwd=extension_folder)
+PLANTED = ("main.py", "yaml.py", "json.py", "sitecustomize.py", "usercustomize.py", "kiket_sdk.py")
+LOOKING = (
+    ("status",),
+    ("config",),
+    ("doctor",),
+    ("lint",),
+    ("setup",),
+    ("workers",),
+    ("traffic", "list"),
+    ("trigger", "issue.created"),
+    ("secrets", "list"),
+)
+"""Commands that look at a project; what they find to say of it is tested elsewhere."""
+
+
+@pytest.fixture
+def stranger(extension_folder: Path) -> Path:
+    """Return a folder of somebody else's, whose code leaves a trace however it is run."""
+    trace = extension_folder / "ran"
+    for name in PLANTED:
+        (extension_folder / name).write_text(f"open({str(trace)!r}, 'w').close()")
+    (extension_folder / "kiket.toml").write_text(
+        '[[extension]]\nname = "own"\nentry = "main:sdk"\n'
+        f'[[extension]]\nname = "program"\ncommand = ["touch", {json.dumps(str(trace))}]\n'
+    )
+    (extension_folder / ".env").write_text(
+        f"PYTHONPATH={extension_folder}\nPYTHONSTARTUP=main.py\n"
+    )
+    return extension_folder
+
+
+def test_untrusted_code_is_not_run_where_nobody_can_be_asked(stranger: Path) -> None:
+    done = run_program("run", "--headless", cwd=stranger)
     assert done.returncode == ExitCode.AUTH
     assert done.stderr.startswith("Error: You have not said yet that the code in")
     assert "--trust" in done.stderr
-    assert not (extension_folder / "imported").exists()
+    assert not (stranger / "ran").exists()
+
+
+@pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
+def test_looking_at_a_strangers_project_runs_nothing_of_it(
+    stranger: Path, arguments: tuple[str, ...]
+) -> None:
+    done = run_program(*arguments, cwd=stranger)
+    assert "Traceback" not in done.stderr
+    assert not (stranger / "ran").exists()
+
+
+def test_what_is_planted_leaves_a_trace_once_it_is_trusted(stranger: Path) -> None:
+    """So that the tests before say something."""
+    engine = subprocess.Popen(
+        [sys.executable, "-m", "kiket_console", "run", "--headless", "--trust"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=stranger,
+    )
+    try:
+        deadline_s = time.monotonic() + 120
+        while not (stranger / "ran").exists():
+            assert time.monotonic() < deadline_s
+            assert engine.poll() is None
+            time.sleep(0.02)
+    finally:
+        engine.terminate()
+        engine.wait(120)
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
