@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kiket_console.linting.lint import Result
     from kiket_sdk.manifest import Finding
 
+_YAML = frozenset({".yaml", ".yml", ".json", ""})  # JSON is YAML
+
 
 @click.command(
     epilog="""\b
@@ -63,11 +65,12 @@ def _checked(folder: Path, path: str | None) -> list[Result]:
     from kiket_console.linting.lint import lint_file
 
     named = folder / path if path else folder
-    if named.is_file():
+    is_file = named.is_file()
+    if is_file and named.suffix.lower() in _YAML:
         return [lint_file(named)]
     if not named.is_dir():
         raise ConsoleError(
-            f'There is no "{path}".',
+            f'"{path}" is no YAML.' if is_file else f'There is no "{path}".',
             hint="Name a manifest, or the folder of an extension.",
             exit_code=ExitCode.USAGE,
         )

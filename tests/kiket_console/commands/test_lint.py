@@ -103,6 +103,9 @@ def test_one_file_can_be_named(folder: Path, capsys: pytest.CaptureFixture[str])
     assert "in 1 file" in capsys.readouterr().out
     assert run(["-C", str(folder), "lint", "nowhere"]) == 2
     assert 'There is no "nowhere".' in capsys.readouterr().err
+    (folder / "main.py").write_text("x = 1")
+    assert run(["-C", str(folder), "lint", "main.py"]) == 2
+    assert '"main.py" is no YAML.' in capsys.readouterr().err
 
 
 def test_every_extension_of_a_project_is_checked(
