@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
     HEADER_VALUE_RE,
@@ -21,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from kiket_core._servant import Servant
+from kiket_core._servant import Servant, Underway
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -43,15 +42,8 @@ _FAILED_HEADERS: Final = [
 ]
 
 
-class _Nobody:
-    """Stand where uvicorn wakes an application that waits for a body."""
-
-    def set(self) -> None:
-        """Wake nobody."""
-
-
-class DirectRequest(Struct, eq=False):
-    """One request, with the state that uvicorn and the guard look for."""
+class DirectRequest(Underway, eq=False):
+    """One request, from its head to its answer."""
 
     target: bytes
     """Path and query, as they came."""
@@ -61,18 +53,10 @@ class DirectRequest(Struct, eq=False):
     take: Taker
     version: str
     """Of HTTP: `1.1`."""
-    keep_alive: bool
     connection: DirectServant | None
     """Until it is answered."""
     came: bytes | bytearray = b""
     """What has come of the body."""
-    disconnected: bool = False
-    response_started: bool = False
-    response_complete: bool = False
-    waiting_for_100_continue: bool = False
-
-    message_event: ClassVar[_Nobody] = _Nobody()
-    scope: ClassVar[None] = None
 
     @property
     def body(self) -> bytes:
@@ -105,12 +89,12 @@ class DirectRequest(Struct, eq=False):
 class DirectServant(Servant):
     """One connection. A subclass says what is taken."""
 
+    cycle: DirectRequest | RequestResponseCycle | None  # type: ignore[assignment]  # no request yet
+
     @staticmethod
     def taker_of(target: bytes) -> Taker | None:
         """Return who takes a short POST; None: the application does."""
         raise NotImplementedError
-
-    cycle: DirectRequest | RequestResponseCycle | None  # type: ignore[assignment]  # no request yet
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -132,7 +116,9 @@ class DirectServant(Servant):
             named = dict(reversed(headers))
         version = self.version
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = DirectRequest(self.url, headers, named, take, version, keep_alive, self)
+        self.cycle = DirectRequest(
+            self.url, headers, named, take, version, self, keep_alive=keep_alive
+        )
 
     def _is_short(self) -> bool:
         """Tell whether a request could be taken: it is a POST of known length, and its turn."""

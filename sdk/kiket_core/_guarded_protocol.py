@@ -77,7 +77,7 @@ class GuardedProtocol(Servant):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._idling = Idling(self.loop, self._limits.idle_s)
-        self._began_within_read = False
+        self._began_within_read = False  # then bytes of the head were not counted
         self._head_wire_bytes = self._body_wire_bytes = self._body_bytes = self._body_chunks = 0
 
     # What the transport tells

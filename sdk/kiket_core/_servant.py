@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct
 
 from kiket_core._uvicorn import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from kiket_core._admission import Refusal
+
+
+class _Nobody:
+    """Stand where uvicorn wakes an application that waits for a body."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+class Underway(Struct, eq=False, kw_only=True):
+    """A request that a servant serves without an app: what uvicorn and the guard look for."""
+
+    keep_alive: bool
+    waiting_for_100_continue: bool = False
+    disconnected: bool = False
+    response_started: bool = False
+    response_complete: bool = False
+
+    message_event: ClassVar[_Nobody] = _Nobody()
+    scope: ClassVar[None] = None
 
 
 class Servant(HttpToolsProtocol):

@@ -25,7 +25,7 @@ from kiket_core import _uvicorn
 from kiket_core._admission import LOOPBACK, Admission, Limits, Refusal
 from kiket_core._direct import DirectRequest, Taker, serving_directly
 from kiket_core._guarded_protocol import GuardedProtocol, Policy
-from kiket_core._servant import Servant
+from kiket_core._servant import Servant, Underway
 
 if TYPE_CHECKING:
     import socket
@@ -40,6 +40,7 @@ __all__ = [
     "Server",
     "StartupError",
     "Taker",
+    "Underway",
     "guarded",
     "server_config",
     "serving_directly",

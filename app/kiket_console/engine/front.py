@@ -202,8 +202,8 @@ class WebhookProtocol(Servant):
             self.url.decode("latin-1"),
             tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
             self.named,
-            self.version != "1.0" and parser.should_keep_alive(),
-            self.expect_100_continue,
+            keep_alive=self.version != "1.0" and parser.should_keep_alive(),
+            waiting_for_100_continue=self.expect_100_continue,
         )
 
     def on_body(self, body: bytes) -> None:
