@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import json
 import operator
 import re
 import time
@@ -20,6 +19,7 @@ import jwt
 import msgspec
 from jwt.algorithms import ECAlgorithm
 
+from kiket_core import plain_json
 from kiket_sdk._claims import JwtPayload
 from kiket_sdk._token_binding import body_hash, check_binding
 from kiket_sdk._token_verdict import TokenReason, TokenRefusedError, TokenVerdict
@@ -302,22 +302,9 @@ def _decoded(part: str) -> bytes:
 def _object(raw: bytes, part: str) -> dict[str, Any]:
     """Read a JSON object that says everything once and in finite numbers."""
     try:
-        document = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number
-        )
+        document = plain_json.read(raw)
     except (ValueError, RecursionError):
         raise _malformed(f"its {part} cannot be read as JSON") from None
     if not isinstance(document, dict):
         raise _malformed(f"its {part} is no JSON object")
     return document
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("a member is there twice")
-    return document
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")

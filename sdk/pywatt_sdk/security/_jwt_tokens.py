@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import logging
 import os
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from kiket_core import plain_json
 from kiket_core.secret import Secret, redactor
 from pywatt_sdk.core.error import ConfigError, PyWattSDKError
 
@@ -266,21 +266,10 @@ def _is_plain(token: str) -> bool:
     try:
         for part in token.split(".")[:2]:
             raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-            json.loads(raw, object_pairs_hook=_unique, parse_constant=_unknown)
+            plain_json.read(raw)
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
-
-
-def _unknown(name: str) -> Any:
-    raise ValueError(name)
 
 
 _REASONS: Final = {
