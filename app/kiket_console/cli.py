@@ -6,7 +6,6 @@ it works with inside its function, so that `--version` and `--help` stay quick.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from importlib import import_module
@@ -18,12 +17,11 @@ import click
 from kiket_console import __version__
 from kiket_console.commands import ASKED_BY_A_SHELL
 from kiket_console.commands.group import CommandGroup
-from kiket_console.errors import ConsoleError, ExitCode
+from kiket_console.errors import DISK_FULL, ConsoleError, ExitCode
 
 PROGRAM = "kiket-console"
 ASKED_FOR_JSON = f"{__name__}.json"
 """Where a context keeps whether the line has `--json`, for what is answered before it is read."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 ASKED_IN_WORDS = {"help": "--help", "version": "--version"}
 """`help trigger` means `trigger --help`, unless there is a folder of this name."""
@@ -208,7 +206,7 @@ def run(arguments: list[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else arguments
         if isinstance(error, UnicodeEncodeError) and not all(map(_is_text, given)):
             return say(ConsoleError("An argument is not UTF-8.", exit_code=ExitCode.USAGE))
-        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL and error.filename is None:
             _close_stdout()
             return say(
                 ConsoleError(

@@ -68,6 +68,11 @@ def project_key(folder: Path) -> str:
     return f"{name}-{hashlib.sha256(os.fsencode(real)).hexdigest()[:12]}"
 
 
+def shown(place: Path | str) -> str:
+    """Return a path as a text that can be told: the names of files need not be Unicode."""
+    return os.fsencode(place).decode("utf-8", "backslashreplace")
+
+
 class ProjectPaths:
     """The places of one project folder."""
 

@@ -6,7 +6,6 @@ there, or one module when its code uses `pywatt_sdk`; what was guessed is told i
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -18,6 +17,7 @@ from kiket_console.declared import Declared, plain, read_manifest
 from kiket_console.errors import ConsoleError
 from kiket_console.extension_table import ExtensionTable
 from kiket_console.model import Problem
+from kiket_console.paths import shown
 from kiket_console.settings_file import PROJECT_FILE
 from kiket_console.wire import ERAS, ES256, EVERY_ERA
 from kiket_console.worker_spec import ExtensionSpec, ModuleSpec, WorkerSpec
@@ -88,8 +88,8 @@ def _find(folder: Path) -> Project:
     try:
         str(folder).encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
-        raise refused(f"The path {shown} is not UTF-8.", "Give the folder another name.") from None
+        sentence = f"The path {shown(folder)} is not UTF-8."
+        raise refused(sentence, "Give the folder another name.") from None
     said = [
         (word, raw, number)
         for word, raws in worker_table.raw_tables(folder).items()

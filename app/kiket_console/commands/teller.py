@@ -6,7 +6,6 @@ nobody reads its output it stands still, and goes on from where it stood.
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections import deque
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.commands import colour
 from kiket_console.commands.documents import document
-from kiket_console.errors import ConsoleError
+from kiket_console.errors import DISK_FULL, ConsoleError
 from kiket_console.exporting.members import exchange_members, log_members
 from kiket_console.store.reader import Reader
 from kiket_console.text import visible
@@ -209,5 +208,5 @@ class Teller(threading.Thread):
         try:
             colour.echo(line, err=self._on_stderr)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in DISK_FULL:
                 raise  # else: on with what comes once there is room; the store has all

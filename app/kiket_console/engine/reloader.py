@@ -13,6 +13,7 @@ from kiket_console.engine.chronicle import line
 from kiket_console.engine.inotify import Seen
 from kiket_console.engine.pace import Pace, Settling
 from kiket_console.engine.watches import watched
+from kiket_console.paths import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -148,7 +149,7 @@ class Reloader:
         """Return the file to name, how many others there were, and that it happens all the time."""
         first = Path(paths[0])
         inside = first.is_relative_to(self._roots[0]) and first != self._roots[0]
-        name = tree.shown(first.relative_to(self._roots[0]) if inside else first)
+        name = shown(first.relative_to(self._roots[0]) if inside else first)
         if len(paths) > 1:
             name = f"{name} and {len(paths) - 1} more"
         is_chased = self._pace.is_chased or self._settling.is_restless

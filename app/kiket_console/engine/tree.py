@@ -128,11 +128,6 @@ def folders(
         yield folder, [each for each in entries if counts(each.name) and each not in below]
 
 
-def shown(place: Path | str) -> str:
-    """Return a path as a text that can be told: the names of files need not be Unicode."""
-    return os.fsencode(place).decode("utf-8", "backslashreplace")
-
-
 def look(roots: Iterable[Path], *, deep: bool = True) -> dict[str, Print]:
     """Return what each file below *roots* (not *deep*: right in them) that counts looks like."""
     found = {}

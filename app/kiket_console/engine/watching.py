@@ -16,6 +16,7 @@ from kiket_console.engine.pace import GONE_SETTLE_S
 from kiket_console.engine.reloader import LOOK_EVERY_S, Reloader
 from kiket_console.engine.watches import watched
 from kiket_console.errors import ConsoleError
+from kiket_console.paths import shown
 from kiket_console.settings_file import PROJECT_FILE
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class Watching:
 
     async def _env_file_saved(self) -> None:
         assert self._env_file is not None  # noqa: S101 - it is watched
-        self._workers.reload_all(tree.shown(self._env_file.name))
+        self._workers.reload_all(shown(self._env_file.name))
 
     async def _look_again(self, tasks: asyncio.TaskGroup) -> None:
         project = await self._found()
