@@ -24,29 +24,23 @@ def acknowledge_before_commit() -> None:
     """Answer when a delivery is on its way to the writer, as if it were on disk."""
     from kiket_console.engine.outbox import Outbox
 
-    async def durable(self: Any, ticket: Any) -> None:
+    def when_durable(self: Any, ticket: Any, told: Any) -> None:
         self.send_until(ticket.exchange_id)
+        told(None)
 
-    Outbox.durable = durable  # type: ignore[method-assign]
+    Outbox.when_durable = when_durable  # type: ignore[method-assign]
 
 
 def answer_before_outcome() -> None:
     """Answer when the request is on disk, and write its outcome a moment later."""
     from kiket_console.engine.recorder import Recorder
 
-    answered = Recorder.answered
-    late: set[Any] = set()
+    conclude = Recorder.conclude
 
-    async def answers(self: Any, *arguments: Any, **options: Any) -> None:
-        async def write() -> None:
-            await asyncio.sleep(LATE_S)
-            await answered(self, *arguments, **options)
+    def late(self: Any, *arguments: Any) -> None:
+        asyncio.get_running_loop().call_later(LATE_S, conclude, self, *arguments)
 
-        task = asyncio.ensure_future(write())
-        late.add(task)
-        task.add_done_callback(late.discard)
-
-    Recorder.answered = answers  # type: ignore[method-assign]
+    Recorder.conclude = late  # type: ignore[method-assign]
 
 
 def rolled_back_as_committed() -> None:
@@ -117,16 +111,18 @@ def references_dropped() -> None:
 
 def forward_twice() -> None:
     """Try one in `EVERY` deliveries a second time, though the first was answered."""
-    from kiket_console.engine.forward import Forwarder
+    from kiket_console.engine.link import WorkerLink
 
-    forward, counter = Forwarder.forward, itertools.count(1)
+    send, counter = WorkerLink.send, itertools.count(1)
 
-    async def forwarded(self: Any, *arguments: Any, **options: Any) -> Any:
-        if next(counter) % EVERY == 0:
-            await forward(self, *arguments, **options)
-        return await forward(self, *arguments, **options)
+    def sent(self: Any, head: bytes, body: bytes, timeout_s: float, on_end: Any) -> None:
+        def once_more(_: object) -> None:
+            send(self, head, body, timeout_s, on_end)
 
-    Forwarder.forward = forwarded  # type: ignore[method-assign]
+        is_chosen = next(counter) % EVERY == 0
+        send(self, head, body, timeout_s, once_more if is_chosen else on_end)
+
+    WorkerLink.send = sent  # type: ignore[method-assign]
 
 
 def recorded_twice() -> None:
@@ -179,17 +175,18 @@ def _connect_as(kind: type[sqlite3.Connection]) -> None:
 
 def answered_by_nobody() -> None:
     """Make up one in `EVERY` answers, and ask no worker."""
-    from kiket_console.engine.forward import Forwarder
-    from kiket_console.engine.link import Answer
+    from kiket_console.engine.link import Answer, WorkerLink
 
-    forward, counter = Forwarder.forward, itertools.count(1)
+    send, counter = WorkerLink.send, itertools.count(1)
 
-    async def forwarded(self: Any, *arguments: Any, **options: Any) -> Any:
+    def sent(self: Any, head: bytes, body: bytes, timeout_s: float, on_end: Any) -> None:
         if next(counter) % EVERY == 0:
-            return Answer(200, (("content-length", "2"),), b"{}")
-        return await forward(self, *arguments, **options)
+            made_up = Answer(200, (("content-length", "2"),), b"{}")
+            asyncio.get_running_loop().call_soon(on_end, made_up)
+        else:
+            send(self, head, body, timeout_s, on_end)
 
-    Forwarder.forward = forwarded  # type: ignore[method-assign]
+    WorkerLink.send = sent  # type: ignore[method-assign]
 
 
 def writer_dies() -> None:

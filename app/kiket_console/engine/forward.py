@@ -68,7 +68,7 @@ class NotTakenError(NoAnswerError):
     """The worker took no byte of the request, so another one may be asked."""
 
 
-class _Pool:
+class Pool:
     """The connections to one start of a worker."""
 
     def __init__(self, target: Target, answer_bytes: int, room: Room) -> None:
@@ -104,14 +104,24 @@ class _Pool:
                     if kept is None:
                         raise
                     continue  # it was closed while it waited; a new one will tell
-                if link.usable and self._keeps_links and not self._retired:
-                    link.idle_since_s = time.monotonic()
-                    self._idle.append(link)
-                else:
-                    self._drop(link)
+                self._keep(link)
                 return answer
         finally:
             self._release()
+
+    def take(self) -> WorkerLink | None:
+        """Take a connection that can be used now, to be given back; None: `ask` finds one."""
+        if self._retired or not self._free:
+            return None
+        link = self._waiting()
+        if link is not None:
+            self._free -= 1
+        return link
+
+    def give_back(self, link: WorkerLink) -> None:
+        """Let others use a connection that was taken, if it still can be."""
+        self._keep(link)
+        self._release()
 
     def retire(self) -> None:
         """Close what is idle now, the rest as soon as it has answered; who waits asks elsewhere."""
@@ -161,6 +171,13 @@ class _Pool:
             self._drop(link)
         return None
 
+    def _keep(self, link: WorkerLink) -> None:
+        if link.usable and self._keeps_links and not self._retired:
+            link.idle_since_s = time.monotonic()
+            self._idle.append(link)
+        else:
+            self._drop(link)
+
     def _drop(self, link: WorkerLink) -> None:
         self._keeps_links = self._keeps_links and not link.said_too_much
         link.close()
@@ -206,11 +223,11 @@ class Forwarder:
         answer_bytes: int = ANSWER_BYTES,
         own_ports: Collection[int] = (),
     ) -> None:
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._answer_bytes = answer_bytes
         self._own_ports = frozenset(own_ports)
         self._room = Room()
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._under_way: Counter[str] = Counter()
         """Of each command's start; Python code of ours tells itself when it is idle."""
 
@@ -235,19 +252,10 @@ class Forwarder:
         *traceparent* and *sender*: see `request_head`. Raises `NoAnswerError` when none came in
         time, in full and within the limits; `NotTakenError`, which is one, when nothing was sent.
         """
-        timeout_s = timeout_s or self._timeout_s
-        try:
-            raw_head = request_head(
-                method,
-                path,
-                headers,
-                host=target.host,
-                length=len(raw_body),
-                traceparent=traceparent,
-                sender=sender,
-            )
-        except ValueError as error:
-            raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error
+        timeout_s = timeout_s or self.timeout_s
+        raw_head = head(
+            target, method, path, headers, len(raw_body), traceparent=traceparent, sender=sender
+        )
         if target.port in self._own_ports:
             raise NoAnswerError(
                 f"{target.label} is said to listen on port {target.port}, which is the console's "
@@ -257,7 +265,7 @@ class Forwarder:
         if target.port is not None:
             self._under_way[target.label] += 1
         try:
-            answer = await self._pool(target).ask(raw_head, raw_body, timeout_s)
+            answer = await self.pool(target).ask(raw_head, raw_body, timeout_s)
         except TimeoutError as error:
             raise NotTakenError(
                 f"{target.label} did not accept a connection within {CONNECT_S:g} s.", 504
@@ -265,13 +273,11 @@ class Forwarder:
         except OSError as error:
             raise NotTakenError(f"{target.label} did not accept the connection.", 502) from error
         except LinkError as error:
-            raise _no_answer(target, error) from error
+            raise no_answer(target, error) from error
         finally:
             if target.port is not None:
                 self._ended(target.label)
-        length = answer_length(method, answer.status, answer.headers, answer.raw_body)
-        answer.headers = answer_headers(answer.headers, length)
-        return answer
+        return passed_on(method, answer)
 
     def _ended(self, label: str) -> None:
         self._under_way[label] -= 1
@@ -283,16 +289,53 @@ class Forwarder:
         while self._pools:
             self._pools.popitem()[1].retire()
 
-    def _pool(self, target: Target) -> _Pool:
+    def pool(self, target: Target) -> Pool:
+        """Return the connections to a target."""
         pool = self._pools.get(target.worker_name)
         if pool is None or (pool.target is not target and pool.target != target):
             if pool is not None:
                 pool.retire()
-            pool = self._pools[target.worker_name] = _Pool(target, self._answer_bytes, self._room)
+            pool = self._pools[target.worker_name] = Pool(target, self._answer_bytes, self._room)
         return pool
 
 
-def _no_answer(target: Target, error: LinkError) -> NoAnswerError:
+def head(
+    target: Target,
+    method: str,
+    path: str,
+    headers: Headers,
+    length: int,
+    *,
+    traceparent: str,
+    sender: str,
+) -> bytes:
+    """Return the head of a request to a target; raises `NoAnswerError` for what HTTP cannot carry.
+
+    *path*, *traceparent* and *sender*: see `Forwarder.forward`; *length* is the body's.
+    """
+    try:
+        return request_head(
+            method,
+            path,
+            headers,
+            host=target.host,
+            length=length,
+            traceparent=traceparent,
+            sender=sender,
+        )
+    except ValueError as error:
+        raise NoAnswerError(f"The request cannot be sent on: {error}.", 502) from error
+
+
+def passed_on(method: str, answer: Answer) -> Answer:
+    """Let an answer have the headers that go on."""
+    length = answer_length(method, answer.status, answer.headers, answer.raw_body)
+    answer.headers = answer_headers(answer.headers, length)
+    return answer
+
+
+def no_answer(target: Target, error: LinkError) -> NoAnswerError:
+    """Say what became of a request to a target whose connection brought no answer."""
     sentence = f"{target.label} {error}"
     match error:
         case UntouchedError():
@@ -305,3 +348,8 @@ def _no_answer(target: Target, error: LinkError) -> NoAnswerError:
             return NoAnswerError(sentence, 502, is_broken=True)
         case _:
             return NoAnswerError(sentence, 502)
+
+
+def since_us(began_ns: int) -> int:
+    """Return how many microseconds have passed since a moment of `time.perf_counter_ns`."""
+    return (time.perf_counter_ns() - began_ns) // 1000

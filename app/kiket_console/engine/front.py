@@ -27,11 +27,12 @@ from kiket_console.engine.room import SMALL_BYTES, Room
 from kiket_core.guard import Limits, Refusal, Servant, server_config
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
 
     import uvicorn
 
     from kiket_console.engine.gateway import Gateway
+    from kiket_console.engine.ports import Outcome
     from kiket_console.engine.refusals import Refusals
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
@@ -202,6 +203,7 @@ class WebhookProtocol(Servant):
             self.url.decode("latin-1"),
             tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
             self.named,
+            self,
             keep_alive=self.version != "1.0" and parser.should_keep_alive(),
             waiting_for_100_continue=self.expect_100_continue,
         )
@@ -222,7 +224,7 @@ class WebhookProtocol(Servant):
             return
         request.is_complete = True
         if request.is_due:
-            self._go(self._serve(request))
+            self._begin(request)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Go on with the request that waited for the one before (uvicorn's name for it)."""
@@ -231,7 +233,7 @@ class WebhookProtocol(Servant):
         if cycle.waiting_for_100_continue:
             self._continue(cycle)
         if cycle.is_complete:
-            self._go(self._serve(cycle))
+            self._begin(cycle)
 
     # Serving
 
@@ -258,26 +260,54 @@ class WebhookProtocol(Servant):
         self.tasks.add(task)  # uvicorn waits for these when it stops
         task.add_done_callback(self.tasks.discard)
 
-    async def _serve(self, request: FrontRequest) -> None:
+    def _begin(self, request: FrontRequest) -> None:
+        """Begin to serve a request that is all there."""
+        found = self._found(request)
+        if isinstance(found, Delivery):
+            request.passage = self.gateway.take(found, request)
+            self.tasks.add(request.passage)  # type: ignore[arg-type]  # ends as a task does
+        else:
+            self._go(self._serve(request, found))
+
+    def answer(self, request: FrontRequest, outcome: Outcome) -> None:
+        """Answer a webhook, now unless that takes room or the sender reads too slowly."""
+        if self.flow.write_paused or outcome.room is not None:
+            self.wait(request, _given(outcome))
+            return
+        self.tasks.discard(request.passage)
+        if outcome.exchange_id is None:
+            self._refused(outcome.status, outcome.error)
+        self._answer(request, outcome.status, outcome.headers, outcome.raw_body)
+        request.give_room_back()
+
+    def wait(self, request: FrontRequest, coming: Awaitable[Outcome]) -> None:
+        """Answer a webhook when its outcome is there."""
+        self.tasks.discard(request.passage)
+        self._go(self._serve(request, coming))
+
+    async def _serve(
+        self,
+        request: FrontRequest,
+        found: Awaitable[Outcome] | Posted | Visit | routing.Elsewhere,
+    ) -> None:
         room: Claim | None = None
         try:
-            found = self._found(request)
             if isinstance(found, Posted):
                 found = await self._taken(found)
-            if isinstance(found, Delivery):
-                status, headers, raw_body, room = await self._delivered(found)
-            elif isinstance(found, Visit):
+            if isinstance(found, Visit):
                 if self.modules is not None and self._streams(found):
                     request.response_started = request.response_complete = True
                     self.let_go()
                     await carry(self.modules, found, self._handed_over(), is_stream=True)
                     return
                 status, headers, raw_body, room = await self._visited(found)
-            else:
+            elif isinstance(found, routing.Elsewhere):
                 status, headers, raw_body = found
                 if status >= 400:
                     asked = f"{request.method} {request.target[:80]!a}"
                     self._refused(status, f"{asked} is nothing that is served here.")
+            else:
+                status, headers, raw_body, room = await self._delivered(found)
             if self.flow.write_paused:  # else answers would pile up for a sender that reads none
                 await self.flow.drain()
             self._answer(request, status, headers, raw_body)
@@ -288,12 +318,12 @@ class WebhookProtocol(Servant):
             if room is not None:
                 room.give_back()
 
-    async def _delivered(self, delivery: Delivery) -> _Answered:
+    async def _delivered(self, coming: Awaitable[Outcome]) -> _Answered:
         """Return the answer to a webhook, and the room that it takes."""
         try:
-            outcome = await self.gateway.carry_out(delivery)
+            outcome = await coming
         except Exception:
-            _log.exception("A delivery of %r failed in the gateway.", delivery.event)
+            _log.exception("A delivery failed in the gateway.")
             return (*_FAILED, None)
         if outcome.exchange_id is None:
             self._refused(outcome.status, outcome.error)
@@ -370,3 +400,7 @@ class WebhookProtocol(Servant):
         if not request.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+
+async def _given(outcome: Outcome) -> Outcome:
+    return outcome

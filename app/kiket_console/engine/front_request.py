@@ -9,6 +9,10 @@ from msgspec import field
 from kiket_core.guard import Underway
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from kiket_console.engine.front import WebhookProtocol
+    from kiket_console.engine.ports import Outcome
     from kiket_console.engine.room import Claim
     from kiket_console.model import Headers
 
@@ -21,6 +25,9 @@ class FrontRequest(Underway, eq=False):
     headers: Headers
     named: dict[bytes, bytes]
     """The same by their names in lower case, of repeated ones the last."""
+    connection: WebhookProtocol
+    passage: object = None
+    """What the gateway has of it, while it is on its short way."""
     body: bytearray = field(default_factory=bytearray)
     claim: Claim | None = None
     is_complete: bool = False
@@ -32,3 +39,13 @@ class FrontRequest(Underway, eq=False):
         claim, self.claim = self.claim, None
         if claim is not None:
             claim.give_back()
+
+    # What the gateway tells (see `short_way.Sender`)
+
+    def answer(self, outcome: Outcome) -> None:
+        """Answer now."""
+        self.connection.answer(self, outcome)
+
+    def wait(self, coming: Awaitable[Outcome]) -> None:
+        """Answer when the outcome is there."""
+        self.connection.wait(self, coming)

@@ -7,7 +7,8 @@ processor time for each request, several times what all the rest of the pipeline
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import httptools
 from msgspec import Struct
@@ -15,6 +16,8 @@ from msgspec import Struct
 from kiket_console.engine.room import SMALL_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kiket_console.engine.room import Claim, Room
     from kiket_console.model import Headers
 
@@ -61,8 +64,11 @@ class TooLargeError(LinkError):
         self.beginning = beginning
 
 
+OnEnd: TypeAlias = "Callable[[Answer | LinkError], None]"
+
+
 class WorkerLink(asyncio.Protocol):
-    """A connection: `ask` sends a request and returns the answer, or raises `LinkError`.
+    """A connection: `send` sends a request and tells of its answer; `ask` waits for that.
 
     The bodies of answers have *answer_bytes* at most; large ones wait until there is *room*.
     """
@@ -73,8 +79,8 @@ class WorkerLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[Answer] | None = None
-        """What somebody waits for; None as soon as it is there."""
+        self._on_end: OnEnd | None = None
+        """Who waits for an answer; None as soon as it is there."""
         self._timeout_s = 0.0
         self._due_s = 0.0
         """When what is asked now is given up."""
@@ -104,15 +110,27 @@ class WorkerLink(asyncio.Protocol):
         """Whether the worker said something without having been asked."""
 
     async def ask(self, raw_head: bytes, raw_body: bytes, timeout_s: float) -> Answer:
-        """Send one request and return the answer; giving up closes the connection.
+        """Send one request and return the answer, or raise `LinkError`; see `send`."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self.send(raw_head, raw_body, timeout_s, partial(_tell, answer))
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self.give_up()
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                _drop(answer.result())  # it came in the very moment in which it was given up
+            raise
+
+    def send(self, raw_head: bytes, raw_body: bytes, timeout_s: float, on_end: OnEnd) -> None:
+        """Send one request; *on_end* is told its answer, or why there is none.
 
         The time that the worker takes counts, not the time that its answer waits for room; it
-        begins anew when this process was stopped meanwhile.
+        begins anew when this process was stopped meanwhile. Raises `UntouchedError` where the
+        connection is closed already.
         """
         if self._transport is None or not self.usable:
             raise UntouchedError("closed the connection.")
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer = answer
+        self._on_end = on_end
         self._timeout_s = timeout_s
         self._due_s = self._loop.time() + timeout_s
         if self._timer is None or self._timer.when() > self._due_s:
@@ -122,26 +140,20 @@ class WorkerLink(asyncio.Protocol):
         self._head_size = 0
         self._begin()
         self._is_answering = False
-        try:
-            if self._is_one_piece:
-                self._transport.write(raw_head + raw_body)
-            else:
-                self._transport.write(raw_head)
-                self._unsent = memoryview(raw_body)
-                self._send_more()
-            return await answer
-        except asyncio.CancelledError:
-            self.close()
-            if answer.done() and not answer.cancelled() and answer.exception() is None:
-                room = answer.result().room  # it came in the very moment in which it was given up
-                if room is not None:
-                    room.give_back()
-            raise
-        finally:
-            self._answer = None
+        if self._is_one_piece:
+            self._transport.write(raw_head + raw_body)
+        else:
+            self._transport.write(raw_head)
+            self._unsent = memoryview(raw_body)
+            self._send_more()
+
+    def give_up(self) -> None:
+        """Close the connection; nobody waits for an answer any more."""
+        self._on_end = None
+        self.close()
 
     def close(self) -> None:
-        """Close the connection; what is under way is given up."""
+        """Close the connection; who waits for an answer is told when it is gone."""
         self.usable = False
         self._unsent = memoryview(b"")
         self._stop_timer()
@@ -166,7 +178,7 @@ class WorkerLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        if self._answer is None:
+        if self._on_end is None:
             self.said_too_much = True
             self.close()
             return
@@ -202,7 +214,7 @@ class WorkerLink(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Begin an answer, or another one behind it."""
-        if self._answer is None:
+        if self._on_end is None:
             self.said_too_much = True
             self.usable = False
         elif not self._in_headers:  # what came was an interim one
@@ -235,7 +247,7 @@ class WorkerLink(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         """Take a piece of the body."""
-        if self._answer is None:
+        if self._on_end is None:
             return
         self._pieces.append(chunk)
         size = self._body_size = self._body_size + len(chunk)
@@ -264,14 +276,14 @@ class WorkerLink(asyncio.Protocol):
             self._transport.write(piece)
 
     def _finish(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is None or answer.done():
+        on_end, self._on_end = self._on_end, None
+        if on_end is None:
             return
         raw_body, self._pieces = b"".join(self._pieces), []
         claim, self._claim = self._claim, None
         if claim is not None and not claim.is_granted and self._transport is not None:
             self._transport.resume_reading()
-        answer.set_result(Answer(self._status, tuple(self._headers), raw_body, claim))
+        on_end(Answer(self._status, tuple(self._headers), raw_body, claim))
 
     def _refuse_size(self) -> None:
         beginning = b"".join(self._pieces)[:SMALL_BYTES]
@@ -290,7 +302,7 @@ class WorkerLink(asyncio.Protocol):
     def _look(self) -> None:
         """Give up what is due."""
         self._timer = None
-        if self._answer is None:
+        if self._on_end is None:
             return
         waits = self._claim is not None and not self._claim.is_granted
         late_s = self._loop.time() - self._due_s
@@ -312,11 +324,26 @@ class WorkerLink(asyncio.Protocol):
 
     def _fail_with(self, error: LinkError) -> None:
         self.close()
-        answer, self._answer = self._answer, None
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(error)
 
     def _give_room_back(self) -> None:
         claim, self._claim = self._claim, None
         if claim is not None:
             claim.give_back()
+
+
+def _tell(waiting: asyncio.Future[Answer], found: Answer | LinkError) -> None:
+    """Let who waits have what was found, unless it was given up."""
+    if waiting.done():
+        _drop(found)
+    elif isinstance(found, LinkError):
+        waiting.set_exception(found)
+    else:
+        waiting.set_result(found)
+
+
+def _drop(found: Answer | LinkError) -> None:
+    if isinstance(found, Answer) and found.room is not None:
+        found.room.give_back()

@@ -1,6 +1,6 @@
 """Rows of exchanges on their way to the writer, and who waits until they are durable.
 
-    hold ──► send ──► writer, one batch ──► settled ──► `durable` returns
+    hold ──► send ──► writer, one batch ──► settled ──► `when_durable` tells, `durable` returns
 
 An exchange goes to the writer with its answer, in one submission, when that comes within
 `HOLD_BACK_S`; else it goes ahead, so that it is seen while its handler runs. Exchanges go in the
@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -22,13 +23,16 @@ from kiket_console.errors import ConsoleError
 from kiket_console.store.records import cost_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kiket_console.store.records import Row
     from kiket_console.store.writer import StoreFailedError, Writer
 
 HOLD_BACK_S = 0.02
 """No longer than between two notices to a console."""
+
+
+Told: TypeAlias = "Callable[[ConsoleError | None], None]"
 
 
 class Ticket(Struct, eq=False):
@@ -41,7 +45,8 @@ class Ticket(Struct, eq=False):
     unsettled: int = 0
     """How many of its submissions are neither in the store nor refused."""
     failure: ConsoleError | None = None
-    settled: asyncio.Future[None] | None = None
+    told: Told | None = None
+    """Who waits until all of it is in the store, or refused."""
 
 
 class Outbox:
@@ -80,18 +85,23 @@ class Outbox:
         while self._held and self._held[0].exchange_id <= exchange_id:
             self._send_first()
 
-    async def durable(self, ticket: Ticket) -> None:
-        """Wait until all that was sent of an exchange is in the store, flushed.
-
-        Raises `StoreFailedError` when it is not, and will not be.
-        """
+    def when_durable(self, ticket: Ticket, told: Told) -> None:
+        """Tell when all that was sent of an exchange is in the store, flushed; or why it is not."""
         if ticket.rows:
             self.send_until(ticket.exchange_id)
         if ticket.unsettled:
-            ticket.settled = self._loop.create_future()
-            await ticket.settled
-        if ticket.failure is not None:
-            raise ticket.failure
+            ticket.told = told
+        else:
+            told(ticket.failure)
+
+    async def durable(self, ticket: Ticket) -> None:
+        """Wait for what `when_durable` tells.
+
+        Raises `StoreFailedError` when it is not in the store, and will not be.
+        """
+        waiting: asyncio.Future[None] = self._loop.create_future()
+        self.when_durable(ticket, partial(_tell, waiting))
+        await waiting
 
     def _send_old(self) -> None:
         """Hand the writer the exchanges that have waited long enough for their answers."""
@@ -127,6 +137,16 @@ class Outbox:
         for ticket in cast("Sequence[Ticket]", tickets):
             ticket.unsettled -= 1
             ticket.failure = ticket.failure or failure
-            settled = ticket.settled
-            if not ticket.unsettled and settled is not None and not settled.done():
-                settled.set_result(None)
+            told = ticket.told
+            if not ticket.unsettled and told is not None:
+                ticket.told = None
+                told(ticket.failure)
+
+
+def _tell(waiting: asyncio.Future[None], failure: ConsoleError | None) -> None:
+    if waiting.done():  # given up
+        return
+    if failure is None:
+        waiting.set_result(None)
+    else:
+        waiting.set_exception(failure)

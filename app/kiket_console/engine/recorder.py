@@ -20,7 +20,7 @@ from kiket_console.engine.commit_teller import CommitTeller
 from kiket_console.engine.duplicates import RECALLED, Duplicates, identity
 from kiket_console.engine.headers import value_of
 from kiket_console.engine.log_queue import LogQueue
-from kiket_console.engine.outbox import Outbox, Ticket
+from kiket_console.engine.outbox import Outbox, Ticket, Told
 from kiket_console.engine.parentage import Parentage
 from kiket_console.errors import ConsoleError
 from kiket_console.ipc import Direction
@@ -89,6 +89,8 @@ class Recorded(Struct, eq=False):
     """On what it is tried; empty before."""
     attempt: int = 1
     """The number of the try that is under way, or is to come."""
+    may_follow: bool = True
+    """Whether it may still go to the next worker, should this one take nothing of it."""
     is_over: bool = False
     """Whether it was recorded how it ended: what is said of it later is of the waiting alone."""
 
@@ -258,26 +260,27 @@ class Recorder:
     async def answered(
         self, recorded: Recorded, ending: Ending, *, known: Mapping[str, str] | None = None
     ) -> None:
-        """Record how the attempt of an exchange ended."""
-        answer = None
+        """Record how the attempt of an exchange ended; raises `StoreFailedError`."""
+        body = None
         if ending.answer is not None:
-            headers, raw_body = ending.answer
+            raw_body = ending.answer[1]
             limit = len(raw_body) if ending.is_truncated else None
-            answer = Message(self._headers(headers), await self.stored(raw_body, limit, known))
-        self._conclude(recorded, ending, answer)
+            body = await self.stored(raw_body, limit, known)
+        self.conclude(recorded, ending, body)
         if recorded.ticket.failure is not None:
             raise recorded.ticket.failure
 
     def conclude(self, recorded: Recorded, ending: Ending, body: Body | None) -> None:
-        """Do what `answered` does, with the answer's body as `clear` has made it."""
-        headers = ending.answer[0] if ending.answer is not None else ()
-        answer = None if body is None else Message(self._headers(headers), body)
-        self._conclude(recorded, ending, answer)
+        """Do what `answered` does, with the answer's body as `clear` has made it.
 
-    def _conclude(self, recorded: Recorded, ending: Ending, answer: Message | None) -> None:
+        That it is not in the store, and will not be, is told to who waits for it.
+        """
         if recorded.is_over:
             return
         recorded.is_over = True
+        answer = None
+        if body is not None and ending.answer is not None:
+            answer = Message(self._headers(ending.answer[0]), body)
         self._parentage.ended(recorded.id)
         self._on_end(recorded, ending)
         self._outbox.send(recorded.ticket, self._ended(recorded, ending, answer))
@@ -288,6 +291,10 @@ class Recorder:
         Raises `StoreFailedError` when it is not, and will not be.
         """
         await self._outbox.durable(recorded.ticket)
+
+    def when_durable(self, recorded: Recorded, told: Told) -> None:
+        """Tell when `durable` would return, or what it would raise."""
+        self._outbox.when_durable(recorded.ticket, told)
 
     def parent(self, headers: Headers, worker: str = "", delivery_id: str = "") -> Parent | None:
         """Return the delivery that a call belongs to (see `Parentage.of_call`)."""

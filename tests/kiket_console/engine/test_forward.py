@@ -325,7 +325,7 @@ async def test_what_counts_is_how_long_a_worker_lets_nobody_in(
     forwarder: Forwarder, fake_worker: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of many at once each waits for its turn to connect, which is not the worker's fault."""
-    connected, turns = forward._Pool._connected, 0
+    connected, turns = forward.Pool._connected, 0
     monkeypatch.setattr(forward, "CONNECT_S", 0.01)
 
     async def slowly(pool: Any) -> Any:
@@ -342,7 +342,7 @@ async def test_what_counts_is_how_long_a_worker_lets_nobody_in(
         except NotTakenError as error:
             return error.sentence
 
-    monkeypatch.setattr(forward._Pool, "_connected", slowly)
+    monkeypatch.setattr(forward.Pool, "_connected", slowly)
     assert await asyncio.gather(*(ask() for _ in range(5))) == ["200"] * 5
 
     await forwarder.close()

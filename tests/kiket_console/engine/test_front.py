@@ -337,14 +337,14 @@ async def test_a_sender_that_leaves_in_the_middle_of_a_body_leaves_nothing_behin
 
 async def test_what_fails_inside_is_500_with_a_sentence_and_in_the_log(
     port: int,
-    gateway: Gateway,
+    crew: Any,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(*_: object) -> object:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(gateway, "_worker", broken)
+    monkeypatch.setattr(crew, "extensions", broken)
 
     status, _, body = await ask(port, post())
 

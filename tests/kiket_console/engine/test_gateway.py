@@ -444,10 +444,10 @@ async def test_an_extension_is_chosen_by_name(
 
 
 async def test_a_body_over_the_limit_is_recorded_in_part_and_refused(
-    gateway: Gateway, fake_worker: Any, reader: Reader
+    crew: Any, recorder: Recorder, fake_worker: Any, reader: Reader
 ) -> None:
     """One that the engine itself sends; the guard has refused the others."""
-    gateway.body_bytes = 10
+    gateway = Gateway(crew, recorder, Forwarder(), body_bytes=10)
 
     outcome = await gateway.deliver(delivery())
 
