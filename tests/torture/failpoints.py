@@ -20,8 +20,11 @@ from typing import TYPE_CHECKING, Any
 from tests.torture.sample import ID_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from pathlib import Path
+
+    Go = Callable[[Callable[[object], None]], None]
+    """Sends a delivery; takes who is told what came of it."""
 
 STALL_S = 0.15
 """How long a COMMIT takes that ends in death: long enough to see who does not wait for it."""
@@ -29,6 +32,9 @@ MUTANT_STALL_S = 20.0
 """The same for a mutant's arrivals, should nobody be seen not to wait for them."""
 ENOUGH = 40
 """So many answers cannot all have been on their way when the COMMIT began."""
+
+
+_under_way: set[asyncio.Future[None]] = set()
 
 
 class Fuse:
@@ -60,61 +66,67 @@ def id_of(headers: Iterable[tuple[str, str]]) -> str:
 
 def recorded(fuse: Fuse) -> None:
     """Die when a delivery is stored, and nothing of it has been sent to the worker."""
-    from kiket_console.engine.forward import Forwarder
+    stored = _when_stored()
 
-    forward, stored = Forwarder.forward, _when_stored()
+    def chosen(delivery_id: str, go: Go) -> None:
+        _soon(_strike(fuse, delivery_id, stored(delivery_id)))
 
-    async def forwarded(
-        self: Any, target: Any, method: str, path: str, headers: Any, *rest: Any, **options: Any
-    ) -> Any:
-        if fuse.passes():
-            await stored(id_of(headers))
-            fuse.strike(id_of(headers))
-        return await forward(self, target, method, path, headers, *rest, **options)
-
-    Forwarder.forward = forwarded  # type: ignore[method-assign]
+    _at_sending(fuse, chosen)
 
 
 def handled(fuse: Fuse) -> None:
     """Die while the handler has a stored delivery, and its answer has not been seen."""
-    from kiket_console.engine.forward import Forwarder
-
-    forward, stored = Forwarder.forward, _when_stored()
+    stored = _when_stored()
     ledger = fuse.note.with_name("handled")
 
-    async def forwarded(
-        self: Any, target: Any, method: str, path: str, headers: Any, *rest: Any, **options: Any
-    ) -> Any:
-        going = asyncio.ensure_future(
-            forward(self, target, method, path, headers, *rest, **options)
-        )
-        if fuse.passes():
-            await stored(id_of(headers))
-            mine = f"d {id_of(headers)} ".encode()
-            while mine not in await asyncio.to_thread(ledger.read_bytes):  # noqa: ASYNC110 - of another process
-                await asyncio.sleep(0)
-            fuse.strike(id_of(headers))
-        return await going
+    async def known(delivery_id: str) -> None:
+        await stored(delivery_id)
+        mine = f"d {delivery_id} ".encode()
+        while mine not in await asyncio.to_thread(ledger.read_bytes):  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0)
 
-    Forwarder.forward = forwarded  # type: ignore[method-assign]
+    def chosen(delivery_id: str, go: Go) -> None:
+        go(lambda _: None)
+        _soon(_strike(fuse, delivery_id, known(delivery_id)))
+
+    _at_sending(fuse, chosen)
 
 
 def answered(fuse: Fuse) -> None:
     """Die when the worker has answered a stored delivery, and nothing of that is written."""
-    from kiket_console.engine.forward import Forwarder
+    stored = _when_stored()
 
-    forward, stored = Forwarder.forward, _when_stored()
+    def chosen(delivery_id: str, go: Go) -> None:
+        go(lambda _: _soon(_strike(fuse, delivery_id, stored(delivery_id))))
 
-    async def forwarded(
-        self: Any, target: Any, method: str, path: str, headers: Any, *rest: Any, **options: Any
-    ) -> Any:
-        answer = await forward(self, target, method, path, headers, *rest, **options)
-        if fuse.passes():
-            await stored(id_of(headers))
-            fuse.strike(id_of(headers))
-        return answer
+    _at_sending(fuse, chosen)
 
-    Forwarder.forward = forwarded  # type: ignore[method-assign]
+
+def _at_sending(fuse: Fuse, chosen: Callable[[str, Go], None]) -> None:
+    """Have *chosen* called, when its turn is, in place of sending a delivery to its worker."""
+    from kiket_console.engine.link import WorkerLink
+
+    send: Any = WorkerLink.send
+
+    def sent(self: Any, raw_head: bytes, *rest: Any) -> None:
+        *how, on_end = rest
+        lines = [line.partition(": ") for line in raw_head.decode("latin-1").split("\r\n")]
+        delivery_id = id_of((name, value) for name, _, value in lines)
+        if delivery_id and fuse.passes():
+            chosen(delivery_id, lambda told: send(self, raw_head, *how, told))
+        else:
+            send(self, raw_head, *how, on_end)
+
+    WorkerLink.send = sent  # type: ignore[method-assign, assignment]
+
+
+async def _strike(fuse: Fuse, delivery_id: str, known: Awaitable[None]) -> None:
+    await known
+    fuse.strike(delivery_id)
+
+
+def _soon(work: Coroutine[Any, Any, None]) -> None:
+    _under_way.add(asyncio.ensure_future(work))
 
 
 def _when_stored() -> Callable[[str], Awaitable[None]]:
@@ -144,16 +156,23 @@ def _when_stored() -> Callable[[str], Awaitable[None]]:
 def committed(fuse: Fuse) -> None:
     """Die when request and outcome are durable, and the sender has not been answered."""
     from kiket_console.engine.gateway import Gateway
+    from kiket_console.engine.recorder import Recorder
 
-    carry_out = Gateway.carry_out
+    begin, outcome = Recorder.begin, Gateway.outcome
+    ids: dict[int, str] = {}
 
-    async def carried_out(self: Any, delivery: Any, *rest: Any, **options: Any) -> Any:
-        outcome = await carry_out(self, delivery, *rest, **options)
+    def begun(self: Any, arrival: Any, *rest: Any, **options: Any) -> Any:
+        found = begin(self, arrival, *rest, **options)
+        ids[found.id] = id_of(arrival.headers)
+        return found
+
+    def concluded(self: Any, recorded: Any, *rest: Any) -> Any:
         if fuse.passes():
-            fuse.strike(id_of(delivery.headers))
-        return outcome
+            fuse.strike(ids[recorded.id])
+        return outcome(self, recorded, *rest)
 
-    Gateway.carry_out = carried_out  # type: ignore[method-assign]
+    Recorder.begin = begun  # type: ignore[method-assign]
+    Gateway.outcome = concluded  # type: ignore[method-assign, assignment]
 
 
 def before_commit_of_arrival(fuse: Fuse) -> None:

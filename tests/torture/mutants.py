@@ -40,7 +40,7 @@ def answer_before_outcome() -> None:
     def late(self: Any, *arguments: Any) -> None:
         asyncio.get_running_loop().call_later(LATE_S, conclude, self, *arguments)
 
-    Recorder.conclude = late  # type: ignore[method-assign]
+    Recorder.conclude = late  # type: ignore[method-assign, assignment]
 
 
 def rolled_back_as_committed() -> None:
@@ -122,7 +122,7 @@ def forward_twice() -> None:
         is_chosen = next(counter) % EVERY == 0
         send(self, head, body, timeout_s, once_more if is_chosen else on_end)
 
-    WorkerLink.send = sent  # type: ignore[method-assign]
+    WorkerLink.send = sent  # type: ignore[method-assign, assignment]
 
 
 def recorded_twice() -> None:
@@ -186,7 +186,7 @@ def answered_by_nobody() -> None:
         else:
             send(self, head, body, timeout_s, on_end)
 
-    WorkerLink.send = sent  # type: ignore[method-assign]
+    WorkerLink.send = sent  # type: ignore[method-assign, assignment]
 
 
 def writer_dies() -> None:
