@@ -38,8 +38,6 @@ _AT_MOST_ONCE: Final = frozenset(
         b"webhook-timestamp",
     }
 )
-_RARE: Final = frozenset({b"upgrade", b"sec-fetch-site", b"origin", b"transfer-encoding"})
-"""What has rules of its own, beside those for every head."""
 _HOST: Final = re.compile(
     r"(?P<name>\[[0-9a-f:.]+\]|[^\s:@/\\\[\]?#,]+)(?::\d{1,5})?", re.IGNORECASE
 )
@@ -103,21 +101,24 @@ class Admission:
         version: str,
         headers: Sequence[tuple[bytes, bytes]],
         named: Mapping[bytes, bytes],
+        *,
+        is_plain: bool = False,
     ) -> Refusal | None:
         """Say why a request may not come in whose head is this, or None if it may.
 
-        Names of headers are in lower case; `named` has of repeated ones the last.
+        Names of headers are in lower case; `named` has of repeated ones the last. `is_plain`: see
+        `Names`; where nobody knows that, it is found out.
         """
         if version not in ("1.0", "1.1"):
             return Refusal(505, f"HTTP {version} is not spoken here; use HTTP/1.1.")
         if not target.startswith(b"/") or b"#" in target:
             return Refusal(400, "The request target must be a path that starts with '/'.")
+        if is_plain:  # nearly always
+            return self._host_refusal(named) or self._length_refusal(named)
         try:
-            single = _single_headers(headers, named)
+            single = _single_headers(headers)
         except _AmbiguousError as error:
             return Refusal(400, str(error))
-        if single.keys().isdisjoint(_RARE):
-            return self._host_refusal(single) or self._length_refusal(single)
         return (
             self._upgrade_refusal(single, version)
             or self._host_refusal(single)
@@ -169,6 +170,16 @@ def body_too_large(limits: Limits) -> Refusal:
     return Refusal(413, f"The request body is larger than {limits.body_bytes} bytes.")
 
 
+def head_too_large(limits: Limits) -> Refusal:
+    """Refuse a head over the limit."""
+    return Refusal(431, f"The request headers are larger than {limits.header_bytes} bytes.")
+
+
+def too_many_headers(limits: Limits) -> Refusal:
+    """Refuse a head with more headers than the limit."""
+    return Refusal(431, f"The request has more than {limits.header_count} headers.")
+
+
 def answer_to(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_head: bool) -> bytes:
     """Return a refusal as the last answer of a connection."""
     body = json.dumps({"error": refusal.sentence}).encode()
@@ -187,16 +198,12 @@ def answer_to(refusal: Refusal, common_headers: list[tuple[bytes, bytes]], is_he
     return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)
 
 
-def _single_headers(
-    headers: Sequence[tuple[bytes, bytes]], named: Mapping[bytes, bytes]
-) -> Mapping[bytes, bytes]:
-    """Return the headers that may stand once at most, and maybe others.
+def _single_headers(headers: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """Return the headers that may stand once at most.
 
     Raises:
         _AmbiguousError: if one of them is repeated, or any name has an underscore.
     """
-    if len(named) == len(headers) and b"_" not in b"".join(named):
-        return named  # nearly always
     single: dict[bytes, bytes] = {}
     for name, value in headers:
         if b"_" in name:  # some servers read it as the same header with '-'

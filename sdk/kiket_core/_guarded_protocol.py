@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import httptools
 
-from kiket_core._admission import Admission, Limits, Refusal, answer_to, body_too_large
+from kiket_core import _admission
+from kiket_core._admission import Admission, Limits, Refusal, answer_to
 from kiket_core._idling import Idling
+from kiket_core._names import names_of
 from kiket_core._servant import Servant
 
 if TYPE_CHECKING:
@@ -162,13 +164,16 @@ class GuardedProtocol(Servant):
         if self._began_within_read or self._head_wire_bytes > limits.header_bytes:
             size = sum(map(len, chain.from_iterable(came))) + _FRAMING_BYTES * len(came)
             if size > limits.header_bytes:
-                self._stop(*self._head_too_large())
+                self._stop(*_admission.head_too_large(limits))
         if len(came) > limits.header_count:
-            self._stop(*self._too_many_headers())
-        headers += [(name.lower(), value) for name, value in came]
+            self._stop(*_admission.too_many_headers(limits))
+        raw_names, self.values = zip(*came, strict=True) if came else ((), ())
+        names = self.names = names_of(raw_names)
+        headers += zip(names.folded, self.values, strict=True)
         named = self.named = dict(headers)
         version = self.version = self.parser.get_http_version()
-        refusal = self.policy.admission.refusal(self.url, version, headers, named)
+        judge = self.policy.admission.refusal
+        refusal = judge(self.url, version, headers, named, is_plain=names.is_plain)
         if refusal is not None:
             self._stop(*refusal)
         self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
@@ -189,7 +194,7 @@ class GuardedProtocol(Servant):
         """Hand body bytes to the app, bounded."""
         self._body_bytes += len(body)
         if self._body_bytes > self._limits.body_bytes:
-            self._stop(*body_too_large(self._limits))
+            self._stop(*_admission.body_too_large(self._limits))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -246,21 +251,14 @@ class GuardedProtocol(Servant):
         """Refuse what the parser swallows without a callback: unfinished headers, extensions."""
         if self._phase is _HEAD:
             if len(self.as_they_came) > self._limits.header_count:
-                self._refuse(self._too_many_headers())
+                self._refuse(_admission.too_many_headers(self._limits))
             most = self._limits.header_bytes + self._limits.url_bytes + _REQUEST_LINE_BYTES
             if self._head_wire_bytes > most:
-                self._refuse(self._head_too_large())
+                self._refuse(_admission.head_too_large(self._limits))
         elif self._phase is _BODY:
             framing = (self._body_chunks + 1) * _CHUNK_OVERHEAD_BYTES
             if self._body_wire_bytes > self._limits.body_bytes + framing:
-                self._refuse(body_too_large(self._limits))
-
-    def _head_too_large(self) -> Refusal:
-        limit = self._limits.header_bytes
-        return Refusal(431, f"The request headers are larger than {limit} bytes.")
-
-    def _too_many_headers(self) -> Refusal:
-        return Refusal(431, f"The request has more than {self._limits.header_count} headers.")
+                self._refuse(_admission.body_too_large(self._limits))
 
     def _make_room(self) -> None:
         """Give up the connection that has waited longest for its next request to begin or end.

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
 
+from kiket_core._names import texts_of
 from kiket_core._uvicorn import HttpToolsProtocol
 
 if TYPE_CHECKING:
     from kiket_core._admission import Refusal
+    from kiket_core._names import Names
 
 
 class _Nobody:
@@ -37,12 +39,20 @@ class Servant(HttpToolsProtocol):
 
     as_they_came: list[tuple[bytes, bytes]]
     """The headers of the head that is read, or was read last."""
+    names: Names
+    """Their names; once the head is whole."""
+    values: tuple[bytes, ...]
+    """And their values."""
     named: dict[bytes, bytes]
-    """The same by their names in lower case, of repeated ones the last; once the head is whole."""
+    """These by their names in lower case, of repeated ones the last."""
     version: str
     """Of HTTP, as that head says it: `1.1`."""
     is_upgrade: bool = False
     """Whether that head asks for a WebSocket, as it may."""
+
+    def text_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return names and values of that head's headers as text, as they came."""
+        return tuple(zip(self.names.texts, texts_of(self.values), strict=True))
 
     def on_refused(self, refusal: Refusal) -> None:
         """Take note that the request that is being read is refused; the guard answers it."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kiket_console.model import Body, Judgement, Message, Source, State
-from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, Row
+from kiket_console.store.records import AttemptEnd, NewAttempt, NewExchange, Row, cost_of
 from kiket_console.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def write(writer: Writer, exchanges: Sequence[Exchange]) -> None:
         chunk = exchanges[start : start + CHUNK]
         backlog.make_room(2 * len(chunk), MOST_WAITING)
         for exchange in chunk:
-            writer.put(exchange.arrival, exchange)
+            writer.put(exchange.arrival, cost_of(exchange.arrival), exchange)
         for exchange in chunk:
-            writer.put(exchange.end, exchange)
+            writer.put(exchange.end, cost_of(exchange.end), exchange)
     backlog.make_room(0, 0)

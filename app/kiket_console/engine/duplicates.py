@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from kiket_console.engine.headers import value_of
+from kiket_console.engine.headers import found_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kiket_console.model import Headers
     from kiket_console.store.reader import Received
@@ -65,11 +65,19 @@ class Duplicates:
 
 
 def identity(
-    worker: str, name: str, version: str, headers: Headers, sha256: bytes
+    worker: str,
+    name: str,
+    version: str,
+    headers: Headers,
+    sha256: bytes,
+    named: Mapping[bytes, bytes] | None = None,
 ) -> Identity | None:
-    """Return by what a delivery is known again, None where nothing is: it was stored in part."""
+    """Return by what a delivery is known again, None where nothing is: it was stored in part.
+
+    *named*: see `headers.found_in`.
+    """
     for header in IDS:
-        sent = value_of(headers, header)
+        sent = found_in(headers, named, header)
         if 0 < len(sent) <= LONGEST_ID:
             return worker, sent
     return (worker, name, version, sha256) if sha256 else None

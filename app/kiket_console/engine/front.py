@@ -11,10 +11,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from kiket_console.engine import routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
+from kiket_console.engine.front_answer import raw_answer
 from kiket_console.engine.front_request import FrontRequest
 from kiket_console.engine.headers import value_of
 from kiket_console.engine.inbound import Posted
@@ -46,7 +45,6 @@ _NO_WEBSOCKET = routing.Elsewhere(
     404, JSON_TYPE, error_body("Only modules take WebSockets; they are below /m/{module}/.")
 )
 _NO_MODULES = routing.Elsewhere(404, JSON_TYPE, error_body("There is no module here."))
-_WITHOUT_BODY = frozenset({204, 304})
 _log = logging.getLogger(__name__)
 
 
@@ -132,6 +130,7 @@ class WebhookProtocol(Servant):
                 request.give_room_back()
                 request.body = bytearray()
         self.pipeline.clear()
+        self.cycle = None  # it has this connection, and is with whoever serves it still
 
     def on_refused(self, refusal: Refusal) -> None:
         """Record a sample of the deliveries that are too large; the guard has counted them."""
@@ -201,7 +200,7 @@ class WebhookProtocol(Servant):
         return FrontRequest(
             parser.get_method().decode("ascii"),
             self.url.decode("latin-1"),
-            tuple([(n.decode("latin-1"), v.decode("latin-1")) for n, v in self.as_they_came]),
+            self.text_headers(),
             self.named,
             self,
             keep_alive=self.version != "1.0" and parser.should_keep_alive(),
@@ -274,7 +273,7 @@ class WebhookProtocol(Servant):
         if self.flow.write_paused or outcome.room is not None:
             self.wait(request, _given(outcome))
             return
-        self.tasks.discard(request.passage)
+        self._left(request)
         if outcome.exchange_id is None:
             self._refused(outcome.status, outcome.error)
         self._answer(request, outcome.status, outcome.headers, outcome.raw_body)
@@ -282,8 +281,13 @@ class WebhookProtocol(Servant):
 
     def wait(self, request: FrontRequest, coming: Awaitable[Outcome]) -> None:
         """Answer a webhook when its outcome is there."""
-        self.tasks.discard(request.passage)
+        self._left(request)
         self._go(self._serve(request, coming))
+
+    def _left(self, request: FrontRequest) -> None:
+        """Let go of what is on its short way no more; it would be a cycle of references."""
+        self.tasks.discard(request.passage)
+        request.passage = None
 
     async def _serve(
         self,
@@ -379,24 +383,10 @@ class WebhookProtocol(Servant):
         """Answer the sender, unless it has gone; what it asked for is recorded either way."""
         if request.disconnected or self.transport.is_closing():
             return
-        lines = []
-        measured = status in _WITHOUT_BODY
-        for name, value in headers:
-            folded = name.lower()
-            if folded != "date":  # the server says it, for every answer
-                measured = measured or folded == "content-length"
-                lines.append(f"{name}: {value}")
-        if not measured:
-            lines.append(f"content-length: {len(raw_body)}")
-        if not request.keep_alive:
-            lines.append("connection: close")
-        pieces = [STATUS_LINE.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        pieces += [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        pieces.append("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
-        if request.method != "HEAD" and status not in _WITHOUT_BODY:
-            pieces.append(raw_body)
+        common = self.server_state.default_headers
+        raw = raw_answer(request, status, headers, raw_body, common)
         request.response_started = request.response_complete = True
-        self.transport.write(b"".join(pieces))
+        self.transport.write(raw)
         if not request.keep_alive:
             self.transport.close()
         self.on_response_complete()

@@ -14,6 +14,8 @@ from kiket_console.sending.head import DROPPED, REWRITTEN
 from kiket_console.sending.head import HOP as HOP  # marks what the gateway has forwarded
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kiket_console.model import Headers
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -141,6 +143,14 @@ def value_of(headers: Headers, wanted: str) -> str:
         if len(name) == length and name.lower() == wanted:
             return value
     return ""
+
+
+def found_in(headers: Headers, named: Mapping[bytes, bytes] | None, wanted: str) -> str:
+    """Do what `value_of` does; *named* has the same by their names, where somebody has it."""
+    if named is None or len(named) != len(headers):  # of repeated ones it has the last
+        return value_of(headers, wanted)
+    value = named.get(wanted.encode())
+    return "" if value is None else value.decode("latin-1")
 
 
 def signed(headers: Headers) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from msgspec.structs import replace
 
-from kiket_console.engine.headers import signed
+from kiket_console.engine.headers import found_in, signed
 from kiket_console.model import Judgement
 from kiket_console.wire import ES256
 from kiket_sdk import _signing
@@ -73,7 +73,7 @@ def _by_signature(delivery: Delivery, judging: Judging) -> Judgement:
         expected, received = _beginnings(verdict.dialect, delivery, judging)
     return Judgement(
         verdict.ok,
-        verdict.reason.value,
+        str(verdict.reason),
         verdict.dialect,
         verdict.sentence,
         verdict.skew_s,
@@ -123,9 +123,9 @@ def asked_version(delivery: Delivery) -> str:
     """Return the version that a delivery asks for: by path, else header, else query."""
     if delivery.version:
         return delivery.version
-    for name, value in delivery.headers:
-        if name.lower() == "x-kiket-event-version" and value.strip():
-            return value.strip()
+    sent = found_in(delivery.headers, delivery.named, "x-kiket-event-version").strip()
+    if sent:
+        return sent
     query = delivery.path.partition("?")[2]
     return parse_qs(query).get("version", [""])[0].strip()
 

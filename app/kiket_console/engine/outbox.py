@@ -41,6 +41,8 @@ class Ticket(Struct, eq=False):
     exchange_id: int
     rows: list[Row]
     """Those that the writer does not have yet."""
+    cost: int = 0
+    """What these cost while they wait (see `cost_of`)."""
     since_s: float = 0.0
     unsettled: int = 0
     """How many of its submissions are neither in the store nor refused."""
@@ -64,7 +66,7 @@ class Outbox:
         """Take a new exchange; raises `StoreBusyError` and `StoreFailedError`: then not."""
         cost = cost_of(rows)
         self._writer.check_room(self._held_rows + len(rows), cost)
-        ticket = Ticket(exchange_id, rows, self._loop.time())
+        ticket = Ticket(exchange_id, rows, cost, self._loop.time())
         self._held.append(ticket)
         self._held_rows += len(rows)
         if self._due is None:
@@ -73,12 +75,14 @@ class Outbox:
 
     def send(self, ticket: Ticket, *rows: Row) -> None:
         """Hand the writer more rows of an exchange, after all that is held of earlier ones."""
+        cost = cost_of(rows)
         if ticket.rows:
             ticket.rows += rows
+            ticket.cost += cost
             self._held_rows += len(rows)
             self.send_until(ticket.exchange_id)
         else:
-            self._put(ticket, rows)
+            self._put(ticket, rows, cost)
 
     def send_until(self, exchange_id: int) -> None:
         """Hand the writer what is held of exchanges up to one."""
@@ -116,11 +120,11 @@ class Outbox:
         ticket = self._held.popleft()
         rows, ticket.rows = ticket.rows, []
         self._held_rows -= len(rows)
-        self._put(ticket, rows)
+        self._put(ticket, rows, ticket.cost)
 
-    def _put(self, ticket: Ticket, rows: Sequence[Row]) -> None:
+    def _put(self, ticket: Ticket, rows: Sequence[Row], cost: int) -> None:
         try:
-            self._writer.put(rows, ticket)
+            self._writer.put(rows, cost, ticket)
         except ConsoleError as error:
             ticket.failure = error
         else:

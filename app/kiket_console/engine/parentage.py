@@ -158,7 +158,8 @@ class Parentage:
 
 
 def _remember(places: OrderedDict[K, T], name: K, place: T) -> None:
+    if name in places:
+        places.move_to_end(name)
     places[name] = place
-    places.move_to_end(name)
     if len(places) > KNOWN:
         places.popitem(last=False)  # a dict would look for its first past all that were deleted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kiket_console.engine import judging, routing
 from kiket_console.engine.asgi import JSON_TYPE, error_body
-from kiket_console.engine.headers import HOP, value_of
+from kiket_console.engine.headers import HOP, found_in
 from kiket_console.engine.ports import Outcome
 from kiket_console.engine.recorder import INLINE_BYTES, Arrival
 from kiket_console.model import Source, State
@@ -66,7 +66,7 @@ class Reception:
         if len(delivery.raw_body) > self.body_bytes:
             limit = f"The body has more than {self.body_bytes // 1024**2} MiB."
             return 413, limit, self.body_bytes
-        if value_of(delivery.headers, HOP):
+        if found_in(delivery.headers, delivery.named, HOP):
             sentence = (
                 "This gateway has forwarded the request itself before: its target leads back here."
             )
@@ -100,6 +100,7 @@ class Reception:
             replay_of=delivery.replay_of,
             edited=delivery.edited,
             may_repeat=bool(delivery.sender),
+            named=delivery.named,
         )
 
 

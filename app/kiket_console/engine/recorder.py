@@ -18,7 +18,7 @@ from msgspec import Struct
 from kiket_console.engine import bodies, trace
 from kiket_console.engine.commit_teller import CommitTeller
 from kiket_console.engine.duplicates import RECALLED, Duplicates, identity
-from kiket_console.engine.headers import value_of
+from kiket_console.engine.headers import found_in
 from kiket_console.engine.log_queue import LogQueue
 from kiket_console.engine.outbox import Outbox, Ticket, Told
 from kiket_console.engine.parentage import Parentage
@@ -72,6 +72,8 @@ class Arrival(Struct):
     """Whether it came from outside, where the same may be sent more than once."""
     came_us: int = 0
     """When it came (Unix µs), where it is looked at for a while before it is recorded; 0: now."""
+    named: Mapping[bytes, bytes] | None = None
+    """See `headers.found_in`."""
 
 
 class Recorded(Struct, eq=False):
@@ -176,16 +178,16 @@ class Recorder:
 
         *seen* is the trace of what says it elsewhere than in headers, and has no parent.
         """
-        seen = trace.sent(arrival.headers) or (
-            parent.trace if parent else seen or trace.new_trace()
-        )
+        headers, named = arrival.headers, arrival.named
+        seen = trace.sent(headers, named) or (parent.trace if parent else seen or trace.new_trace())
         exchange_id = self._newest_id + 1
         span_id = trace.new_span_id()
         started_us = arrival.came_us or _now_us()
         name = self._redactor.redact(arrival.name)
         known, first = None, None
         if arrival.may_repeat:
-            known = identity(arrival.worker, name, arrival.version, arrival.headers, body.sha256)
+            what = arrival.worker, name, arrival.version
+            known = identity(*what, headers, body.sha256, named)
             first = self._duplicates.first(known, started_us) if known else None
         rows: list[Row] = [
             NewExchange(  # by place, because 22 names take a microsecond to be looked up
@@ -198,7 +200,7 @@ class Recorder:
                 self._redactor.redact(arrival.path),
                 started_us,
                 arrival.state,
-                Message(self._headers(arrival.headers), body),
+                Message(self._headers(headers), body),
                 arrival.signature,
                 arrival.judgement,
                 seen.trace_id,
@@ -220,12 +222,21 @@ class Recorder:
         if known is not None:
             self._duplicates.remember(known, first or exchange_id, started_us)
         if arrival.source is Source.WEBHOOK:
-            delivery_id = value_of(arrival.headers, "x-kiket-delivery")
+            delivery_id = found_in(headers, named, "x-kiket-delivery")
             self._parentage.began(exchange_id, arrival.worker, seen, delivery_id, span_id)
         elif arrival.direction == Direction.IN and target is not None:
             self._parentage.asked(exchange_id, arrival.worker, seen)
-        what = arrival.source, arrival.worker, name, arrival.version
-        return Recorded(exchange_id, seen, span_id, *what, ticket, target or "")
+        return Recorded(
+            exchange_id,
+            seen,
+            span_id,
+            arrival.source,
+            arrival.worker,
+            name,
+            arrival.version,
+            ticket,
+            target or "",
+        )
 
     def resume(self, exchange: Exchange, delivery_id: str) -> Recorded:
         """Return an exchange that is in the store, to record another attempt at it."""

@@ -131,13 +131,13 @@ class Writer:
         """Raise what `submit` would for so much more, before work for it is taken on."""
         self._intake.check_room(rows, cost)
 
-    def put(self, new_rows: Sequence[Row], ticket: object) -> None:
+    def put(self, new_rows: Sequence[Row], cost: int, ticket: object) -> None:
         """Queue rows for which there was room when their exchange came; tell `on_settled`.
 
-        One call for a whole batch costs a busy engine far less than a future for each submission.
-        Raises `StoreFailedError` when the writer ended.
+        *cost* is theirs (see `cost_of`). One call for a whole batch costs a busy engine far less
+        than a future for each submission. Raises `StoreFailedError` when the writer ended.
         """
-        self._intake.put(Submission(new_rows, cost_of(new_rows), None, ticket), checked=True)
+        self._intake.put(Submission(new_rows, cost, None, ticket), checked=True)
 
     def tend(self, step: Callable[[sqlite3.Connection], Purged]) -> Future[Purged]:
         """Do *step* between two batches, in a transaction of its own; it should be short.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import json
 import re
@@ -12,6 +13,7 @@ import pytest
 
 from kiket_console.engine.forward import Forwarder
 from kiket_console.engine.front import front_config
+from kiket_console.engine.front_request import FrontRequest
 from kiket_console.engine.gateway import Gateway
 from kiket_console.engine.headers import HOP
 from kiket_console.engine.link import Answer
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from kiket_console.engine.room import Claim
     from kiket_console.model import Detail
     from kiket_console.store.reader import Reader
+    from kiket_console.store.writer import Writer
 
     RawWorker = Callable[[str, RawAnswer], AbstractAsyncContextManager[None]]
 
@@ -511,3 +514,55 @@ async def test_a_module_that_breaks_the_gateway_is_answered_for(port: int) -> No
 
     assert status == 500
     assert b"a secret detail" not in body
+
+
+async def test_requests_of_a_connection_leave_nothing_for_the_garbage_collector(
+    port: int, fake_worker: Any
+) -> None:
+    """Cycles of references would keep the memory of a request from the next one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            writer.write(post())
+            await reader.readuntil(b'{"ok":true}')
+        kept = len(_requests())
+        writer.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while _requests():  # noqa: ASYNC110 - nobody tells when one is gone
+                await asyncio.sleep(0)
+    finally:
+        gc.enable()
+
+    assert kept == 1  # the connection's newest
+
+
+def _requests() -> list[FrontRequest]:
+    return [each for each in gc.get_objects() if isinstance(each, FrontRequest)]
+
+
+async def test_a_server_that_stops_interrupts_what_takes_too_long(
+    gateway: Gateway, fake_worker: Any, writer: Writer, reader: Reader
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = front_config(gateway, Limits(), loop="none", timeout_graceful_shutdown=0)
+        server = Server(config)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve([listener]))
+            await server.wait_started()
+            port = listener.getsockname()[1]
+            _, sender = await asyncio.open_connection("127.0.0.1", port)
+            sender.write(post())
+            await fake_worker.arrived.wait()
+            fake_worker.arrived.clear()
+            fake_worker.go_on.clear()
+            sender.write(post())
+            await fake_worker.arrived.wait()
+            server.should_exit = True
+        sender.close()
+    writer.close()
+
+    details = [reader.detail(exchange_id) for exchange_id in reader.ids()]
+    states = [each.exchange.state for each in details if each is not None]
+    assert sorted(states) == [State.FORWARDED, State.INTERRUPTED]

@@ -86,9 +86,9 @@ async def test_exchanges_are_committed_in_the_order_of_their_ids(
     put: list[int] = []
     real = writer.put
 
-    def noted(rows: list[Row], ticket: module.Ticket) -> None:
+    def noted(rows: list[Row], cost: int, ticket: module.Ticket) -> None:
         put.append(ticket.exchange_id)
-        real(rows, ticket)
+        real(rows, cost, ticket)
 
     monkeypatch.setattr(writer, "put", noted)
     tickets = [outbox.hold(number, began(number)) for number in (1, 2, 3)]

@@ -132,7 +132,7 @@ def test_when_the_writing_thread_ends_everybody_who_waits_is_told_at_once(
     writer.on_commit = die
     writer.submit([arrived(1)]).result(PATIENCE_S)
     waiting = [writer.submit([arrived(number)]) for number in (2, 3)]
-    writer.put([arrived(4)], "ticket")
+    writer.put([arrived(4)], 1, "ticket")
     held.set()
 
     failures = [future.exception(PATIENCE_S) for future in waiting]
