@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 32
 """So many go together; others of the same turn come after, so that nobody waits long for a turn."""
-T = TypeVar("T")
 
 
 class Sender(Protocol):
@@ -118,19 +117,19 @@ class Passage:
         self.home.cut(self)
 
 
-class _Turn(Generic[T]):
+class _Turn:
     """Gather what comes in a turn of the event loop, and do *work* for all of it after that."""
 
-    def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
+    def __init__(self, work: Callable[[Sequence[Passage]], None]) -> None:
         self._work = work
         self._loop = asyncio.get_running_loop()
-        self._gathered: list[T] = []
+        self._gathered: list[Passage] = []
 
-    def add(self, item: T) -> None:
+    def add(self, passage: Passage) -> None:
         """Take one."""
         if not self._gathered:
             self._loop.call_soon(self._run)
-        self._gathered.append(item)
+        self._gathered.append(passage)
 
     def _run(self) -> None:
         gathered, self._gathered = self._gathered[:AT_ONCE], self._gathered[AT_ONCE:]
@@ -159,9 +158,9 @@ class ShortWay:
         self._holding = holding
         self._ways: dict[str | None, Way | None] = {}
         """Of this turn."""
-        self._came: _Turn[Passage] = _Turn(self._set_out)
-        self.ended: _Turn[Passage] = _Turn(self._come_back)
-        self.settled: _Turn[Passage] = _Turn(self._arrive)
+        self._came = _Turn(self._set_out)
+        self.ended = _Turn(self._come_back)
+        self.settled = _Turn(self._arrive)
 
     def take(self, delivery: Delivery, sender: Sender) -> Passage:
         """Take a webhook to its worker, in the next turn, and answer *sender* in the end."""

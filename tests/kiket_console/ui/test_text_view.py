@@ -16,6 +16,7 @@ from tests.snap.scene import screen_text, settled, until
 from kiket_console.store.records import NewExchange
 from kiket_console.store.writer import Writer
 from kiket_console.ui.paint import body
+from kiket_console.ui.paint.source import Lines
 from kiket_console.ui.screens import exchange_details
 from kiket_console.ui.screens.chooser import Chooser
 from kiket_console.ui.screens.menu import Menu
@@ -359,3 +360,24 @@ async def test_a_double_click_folds_and_selects_nothing(
         await pilot.click(offset=(5, text.region.y + 4))
         await pilot.pause()
         assert "3 items" not in "".join(shown(app)), "and a click on the sign unfolds"
+
+
+async def test_a_bar_that_appears_or_goes_lays_the_text_out_for_what_is_left(
+    console: Callable[..., ConsoleApp],
+) -> None:
+    app = console(told(ISSUE))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        text = app.place.text  # type: ignore[union-attr]  # a place is shown
+        for count in (100, 1, 100):
+            widths: list[int] = []
+
+            def made(width: int, count: int = count, widths: list[int] = widths) -> Lines:
+                widths.append(width)
+                return Lines([[("x" * (width - 1), "")]] * count)
+
+            text.show(made)
+            await pilot.pause()
+
+            assert text.show_vertical_scrollbar is (count == 100)
+            assert widths[-1] == text.scrollable_content_region.width

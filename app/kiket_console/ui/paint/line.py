@@ -64,6 +64,14 @@ def marked(line: Line, start: int, end: int, role: str) -> Line:
     return pieces
 
 
+def with_bar(line: Line) -> Line:
+    """Return *line* with the cursor's bar in its first cell, where that is blank."""
+    if not line or not line[0][0].startswith(" "):
+        return line
+    (text, role), *rest = line
+    return [("▌", "accent"), (text[1:], role), *rest]
+
+
 def line_width(line: Line) -> int:
     """Return how many cells a line takes."""
     return sum(cell_width(visible(text)) for text, _ in line)

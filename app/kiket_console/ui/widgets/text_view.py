@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from kiket_console.text import cell_width, visible
 from kiket_console.ui.actions import Scope, bindings
-from kiket_console.ui.paint.line import marked
+from kiket_console.ui.paint.line import marked, with_bar
 from kiket_console.ui.paint.source import Lines, LineSource
 from kiket_console.ui.widgets.folding import Folding
 from kiket_console.ui.widgets.pane import STRIPS, Pane
@@ -136,6 +136,10 @@ class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
         """Lay the text out for the new width."""
         self._lay_out()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Do the same when the bar takes a cell of each row, or gives it back: the size stays."""
+        self.call_later(self._lay_out)
+
     @property
     def place(self) -> int | None:
         """Where the cursor is, whatever the rows are; None in an empty text."""
@@ -236,7 +240,7 @@ class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
                 start, end = self.selected_in(row, span, beside)
                 line = marked(line, start, end, "selected")
             if current:
-                margin, line = (_with_bar(margin), line) if margin else ((), _with_bar(line))
+                margin, line = (with_bar(margin), line) if margin else ((), with_bar(line))
             kept = (self.strip(margin, ground), self.strip(line, ground))
             if span is None:
                 self._drawn[key] = kept
@@ -390,11 +394,3 @@ class TextView(Seeking, Folding, Selecting, Pane, can_focus=True):
         self._lay_out()
         self._bring(place)
         self.search_again()
-
-
-def _with_bar(line: Line) -> Line:
-    """Return *line* with the cursor's bar in its first cell, where that is blank."""
-    if not line or not line[0][0].startswith(" "):
-        return line
-    (text, role), *rest = line
-    return [("▌", "accent"), (text[1:], role), *rest]
