@@ -128,7 +128,7 @@ class WebhookProtocol(Servant):
         for request in (self.cycle, *waiting):
             if request is not None and not (request.is_complete and request.is_due):
                 request.give_room_back()
-                request.body = bytearray()
+                request.body = b""
         self.pipeline.clear()
         self.cycle = None  # it has this connection, and is with whoever serves it still
 
@@ -139,7 +139,7 @@ class WebhookProtocol(Servant):
         request = self.cycle
         if request is None or request.is_complete:  # it is refused for its head
             request = self._begun()
-        del request.body[BODY_SAMPLE:]
+        request.body = request.body[:BODY_SAMPLE]
         delivery = self._found(request)
         if isinstance(delivery, Delivery):
             self._go(self.gateway.too_large(delivery, refusal.sentence))
@@ -212,7 +212,7 @@ class WebhookProtocol(Servant):
         request = self.cycle
         if request is None:
             return
-        request.body += body
+        request.add(body)
         if len(request.body) > SMALL_BYTES and request.claim is None:
             self._ask_room(request, self.gateway.body_bytes)  # it did not say how long it is
 
@@ -359,7 +359,7 @@ class WebhookProtocol(Servant):
         if isinstance(found, routing.Elsewhere):
             return found
         raw_body = bytes(request.body)
-        request.body = bytearray()
+        request.body = b""
         if isinstance(found, routing.External):
             return Posted(*found, request.method, request.target, request.headers, raw_body)
         sender = self.client[0] if self.client else ""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import field
-
 from kiket_core.guard import Underway
 
 if TYPE_CHECKING:
@@ -28,11 +26,21 @@ class FrontRequest(Underway, eq=False):
     connection: WebhookProtocol
     passage: object = None
     """What the gateway has of it, while it is on its short way."""
-    body: bytearray = field(default_factory=bytearray)
+    body: bytes | bytearray = b""
+    """What has come of it."""
     claim: Claim | None = None
     is_complete: bool = False
     is_due: bool = False
     """Whether those that came before it on the connection are answered."""
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece of the body; mostly it is all of it."""
+        if not self.body:
+            self.body = piece
+        elif isinstance(self.body, bytearray):
+            self.body += piece
+        else:
+            self.body = bytearray(self.body + piece)
 
     def give_room_back(self) -> None:
         """Let other large bodies have what this one took."""
