@@ -78,6 +78,7 @@ class Passage:
         "found",
         "home",
         "is_cut",
+        "lasted_us",
         "link",
         "recorded",
         "sender",
@@ -88,6 +89,7 @@ class Passage:
     body: Body
     recorded: Recorded
     began_ns: int
+    lasted_us: int
     found: Answer | LinkError
     answer: Answer
     ending: Ending
@@ -103,6 +105,7 @@ class Passage:
 
     def ended(self, found: Answer | LinkError) -> None:
         """Take what came of the request to the worker."""
+        self.lasted_us = forward.since_us(self.began_ns)
         self.found = found
         self.home.ended.add(self)
 
@@ -265,13 +268,13 @@ class ShortWay:
     def _record(self, passage: Passage) -> bool:
         label = passage.way.target.label
         passage.recorded = self._recorder.begin(passage.arrival, passage.body, target=label)
-        passage.began_ns = time.perf_counter_ns()
         return True
 
     def _send(self, passage: Passage) -> bool:
         delivery, recorded, link = passage.delivery, passage.recorded, passage.link
         if link is None:
             return False
+        passage.began_ns = time.perf_counter_ns()
         try:
             raw_head = forward.head(
                 passage.way.target,
@@ -300,7 +303,7 @@ class ShortWay:
             self._leave(passage, forward.no_answer(passage.way.target, found))
             return False
         passage.answer = answer = forward.passed_on("POST", found)
-        lasted_us = forward.since_us(passage.began_ns)
+        lasted_us = passage.lasted_us
         if answer.room is not None or len(answer.raw_body) > INLINE_BYTES:
             self._wait(passage, self._gateway.answered(delivery, recorded, answer, lasted_us))
             return False
