@@ -33,7 +33,7 @@ def raw_answer(
     return b"".join([line, _common_lines(tuple(common)), lines, body])
 
 
-@functools.lru_cache(maxsize=256)  # a handler's answers mostly say the same
+@functools.lru_cache(maxsize=64)  # a handler's answers mostly say the same; one may be of 64 KiB
 def _lines(status: int, headers: Headers, length: int, keep_alive: bool) -> bytes:
     lines = []
     measured = status in _WITHOUT_BODY
